@@ -1,0 +1,115 @@
+#include "base/json.h"
+
+#include <cmath>
+
+#include "base/text.h"
+
+namespace barrio {
+
+Result<Json> parse_json(std::string_view text) {
+  boost::json::parse_options options;
+  options.max_depth = 32;
+  boost::json::stream_parser parser({}, options);
+  boost::json::error_code error;
+  size_t read = parser.write_some(text.data(), text.size(), error);
+  if (!error && read < text.size()) {
+    return fail(Code::invalid, "not JSON: unexpected text after the value, at byte " + std::to_string(read));
+  }
+  if (!error) parser.finish(error);
+  if (error) return fail(Code::invalid, "not JSON: " + error.message() + " at byte " + std::to_string(read));
+  return parser.release();
+}
+
+std::string print_json(const Json& value) { return boost::json::serialize(value); }
+
+namespace {
+
+void pretty(const Json& value, const std::string& indent, std::string& out) {
+  const std::string inner = indent + "  ";
+  if (value.is_object() && !value.get_object().empty()) {
+    out += "{\n";
+    bool first = true;
+    for (const auto& item : value.get_object()) {
+      out += (first ? "" : ",\n") + inner + boost::json::serialize(item.key()) + ": ";
+      pretty(item.value(), inner, out);
+      first = false;
+    }
+    out += "\n" + indent + "}";
+  } else if (value.is_array() && !value.get_array().empty()) {
+    out += "[\n";
+    bool first = true;
+    for (const auto& item : value.get_array()) {
+      out += (first ? "" : ",\n") + inner;
+      pretty(item, inner, out);
+      first = false;
+    }
+    out += "\n" + indent + "]";
+  } else {
+    out += boost::json::serialize(value);
+  }
+}
+
+const char* kind_name(const Json& value) {
+  switch (value.kind()) {
+    case boost::json::kind::null: return "nothing";
+    case boost::json::kind::bool_: return "true/false";
+    case boost::json::kind::int64:
+    case boost::json::kind::uint64:
+    case boost::json::kind::double_: return "a number";
+    case boost::json::kind::string: return "text";
+    case boost::json::kind::array: return "a list";
+    case boost::json::kind::object: return "an object";
+  }
+  return "something else";
+}
+
+}  // namespace
+
+std::string pretty_json(const Json& value) {
+  std::string out;
+  pretty(value, "", out);
+  return out;
+}
+
+namespace json_detail {
+
+std::string join(const std::string& path, std::string_view key) {
+  return path.empty() ? std::string(key) : path + "." + std::string(key);
+}
+
+tl::unexpected<Error> wrong_kind(const Json& value, std::string_view wanted, const std::string& path) {
+  return fail(Code::invalid, "must be " + std::string(wanted) + ", but is " + kind_name(value), path);
+}
+
+Result<std::string_view> as_text(const Json& value, std::string_view wanted, const std::string& path) {
+  if (!value.is_string()) return wrong_kind(value, wanted, path);
+  return std::string_view(value.get_string().data(), value.get_string().size());
+}
+
+Result<int64_t> as_integer(const Json& value, int64_t low, int64_t high, const std::string& path) {
+  std::optional<int64_t> number;
+  if (value.is_int64()) number = value.get_int64();
+  if (value.is_uint64() && value.get_uint64() <= static_cast<uint64_t>(high)) number = static_cast<int64_t>(value.get_uint64());
+  if (!number && !value.is_number()) return wrong_kind(value, "a whole number", path);
+  if (!number || *number < low || *number > high) {
+    return fail(Code::invalid, "must be a whole number from " + std::to_string(low) + " to " + std::to_string(high), path);
+  }
+  return *number;
+}
+
+Result<double> as_number(const Json& value, const std::string& path) {
+  if (!value.is_number()) return wrong_kind(value, "a number", path);
+  const double number = value.to_number<double>();
+  if (!std::isfinite(number)) return fail(Code::invalid, "must be a finite number", path);
+  return number;
+}
+
+tl::unexpected<Error> unknown_key(std::string_view key, const std::vector<std::string_view>& known, const std::string& path) {
+  std::string what = "unknown key '" + std::string(key) + "'";
+  if (auto near = nearest(key, known)) what += ", did you mean '" + std::string(*near) + "'?";
+  else what += ", known are " + join_text(known, ", ");
+  return fail(Code::invalid, what, join(path, key));
+}
+
+}  // namespace json_detail
+}  // namespace barrio

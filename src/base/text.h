@@ -1,0 +1,29 @@
+#pragma once
+// Small text tools shared by parsers and messages.
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace barrio {
+
+std::string join_text(std::span<const std::string_view> items, std::string_view separator);
+std::string join_text(std::span<const std::string> items, std::string_view separator);
+std::vector<std::string_view> split(std::string_view text, char separator);
+std::string_view trim(std::string_view text);
+/// ASCII only.
+std::string to_lower(std::string_view text);
+/// The whole text as a decimal number; nullopt for anything else.
+std::optional<uint64_t> parse_uint(std::string_view text);
+std::optional<double> parse_double(std::string_view text);
+/// The known word closest to `word` by edit distance, if close enough to be a likely slip.
+std::optional<std::string_view> nearest(std::string_view word, std::span<const std::string_view> known);
+std::string to_hex(std::span<const unsigned char> bytes);
+std::string base64url(std::string_view bytes);
+std::optional<std::string> from_base64url(std::string_view text);
+
+}  // namespace barrio

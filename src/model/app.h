@@ -1,0 +1,87 @@
+#pragma once
+// What a tenant deploys: a model with its objective and its policy.
+
+#include <optional>
+#include <vector>
+
+#include "model/network.h"
+
+namespace barrio {
+
+/// `percentile` per cent of requests are answered within `latency`, from the device's first byte to the answer.
+struct Objective {
+  Duration latency;
+  double percentile = 99;
+  Result<void> check() const;
+};
+BARRIO_DESCRIBE(Objective, (), (latency, percentile))
+
+/// Where data may be processed and stored. A site is permitted when it matches every list that is not empty; a policy
+/// with all lists empty is not accepted (refused by default). decide/residency is the only reader.
+struct Policy {
+  std::vector<Jurisdiction> jurisdictions;
+  std::vector<SiteId> sites;
+  std::vector<OperatorId> operators;
+  Result<void> check() const;
+};
+BARRIO_DESCRIBE(Policy, (), (jurisdictions, sites, operators))
+
+/// What one replica needs on its site.
+struct Resources {
+  Watts power;
+  Bytes memory;
+  double cores = 1;
+  std::string accelerator;  // a model name of the network file ("L4"); empty: CPU only
+  int accelerators = 0;
+  static constexpr std::string_view defaulted[] = {"cores", "accelerator", "accelerators"};
+  Result<void> check() const;
+};
+BARRIO_DESCRIBE(Resources, (), (power, memory, cores, accelerator, accelerators))
+
+enum class Backend { opencv, onnx };
+BARRIO_DESCRIBE_ENUM(Backend, opencv, onnx)
+
+/// The model to run: a detector built into a backend (`builtin: people`), or a file (`file: model.onnx`, relative to the
+/// app file), which the CLI uploads and replaces by its `sha256`.
+struct ModelSource {
+  Backend backend = Backend::onnx;
+  std::string builtin;
+  std::string file;
+  std::string sha256;  // 64 hex digits
+  static constexpr std::string_view defaulted[] = {"builtin", "file", "sha256"};
+  /// Exactly one of builtin, file, sha256... (file and sha256 together name an uploaded file).
+  Result<void> check() const;
+};
+BARRIO_DESCRIBE(ModelSource, (), (backend, builtin, file, sha256))
+
+/// A place where users are, with its relative weight; placement with a limited number of replicas minimises the
+/// weighted network time from these places.
+struct DemandPlace {
+  std::string name;
+  LatLon location;
+  double weight = 1;
+  static constexpr std::string_view defaulted[] = {"weight"};
+};
+BARRIO_DESCRIBE(DemandPlace, (), (name, location, weight))
+
+struct AppSpec {
+  AppName name;
+  ModelSource model;
+  Objective objective;
+  Policy policy;
+  Resources resources;
+  std::optional<int> replicas;  // none: one on every permitted active site where it fits
+  std::vector<DemandPlace> demand;
+  Result<void> check() const;
+};
+BARRIO_DESCRIBE(AppSpec, (), (name, model, objective, policy, resources, replicas, demand))
+
+struct App {
+  TenantId tenant;
+  AppSpec spec;
+  int64_t generation = 0;  // grows with every accepted change
+  AppKey key() const { return {tenant, spec.name}; }
+};
+BARRIO_DESCRIBE(App, (), (tenant, spec, generation))
+
+}  // namespace barrio

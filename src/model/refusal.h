@@ -1,0 +1,30 @@
+#pragma once
+// Saying no: the reason, and the nearest thing that would work. Shown in the API, the CLI and the console.
+
+#include "model/ids.h"
+
+namespace barrio {
+
+enum class RefusalReason {
+  unknown_app,
+  not_active,          // the site's status does not take it
+  policy,              // no permitted site, or this site is not one
+  power,
+  memory,
+  accelerator,
+  cores,
+  objective,           // no permitted site can answer in time
+  unavailable,         // permitted sites exist, none can be reached or is ready
+  overloaded,
+  enough,              // elsewhere is enough: the asked number of replicas is placed
+};
+BARRIO_DESCRIBE_ENUM(RefusalReason, unknown_app, not_active, policy, power, memory, accelerator, cores, objective, unavailable, overloaded, enough)
+
+struct Refusal {
+  RefusalReason reason = RefusalReason::unavailable;
+  std::string detail;   // one sentence with the figures
+  std::string nearest;  // what would work: "another 40 W at bio1", "jurisdiction ES-PV: site bio1"
+};
+BARRIO_DESCRIBE(Refusal, (), (reason, detail, nearest))
+
+}  // namespace barrio

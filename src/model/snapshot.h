@@ -1,0 +1,104 @@
+#pragma once
+// What control tells sites (Snapshot, SiteOrders) and what sites tell control (SiteReport).
+
+#include <cstdint>
+#include <map>
+
+#include "model/app.h"
+#include "model/device.h"
+
+namespace barrio {
+
+enum class ReplicaPhase { starting, ready, failed, stopping };
+BARRIO_DESCRIBE_ENUM(ReplicaPhase, starting, ready, failed, stopping)
+
+/// A replica as control decided it and as its site last reported it.
+struct Replica {
+  ReplicaId id;
+  AppKey app;
+  SiteId site;
+  ReplicaPhase phase = ReplicaPhase::starting;
+};
+BARRIO_DESCRIBE(Replica, (), (id, app, site, phase))
+
+/// A public key that tokens are verified with: P-256, coordinates in base64url as in a JWK.
+struct VerifyingKey {
+  std::string kid;
+  std::string x;
+  std::string y;
+};
+BARRIO_DESCRIBE(VerifyingKey, (), (kid, x, y))
+
+/// The immutable, versioned view of the network that a site decides from. Sites keep the last one on disk.
+struct Snapshot {
+  int64_t version = 0;
+  Network network;  // with the sites' present status
+  std::vector<App> apps;
+  std::vector<Replica> replicas;
+  std::vector<VerifyingKey> keys;
+  std::map<std::string, std::string> gateways;  // site id -> "host:port" as its gateway advertises it
+};
+BARRIO_DESCRIBE(Snapshot, (), (version, network, apps, replicas, keys, gateways))
+
+/// One replica that a site should run.
+struct ReplicaOrder {
+  ReplicaId id;
+  AppKey app;
+  int64_t generation = 0;  // of the app; a change means: replace
+  ModelSource model;
+  Resources resources;
+};
+BARRIO_DESCRIBE(ReplicaOrder, (), (id, app, generation, model, resources))
+
+struct ReplicaReport {
+  ReplicaId id;
+  int64_t generation = 0;
+  ReplicaPhase phase = ReplicaPhase::starting;
+  std::string detail;  // why it failed, or what it waits for
+  int64_t restarts = 0;
+};
+BARRIO_DESCRIBE(ReplicaReport, (), (id, generation, phase, detail, restarts))
+
+/// p50 and p99 of one part of the time of a request, in milliseconds.
+struct LatencyPair {
+  double p50_ms = 0;
+  double p99_ms = 0;
+};
+BARRIO_DESCRIBE(LatencyPair, (), (p50_ms, p99_ms))
+
+/// What one gateway saw of one app's devices in one place over the last 10 seconds.
+struct Flow {
+  AppKey app;
+  std::string place;
+  LatLon location;
+  Access access = Access::fibre;
+  SiteId served_by;  // empty while only refused
+  int64_t answered = 0;
+  int64_t late = 0;
+  int64_t refused = 0;
+  std::string refusal;  // the last reason
+  LatencyPair network;  // predicted access path + measured path between sites
+  LatencyPair queue;
+  LatencyPair compute;
+  LatencyPair total;
+};
+BARRIO_DESCRIBE(Flow, (), (app, place, location, access, served_by, answered, late, refused, refusal, network, queue, compute, total))
+
+/// Sent by every agent about once a second; complete each time, so that a lost one does not matter.
+struct SiteReport {
+  SiteId site;
+  int64_t snapshot_version = 0;  // the newest that it holds
+  std::string gateway;           // the address that other gateways and devices reach it at
+  std::vector<ReplicaReport> replicas;
+  std::vector<Flow> flows;
+};
+BARRIO_DESCRIBE(SiteReport, (), (site, snapshot_version, gateway, replicas, flows))
+
+/// The answer: everything that the site should run now, and the snapshot if the site's is older.
+struct SiteOrders {
+  std::vector<ReplicaOrder> run;
+  std::optional<Snapshot> snapshot;
+};
+BARRIO_DESCRIBE(SiteOrders, (), (run, snapshot))
+
+}  // namespace barrio

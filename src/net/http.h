@@ -1,0 +1,73 @@
+#pragma once
+// HTTP messages, independent of version and transport. Heads are views into a buffer owned by whoever handed them out,
+// valid as long as that exchange or call lives.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace barrio::net {
+
+struct Header {
+  std::string_view name;
+  std::string_view value;
+};
+
+/// Case-insensitive comparison of ASCII field names.
+bool same_name(std::string_view a, std::string_view b);
+/// The first field with this name.
+std::optional<std::string_view> find_header(std::span<const Header> headers, std::string_view name);
+
+struct RequestHead {
+  std::string_view method;
+  std::string_view target;  // as sent: origin-form
+  std::string_view path;    // target up to '?'
+  std::string_view query;   // after '?'
+  int minor_version = 1;
+  std::span<const Header> headers;
+  std::optional<uint64_t> content_length;  // none: chunked or no body
+  bool has_body = false;
+};
+
+struct ResponseHead {
+  int status = 0;
+  int minor_version = 1;
+  std::span<const Header> headers;
+  std::optional<uint64_t> content_length;  // none: chunked or until close
+  bool has_body = false;
+};
+
+const char* reason_phrase(int status);
+/// Percent-decoding; nullopt for a bad escape.
+std::optional<std::string> percent_decode(std::string_view text);
+/// The value of one query parameter, decoded.
+std::optional<std::string> query_value(std::string_view query, std::string_view key);
+
+/// Owned messages, for control, engine and tools, where a copy does not matter.
+using OwnedHeaders = std::vector<std::pair<std::string, std::string>>;
+std::optional<std::string_view> find_header(const OwnedHeaders& headers, std::string_view name);
+
+struct Request {
+  std::string method = "GET";
+  std::string target = "/";
+  OwnedHeaders headers;
+  std::string body;
+  std::string peer_ip;  // on the server side: the device's address
+  std::string_view path() const { return std::string_view(target).substr(0, target.find('?')); }
+  std::string_view query() const {
+    const size_t mark = target.find('?');
+    return mark == std::string::npos ? std::string_view() : std::string_view(target).substr(mark + 1);
+  }
+};
+
+struct Response {
+  int status = 200;
+  OwnedHeaders headers;
+  std::string body;
+};
+
+}  // namespace barrio::net

@@ -1,0 +1,60 @@
+#pragma once
+// One thread's event loop: readiness (epoll), timers and posted work. Everything on it runs on the thread that calls
+// run(); only post() and stop() may be called from elsewhere.
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "base/result.h"
+#include "base/time.h"
+
+namespace barrio::net {
+
+/// Told when a watched descriptor is ready. `events` are EPOLL* bits.
+class IoHandler {
+ public:
+  virtual void on_io(uint32_t events) = 0;
+
+ protected:
+  ~IoHandler() = default;
+};
+
+using TimerId = uint64_t;  // 0 is never a timer
+
+class Reactor {
+ public:
+  Reactor();
+  ~Reactor();
+  Reactor(const Reactor&) = delete;
+  Reactor& operator=(const Reactor&) = delete;
+
+  /// Monotonic; read from the clock once per turn of the loop.
+  Time now() const;
+  /// Reads the clock now (and renews now()).
+  Time fresh_now();
+
+  void watch(int fd, uint32_t events, IoHandler& handler);
+  void change(int fd, uint32_t events, IoHandler& handler);
+  /// After this, no event of this turn reaches the handler either.
+  void unwatch(int fd, IoHandler& handler);
+
+  TimerId call_at(Time when, std::function<void()> action);
+  TimerId call_after(Duration delay, std::function<void()> action);
+  void cancel(TimerId timer);
+
+  /// Runs `action` on the loop's thread, in order. Thread-safe.
+  void post(std::function<void()> action);
+  /// Runs until stop(). Thread-safe stop; also callable from a signal-fd handler.
+  void run();
+  void stop();
+  /// One turn, waiting at most `most`: for tests.
+  void turn(Duration most);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace barrio::net

@@ -1,0 +1,118 @@
+#pragma once
+// HTTP/1.1 server on a reactor: strict parsing, keep-alive, limits, back-pressure, PROXY protocol v2 from trusted peers.
+// Streaming interface (Exchange) for proxies; whole-message interface (MessageServer) for everything else.
+
+#include <functional>
+#include <memory>
+
+#include "base/metrics.h"
+#include "net/address.h"
+#include "net/http.h"
+#include "net/reactor.h"
+
+namespace barrio::net {
+
+struct ServerLimits {
+  size_t head_bytes = 16 * 1024;           // over it: 431
+  size_t header_fields = 64;               // over it: 431
+  uint64_t body_bytes = 16 * 1024 * 1024;  // over it: 413, before the body is read where the length is known
+  size_t connections = 10'000;             // over it: not accepted until one closes
+  size_t write_buffer_bytes = 256 * 1024;  // write() answers false above it
+  Duration head_timeout = 10s;             // first byte to end of head: 408
+  Duration body_timeout = 30s;             // between two pieces of body: 408
+  Duration idle_timeout = 60s;             // kept alive without a request: closed
+  Duration write_timeout = 30s;            // no progress: closed
+  std::vector<std::string> proxy_peers;    // IP addresses that must (and alone may) begin with a PROXY v2 header
+};
+
+class Exchange;
+
+/// The application's side. All calls come on the reactor's thread. on_closed is always the last call for an exchange.
+class ExchangeHandler {
+ public:
+  /// The head is complete. The handler may answer at once, or read the body first.
+  virtual void on_head(Exchange& exchange) = 0;
+  virtual void on_body(Exchange& exchange, std::string_view piece) = 0;
+  /// The request is complete.
+  virtual void on_end(Exchange& exchange) = 0;
+  /// After write() answered false: there is room again.
+  virtual void on_writable(Exchange& exchange) = 0;
+  /// Over: answered in full, or the client is gone (`aborted`). The exchange is dead afterwards.
+  virtual void on_closed(Exchange& exchange, bool aborted) = 0;
+
+ protected:
+  ~ExchangeHandler() = default;
+};
+
+/// One request and its answer; owned by its connection.
+class Exchange {
+ public:
+  virtual const RequestHead& request() const = 0;
+  /// The device: from the PROXY header where there was one, else the socket's peer. Empty for Unix sockets.
+  virtual const std::string& device_ip() const = 0;
+  /// When the first byte of this request arrived.
+  virtual Time first_byte() const = 0;
+  /// Stop and go on reading the body (back-pressure from where it is forwarded to).
+  virtual void pause() = 0;
+  virtual void resume() = 0;
+  /// Starts the answer. `length` none: chunked. Date, Content-Length, Transfer-Encoding and Connection are added here.
+  virtual void begin(int status, std::span<const Header> headers, std::optional<uint64_t> length) = 0;
+  /// False: over the buffer limit; wait for on_writable.
+  virtual bool write(std::string_view piece) = 0;
+  virtual void end() = 0;
+  /// begin + write + end. An unread body is dropped and the connection closed after the answer.
+  virtual void reply(int status, std::span<const Header> headers, std::string_view body) = 0;
+  /// Closes the connection without (the rest of) an answer.
+  virtual void abort() = 0;
+  /// Free for the handler.
+  void* context = nullptr;
+
+ protected:
+  ~Exchange() = default;
+};
+
+class Server {
+ public:
+  Server(Reactor& reactor, ServerLimits limits, ExchangeHandler& handler);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  /// Port 0 takes a free one; the address really bound is returned. Errors: conflict (in use), invalid, unavailable.
+  Result<SocketAddress> listen(const SocketAddress& address);
+  /// Stops accepting, closes idle connections, lets open exchanges finish.
+  void drain();
+  size_t connections() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Answers one Request later, from the reactor's thread, exactly once; does nothing if the client has gone.
+/// One that is dropped unanswered answers 500.
+class Responder {
+ public:
+  struct Slot;
+  explicit Responder(std::shared_ptr<Slot> slot);
+  void operator()(Response response);
+  bool client_gone() const;
+
+ private:
+  std::shared_ptr<Slot> slot_;
+};
+
+using RequestHandler = std::function<void(Request, Responder)>;
+
+class MessageServer {
+ public:
+  MessageServer(Reactor& reactor, ServerLimits limits, RequestHandler handler);
+  ~MessageServer();
+  Result<SocketAddress> listen(const SocketAddress& address);
+  void drain();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace barrio::net

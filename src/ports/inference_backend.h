@@ -1,0 +1,69 @@
+#pragma once
+// Model execution. Calls block: the engine makes them on its worker threads, one call at a time per Model.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/quantity.h"
+#include "base/result.h"
+
+namespace barrio::ports {
+
+/// The Open Inference Protocol's data types.
+enum class DataType { BOOL, UINT8, UINT16, UINT32, UINT64, INT8, INT16, INT32, INT64, FP16, FP32, FP64, BYTES };
+BARRIO_DESCRIBE_ENUM(DataType, BOOL, UINT8, UINT16, UINT32, UINT64, INT8, INT16, INT32, INT64, FP16, FP32, FP64, BYTES)
+/// Bytes per element; 0 for BYTES (each element is a 4-byte little-endian length, then that many bytes).
+size_t element_size(DataType type);
+
+/// Row-major, little-endian.
+struct Tensor {
+  std::string name;
+  DataType type = DataType::FP32;
+  std::vector<int64_t> shape;
+  std::string data;
+};
+
+struct TensorSpec {
+  std::string name;
+  DataType datatype = DataType::FP32;
+  std::vector<int64_t> shape;  // -1: any
+};
+BARRIO_DESCRIBE(TensorSpec, (), (name, datatype, shape))
+
+struct ModelInfo {
+  std::string name;
+  std::string platform;  // "onnxruntime_onnx", "opencv_hog"
+  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> outputs;
+};
+
+struct InferenceRequest {
+  std::vector<Tensor> inputs;
+  std::string stream;  // requests of one camera share a name, so that a detector can see motion; empty: none
+};
+
+class Model {
+ public:
+  virtual ~Model() = default;
+  virtual const ModelInfo& info() const = 0;
+  /// Errors: invalid (names the input tensor), exhausted, unavailable.
+  virtual Result<std::vector<Tensor>> run(const InferenceRequest& request) = 0;
+};
+
+struct LoadSpec {
+  std::string name;
+  std::string builtin;  // or
+  std::string path;
+};
+
+class InferenceBackend {
+ public:
+  virtual ~InferenceBackend() = default;
+  /// Errors: invalid (not a model; why), unsupported, not_found.
+  virtual Result<std::unique_ptr<Model>> load(const LoadSpec& spec) = 0;
+};
+
+}  // namespace barrio::ports

@@ -1,0 +1,36 @@
+#pragma once
+// Runs replicas on this site. All calls are idempotent and may park the calling fiber.
+
+#include <string>
+#include <vector>
+
+#include "model/snapshot.h"
+
+namespace barrio::ports {
+
+/// A replica to run, with its model already on this site's disk.
+struct WorkloadSpec {
+  ReplicaOrder order;
+  std::string model_path;  // empty for built-in models
+};
+
+struct WorkloadStatus {
+  ReplicaReport report;
+  AppKey app;
+  std::string endpoint;  // "unix:/path" once it has one
+};
+
+class WorkloadRuntime {
+ public:
+  virtual ~WorkloadRuntime() = default;
+  /// Makes it run: starts it, restarts it (with back-off) if it died, replaces it if the generation differs.
+  virtual Result<void> ensure(const WorkloadSpec& spec) = 0;
+  /// Ends it and forgets it; not_found is success.
+  virtual Result<void> stop(const ReplicaId& id) = 0;
+  /// Everything that runs or should, with readiness probed.
+  virtual Result<std::vector<WorkloadStatus>> list() = 0;
+  /// The last lines of its output, newest last. Errors: not_found.
+  virtual Result<std::vector<std::string>> logs(const ReplicaId& id, size_t lines) = 0;
+};
+
+}  // namespace barrio::ports
