@@ -81,7 +81,8 @@ tl::unexpected<Error> wrong_kind(const Json& value, std::string_view wanted, con
 Result<std::string_view> as_text(const Json& value, std::string_view wanted, const std::string& path);
 Result<int64_t> as_integer(const Json& value, int64_t low, int64_t high, const std::string& path);
 Result<double> as_number(const Json& value, const std::string& path);
-tl::unexpected<Error> unknown_key(std::string_view key, const std::vector<std::string_view>& known, const std::string& path);
+tl::unexpected<Error> unknown_key(std::string_view key, const std::vector<std::string_view>& known,
+                                  const std::string& path);
 
 }  // namespace json_detail
 
@@ -175,11 +176,39 @@ inline Error at(Error error, const std::string& path) {
 }
 
 template <class T>
-Result<T> text_from_json(const Json& value, std::string_view wanted, const std::string& path, Result<T> (*parse)(std::string_view)) {
+Result<T> text_from_json(const Json& value, std::string_view wanted, const std::string& path,
+                         Result<T> (*parse)(std::string_view)) {
   TRY(auto text, as_text(value, wanted, path));
   auto parsed = parse(text);
   if (!parsed) return fail(at(std::move(parsed).error(), path));
   return parsed;
+}
+
+}  // namespace json_detail
+
+namespace json_detail {
+
+template <class T>
+Result<T> list_from_json(const Json& value, const std::string& path) {
+  if (!value.is_array()) return wrong_kind(value, "a list", path);
+  T result;
+  for (size_t i = 0; i < value.get_array().size(); ++i) {
+    TRY(auto item, from_json<typename T::value_type>(value.get_array()[i], path + "[" + std::to_string(i) + "]"));
+    result.push_back(std::move(item));
+  }
+  return result;
+}
+
+template <class T>
+Result<T> map_from_json(const Json& value, const std::string& path) {
+  if (!value.is_object()) return wrong_kind(value, "an object", path);
+  T result;
+  for (const auto& item : value.get_object()) {
+    std::string key(item.key());
+    TRY(auto parsed, from_json<typename T::mapped_type>(item.value(), join(path, key)));
+    result.emplace(std::move(key), std::move(parsed));
+  }
+  return result;
 }
 
 }  // namespace json_detail
@@ -198,8 +227,10 @@ Json to_json(const T& value) {
   } else if constexpr (std::same_as<T, bool>) {
     return Json(value);
   } else if constexpr (std::integral<T>) {
-    if constexpr (std::is_signed_v<T>) return Json(static_cast<int64_t>(value));
-    else return Json(static_cast<uint64_t>(value));
+    if constexpr (std::is_signed_v<T>)
+      return Json(static_cast<int64_t>(value));
+    else
+      return Json(static_cast<uint64_t>(value));
   } else if constexpr (std::floating_point<T>) {
     return Json(static_cast<double>(value));
   } else if constexpr (std::same_as<T, std::string>) {
@@ -234,7 +265,8 @@ Result<T> from_json(const Json& value, const std::string& path) {
     return value.get_bool();
   } else if constexpr (std::integral<T>) {
     constexpr int64_t low = std::is_signed_v<T> ? static_cast<int64_t>(std::numeric_limits<T>::min()) : 0;
-    constexpr int64_t high = sizeof(T) >= 8 ? std::numeric_limits<int64_t>::max() : static_cast<int64_t>(std::numeric_limits<T>::max());
+    constexpr int64_t high =
+        sizeof(T) >= 8 ? std::numeric_limits<int64_t>::max() : static_cast<int64_t>(std::numeric_limits<T>::max());
     TRY(int64_t number, as_integer(value, low, high, path));
     return static_cast<T>(number);
   } else if constexpr (std::floating_point<T>) {
@@ -254,22 +286,9 @@ Result<T> from_json(const Json& value, const std::string& path) {
   } else if constexpr (DescribedEnum<T>) {
     return enum_from_json<T>(value, path);
   } else if constexpr (IsVector<T>::value) {
-    if (!value.is_array()) return wrong_kind(value, "a list", path);
-    T result;
-    for (size_t i = 0; i < value.get_array().size(); ++i) {
-      TRY(auto item, from_json<typename T::value_type>(value.get_array()[i], path + "[" + std::to_string(i) + "]"));
-      result.push_back(std::move(item));
-    }
-    return result;
+    return list_from_json<T>(value, path);
   } else if constexpr (IsMap<T>::value) {
-    if (!value.is_object()) return wrong_kind(value, "an object", path);
-    T result;
-    for (const auto& item : value.get_object()) {
-      std::string key(item.key());
-      TRY(auto parsed, from_json<typename T::mapped_type>(item.value(), join(path, key)));
-      result.emplace(std::move(key), std::move(parsed));
-    }
-    return result;
+    return map_from_json<T>(value, path);
   } else {
     return struct_from_json<T>(value, path);
   }
