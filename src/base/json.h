@@ -117,6 +117,10 @@ Result<void> read_member(T& into, const JsonObject& object, Member member, const
     if (skippable || may_be_missing<T>(member.name)) return {};
     return fail(Code::invalid, std::string("'") + member.name + "' is missing", path);
   }
+  if constexpr (Textual<Field>) {
+    // An empty text stands for "none" where none is allowed: ids are empty by default, but parse never makes one.
+    if (may_be_missing<T>(member.name) && found->is_string() && found->get_string().empty()) return {};
+  }
   auto read = [&]<class V>(std::type_identity<V>) { return from_json<V>(*found, join(path, member.name)); };
   if constexpr (IsOptional<Field>::value) {
     TRY(into.*member.pointer, read(std::type_identity<typename Field::value_type>()));

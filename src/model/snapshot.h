@@ -81,6 +81,7 @@ struct Flow {
   LatencyPair queue;
   LatencyPair compute;
   LatencyPair total;
+  static constexpr std::string_view defaulted[] = {"served_by"};
 };
 BARRIO_DESCRIBE(Flow, (), (app, place, location, access, served_by, answered, late, refused, refusal, network, queue, compute, total))
 

@@ -1,0 +1,81 @@
+#include "decide/residency/residency.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace barrio::decide {
+
+namespace {
+
+bool contains_area(const std::vector<Jurisdiction>& areas, const Jurisdiction& place) {
+  return std::any_of(areas.begin(), areas.end(), [&](const Jurisdiction& area) { return area.contains(place); });
+}
+
+template <class T>
+bool contains(const std::vector<T>& list, const T& item) {
+  return std::find(list.begin(), list.end(), item) != list.end();
+}
+
+/// "jurisdiction ES-PV or ES-CT", or nothing for an empty list.
+template <class T>
+std::string describe_list(const char* kind, const std::vector<T>& list) {
+  std::vector<std::string> names;
+  for (const T& item : list) names.push_back(item.str());
+  return names.empty() ? "" : kind + (" " + join_text(names, " or "));
+}
+
+std::string join_parts(std::vector<std::string> parts) {
+  std::erase(parts, "");
+  return join_text(parts, ", ");
+}
+
+}  // namespace
+
+std::string describe(const Policy& policy) {
+  const std::string parts =
+      join_parts({describe_list("jurisdiction", policy.jurisdictions), describe_list("site", policy.sites),
+                  describe_list("operator", policy.operators)});
+  return parts.empty() ? "nothing" : parts;
+}
+
+Verdict permits(const Policy& policy, const Site& site) {
+  const std::string allows = ", the policy allows " + describe(policy);
+  if (!policy.check()) return {false, "the policy allows nothing"};
+  if (site.id.empty() || site.owner.empty() || site.jurisdiction.str().empty()) {
+    return {false, "site '" + site.id.str() + "' has no known owner or jurisdiction" + allows};
+  }
+  if (!policy.jurisdictions.empty() && !contains_area(policy.jurisdictions, site.jurisdiction)) {
+    return {false, site.id.str() + " lies in " + site.jurisdiction.str() + allows};
+  }
+  if (!policy.sites.empty() && !contains(policy.sites, site.id)) {
+    return {false, site.id.str() + " is not one of the named sites" + allows};
+  }
+  if (!policy.operators.empty() && !contains(policy.operators, site.owner)) {
+    return {false, site.id.str() + " belongs to " + site.owner.str() + allows};
+  }
+  return {true, site.id.str() + " lies in " + site.jurisdiction.str() + " and belongs to " + site.owner.str() + allows};
+}
+
+std::vector<SiteId> permitted_sites(const Policy& policy, const Network& network) {
+  std::vector<SiteId> found;
+  for (const Site& site : network.sites) {
+    if (permits(policy, site).permitted) found.push_back(site.id);
+  }
+  return found;
+}
+
+std::string missing_for(const Policy& policy, const Site& site) {
+  std::vector<std::string> parts;
+  if (!policy.jurisdictions.empty() && !contains_area(policy.jurisdictions, site.jurisdiction)) {
+    parts.push_back("jurisdiction " + site.jurisdiction.str());
+  }
+  if (!policy.sites.empty() && !contains(policy.sites, site.id)) parts.push_back("site " + site.id.str());
+  if (!policy.operators.empty() && !contains(policy.operators, site.owner)) {
+    parts.push_back("operator " + site.owner.str());
+  }
+  if (!policy.check()) parts.push_back("jurisdiction " + site.jurisdiction.str());
+  return join_text(parts, ", ");
+}
+
+}  // namespace barrio::decide

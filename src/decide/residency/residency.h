@@ -1,0 +1,29 @@
+#pragma once
+// Where an app's data may go: the only reader of a Policy. Placement, routing and every forward ask here, and what is
+// not known (a site without owner or jurisdiction, a policy without lists) is refused.
+
+#include <string>
+#include <vector>
+
+#include "model/app.h"
+
+namespace barrio::decide {
+
+struct Verdict {
+  bool permitted = false;
+  std::string reason;  // one sentence, also when permitted
+};
+
+/// Whether data under `policy` may be processed or stored at `site`.
+Verdict permits(const Policy& policy, const Site& site);
+
+/// The permitted sites of the network in its order, whatever their status.
+std::vector<SiteId> permitted_sites(const Policy& policy, const Network& network);
+
+/// What the policy allows, for people: "jurisdiction ES-PV or ES-CT, operator telefonica".
+std::string describe(const Policy& policy);
+
+/// What the policy would have to allow as well so that it permits `site`: "jurisdiction ES-CT". Empty when it does.
+std::string missing_for(const Policy& policy, const Site& site);
+
+}  // namespace barrio::decide

@@ -1,0 +1,69 @@
+#include "model/app.h"
+
+#include <algorithm>
+
+namespace barrio {
+
+namespace {
+
+bool is_sha256(std::string_view text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+}  // namespace
+
+Result<void> Objective::check() const {
+  if (latency < 1ms || latency > 60s) return fail(Code::invalid, "must be from 1ms to 60s", "latency");
+  if (!(percentile >= 50 && percentile <= 99.99)) {
+    return fail(Code::invalid, "must be from 50 to 99.99 (per cent of requests)", "percentile");
+  }
+  return {};
+}
+
+Result<void> Policy::check() const {
+  if (!jurisdictions.empty() || !sites.empty() || !operators.empty()) return {};
+  return fail(Code::invalid, "permits nothing: name at least one of jurisdictions, sites or operators");
+}
+
+Result<void> Resources::check() const {
+  if (power.count() <= 0 || power > Watts(1'000'000)) {
+    return fail(Code::invalid, "must be more than 0W and at most 1MW", "power");
+  }
+  if (memory.count() <= 0) return fail(Code::invalid, "must be more than 0B", "memory");
+  // Below one thousandth, room could not be counted (decide/placement).
+  if (!(cores >= 0.001 && cores <= 4096)) return fail(Code::invalid, "must be from 0.001 to 4096", "cores");
+  if (accelerators < 0 || accelerators > 1024) return fail(Code::invalid, "must be from 0 to 1024", "accelerators");
+  if (accelerator.empty() && accelerators > 0) {
+    return fail(Code::invalid, "must name the accelerators' model, like L4", "accelerator");
+  }
+  if (!accelerator.empty() && accelerators == 0) {
+    return fail(Code::invalid, "must be at least 1, since accelerator names a model", "accelerators");
+  }
+  return {};
+}
+
+Result<void> ModelSource::check() const {
+  if (!sha256.empty() && !is_sha256(sha256)) {
+    return fail(Code::invalid, "must be 64 hexadecimal digits in lower case", "sha256");
+  }
+  const bool is_file = !file.empty() || !sha256.empty();
+  if (builtin.empty() && !is_file) return fail(Code::invalid, "must name one of builtin, file or sha256");
+  if (!builtin.empty() && is_file) {
+    return fail(Code::invalid, "cannot stand together with file or sha256", "builtin");
+  }
+  return {};
+}
+
+Result<void> AppSpec::check() const {
+  if (replicas && (*replicas < 1 || *replicas > static_cast<int>(max_sites))) {
+    return fail(Code::invalid, "must be from 1 to " + std::to_string(max_sites), "replicas");
+  }
+  if (demand.size() > 1000) return fail(Code::invalid, "must be at most 1000 places", "demand");
+  for (size_t i = 0; i < demand.size(); ++i) {
+    if (demand[i].weight > 0) continue;
+    return fail(Code::invalid, "must be more than 0", "demand[" + std::to_string(i) + "].weight");
+  }
+  return {};
+}
+
+}  // namespace barrio
