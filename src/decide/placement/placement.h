@@ -1,0 +1,48 @@
+#pragma once
+// Which sites run an app. Pure: the same network, apps and present replicas give the same answer, and answering again
+// with the result as `present` changes nothing. A replica goes only where the site is active, the policy permits it,
+// the network time leaves some of the objective, and accelerators, cores, memory and IT power have room. Everything
+// else is refused with the reason and the nearest thing that would work.
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/app.h"
+#include "model/refusal.h"
+
+namespace barrio::decide {
+
+struct PlacedReplica {
+  ReplicaId id;
+  AppKey app;
+  SiteId site;
+  bool operator==(const PlacedReplica&) const = default;
+};
+
+/// Why an app is or is not on one site; one for every site of the network, in its order.
+struct SiteDecision {
+  SiteId site;
+  bool placed = false;
+  Refusal refusal;  // if not placed
+  double network_ms =
+      0;               // round trip from the nearest demand place over fibre access (without demand: within the city)
+  std::string detail;  // one sentence with the figures, placed or not
+};
+
+struct AppPlacement {
+  AppKey app;
+  std::vector<PlacedReplica> replicas;  // in the network's order of sites, one per site at most
+  std::vector<SiteDecision> decisions;
+  std::optional<Refusal> refusal;  // if and only if there are no replicas
+};
+
+/// Ordered by app key. `present` replicas that still fit keep their place before any new one is placed; replicas of
+/// unknown apps, or on sites that are not active (draining too), are not in the answer. An app that asks for N
+/// replicas gets those N sites, chosen greedily, that lower the weighted network time from its demand places most
+/// (default: the cities of all active sites); an app that does not gets every site where it fits.
+std::vector<AppPlacement> place(const Network& network, std::span<const App> apps,
+                                std::span<const PlacedReplica> present);
+
+}  // namespace barrio::decide

@@ -1,0 +1,33 @@
+#include "decide/reconcile/reconcile.h"
+
+#include <algorithm>
+
+namespace barrio::decide {
+
+namespace {
+
+bool serves(const ReplicaReport& report, const ReplicaOrder& order) {
+  const bool on_its_way = report.phase == ReplicaPhase::ready || report.phase == ReplicaPhase::starting;
+  return report.generation == order.generation && on_its_way;
+}
+
+template <class List>
+auto find_id(const List& list, const ReplicaId& id) {
+  return std::find_if(list.begin(), list.end(), [&](const auto& item) { return item.id == id; });
+}
+
+}  // namespace
+
+std::vector<Action> reconcile(std::span<const ReplicaOrder> desired, std::span<const ReplicaReport> observed) {
+  std::vector<Action> actions;
+  for (const ReplicaReport& report : observed) {
+    if (find_id(desired, report.id) == desired.end()) actions.push_back(StopReplica{report.id});
+  }
+  for (const ReplicaOrder& order : desired) {
+    const auto report = find_id(observed, order.id);
+    if (report == observed.end() || !serves(*report, order)) actions.push_back(StartReplica{order});
+  }
+  return actions;
+}
+
+}  // namespace barrio::decide
