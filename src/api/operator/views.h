@@ -1,0 +1,144 @@
+#pragma once
+// What /barrio/v1 answers, as described structs: the CLI and the console read the same ones.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/refusal.h"
+#include "model/snapshot.h"
+
+namespace barrio::api {
+
+struct PowerView {
+  Watts budget;  // at the meter
+  double pue = 1;
+  Watts it_budget;
+  Watts used;  // by the replicas placed there
+};
+BARRIO_DESCRIBE(PowerView, (), (budget, pue, it_budget, used))
+
+struct SiteReplicaView {
+  std::string id;
+  std::string app;  // "tenant/name"; "(another tenant's)" for a tenant that does not own it
+  std::string phase;
+  std::string detail;  // why it failed, or what it waits for
+  int64_t restarts = 0;
+};
+BARRIO_DESCRIBE(SiteReplicaView, (), (id, app, phase, detail, restarts))
+
+struct SiteView {
+  SiteId id;
+  std::string city;
+  OperatorId owner;
+  Jurisdiction jurisdiction;
+  LatLon location;
+  SiteStatus status = SiteStatus::planned;
+  bool connected = false;  // reported within the last 3 seconds
+  PowerView power;
+  std::vector<Accelerator> accelerators;
+  Servers servers;
+  std::vector<SiteReplicaView> replicas;
+  std::string gateway;  // "host:port"; empty until it has reported once
+  std::vector<std::string> assumptions;
+};
+BARRIO_DESCRIBE(SiteView, (),
+                (id, city, owner, jurisdiction, location, status, connected, power, accelerators, servers, replicas,
+                 gateway, assumptions))
+
+struct SiteList {
+  std::vector<SiteView> sites;
+};
+BARRIO_DESCRIBE(SiteList, (), (sites))
+
+struct DecisionView {
+  SiteId site;
+  std::string city;
+  bool placed = false;
+  std::string phase;   // of the replica; empty where none is placed
+  std::string reason;  // a RefusalReason; empty where placed
+  std::string detail;
+  std::string nearest;
+  double network_ms = 0;
+};
+BARRIO_DESCRIBE(DecisionView, (), (site, city, placed, phase, reason, detail, nearest, network_ms))
+
+struct PlacementView {
+  std::vector<DecisionView> decisions;
+  std::optional<Refusal> refusal;  // none placed
+};
+BARRIO_DESCRIBE(PlacementView, (), (decisions, refusal))
+
+struct AppAnswer {
+  App app;
+  PlacementView placement;
+};
+BARRIO_DESCRIBE(AppAnswer, (), (app, placement))
+
+struct AppList {
+  std::vector<AppAnswer> apps;
+};
+BARRIO_DESCRIBE(AppList, (), (apps))
+
+struct ExplainView {
+  std::string app;
+  std::string policy;
+  std::string objective;
+  std::vector<DecisionView> decisions;
+};
+BARRIO_DESCRIBE(ExplainView, (), (app, policy, objective, decisions))
+
+struct NewTenant {
+  TenantId name;
+};
+BARRIO_DESCRIBE(NewTenant, (), (name))
+
+struct TenantCredentials {
+  TenantId tenant;
+  std::string client_id;
+  std::string client_secret;  // shown once; only its hash is kept
+};
+BARRIO_DESCRIBE(TenantCredentials, (), (tenant, client_id, client_secret))
+
+struct TenantView {
+  TenantId name;
+  int64_t apps = 0;
+};
+BARRIO_DESCRIBE(TenantView, (), (name, apps))
+
+struct TenantList {
+  std::vector<TenantView> tenants;
+};
+BARRIO_DESCRIBE(TenantList, (), (tenants))
+
+/// The console's view: one request a second.
+struct LiveSite {
+  SiteId id;
+  std::string city;
+  double lat = 0;
+  double lon = 0;
+  SiteStatus status = SiteStatus::planned;
+  bool connected = false;
+  int64_t power_budget_w = 0;  // for IT
+  int64_t power_used_w = 0;
+  int64_t replicas = 0;
+  int64_t replicas_ready = 0;
+};
+BARRIO_DESCRIBE(LiveSite, (),
+                (id, city, lat, lon, status, connected, power_budget_w, power_used_w, replicas, replicas_ready))
+
+struct LiveFlow {
+  SiteId entered;  // the site whose gateway saw it
+  Flow flow;
+};
+
+struct LiveView {
+  WallTime time;
+  int64_t snapshot_version = 0;
+  std::vector<LiveSite> sites;
+  std::vector<LiveFlow> flows;
+};
+/// Each flow is one flat object: the fields of Flow plus "entered".
+Json live_json(const LiveView& view);
+
+}  // namespace barrio::api

@@ -1,0 +1,115 @@
+#pragma once
+// The control plane: what should run where, decided from desired state and told to sites when they ask.
+//
+// Desired state lives in the StateStore, one JSON document per key (control/desired.h); every change is one guarded
+// commit. step() compares it with what sites reported and repairs the difference; it may run at any time, any number of
+// times. Reports and flows are kept in memory only; what gateways decide from (a replica's phase, a gateway's address)
+// is committed when it changes, so that a restarted control gives out the same snapshot.
+//
+// All members are called on the runtime's loop, in fibers, and may park.
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+
+#include "api/operator/views.h"
+#include "control/accounts.h"
+#include "control/blob_store.h"
+#include "control/desired.h"
+#include "control/observed.h"
+#include "decide/placement/placement.h"
+#include "ports/runtime.h"
+#include "ports/state_store.h"
+#include "ports/turn.h"
+
+namespace barrio::control {
+
+struct ControlConfig {
+  Network network;  // imported by the first start; afterwards the state rules
+  AccountsConfig accounts;
+  std::set<std::string> builtin_models = {"people"};
+};
+
+/// A deployment that was not accepted: nothing changed. `refusal` where it is for lack of a place.
+struct Rejected {
+  Error error;
+  std::optional<Refusal> refusal;
+};
+
+struct Deployed {
+  App app;
+  bool created = false;
+  decide::AppPlacement placement;
+};
+
+struct ControlFigures {
+  uint64_t steps = 0;
+  uint64_t failed_steps = 0;
+  uint64_t syncs = 0;
+  uint64_t changes = 0;  // accepted by operators and tenants
+};
+
+class Control {
+ public:
+  /// `blobs` null: only built-in models can be deployed.
+  Control(ports::Runtime& runtime, ports::StateStore& state, ControlConfig config, const BlobStore* blobs = nullptr);
+
+  /// Loads the state, or imports the network and makes the signing key; then the first step. Call before all else.
+  Result<void> start();
+  /// Steps on every change and at least once a second, until the runtime is stopping.
+  void run();
+  Result<void> step();
+
+  /// Errors: not_found (unknown site), invalid (over the limits).
+  Result<SiteOrders> sync(const SiteReport& report);
+  tl::expected<Deployed, Rejected> deploy(const TenantId& tenant, AppSpec spec);
+  /// Errors: not_found.
+  Result<void> remove(const AppKey& app);
+  /// Errors: not_found, conflict (the status may not follow the present one).
+  Result<Site> set_status(const SiteId& site, SiteStatus status);
+  /// By id or by city, whatever its case and accents. Errors: not_found with the nearest.
+  Result<SiteId> find_site(std::string_view id_or_city) const;
+
+  Result<api::AppAnswer> app(const AppKey& key) const;
+  std::vector<api::AppAnswer> apps(const TenantId& tenant) const;
+  Result<api::ExplainView> explain(const AppKey& key) const;
+  /// `viewer`: replicas of other tenants are shown without their app's name; empty: the operator sees all.
+  api::SiteView site(const SiteId& id, const TenantId& viewer = {}) const;
+  std::vector<api::SiteView> sites(const TenantId& viewer = {}) const;
+  api::LiveView live() const;
+  std::vector<api::TenantView> tenants() const;
+
+  Accounts& accounts() { return accounts_; }
+  /// The last snapshot; never null after start().
+  std::shared_ptr<const Snapshot> snapshot() const { return snapshot_; }
+  const ControlFigures& figures() const { return figures_; }
+
+ private:
+  Result<void> import_network();
+  Result<void> load();
+  Result<void> step_once();
+  void publish();
+  Result<void> check_model(const ModelSource& model);
+  Result<Deployed> plan(const TenantId& tenant, AppSpec spec, std::optional<Refusal>& refusal);
+  Result<void> save_app(const App& app);
+  const App* find_app(const AppKey& key) const;
+  std::vector<api::DecisionView> decisions(const decide::AppPlacement& placement) const;
+  api::AppAnswer answer(const App& app) const;
+  Watts power_used(const SiteId& site) const;
+
+  ports::Runtime& runtime_;
+  ports::StateStore& state_;
+  const ControlConfig config_;
+  const BlobStore* blobs_;
+  Accounts accounts_;
+  Observed observed_;
+  ports::Turn stepping_;
+  std::unique_ptr<ports::Signal> changed_;
+  Desired desired_;  // as of the last load()
+  std::map<AppKey, decide::AppPlacement> placements_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  ControlFigures figures_;
+};
+
+}  // namespace barrio::control
