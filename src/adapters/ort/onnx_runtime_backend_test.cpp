@@ -1,0 +1,133 @@
+#include "adapters/ort/onnx_runtime_backend.h"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include "adapters/ort/ort_abi.h"
+
+using namespace barrio;
+using namespace barrio::adapters;
+using ports::DataType;
+using ports::Tensor;
+
+namespace {
+
+const std::string source = BARRIO_SOURCE_DIR;
+const std::string library = source + "/build/onnxruntime/libonnxruntime.so.1";
+
+struct ScratchFolder {
+  ScratchFolder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "barrio-ort-XXXXXX").string();
+    path = mkdtemp(pattern.data());
+  }
+  ~ScratchFolder() { std::filesystem::remove_all(path); }
+  std::string write(const std::string& name, const std::string& content) const {
+    std::ofstream(path + "/" + name, std::ios::binary) << content;
+    return path + "/" + name;
+  }
+  std::string path;
+};
+
+/// The example's model, made by its script; none where the library or python3-onnx is missing.
+std::optional<std::string> sobel(const ScratchFolder& folder) {
+  if (!std::filesystem::exists(library)) {
+    MESSAGE("SKIPPED: no " << library << " (scripts/fetch-onnxruntime.sh gets it)");
+    return std::nullopt;
+  }
+  const std::string file = folder.path + "/sobel.onnx";
+  const std::string command =
+      "/usr/bin/python3 '" + source + "/examples/sobel/make_model.py' '" + file + "' >/dev/null 2>&1";
+  if (std::system(command.c_str()) != 0) {
+    MESSAGE("SKIPPED: examples/sobel/make_model.py failed (is python3-onnx installed?)");
+    return std::nullopt;
+  }
+  return file;
+}
+
+Tensor image(std::vector<float> pixels, int64_t height, int64_t width) {
+  Tensor tensor{"image", DataType::FP32, {1, 1, height, width}, std::string(pixels.size() * 4, '\0')};
+  std::memcpy(tensor.data.data(), pixels.data(), tensor.data.size());
+  return tensor;
+}
+
+float number(const Tensor& tensor, size_t index) {
+  float value = 0;
+  std::memcpy(&value, tensor.data.data() + index * 4, 4);
+  return value;
+}
+
+}  // namespace
+
+TEST_CASE("an ONNX model made by the example's script finds the edges") {
+  const ScratchFolder folder;
+  const auto file = sobel(folder);
+  if (!file) return;
+  OnnxRuntimeBackend backend({library});
+  auto model = backend.load({"sobel", "", *file});
+  REQUIRE_MESSAGE(model, model.error().text());
+  CHECK((*model)->info().name == "sobel");
+  CHECK((*model)->info().inputs[0].name == "image");
+  CHECK((*model)->info().inputs[0].shape == std::vector<int64_t>{1, 1, -1, -1});
+  CHECK((*model)->info().outputs[1].name == "energy");
+  // A step from 0 to 1: the inner pixels beside it have a horizontal gradient of 1 + 2 + 1.
+  auto answer = (*model)->run({{image({0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1}, 3, 4)}, ""});
+  REQUIRE_MESSAGE(answer, answer.error().text());
+  const Tensor& edges = answer->at(0);
+  CHECK(edges.shape == std::vector<int64_t>{1, 1, 3, 4});
+  CHECK(number(edges, 5) == doctest::Approx(4));
+  CHECK(number(edges, 6) == doctest::Approx(4));
+  CHECK(number(edges, 4) == doctest::Approx(0));
+  float sum = 0;
+  for (size_t i = 0; i < 12; ++i) sum += number(edges, i);
+  CHECK(number(answer->at(1), 0) == doctest::Approx(sum / 12));
+}
+
+TEST_CASE("inputs that do not fit the model are refused before it runs, by name") {
+  const ScratchFolder folder;
+  const auto file = sobel(folder);
+  if (!file) return;
+  OnnxRuntimeBackend backend({library});
+  auto model = backend.load({"sobel", "", *file});
+  REQUIRE(model);
+  Tensor wrong = image({1, 2}, 1, 2);
+  wrong.shape = {1, 2};
+  auto refused = (*model)->run({{wrong}, ""});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Code::invalid);
+  CHECK(refused.error().text() == "input 'image': has shape [1,2], but the model takes [1,1,-1,-1] (-1: any)");
+  wrong = image({1, 2}, 1, 2);
+  wrong.type = DataType::INT32;
+  CHECK((*model)->run({{wrong}, ""}).error().text() == "input 'image': is INT32, but the model takes FP32");
+  CHECK((*model)->run({{}, ""}).error().text() == "input 'image': is missing");
+}
+
+TEST_CASE("a file that is not a model is refused in ONNX Runtime's words") {
+  if (!std::filesystem::exists(library)) {
+    MESSAGE("SKIPPED: no " << library);
+    return;
+  }
+  const ScratchFolder folder;
+  OnnxRuntimeBackend backend({library});
+  auto refused = backend.load({"m", "", folder.write("bad.onnx", "this is no model")});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Code::invalid);
+  CHECK(refused.error().text().find("bad.onnx: ONNX Runtime: ") != std::string::npos);
+  CHECK(backend.load({"m", "", folder.path + "/none.onnx"}).error().code == Code::not_found);
+}
+
+TEST_CASE("without the library, the error says how to get it") {
+  const ScratchFolder folder;
+  OnnxRuntimeBackend backend({folder.path + "/libonnxruntime.so.1"});
+  auto refused = backend.load({"m", "", folder.write("any.onnx", "x")});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Code::unsupported);
+  CHECK(refused.error().what.find("scripts/fetch-onnxruntime.sh") != std::string::npos);
+  CHECK(backend.load({"m", "people", ""}).error().code == Code::unsupported);
+}
