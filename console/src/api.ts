@@ -1,0 +1,169 @@
+// What control's GET /barrio/v1/live says, checked once here: everything behind `parseLive` trusts its types.
+
+export type SiteStatus = 'planned' | 'testing' | 'active' | 'draining' | 'retired';
+
+export interface Site {
+  id: string;
+  city: string;
+  lat: number;
+  lon: number;
+  status: SiteStatus;
+  connected: boolean;
+  powerBudgetW: number;
+  powerUsedW: number;
+  replicas: number;
+  replicasReady: number;
+}
+
+export interface LatencyPair {
+  p50: number;
+  p99: number;
+}
+
+/** One app's devices in one place over the last 10 seconds, as one gateway saw them. */
+export interface Flow {
+  app: string;
+  place: string;
+  lat: number;
+  lon: number;
+  access: string;
+  entered: string;
+  servedBy: string; // empty while only refused
+  answered: number;
+  late: number;
+  refused: number;
+  refusal: string;
+  network: LatencyPair;
+  queue: LatencyPair;
+  compute: LatencyPair;
+  total: LatencyPair;
+}
+
+export interface Live {
+  time: string;
+  snapshotVersion: number;
+  sites: Site[];
+  flows: Flow[];
+}
+
+/** Gateways report counts over this many seconds. */
+export const windowSeconds = 10;
+
+const statuses: readonly string[] = ['planned', 'testing', 'active', 'draining', 'retired'];
+
+/** Reads fields of a JSON value; a wrong one is an Error that names its path. */
+class Reader {
+  constructor(
+    private readonly value: unknown,
+    private readonly path: string,
+  ) {}
+
+  private wrong(wanted: string): Error {
+    return new Error(`${this.path || 'the answer'} is not ${wanted}`);
+  }
+  field(name: string): Reader {
+    if (typeof this.value !== 'object' || this.value === null) throw this.wrong('an object');
+    return new Reader((this.value as Record<string, unknown>)[name], this.path ? `${this.path}.${name}` : name);
+  }
+  text(): string {
+    if (typeof this.value !== 'string') throw this.wrong('a string');
+    return this.value;
+  }
+  number(): number {
+    if (typeof this.value !== 'number' || !Number.isFinite(this.value)) throw this.wrong('a number');
+    return this.value;
+  }
+  flag(): boolean {
+    if (typeof this.value !== 'boolean') throw this.wrong('true or false');
+    return this.value;
+  }
+  list<T>(read: (item: Reader) => T): T[] {
+    if (!Array.isArray(this.value)) throw this.wrong('a list');
+    return this.value.map((item, index) => read(new Reader(item, `${this.path}[${index}]`)));
+  }
+  status(): SiteStatus {
+    const text = this.text();
+    if (!statuses.includes(text)) throw this.wrong(`one of ${statuses.join(', ')}`);
+    return text as SiteStatus;
+  }
+}
+
+function parseSite(site: Reader): Site {
+  return {
+    id: site.field('id').text(),
+    city: site.field('city').text(),
+    lat: site.field('lat').number(),
+    lon: site.field('lon').number(),
+    status: site.field('status').status(),
+    connected: site.field('connected').flag(),
+    powerBudgetW: site.field('power_budget_w').number(),
+    powerUsedW: site.field('power_used_w').number(),
+    replicas: site.field('replicas').number(),
+    replicasReady: site.field('replicas_ready').number(),
+  };
+}
+
+function parsePair(pair: Reader): LatencyPair {
+  return { p50: pair.field('p50_ms').number(), p99: pair.field('p99_ms').number() };
+}
+
+function parseFlow(flow: Reader): Flow {
+  return {
+    app: flow.field('app').text(),
+    place: flow.field('place').text(),
+    lat: flow.field('location').field('lat').number(),
+    lon: flow.field('location').field('lon').number(),
+    access: flow.field('access').text(),
+    entered: flow.field('entered').text(),
+    servedBy: flow.field('served_by').text(),
+    answered: flow.field('answered').number(),
+    late: flow.field('late').number(),
+    refused: flow.field('refused').number(),
+    refusal: flow.field('refusal').text(),
+    network: parsePair(flow.field('network')),
+    queue: parsePair(flow.field('queue')),
+    compute: parsePair(flow.field('compute')),
+    total: parsePair(flow.field('total')),
+  };
+}
+
+/** Throws an Error naming the first wrong field. */
+export function parseLive(json: unknown): Live {
+  const live = new Reader(json, '');
+  return {
+    time: live.field('time').text(),
+    snapshotVersion: live.field('snapshot_version').number(),
+    sites: live.field('sites').list(parseSite),
+    flows: live.field('flows').list(parseFlow),
+  };
+}
+
+/** `away`: no answer at all. `refused`: control answered, but not with a view (the text says what). */
+export type Answer = { kind: 'live'; live: Live } | { kind: 'away' } | { kind: 'refused'; reason: string };
+
+const refusals: Record<number, string> = {
+  401: 'it wants a token: start control with open_console to open this page without one',
+  403: 'this account may not see the live view',
+};
+
+/** One question; settles within `timeoutMs` and never rejects. */
+export async function askLive(timeoutMs: number): Promise<Answer> {
+  let response: Response;
+  let body: unknown;
+  try {
+    response = await fetch('/barrio/v1/live', { cache: 'no-store', signal: AbortSignal.timeout(timeoutMs) });
+    if (response.ok) body = await response.json();
+  } catch (error) {
+    if (error instanceof SyntaxError) return { kind: 'refused', reason: 'its answer is not JSON' };
+    return { kind: 'away' };
+  }
+  if (response.status >= 500) return { kind: 'away' };
+  if (!response.ok) {
+    return { kind: 'refused', reason: refusals[response.status] ?? `it answered ${response.status}` };
+  }
+  try {
+    return { kind: 'live', live: parseLive(body) };
+  } catch (error) {
+    return { kind: 'refused', reason: (error as Error).message };
+  }
+}

@@ -1,0 +1,89 @@
+// The page's heartbeat: asks control each second, keeps the last view while it is away, and remembers five minutes.
+
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { askLive } from './api';
+import type { Live } from './api';
+import { emptyHistory, extend } from './history';
+import type { History } from './history';
+
+const periodMs = 1000;
+const timeoutMs = 3000;
+
+export type ControlState = 'connecting' | 'connected' | 'away' | 'refused';
+
+export interface Watch {
+  control: ControlState;
+  reason: string; // why control gives no view, when it is refused
+  live: Live | null; // the last one
+  ageSeconds: number; // of that view
+  history: History;
+}
+
+const nothingYet: Watch = { control: 'connecting', reason: '', live: null, ageSeconds: 0, history: emptyHistory };
+
+export function useWatch(): Watch {
+  const [watch, setWatch] = useState<Watch>(nothingYet);
+  const receivedAt = useRef(performance.now());
+
+  useEffect(() => {
+    let asking = false;
+    let stopped = false;
+    const age = () => (performance.now() - receivedAt.current) / 1000;
+
+    async function ask(): Promise<void> {
+      asking = true;
+      const answer = await askLive(timeoutMs);
+      asking = false;
+      if (stopped) return;
+      const now = Date.now() / 1000;
+      if (answer.kind === 'live') {
+        receivedAt.current = performance.now();
+        const { live } = answer;
+        setWatch((old) => ({ control: 'connected', reason: '', live, ageSeconds: 0, history: extend(old.history, now, live.flows) }));
+        return;
+      }
+      const reason = answer.kind === 'refused' ? answer.reason : '';
+      setWatch((old) => ({ ...old, control: answer.kind, reason, ageSeconds: age(), history: extend(old.history, now, []) }));
+    }
+
+    function beat(): void {
+      if (asking) setWatch((old) => ({ ...old, ageSeconds: age() }));
+      else void ask();
+    }
+    beat();
+    const timer = setInterval(beat, periodMs);
+    return () => {
+      stopped = true;
+      clearInterval(timer);
+    };
+  }, []);
+  return watch;
+}
+
+/** The width of an element in pixels, followed as it changes. */
+export function useWidth<E extends Element>(): [(element: E | null) => void, number] {
+  const [width, setWidth] = useState(0);
+  const observer = useRef<ResizeObserver | null>(null);
+  const follow = useRef((element: E | null) => {
+    observer.current?.disconnect();
+    if (!element) return;
+    observer.current = new ResizeObserver((entries) => {
+      const next = Math.floor(entries[0]?.contentRect.width ?? 0);
+      if (next > 0) setWidth(next);
+    });
+    observer.current.observe(element);
+  });
+  return [follow.current, width];
+}
+
+/** True while the media query holds. */
+export function useMedia(query: string): boolean {
+  const [holds, setHolds] = useState(() => matchMedia(query).matches);
+  useEffect(() => {
+    const list = matchMedia(query);
+    const follow = () => setHolds(list.matches);
+    list.addEventListener('change', follow);
+    return () => list.removeEventListener('change', follow);
+  }, [query]);
+  return holds;
+}

@@ -1,0 +1,106 @@
+// Pure functions from the live view to what the page says: states, sums, order and figures as text.
+
+import { windowSeconds } from './api';
+import type { Flow, Live, Site } from './api';
+
+export type FlowState = 'on-time' | 'late' | 'refused' | 'idle';
+export type SiteState = 'active' | 'draining' | 'testing' | 'planned' | 'retired' | 'lost';
+
+/** The worst thing that happened in the window. */
+export function flowState(flow: Flow): FlowState {
+  if (flow.refused > 0) return 'refused';
+  if (flow.late > 0) return 'late';
+  return flow.answered > 0 ? 'on-time' : 'idle';
+}
+
+export const flowWords: Record<FlowState, string> = {
+  'on-time': 'on time',
+  late: 'late',
+  refused: 'refused',
+  idle: 'no requests',
+};
+
+/** A site that should report and does not is lost; a planned or retired one is not expected to. */
+export function siteState(site: Site): SiteState {
+  const expected = site.status === 'active' || site.status === 'draining' || site.status === 'testing';
+  return expected && !site.connected ? 'lost' : site.status;
+}
+
+/** A camera (the devices of one app in one place): stays the same when another site serves it. */
+export function cameraKey(flow: Flow): string {
+  return `${flow.app}|${flow.place}|${flow.access}`;
+}
+
+/** One row or line: a camera at the gateway it entered by, and the site that serves it. */
+export function flowKey(flow: Flow): string {
+  return `${cameraKey(flow)}|${flow.entered}|${flow.servedBy}`;
+}
+
+export interface Totals {
+  active: number;
+  lost: number;
+  sites: number;
+  answeredPerSecond: number;
+  late: number;
+  refused: number;
+}
+
+export function totals(live: Live): Totals {
+  const sum = (read: (flow: Flow) => number) => live.flows.reduce((total, flow) => total + read(flow), 0);
+  return {
+    active: live.sites.filter((site) => siteState(site) === 'active').length,
+    lost: live.sites.filter((site) => siteState(site) === 'lost').length,
+    sites: live.sites.length,
+    answeredPerSecond: sum((flow) => flow.answered) / windowSeconds,
+    late: sum((flow) => flow.late),
+    refused: sum((flow) => flow.refused),
+  };
+}
+
+const spanish = new Intl.Collator('es');
+
+/** Refusals and misses first would jump about: the order is by name, as one looks a city up. */
+export function byPlace(flows: readonly Flow[]): Flow[] {
+  return [...flows].sort((a, b) => spanish.compare(a.place, b.place) || spanish.compare(flowKey(a), flowKey(b)));
+}
+
+const siteRank: Record<SiteState, number> = { lost: 0, draining: 1, active: 2, testing: 3, planned: 4, retired: 5 };
+
+/** What needs eyes first, then by city. */
+export function bySiteState(sites: readonly Site[]): Site[] {
+  return [...sites].sort(
+    (a, b) => siteRank[siteState(a)] - siteRank[siteState(b)] || spanish.compare(a.city, b.city) || spanish.compare(a.id, b.id),
+  );
+}
+
+/** Share of the power budget in use, 0 to 1; 0 for a site without a budget. */
+export function powerShare(site: Site): number {
+  return site.powerBudgetW > 0 ? Math.min(1, Math.max(0, site.powerUsedW / site.powerBudgetW)) : 0;
+}
+
+/** Two figures are enough below 10 ms, one below 100, none above. */
+export function formatMs(ms: number): string {
+  return ms.toFixed(ms < 9.995 ? 2 : ms < 99.95 ? 1 : 0);
+}
+
+export function formatWatts(watts: number): string {
+  return watts >= 10000 ? `${(watts / 1000).toFixed(1)} kW` : `${Math.round(watts)} W`;
+}
+
+export function formatRate(perSecond: number): string {
+  return perSecond.toFixed(perSecond < 99.95 ? 1 : 0);
+}
+
+/** "4 s", "3 min 5 s", "2 h 10 min". */
+export function formatAge(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
+const accessWords: Record<string, string> = { fibre: 'fibre', nr5g: '5G' };
+
+export function formatAccess(access: string): string {
+  return accessWords[access] ?? access;
+}
