@@ -1,0 +1,48 @@
+#pragma once
+// ports::ControlLink over HTTP: a site's token from control's own token endpoint, then sync and blobs. Runs on the
+// agent's loop; several fibers may call it at once.
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "net/address.h"
+#include "net/http.h"
+#include "ports/control_link.h"
+#include "ports/runtime.h"
+
+namespace barrio::adapters {
+
+/// One HTTP call that parks the calling fiber; main() binds adapters/reactor_runtime's fetch to a client. (Adapters do
+/// not see one another.)
+using FetchHttp = std::function<Result<net::Response>(const net::SocketAddress&, net::Request, Time deadline)>;
+
+struct HttpControlConfig {
+  net::SocketAddress control;
+  SiteId site;
+  std::string client_id;
+  std::string client_secret;
+  Duration call_timeout = 5s;
+  Duration blob_timeout = 60s;
+};
+
+class HttpControlLink final : public ports::ControlLink {
+ public:
+  HttpControlLink(ports::Runtime& runtime, FetchHttp fetch, HttpControlConfig config);
+
+  Result<SiteOrders> sync(const SiteReport& report) override;
+  Result<std::string> fetch_blob(const std::string& sha256) override;
+
+ private:
+  Result<void> renew_token();
+  /// Adds the token; gets a new one where needed, and once more when control answers 401.
+  Result<net::Response> call(const net::Request& request, Duration timeout);
+
+  ports::Runtime& runtime_;
+  FetchHttp fetch_;
+  HttpControlConfig config_;
+  std::string token_;
+  Time renew_at_{};  // before the token expires
+};
+
+}  // namespace barrio::adapters

@@ -1,0 +1,253 @@
+#include "agent/agent.h"
+
+#include <algorithm>
+
+#include "agent/disk_format.h"
+#include "base/log.h"
+
+namespace barrio::agent {
+namespace {
+
+constexpr const char* orders_file = "orders.json";
+constexpr const char* snapshot_file = "snapshot.json";
+constexpr double sync_jitter = 0.2;  // so that a whole network does not call control in step
+
+std::string model_file(const std::string& sha256) {
+  return "blobs/" + sha256;
+}
+
+/// What an agent has on disk of one kind; none when missing, unreadable or damaged, which is logged.
+template <class T>
+std::optional<T> load(SiteFiles& files, const std::string& name) {
+  const auto content = files.read(name);
+  if (!content) {
+    log_warning("cannot read what was kept on disk", {{"file", name}, {"why", content.error().text()}});
+    return std::nullopt;
+  }
+  if (!*content) return std::nullopt;
+  auto value = from_disk_text<T>(**content);
+  if (!value) {
+    log_warning("ignoring a file on disk", {{"file", name}, {"why", value.error().text()}});
+    return std::nullopt;
+  }
+  return std::move(*value);
+}
+
+bool same_phases(const std::vector<ports::WorkloadStatus>& a, const std::vector<ports::WorkloadStatus>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
+    return x.report.id == y.report.id && x.report.phase == y.report.phase && x.report.generation == y.report.generation;
+  });
+}
+
+std::string hash_off_loop(ports::Runtime& runtime, const std::string& content) {
+  std::string hash;
+  runtime.offload([&] { hash = sha256_hex(content); });
+  return hash;
+}
+
+}  // namespace
+
+/// A list, so that the file can grow fields.
+struct OrdersOnDisk {
+  std::vector<ReplicaOrder> run;
+};
+BARRIO_DESCRIBE(OrdersOnDisk, (), (run))
+
+Agent::Agent(ports::Runtime& runtime, ports::WorkloadRuntime& workloads, ports::ControlLink& control,
+             AgentConfig config, AgentHooks hooks)
+    : runtime_(runtime),
+      workloads_(workloads),
+      control_(control),
+      own_files_(std::make_unique<DiskSiteFiles>(runtime, config.data_folder)),
+      files_(*own_files_),
+      config_(std::move(config)),
+      hooks_(std::move(hooks)) {}
+
+Agent::Agent(ports::Runtime& runtime, ports::WorkloadRuntime& workloads, ports::ControlLink& control, SiteFiles& files,
+             AgentConfig config, AgentHooks hooks)
+    : runtime_(runtime),
+      workloads_(workloads),
+      control_(control),
+      files_(files),
+      config_(std::move(config)),
+      hooks_(std::move(hooks)) {}
+
+void Agent::run() {
+  work_changed_ = runtime_.make_signal();
+  local_changed_ = runtime_.make_signal();
+  load_from_disk();
+  runtime_.spawn("link " + config_.site.str(), [this] { link_loop(); });
+  while (!runtime_.stopping()) {
+    local_step();
+    work_changed_->wait_until(runtime_.now() + config_.period);
+  }
+}
+
+void Agent::load_from_disk() {
+  if (auto snapshot = load<Snapshot>(files_, snapshot_file))
+    adopt(std::make_shared<const Snapshot>(std::move(*snapshot)));
+  if (auto orders = load<OrdersOnDisk>(files_, orders_file)) {
+    orders_ = std::move(orders->run);
+    have_orders_ = true;
+    obtain_models(false);
+  }
+}
+
+// --- the link to control ---
+
+void Agent::link_loop() {
+  while (!runtime_.stopping()) {
+    sync_once();
+    const Duration jitter = from_ms(to_ms(config_.sync_period) * sync_jitter * runtime_.rng().unit());
+    local_changed_->wait_until(runtime_.now() + config_.sync_period + jitter);
+  }
+}
+
+void Agent::sync_once() {
+  auto orders = control_.sync(report());
+  if (orders.has_value() == control_away_) {
+    control_away_ = !orders;
+    if (orders)
+      log_info("control is back", {{"site", config_.site.str()}});
+    else
+      log_warning("control is away; going on with the last orders",
+                  {{"site", config_.site.str()}, {"why", orders.error().text()}});
+  }
+  if (!orders) return;
+  take(std::move(*orders));
+  obtain_models(true);
+  forget_old_models();
+}
+
+SiteReport Agent::report() const {
+  SiteReport report;
+  report.site = config_.site;
+  report.snapshot_version = snapshot_ ? snapshot_->version : 0;
+  report.gateway = config_.gateway_address;
+  for (const ports::WorkloadStatus& status : local_) report.replicas.push_back(status.report);
+  for (const ReplicaOrder& order : orders_) {
+    const bool listed =
+        std::any_of(local_.begin(), local_.end(), [&](const auto& status) { return status.report.id == order.id; });
+    if (listed) continue;
+    ReplicaReport missing{order.id, order.generation, ReplicaPhase::starting, "not started yet", 0};
+    const auto model_fault = model_fault_.find(order.model.sha256);
+    const auto start_fault = start_fault_.find(order.id);
+    if (model_fault != model_fault_.end()) missing.detail = model_fault->second;
+    if (start_fault != start_fault_.end()) {
+      missing.phase = ReplicaPhase::failed;
+      missing.detail = start_fault->second;
+    }
+    report.replicas.push_back(std::move(missing));
+  }
+  if (hooks_.flows) report.flows = hooks_.flows();
+  return report;
+}
+
+void Agent::take(SiteOrders orders) {
+  if (orders.snapshot) {
+    auto snapshot = std::make_shared<const Snapshot>(std::move(*orders.snapshot));
+    adopt(snapshot);
+    save(snapshot_file, to_disk_text(*snapshot));
+  }
+  OrdersOnDisk wanted{std::move(orders.run)};
+  const std::string text = to_disk_text(wanted);
+  const bool news = !have_orders_ || text != to_disk_text(OrdersOnDisk{orders_});
+  orders_ = std::move(wanted.run);
+  have_orders_ = true;
+  if (news) work_changed_->notify();
+  save(orders_file, text);
+}
+
+void Agent::save(const std::string& name, std::string content) {
+  const auto saved = saved_.find(name);
+  if (saved != saved_.end() && saved->second == content) return;
+  const auto written = files_.write(name, content);
+  // A full disk must not stop the site: it works from memory, and the next round tries again.
+  if (!written)
+    log_error("cannot keep orders on disk", {{"file", name}, {"why", written.error().text()}});
+  else
+    saved_[name] = std::move(content);
+}
+
+void Agent::adopt(std::shared_ptr<const Snapshot> snapshot) {
+  snapshot_ = std::move(snapshot);
+  if (hooks_.on_snapshot) hooks_.on_snapshot(snapshot_);
+}
+
+void Agent::obtain_models(bool control_is_there) {
+  std::set<std::string> wanted;
+  for (const ReplicaOrder& order : orders_) {
+    if (!order.model.sha256.empty()) wanted.insert(order.model.sha256);
+  }
+  for (const std::string& sha256 : wanted) {
+    if (models_.contains(sha256)) continue;
+    const auto obtained = obtain_model(sha256, control_is_there);
+    if (!obtained) {
+      model_fault_[sha256] = "waits for its model: " + obtained.error().text();
+      log_warning("no model yet", {{"site", config_.site.str()}, {"sha256", sha256}, {"why", obtained.error().text()}});
+      continue;
+    }
+    model_fault_.erase(sha256);
+    models_.insert(sha256);
+    work_changed_->notify();
+  }
+}
+
+Result<void> Agent::obtain_model(const std::string& sha256, bool control_is_there) {
+  TRY(auto kept, files_.read(model_file(sha256)));
+  if (kept && hash_off_loop(runtime_, *kept) == sha256) return {};
+  if (!control_is_there) return fail(Code::unavailable, "it is not on this site's disk");
+  TRY(auto content, control_.fetch_blob(sha256));
+  if (hash_off_loop(runtime_, content) != sha256) return fail(Code::unavailable, "control sent other content");
+  return files_.write(model_file(sha256), content);
+}
+
+void Agent::forget_old_models() {
+  for (auto model = models_.begin(); model != models_.end();) {
+    const bool wanted =
+        std::any_of(orders_.begin(), orders_.end(), [&](const auto& order) { return order.model.sha256 == *model; });
+    const std::string sha256 = *model++;
+    if (wanted) continue;
+    models_.erase(sha256);
+    const auto removed = files_.remove(model_file(sha256));
+    if (!removed) log_warning("cannot remove an old model", {{"sha256", sha256}, {"why", removed.error().text()}});
+    return;  // one a round: removing parks, and the set may have changed meanwhile
+  }
+}
+
+// --- what runs here ---
+
+void Agent::local_step() {
+  auto listed = workloads_.list();
+  if (!listed) {
+    log_error("cannot list what runs here", {{"site", config_.site.str()}, {"why", listed.error().text()}});
+    return;
+  }
+  const bool news = !same_phases(local_, *listed);
+  local_ = std::move(*listed);
+  if (news) local_changed_->notify();
+  if (hooks_.on_local) hooks_.on_local(local_);
+  if (!have_orders_) return;
+  std::vector<ReplicaReport> observed;
+  for (const ports::WorkloadStatus& status : local_) observed.push_back(status.report);
+  start_fault_.clear();
+  for (const decide::Action& action : decide::reconcile(orders_, observed)) {
+    const auto applied = apply(action);
+    if (!applied) log_warning("cannot repair", {{"site", config_.site.str()}, {"why", applied.error().text()}});
+  }
+}
+
+Result<void> Agent::apply(const decide::Action& action) {
+  if (const auto* stop = std::get_if<decide::StopReplica>(&action)) return workloads_.stop(stop->id);
+  const ReplicaOrder& order = std::get<decide::StartReplica>(action).order;
+  ports::WorkloadSpec spec{order, ""};
+  if (!order.model.sha256.empty()) {
+    if (!models_.contains(order.model.sha256)) return {};  // the link loop is at it; its report says so
+    spec.model_path = files_.path(model_file(order.model.sha256));
+  }
+  auto started = workloads_.ensure(spec);
+  if (!started) start_fault_[order.id] = started.error().text();
+  return started;
+}
+
+}  // namespace barrio::agent

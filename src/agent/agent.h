@@ -1,0 +1,89 @@
+#pragma once
+// The agent of one site. It pulls what its site should run (orders) and what its gateway decides from (the snapshot),
+// keeps both on disk, makes the site's workload runtime run exactly that, and reports what really runs.
+//
+// Two fibers: the local loop (list, tell the gateway, reconcile) never waits for control, so that a hanging control
+// delays no repair; the link loop (report and sync, persist, fetch models) never touches replicas. They share the
+// wanted orders. Every step is level-triggered: a crash anywhere is repaired by the next round.
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/site_files.h"
+#include "decide/reconcile/reconcile.h"
+#include "model/snapshot.h"
+#include "ports/control_link.h"
+#include "ports/runtime.h"
+#include "ports/workload_runtime.h"
+
+namespace barrio::agent {
+
+struct AgentConfig {
+  SiteId site;
+  std::string data_folder;
+  std::string gateway_address;  // "host:port" as others reach this site's gateway
+  Duration period = 500ms;      // of the local loop
+  Duration sync_period = 500ms;
+};
+
+/// The agent's view to its gateway. All are called on the agent's loop and must not park.
+struct AgentHooks {
+  std::function<void(std::shared_ptr<const Snapshot>)> on_snapshot;
+  std::function<void(std::vector<ports::WorkloadStatus>)> on_local;
+  std::function<std::vector<Flow>()> flows;
+};
+
+class Agent {
+ public:
+  /// Files under config.data_folder.
+  Agent(ports::Runtime& runtime, ports::WorkloadRuntime& workloads, ports::ControlLink& control, AgentConfig config,
+        AgentHooks hooks);
+  /// Files as given.
+  Agent(ports::Runtime& runtime, ports::WorkloadRuntime& workloads, ports::ControlLink& control, SiteFiles& files,
+        AgentConfig config, AgentHooks hooks);
+
+  /// In a fiber: starts from disk, then runs until the runtime stops. The agent must outlive its runtime's fibers.
+  void run();
+
+ private:
+  void load_from_disk();
+
+  void link_loop();
+  void sync_once();
+  SiteReport report() const;
+  void take(SiteOrders orders);
+  void save(const std::string& name, std::string content);
+  void adopt(std::shared_ptr<const Snapshot> snapshot);
+  void obtain_models(bool control_is_there);
+  Result<void> obtain_model(const std::string& sha256, bool control_is_there);
+  void forget_old_models();
+
+  void local_step();
+  Result<void> apply(const decide::Action& action);
+
+  ports::Runtime& runtime_;
+  ports::WorkloadRuntime& workloads_;
+  ports::ControlLink& control_;
+  std::unique_ptr<SiteFiles> own_files_;
+  SiteFiles& files_;
+  AgentConfig config_;
+  AgentHooks hooks_;
+
+  bool have_orders_ = false;  // false: nothing is known, so nothing is stopped either
+  std::vector<ReplicaOrder> orders_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  std::map<std::string, std::string> saved_;        // file -> content as last written
+  std::set<std::string> models_;                    // hashes whose content is on disk and verified
+  std::map<std::string, std::string> model_fault_;  // hash -> why it is not
+  std::vector<ports::WorkloadStatus> local_;        // as last listed
+  std::map<ReplicaId, std::string> start_fault_;    // replica -> why it could not even be started
+  std::unique_ptr<ports::Signal> work_changed_;     // for the local loop: orders or models are new
+  std::unique_ptr<ports::Signal> local_changed_;    // for the link loop: control should hear of it now
+  bool control_away_ = false;
+};
+
+}  // namespace barrio::agent
