@@ -1,0 +1,114 @@
+#include "decide/routing/choose.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "decide/latency/path.h"
+
+namespace barrio::decide {
+
+namespace {
+
+constexpr float per_ms = 1e-6F;
+
+/// 1 when fresh, 0 at `lifetime` and after.
+float freshness(Time at, Duration lifetime, Time now) {
+  return std::max(0.0F, 1.0F - static_cast<float>((now - at).count()) / static_cast<float>(lifetime.count()));
+}
+
+float site_ms(const SiteLoad& site, Time now) {
+  if (site.penalty_ms == 0) return 0;
+  return site.penalty_ms * freshness(site.penalty_at, penalty_lifetime, now);
+}
+
+float queue_and_service_ms(const AppLoad& load, const ServiceTime& prior, Time now) {
+  const bool known = load.measured && now - load.measured_at < service_lifetime;
+  const float mean = known ? load.mean_ms : static_cast<float>(prior.mean.count()) * per_ms;
+  const float tail = known ? load.tail_ms : static_cast<float>(prior.tail.count()) * per_ms;
+  float waiting = load.waiting;
+  if (waiting > 0) waiting *= freshness(load.waiting_at, waiting_lifetime, now);
+  return std::max(waiting, static_cast<float>(load.in_flight)) * mean + tail;
+}
+
+enum class Presence { away, returning, present };
+
+Presence presence(const SiteLoad& site, const AppLoad& load, size_t index, uint64_t device, Time now) {
+  const Time back = std::max(site.back_at, load.back_at);
+  if (now < back) return Presence::away;
+  if (back == Time::min() || now >= back + return_window) return Presence::present;
+  const auto turn =
+      Duration(static_cast<Duration::rep>(mix(device, index) % static_cast<uint64_t>(return_window.count())));
+  return now >= back + turn ? Presence::present : Presence::returning;
+}
+
+struct Scores {
+  std::array<float, max_sites> predicted_ms;  // where usable or returning has the site
+  SiteSet usable;
+  SiteSet returning;
+};
+
+void score(Scores& scores, SiteSet candidates, const LoadView& view, const Ask& ask) {
+  const AppLoad* loads = view.apps_at(ask.app);
+  const ServiceTime& prior = view.app(ask.app).prior;
+  const float left_ms = static_cast<float>(ask.left.count()) * per_ms;
+  candidates.each([&](size_t i) {
+    const SiteLoad& site = view.site(i);
+    const Presence here = presence(site, loads[i], i, ask.device, ask.now);
+    if (here == Presence::away || site.rtt_ms >= left_ms) return;
+    (here == Presence::present ? scores.usable : scores.returning).add(i);
+    scores.predicted_ms[i] = site.rtt_ms + site_ms(site, ask.now) + queue_and_service_ms(loads[i], prior, ask.now);
+  });
+}
+
+SiteSet candidates_of(const RoutingTable& table, const LoadView& view, const Ask& ask) {
+  SiteSet candidates = (table.app(ask.app).permitted & view.ready(table, ask.app)).without(ask.tried);
+  return ask.here_only ? candidates & SiteSet::of(view.self()) : candidates;
+}
+
+size_t pick(const Scores& scores, SiteSet from, size_t self, Rng& rng) {
+  float best = std::numeric_limits<float>::max();
+  from.each([&](size_t i) { best = std::min(best, scores.predicted_ms[i]); });
+  const float limit = best + std::min(best * static_cast<float>(tie_share), tie_most_ms);
+  if (from.has(self) && scores.predicted_ms[self] <= limit) return self;
+  uint64_t equals = 0;
+  size_t picked = 0;
+  from.each([&](size_t i) {
+    if (scores.predicted_ms[i] <= limit && rng.below(++equals) == 0) picked = i;
+  });
+  return picked;
+}
+
+}  // namespace
+
+Routed choose(const RoutingTable& table, const LoadView& view, const Ask& ask, Rng& rng) {
+  Scores scores;
+  score(scores, candidates_of(table, view, ask), view, ask);
+  const SiteSet from = scores.usable.empty() ? scores.returning : scores.usable;
+  if (from.empty()) return explain(table, view, ask);
+  const size_t site = pick(scores, from, view.self(), rng);
+  return Choice{site, from_ms(static_cast<double>(scores.predicted_ms[site]))};
+}
+
+std::vector<Ranked> rank(const RoutingTable& table, const LoadView& view, size_t app, uint64_t device,
+                         const DeviceLocation* location, Time now) {
+  const Ask ask{.app = app, .device = device, .now = now, .left = Duration::max()};
+  Scores scores;
+  score(scores, candidates_of(table, view, ask), view, ask);
+  const SiteSet from = scores.usable.empty() ? scores.returning : scores.usable;
+  const PathModel& paths = table.snapshot().network.paths;
+  std::vector<Ranked> ranked;
+  from.each([&](size_t i) {
+    Duration predicted = from_ms(static_cast<double>(scores.predicted_ms[i]));
+    if (location != nullptr) {
+      // From the device straight to the site, not through here.
+      predicted -= from_ms(static_cast<double>(view.site(i).rtt_ms));
+      predicted += access_rtt(paths, location->access) + path_rtt(paths, location->location, table.site(i).location);
+    }
+    ranked.push_back({i, predicted});
+  });
+  std::ranges::sort(ranked, {}, [](const Ranked& r) { return std::pair(r.predicted, r.site); });
+  return ranked;
+}
+
+}  // namespace barrio::decide
