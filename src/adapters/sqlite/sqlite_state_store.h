@@ -1,0 +1,47 @@
+#pragma once
+// StateStore in one SQLite file (write-ahead log, synchronous FULL: a commit is on the disk before it is answered).
+// The file belongs to one process at a time. Calls come from the runtime's fibers; all SQL runs off the loop, one call
+// at a time.
+
+#include <memory>
+#include <string>
+
+#include "adapters/sqlite/sqlite.h"
+#include "base/quantity.h"
+#include "ports/runtime.h"
+#include "ports/state_store.h"
+#include "ports/turn.h"
+
+namespace barrio::adapters {
+
+struct SqliteConfig {
+  std::string path;
+  Bytes most = gib(1);  // the file's size; over it: exhausted
+};
+
+class SqliteStateStore final : public ports::StateStore {
+ public:
+  /// Blocks: called at start, before the loop runs. Errors: unavailable (held by another process, damaged, not ours).
+  static Result<std::unique_ptr<SqliteStateStore>> open(ports::Runtime& runtime, SqliteConfig config);
+  Result<std::optional<ports::Entry>> get(const std::string& key) override;
+  Result<ports::Listing> list(const std::string& prefix) override;
+  Result<ports::Revision> commit(std::vector<ports::Guard> guards, std::vector<ports::Write> writes) override;
+  Result<ports::Revision> wait_for_change(ports::Revision seen, Time until) override;
+
+ private:
+  SqliteStateStore(ports::Runtime& runtime, sqlite::Database database, ports::Revision revision);
+  Result<std::optional<ports::Entry>> read(const std::string& key) const;
+  Result<ports::Listing> read_all(const std::string& prefix) const;
+  Result<ports::Revision> write(const std::vector<ports::Guard>& guards, const std::vector<ports::Write>& writes);
+  Result<bool> apply(const ports::Write& write, ports::Revision revision) const;
+  template <class Answer, class Work>
+  Answer off_loop(Work work);
+
+  ports::Runtime& runtime_;
+  ports::Turn turn_;  // at database_
+  std::unique_ptr<ports::Signal> changed_;
+  sqlite::Database database_;
+  ports::Revision revision_;  // the loop's copy of what is in the file
+};
+
+}  // namespace barrio::adapters
