@@ -23,6 +23,7 @@ try {
     outExtension: { '.js': '.mjs' },
     bundle: true,
     platform: 'node',
+    mainFields: ['module', 'main'],  // as for the browser
     format: 'esm',
     target: 'node18',
     jsx: 'automatic',

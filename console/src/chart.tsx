@@ -96,7 +96,7 @@ function usePlot(history: History, pick: Pick, dark: boolean, onCursor: (index: 
 }
 
 function Legend({ history, at, pick, dark }: { history: History; at: number; pick: Pick; dark: boolean }) {
-  const several = new Set(history.series.map((series) => series.app)).size > 1;
+  const ambiguous = (place: string) => history.series.filter((series) => series.place === place).length > 1;
   const sorted = [...history.series].sort((a, b) => a.place.localeCompare(b.place, 'es') || a.key.localeCompare(b.key));
   return (
     <ul class="legend" aria-label="Cameras in the chart, p99 in milliseconds">
@@ -109,13 +109,13 @@ function Legend({ history, at, pick, dark }: { history: History; at: number; pic
               type="button"
               class={`plain${pick.shown === series.key ? ' shown' : ''}`}
               aria-pressed={pick.chosen === series.key}
-              title={series.app}
+              title={`${series.place}, ${series.app}`}
               onClick={() => pick.toggle(series.key)}
               onMouseEnter={() => pick.hover(series.key)}
               onMouseLeave={() => pick.hover(null)}
             >
               <svg width="16" height="8" aria-hidden="true"><path d="M0 4H16" stroke={colour} stroke-width="3" stroke-dasharray={dash.join(' ')} /></svg>
-              <span class="name">{series.place}{several && <span class="id"> {series.app}</span>}</span>
+              <span class="name">{series.place}{ambiguous(series.place) && <span class="id"> {series.app}</span>}</span>
               <span class="figure">{typeof value === 'number' ? formatMs(value) : '–'}</span>
             </button>
           </li>

@@ -7,7 +7,7 @@ import { useWidth } from './live';
 import { ground, scene } from './scene';
 import type { CameraMark, Ground, Scene, SiteMark } from './scene';
 import type { Label } from './layout';
-import { flowWords, formatMs, formatWatts, powerShare } from './view';
+import { flowWords, formatMs, formatPower, nearlyFull, powerShare } from './view';
 
 const ringRadius = 9;
 const ringLength = 2 * Math.PI * ringRadius;
@@ -23,12 +23,12 @@ function SiteGlyph({ mark }: { mark: SiteMark }) {
   return (
     <g class={`site ${state}`} data-site={site.id} transform={`translate(${mark.x.toFixed(1)} ${mark.y.toFixed(1)})`}>
       <title>
-        {`${site.city} (${site.id}): ${state}, ${formatWatts(site.powerUsedW)} of ${formatWatts(site.powerBudgetW)}, ` +
+        {`${site.city} (${site.id}): ${state}, ${formatPower(site.powerUsedW, site.powerBudgetW)} in use, ` +
           `${site.replicasReady} of ${site.replicas} replicas ready`}
       </title>
       <circle class="halo" r={11} />
       {powered && <circle class="ring-track" r={ringRadius} />}
-      {powered && <circle class="ring" r={ringRadius} stroke-dasharray={`${used.toFixed(2)} ${ringLength.toFixed(2)}`} transform="rotate(-90)" />}
+      {powered && <circle class={powerShare(site) > nearlyFull ? 'ring near' : 'ring'} r={ringRadius} stroke-dasharray={`${used.toFixed(2)} ${ringLength.toFixed(2)}`} transform="rotate(-90)" />}
       <circle class="core" r={5} />
       {state === 'lost' && <path class="cross" d="M-6-6 6 6M6-6-6 6" />}
     </g>
@@ -104,7 +104,7 @@ function Key() {
   );
   const camera = (state: string, words: string) => (
     <li>
-      <svg width="30" height="16" viewBox="-6 -8 30 16" aria-hidden="true" class="map">
+      <svg width={state === 'refused' ? 13 : 30} height="16" viewBox={state === 'refused' ? '-6.5 -8 13 16' : '-6 -8 30 16'} aria-hidden="true" class="map">
         {state !== 'refused' && <g class={`line ${state}`}><path class="bed" d="M0 0H24" /><path class="pulse" d="M0 0H24" /></g>}
         <g class={`camera ${state}`}>
           {state === 'refused' ? <rect class="dot" x={-4.2} y={-4.2} width={8.4} height={8.4} transform="rotate(45)" /> : <circle class="dot" r={4.5} />}
@@ -115,11 +115,11 @@ function Key() {
   );
   return (
     <ul class="key" aria-label="Key of the map">
-      {site('active', 'active site, ring: power in use')}
+      {site('active', 'active site (ring: power in use)')}
       {site('draining', 'draining')}
       {site('planned', 'planned')}
       {site('lost', 'lost')}
-      {camera('on-time', 'camera on time')}
+      {camera('on-time', 'camera: on time')}
       {camera('late', 'late')}
       {camera('refused', 'refused')}
     </ul>

@@ -2,7 +2,7 @@
 
 import type { Flow, LatencyPair, Live, Site } from './api';
 import type { Pick } from './pick';
-import { bySiteState, byPlace, cameraKey, flowKey, flowState, flowWords, formatAccess, formatMs, formatWatts, powerShare, siteState } from './view';
+import { bySiteState, byPlace, cameraKey, flowKey, flowState, flowWords, formatAccess, formatMs, formatPower, nearlyFull, powerShare, siteState } from './view';
 
 function Figures({ pair, of, blank }: { pair: LatencyPair; of: string; blank: boolean }) {
   return (
@@ -32,34 +32,37 @@ function FlowRow({ flow, slowest, cities, pick }: { flow: Flow; slowest: number;
   const state = flowState(flow);
   const camera = cameraKey(flow);
   const blank = flow.answered === 0;
+  const refused = flow.refused > 0;
   return (
-    <tr
+    <tbody
       class={pick.shown === camera ? 'shown' : ''}
       data-flow={flowKey(flow)}
       onMouseEnter={() => pick.hover(camera)}
       onMouseLeave={() => pick.hover(null)}
     >
-      <th scope="row">
-        <button type="button" class="plain" aria-pressed={pick.chosen === camera} onClick={() => pick.toggle(camera)} data-cell="place">
-          {flow.place}
-        </button>
-      </th>
-      <td><span class={`state ${state}`}>{flowWords[state]}</span></td>
-      <td>{formatAccess(flow.access)}</td>
-      <td>{flow.app}</td>
-      <td data-cell="served">
-        {flow.servedBy ? <>{cities.get(flow.servedBy) ?? ''} <span class="id">{flow.servedBy}</span></> : 'nobody'}
-      </td>
-      <Figures pair={flow.network} of="network" blank={blank} />
-      <Figures pair={flow.queue} of="queue" blank={blank} />
-      <Figures pair={flow.compute} of="compute" blank={blank} />
-      <Figures pair={flow.total} of="total" blank={blank} />
-      <td class="bar">{!blank && <TimeBar flow={flow} slowest={slowest} />}</td>
-      <td class="figure" data-cell="answered">{flow.answered}</td>
-      <td class={`figure ${flow.late > 0 ? 'late' : ''}`} data-cell="late">{flow.late}</td>
-      <td class={`figure ${flow.refused > 0 ? 'refused' : ''}`} data-cell="refused">{flow.refused}</td>
-      <td class="reason" data-cell="refusal" title={flow.refused > 0 ? flow.refusal : undefined}>{flow.refused > 0 ? flow.refusal : ''}</td>
-    </tr>
+      <tr>
+        <th scope="row">
+          <button type="button" class="plain" aria-pressed={pick.chosen === camera} onClick={() => pick.toggle(camera)} data-cell="place">
+            {flow.place}
+          </button>
+        </th>
+        <td><span class={`state ${state}`}>{flowWords[state]}</span></td>
+        <td>{formatAccess(flow.access)}</td>
+        <td>{flow.app}</td>
+        <td data-cell="served">
+          {flow.servedBy ? <>{cities.get(flow.servedBy) ?? ''} <span class="id">{flow.servedBy}</span></> : 'nobody'}
+        </td>
+        <Figures pair={flow.network} of="network" blank={blank} />
+        <Figures pair={flow.queue} of="queue" blank={blank} />
+        <Figures pair={flow.compute} of="compute" blank={blank} />
+        <Figures pair={flow.total} of="total" blank={blank} />
+        <td class="bar">{!blank && <TimeBar flow={flow} slowest={slowest} />}</td>
+        <td class="figure" data-cell="answered">{flow.answered}</td>
+        <td class={`figure ${flow.late > 0 ? 'late' : ''}`} data-cell="late">{flow.late}</td>
+        <td class={`figure ${refused ? 'refused' : ''}`} data-cell="refused" title={refused ? flow.refusal : undefined}>{flow.refused}</td>
+      </tr>
+      {refused && <tr class="why"><td colSpan={17}><p data-cell="refusal">Refused: {flow.refusal}</p></td></tr>}
+    </tbody>
   );
 }
 
@@ -87,7 +90,6 @@ export function FlowsTable({ live, pick }: { live: Live; pick: Pick }) {
               <th scope="col" rowSpan={2} class="figure">Answered</th>
               <th scope="col" rowSpan={2} class="figure">Late</th>
               <th scope="col" rowSpan={2} class="figure">Refused</th>
-              <th scope="col" rowSpan={2}>Why refused</th>
             </tr>
             <tr>
               {['network', 'queue', 'compute', 'total'].map((name) => [
@@ -96,10 +98,8 @@ export function FlowsTable({ live, pick }: { live: Live; pick: Pick }) {
               ])}
             </tr>
           </thead>
-          <tbody>
-            {byPlace(live.flows).map((flow) => <FlowRow key={flowKey(flow)} flow={flow} slowest={slowest} cities={cities} pick={pick} />)}
-            {live.flows.length === 0 && <tr><td colSpan={17} class="empty">No camera has sent a request in the last 10 seconds.</td></tr>}
-          </tbody>
+          {byPlace(live.flows).map((flow) => <FlowRow key={flowKey(flow)} flow={flow} slowest={slowest} cities={cities} pick={pick} />)}
+          {live.flows.length === 0 && <tbody><tr><td colSpan={17} class="empty">No camera has sent a request in the last 10 seconds.</td></tr></tbody>}
         </table>
       </div>
     </section>
@@ -116,9 +116,9 @@ function SiteRow({ site }: { site: Site }) {
       <td class="power">
         <svg class="power-bar" width="56" height="8" aria-hidden="true">
           <rect class="track" width="56" height="8" rx="2" />
-          <rect class={share > 0.9 ? 'used near' : 'used'} width={(share * 56).toFixed(1)} height="8" rx="2" />
+          <rect class={share > nearlyFull ? 'used near' : 'used'} width={(share * 56).toFixed(1)} height="8" rx="2" />
         </svg>
-        <span class="figure" data-cell="power">{formatWatts(site.powerUsedW)} / {formatWatts(site.powerBudgetW)}</span>
+        <span class="figure" data-cell="power">{formatPower(site.powerUsedW, site.powerBudgetW)}</span>
       </td>
       <td class="figure" data-cell="replicas">{site.replicas > 0 ? `${site.replicasReady} / ${site.replicas}` : '–'}</td>
     </tr>

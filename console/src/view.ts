@@ -83,8 +83,13 @@ export function formatMs(ms: number): string {
   return ms.toFixed(ms < 9.995 ? 2 : ms < 99.95 ? 1 : 0);
 }
 
-export function formatWatts(watts: number): string {
-  return watts >= 10000 ? `${(watts / 1000).toFixed(1)} kW` : `${Math.round(watts)} W`;
+/** From this share of its power budget on, a site stands out. */
+export const nearlyFull = 0.9;
+
+/** Both in the unit that suits the budget: "5.3 / 12.0 kW", "310 / 800 W". */
+export function formatPower(used: number, budget: number): string {
+  if (Math.max(used, budget) >= 10000) return `${(used / 1000).toFixed(1)} / ${(budget / 1000).toFixed(1)} kW`;
+  return `${Math.round(used)} / ${Math.round(budget)} W`;
 }
 
 export function formatRate(perSecond: number): string {

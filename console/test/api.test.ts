@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { test } from 'node:test';
+import { askLive, parseLive } from '../src/api';
+import { liveJson } from './example';
+
+test('a live view is read with its units in place', () => {
+  const live = parseLive(liveJson());
+  assert.equal(live.snapshotVersion, 7);
+  assert.equal(live.sites[0]?.powerBudgetW, 20000);
+  assert.deepEqual(live.flows[0]?.total, { p50: 48, p99: 61 });
+  assert.equal(live.flows[0]?.lat, 42.2406);
+});
+
+test('a wrong field is named with its path', () => {
+  const json = liveJson();
+  (json.sites[0] as Record<string, unknown>).lat = '43';
+  assert.throws(() => parseLive(json), { message: 'sites[0].lat is not a number' });
+  const other = liveJson();
+  delete (other.flows[0] as Partial<(typeof other.flows)[0]>).total;
+  assert.throws(() => parseLive(other), { message: 'flows[0].total is not an object' });
+  assert.throws(() => parseLive(null), { message: 'the answer is not an object' });
+});
+
+test('a status that this page does not know is refused, not shown as something else', () => {
+  const json = liveJson();
+  json.sites[0]!.status = 'sleeping';
+  assert.throws(() => parseLive(json), /sites\[0\]\.status is not one of planned/);
+});
+
+test('the answers of control are told apart: a view, away, refused with its reason', async () => {
+  let status = 200;
+  let body = JSON.stringify(liveJson());
+  const server = createServer((_request, response) => response.writeHead(status).end(body));
+  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
+  const address = server.address();
+  const port = typeof address === 'object' && address ? address.port : 0;
+  const fetchOfNode = globalThis.fetch;
+  globalThis.fetch = (path, options) => fetchOfNode(`http://127.0.0.1:${port}${String(path)}`, options);
+  try {
+    assert.equal((await askLive(5000)).kind, 'live');
+    body = '{"time":';
+    assert.deepEqual(await askLive(5000), { kind: 'refused', reason: 'its answer is not JSON' });
+    status = 401;
+    assert.match(JSON.stringify(await askLive(5000)), /open_console/);
+    status = 503;
+    assert.deepEqual(await askLive(5000), { kind: 'away' });
+    server.closeAllConnections();
+    await new Promise((closed) => server.close(closed));
+    assert.deepEqual(await askLive(5000), { kind: 'away' });
+  } finally {
+    globalThis.fetch = fetchOfNode;
+    server.close();
+  }
+});

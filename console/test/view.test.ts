@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseLive } from '../src/api';
+import { byPlace, bySiteState, cameraKey, flowKey, flowState, formatAge, formatMs, formatPower, powerShare, siteState, totals } from '../src/view';
+import { flow, liveJson, site } from './example';
+
+test('a flow shows the worst thing that happened to it', () => {
+  assert.equal(flowState(flow()), 'on-time');
+  assert.equal(flowState(flow({ late: 1 })), 'late');
+  assert.equal(flowState(flow({ late: 1, refused: 1 })), 'refused');
+  assert.equal(flowState(flow({ answered: 0 })), 'idle');
+});
+
+test('only a site that should report can be lost', () => {
+  assert.equal(siteState(site({ connected: false })), 'lost');
+  assert.equal(siteState(site({ connected: false, status: 'draining' })), 'lost');
+  assert.equal(siteState(site({ connected: false, status: 'planned' })), 'planned');
+  assert.equal(siteState(site()), 'active');
+});
+
+test('a camera stays the same when another site serves it, its flow does not', () => {
+  assert.equal(cameraKey(flow()), cameraKey(flow({ servedBy: 'mad1', entered: 'mad1' })));
+  assert.notEqual(flowKey(flow()), flowKey(flow({ servedBy: 'mad1' })));
+  assert.notEqual(cameraKey(flow()), cameraKey(flow({ app: 'other/app' })));
+});
+
+test('the sums are those of the answer, per second where they say so', () => {
+  const live = parseLive(liveJson());
+  live.flows.push(flow({ place: 'Lugo', answered: 25, late: 2, refused: 3 }));
+  live.sites[2]!.connected = false;
+  assert.deepEqual(totals(live), { active: 1, lost: 1, sites: 3, answeredPerSecond: 7.5, late: 2, refused: 3 });
+});
+
+test('places are in Spanish order: Ávila before Bilbao, A Coruña among the A', () => {
+  const places = byPlace(['Zaragoza', 'Ávila', 'Bilbao', 'A Coruña'].map((place) => flow({ place }))).map((one) => one.place);
+  assert.deepEqual(places, ['A Coruña', 'Ávila', 'Bilbao', 'Zaragoza']);
+});
+
+test('what needs eyes stands first in the list of sites', () => {
+  const sites = [site({ id: 'a', status: 'planned' }), site({ id: 'b' }), site({ id: 'c', connected: false })];
+  assert.deepEqual(bySiteState(sites).map((one) => one.id), ['c', 'b', 'a']);
+});
+
+test('figures have the digits that a reader can use', () => {
+  assert.equal(formatMs(4.256), '4.26');
+  assert.equal(formatMs(9.996), '10.0');
+  assert.equal(formatMs(99.96), '100');
+  assert.equal(formatPower(5280, 12000), '5.3 / 12.0 kW');
+  assert.equal(formatPower(310, 800), '310 / 800 W');
+  assert.equal(formatAge(4.9), '4 s');
+  assert.equal(formatAge(185), '3 min 5 s');
+  assert.equal(formatAge(7800), '2 h 10 min');
+});
+
+test('the share of power stays between nothing and all', () => {
+  assert.equal(powerShare(site({ powerUsedW: 5000 })), 0.25);
+  assert.equal(powerShare(site({ powerUsedW: 50000 })), 1);
+  assert.equal(powerShare(site({ powerBudgetW: 0 })), 0);
+});
