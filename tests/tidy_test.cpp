@@ -73,6 +73,11 @@ bool is_test(const fs::path& path) {
   return path.stem().string().ends_with("_test") || path.stem().string().ends_with("_contract");
 }
 
+bool closes(const std::string& line, size_t depth) {
+  const size_t indent = line.find_first_not_of(' ');
+  return indent != std::string::npos && indent <= depth && line[indent] == '}';
+}
+
 struct Include {
   std::string target;
   bool quoted;
@@ -143,9 +148,10 @@ TEST_CASE("functions stay within 70 lines") {
     for (size_t i = 0; i < lines.size(); ++i) {
       std::smatch match;
       if (!std::regex_search(lines[i], match, opening)) continue;
-      const std::string close = match[1].str() + "}";
+      // The first closing brace at this depth or less: signatures that wrap start deeper than they end.
+      const size_t depth = match[1].length();
       size_t end = i + 1;
-      while (end < lines.size() && !lines[end].starts_with(close)) ++end;
+      while (end < lines.size() && !closes(lines[end], depth)) ++end;
       CHECK_MESSAGE(end - i <= 70, path.string() << ":" << i + 1 << " is " << end - i << " lines long");
     }
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <numeric>
 
 #include "base/id.h"
@@ -47,7 +48,7 @@ Result<int64_t> parse_amount(std::string_view text, std::span<const Unit> units,
     if (!number || unit.name != unit_name) continue;
     const double amount = *number * unit.factor;
     if (amount > 9.0e18) return fail(Code::invalid, "'" + shown + "' is too large");
-    return static_cast<int64_t>(amount + 0.5);
+    return std::llround(amount);
   }
   return fail(Code::invalid, "'" + shown + "' must be a number with a unit, like " + std::string(example));
 }
@@ -60,16 +61,27 @@ std::string print_amount(int64_t count, std::span<const Unit> units) {
   return std::to_string(count) + std::string(units.back().name);
 }
 
-constexpr std::array<Unit, 6> duration_units = {{{"h", 3.6e12}, {"m", 6e10}, {"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"ns", 1}}};
-constexpr std::array<Unit, 8> byte_units = {{{"TiB", 1099511627776.0}, {"GiB", 1073741824.0}, {"MiB", 1048576.0},
-                                             {"KiB", 1024.0}, {"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}, {"B", 1}}};
+constexpr std::array<Unit, 6> duration_units = {
+    {{"h", 3.6e12}, {"m", 6e10}, {"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"ns", 1}}};
+constexpr std::array<Unit, 8> byte_units = {{{"TiB", 1099511627776.0},
+                                             {"GiB", 1073741824.0},
+                                             {"MiB", 1048576.0},
+                                             {"KiB", 1024.0},
+                                             {"GB", 1e9},
+                                             {"MB", 1e6},
+                                             {"kB", 1e3},
+                                             {"B", 1}}};
 constexpr std::array<Unit, 3> watt_units = {{{"MW", 1e6}, {"kW", 1e3}, {"W", 1}}};
 constexpr std::string_view base64url_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 }  // namespace
 
-std::string join_text(std::span<const std::string_view> items, std::string_view separator) { return join_any(items, separator); }
-std::string join_text(std::span<const std::string> items, std::string_view separator) { return join_any(items, separator); }
+std::string join_text(std::span<const std::string_view> items, std::string_view separator) {
+  return join_any(items, separator);
+}
+std::string join_text(std::span<const std::string> items, std::string_view separator) {
+  return join_any(items, separator);
+}
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
@@ -95,8 +107,12 @@ std::string to_lower(std::string_view text) {
   return out;
 }
 
-std::optional<uint64_t> parse_uint(std::string_view text) { return parse_number<uint64_t>(text); }
-std::optional<double> parse_double(std::string_view text) { return parse_number<double>(text); }
+std::optional<uint64_t> parse_uint(std::string_view text) {
+  return parse_number<uint64_t>(text);
+}
+std::optional<double> parse_double(std::string_view text) {
+  return parse_number<double>(text);
+}
 
 std::optional<std::string_view> nearest(std::string_view word, std::span<const std::string_view> known) {
   std::optional<std::string_view> best;
@@ -168,7 +184,9 @@ Result<void> check_label(std::string_view text) {
   const bool good = !text.empty() && text.size() <= 63 && is_alnum(text.front()) && is_alnum(text.back()) &&
                     std::all_of(text.begin(), text.end(), [&](char c) { return is_alnum(c) || c == '-'; });
   if (good) return {};
-  return fail(Code::invalid, "'" + std::string(text.substr(0, 80)) + "' must be 1-63 characters a-z, 0-9 and '-', starting and ending with a letter or digit");
+  return fail(Code::invalid,
+              "'" + std::string(text.substr(0, 80)) +
+                  "' must be 1-63 characters a-z, 0-9 and '-', starting and ending with a letter or digit");
 }
 
 Result<Duration> parse_duration(std::string_view text) {
@@ -183,19 +201,26 @@ Result<Watts> parse_watts(std::string_view text) {
   TRY(int64_t count, parse_amount(text, watt_units, "75W"));
   return Watts(count);
 }
-std::string to_string(Duration duration) { return print_amount(duration.count(), duration_units); }
-std::string to_string(Bytes bytes) { return print_amount(bytes.count(), std::span(byte_units)); }
-std::string to_string(Watts watts) { return print_amount(watts.count(), watt_units); }
+std::string to_string(Duration duration) {
+  return print_amount(duration.count(), duration_units);
+}
+std::string to_string(Bytes bytes) {
+  return print_amount(bytes.count(), std::span(byte_units));
+}
+std::string to_string(Watts watts) {
+  return print_amount(watts.count(), watt_units);
+}
 
 std::string to_string(WallTime time) {
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(time - day);
   std::array<char, 40> buffer{};
-  const int length = std::snprintf(buffer.data(), buffer.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
-                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()),
-                static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()),
-                static_cast<int>(clock.subseconds().count()));
+  const int length =
+      std::snprintf(buffer.data(), buffer.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
+                    static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                    static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+                    static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
   return std::string(buffer.data(), static_cast<size_t>(length));
 }
 
