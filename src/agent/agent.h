@@ -46,7 +46,8 @@ class Agent {
   Agent(ports::Runtime& runtime, ports::WorkloadRuntime& workloads, ports::ControlLink& control, SiteFiles& files,
         AgentConfig config, AgentHooks hooks);
 
-  /// In a fiber: starts from disk, then runs until the runtime stops. The agent must outlive its runtime's fibers.
+  /// In a fiber: starts from disk, then runs until the runtime stops. The agent must not be destroyed while its loop
+  /// may still run.
   void run();
 
  private:

@@ -24,6 +24,7 @@ struct Waiter {
   Fiber* fiber = nullptr;
   bool notified = false;
   bool ended = false;  // by time, or because the process stops
+  bool signal_gone = false;
 };
 
 struct ReactorRuntime::State {
@@ -78,6 +79,12 @@ class AtExit {
 class ReactorRuntime::ReactorSignal final : public ports::Signal {
  public:
   explicit ReactorSignal(State& state) : state_(state) {}
+  /// Services end before their runtime, which then unwinds the fibers that still wait here.
+  ~ReactorSignal() override {
+    for (Waiter* waiter : waiting_) waiter->signal_gone = true;
+  }
+  ReactorSignal(const ReactorSignal&) = delete;
+  ReactorSignal& operator=(const ReactorSignal&) = delete;
 
   bool wait_until(Time until) override {
     if (remembered_) {
@@ -99,7 +106,7 @@ class ReactorRuntime::ReactorSignal final : public ports::Signal {
     const AtExit tidy([&] {
       if (timer != 0) state_.reactor.cancel(timer);
       state_.waiters.erase(&waiter);
-      std::erase(waiting_, &waiter);
+      if (!waiter.signal_gone) std::erase(waiting_, &waiter);
     });
     while (!waiter.notified && !waiter.ended) state_.scheduler.park();
     return waiter.notified;

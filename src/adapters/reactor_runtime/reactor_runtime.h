@@ -1,6 +1,7 @@
 #pragma once
 // ports::Runtime over a reactor: fibers on the reactor's thread, its timers for sleeping, and a bounded pool of threads
-// for work that blocks. Owned by main(); must be destroyed before its reactor, after everything that calls it.
+// for work that blocks. Owned by main(); destroyed before its reactor and after the services that call it: once the
+// reactor has stopped no fiber runs again, they are only unwound.
 
 #include <memory>
 

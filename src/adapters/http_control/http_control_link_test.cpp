@@ -1,0 +1,106 @@
+#include <doctest/doctest.h>
+
+#include "adapters/http_control/http_control_link.h"
+
+#include "base/crypto.h"
+
+using namespace barrio;
+using namespace barrio::adapters;
+
+namespace {
+
+/// Only a clock that the test moves: the link neither sleeps nor spawns.
+class Clock final : public ports::Runtime {
+ public:
+  Time at{};
+  Time now() override { return at; }
+  WallTime wall() override { return {}; }
+  void sleep_until(Time) override {}
+  void spawn(std::string, std::function<void()>) override {}
+  void offload(std::function<void()> work) override { work(); }
+  std::unique_ptr<ports::Signal> make_signal() override { return nullptr; }
+  Rng& rng() override { return rng_; }
+  bool stopping() override { return false; }
+
+ private:
+  Rng rng_{1};
+};
+
+/// Control as the link sees it: one valid token at a time.
+struct FakeControl {
+  int tokens = 0;
+  int syncs = 0;
+  int lifetime_s = 100;
+  std::string valid;
+  std::string blob = "model bytes";
+  bool away = false;
+
+  Result<net::Response> operator()(const net::Request& request) {
+    if (away) return fail(Code::unavailable, "connection refused");
+    if (request.path() == "/oauth2/token") return token(request);
+    if (net::find_header(request.headers, "authorization") != "Bearer " + valid)
+      return net::Response{401, {}, R"({"detail":"expired"})"};
+    if (request.path().starts_with("/barrio/v1/blobs/")) return net::Response{200, {}, blob};
+    ++syncs;
+    return net::Response{200, {}, R"({"run":[]})"};
+  }
+  Result<net::Response> token(const net::Request& request) {
+    if (request.body != "grant_type=client_credentials&client_id=site-mad1&client_secret=s%2Bcret%26")
+      return net::Response{401, {}, "{}"};
+    valid = "token" + std::to_string(++tokens);
+    return net::Response{
+        200,
+        {},
+        R"({"access_token":")" + valid + R"(","token_type":"Bearer","expires_in":)" + std::to_string(lifetime_s) + "}"};
+  }
+};
+
+struct Fixture {
+  Clock clock;
+  FakeControl control;
+  HttpControlLink link{
+      clock,
+      [this](const net::SocketAddress&, net::Request request, Time) { return control(request); },
+      {.control = {}, .site = SiteId::of("mad1"), .client_id = "site-mad1", .client_secret = "s+cret&"}};
+  SiteReport report{
+      .site = SiteId::of("mad1"), .snapshot_version = 0, .gateway = "127.0.0.1:1", .replicas = {}, .flows = {}};
+};
+
+}  // namespace
+
+TEST_CASE("a site gets one token, uses it until it grows old, and then another") {
+  Fixture f;
+  REQUIRE(f.link.sync(f.report).has_value());
+  REQUIRE(f.link.sync(f.report).has_value());
+  CHECK(f.control.tokens == 1);
+  f.clock.at += 80s;
+  REQUIRE(f.link.sync(f.report).has_value());
+  CHECK(f.control.tokens == 2);
+}
+
+TEST_CASE("a token that control no longer takes is replaced once, within the same call") {
+  Fixture f;
+  REQUIRE(f.link.sync(f.report).has_value());
+  f.control.valid = "of another key";
+  REQUIRE(f.link.sync(f.report).has_value());
+  CHECK(f.control.tokens == 2);
+  CHECK(f.control.syncs == 2);
+}
+
+TEST_CASE("a control that is away is unavailable, and is called again afterwards") {
+  Fixture f;
+  f.control.away = true;
+  CHECK(f.link.sync(f.report).error().code == Code::unavailable);
+  f.control.away = false;
+  CHECK(f.link.sync(f.report).has_value());
+}
+
+TEST_CASE("a blob with another hash is not accepted") {
+  Fixture f;
+  const std::string hash = sha256_hex("model bytes");
+  REQUIRE(f.link.fetch_blob(hash).has_value());
+  f.control.blob = "model bytez";
+  const auto tampered = f.link.fetch_blob(hash);
+  REQUIRE_FALSE(tampered.has_value());
+  CHECK(tampered.error().code == Code::unavailable);
+}

@@ -1,0 +1,49 @@
+#pragma once
+// One child process: started with its limits, told to end, reaped. It dies with its parent (PR_SET_PDEATHSIG), stays in
+// the parent's process group, can gain no privileges, and inherits no descriptors but its log.
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/quantity.h"
+#include "base/result.h"
+
+namespace barrio::adapters {
+
+struct ChildSpec {
+  std::vector<std::string> arguments;  // the first is the program
+  std::string log_file;                // standard output and error, appended
+  std::optional<Bytes> memory;         // RLIMIT_DATA: private memory that can be written
+  int nice = 0;                        // added to the parent's
+};
+
+class ChildProcess {
+ public:
+  /// Call on a thread that lives as long as the child should: the kernel ends the child with the thread that made it.
+  /// A program that cannot be executed shows as ended with status 127, its reason in the log. Errors: exhausted,
+  /// unavailable.
+  static Result<ChildProcess> start(const ChildSpec& spec);
+  /// Kills and reaps it.
+  ~ChildProcess();
+  ChildProcess(ChildProcess&& other) noexcept;
+  ChildProcess& operator=(ChildProcess&&) = delete;
+
+  pid_t pid() const { return pid_; }
+  /// Reaps it if it has ended; how it ended, in words ("killed by signal 9 (Killed)"). Does not wait.
+  std::optional<std::string> ended();
+  /// SIGTERM, SIGKILL; nothing happens when it has ended.
+  void terminate();
+  void kill();
+
+ private:
+  explicit ChildProcess(pid_t pid) : pid_(pid) {}
+  void send(int signal);
+
+  pid_t pid_ = -1;
+  std::optional<std::string> how_;
+};
+
+}  // namespace barrio::adapters
