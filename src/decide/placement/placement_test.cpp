@@ -1,0 +1,206 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "decide/placement/placement.h"
+
+using namespace barrio;
+using namespace barrio::decide;
+
+namespace {
+
+struct Place {
+  const char* id;
+  const char* city;
+  const char* jurisdiction;
+  LatLon location;
+};
+
+const Place madrid{"mad1", "Madrid", "ES-MD", {40.40841, -3.68760}};
+const Place barcelona{"bcn1", "Barcelona", "ES-CT", {41.38425, 2.17635}};
+const Place bilbao{"bio1", "Bilbao", "ES-PV", {43.25722, -2.92391}};
+const Place zaragoza{"zaz1", "Zaragoza", "ES-AR", {41.65646, -0.87929}};
+const Place tenerife{"tfn1", "Santa Cruz de Tenerife", "ES-CN", {28.46285, -16.24721}};
+
+Site site(const Place& place, Watts it_power) {
+  Site made;
+  made.id = SiteId::of(place.id);
+  made.city = place.city;
+  made.owner = OperatorId::of("telefonica");
+  made.jurisdiction = *Jurisdiction::parse(place.jurisdiction);
+  made.location = place.location;
+  made.status = SiteStatus::active;
+  made.power = {it_power * 2, 2.0};
+  made.accelerators = {{"L4", 2, Watts(72), gib(24)}};
+  made.servers = {8, gib(16), gib(100)};
+  return made;
+}
+
+/// Madrid, Barcelona, Bilbao active; Zaragoza planned.
+Network spain() {
+  Network network;
+  network.operators = {{OperatorId::of("telefonica"), "Telefónica", *Jurisdiction::parse("ES")}};
+  network.paths = {4900ns, 1.6, 2ms, 20ms, {}};
+  for (const Place& place : {madrid, barcelona, bilbao, zaragoza}) network.sites.push_back(site(place, Watts(200)));
+  network.sites[3].status = SiteStatus::planned;
+  return network;
+}
+
+App app(const char* name, const char* jurisdiction = "ES") {
+  App made;
+  made.tenant = TenantId::of("ayto");
+  made.spec.name = AppName::of(name);
+  made.spec.objective = {250ms, 99};
+  made.spec.policy.jurisdictions = {*Jurisdiction::parse(jurisdiction)};
+  made.spec.resources = {Watts(75), gib(1), 1, "", 0};
+  return made;
+}
+
+std::vector<std::string> sites(const AppPlacement& placement) {
+  std::vector<std::string> ids;
+  for (const PlacedReplica& replica : placement.replicas) ids.push_back(replica.site.str());
+  return ids;
+}
+
+const SiteDecision& at(const AppPlacement& placement, const char* id) {
+  const auto found = std::find_if(placement.decisions.begin(), placement.decisions.end(),
+                                  [&](const SiteDecision& decision) { return decision.site.str() == id; });
+  REQUIRE(found != placement.decisions.end());
+  return *found;
+}
+
+AppPlacement place_one(const Network& network, const App& one) {
+  return place(network, std::vector{one}, {}).front();
+}
+
+using Ids = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("an app without a number of replicas runs on every permitted active site") {
+  const auto placement = place_one(spain(), app("video"));
+  CHECK(sites(placement) == Ids{"mad1", "bcn1", "bio1"});
+  CHECK_FALSE(placement.refusal);
+  CHECK(at(placement, "bio1").detail == "2.0 ms of network in 250ms, takes 75 W and leaves 125 W of IT power");
+  CHECK(at(placement, "zaz1").refusal.reason == RefusalReason::not_active);
+  CHECK(at(placement, "zaz1").refusal.nearest == "activate zaz1");
+}
+
+TEST_CASE("a site outside the policy is refused with the policy that would allow it") {
+  const auto placement = place_one(spain(), app("video", "ES-PV"));
+  CHECK(sites(placement) == Ids{"bio1"});
+  CHECK(at(placement, "bcn1").refusal.reason == RefusalReason::policy);
+  CHECK(at(placement, "bcn1").refusal.detail == "bcn1 lies in ES-CT, the policy allows jurisdiction ES-PV");
+  CHECK(at(placement, "bcn1").refusal.nearest == "policy with jurisdiction ES-CT");
+  CHECK(at(placement, "zaz1").refusal.nearest == "activate zaz1 and a policy with jurisdiction ES-AR");
+}
+
+TEST_CASE("a policy that fits no site at all is refused as such") {
+  const auto placement = place_one(spain(), app("video", "FR"));
+  REQUIRE(placement.refusal);
+  CHECK(placement.refusal->reason == RefusalReason::policy);
+  CHECK(placement.refusal->detail == "no site of the network is permitted, the policy allows jurisdiction FR");
+  CHECK(placement.refusal->nearest == "policy with jurisdiction ES-MD: site mad1");
+}
+
+TEST_CASE("a policy that fits a planned site only says which site to activate") {
+  const auto placement = place_one(spain(), app("video", "ES-AR"));
+  REQUIRE(placement.refusal);
+  CHECK(placement.refusal->reason == RefusalReason::not_active);
+  CHECK(placement.refusal->nearest == "activate zaz1");
+}
+
+TEST_CASE("each kind of shortage names the figures and what is missing") {
+  const auto refused = [](auto change) {
+    App one = app("video", "ES-PV");
+    change(one.spec.resources);
+    const auto placement = place_one(spain(), one);
+    REQUIRE(placement.refusal);
+    return *placement.refusal;
+  };
+  Refusal power = refused([](Resources& need) { need.power = Watts(245); });
+  CHECK(power.reason == RefusalReason::power);
+  CHECK(power.nearest == "another 45 W of IT power at bio1");
+  CHECK(power.detail ==
+        "none of the 1 permitted sites (jurisdiction ES-PV) can take it: bio1 has 200 W of IT power left, one replica "
+        "needs 245 W");
+  CHECK(refused([](Resources& need) { need.memory = gib(20); }).nearest == "another 4GiB of memory at bio1");
+  CHECK(refused([](Resources& need) { need.cores = 8.5; }).nearest == "another 0.5 cores at bio1");
+  CHECK(refused([](Resources& need) { need.accelerator = "L4", need.accelerators = 5; }).nearest ==
+        "another 3 L4 at bio1");
+  CHECK(refused([](Resources& need) { need.accelerator = "H200", need.accelerators = 1; }).reason ==
+        RefusalReason::accelerator);
+}
+
+TEST_CASE("an objective below the network time is refused with the one that would do") {
+  App one = app("video");
+  one.spec.objective.latency = 5ms;
+  one.spec.demand = {{"Bilbao", bilbao.location, 1}};
+  const auto placement = place_one(spain(), one);
+  CHECK(sites(placement) == Ids{"bio1"});
+  // 506 km x 1.6 x 4.9 us, both ways, and 2 ms of access.
+  CHECK(at(placement, "bcn1").network_ms == doctest::Approx(9.3).epsilon(0.01));
+  CHECK(at(placement, "bcn1").refusal.reason == RefusalReason::objective);
+  CHECK(at(placement, "bcn1").refusal.nearest == "objective 10ms instead of 5ms");
+  one.spec.objective.latency = 10ms;
+  CHECK(sites(place_one(spain(), one)) == Ids{"mad1", "bcn1", "bio1"});
+}
+
+TEST_CASE("apps share a site's room in the order of their names") {
+  const Network network = spain();
+  const auto placements = place(network, std::vector{app("c", "ES-PV"), app("b", "ES-PV"), app("a", "ES-PV")}, {});
+  REQUIRE(placements.size() == 3);
+  CHECK(placements[0].app.str() == "ayto/a");
+  CHECK(sites(placements[0]) == Ids{"bio1"});
+  CHECK(sites(placements[1]) == Ids{"bio1"});
+  REQUIRE(placements[2].refusal);
+  CHECK(placements[2].refusal->nearest == "another 25 W of IT power at bio1");
+}
+
+TEST_CASE("what is placed keeps its place before an app with an earlier name gets one") {
+  const Network network = spain();
+  const std::vector late = {app("x", "ES-PV"), app("y", "ES-PV")};
+  std::vector<PlacedReplica> present;
+  for (const auto& placement : place(network, late, {})) present.push_back(placement.replicas.at(0));
+  const auto placements = place(network, std::vector{late[0], late[1], app("a", "ES-PV")}, present);
+  CHECK(placements[0].refusal);
+  CHECK(placements[1].replicas == std::vector{present[0]});
+  CHECK(placements[2].replicas == std::vector{present[1]});
+}
+
+TEST_CASE("a limited number of replicas goes where it shortens the way most") {
+  Network network = spain();
+  network.sites.push_back(site(tenerife, Watts(200)));
+  App one = app("video");
+  one.spec.replicas = 1;
+  CHECK(sites(place_one(network, one)) == Ids{"mad1"});
+  one.spec.replicas = 2;
+  CHECK(sites(place_one(network, one)) == Ids{"mad1", "tfn1"});
+  one.spec.demand = {{"Vigo", {42.2314, -8.7124}, 1}, {"Girona", {41.9794, 2.8214}, 10}};
+  one.spec.replicas = 1;
+  const auto placement = place_one(network, one);
+  CHECK(sites(placement) == Ids{"bcn1"});
+  CHECK(at(placement, "mad1").refusal.reason == RefusalReason::enough);
+  CHECK(at(placement, "mad1").detail == "1 asked, placed at bcn1");
+}
+
+TEST_CASE("a draining site loses its replica and the next best takes over") {
+  Network network = spain();
+  App one = app("video");
+  one.spec.replicas = 1;
+  one.spec.demand = {{"Toledo", {39.8567, -4.0244}, 1}};
+  const auto before = place_one(network, one);
+  REQUIRE(sites(before) == Ids{"mad1"});
+  network.sites[0].status = SiteStatus::draining;
+  const auto after = place(network, std::vector{one}, before.replicas).front();
+  CHECK(sites(after) == Ids{"bio1"});
+  CHECK(at(after, "mad1").refusal.reason == RefusalReason::not_active);
+}
+
+TEST_CASE("fewer replicas than present keeps the most useful ones: Bilbao is nearest to the other two") {
+  const Network network = spain();
+  App one = app("video");
+  const auto before = place_one(network, one);
+  one.spec.replicas = 1;
+  CHECK(place(network, std::vector{one}, before.replicas).front().replicas == std::vector{before.replicas[2]});
+}
