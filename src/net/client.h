@@ -59,9 +59,9 @@ class Call {
 struct CallStart {
   std::string_view method = "GET";
   std::string_view target = "/";
-  std::span<const Header> headers;     // Host is added where missing; Content-Length and Transfer-Encoding always here
+  std::span<const Header> headers = {};  // Host is added where missing; Content-Length and Transfer-Encoding always here
   std::optional<uint64_t> length = 0;  // none: chunked; 0: no body
-  Time deadline;
+  Time deadline = {};
 };
 
 class Client {

@@ -54,9 +54,9 @@ std::optional<std::string_view> find_header(const OwnedHeaders& headers, std::st
 struct Request {
   std::string method = "GET";
   std::string target = "/";
-  OwnedHeaders headers;
-  std::string body;
-  std::string peer_ip;  // on the server side: the device's address
+  OwnedHeaders headers = {};
+  std::string body = {};
+  std::string peer_ip = {};  // on the server side: the device's address
   std::string_view path() const { return std::string_view(target).substr(0, target.find('?')); }
   std::string_view query() const {
     const size_t mark = target.find('?');
@@ -66,8 +66,8 @@ struct Request {
 
 struct Response {
   int status = 200;
-  OwnedHeaders headers;
-  std::string body;
+  OwnedHeaders headers = {};
+  std::string body = {};
 };
 
 }  // namespace barrio::net

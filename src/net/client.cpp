@@ -1,0 +1,24 @@
+#include "net/client.h"
+
+#include "net/client_connection.h"
+
+namespace barrio::net {
+
+struct Client::State {
+  ClientCore core;
+};
+
+Client::Client(Reactor& reactor, ClientLimits limits) : state_(new State{ClientCore(reactor, limits)}) {}
+
+Client::~Client() = default;
+
+Call& Client::start(const SocketAddress& address, const CallStart& start, CallHandler& handler) {
+  return state_->core.start(address, start, handler);
+}
+
+void Client::fetch(const SocketAddress& address, Request request, Time deadline,
+                   std::function<void(Result<Response>)> done, size_t most) {
+  state_->core.fetch(address, std::move(request), deadline, std::move(done), most);
+}
+
+}  // namespace barrio::net

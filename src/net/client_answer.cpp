@@ -1,0 +1,131 @@
+// The reading side of a client's connection: readiness, bytes to answers, and back to the pool.
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+
+#include "net/client_connection.h"
+
+namespace barrio::net {
+
+namespace {
+
+/// A server that sends more "100 Continue" and the like than this plays games.
+constexpr int most_interim_answers = 8;
+
+}  // namespace
+
+void ClientConnection::on_io(uint32_t events) {
+  if (phase_ == Phase::idle) {
+    // Closed by the server, or it speaks out of turn.
+    std::erase(pool_->idle, this);
+    return close();
+  }
+  if (phase_ == Phase::connecting) return established();
+  if ((events & EPOLLOUT) && !flush()) return;
+  if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) && may_read()) {
+    receive();
+  } else {
+    stream_.arm_read(false);  // paused: what has come, an end too, waits in the kernel
+  }
+}
+
+/// False: the call is over, or the connection is another one now.
+bool ClientConnection::receive() {
+  std::string_view got;
+  switch (stream_.read(core_.scratch_, got)) {
+    case Stream::Got::nothing:
+      if (!send_broken_) return true;
+      lost("the connection broke");
+      return false;
+    case Stream::Got::broken: lost("the connection broke"); return false;
+    case Stream::Got::end: input_ended(); return false;
+    case Stream::Got::data: break;
+  }
+  answered_ = true;
+  size_t used = 0;
+  if (!consume(got, used)) return false;
+  pending_.assign(got.substr(used));
+  pending_begin_ = 0;
+  if (send_broken_) core_.work_.add(*this);
+  return true;
+}
+
+void ClientConnection::input_ended() {
+  if (phase_ == Phase::body && parser_.framing() == http1::Framing::until_close) {
+    complete(true);
+  } else {
+    lost(answered_ ? "the server closed in the middle of its answer" : "the server closed without an answer");
+  }
+}
+
+/// False: the call is over, and this object may already serve another.
+bool ClientConnection::consume(std::string_view input, size_t& used) {
+  while (used < input.size() && !paused_) {
+    if (phase_ == Phase::head) {
+      if (!take_head(input, used)) return false;
+      continue;
+    }
+    const auto step = body_.step(input.substr(used));
+    used += step.consumed;
+    if (body_.failure() != nullptr) {
+      fail({Code::invalid, body_.failure(), pool_->address.str()});
+      return false;
+    }
+    if (!step.piece.empty()) {
+      handler_->on_body(step.piece);
+      if (phase_ == Phase::closed) return false;
+    }
+    if (body_.done()) return complete(used < input.size());
+  }
+  return true;
+}
+
+bool ClientConnection::take_head(std::string_view input, size_t& used) {
+  used += parser_.feed(input.substr(used));
+  if (parser_.failure().status != 0) {
+    fail({Code::invalid, parser_.failure().what, pool_->address.str()});
+    return false;
+  }
+  if (!parser_.complete()) return true;
+  const ResponseHead& head = parser_.head();
+  if (head.status < 200) {
+    // 101 would change the protocol, which nobody asked for.
+    if (head.status != 101 && ++interim_answers_ <= most_interim_answers) {
+      parser_.reset(to_head_);
+      return true;
+    }
+    fail({Code::invalid, "unexpected interim answer", pool_->address.str()});
+    return false;
+  }
+  body_.reset(parser_.framing(), head.content_length.value_or(0));
+  phase_ = Phase::body;
+  handler_->on_head(head);
+  if (phase_ == Phase::closed) return false;
+  return body_.done() ? complete(used < input.size()) : true;
+}
+
+/// The answer is complete. Always false: the call is over.
+bool ClientConnection::complete(bool leftover) {
+  CallHandler* handler = std::exchange(handler_, nullptr);
+  pending_.clear();
+  pending_begin_ = 0;
+  const bool whole = request_ended_ && stream_.unsent() == 0 && !send_broken_;
+  if (!leftover && whole && parser_.keep_alive() && pool_->idle.size() < core_.limits_.idle_per_address) {
+    rest();
+  } else {
+    close();
+  }
+  handler->on_done();
+  return false;
+}
+
+void ClientConnection::rest() {
+  phase_ = Phase::idle;
+  since_ = core_.reactor_.now();
+  stream_.arm_read(true);
+  pool_->idle.push_back(this);
+  set_deadline();
+}
+
+}  // namespace barrio::net

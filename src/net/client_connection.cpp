@@ -1,0 +1,226 @@
+#include "net/client_connection.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "net/http1_writer.h"
+
+namespace barrio::net {
+
+namespace {
+
+int socket_error(int fd) {
+  int error = 0;
+  socklen_t length = sizeof(error);
+  if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) return errno;
+  return error;
+}
+
+}  // namespace
+
+ClientConnection::ClientConnection(ClientCore& core, ClientPool* pool)
+    : core_(core),
+      pool_(pool),
+      stream_(core.reactor_, *this),
+      timer_(core.reactor_, [this] { timed_out(); }),
+      parser_({core.limits_.head_bytes, 128}) {}
+
+void ClientConnection::begin(const CallStart& start, CallHandler& handler) {
+  handler_ = &handler;
+  deadline_ = start.deadline;
+  pooled_ = replayable_ = phase_ == Phase::idle;
+  replay_.clear();
+  to_head_ = start.method == "HEAD";
+  chunked_ = !start.length;
+  body_left_ = start.length.value_or(0);
+  request_ended_ = start.length == 0U;
+  send_broken_ = answered_ = touched_ = blocked_ = paused_ = false;
+  interim_answers_ = 0;
+  connect_time_ = Duration(0);
+  sent_before_ = stream_.sent();
+  parser_.reset(to_head_);
+  if (!pooled_) connect();
+  if (phase_ == Phase::closed) return;
+  if (pooled_) phase_ = Phase::head;
+  http1::append_request_head(
+      stream_.unsent_text(),
+      {.method = start.method, .target = start.target, .host = pool_->host, .length = start.length}, start.headers);
+  remember(stream_.unsent_text());
+  // A body usually follows at once and leaves in the same segment as the head.
+  if (request_ended_)
+    send({});
+  else
+    core_.work_.add(*this);
+  set_deadline();
+}
+
+void ClientConnection::refuse(Error error, CallHandler& handler) {
+  handler_ = &handler;
+  fail(std::move(error));
+}
+
+void ClientConnection::connect() {
+  const SocketAddress& address = pool_->address;
+  since_ = core_.reactor_.now();
+  phase_ = Phase::connecting;
+  const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return fail({Code::unavailable, std::strerror(errno), "connect to " + address.str()});
+  const int on = 1;
+  if (!address.is_unix()) ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  const int result = ::connect(fd, address.native(), address.native_length());
+  if (result != 0 && errno != EINPROGRESS) {
+    const int error = errno;
+    ::close(fd);
+    return fail({Code::unavailable, std::strerror(error), "connect to " + address.str()});
+  }
+  stream_.open(fd, result == 0);
+  sent_before_ = 0;
+  if (result == 0) phase_ = Phase::head;
+}
+
+void ClientConnection::established() {
+  const int error = socket_error(stream_.fd());
+  if (error != 0) return fail({Code::unavailable, std::strerror(error), "connect to " + pool_->address.str()});
+  connect_time_ = core_.reactor_.now() - since_;
+  phase_ = Phase::head;
+  stream_.connected();
+  set_deadline();
+  flush();
+}
+
+void ClientConnection::remember(std::string_view sent) {
+  if (!replayable_) return;
+  replayable_ = replay_.size() + sent.size() <= core_.limits_.write_buffer_bytes;
+  if (replayable_)
+    replay_.append(sent);
+  else
+    replay_.clear();
+}
+
+/// Sends; when the connection turns out broken, an answer that came before the break is still read.
+bool ClientConnection::send(std::initializer_list<std::string_view> pieces) {
+  if (send_broken_) return false;
+  const bool ok = stream_.send(pieces);
+  touched_ = touched_ || stream_.sent() > sent_before_;
+  if (!ok) {
+    send_broken_ = true;
+    core_.work_.add(*this);
+  }
+  return ok;
+}
+
+/// Sends what is held back and says so to a blocked handler. False: the call is over.
+bool ClientConnection::flush() {
+  if (send_broken_ || stream_.unsent() == 0 || !send({})) return true;
+  if (!blocked_ || stream_.unsent() > core_.limits_.write_buffer_bytes / 2) return true;
+  blocked_ = false;
+  handler_->on_writable();
+  return phase_ != Phase::closed;
+}
+
+bool ClientConnection::write(std::string_view piece) {
+  if (handler_ == nullptr || failure_ || request_ended_ || piece.empty()) return true;
+  if (chunked_) {
+    const http1::ChunkSize size(piece.size());
+    for (const std::string_view part : {size.text(), piece, http1::chunk_end}) remember(part);
+    send({size.text(), piece, http1::chunk_end});
+  } else if (piece.size() > body_left_) {
+    fail({Code::invalid, "more body than was announced"});
+  } else {
+    body_left_ -= piece.size();
+    remember(piece);
+    send({piece});
+  }
+  blocked_ = stream_.unsent() > core_.limits_.write_buffer_bytes;
+  return !blocked_;
+}
+
+void ClientConnection::end() {
+  if (handler_ == nullptr || failure_ || request_ended_) return;
+  if (!chunked_ && body_left_ > 0) return fail({Code::invalid, "less body than was announced"});
+  request_ended_ = true;
+  if (!chunked_) return;
+  remember(http1::last_chunk);
+  send({http1::last_chunk});
+}
+
+void ClientConnection::resume() {
+  if (handler_ == nullptr) return;
+  paused_ = false;
+  core_.work_.add(*this);
+}
+
+void ClientConnection::cancel() {
+  if (handler_ == nullptr) return;
+  handler_ = nullptr;
+  failure_.reset();
+  close();
+}
+
+void ClientConnection::set_deadline() {
+  switch (phase_) {
+    case Phase::closed: return timer_.clear();
+    case Phase::idle: return timer_.set(since_ + core_.limits_.idle_timeout);
+    case Phase::connecting: return timer_.set(std::min(deadline_, since_ + core_.limits_.connect_timeout));
+    default: return timer_.set(deadline_);
+  }
+}
+
+void ClientConnection::timed_out() {
+  if (phase_ == Phase::idle) {
+    std::erase(pool_->idle, this);
+    return close();
+  }
+  const bool connecting = phase_ == Phase::connecting;
+  fail({Code::timed_out, connecting ? "no connection in time" : "no answer in time", pool_->address.str()});
+}
+
+/// The connection is gone. Where the server cannot have seen the request, or closed a pooled connection while it was on
+/// its way, it is sent once more.
+void ClientConnection::lost(const char* what) {
+  if (!pooled_ || answered_ || !replayable_) return fail({Code::unavailable, what, pool_->address.str()});
+  pooled_ = replayable_ = send_broken_ = false;
+  stream_.close();
+  connect();
+  if (phase_ == Phase::closed) return;
+  stream_.unsent_text() = std::move(replay_);
+  replay_.clear();
+  set_deadline();
+  core_.work_.add(*this);
+}
+
+void ClientConnection::fail(Error error) {
+  if (failure_) return;
+  failure_ = CallError{std::move(error), touched_};
+  close();
+}
+
+void ClientConnection::close() {
+  phase_ = Phase::closed;
+  timer_.clear();
+  stream_.close();
+  core_.work_.add(*this);
+}
+
+bool ClientConnection::work() {
+  if (failure_ && handler_ != nullptr) {
+    CallHandler* handler = std::exchange(handler_, nullptr);
+    handler->on_error(std::move(*failure_));
+  }
+  if (phase_ == Phase::closed) return true;
+  if (phase_ == Phase::idle || phase_ == Phase::connecting) return false;
+  if (send_broken_ && !paused_ && !receive()) return false;
+  if (!flush()) return false;
+  if (!paused_ && pending_begin_ < pending_.size() && !consume(pending_, pending_begin_)) return false;
+  if (may_read()) stream_.arm_read(true);
+  return false;
+}
+
+}  // namespace barrio::net

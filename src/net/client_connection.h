@@ -1,0 +1,133 @@
+#pragma once
+// One connection of a client and, while it is busy, the call on it. Owned by its ClientCore; lives on its loop.
+// What fails inside an application's call is noted and told from the work list; a closed connection is freed there too.
+
+#include <array>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "net/client.h"
+#include "net/http1_body.h"
+#include "net/http1_parser.h"
+#include "net/lazy_timer.h"
+#include "net/stream.h"
+#include "net/work_list.h"
+
+namespace barrio::net {
+
+class ClientConnection;
+class FetchCall;
+
+/// All connections to one address.
+struct ClientPool {
+  SocketAddress address;
+  std::string host;  // for requests without a Host
+  std::vector<ClientConnection*> idle;
+  size_t connections = 0;
+};
+
+/// What the connections of one client share.
+class ClientCore {
+ public:
+  ClientCore(Reactor& reactor, ClientLimits limits);
+  ~ClientCore();
+  Call& start(const SocketAddress& address, const CallStart& start, CallHandler& handler);
+  void fetch(const SocketAddress& address, Request request, Time deadline, std::function<void(Result<Response>)> done,
+             size_t most);
+
+ private:
+  friend class ClientConnection;
+  friend class FetchCall;
+  ClientPool& pool_of(const SocketAddress& address);
+  void remove(ClientConnection& connection);
+
+  Reactor& reactor_;
+  const ClientLimits limits_;
+  std::map<std::string, ClientPool, std::less<>> pools_;  // by the address's bytes
+  WorkList<ClientConnection> work_;
+  std::vector<std::unique_ptr<ClientConnection>> connections_;
+  std::unordered_set<FetchCall*> fetches_;
+  std::array<char, 64 * 1024> scratch_;
+};
+
+class ClientConnection final : public IoHandler, public Call {
+ public:
+  /// Without a pool: a call that is refused.
+  ClientConnection(ClientCore& core, ClientPool* pool);
+  ~ClientConnection() = default;
+
+  void begin(const CallStart& start, CallHandler& handler);
+  void refuse(Error error, CallHandler& handler);
+  /// From the work list. True: closed, to be freed.
+  bool work();
+
+  bool write(std::string_view piece) override;
+  void end() override;
+  void pause() override { paused_ = true; }
+  void resume() override;
+  void cancel() override;
+  Duration connect_time() const override { return connect_time_; }
+
+  ClientPool* pool() const { return pool_; }
+  bool scheduled = false;  // for WorkList
+  size_t index = 0;        // for ClientCore
+
+ private:
+  enum class Phase { idle, connecting, head, body, closed };
+
+  void on_io(uint32_t events) override;
+  void connect();
+  void established();
+  void timed_out();
+  bool receive();
+  bool consume(std::string_view input, size_t& used);
+  bool take_head(std::string_view input, size_t& used);
+  bool complete(bool leftover);
+  void input_ended();
+  bool send(std::initializer_list<std::string_view> pieces);
+  bool flush();
+  void remember(std::string_view sent);
+  void lost(const char* what);
+  void fail(Error error);
+  void close();
+  void rest();
+  void set_deadline();
+  bool may_read() const {
+    return (phase_ == Phase::head || phase_ == Phase::body) && !paused_ && pending_begin_ == pending_.size();
+  }
+
+  ClientCore& core_;
+  ClientPool* pool_;
+  Stream stream_;
+  LazyTimer timer_;
+  http1::ResponseParser parser_;
+  http1::BodyReader body_;
+  Phase phase_ = Phase::closed;
+  Time since_;  // connecting or idle
+  std::string pending_;
+  size_t pending_begin_ = 0;
+  // The call, while handler_ is set.
+  CallHandler* handler_ = nullptr;
+  Time deadline_;
+  Duration connect_time_{};
+  std::string replay_;  // what was sent on a pooled connection, while it can be sent again
+  bool pooled_ = false;
+  bool replayable_ = false;
+  bool to_head_ = false;
+  bool chunked_ = false;
+  uint64_t body_left_ = 0;
+  bool request_ended_ = false;
+  bool send_broken_ = false;
+  bool answered_ = false;  // a byte of the answer has come
+  bool touched_ = false;   // some byte of the request has left
+  uint64_t sent_before_ = 0;
+  bool blocked_ = false;
+  bool paused_ = false;
+  int interim_answers_ = 0;
+  std::optional<CallError> failure_;
+};
+
+}  // namespace barrio::net

@@ -1,0 +1,63 @@
+#include <utility>
+
+#include "net/client_connection.h"
+#include "net/fetch_call.h"
+
+namespace barrio::net {
+
+ClientCore::ClientCore(Reactor& reactor, ClientLimits limits)
+    : reactor_(reactor), limits_(limits), work_(reactor, [this](ClientConnection& one) {
+        if (one.work()) remove(one);
+      }) {}
+
+ClientCore::~ClientCore() {
+  for (FetchCall* fetch : fetches_) delete fetch;
+}
+
+ClientPool& ClientCore::pool_of(const SocketAddress& address) {
+  const std::string_view key(reinterpret_cast<const char*>(address.native()), address.native_length());
+  const auto found = pools_.find(key);
+  if (found != pools_.end()) return found->second;
+  ClientPool& pool = pools_[std::string(key)];
+  pool.address = address;
+  pool.host = address.is_unix() ? "localhost" : address.str();
+  return pool;
+}
+
+Call& ClientCore::start(const SocketAddress& address, const CallStart& start, CallHandler& handler) {
+  ClientPool& pool = pool_of(address);
+  if (!pool.idle.empty()) {
+    ClientConnection& warm = *pool.idle.back();  // the one used last is the least likely to be stale
+    pool.idle.pop_back();
+    warm.begin(start, handler);
+    return warm;
+  }
+  const bool full = pool.connections >= limits_.connections_per_address;
+  connections_.push_back(std::make_unique<ClientConnection>(*this, full ? nullptr : &pool));
+  ClientConnection& fresh = *connections_.back();
+  fresh.index = connections_.size() - 1;
+  if (full) {
+    fresh.refuse({Code::exhausted, "too many connections to " + address.str()}, handler);
+  } else {
+    ++pool.connections;
+    fresh.begin(start, handler);
+  }
+  return fresh;
+}
+
+void ClientCore::remove(ClientConnection& connection) {
+  if (connection.pool() != nullptr) --connection.pool()->connections;
+  const size_t index = connection.index;
+  std::swap(connections_[index], connections_.back());
+  connections_[index]->index = index;
+  connections_.pop_back();
+}
+
+void ClientCore::fetch(const SocketAddress& address, Request request, Time deadline,
+                       std::function<void(Result<Response>)> done, size_t most) {
+  auto* fetch = new FetchCall(*this, std::move(request), std::move(done), most);
+  fetches_.insert(fetch);
+  fetch->start(address, deadline);
+}
+
+}  // namespace barrio::net

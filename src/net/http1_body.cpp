@@ -1,0 +1,140 @@
+#include "net/http1_body.h"
+
+#include <algorithm>
+
+#include "net/http1_parser.h"
+
+namespace barrio::net::http1 {
+
+namespace {
+
+/// Nobody here uses extensions or trailers, so a peer that sends more of them than this means harm.
+constexpr uint32_t most_overhead = 4096;
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+}  // namespace
+
+void BodyReader::reset(Framing framing, uint64_t length) {
+  framing_ = framing;
+  state_ = State::size_first;
+  left_ = framing == Framing::length ? length : 0;
+  digits_ = 0;
+  overhead_ = 0;
+  failure_ = nullptr;
+  done_ = framing == Framing::none || (framing == Framing::length && length == 0);
+}
+
+BodyReader::Step BodyReader::step(std::string_view input) {
+  if (done_ || failure_ != nullptr || input.empty()) return {};
+  if (framing_ == Framing::until_close) return {input.size(), input};
+  if (framing_ == Framing::length) return step_data(input);
+  size_t used = 0;
+  while (used < input.size() && !done_ && failure_ == nullptr) {
+    if (state_ == State::data) {
+      const Step data = step_data(input.substr(used));
+      return {used + data.consumed, data.piece};
+    }
+    take(input[used++]);
+  }
+  return {used, {}};
+}
+
+BodyReader::Step BodyReader::step_data(std::string_view input) {
+  const size_t size = static_cast<size_t>(std::min<uint64_t>(left_, input.size()));
+  left_ -= size;
+  if (left_ == 0) {
+    if (framing_ == Framing::length) done_ = true;
+    state_ = State::data_cr;
+  }
+  return {size, input.substr(0, size)};
+}
+
+void BodyReader::expect(char c, char wanted, State next) {
+  if (c == wanted)
+    state_ = next;
+  else
+    failure_ = "bad end of a chunk";
+}
+
+void BodyReader::take(char c) {
+  switch (state_) {
+    case State::size_first:
+    case State::size: return take_size(c);
+    case State::extension:
+      if (c == '\r')
+        state_ = State::size_lf;
+      else if (++overhead_ > most_overhead)
+        failure_ = "chunk extensions are too long";
+      else if (!is_field_value({&c, 1}))
+        failure_ = "control character in a chunk extension";
+      return;
+    case State::size_lf: expect(c, '\n', State::data); return size_complete();
+    case State::data: return;
+    case State::data_cr: return expect(c, '\r', State::data_lf);
+    case State::data_lf: return expect(c, '\n', State::size_first);
+    case State::line:
+    case State::trailer:
+    case State::trailer_lf: return take_trailer(c);
+    case State::end_lf:
+      expect(c, '\n', State::end_lf);
+      done_ = failure_ == nullptr;
+      return;
+  }
+}
+
+void BodyReader::take_size(char c) {
+  const int digit = hex_digit(c);
+  if (digit >= 0) {
+    // 15 digits: below 2^60, so nothing that adds lengths can overflow.
+    if (state_ == State::size_first) left_ = 0, digits_ = 0;
+    state_ = State::size;
+    if (++digits_ > 15) failure_ = "chunk size is too big";
+    left_ = left_ * 16 + static_cast<uint64_t>(digit);
+    return;
+  }
+  if (state_ == State::size_first)
+    failure_ = "bad chunk size";
+  else if (c == '\r')
+    state_ = State::size_lf;
+  else if (c == ';')
+    state_ = State::extension;
+  else
+    failure_ = "bad chunk size";
+}
+
+void BodyReader::size_complete() {
+  if (failure_ == nullptr && left_ == 0) state_ = State::line;
+}
+
+void BodyReader::take_trailer(char c) {
+  if (++overhead_ > most_overhead) {
+    failure_ = "trailer fields are too long";
+  } else if (state_ == State::trailer_lf) {
+    expect(c, '\n', State::line);
+  } else if (state_ == State::line) {
+    if (c == '\r') {
+      state_ = State::end_lf;
+    } else {
+      state_ = State::trailer;
+      in_name_ = true;
+      if (!is_token({&c, 1})) failure_ = "bad trailer field";
+    }
+  } else if (in_name_) {
+    if (c == ':')
+      in_name_ = false;
+    else if (!is_token({&c, 1}))
+      failure_ = "bad trailer field";
+  } else if (c == '\r') {
+    state_ = State::trailer_lf;
+  } else if (!is_field_value({&c, 1})) {
+    failure_ = "control character in a trailer field";
+  }
+}
+
+}  // namespace barrio::net::http1

@@ -1,0 +1,279 @@
+#include "net/http1_parser.h"
+
+#include <array>
+#include <cstring>
+
+namespace barrio::net::http1 {
+
+namespace {
+
+constexpr std::array<bool, 256> make_table(std::string_view extra, bool visible, bool high) {
+  std::array<bool, 256> table{};
+  for (size_t c = 0; c < 256; ++c) {
+    const bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    table[c] = alphanumeric || (visible && c >= 0x21 && c <= 0x7e) || (high && c >= 0x80);
+  }
+  for (const char c : extra) table[static_cast<unsigned char>(c)] = true;
+  return table;
+}
+
+constexpr auto token_chars = make_table("!#$%&'*+-.^_`|~", false, false);
+constexpr auto value_chars = make_table(" \t", true, true);
+// uri-host [":" port] of RFC 9110 7.2: reg-name, IP literal, percent escapes.
+constexpr auto host_chars = make_table("-._~!$&'()*+,;=%:[]", false, false);
+constexpr auto target_chars = make_table("", true, false);
+
+bool all(const std::array<bool, 256>& table, std::string_view text) {
+  for (const char c : text) {
+    if (!table[static_cast<unsigned char>(c)]) return false;
+  }
+  return true;
+}
+
+bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
+
+std::string_view trim_blanks(std::string_view text) {
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+/// Digits only, and small enough that sums of lengths cannot overflow.
+std::optional<uint64_t> read_length(std::string_view text) {
+  if (text.empty() || text.size() > 18) return std::nullopt;
+  uint64_t value = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9') return std::nullopt;
+    value = value * 10 + static_cast<uint64_t>(c - '0');
+  }
+  return value;
+}
+
+void read_connection(std::string_view value, Meaning& meaning) {
+  while (true) {
+    const size_t comma = value.find(',');
+    const std::string_view option = trim_blanks(value.substr(0, comma));
+    if (same_name(option, "close")) meaning.close = true;
+    if (same_name(option, "keep-alive")) meaning.keep_alive = true;
+    if (comma == std::string_view::npos) return;
+    value.remove_prefix(comma + 1);
+  }
+}
+
+Failure read_field(const Header& header, Meaning& meaning) {
+  const auto [name, value] = header;
+  if (same_name(name, "content-length")) {
+    if (meaning.length) return {400, "more than one Content-Length"};
+    meaning.length = read_length(value);
+    if (!meaning.length) return {400, "Content-Length is not a number"};
+  } else if (same_name(name, "transfer-encoding")) {
+    if (meaning.chunked || !same_name(value, "chunked")) return {400, "Transfer-Encoding other than chunked"};
+    meaning.chunked = true;
+  } else if (same_name(name, "connection")) {
+    read_connection(value, meaning);
+  } else if (same_name(name, "host")) {
+    if (!all(host_chars, value)) return {400, "Host is not a host"};
+    ++meaning.hosts;
+  } else if (same_name(name, "expect")) {
+    same_name(value, "100-continue") ? meaning.expects_continue = true : meaning.unknown_expectation = true;
+  }
+  return {};
+}
+
+Failure read_meaning(std::span<const Header> headers, int minor_version, Meaning& meaning) {
+  meaning = {};
+  for (const Header& header : headers) {
+    const Failure failure = read_field(header, meaning);
+    if (failure.status != 0) return failure;
+  }
+  if (meaning.chunked && meaning.length) return {400, "both Content-Length and Transfer-Encoding"};
+  if (meaning.chunked && minor_version == 0) return {400, "Transfer-Encoding in HTTP/1.0"};
+  return {};
+}
+
+/// The minor version of "HTTP/1.0" or "HTTP/1.1"; -1 for another version, -2 for anything else.
+int read_version(std::string_view text) {
+  if (text == "HTTP/1.1") return 1;
+  if (text == "HTTP/1.0") return 0;
+  auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  return text.size() == 8 && text.starts_with("HTTP/") && digit(text[5]) && text[6] == '.' && digit(text[7]) ? -1 : -2;
+}
+
+}  // namespace
+
+bool is_token(std::string_view text) {
+  return !text.empty() && all(token_chars, text);
+}
+
+bool is_field_value(std::string_view text) {
+  return all(value_chars, text);
+}
+
+void HeadText::reset() {
+  text_.clear();
+  fields_.clear();
+  headers_.clear();
+  line_ = scanned_ = start_line_size_ = 0;
+  complete_ = false;
+  failure_ = {};
+}
+
+size_t HeadText::reject(int status, const char* what) {
+  failure_ = {status, what};
+  return 0;
+}
+
+size_t HeadText::feed(std::string_view input) {
+  if (complete_ || failure_.status != 0) return 0;
+  const size_t before = text_.size();
+  text_.append(input.substr(0, limits_.bytes - before));
+  while (true) {
+    const void* found = std::memchr(text_.data() + scanned_, '\n', text_.size() - scanned_);
+    if (found == nullptr) break;
+    const size_t end = static_cast<size_t>(static_cast<const char*>(found) - text_.data());
+    if (end == line_ || text_[end - 1] != '\r') return reject(400, "a line ends without CR");
+    if (!take_line(line_, end - 1)) return 0;
+    line_ = scanned_ = end + 1;
+    if (complete_) {
+      text_.resize(line_);
+      finish();
+      return line_ - before;
+    }
+  }
+  scanned_ = text_.size();
+  if (text_.size() == limits_.bytes) return reject(431, "the head is too long");
+  return text_.size() - before;
+}
+
+bool HeadText::take_line(size_t begin, size_t end) {
+  const std::string_view line(text_.data() + begin, end - begin);
+  if (begin == 0) {
+    start_line_size_ = line.size();
+    if (line.empty() || !is_field_value(line)) reject(400, "bad start line");
+    return failure_.status == 0;
+  }
+  if (line.empty()) {
+    complete_ = true;
+    return true;
+  }
+  if (fields_.size() == limits_.fields) return reject(431, "too many header fields") != 0;
+  if (is_blank(line.front())) return reject(400, "a folded header field") != 0;
+  const size_t colon = line.find(':');
+  if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) {
+    return reject(400, "bad header field name") != 0;
+  }
+  const std::string_view value = trim_blanks(line.substr(colon + 1));
+  if (!is_field_value(value)) return reject(400, "control character in a header field") != 0;
+  fields_.push_back({begin, colon, static_cast<size_t>(value.data() - text_.data()), value.size()});
+  return true;
+}
+
+void HeadText::finish() {
+  const std::string_view text = text_;
+  for (const Field& field : fields_) {
+    headers_.push_back({text.substr(field.name, field.name_size), text.substr(field.value, field.value_size)});
+  }
+}
+
+void RequestParser::reset() {
+  text_.reset();
+  head_ = {};
+  complete_ = false;
+  failure_ = {};
+}
+
+size_t RequestParser::feed(std::string_view input) {
+  if (complete_ || failure_.status != 0) return 0;
+  const size_t taken = text_.feed(input);
+  failure_ = text_.failure();
+  if (!text_.complete()) return taken;
+  failure_ = read_start_line();
+  if (failure_.status == 0) failure_ = read_fields();
+  complete_ = failure_.status == 0;
+  return taken;
+}
+
+Failure RequestParser::read_start_line() {
+  const std::string_view line = text_.start_line();
+  const size_t first = line.find(' ');
+  const size_t second = first == std::string_view::npos ? first : line.find(' ', first + 1);
+  if (second == std::string_view::npos) return {400, "bad request line"};
+  head_.method = line.substr(0, first);
+  head_.target = line.substr(first + 1, second - first - 1);
+  head_.minor_version = read_version(line.substr(second + 1));
+  if (head_.minor_version == -2) return {400, "bad request line"};
+  if (head_.minor_version == -1) return {505, "only HTTP/1.1 and HTTP/1.0 are spoken here"};
+  if (!is_token(head_.method)) return {400, "bad method"};
+  const bool asterisk = head_.target == "*" && head_.method == "OPTIONS";
+  if (!asterisk && !head_.target.starts_with('/')) return {400, "the target must be a path"};
+  if (!all(target_chars, head_.target) || head_.target.find('#') != std::string_view::npos) {
+    return {400, "bad character in the target"};
+  }
+  const size_t mark = head_.target.find('?');
+  head_.path = head_.target.substr(0, mark);
+  head_.query = mark == std::string_view::npos ? std::string_view() : head_.target.substr(mark + 1);
+  return {};
+}
+
+Failure RequestParser::read_fields() {
+  head_.headers = text_.headers();
+  const Failure failure = read_meaning(head_.headers, head_.minor_version, meaning_);
+  if (failure.status != 0) return failure;
+  if (meaning_.hosts > 1 || (meaning_.hosts == 0 && head_.minor_version == 1)) return {400, "needs exactly one Host"};
+  if (meaning_.unknown_expectation) return {417, "unknown expectation"};
+  // An HTTP/1.0 client cannot read "100 Continue" (RFC 9110 10.1.1).
+  if (head_.minor_version == 0) meaning_.expects_continue = false;
+  head_.content_length = meaning_.length;
+  framing_ = meaning_.chunked ? Framing::chunked : meaning_.length.value_or(0) > 0 ? Framing::length : Framing::none;
+  head_.has_body = framing_ != Framing::none;
+  return {};
+}
+
+void ResponseParser::reset(bool to_head) {
+  text_.reset();
+  head_ = {};
+  to_head_ = to_head;
+  complete_ = false;
+  failure_ = {};
+}
+
+size_t ResponseParser::feed(std::string_view input) {
+  if (complete_ || failure_.status != 0) return 0;
+  const size_t taken = text_.feed(input);
+  failure_ = text_.failure();
+  if (!text_.complete()) return taken;
+  failure_ = read_start_line();
+  if (failure_.status == 0) failure_ = read_fields();
+  complete_ = failure_.status == 0;
+  return taken;
+}
+
+Failure ResponseParser::read_start_line() {
+  const std::string_view line = text_.start_line();
+  head_.minor_version = read_version(line.substr(0, 8));
+  if (head_.minor_version < 0) return {505, "not an HTTP/1.1 answer"};
+  if (line.size() < 13 || line[8] != ' ' || line[12] != ' ') return {400, "bad status line"};
+  const auto status = read_length(line.substr(9, 3));
+  if (!status || *status < 100 || *status > 599) return {400, "bad status"};
+  head_.status = static_cast<int>(*status);
+  return {};
+}
+
+Failure ResponseParser::read_fields() {
+  head_.headers = text_.headers();
+  const Failure failure = read_meaning(head_.headers, head_.minor_version, meaning_);
+  if (failure.status != 0) return failure;
+  head_.content_length = meaning_.length;
+  const bool bodyless = to_head_ || head_.status < 200 || head_.status == 204 || head_.status == 304;
+  if (bodyless || meaning_.length == 0U) {
+    framing_ = Framing::none;
+  } else {
+    framing_ = meaning_.chunked ? Framing::chunked : meaning_.length ? Framing::length : Framing::until_close;
+  }
+  head_.has_body = framing_ != Framing::none;
+  return {};
+}
+
+}  // namespace barrio::net::http1

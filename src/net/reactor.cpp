@@ -1,0 +1,181 @@
+#include "net/reactor.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <mutex>
+#include <vector>
+
+#include "base/check.h"
+#include "net/timer_heap.h"
+
+namespace barrio::net {
+
+namespace {
+
+Time read_clock() {
+  timespec spec{};
+  CHECK(clock_gettime(CLOCK_MONOTONIC, &spec) == 0);
+  return Time(std::chrono::seconds(spec.tv_sec) + Duration(spec.tv_nsec));
+}
+
+}  // namespace
+
+struct Reactor::State {
+  int epoll = -1;
+  int wake = -1;
+  Time now;
+  TimerHeap timers;
+  std::array<epoll_event, 256> events{};
+  int event_count = 0;
+  bool has_nanosecond_wait = true;
+  std::atomic<bool> stopping = false;
+  std::mutex mutex;
+  std::vector<std::function<void()>> posted;   // under mutex
+  std::vector<std::function<void()>> running;  // swapped out of posted
+
+  void control(int operation, int fd, uint32_t mask, IoHandler& handler) const {
+    epoll_event event{};
+    event.events = mask;
+    event.data.ptr = &handler;
+    CHECK(epoll_ctl(epoll, operation, fd, &event) == 0);
+  }
+
+  void ring() const {
+    const uint64_t one = 1;
+    // EAGAIN means that the counter is full, and then the loop is woken anyway.
+    [[maybe_unused]] const ssize_t written = ::write(wake, &one, sizeof(one));
+  }
+
+  void wait(Duration most) {
+    most = std::max(most, Duration(0));
+    const int size = static_cast<int>(events.size());
+    event_count = -1;
+    if (has_nanosecond_wait) {
+      const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(most);
+      const timespec spec{seconds.count(), (most - seconds).count()};
+      event_count = epoll_pwait2(epoll, events.data(), size, &spec, nullptr);
+      if (event_count < 0 && errno == ENOSYS) has_nanosecond_wait = false;
+    }
+    if (!has_nanosecond_wait) {
+      // Rounded up, so that a timer never makes the loop spin.
+      const auto ms = std::min<int64_t>(std::chrono::ceil<std::chrono::milliseconds>(most).count(), 1'000'000);
+      event_count = epoll_wait(epoll, events.data(), size, static_cast<int>(ms));
+    }
+    if (event_count < 0) {
+      CHECK(errno == EINTR);
+      event_count = 0;
+    }
+  }
+
+  void dispatch() {
+    for (int i = 0; i < event_count; ++i) {
+      const epoll_event event = events[static_cast<size_t>(i)];
+      if (event.data.ptr == nullptr) continue;
+      if (event.data.ptr == this) {
+        uint64_t count = 0;
+        [[maybe_unused]] const ssize_t got = ::read(wake, &count, sizeof(count));
+      } else {
+        static_cast<IoHandler*>(event.data.ptr)->on_io(event.events);
+      }
+    }
+    event_count = 0;
+  }
+
+  void run_posted() {
+    {
+      const std::lock_guard lock(mutex);
+      running.swap(posted);
+    }
+    for (auto& action : running) action();
+    running.clear();
+  }
+};
+
+Reactor::Reactor() : state_(std::make_unique<State>()) {
+  state_->epoll = epoll_create1(EPOLL_CLOEXEC);
+  state_->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  CHECK(state_->epoll >= 0 && state_->wake >= 0);
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.ptr = state_.get();
+  CHECK(epoll_ctl(state_->epoll, EPOLL_CTL_ADD, state_->wake, &event) == 0);
+  state_->now = read_clock();
+}
+
+Reactor::~Reactor() {
+  ::close(state_->wake);
+  ::close(state_->epoll);
+}
+
+Time Reactor::now() const {
+  return state_->now;
+}
+
+Time Reactor::fresh_now() {
+  return state_->now = read_clock();
+}
+
+void Reactor::watch(int fd, uint32_t events, IoHandler& handler) {
+  state_->control(EPOLL_CTL_ADD, fd, events, handler);
+}
+
+void Reactor::change(int fd, uint32_t events, IoHandler& handler) {
+  state_->control(EPOLL_CTL_MOD, fd, events, handler);
+}
+
+void Reactor::unwatch(int fd, IoHandler& handler) {
+  state_->control(EPOLL_CTL_DEL, fd, 0, handler);
+  // Events of another descriptor of the same handler go too; they are level-triggered and come again.
+  for (int i = 0; i < state_->event_count; ++i) {
+    epoll_event& event = state_->events[static_cast<size_t>(i)];
+    if (event.data.ptr == &handler) event.data.ptr = nullptr;
+  }
+}
+
+TimerId Reactor::call_at(Time when, std::function<void()> action) {
+  return state_->timers.add(when, std::move(action));
+}
+
+TimerId Reactor::call_after(Duration delay, std::function<void()> action) {
+  return call_at(state_->now + delay, std::move(action));
+}
+
+void Reactor::cancel(TimerId timer) {
+  state_->timers.cancel(timer);
+}
+
+void Reactor::post(std::function<void()> action) {
+  bool first = false;
+  {
+    const std::lock_guard lock(state_->mutex);
+    first = state_->posted.empty();
+    state_->posted.push_back(std::move(action));
+  }
+  if (first) state_->ring();
+}
+
+void Reactor::run() {
+  while (!state_->stopping.exchange(false)) turn(60s);
+}
+
+void Reactor::stop() {
+  state_->stopping = true;
+  state_->ring();
+}
+
+void Reactor::turn(Duration most) {
+  State& state = *state_;
+  if (const auto next = state.timers.next()) most = std::min(most, *next - fresh_now());
+  state.wait(most);
+  fresh_now();
+  state.dispatch();
+  state.run_posted();
+  state.timers.run_due(state.now);
+}
+
+}  // namespace barrio::net

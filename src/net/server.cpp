@@ -1,0 +1,28 @@
+#include "net/server.h"
+
+#include "net/server_connection.h"
+
+namespace barrio::net {
+
+struct Server::State {
+  ServerCore core;
+};
+
+Server::Server(Reactor& reactor, ServerLimits limits, ExchangeHandler& handler)
+    : state_(new State{ServerCore(reactor, std::move(limits), handler)}) {}
+
+Server::~Server() = default;
+
+Result<SocketAddress> Server::listen(const SocketAddress& address) {
+  return state_->core.listen(address);
+}
+
+void Server::drain() {
+  state_->core.drain();
+}
+
+size_t Server::connections() const {
+  return state_->core.connections();
+}
+
+}  // namespace barrio::net

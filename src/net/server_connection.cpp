@@ -1,0 +1,267 @@
+// The reading side: bytes to requests, deadlines, and what happens between two exchanges.
+
+#include "net/server_connection.h"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+
+namespace barrio::net {
+
+namespace {
+
+/// After an early answer, how long and how much is read and dropped, so that a reset does not overtake the answer.
+constexpr Duration linger_for = 2s;
+
+}  // namespace
+
+ServerConnection::ServerConnection(ServerCore& core, int fd, const SocketAddress& peer)
+    : core_(core),
+      stream_(core.reactor_, *this),
+      timer_(core.reactor_, [this] { timed_out(); }),
+      device_ip_(peer.ip()),
+      parser_({core.limits_.head_bytes, core.limits_.header_fields}) {
+  if (core.is_proxy(device_ip_)) phase_ = Phase::proxy;
+  first_byte_ = last_read_ = last_sent_ = core.reactor_.now();
+  stream_.open(fd, true);
+  set_deadline();
+}
+
+ServerConnection::~ServerConnection() {
+  closed_ = true;
+  if (open_) core_.handler_.on_closed(*this, true);
+}
+
+bool ServerConnection::may_read() const {
+  if (closed_ || pending_begin_ < pending_.size()) return false;
+  return phase_ != Phase::answer && !(phase_ == Phase::body && (paused_ || ended_));
+}
+
+void ServerConnection::set_deadline() {
+  if (closed_) return timer_.clear();
+  const ServerLimits& limits = core_.limits_;
+  Time due = Time::max();
+  if (phase_ == Phase::proxy) due = first_byte_ + limits.head_timeout;
+  if (phase_ == Phase::head) {
+    due = parser_.started() ? first_byte_ + limits.head_timeout : last_read_ + limits.idle_timeout;
+  }
+  if (phase_ == Phase::body && !paused_ && !ended_) due = last_read_ + limits.body_timeout;
+  if (phase_ == Phase::linger && stream_.unsent() == 0) due = last_read_ + linger_for;
+  if (stream_.unsent() > 0) due = std::min(due, last_sent_ + limits.write_timeout);
+  due == Time::max() ? timer_.clear() : timer_.set(due);
+}
+
+void ServerConnection::timed_out() {
+  const Time now = core_.reactor_.now();
+  const bool stuck = stream_.unsent() > 0 && now >= last_sent_ + core_.limits_.write_timeout;
+  const bool reading = phase_ == Phase::body || (phase_ == Phase::head && parser_.started());
+  if (stuck || !reading) return close();
+  refuse(408, "the request took too long to arrive");
+  advance();
+}
+
+void ServerConnection::on_io(uint32_t events) {
+  if (events & EPOLLOUT) flush();
+  if (closed_) return;
+  if ((events & EPOLLIN) && may_read()) {
+    receive();
+  } else if (events & (EPOLLERR | EPOLLHUP)) {
+    return close();
+  } else if (events & EPOLLIN) {
+    stream_.arm_read(false);  // armed again when there is somewhere to put it
+  }
+  advance();
+}
+
+void ServerConnection::flush() {
+  const uint64_t before = stream_.sent();
+  if (!stream_.flush()) return close();
+  if (stream_.sent() == before) return;
+  last_sent_ = core_.reactor_.now();
+  if (phase_ == Phase::linger && stream_.unsent() == 0) return linger();
+  if (!blocked_ || stream_.unsent() > core_.limits_.write_buffer_bytes / 2) return;
+  blocked_ = false;
+  if (!answering()) return;
+  core_.handler_.on_writable(*this);
+}
+
+void ServerConnection::receive() {
+  std::string_view got;
+  switch (stream_.read(core_.scratch_, got)) {
+    case Stream::Got::nothing: return;
+    case Stream::Got::broken: return close();
+    case Stream::Got::end: return close();  // read only while a request is awaited or incomplete: nothing to answer
+    case Stream::Got::data: break;
+  }
+  if (phase_ == Phase::linger) return;  // the linger deadline stays where it is
+  last_read_ = core_.reactor_.now();
+  size_t used = 0;
+  consume(got, used);
+  if (!closed_) pending_.assign(got.substr(used));
+  pending_begin_ = 0;
+}
+
+void ServerConnection::consume(std::string_view input, size_t& used) {
+  while (used < input.size() && !closed_) {
+    const std::string_view rest = input.substr(used);
+    switch (phase_) {
+      case Phase::proxy: used += take_proxy(rest); break;
+      case Phase::head: used += take_head(rest); break;
+      case Phase::body:
+        if (paused_ || ended_) return;
+        used += take_body(rest);
+        break;
+      case Phase::answer: return;
+      case Phase::linger: used = input.size(); break;
+    }
+  }
+}
+
+size_t ServerConnection::take_proxy(std::string_view input) {
+  const size_t used = proxy_.feed(input);
+  if (proxy_.failed()) close();  // not one of our relays: it would not understand an answer either
+  if (!proxy_.complete()) return used;
+  if (proxy_.source()) device_ip_ = proxy_.source()->ip();
+  phase_ = Phase::head;
+  return used;
+}
+
+size_t ServerConnection::take_head(std::string_view input) {
+  if (!parser_.started()) first_byte_ = core_.reactor_.now();
+  const size_t used = parser_.feed(input);
+  if (parser_.failure().status != 0) {
+    refuse(parser_.failure().status, parser_.failure().what);
+    return input.size();
+  }
+  if (parser_.complete()) start_exchange();
+  return used;
+}
+
+void ServerConnection::start_exchange() {
+  const RequestHead& head = parser_.head();
+  const uint64_t length = head.content_length.value_or(0);
+  if (length > core_.limits_.body_bytes) return refuse(413, "the body is too long");
+  body_.reset(parser_.framing(), length);
+  body_received_ = 0;
+  phase_ = head.has_body ? Phase::body : Phase::answer;
+  open_ = true;
+  paused_ = begun_ = ended_ = blocked_ = aborted_ = false;
+  context = nullptr;
+  wants_continue_ = head.has_body && parser_.expects_continue();
+  keep_alive_ = parser_.keep_alive() && !core_.draining_;
+  core_.handler_.on_head(*this);
+  if (!head.has_body && answering()) core_.handler_.on_end(*this);
+  continue_request();
+}
+
+/// A client that waits for "100 Continue" gets it once the handler is about to read.
+void ServerConnection::continue_request() {
+  if (!wants_continue_ || paused_ || begun_ || !answering()) return;
+  wants_continue_ = false;
+  if (!stream_.send({"HTTP/1.1 100 Continue\r\n\r\n"})) close();
+}
+
+size_t ServerConnection::take_body(std::string_view input) {
+  wants_continue_ = false;
+  const auto step = body_.step(input);
+  body_received_ += step.piece.size();
+  if (body_.failure() != nullptr || body_received_ > core_.limits_.body_bytes) {
+    refuse(body_.failure() != nullptr ? 400 : 413,
+           body_.failure() != nullptr ? body_.failure() : "the body is too long");
+    return input.size();
+  }
+  if (!step.piece.empty()) {
+    core_.handler_.on_body(*this, step.piece);
+  }
+  if (body_.done()) request_complete();
+  return step.consumed;
+}
+
+void ServerConnection::request_complete() {
+  if (closed_ || phase_ != Phase::body) return;
+  phase_ = Phase::answer;
+  if (!answering()) return;
+  core_.handler_.on_end(*this);
+}
+
+/// Goes on as far as possible; only with no callback of this connection running.
+void ServerConnection::advance() {
+  bool more = true;
+  while (more) {
+    more = finish_exchange();
+    if (closed_ || pending_begin_ == pending_.size()) continue;
+    const size_t before = pending_begin_;
+    consume(pending_, pending_begin_);
+    more = more || pending_begin_ != before;
+    if (pending_begin_ < pending_.size()) continue;
+    pending_.clear();
+    pending_begin_ = 0;
+  }
+  if (!closed_ && may_read()) stream_.arm_read(true);
+  set_deadline();
+}
+
+/// True: the exchange was over and something may follow it.
+bool ServerConnection::finish_exchange() {
+  if (!open_ || !(closed_ || aborted_ || (ended_ && stream_.unsent() == 0))) return false;
+  open_ = false;
+  core_.handler_.on_closed(*this, aborted_ || !ended_ || stream_.unsent() > 0);
+  if (closed_ || phase_ == Phase::linger) return false;
+  if (phase_ == Phase::answer && keep_alive_ && !core_.draining_) {
+    next_request();
+    return true;
+  }
+  linger();
+  return false;
+}
+
+void ServerConnection::next_request() {
+  parser_.reset();
+  phase_ = Phase::head;
+  last_read_ = core_.reactor_.now();
+}
+
+void ServerConnection::refuse(int status, const char* what) {
+  if (begun_ && open_) return abort();
+  std::string& out = stream_.unsent_text();
+  const std::string_view text = what;
+  const Header type{"Content-Type", "text/plain"};
+  http1::append_response_head(out, status, {&type, 1},
+                              {.length = text.size() + 1, .chunked = false, .persistence = http1::Persistence::close});
+  out.append(text).append("\n");
+  aborted_ = open_;
+  if (!stream_.flush()) return close();
+  linger();
+}
+
+/// The answer is out or on its way: no more requests, and the peer gets time to read it.
+void ServerConnection::linger() {
+  phase_ = Phase::linger;
+  last_read_ = last_sent_ = core_.reactor_.now();
+  if (stream_.unsent() == 0) stream_.shutdown_write();
+  stream_.arm_read(true);
+}
+
+void ServerConnection::drain() {
+  keep_alive_ = false;
+  if (phase_ == Phase::head && !parser_.started() && !open_) close();
+}
+
+void ServerConnection::close() {
+  if (closed_) return;
+  closed_ = true;
+  timer_.clear();
+  // The bytes that were not sent are what tells an answer in full from a broken one.
+  if (ended_ && stream_.unsent() > 0) aborted_ = true;
+  stream_.close();
+  core_.work_.add(*this);
+}
+
+bool ServerConnection::work() {
+  if (!closed_ && stream_.unsent() > 0) flush();
+  if (!closed_) continue_request();
+  advance();
+  return closed_;
+}
+
+}  // namespace barrio::net

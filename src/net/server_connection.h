@@ -1,0 +1,129 @@
+#pragma once
+// One accepted connection: PROXY header (from trusted peers), then requests, one exchange at a time. Owned by its
+// ServerCore; lives on its loop.
+//
+// Two rules keep it safe against handlers that answer or abort inside any callback:
+//   - what a handler asks for is noted, and on_closed comes only when no callback of this connection is running;
+//   - a closed connection is freed from the work list, never from below its own frames.
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/http1_body.h"
+#include "net/http1_parser.h"
+#include "net/http1_writer.h"
+#include "net/lazy_timer.h"
+#include "net/listener.h"
+#include "net/proxy_protocol.h"
+#include "net/server.h"
+#include "net/stream.h"
+#include "net/work_list.h"
+
+namespace barrio::net {
+
+class ServerConnection;
+
+/// What the connections of one server share.
+class ServerCore {
+ public:
+  ServerCore(Reactor& reactor, ServerLimits limits, ExchangeHandler& handler);
+  ~ServerCore();
+  Result<SocketAddress> listen(const SocketAddress& address);
+  void drain();
+  size_t connections() const { return connections_.size(); }
+
+ private:
+  friend class ServerConnection;
+  void accepted(int fd, const SocketAddress& peer);
+  void remove(ServerConnection& connection);
+  bool is_proxy(const std::string& ip) const;
+
+  Reactor& reactor_;
+  const ServerLimits limits_;
+  ExchangeHandler& handler_;
+  bool draining_ = false;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  WorkList<ServerConnection> work_;
+  std::vector<std::unique_ptr<ServerConnection>> connections_;
+  std::array<char, 64 * 1024> scratch_;  // what one read brought; consumed before the next
+};
+
+class ServerConnection final : public IoHandler, public Exchange {
+ public:
+  ServerConnection(ServerCore& core, int fd, const SocketAddress& peer);
+  ~ServerConnection();
+
+  /// From the work list: does what was put off. True: closed, to be freed.
+  bool work();
+  void drain();
+
+  const RequestHead& request() const override { return parser_.head(); }
+  const std::string& device_ip() const override { return device_ip_; }
+  Time first_byte() const override { return first_byte_; }
+  void pause() override;
+  void resume() override;
+  void begin(int status, std::span<const Header> headers, std::optional<uint64_t> length) override;
+  bool write(std::string_view piece) override;
+  void end() override;
+  void reply(int status, std::span<const Header> headers, std::string_view body) override;
+  void abort() override;
+
+  bool scheduled = false;  // for WorkList
+  size_t index = 0;        // for ServerCore
+
+ private:
+  enum class Phase { proxy, head, body, answer, linger };
+  enum class BodyMode { none, length, chunked, until_close };
+
+  void on_io(uint32_t events) override;
+  void timed_out();
+  void receive();
+  void consume(std::string_view input, size_t& used);
+  size_t take_proxy(std::string_view input);
+  size_t take_head(std::string_view input);
+  size_t take_body(std::string_view input);
+  void start_exchange();
+  void continue_request();
+  void request_complete();
+  void advance();
+  bool finish_exchange();
+  void next_request();
+  void refuse(int status, const char* what);
+  void linger();
+  void close();
+  void flush();
+  void set_deadline();
+  bool may_read() const;
+  bool answering() const { return open_ && !ended_ && !closed_; }
+
+  ServerCore& core_;
+  Stream stream_;
+  LazyTimer timer_;
+  std::string device_ip_;
+  ProxyHeaderReader proxy_;
+  http1::RequestParser parser_;
+  http1::BodyReader body_;
+  std::string pending_;  // read, not consumed
+  size_t pending_begin_ = 0;
+  Phase phase_ = Phase::head;
+  Time first_byte_;
+  Time last_read_;
+  Time last_sent_;
+  uint64_t body_received_ = 0;
+  // The exchange, while open_.
+  bool open_ = false;
+  bool paused_ = false;
+  bool begun_ = false;
+  bool ended_ = false;
+  bool blocked_ = false;  // write() said false
+  bool aborted_ = false;
+  bool wants_continue_ = false;
+  BodyMode mode_ = BodyMode::none;
+  uint64_t body_left_ = 0;  // to be written, with BodyMode::length
+  bool keep_alive_ = true;
+  bool closed_ = false;
+};
+
+}  // namespace barrio::net

@@ -1,0 +1,48 @@
+#include <algorithm>
+
+#include "net/server_connection.h"
+
+namespace barrio::net {
+
+ServerCore::ServerCore(Reactor& reactor, ServerLimits limits, ExchangeHandler& handler)
+    : reactor_(reactor), limits_(std::move(limits)), handler_(handler), work_(reactor, [this](ServerConnection& one) {
+        if (one.work()) remove(one);
+      }) {}
+
+ServerCore::~ServerCore() = default;
+
+Result<SocketAddress> ServerCore::listen(const SocketAddress& address) {
+  auto listener =
+      std::make_unique<Listener>(reactor_, [this](int fd, const SocketAddress& peer) { accepted(fd, peer); });
+  TRY(auto bound, listener->open(address));
+  listeners_.push_back(std::move(listener));
+  return bound;
+}
+
+bool ServerCore::is_proxy(const std::string& ip) const {
+  return std::find(limits_.proxy_peers.begin(), limits_.proxy_peers.end(), ip) != limits_.proxy_peers.end();
+}
+
+void ServerCore::accepted(int fd, const SocketAddress& peer) {
+  connections_.push_back(std::make_unique<ServerConnection>(*this, fd, peer));
+  connections_.back()->index = connections_.size() - 1;
+  if (connections_.size() < limits_.connections) return;
+  for (auto& listener : listeners_) listener->pause();
+}
+
+void ServerCore::remove(ServerConnection& connection) {
+  const size_t index = connection.index;
+  std::swap(connections_[index], connections_.back());
+  connections_[index]->index = index;
+  connections_.pop_back();
+  if (draining_ || connections_.size() + 1 != limits_.connections) return;
+  for (auto& listener : listeners_) listener->resume();
+}
+
+void ServerCore::drain() {
+  draining_ = true;
+  for (auto& listener : listeners_) listener->close();
+  for (auto& connection : connections_) connection->drain();
+}
+
+}  // namespace barrio::net

@@ -1,0 +1,124 @@
+#include "net/stream.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "base/check.h"
+
+namespace barrio::net {
+
+namespace {
+
+constexpr size_t most_pieces = 7;
+/// A buffer that once had to hold more than this is given back when it is empty.
+constexpr size_t kept_capacity = 512 * 1024;
+
+}  // namespace
+
+void Stream::open(int fd, bool connected) {
+  CHECK(fd_ < 0 && fd >= 0);
+  fd_ = fd;
+  connected_ = connected;
+  want_read_ = connected;
+  sent_ = 0;
+  armed_ = connected ? static_cast<uint32_t>(EPOLLIN) : static_cast<uint32_t>(EPOLLOUT);
+  reactor_.watch(fd_, armed_, handler_);
+}
+
+void Stream::connected() {
+  connected_ = true;
+  want_read_ = true;
+  arm();
+}
+
+void Stream::close() {
+  if (fd_ < 0) return;
+  reactor_.unwatch(fd_, handler_);
+  ::close(fd_);
+  fd_ = -1;
+  out_.clear();
+  out_begin_ = 0;
+}
+
+Stream::Got Stream::read(std::span<char> into, std::string_view& got) {
+  const ssize_t size = ::recv(fd_, into.data(), into.size(), 0);
+  if (size > 0) {
+    got = std::string_view(into.data(), static_cast<size_t>(size));
+    return Got::data;
+  }
+  if (size == 0) return Got::end;
+  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? Got::nothing : Got::broken;
+}
+
+bool Stream::send(std::initializer_list<std::string_view> pieces) {
+  CHECK(pieces.size() <= most_pieces);
+  if (fd_ < 0) return false;
+  if (!connected_) {
+    keep({pieces.begin(), pieces.size()}, 0);
+    return true;
+  }
+  std::array<iovec, most_pieces + 1> parts{};
+  size_t count = 0;
+  size_t total = unsent();
+  if (total > 0) parts[count++] = {out_.data() + out_begin_, total};
+  for (const std::string_view piece : pieces) {
+    if (piece.empty()) continue;
+    parts[count++] = {const_cast<char*>(piece.data()), piece.size()};
+    total += piece.size();
+  }
+  if (total == 0) return true;
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = count;
+  const ssize_t result = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
+  if (result < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) return false;
+  const size_t taken = result < 0 ? 0 : static_cast<size_t>(result);
+  sent_ += taken;
+  const size_t from_buffer = std::min(taken, unsent());
+  out_begin_ += from_buffer;
+  keep({pieces.begin(), pieces.size()}, taken - from_buffer);
+  arm();
+  return true;
+}
+
+void Stream::keep(std::span<const std::string_view> pieces, size_t skip) {
+  if (out_begin_ == out_.size()) {
+    out_.clear();
+    out_begin_ = 0;
+    if (out_.capacity() > kept_capacity) out_.shrink_to_fit();
+  } else if (out_begin_ > 64 * 1024 && out_begin_ > out_.size() / 2) {
+    out_.erase(0, out_begin_);
+    out_begin_ = 0;
+  }
+  for (const std::string_view piece : pieces) {
+    const size_t skipped = std::min(skip, piece.size());
+    skip -= skipped;
+    out_.append(piece.substr(skipped));
+  }
+}
+
+void Stream::arm_read(bool on) {
+  want_read_ = on;
+  if (fd_ >= 0 && connected_) arm();
+}
+
+void Stream::arm() {
+  // Errors and hang-ups are always reported; to somebody who does not read they would be again and again if not by
+  // edge.
+  const uint32_t reading = want_read_ ? static_cast<uint32_t>(EPOLLIN) : static_cast<uint32_t>(EPOLLET);
+  const uint32_t wanted = reading | (unsent() > 0 ? EPOLLOUT : 0U);
+  if (wanted == armed_) return;
+  armed_ = wanted;
+  reactor_.change(fd_, armed_, handler_);
+}
+
+void Stream::shutdown_write() {
+  if (fd_ >= 0) ::shutdown(fd_, SHUT_WR);
+}
+
+}  // namespace barrio::net

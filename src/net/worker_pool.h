@@ -1,0 +1,30 @@
+#pragma once
+// Threads for blocking work of a reactor's application (a model's run). Every worker does one piece of work at a time
+// and holds no queue: who waits, and for how long, is decided on the loop. Lives on the reactor's thread.
+
+#include <functional>
+#include <memory>
+
+#include "net/reactor.h"
+
+namespace barrio::net {
+
+class WorkerPool {
+ public:
+  WorkerPool(Reactor& reactor, size_t workers);
+  /// Waits for the work in progress; its `done` is not called any more.
+  ~WorkerPool();
+  WorkerPool(const WorkerPool&) = delete;
+  WorkerPool& operator=(const WorkerPool&) = delete;
+
+  size_t workers() const;
+  /// Runs `work` on the thread of this worker, always the same, then `done` on the loop with the time that the work took.
+  /// The worker must be free: before its first work, or from its last one's `done` on.
+  void run(size_t worker, std::function<void()> work, std::function<void(Duration)> done);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace barrio::net
