@@ -13,15 +13,15 @@ const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const sites = [
-  ['mad1', 'Madrid', 40.40841, -3.6876, 'active', 42000, 0.31], ['mad2', 'Madrid', 40.40841, -3.6876, 'active', 42000, 0.22],
-  ['bcn1', 'Barcelona', 41.38425, 2.17635, 'active', 36000, 0.48], ['vlc1', 'Valencia', 39.47534, -0.37566, 'active', 20000, 0.36],
-  ['svq1', 'Sevilla', 37.38621, -5.99251, 'active', 20000, 0.41], ['agp1', 'Málaga', 36.72034, -4.41998, 'active', 16000, 0.64],
-  ['pmi1', 'Palma de Mallorca', 39.57115, 2.65182, 'active', 12000, 0.93], ['bio1', 'Bilbao', 43.25722, -2.92391, 'active', 20000, 0.58],
-  ['lcg1', 'A Coruña', 43.37127, -8.3955, 'active', 12000, 0.44], ['trs1', 'Terrassa', 41.56236, 2.01215, 'active', 16000, 0.19],
-  ['zaz1', 'Zaragoza', 41.65646, -0.87929, 'planned', 16000, 0], ['lpa1', 'Las Palmas de Gran Canaria', 28.09938, -15.41337, 'planned', 12000, 0],
-  ['vll1', 'Valladolid', 41.65233, -4.72335, 'planned', 12000, 0], ['gij1', 'Gijón', 43.5392, -5.65949, 'planned', 12000, 0],
-  ['tfn1', 'Santa Cruz de Tenerife', 28.46285, -16.24721, 'planned', 12000, 0],
-  ['scq1', 'Santiago de Compostela', 42.88, -8.54611, 'planned', 8000, 0], ['mer1', 'Mérida', 38.91739, -6.34417, 'planned', 8000, 0],
+  ['mad1', 'Madrid', 40.40841, -3.6876, 'active', 200000, 0.31], ['mad2', 'Madrid', 40.40841, -3.6876, 'active', 200000, 0.22],
+  ['bcn1', 'Barcelona', 41.38425, 2.17635, 'active', 166667, 0.48], ['vlc1', 'Valencia', 39.47534, -0.37566, 'active', 100000, 0.36],
+  ['svq1', 'Sevilla', 37.38621, -5.99251, 'active', 100000, 0.41], ['agp1', 'Málaga', 36.72034, -4.41998, 'active', 80000, 0.64],
+  ['pmi1', 'Palma de Mallorca', 39.57115, 2.65182, 'active', 66667, 0.93], ['bio1', 'Bilbao', 43.25722, -2.92391, 'active', 100000, 0.58],
+  ['lcg1', 'A Coruña', 43.37127, -8.3955, 'active', 66667, 0.44], ['trs1', 'Terrassa', 41.56236, 2.01215, 'active', 80000, 0.0009],
+  ['zaz1', 'Zaragoza', 41.65646, -0.87929, 'planned', 80000, 0], ['lpa1', 'Las Palmas de Gran Canaria', 28.09938, -15.41337, 'planned', 66667, 0],
+  ['vll1', 'Valladolid', 41.65233, -4.72335, 'planned', 66667, 0], ['gij1', 'Gijón', 43.5392, -5.65949, 'planned', 66667, 0],
+  ['tfn1', 'Santa Cruz de Tenerife', 28.46285, -16.24721, 'planned', 66667, 0],
+  ['scq1', 'Santiago de Compostela', 42.88, -8.54611, 'planned', 53333, 0], ['mer1', 'Mérida', 38.91739, -6.34417, 'planned', 53333, 0],
 ];
 
 const people = 'ayuntamiento/street-video';

@@ -43,7 +43,7 @@ function options(width: number, series: readonly Series[], look: Look, onCursor:
   };
   return {
     width,
-    height: 210,
+    height: 184,
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
     focus: { alpha: 0.2 },

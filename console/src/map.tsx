@@ -7,7 +7,7 @@ import { useWidth } from './live';
 import { ground, scene } from './scene';
 import type { CameraMark, Ground, Scene, SiteMark } from './scene';
 import type { Label } from './layout';
-import { flowWords, formatMs, formatPower, nearlyFull, powerShare } from './view';
+import { extent, flowWords, formatMs, formatPower, nearlyFull, powerShare } from './view';
 
 const ringRadius = 9;
 const ringLength = 2 * Math.PI * ringRadius;
@@ -18,12 +18,12 @@ function MapLabel({ label, kind }: { label: Label; kind: string }) {
 
 function SiteGlyph({ mark }: { mark: SiteMark }) {
   const { site, state } = mark;
-  const used = powerShare(site) * ringLength;
+  const used = extent(powerShare(site), ringLength);
   const powered = state === 'active' || state === 'draining' || state === 'testing';
   return (
     <g class={`site ${state}`} data-site={site.id} transform={`translate(${mark.x.toFixed(1)} ${mark.y.toFixed(1)})`}>
       <title>
-        {`${site.city} (${site.id}): ${state}, ${formatPower(site.powerUsedW, site.powerBudgetW)} in use, ` +
+        {`${site.city} (${site.id}): ${state}, ${formatPower(site)} in use, ` +
           `${site.replicasReady} of ${site.replicas} replicas ready`}
       </title>
       <circle class="halo" r={11} />
@@ -115,11 +115,11 @@ function Key() {
   );
   return (
     <ul class="key" aria-label="Key of the map">
-      {site('active', 'active site (ring: power in use)')}
+      {site('active', 'active (ring: power in use)')}
       {site('draining', 'draining')}
       {site('planned', 'planned')}
       {site('lost', 'lost')}
-      {camera('on-time', 'camera: on time')}
+      {camera('on-time', 'camera on time')}
       {camera('late', 'late')}
       {camera('refused', 'refused')}
     </ul>

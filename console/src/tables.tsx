@@ -2,7 +2,7 @@
 
 import type { Flow, LatencyPair, Live, Site } from './api';
 import type { Pick } from './pick';
-import { bySiteState, byPlace, cameraKey, flowKey, flowState, flowWords, formatAccess, formatMs, formatPower, nearlyFull, powerShare, siteState } from './view';
+import { bySiteState, byPlace, cameraKey, extent, flowKey, flowState, flowWords, formatAccess, formatMs, formatPower, nearlyFull, powerShare, siteState } from './view';
 
 function Figures({ pair, of, blank }: { pair: LatencyPair; of: string; blank: boolean }) {
   return (
@@ -116,9 +116,9 @@ function SiteRow({ site }: { site: Site }) {
       <td class="power">
         <svg class="power-bar" width="56" height="8" aria-hidden="true">
           <rect class="track" width="56" height="8" rx="2" />
-          <rect class={share > nearlyFull ? 'used near' : 'used'} width={(share * 56).toFixed(1)} height="8" rx="2" />
+          <rect class={share > nearlyFull ? 'used near' : 'used'} width={extent(share, 56).toFixed(1)} height="8" rx="2" />
         </svg>
-        <span class="figure" data-cell="power">{formatPower(site.powerUsedW, site.powerBudgetW)}</span>
+        <span class="figure" data-cell="power">{formatPower(site)}</span>
       </td>
       <td class="figure" data-cell="replicas">{site.replicas > 0 ? `${site.replicasReady} / ${site.replicas}` : '–'}</td>
     </tr>

@@ -86,10 +86,19 @@ export function formatMs(ms: number): string {
 /** From this share of its power budget on, a site stands out. */
 export const nearlyFull = 0.9;
 
-/** Both in the unit that suits the budget: "5.3 / 12.0 kW", "310 / 800 W". */
-export function formatPower(used: number, budget: number): string {
-  if (Math.max(used, budget) >= 10000) return `${(used / 1000).toFixed(1)} / ${(budget / 1000).toFixed(1)} kW`;
-  return `${Math.round(used)} / ${Math.round(budget)} W`;
+function formatWatts(watts: number): string {
+  if (watts < 1000) return `${Math.round(watts)} W`;
+  return `${(watts / 1000).toFixed(watts < 99950 ? 1 : 0)} kW`;
+}
+
+/** "75 W / 200 kW": in use, and what there is. */
+export function formatPower(site: Site): string {
+  return `${formatWatts(site.powerUsedW)} / ${formatWatts(site.powerBudgetW)}`;
+}
+
+/** How long a bar or arc of `length` is for a share; any use at all stays visible. */
+export function extent(share: number, length: number): number {
+  return share > 0 ? Math.max(2, share * length) : 0;
 }
 
 export function formatRate(perSecond: number): string {

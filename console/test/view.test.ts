@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseLive } from '../src/api';
-import { byPlace, bySiteState, cameraKey, flowKey, flowState, formatAge, formatMs, formatPower, powerShare, siteState, totals } from '../src/view';
+import { byPlace, bySiteState, cameraKey, extent, flowKey, flowState, formatAge, formatMs, formatPower, powerShare, siteState, totals } from '../src/view';
 import { flow, liveJson, site } from './example';
 
 test('a flow shows the worst thing that happened to it', () => {
@@ -45,11 +45,17 @@ test('figures have the digits that a reader can use', () => {
   assert.equal(formatMs(4.256), '4.26');
   assert.equal(formatMs(9.996), '10.0');
   assert.equal(formatMs(99.96), '100');
-  assert.equal(formatPower(5280, 12000), '5.3 / 12.0 kW');
-  assert.equal(formatPower(310, 800), '310 / 800 W');
+  assert.equal(formatPower(site({ powerUsedW: 75, powerBudgetW: 200000 })), '75 W / 200 kW');
+  assert.equal(formatPower(site({ powerUsedW: 5280, powerBudgetW: 12000 })), '5.3 kW / 12.0 kW');
   assert.equal(formatAge(4.9), '4 s');
   assert.equal(formatAge(185), '3 min 5 s');
   assert.equal(formatAge(7800), '2 h 10 min');
+});
+
+test('a little power is still seen, none is not', () => {
+  assert.equal(extent(0.0004, 56), 2);
+  assert.equal(extent(0.5, 56), 28);
+  assert.equal(extent(0, 56), 0);
 });
 
 test('the share of power stays between nothing and all', () => {
