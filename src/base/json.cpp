@@ -6,6 +6,36 @@
 
 namespace barrio {
 
+namespace {
+
+size_t count_members(const Json& value) {
+  size_t count = 0;
+  if (value.is_array()) {
+    for (const Json& item : value.get_array()) count += count_members(item);
+  } else if (value.is_object()) {
+    for (const auto& item : value.get_object()) count += 1 + count_members(item.value());
+  }
+  return count;
+}
+
+/// Of text that is valid JSON: every colon outside of strings belongs to a member.
+size_t count_colons(std::string_view text) {
+  size_t count = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (in_string && text[i] == '\\') {
+      ++i;
+    } else if (text[i] == '"') {
+      in_string = !in_string;
+    } else if (text[i] == ':' && !in_string) {
+      ++count;
+    }
+  }
+  return count;
+}
+
+}  // namespace
+
 Result<Json> parse_json(std::string_view text) {
   boost::json::parse_options options;
   options.max_depth = 32;
@@ -17,10 +47,15 @@ Result<Json> parse_json(std::string_view text) {
   }
   if (!error) parser.finish(error);
   if (error) return fail(Code::invalid, "not JSON: " + error.message() + " at byte " + std::to_string(read));
-  return parser.release();
+  Json value = parser.release();
+  // Two readers could take different ones of two equal keys, so such text has no meaning. Boost.JSON keeps the last.
+  if (count_members(value) != count_colons(text)) return fail(Code::invalid, "not JSON: a key stands twice");
+  return value;
 }
 
-std::string print_json(const Json& value) { return boost::json::serialize(value); }
+std::string print_json(const Json& value) {
+  return boost::json::serialize(value);
+}
 
 namespace {
 
@@ -89,10 +124,12 @@ Result<std::string_view> as_text(const Json& value, std::string_view wanted, con
 Result<int64_t> as_integer(const Json& value, int64_t low, int64_t high, const std::string& path) {
   std::optional<int64_t> number;
   if (value.is_int64()) number = value.get_int64();
-  if (value.is_uint64() && value.get_uint64() <= static_cast<uint64_t>(high)) number = static_cast<int64_t>(value.get_uint64());
+  if (value.is_uint64() && value.get_uint64() <= static_cast<uint64_t>(high))
+    number = static_cast<int64_t>(value.get_uint64());
   if (!number && !value.is_number()) return wrong_kind(value, "a whole number", path);
   if (!number || *number < low || *number > high) {
-    return fail(Code::invalid, "must be a whole number from " + std::to_string(low) + " to " + std::to_string(high), path);
+    return fail(Code::invalid, "must be a whole number from " + std::to_string(low) + " to " + std::to_string(high),
+                path);
   }
   return *number;
 }
@@ -104,10 +141,13 @@ Result<double> as_number(const Json& value, const std::string& path) {
   return number;
 }
 
-tl::unexpected<Error> unknown_key(std::string_view key, const std::vector<std::string_view>& known, const std::string& path) {
+tl::unexpected<Error> unknown_key(std::string_view key, const std::vector<std::string_view>& known,
+                                  const std::string& path) {
   std::string what = "unknown key '" + std::string(key) + "'";
-  if (auto near = nearest(key, known)) what += ", did you mean '" + std::string(*near) + "'?";
-  else what += ", known are " + join_text(known, ", ");
+  if (auto near = nearest(key, known))
+    what += ", did you mean '" + std::string(*near) + "'?";
+  else
+    what += ", known are " + join_text(known, ", ");
   return fail(Code::invalid, what, join(path, key));
 }
 

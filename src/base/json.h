@@ -32,7 +32,7 @@ using Json = boost::json::value;
 using JsonObject = boost::json::object;
 using JsonArray = boost::json::array;
 
-/// Strict RFC 8259, at most 32 levels deep. Errors: invalid with the byte offset.
+/// Strict RFC 8259, at most 32 levels deep, no key twice in an object. Errors: invalid with the byte offset.
 Result<Json> parse_json(std::string_view text);
 std::string print_json(const Json& value);
 /// Indented by two spaces, for people.

@@ -11,16 +11,23 @@ namespace {
 constexpr std::array<double, 16> histogram_bounds = {0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01,
                                                      0.025,   0.05,   0.1,     0.25,   0.5,   1,      2.5,   10};
 
+/// With a backslash before every character of `special`, and line ends as \n: a value must not end its line.
+std::string escape(std::string_view text, std::string_view special) {
+  std::string escaped;
+  for (char c : text) {
+    if (special.find(c) != std::string_view::npos) escaped += '\\';
+    if (c == '\n')
+      escaped += "\\n";
+    else
+      escaped += c;
+  }
+  return escaped;
+}
+
 std::string label_text(const Labels& labels) {
   std::string out;
   for (const auto& [key, value] : labels) {
-    std::string escaped;
-    for (char c : value) {
-      if (c == '\\' || c == '"') escaped += '\\';
-      if (c == '\n') escaped += "\\n";
-      else escaped += c;
-    }
-    out += fmt::format("{}{}=\"{}\"", out.empty() ? "" : ",", key, escaped);
+    out += fmt::format("{}{}=\"{}\"", out.empty() ? "" : ",", key, escape(value, "\\\""));
   }
   return out;
 }
@@ -39,11 +46,14 @@ void print(std::string& out, const std::string& name, const std::string& labels,
   }
   below += histogram.bucket(bounds.size());
   out += fmt::format("{}_bucket{} {}\n", name, braces(labels, "le=\"+Inf\""), below);
-  out += fmt::format("{}_sum{} {}\n{}_count{} {}\n", name, braces(labels), histogram.sum_seconds(), name, braces(labels), below);
+  out += fmt::format("{}_sum{} {}\n{}_count{} {}\n", name, braces(labels), histogram.sum_seconds(), name,
+                     braces(labels), below);
 }
 }  // namespace
 
-std::span<const double> Histogram::bounds() { return histogram_bounds; }
+std::span<const double> Histogram::bounds() {
+  return histogram_bounds;
+}
 
 void Histogram::observe(Duration duration) {
   const double seconds = std::chrono::duration<double>(duration).count();
@@ -93,9 +103,11 @@ std::string Registry::text() const {
   const std::scoped_lock lock(mutex_);
   std::string out;
   for (const auto& [name, family] : families_) {
-    out += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, family->help, name, family->type);
-    for (const auto& [labels, counter] : family->counters) out += fmt::format("{}{} {}\n", name, braces(labels), counter.value());
-    for (const auto& [labels, gauge] : family->gauges) out += fmt::format("{}{} {}\n", name, braces(labels), gauge.value());
+    out += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, escape(family->help, "\\"), name, family->type);
+    for (const auto& [labels, counter] : family->counters)
+      out += fmt::format("{}{} {}\n", name, braces(labels), counter.value());
+    for (const auto& [labels, gauge] : family->gauges)
+      out += fmt::format("{}{} {}\n", name, braces(labels), gauge.value());
     for (const auto& [labels, histogram] : family->histograms) print(out, name, labels, histogram);
   }
   return out;

@@ -42,7 +42,7 @@ class Histogram {
   void observe(Duration duration);
   uint64_t bucket(size_t index) const { return buckets_[index].load(std::memory_order_relaxed); }
   uint64_t count() const { return count_.load(std::memory_order_relaxed); }
-  double sum_seconds() const { return static_cast<double>(sum_ns_.load(std::memory_order_relaxed)) * 1e-9; }
+  double sum_seconds() const { return static_cast<double>(sum_ns_.load(std::memory_order_relaxed)) / 1e9; }
 
  private:
   static constexpr size_t bucket_count = 17;

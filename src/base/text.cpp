@@ -17,9 +17,11 @@ namespace {
 template <class Items>
 std::string join_any(const Items& items, std::string_view separator) {
   std::string out;
+  bool first = true;
   for (const auto& item : items) {
-    if (!out.empty()) out += separator;
+    if (!first) out += separator;
     out += item;
+    first = false;
   }
   return out;
 }
@@ -48,6 +50,9 @@ Result<int64_t> parse_amount(std::string_view text, std::span<const Unit> units,
     if (!number || unit.name != unit_name) continue;
     const double amount = *number * unit.factor;
     if (amount > 9.0e18) return fail(Code::invalid, "'" + shown + "' is too large");
+    // Whole numbers stay exact: a double has 53 bits only.
+    if (auto whole = parse_uint(text.substr(0, digits)))
+      return static_cast<int64_t>(*whole) * static_cast<int64_t>(unit.factor);
     return std::llround(amount);
   }
   return fail(Code::invalid, "'" + shown + "' must be a number with a unit, like " + std::string(example));
@@ -111,7 +116,8 @@ std::optional<uint64_t> parse_uint(std::string_view text) {
   return parse_number<uint64_t>(text);
 }
 std::optional<double> parse_double(std::string_view text) {
-  return parse_number<double>(text);
+  auto number = parse_number<double>(text);
+  return number && std::isfinite(*number) ? number : std::nullopt;
 }
 
 std::optional<std::string_view> nearest(std::string_view word, std::span<const std::string_view> known) {

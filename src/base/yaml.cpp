@@ -1,6 +1,10 @@
 #include "base/yaml.h"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
+
+#include <optional>
+#include <sstream>
 
 #include "base/text.h"
 
@@ -34,7 +38,8 @@ class Converter {
     if (text == "true") return Json(true);
     if (text == "false") return Json(false);
     const bool negative = text.size() > 1 && text[0] == '-';
-    if (auto whole = parse_uint(negative ? std::string_view(text).substr(1) : std::string_view(text)); whole && *whole < (1ULL << 62)) {
+    if (auto whole = parse_uint(negative ? std::string_view(text).substr(1) : std::string_view(text));
+        whole && *whole < (1ULL << 62)) {
       const auto number = static_cast<int64_t>(*whole);
       return Json(negative ? -number : number);
     }
@@ -70,16 +75,43 @@ class Converter {
   YamlDocument& document_;
 };
 
-/// Aliases could make a small file huge, so they are refused before the tree is built.
-bool has_alias(std::string_view text) {
-  for (std::string_view line : split(text, '\n')) {
-    line = trim(line.substr(0, line.find(" #")));
-    const size_t colon = line.find(": ");
-    std::string_view value = colon == std::string_view::npos ? line : trim(line.substr(colon + 2));
-    if (value.starts_with("- ")) value = trim(value.substr(2));
-    if (value.starts_with('*') || value.starts_with('&')) return true;
+/// Finds the first anchor or alias. Aliases could make a small file huge, so they are refused before the tree is built.
+class AnchorFinder final : public YAML::EventHandler {
+ public:
+  std::optional<int> line() const { return line_; }
+
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { saw(mark, anchor); }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override { saw(mark, anchor); }
+  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, const std::string&) override {
+    saw(mark, anchor);
   }
-  return false;
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    saw(mark, anchor);
+  }
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    saw(mark, anchor);
+  }
+  void OnMapEnd() override {}
+
+ private:
+  void saw(const YAML::Mark& mark, YAML::anchor_t anchor) {
+    if (anchor != YAML::NullAnchor && !line_) line_ = mark.line + 1;
+  }
+  std::optional<int> line_;
+};
+
+std::optional<int> anchor_line(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  AnchorFinder finder;
+  while (!finder.line() && parser.HandleNextDocument(finder)) {
+  }
+  return finder.line();
 }
 
 }  // namespace
@@ -100,8 +132,11 @@ Error YamlDocument::locate(Error error) const {
 
 Result<YamlDocument> parse_yaml(std::string_view text, std::string file) {
   YamlDocument document{.value = {}, .file = std::move(file), .lines = {}};
-  if (has_alias(text)) return fail(Code::invalid, "anchors and aliases (& and *) are not allowed", document.file);
   try {
+    if (auto line = anchor_line(std::string(text))) {
+      return fail(Code::invalid, "anchors and aliases (& and *) are not allowed",
+                  document.file + ":" + std::to_string(*line));
+    }
     const auto documents = YAML::LoadAll(std::string(text));
     if (documents.size() != 1) return fail(Code::invalid, "must hold exactly one YAML document", document.file);
     auto value = Converter(document).convert(documents.front(), "", 0);
