@@ -1,0 +1,167 @@
+#pragma once
+// The per-request logic of a gateway, without sockets: told what happened (arrived, answered, failed, abandoned), it
+// says what to do next. The gateway and the simulator drive the same object. One loop owns it; every call takes `now`.
+//
+// Rules it keeps: a request whose app may not be processed at this site is refused before its body is read (421);
+// nothing is ever forwarded to a site that decide/residency refuses (asked again at the last moment: the one choke
+// point); one forward at most; one retry at most, on another site or replica, within the deadline (inference is
+// idempotent).
+
+#include <variant>
+
+#include "decide/routing/choose.h"
+#include "gateway/flows.h"
+#include "gateway/load_report.h"
+#include "model/device.h"
+#include "ports/workload_runtime.h"
+
+namespace barrio::gateway {
+
+struct Arrival {
+  const AppKey* app = nullptr;
+  uint64_t device = 0;                       // stable hash of who asks
+  const DeviceLocation* location = nullptr;  // none: not known to the core network
+  bool measured = true;                      // false: a small question about the model, not a sample of its speed
+  bool forwarded = false;                    // by another gateway: never forwarded again, not counted as a flow
+  Time first_byte{};
+  std::optional<Time> deadline = {};  // of a forwarded request; else 3 x objective, at most 30 s, from first_byte
+};
+
+struct Local {
+  std::string_view endpoint;  // "unix:/path"; valid until the next set_local or set_snapshot
+};
+struct Forward {
+  SiteId site;
+};
+struct Refuse {
+  int status = 503;
+  Refusal refusal;
+};
+
+/// 0: none. Every other one ends in answered() or abandoned(), or in a refusal by failed().
+using Ticket = uint64_t;
+
+struct Decision {
+  Ticket ticket = 0;
+  Time deadline{};
+  std::variant<Local, Forward, Refuse> act;
+};
+
+/// What an answer said about its time; from Server-Timing and Barrio-Load.
+struct Timings {
+  std::optional<Duration> queue;
+  std::optional<Duration> compute;
+  std::optional<double> waiting;
+};
+
+struct Served {
+  SiteId by;
+  Jurisdiction processed_in;
+  Duration network{};  // access path as predicted, and the path between sites as measured
+  Duration total{};    // network, and the time since the first byte came
+  bool late = false;
+  bool forwarded = false;
+  bool retried = false;
+};
+
+enum class Failure {
+  connect,   // never reached it
+  broken,    // the connection ended before an answer
+  refused,   // it answered that it cannot (503, 421, 5xx)
+  timed_out  // no answer in time
+};
+
+class Dispatcher {
+ public:
+  static constexpr size_t most_open = 65536;
+
+  Dispatcher(SiteId self, uint64_t seed) : self_(std::move(self)), rng_(seed) {}
+
+  void set_snapshot(std::shared_ptr<const Snapshot> snapshot, Time now);
+  /// What the agent sees of this site's replicas.
+  void set_local(const std::vector<ports::WorkloadStatus>& statuses, Time now);
+  void peer_load(const SiteId& site, const LoadReport& report, std::optional<Duration> rtt, Time now);
+  /// Could not be reached, or did not answer a ping.
+  void peer_failed(const SiteId& site, Time now);
+  /// Once a second: renews what is said about this site.
+  void tick(Time now);
+
+  Decision arrived(const Arrival& arrival, Time now);
+  Served answered(Ticket ticket, const Timings& timings, Time now);
+  /// Decides again. `sent`: the other side may have acted on it.
+  Decision failed(Ticket ticket, Failure failure, bool sent, Time now);
+  /// Nobody waits for the answer any more.
+  void abandoned(Ticket ticket, Time now);
+
+  /// In the present snapshot.
+  const Site* find_site(const SiteId& site) const;
+  Duration rtt(const SiteId& site) const;
+  /// From the device to here, as the path model has it.
+  Duration access(const DeviceLocation* location) const;
+  std::vector<std::pair<SiteId, Duration>> ranked(const AppKey& app, uint64_t device, const DeviceLocation* location,
+                                                  Time now, std::optional<Refusal>& refusal) const;
+  LoadReport load_report(Time now);
+  std::vector<Flow> flows(Time now) const { return flows_.recent(now); }
+  const Snapshot* snapshot() const { return table_ ? &table_->snapshot() : nullptr; }
+  bool up(const SiteId& site, Time now) const;
+
+ private:
+  struct Replica {
+    ReplicaId id;
+    std::string endpoint;
+    uint32_t in_flight = 0;
+  };
+  struct LocalApp {
+    std::vector<Replica> replicas;  // the ready ones
+    decide::ServiceEstimate service;
+    double waiting = 0;
+    Time waiting_at{};
+  };
+  struct Open {
+    uint32_t generation = 1;  // a ticket is (generation, index): an old one is not another request's
+    bool used = false;
+    bool forwarded = false;
+    bool measured = true;
+    bool retried = false;
+    AppKey app;
+    uint64_t device = 0;
+    FlowId flow = no_flow;
+    Duration access{};
+    Time first_byte{};
+    Time sent_at{};
+    Time deadline{};
+    SiteId site;
+    ReplicaId replica;  // empty: forwarded
+    std::vector<SiteId> tried;
+  };
+
+  void adopt_local(Time now);
+  LocalApp* local_app(const AppKey& key);
+  std::optional<size_t> app_of(const AppKey& key) const;
+  Open& open(Ticket ticket);
+  const Open& open(Ticket ticket) const;
+  Ticket new_ticket();
+  void close(Ticket ticket);
+  void release(Open& request);
+  Decision decide_for(Ticket ticket, Time now);
+  Decision serve_here(Ticket ticket, size_t app, Time now);
+  Decision forward_to(Ticket ticket, size_t app, size_t site, Time now);
+  Decision refuse(Ticket ticket, int status, Refusal refusal, Time now);
+  void blame(const Open& request, Failure failure, bool sent, Time now);
+  Refusal unknown(const AppKey& key) const;
+  void fill(Open& request, const Arrival& arrival, const decide::AppRoute& route);
+  void renew_local(size_t app, LocalApp& local, Time now);
+
+  SiteId self_;
+  Rng rng_;
+  std::unique_ptr<decide::RoutingTable> table_;
+  std::unique_ptr<decide::LoadView> view_;
+  size_t self_index_ = 0;
+  std::map<AppKey, LocalApp> local_;
+  std::vector<ports::WorkloadStatus> statuses_;
+  std::vector<Open> open_;
+  std::vector<uint32_t> free_;
+  FlowTable flows_;
+};
+
+}  // namespace barrio::gateway

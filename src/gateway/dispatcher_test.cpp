@@ -1,0 +1,152 @@
+#include <doctest/doctest.h>
+
+#include "decide/routing/world_test.h"
+#include "gateway/dispatcher.h"
+
+namespace barrio::gateway {
+namespace {
+
+using decide::test::app_named;
+using decide::test::site_at;
+using decide::test::start;
+
+/// The gateway of "bio1" in the Basque Country, with Madrid and Barcelona as peers. "street": all Spain; "private":
+/// ES-PV only.
+struct World {
+  Dispatcher dispatcher{SiteId::of("bio1"), 1};
+  AppKey street{TenantId::of("acme"), AppName::of("street")};
+  AppKey basque{TenantId::of("acme"), AppName::of("private")};
+  AppKey catalan{TenantId::of("acme"), AppName::of("catalan")};
+
+  World() {
+    dispatcher.set_snapshot(decide::test::snapshot_of(
+                                {site_at("bio1", -2.9, "ES-PV"), site_at("mad1", -3.7), site_at("bcn1", 2.2, "ES-CT")},
+                                {app_named("street"), app_named("private", "ES-PV"), app_named("catalan", "ES-CT")}),
+                            start);
+  }
+  void run_here(std::vector<AppKey> apps) {
+    std::vector<ports::WorkloadStatus> statuses;
+    for (const AppKey& app : apps) {
+      ports::WorkloadStatus status;
+      status.app = app;
+      status.report.id = replica_id(app, SiteId::of("bio1"), 0);
+      status.report.phase = ReplicaPhase::ready;
+      status.endpoint = "unix:/run/" + app.name.str();
+      statuses.push_back(status);
+    }
+    dispatcher.set_local(statuses, start);
+  }
+  Decision arrive(const AppKey& app, bool forwarded = false) {
+    return dispatcher.arrived({.app = &app, .device = 1, .forwarded = forwarded, .first_byte = start, .deadline = {}},
+                              start);
+  }
+};
+
+std::string what(const Decision& decision) {
+  if (const auto* local = std::get_if<Local>(&decision.act)) return "local " + std::string(local->endpoint);
+  if (const auto* forward = std::get_if<Forward>(&decision.act)) return "forward " + forward->site.str();
+  const auto& no = std::get<Refuse>(decision.act);
+  return "refuse " + std::to_string(no.status) + " " + to_name(no.refusal.reason);
+}
+
+TEST_CASE("a request is served here when the app is ready here, and elsewhere when it is not") {
+  World w;
+  CHECK(what(w.arrive(w.street)) == "forward mad1");
+  w.run_here({w.street});
+  CHECK(what(w.arrive(w.street)) == "local unix:/run/street");
+}
+
+TEST_CASE("an unknown app is refused with the tenant's nearest one") {
+  World w;
+  const Decision decision = w.arrive({TenantId::of("acme"), AppName::of("stret")});
+  CHECK(what(decision) == "refuse 404 unknown_app");
+  CHECK(std::get<Refuse>(decision.act).refusal.nearest.find("street") != std::string::npos);
+  CHECK(what(w.arrive({TenantId::of("other"), AppName::of("street")})) == "refuse 404 unknown_app");
+}
+
+TEST_CASE("an app whose policy excludes this site is refused here, with a permitted site as the nearest") {
+  World w;
+  const Decision decision = w.arrive(w.catalan);
+  CHECK(what(decision) == "refuse 421 policy");
+  CHECK(std::get<Refuse>(decision.act).refusal.nearest.find("bcn1") != std::string::npos);
+}
+
+TEST_CASE("an app that may only be processed here is never sent elsewhere, whatever fails") {
+  World w;
+  CHECK(what(w.arrive(w.basque)) == "refuse 503 unavailable");
+  w.run_here({w.basque});
+  const Decision first = w.arrive(w.basque);
+  CHECK(what(first) == "local unix:/run/private");
+  const Decision second = w.dispatcher.failed(first.ticket, Failure::broken, true, start + 1ms);
+  CHECK(what(second) == "refuse 503 unavailable");
+  CHECK(std::get<Refuse>(second.act).refusal.detail.find("ES-PV") != std::string::npos);
+}
+
+TEST_CASE("a request is retried once, on the next best site, and then refused") {
+  World w;
+  w.run_here({w.street});
+  const Decision first = w.arrive(w.street);
+  const Decision second = w.dispatcher.failed(first.ticket, Failure::broken, true, start + 1ms);
+  CHECK(what(second) == "forward mad1");
+  CHECK(what(w.dispatcher.failed(second.ticket, Failure::connect, false, start + 2ms)) == "refuse 503 unavailable");
+  // What failed is not asked at once again.
+  CHECK(what(w.dispatcher.arrived({.app = &w.street, .device = 1, .first_byte = start + 3ms, .deadline = {}},
+                                  start + 3ms)) == "forward bcn1");
+}
+
+TEST_CASE("a refused connection puts a peer out until a ping succeeds") {
+  World w;
+  w.dispatcher.failed(w.arrive(w.street).ticket, Failure::connect, false, start);
+  CHECK(!w.dispatcher.up(SiteId::of("mad1"), start + 1h));
+  w.dispatcher.peer_load(SiteId::of("mad1"), {.site = SiteId::of("mad1"), .apps = {}}, 5ms, start + 1s);
+  CHECK(w.dispatcher.up(SiteId::of("mad1"), start + 1s));
+}
+
+TEST_CASE("a peer that answers that it cannot is passed over, but stays a peer") {
+  World w;
+  const Decision second = w.dispatcher.failed(w.arrive(w.street).ticket, Failure::refused, true, start);
+  CHECK(what(second) == "forward bcn1");
+  CHECK(w.dispatcher.up(SiteId::of("mad1"), start));
+}
+
+TEST_CASE("nothing is retried after the deadline of three objectives") {
+  World w;
+  w.run_here({w.street});
+  const Decision first = w.arrive(w.street);
+  CHECK(first.deadline == start + 600ms);
+  CHECK(what(w.dispatcher.failed(first.ticket, Failure::broken, true, start + 600ms)) == "refuse 504 objective");
+}
+
+TEST_CASE("a forwarded request is served here or refused, never forwarded again") {
+  World w;
+  CHECK(what(w.arrive(w.street, true)) == "refuse 503 unavailable");
+  w.run_here({w.street});
+  CHECK(what(w.arrive(w.street, true)) == "local unix:/run/street");
+}
+
+TEST_CASE("answers are measured, shown as flows and reported to peers") {
+  World w;
+  w.run_here({w.street});
+  const DeviceLocation vigo{.place = "Vigo", .location = {42.2, -8.7}, .access = Access::nr5g, .jurisdiction = {}};
+  for (int i = 0; i < 200; ++i) {
+    const Decision decision = w.dispatcher.arrived(
+        {.app = &w.street, .device = 1, .location = &vigo, .first_byte = start, .deadline = {}}, start);
+    const Served served =
+        w.dispatcher.answered(decision.ticket, {.queue = 1ms, .compute = 40ms, .waiting = 0}, start + 45ms);
+    CHECK(served.by.str() == "bio1");
+    CHECK(!served.late);
+  }
+  const auto flows = w.dispatcher.flows(start + 50ms);
+  REQUIRE(flows.size() == 1);
+  CHECK(flows[0].place == "Vigo");
+  CHECK(flows[0].answered == 200);
+  CHECK(flows[0].compute.p50_ms == doctest::Approx(40));
+  CHECK(flows[0].total.p99_ms > 45 + 10);
+  const LoadReport report = w.dispatcher.load_report(start + 50ms);
+  REQUIRE(report.apps.size() == 1);
+  CHECK(report.apps[0].samples == 200);
+  CHECK(report.apps[0].service_mean_ms == doctest::Approx(40).epsilon(0.1));
+}
+
+}  // namespace
+}  // namespace barrio::gateway

@@ -1,0 +1,193 @@
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include "api/oauth/token.h"
+#include "base/crypto.h"
+#include "decide/routing/world_test.h"
+#include "gateway/gateway.h"
+#include "net/client.h"
+
+namespace barrio::gateway {
+namespace {
+
+using decide::test::app_named;
+using decide::test::site_at;
+
+const AppKey street{TenantId::of("acme"), AppName::of("street")};
+const AppKey basque{TenantId::of("acme"), AppName::of("private")};
+
+class Vigo final : public ports::CoreNetwork {
+ public:
+  Result<DeviceLocation> locate(std::string_view) const override {
+    return DeviceLocation{.place = "Vigo", .location = {42.2, -8.7}, .access = Access::fibre, .jurisdiction = {}};
+  }
+};
+
+/// A replica that answers with its site's name and what reached it.
+struct FakeReplica {
+  net::MessageServer server;
+  std::string path;
+  net::Request last;
+  int status = 200;
+
+  FakeReplica(net::Reactor& reactor, const std::string& site)
+      : server(reactor, {}, [this, site](net::Request request, net::Responder respond) {
+          last = std::move(request);
+          respond({status,
+                   {{"Server-Timing", "queue;dur=1.5, compute;dur=20"}, {"Barrio-Load", "waiting=0"}},
+                   site + " got " + std::to_string(last.body.size())});
+        }) {
+    path = "/tmp/barrio-gateway-test-" + std::to_string(::getpid()) + "-" + site;
+    ::unlink(path.c_str());
+    REQUIRE(server.listen(*net::SocketAddress::parse("unix:" + path)));
+  }
+  ~FakeReplica() { ::unlink(path.c_str()); }
+  ports::WorkloadStatus status_of(const AppKey& app, const std::string& site) const {
+    ports::WorkloadStatus workload;
+    workload.app = app;
+    workload.report.id = replica_id(app, SiteId::of(site), 0);
+    workload.report.phase = ReplicaPhase::ready;
+    workload.endpoint = "unix:" + path;
+    return workload;
+  }
+};
+
+struct World {
+  net::Reactor reactor;
+  Registry registry;
+  Vigo core;
+  Es256Key key = *Es256Key::generate();
+  FakeReplica bio_replica{reactor, "bio1"};
+  FakeReplica mad_replica{reactor, "mad1"};
+  std::unique_ptr<Gateway> bio;
+  std::unique_ptr<Gateway> mad;
+  net::SocketAddress bio_address;
+  net::SocketAddress mad_address;
+  net::Client client{reactor, {}};
+
+  World() {
+    bio = gateway("bio1", bio_address);
+    mad = gateway("mad1", mad_address);
+    auto snapshot = decide::test::snapshot_of({site_at("bio1", -2.9, "ES-PV"), site_at("mad1", -3.7)},
+                                              {app_named("street"), app_named("private", "ES-PV")});
+    for (App& app : snapshot->apps) app.spec.objective.latency = 5s;
+    snapshot->keys = {api::verifying_key(key)};
+    snapshot->gateways = {{"bio1", bio_address.str()}, {"mad1", mad_address.str()}};
+    bio->set_local({bio_replica.status_of(street, "bio1"), bio_replica.status_of(basque, "bio1")});
+    mad->set_local({mad_replica.status_of(street, "mad1")});
+    for (auto* one : {bio.get(), mad.get()}) one->set_snapshot(snapshot);
+    for (int i = 0; i < 5; ++i) reactor.turn(1ms);
+  }
+  std::unique_ptr<Gateway> gateway(const std::string& site, net::SocketAddress& address) {
+    auto made = std::make_unique<Gateway>(
+        reactor,
+        GatewayConfig{
+            .site = SiteId::of(site), .listen = *net::SocketAddress::parse("127.0.0.1:0"), .peer_secret = "s3cret"},
+        core, registry);
+    const auto bound = made->start();
+    REQUIRE(bound);
+    address = *bound;
+    return made;
+  }
+  std::string token(const std::string& role = "tenant", std::vector<std::string> scopes = {"barrio:infer"}) {
+    const WallTime now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    const std::string kid = api::verifying_key(key).kid;
+    return "Bearer " +
+           api::issue_token(key, kid, {.subject = "acme", .role = role, .scopes = scopes, .expires = now + 1h}, now);
+  }
+  net::Response ask(const net::SocketAddress& address, net::Request request) {
+    std::optional<Result<net::Response>> answer;
+    client.fetch(address, std::move(request), reactor.fresh_now() + 20s,
+                 [&](Result<net::Response> got) { answer = std::move(got); });
+    while (!answer) reactor.turn(10ms);
+    REQUIRE(*answer);
+    return **answer;
+  }
+  net::Response infer(const net::SocketAddress& address, const std::string& app, const std::string& authorization) {
+    return ask(address, {.method = "POST",
+                         .target = "/v2/models/" + app + "/infer",
+                         .headers = {{"Authorization", authorization}, {"Barrio-Forwarded-By", "forged"}},
+                         .body = std::string(100'000, 'x'),
+                         .peer_ip = {}});
+  }
+};
+
+std::string header(const net::Response& response, std::string_view name) {
+  return std::string(net::find_header(response.headers, name).value_or(""));
+}
+
+TEST_CASE("a request is served by the local replica, and the answer says where and how fast") {
+  World w;
+  const net::Response answer = w.infer(w.bio_address, "street", w.token());
+  CHECK(answer.status == 200);
+  CHECK(answer.body == "bio1 got 100000");
+  CHECK(header(answer, "Barrio-Served-By") == "bio1");
+  CHECK(header(answer, "Barrio-Processed-In") == "ES-PV");
+  CHECK(header(answer, "Server-Timing").find("queue;dur=1.500, compute;dur=20.000") != std::string::npos);
+  CHECK(header(answer, "Barrio-Load").empty());
+  CHECK(!net::find_header(w.bio_replica.last.headers, "Authorization"));
+  CHECK(!net::find_header(w.bio_replica.last.headers, "Barrio-Forwarded-By"));
+  CHECK(net::find_header(w.bio_replica.last.headers, "Barrio-Deadline-Ms"));
+  const auto flows = w.bio->flows();
+  REQUIRE(flows.size() == 1);
+  CHECK(flows[0].place == "Vigo");
+}
+
+TEST_CASE("who may not ask is told why") {
+  World w;
+  CHECK(w.infer(w.bio_address, "street", "Bearer nonsense").status == 401);
+  CHECK(w.infer(w.bio_address, "street", w.token("tenant", {"barrio:apps:read"})).status == 403);
+  CHECK(w.infer(w.bio_address, "street", w.token("operator")).status == 403);
+  const net::Response unknown = w.infer(w.bio_address, "stret", w.token());
+  CHECK(unknown.status == 404);
+  CHECK(unknown.body.find("street") != std::string::npos);
+  CHECK(w.ask(w.bio_address,
+              {.method = "GET", .target = "/barrio/peer/v1/load", .headers = {}, .body = {}, .peer_ip = {}})
+            .status == 403);
+}
+
+TEST_CASE("an app that this site may not read is refused with a permitted site") {
+  World w;
+  const net::Response answer = w.infer(w.mad_address, "private", w.token());
+  CHECK(answer.status == 421);
+  CHECK(header(answer, "Content-Type") == "application/problem+json");
+  CHECK(answer.body.find("bio1") != std::string::npos);
+}
+
+TEST_CASE(
+    "when the local replica is gone or cannot, another gateway serves; where none is permitted, it is a refusal") {
+  World w;
+  w.bio_replica.status = 503;
+  const net::Response answer = w.infer(w.bio_address, "street", w.token());
+  CHECK(answer.status == 200);
+  CHECK(answer.body == "mad1 got 100000");
+  CHECK(header(answer, "Barrio-Served-By") == "mad1");
+  const net::Response refused = w.infer(w.bio_address, "private", w.token());
+  CHECK(refused.status == 503);
+  CHECK(header(refused, "Retry-After") == "1");
+  CHECK(refused.body.find("ES-PV") != std::string::npos);
+  w.mad.reset();
+  CHECK(w.infer(w.bio_address, "street", w.token()).status == 503);
+}
+
+TEST_CASE("discovery lists permitted sites best first, and metrics count") {
+  World w;
+  w.infer(w.bio_address, "street", w.token());
+  const net::Response found = w.ask(w.mad_address, {.method = "GET",
+                                                    .target = "/barrio/v1/discovery?app=street",
+                                                    .headers = {{"Authorization", w.token()}},
+                                                    .body = {},
+                                                    .peer_ip = {}});
+  CHECK(found.status == 200);
+  const auto json = parse_json(found.body);
+  REQUIRE(json);
+  CHECK(json->at("entries").as_array().size() == 2);
+  CHECK(json->at("entries").at(0).at("site").as_string() == "mad1");
+  CHECK(json->at("entries").at(0).at("gateway").as_string() == w.mad_address.str().c_str());
+  const net::Response metrics =
+      w.ask(w.bio_address, {.method = "GET", .target = "/metrics", .headers = {}, .body = {}, .peer_ip = {}});
+  CHECK(metrics.body.find("barrio_gateway_requests_total{app=\"acme/street\",class=\"2xx\"} 1") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace barrio::gateway

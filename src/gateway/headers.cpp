@@ -1,0 +1,99 @@
+#include "gateway/headers.h"
+
+#include <array>
+
+#include "base/text.h"
+
+namespace barrio::gateway {
+
+namespace {
+
+using net::Header;
+using net::same_name;
+
+constexpr std::array<std::string_view, 12> never_passed = {"connection",
+                                                           "keep-alive",
+                                                           "proxy-connection",
+                                                           "proxy-authenticate",
+                                                           "proxy-authorization",
+                                                           "te",
+                                                           "trailer",
+                                                           "transfer-encoding",
+                                                           "upgrade",
+                                                           "content-length",
+                                                           "host",
+                                                           "expect"};
+
+bool is_barrio(std::string_view name) {
+  return name.size() > 7 && same_name(name.substr(0, 7), "barrio-");
+}
+
+/// Named in a Connection field: meant for the next hop only.
+bool named_by_connection(std::span<const Header> headers, std::string_view name) {
+  for (const Header& header : headers) {
+    if (!same_name(header.name, "connection")) continue;
+    std::string_view rest = header.value;
+    while (!rest.empty()) {
+      const size_t comma = rest.find(',');
+      if (same_name(trim(rest.substr(0, comma)), name)) return true;
+      rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+    }
+  }
+  return false;
+}
+
+bool passes(std::span<const Header> headers, std::string_view name) {
+  for (std::string_view never : never_passed) {
+    if (same_name(name, never)) return false;
+  }
+  return !is_barrio(name) && !named_by_connection(headers, name);
+}
+
+}  // namespace
+
+void pass_request_headers(std::span<const Header> from, bool to_gateway, std::vector<Header>& to) {
+  for (const Header& header : from) {
+    if (!to_gateway && same_name(header.name, "authorization")) continue;
+    if (passes(from, header.name)) to.push_back(header);
+  }
+}
+
+void pass_answer_headers(std::span<const Header> from, bool to_gateway, std::vector<Header>& to) {
+  for (const Header& header : from) {
+    const bool own = same_name(header.name, "server-timing") || same_name(header.name, "date");
+    const bool load = to_gateway && same_name(header.name, "barrio-load");
+    if (load || (!own && passes(from, header.name))) to.push_back(header);
+  }
+}
+
+std::optional<Duration> timing_of(std::string_view text, std::string_view name) {
+  while (!text.empty()) {
+    const size_t comma = text.find(',');
+    const std::string_view metric = trim(text.substr(0, comma));
+    text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
+    const size_t semicolon = metric.find(';');
+    if (semicolon == std::string_view::npos || trim(metric.substr(0, semicolon)) != name) continue;
+    const std::string_view parameter = trim(metric.substr(semicolon + 1));
+    if (!parameter.starts_with("dur=")) return std::nullopt;
+    const auto ms = parse_double(parameter.substr(4));
+    if (!ms || !(*ms >= 0) || *ms > 1e9) return std::nullopt;
+    return from_ms(*ms);
+  }
+  return std::nullopt;
+}
+
+Timings read_timings(std::span<const Header> headers) {
+  Timings timings;
+  if (const auto text = net::find_header(headers, "Server-Timing")) {
+    timings.queue = timing_of(*text, "queue");
+    timings.compute = timing_of(*text, "compute");
+  }
+  const auto load = net::find_header(headers, "Barrio-Load");
+  if (load && load->starts_with("waiting=")) {
+    const auto waiting = parse_double(load->substr(8));
+    if (waiting && *waiting >= 0 && *waiting < 1e6) timings.waiting = waiting;
+  }
+  return timings;
+}
+
+}  // namespace barrio::gateway

@@ -1,0 +1,158 @@
+// What a gateway does with a request's head: who asks, what for, and everything that is answered right here.
+
+#include "base/crypto.h"
+#include "base/text.h"
+#include "gateway/gateway_state.h"
+
+namespace barrio::gateway {
+
+namespace {
+
+constexpr std::string_view models_prefix = "/v2/models/";
+
+uint64_t stable_hash(std::string_view text) {
+  uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a
+  for (char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+  return hash;
+}
+
+void reply_text(net::Exchange& exchange, std::string_view type, std::string_view body) {
+  const net::Header header{"Content-Type", type};
+  exchange.reply(200, {&header, 1}, body);
+}
+
+void reply_json(net::Exchange& exchange, const Json& body) {
+  reply_text(exchange, "application/json", print_json(body));
+}
+
+void wrong_method(net::Exchange& exchange, std::string_view allowed) {
+  const net::Header headers[] = {{"Content-Type", "application/problem+json"}, {"Allow", allowed}};
+  exchange.reply(405, headers,
+                 problem_json({405, "wrong_method", "this path takes " + std::string(allowed), std::string(allowed)}));
+}
+
+}  // namespace
+
+void Gateway::State::on_head(net::Exchange& exchange) {
+  const net::RequestHead& head = exchange.request();
+  if (head.path.starts_with(models_prefix)) return model_request(exchange);
+  const bool get = head.method == "GET";
+  if (head.path == "/healthz" || head.path == "/v2/health/live") {
+    return get ? reply_json(exchange, JsonObject{{"live", true}}) : wrong_method(exchange, "GET");
+  }
+  if (head.path == "/v2/health/ready") {
+    if (!get) return wrong_method(exchange, "GET");
+    if (dispatcher.snapshot() != nullptr) return reply_json(exchange, JsonObject{{"ready", true}});
+    return reply_problem(exchange, {503, "unavailable", "this gateway has no snapshot yet", "another site, or later"});
+  }
+  if (head.path == "/v2") {
+    if (!get) return wrong_method(exchange, "GET");
+    return reply_json(
+        exchange, JsonObject{{"name", "barrio"}, {"version", "1"}, {"extensions", JsonArray{"binary_tensor_data"}}});
+  }
+  if (head.path == "/metrics")
+    return get ? reply_text(exchange, "text/plain; version=0.0.4", registry.text()) : wrong_method(exchange, "GET");
+  if (head.path == "/barrio/v1/discovery") return get ? discovery(exchange) : wrong_method(exchange, "GET");
+  if (head.path == "/barrio/peer/v1/load") return get ? peer_load(exchange) : wrong_method(exchange, "GET");
+  reply_problem(exchange, {404, "not_found", "no such path: " + std::string(head.path), "/v2/models/APP/infer"});
+}
+
+void Gateway::State::model_request(net::Exchange& exchange) {
+  const net::RequestHead& head = exchange.request();
+  const std::string_view rest = head.path.substr(models_prefix.size());
+  const std::string_view name = rest.substr(0, rest.find('/'));
+  const std::string_view verb = rest.substr(name.size());
+  if (verb != "" && verb != "/ready" && verb != "/infer") {
+    return reply_problem(exchange,
+                         {404, "not_found", "no such path: " + std::string(head.path), "/v2/models/APP/infer"});
+  }
+  const bool infer = verb == "/infer";
+  const api::Identity* identity = tenant_of(exchange);
+  if (identity == nullptr) return;
+  if (head.method != (infer ? "POST" : "GET")) return wrong_method(exchange, infer ? "POST" : "GET");
+  auto app = AppName::parse(name);
+  auto tenant = TenantId::parse(identity->subject);
+  if (!app || !tenant) {
+    return reply_problem(exchange,
+                         {404, "unknown_app", "'" + std::string(name) + "' is no app name", "barrio app list"});
+  }
+  RequestStart start{
+      .app = {std::move(*tenant), std::move(*app)}, .device = stable_hash(exchange.device_ip()), .location = {}};
+  start.infer = infer;
+  start.forwarded = is_peer(head);
+  if (start.forwarded) {
+    const auto left = parse_double(net::find_header(head.headers, "Barrio-Deadline-Ms").value_or(""));
+    if (left && *left > 0 && *left < 1e6) start.deadline = exchange.first_byte() + from_ms(*left);
+  } else {
+    start.location = locate(exchange);
+  }
+  request().start(exchange, std::move(start));
+}
+
+bool Gateway::State::is_peer(const net::RequestHead& head) const {
+  const auto secret = net::find_header(head.headers, "Barrio-Peer");
+  return secret && !config.peer_secret.empty() && constant_time_equal(*secret, config.peer_secret);
+}
+
+const api::Identity* Gateway::State::tenant_of(net::Exchange& exchange) {
+  const auto header = net::find_header(exchange.request().headers, "Authorization");
+  const auto no = [&](Problem problem) -> const api::Identity* {
+    metrics.denied.add();
+    reply_problem(exchange, problem);
+    return nullptr;
+  };
+  if (!header)
+    return no({401, "no_token", "no Authorization header", "Authorization: Bearer TOKEN from /oauth2/token"});
+  const auto token = api::bearer_token(*header);
+  if (!token) return no({401, "invalid_token", token.error().text(), "Authorization: Bearer TOKEN from /oauth2/token"});
+  const auto identity = tokens.verify(*token, config.wall());
+  if (!identity) return no({401, "invalid_token", identity.error().text(), "a new token from /oauth2/token"});
+  if ((*identity)->role != api::role::tenant) {
+    return no({403, "wrong_role", "a token of role '" + (*identity)->role + "' does not infer", "a tenant's token"});
+  }
+  if (!(*identity)->has(api::scope::infer)) {
+    return no({403, "insufficient_scope", "the token lacks scope " + std::string(api::scope::infer),
+               "a token with scope " + std::string(api::scope::infer)});
+  }
+  return *identity;
+}
+
+std::optional<DeviceLocation> Gateway::State::locate(const net::Exchange& exchange) const {
+  auto location = core.locate(exchange.device_ip());
+  return location ? std::optional(std::move(*location)) : std::nullopt;
+}
+
+void Gateway::State::discovery(net::Exchange& exchange) {
+  const api::Identity* identity = tenant_of(exchange);
+  if (identity == nullptr) return;
+  const auto name = net::query_value(exchange.request().query, "app");
+  auto app = AppName::parse(name.value_or(""));
+  auto tenant = TenantId::parse(identity->subject);
+  if (!app || !tenant) return reply_problem(exchange, {400, "invalid", "'app' must be an app's name", "?app=NAME"});
+  const auto location = locate(exchange);
+  std::optional<Refusal> refusal;
+  const auto ranked = dispatcher.ranked({std::move(*tenant), std::move(*app)}, stable_hash(exchange.device_ip()),
+                                        location ? &*location : nullptr, reactor.now(), refusal);
+  if (refusal && refusal->reason == RefusalReason::unknown_app)
+    return reply_problem(exchange, problem_of(404, *refusal));
+  JsonArray entries;
+  for (const auto& [id, predicted] : ranked) {
+    const Site* site = dispatcher.find_site(id);
+    entries.push_back(JsonObject{{"site", id.str()},
+                                 {"city", site != nullptr ? site->city : ""},
+                                 {"gateway", peers.address_text(id)},
+                                 {"predicted_ms", to_ms(predicted)}});
+  }
+  reply_json(exchange,
+             JsonObject{{"entries", std::move(entries)}, {"refusal", refusal ? to_json(*refusal) : Json(nullptr)}});
+}
+
+void Gateway::State::peer_load(net::Exchange& exchange) {
+  if (!is_peer(exchange.request())) {
+    metrics.denied.add();
+    return reply_problem(exchange, {403, "not_a_peer", "only other gateways may ask this", ""});
+  }
+  reply_json(exchange, to_json(dispatcher.load_report(reactor.now())));
+}
+
+}  // namespace barrio::gateway
