@@ -23,7 +23,8 @@ void ClientConnection::on_io(uint32_t events) {
   }
   if (phase_ == Phase::connecting) return established();
   if ((events & EPOLLOUT) && !flush()) return;
-  if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) && may_read()) {
+  if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) == 0) return;
+  if (may_read()) {
     receive();
   } else {
     stream_.arm_read(false);  // paused: what has come, an end too, waits in the kernel

@@ -22,7 +22,7 @@ struct ServerLimits {
   Duration body_timeout = 30s;             // between two pieces of body: 408
   Duration idle_timeout = 60s;             // kept alive without a request: closed
   Duration write_timeout = 30s;            // no progress: closed
-  std::vector<std::string> proxy_peers;    // IP addresses that must (and alone may) begin with a PROXY v2 header
+  std::vector<std::string> proxy_peers = {};  // IP addresses that must (and alone may) begin with a PROXY v2 header
 };
 
 class Exchange;

@@ -63,14 +63,17 @@ WorkerPool::~WorkerPool() {
   for (Worker& worker : state_->workers) worker.thread.join();
 }
 
-size_t WorkerPool::workers() const { return state_->workers.size(); }
+size_t WorkerPool::workers() const {
+  return state_->workers.size();
+}
 
 void WorkerPool::run(size_t index, std::function<void()> work, std::function<void(Duration)> done) {
   Worker& worker = state_->workers.at(index);
   CHECK(!worker.busy);
   worker.busy = true;
   // `done` is only handed through the thread: called, and destroyed where possible, on the loop.
-  auto job = [&reactor = state_->reactor, alive = state_->alive, &worker, work = std::move(work), done = std::move(done)]() mutable {
+  auto job = [&reactor = state_->reactor, alive = state_->alive, &worker, work = std::move(work),
+              done = std::move(done)]() mutable {
     const auto start = std::chrono::steady_clock::now();
     work();
     const Duration took = std::chrono::steady_clock::now() - start;

@@ -18,8 +18,8 @@ class WorkerPool {
   WorkerPool& operator=(const WorkerPool&) = delete;
 
   size_t workers() const;
-  /// Runs `work` on the thread of this worker, always the same, then `done` on the loop with the time that the work took.
-  /// The worker must be free: before its first work, or from its last one's `done` on.
+  /// Runs `work` on the thread of this worker, always the same, then `done` on the loop with the time that the work
+  /// took. The worker must be free: before its first work, or from its last one's `done` on.
   void run(size_t worker, std::function<void()> work, std::function<void(Duration)> done);
 
  private:

@@ -41,7 +41,13 @@ TEST_CASE("a pool that ends waits for its work and tells nobody") {
   {
     std::promise<void> started;
     WorkerPool pool(reactor, 1);
-    pool.run(0, [&] { started.set_value(); finished = true; }, [&](Duration) { told = true; });
+    pool.run(
+        0,
+        [&] {
+          started.set_value();
+          finished = true;
+        },
+        [&](Duration) { told = true; });
     started.get_future().wait();
   }
   CHECK(finished);
