@@ -1,0 +1,205 @@
+// The agent in virtual time: exact instants.
+#include <doctest/doctest.h>
+
+#include "agent/agent.h"
+
+#include "base/crypto.h"
+#include "sim/site_fakes.h"
+
+using namespace barrio;
+using namespace barrio::sim;
+
+namespace {
+
+/// A control that a test scripts.
+class ScriptedControl final : public ports::ControlLink {
+ public:
+  explicit ScriptedControl(ports::Runtime& runtime) : runtime_(runtime) {}
+  Result<SiteOrders> sync(const SiteReport& report) override {
+    last = report;
+    ++syncs;
+    if (hangs) runtime_.sleep_for(1h);
+    if (away) return fail(Code::unavailable, "connection refused");
+    SiteOrders orders{run, std::nullopt};
+    if (report.snapshot_version < snapshot.version) orders.snapshot = snapshot;
+    return orders;
+  }
+  Result<std::string> fetch_blob(const std::string& sha256) override {
+    ++blobs_fetched;
+    if (sha256 != sha256_hex(blob)) return fail(Code::not_found, "no such blob");
+    return blob;
+  }
+  std::vector<ReplicaOrder> run;
+  Snapshot snapshot{};
+  SiteReport last;
+  std::string blob = "a model";
+  int syncs = 0;
+  int blobs_fetched = 0;
+  bool hangs = false;
+  bool away = false;
+
+ private:
+  ports::Runtime& runtime_;
+};
+
+const ReplicaId r1 = ReplicaId::of("r1");
+
+ReplicaOrder people(int64_t generation = 1) {
+  return {r1,
+          {TenantId::of("t"), AppName::of("people")},
+          generation,
+          {Backend::opencv, "people", "", ""},
+          {Watts(40), mib(100), 1, "", 0}};
+}
+
+/// One site whose process can crash; disk and control live on.
+struct OneSite {
+  SimLoop loop{7};
+  SimRuntime outside{loop, "control"};
+  ScriptedControl control{outside};
+  Disk disk;
+  struct Life {
+    explicit Life(OneSite& site)
+        : runtime(site.loop, "site"),
+          files(runtime, site.disk),
+          workloads(site.loop, [&site](const ReplicaOrder&) { site.starts.push_back(site.loop.now()); }),
+          agent(runtime, workloads, site.control, files,
+                {.site = SiteId::of("mad1"), .data_folder = "", .gateway_address = "g:1"},
+                {.on_snapshot = [&site](auto snapshot) { site.seen = snapshot; }, .on_local = {}, .flows = {}}) {
+      runtime.spawn("agent", [this] { agent.run(); });
+    }
+    SimRuntime runtime;
+    SimSiteFiles files;
+    SimWorkloadRuntime workloads;
+    agent::Agent agent;
+  };
+  std::vector<Time> starts;
+  std::shared_ptr<const Snapshot> seen;
+  std::unique_ptr<Life> life;
+
+  void boot() { life = std::make_unique<Life>(*this); }
+  void crash() {
+    life->runtime.kill();
+    life.reset();
+    seen = nullptr;
+  }
+  ReplicaPhase phase() { return (*life->workloads.list())[0].report.phase; }
+};
+
+}  // namespace
+
+TEST_CASE("a crashed replica starts again within one period after its back-off") {
+  OneSite site;
+  site.control.run = {people()};
+  site.boot();
+  site.loop.run_for(2s);
+  REQUIRE(site.starts.size() == 1);
+  REQUIRE(site.phase() == ReplicaPhase::ready);
+  const Time crashed = site.loop.now();
+  site.life->workloads.crash(r1);
+  site.loop.run_for(2s);
+  REQUIRE(site.starts.size() == 2);
+  CHECK(site.starts[1] >= crashed + SimWorkloadRuntime::first_back_off);
+  CHECK(site.starts[1] <= crashed + SimWorkloadRuntime::first_back_off + 500ms);
+}
+
+TEST_CASE("a control that hangs for an hour delays no local repair") {
+  OneSite site;
+  site.control.run = {people()};
+  site.boot();
+  site.loop.run_for(2s);
+  site.control.hangs = true;
+  site.loop.run_for(2s);
+  site.life->workloads.crash(r1);
+  const Time crashed = site.loop.now();
+  site.loop.run_for(1s);
+  REQUIRE(site.starts.size() == 2);
+  CHECK(site.starts[1] - crashed <= 600ms);
+}
+
+TEST_CASE("a site that restarts while control is away goes on with what its disk holds") {
+  OneSite site;
+  site.control.run = {people()};
+  site.control.snapshot.version = 5;
+  site.boot();
+  site.loop.run_for(2s);
+  site.crash();
+  site.control.away = true;
+  site.boot();
+  const Time booted = site.loop.now();
+  site.loop.run_for(10ms);
+  REQUIRE(site.seen != nullptr);
+  CHECK(site.seen->version == 5);
+  REQUIRE(site.starts.size() == 2);
+  CHECK(site.starts[1] == booted);
+}
+
+TEST_CASE("damaged files on disk are ignored: nothing starts, nothing crashes, and control repairs them") {
+  OneSite site;
+  site.control.run = {people()};
+  site.boot();
+  site.loop.run_for(2s);
+  site.crash();
+  site.disk["orders.json"][80] ^= 1;
+  site.disk["snapshot.json"] = "not even a hash";
+  site.control.away = true;
+  site.boot();
+  site.loop.run_for(2s);
+  CHECK(site.starts.size() == 1);
+  site.control.away = false;
+  site.loop.run_for(2s);
+  CHECK(site.starts.size() == 2);
+}
+
+TEST_CASE("a site that has never heard of control stops nothing, and what is no longer ordered is stopped") {
+  OneSite site;
+  site.control.run = {people()};
+  site.boot();
+  site.loop.run_for(2s);
+  REQUIRE(site.life->workloads.replicas().size() == 1);
+  site.control.run.clear();
+  site.loop.run_for(2s);
+  CHECK(site.life->workloads.replicas().empty());
+}
+
+TEST_CASE("a new generation replaces the replica and is reported as such") {
+  OneSite site;
+  site.control.run = {people(1)};
+  site.boot();
+  site.loop.run_for(2s);
+  site.control.run = {people(2)};
+  site.loop.run_for(3s);
+  CHECK(site.starts.size() == 2);
+  REQUIRE(site.control.last.replicas.size() == 1);
+  CHECK(site.control.last.replicas[0].generation == 2);
+  CHECK(site.control.last.replicas[0].phase == ReplicaPhase::ready);
+}
+
+TEST_CASE("a model is fetched once, kept on disk, and used again after a crash without control") {
+  OneSite site;
+  ReplicaOrder order = people();
+  order.model = {Backend::onnx, "", "", sha256_hex("a model")};
+  site.control.run = {order};
+  site.boot();
+  site.loop.run_for(2s);
+  CHECK(site.control.blobs_fetched == 1);
+  CHECK(site.starts.size() == 1);
+  site.crash();
+  site.control.away = true;
+  site.boot();
+  site.loop.run_for(1s);
+  CHECK(site.control.blobs_fetched == 1);
+  CHECK(site.starts.size() == 2);
+}
+
+TEST_CASE("a model with another content than ordered never starts, and the report says why") {
+  OneSite site;
+  ReplicaOrder order = people();
+  order.model = {Backend::onnx, "", "", sha256_hex("another model")};
+  site.control.run = {order};
+  site.boot();
+  site.loop.run_for(2s);
+  CHECK(site.starts.empty());
+  REQUIRE(site.control.last.replicas.size() == 1);
+  CHECK(site.control.last.replicas[0].detail.find("waits for its model") != std::string::npos);
+}

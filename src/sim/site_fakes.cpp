@@ -1,0 +1,90 @@
+#include "sim/site_fakes.h"
+
+#include <algorithm>
+
+namespace barrio::sim {
+namespace {
+
+constexpr Duration disk_write = 2ms;
+constexpr Duration fastest_start = 50ms;
+constexpr Duration start_spread = 750ms;
+
+}  // namespace
+
+Result<std::optional<std::string>> SimSiteFiles::read(const std::string& name) {
+  const auto found = disk_.find(name);
+  if (found == disk_.end()) return std::optional<std::string>();
+  return std::optional(found->second);
+}
+
+Result<void> SimSiteFiles::write(const std::string& name, const std::string& content) {
+  // A crash during the wait leaves the old content: writes are atomic.
+  const std::string taken = content;
+  runtime_.sleep_for(disk_write);
+  disk_[name] = taken;
+  return {};
+}
+
+Result<void> SimSiteFiles::remove(const std::string& name) {
+  runtime_.sleep_for(disk_write);
+  disk_.erase(name);
+  return {};
+}
+
+Result<void> SimWorkloadRuntime::ensure(const ports::WorkloadSpec& spec) {
+  auto [found, is_new] = replicas_.try_emplace(spec.order.id);
+  Replica& replica = found->second;
+  const bool same = !is_new && replica.order.generation == spec.order.generation;
+  if (same && (replica.runs || loop_.now() < replica.not_before)) return {};
+  replica.order = spec.order;
+  start(replica);
+  return {};
+}
+
+void SimWorkloadRuntime::start(Replica& replica) {
+  if (on_start_) on_start_(replica.order);
+  replica.runs = true;
+  ++replica.life;
+  replica.busy_until = {};
+  const auto spread = static_cast<uint64_t>(start_spread.count());
+  replica.ready_at = loop_.now() + fastest_start + Duration(static_cast<int64_t>(loop_.rng().below(spread)));
+}
+
+Result<void> SimWorkloadRuntime::stop(const ReplicaId& id) {
+  replicas_.erase(id);
+  return {};
+}
+
+Result<std::vector<ports::WorkloadStatus>> SimWorkloadRuntime::list() {
+  std::vector<ports::WorkloadStatus> statuses;
+  for (const auto& [id, replica] : replicas_) {
+    ReplicaPhase phase = ReplicaPhase::failed;
+    if (replica.runs) phase = loop_.now() >= replica.ready_at ? ReplicaPhase::ready : ReplicaPhase::starting;
+    statuses.push_back({{id, replica.order.generation, phase, "", replica.restarts}, replica.order.app, endpoint(id)});
+  }
+  return statuses;
+}
+
+Result<std::vector<std::string>> SimWorkloadRuntime::logs(const ReplicaId& id, size_t) {
+  if (!replicas_.contains(id)) return fail(Code::not_found, "no such replica here", id.str());
+  return std::vector<std::string>();
+}
+
+void SimWorkloadRuntime::crash(const ReplicaId& id) {
+  const auto found = replicas_.find(id);
+  if (found == replicas_.end() || !found->second.runs) return;
+  Replica& replica = found->second;
+  replica.runs = false;
+  ++replica.restarts;
+  replica.not_before = loop_.now() + replica.back_off;
+  replica.back_off = std::min(replica.back_off * 2, longest_back_off);
+}
+
+SimWorkloadRuntime::Replica* SimWorkloadRuntime::find(std::string_view wanted) {
+  for (auto& [id, replica] : replicas_) {
+    if (endpoint(id) == wanted) return &replica;
+  }
+  return nullptr;
+}
+
+}  // namespace barrio::sim
