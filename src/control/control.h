@@ -8,6 +8,7 @@
 //
 // All members are called on the runtime's loop, in fibers, and may park.
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -53,7 +54,7 @@ struct ControlFigures {
 class Control {
  public:
   /// `blobs` null: only built-in models can be deployed.
-  Control(ports::Runtime& runtime, ports::StateStore& state, ControlConfig config, const BlobStore* blobs = nullptr);
+  Control(ports::Runtime& runtime, ports::StateStore& state, ControlConfig config, BlobStore* blobs = nullptr);
 
   /// Loads the state, or imports the network and makes the signing key; then the first step. Call before all else.
   Result<void> start();
@@ -66,7 +67,7 @@ class Control {
   tl::expected<Deployed, Rejected> deploy(const TenantId& tenant, AppSpec spec);
   /// Errors: not_found.
   Result<void> remove(const AppKey& app);
-  /// Errors: not_found, conflict (the status may not follow the present one).
+  /// Errors: not_found, unsupported (the status may not follow the present one).
   Result<Site> set_status(const SiteId& site, SiteStatus status);
   /// By id or by city, whatever its case and accents. Errors: not_found with the nearest.
   Result<SiteId> find_site(std::string_view id_or_city) const;
@@ -74,11 +75,16 @@ class Control {
   Result<api::AppAnswer> app(const AppKey& key) const;
   std::vector<api::AppAnswer> apps(const TenantId& tenant) const;
   Result<api::ExplainView> explain(const AppKey& key) const;
-  /// `viewer`: replicas of other tenants are shown without their app's name; empty: the operator sees all.
-  api::SiteView site(const SiteId& id, const TenantId& viewer = {}) const;
+  /// `viewer`: what belongs to other tenants is left out; empty: the operator sees all.
+  Result<api::SiteView> site(const SiteId& id, const TenantId& viewer = {}) const;
   std::vector<api::SiteView> sites(const TenantId& viewer = {}) const;
-  api::LiveView live() const;
-  std::vector<api::TenantView> tenants() const;
+  api::LiveView live(const TenantId& viewer = {}) const;
+  Result<std::vector<api::TenantView>> tenants();
+
+  /// Keeps an uploaded model for this tenant. Errors: invalid, exhausted, unavailable, unsupported.
+  Result<void> add_model(const TenantId& tenant, const std::string& sha256, const std::string& bytes);
+  /// `tenant` empty: for a site, which may read all. Errors: not_found, unavailable.
+  Result<std::string> model(const TenantId& tenant, const std::string& sha256);
 
   Accounts& accounts() { return accounts_; }
   /// The last snapshot; never null after start().
@@ -86,22 +92,31 @@ class Control {
   const ControlFigures& figures() const { return figures_; }
 
  private:
+  using Writes = std::vector<ports::Write>;
   Result<void> import_network();
   Result<void> load();
+  Result<void> step_holding();
   Result<void> step_once();
+  void gather(Writes& writes, std::vector<ports::Guard>& guards) const;
+  void gather_replicas(Writes& writes) const;
+  bool differs(const SiteReport& report) const;
   void publish();
-  Result<void> check_model(const ModelSource& model);
-  Result<Deployed> plan(const TenantId& tenant, AppSpec spec, std::optional<Refusal>& refusal);
-  Result<void> save_app(const App& app);
+  Result<void> check_model(const TenantId& tenant, const ModelSource& model);
+  decide::AppPlacement plan(const App& app) const;
+  Result<Deployed> try_deploy(const TenantId& tenant, const AppSpec& spec, std::optional<Refusal>& refusal);
+  /// Runs `change` after a fresh load, again on conflict, then steps.
+  Result<void> change(const std::function<Result<void>()>& change);
   const App* find_app(const AppKey& key) const;
+  Result<const App*> known_app(const AppKey& key) const;
   std::vector<api::DecisionView> decisions(const decide::AppPlacement& placement) const;
   api::AppAnswer answer(const App& app) const;
   Watts power_used(const SiteId& site) const;
+  api::SiteView site_view(const Site& site, const TenantId& viewer) const;
 
   ports::Runtime& runtime_;
   ports::StateStore& state_;
   const ControlConfig config_;
-  const BlobStore* blobs_;
+  BlobStore* blobs_;
   Accounts accounts_;
   Observed observed_;
   ports::Turn stepping_;
@@ -109,6 +124,8 @@ class Control {
   Desired desired_;  // as of the last load()
   std::map<AppKey, decide::AppPlacement> placements_;
   std::shared_ptr<const Snapshot> snapshot_;
+  std::string published_;                    // its content without the version
+  ports::Revision published_revision_ = -1;  // of the state it was made from
   ControlFigures figures_;
 };
 

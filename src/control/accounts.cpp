@@ -1,0 +1,173 @@
+#include "control/accounts.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "control/desired.h"
+
+namespace barrio::control {
+
+namespace {
+
+struct StoredAccount {
+  std::string client_id;
+  std::string role;
+  std::string subject;
+  std::string salt;  // base64url
+  std::string hash;  // base64url of hash_secret(secret, salt)
+};
+BARRIO_DESCRIBE(StoredAccount, (), (client_id, role, subject, salt, hash))
+
+struct StoredTenant {
+  TenantId name;
+};
+BARRIO_DESCRIBE(StoredTenant, (), (name))
+
+struct StoredKey {
+  std::string pem;
+};
+BARRIO_DESCRIBE(StoredKey, (), (pem))
+
+constexpr const char* signing_key = "key/signing";
+constexpr const char* tenant_prefix = "tenant/";
+
+std::string account_key(const std::string& client_id) {
+  return "account/" + client_id;
+}
+
+tl::unexpected<api::TokenError> refuse(int status, std::string error, std::string why) {
+  return tl::unexpected(api::TokenError{status, std::move(error), std::move(why)});
+}
+
+}  // namespace
+
+struct Accounts::Account : StoredAccount {};
+
+Result<void> BootstrapAccount::check() const {
+  if (auto good = check_label(client_id); !good) return fail(Code::invalid, good.error().what, "client_id");
+  if (auto good = check_label(subject); !good) return fail(Code::invalid, good.error().what, "subject");
+  if (secret.size() < 8 || secret.size() > 256) return fail(Code::invalid, "must have 8 to 256 characters", "secret");
+  if (api::scopes_of(role).empty()) return fail(Code::invalid, "must be tenant, operator or site", "role");
+  return {};
+}
+
+Accounts::Accounts(ports::Runtime& runtime, ports::StateStore& state, AccountsConfig config)
+    : runtime_(runtime), state_(state), config_(std::move(config)) {}
+
+Result<void> Accounts::start() {
+  TRY_DO(load_key());
+  for (const BootstrapAccount& account : config_.bootstrap) {
+    TRY_DO(account.check());
+    TRY(auto present, find(account.client_id));
+    if (!present) TRY_DO(add(account));
+  }
+  return {};
+}
+
+Result<void> Accounts::load_key() {
+  TRY(auto stored, state_.get(signing_key));
+  if (stored) {
+    TRY(auto document, read_json<StoredKey>(*stored));
+    TRY(key_, Es256Key::from_pem(document.pem));
+  } else {
+    TRY(key_, Es256Key::generate());
+    TRY_DO(state_.commit({{signing_key, 0}}, {write_json(signing_key, StoredKey{key_->pem()})}));
+    log_info("signing key made", {{"kid", api::verifying_key(*key_).kid}});
+  }
+  keys_ = {api::verifying_key(*key_)};
+  return {};
+}
+
+/// True: made now. False: there is one already.
+Result<bool> Accounts::add(const BootstrapAccount& account) {
+  const std::string salt = random_bytes(16);
+  const StoredAccount stored{account.client_id, account.role, account.subject, base64url(salt),
+                             base64url(hash(account.secret, salt))};
+  std::vector<ports::Guard> guards = {{account_key(account.client_id), 0}};
+  std::vector<ports::Write> writes = {write_json(account_key(account.client_id), stored)};
+  if (account.role == api::role::tenant) {
+    writes.push_back(write_json(tenant_prefix + account.subject, StoredTenant{TenantId::of(account.subject)}));
+  }
+  auto committed = state_.commit(std::move(guards), std::move(writes));
+  if (!committed && committed.error().code == Code::conflict) return false;
+  if (!committed) return fail(std::move(committed).error());
+  log_info("account made", {{"client_id", account.client_id}, {"role", account.role}, {"subject", account.subject}});
+  return true;
+}
+
+std::string Accounts::hash(const std::string& secret, const std::string& salt) {
+  std::string hashed;
+  runtime_.offload([&] { hashed = hash_secret(secret, salt); });
+  return hashed;
+}
+
+Result<std::optional<Accounts::Account>> Accounts::find(const std::string& client_id) {
+  TRY(auto entry, state_.get(account_key(client_id)));
+  if (!entry) return std::optional<Account>();
+  TRY(auto stored, read_json<StoredAccount>(*entry));
+  return std::optional<Account>(Account{std::move(stored)});
+}
+
+tl::expected<api::TokenAnswer, api::TokenError> Accounts::grant(const api::TokenRequest& request) {
+  if (hashing_ >= most_hashing) return refuse(503, "temporarily_unavailable", "too many token requests at once");
+  auto account = find(request.client_id);
+  if (!account) return refuse(503, "temporarily_unavailable", account.error().text());
+  // An unknown client costs the same time as a wrong secret.
+  const std::string salt = *account ? from_base64url((*account)->salt).value_or("") : "no such client";
+  ++hashing_;
+  const std::string hashed = base64url(hash(request.client_secret, salt));
+  --hashing_;
+  if (!*account || !constant_time_equal(hashed, (*account)->hash)) {
+    return refuse(401, "invalid_client", "unknown client_id or wrong client_secret");
+  }
+  api::Identity identity{(*account)->subject, (*account)->role, api::scopes_of((*account)->role), {}};
+  for (const std::string& scope : request.scopes) {
+    if (!identity.has(scope)) {
+      return refuse(400, "invalid_scope",
+                    "'" + scope + "' is not one of: " + join_text(std::span<const std::string>(identity.scopes), " "));
+    }
+  }
+  if (!request.scopes.empty()) identity.scopes = request.scopes;
+  const WallTime now = runtime_.wall();
+  identity.expires = now + std::chrono::duration_cast<std::chrono::milliseconds>(config_.token_lifetime);
+  api::TokenAnswer answer;
+  answer.access_token = api::issue_token(*key_, keys_.front().kid, identity, now);
+  answer.expires_in = std::chrono::duration_cast<std::chrono::seconds>(config_.token_lifetime).count();
+  answer.scope = join_text(std::span<const std::string>(identity.scopes), " ");
+  return answer;
+}
+
+Result<api::Identity> Accounts::verify(std::string_view authorization) {
+  TRY(auto token, api::bearer_token(authorization));
+  return api::verify_token(token, keys_, runtime_.wall());
+}
+
+Result<api::TenantCredentials> Accounts::add_tenant(const TenantId& tenant) {
+  TRY(bool exists, has_tenant(tenant));
+  const BootstrapAccount account{tenant.str(), base64url(random_bytes(32)), std::string(api::role::tenant),
+                                 tenant.str()};
+  bool made = false;
+  if (!exists) {
+    TRY(made, add(account));
+  }
+  if (!made) return fail(Code::conflict, "a tenant or client with the name '" + tenant.str() + "' exists", "name");
+  return api::TenantCredentials{tenant, account.client_id, account.secret};
+}
+
+Result<bool> Accounts::has_tenant(const TenantId& tenant) {
+  TRY(auto entry, state_.get(tenant_prefix + tenant.str()));
+  return entry.has_value();
+}
+
+Result<std::vector<TenantId>> Accounts::tenants() {
+  TRY(auto listing, state_.list(tenant_prefix));
+  std::vector<TenantId> names;
+  for (const ports::Entry& entry : listing.entries) {
+    TRY(auto tenant, read_json<StoredTenant>(entry));
+    names.push_back(tenant.name);
+  }
+  return names;
+}
+
+}  // namespace barrio::control

@@ -1,0 +1,199 @@
+#include "control/control.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace barrio::control {
+
+namespace {
+
+constexpr int most_attempts = 5;
+constexpr size_t most_replicas_reported = 1024;
+constexpr size_t most_flows_reported = 8192;
+constexpr size_t most_gateway_text = 255;
+
+Result<void> check_report(const SiteReport& report) {
+  if (report.replicas.size() > most_replicas_reported) {
+    return fail(Code::invalid, "more than " + std::to_string(most_replicas_reported) + " replicas", "replicas");
+  }
+  if (report.flows.size() > most_flows_reported) {
+    return fail(Code::invalid, "more than " + std::to_string(most_flows_reported) + " flows", "flows");
+  }
+  if (report.gateway.size() > most_gateway_text) return fail(Code::invalid, "too long for an address", "gateway");
+  return {};
+}
+
+std::vector<decide::PlacedReplica> placed(const std::vector<Replica>& replicas) {
+  std::vector<decide::PlacedReplica> present;
+  for (const Replica& replica : replicas) present.push_back({replica.id, replica.app, replica.site});
+  return present;
+}
+
+}  // namespace
+
+Control::Control(ports::Runtime& runtime, ports::StateStore& state, ControlConfig config, BlobStore* blobs)
+    : runtime_(runtime),
+      state_(state),
+      config_(std::move(config)),
+      blobs_(blobs),
+      accounts_(runtime, state, config_.accounts),
+      observed_(runtime.now()),
+      stepping_(runtime),
+      changed_(runtime.make_signal()) {}
+
+Result<void> Control::start() {
+  TRY_DO(import_network());
+  TRY_DO(accounts_.start());
+  return step();
+}
+
+Result<void> Control::import_network() {
+  TRY(auto present, state_.get(key::network));
+  if (present) return {};
+  TRY_DO(config_.network.check());
+  TRY_DO(state_.commit({{key::network, 0}}, import_writes(config_.network)));
+  log_info("network imported",
+           {{"network", config_.network.name}, {"sites", std::to_string(config_.network.sites.size())}});
+  return {};
+}
+
+Result<void> Control::load() {
+  // The store's revision alone tells whether there is anything new to read.
+  TRY(auto present, state_.wait_for_change(desired_.revision, runtime_.now()));
+  if (present == desired_.revision && snapshot_) return {};
+  TRY(auto listing, state_.list(""));
+  TRY(desired_, read_desired(listing));
+  return {};
+}
+
+void Control::run() {
+  while (!runtime_.stopping()) {
+    static_cast<void>(step());  // logged and counted there; the next one repairs
+    if (!runtime_.stopping()) changed_->wait_until(runtime_.now() + 1s);
+  }
+}
+
+Result<void> Control::step() {
+  const ports::Turn::Hold turn(stepping_);
+  return step_holding();
+}
+
+Result<void> Control::step_holding() {
+  ++figures_.steps;
+  Result<void> stepped;
+  for (int attempt = 0; attempt < most_attempts; ++attempt) {
+    stepped = step_once();
+    if (stepped || stepped.error().code != Code::conflict) break;
+  }
+  if (!stepped) {
+    ++figures_.failed_steps;
+    log_warning("step failed", {{"why", stepped.error().text()}});
+  }
+  return stepped;
+}
+
+Result<void> Control::step_once() {
+  TRY_DO(load());
+  placements_.clear();
+  for (auto& placement : decide::place(desired_.network, desired_.apps, placed(desired_.replicas))) {
+    const AppKey app = placement.app;
+    placements_.emplace(app, std::move(placement));
+  }
+  Writes writes;
+  std::vector<ports::Guard> guards;
+  gather(writes, guards);
+  if (!writes.empty()) {
+    TRY_DO(state_.commit(std::move(guards), std::move(writes)));
+    TRY_DO(load());
+  }
+  publish();
+  return {};
+}
+
+void Control::gather(Writes& writes, std::vector<ports::Guard>& guards) const {
+  gather_replicas(writes);
+  for (const auto& [site, seen] : observed_.sites()) {
+    auto known = desired_.gateways.find(site.str());
+    const bool same = known != desired_.gateways.end() && known->second == seen.report.gateway;
+    if (!same && !seen.report.gateway.empty()) writes.push_back(write_gateway(site, seen.report.gateway));
+  }
+  if (writes.empty()) return;
+  for (const ports::Write& write : writes) guards.push_back(desired_.guard(write.key));
+  // Decisions made from the same state must not both be carried out: together they might exceed a site's power.
+  guards.push_back(desired_.guard(key::placement));
+  writes.push_back({key::placement, "{}"});
+}
+
+void Control::gather_replicas(Writes& writes) const {
+  const Time now = runtime_.now();
+  std::map<ReplicaId, const Replica*> present;
+  for (const Replica& replica : desired_.replicas) present.emplace(replica.id, &replica);
+  for (const App& app : desired_.apps) {
+    auto placement = placements_.find(app.key());
+    if (placement == placements_.end()) continue;
+    for (const decide::PlacedReplica& wanted : placement->second.replicas) {
+      Replica replica{wanted.id, wanted.app, wanted.site, ReplicaPhase::starting};
+      auto known = present.extract(wanted.id);
+      if (!known.empty()) replica.phase = known.mapped()->phase;
+      const ReplicaPhase phase = observed_.phase(replica, app.generation, now);
+      if (!known.empty() && phase == replica.phase && known.mapped()->site == replica.site) continue;
+      replica.phase = phase;
+      writes.push_back(write_json(key::replica(replica.id), replica));
+    }
+  }
+  for (const auto& [id, replica] : present) writes.push_back({key::replica(id), std::nullopt});
+}
+
+void Control::publish() {
+  if (published_revision_ == desired_.revision) return;
+  Snapshot next;
+  next.network = desired_.network;
+  next.apps = desired_.apps;
+  next.replicas = desired_.replicas;
+  next.keys = accounts_.keys();
+  next.gateways = desired_.gateways;
+  std::string content = print_json(to_json(next));
+  published_revision_ = desired_.revision;
+  if (snapshot_ && content == published_) return;
+  published_ = std::move(content);
+  // The store's revision only grows, also over restarts, and the content is a function of the store alone.
+  next.version = desired_.revision;
+  snapshot_ = std::make_shared<const Snapshot>(std::move(next));
+}
+
+bool Control::differs(const SiteReport& report) const {
+  auto gateway = desired_.gateways.find(report.site.str());
+  if (!report.gateway.empty() && (gateway == desired_.gateways.end() || gateway->second != report.gateway)) return true;
+  return std::ranges::any_of(desired_.replicas, [&](const Replica& replica) {
+    const App* app = find_app(replica.app);
+    return replica.site == report.site && app != nullptr &&
+           observed_.phase(replica, app->generation, runtime_.now()) != replica.phase;
+  });
+}
+
+Result<SiteOrders> Control::sync(const SiteReport& report) {
+  TRY_DO(check_report(report));
+  if (!snapshot_) return fail(Code::unavailable, "control is starting");
+  if (desired_.network.find(report.site) == nullptr) {
+    return fail(Code::not_found, "there is no site '" + report.site.str() + "'", "site");
+  }
+  ++figures_.syncs;
+  observed_.note(report, runtime_.now());
+  if (differs(report)) changed_->notify();
+  SiteOrders orders;
+  for (const Replica& replica : desired_.replicas) {
+    const App* app = replica.site == report.site ? find_app(replica.app) : nullptr;
+    if (app == nullptr) continue;
+    orders.run.push_back({replica.id, replica.app, app->generation, app->spec.model, app->spec.resources});
+  }
+  if (snapshot_->version != report.snapshot_version) orders.snapshot = *snapshot_;
+  return orders;
+}
+
+const App* Control::find_app(const AppKey& key) const {
+  auto found = std::ranges::find_if(desired_.apps, [&](const App& app) { return app.key() == key; });
+  return found == desired_.apps.end() ? nullptr : &*found;
+}
+
+}  // namespace barrio::control

@@ -1,0 +1,200 @@
+// Control's answers to tenants and operators who change what should be.
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "control/control.h"
+#include "control/place_name.h"
+
+namespace barrio::control {
+
+namespace {
+
+constexpr int most_attempts = 5;
+constexpr size_t most_apps = 1000;
+
+std::vector<SiteStatus> may_follow(SiteStatus status) {
+  std::vector<SiteStatus> next;
+  for (auto to :
+       {SiteStatus::planned, SiteStatus::testing, SiteStatus::active, SiteStatus::draining, SiteStatus::retired}) {
+    if (to != status && may_become(status, to)) next.push_back(to);
+  }
+  return next;
+}
+
+tl::unexpected<Error> wrong_status(const Site& site, SiteStatus wanted) {
+  std::vector<std::string> names;
+  for (SiteStatus next : may_follow(site.status)) names.emplace_back(to_name(next));
+  const std::string works = names.empty() ? "nothing" : join_text(std::span<const std::string>(names), " or ");
+  return fail(
+      Code::conflict,
+      site.id.str() + " is " + to_name(site.status) + " and cannot become " + to_name(wanted) + ", only " + works,
+      "status");
+}
+
+bool same_spec(const AppSpec& a, const AppSpec& b) {
+  return print_json(to_json(a)) == print_json(to_json(b));
+}
+
+}  // namespace
+
+Result<void> Control::change(const std::function<Result<void>()>& change) {
+  const ports::Turn::Hold turn(stepping_);
+  Result<void> changed;
+  for (int attempt = 0; attempt < most_attempts; ++attempt) {
+    TRY_DO(load());
+    changed = change();
+    if (changed || changed.error().code != Code::conflict) break;
+  }
+  TRY_DO(std::move(changed));
+  ++figures_.changes;
+  // The change is kept whatever becomes of this step; run() steps again.
+  static_cast<void>(step_holding());
+  return {};
+}
+
+Result<void> Control::check_model(const TenantId& tenant, const ModelSource& model) {
+  if (!model.builtin.empty()) {
+    if (model.backend == Backend::opencv && config_.builtin_models.contains(model.builtin)) return {};
+    const std::vector<std::string> known(config_.builtin_models.begin(), config_.builtin_models.end());
+    return fail(Code::invalid,
+                "there is no built-in model '" + model.builtin + "' in the backend " + to_name(model.backend) +
+                    "; opencv has: " + join_text(std::span<const std::string>(known), ", "),
+                "model.builtin");
+  }
+  if (model.backend != Backend::onnx) {
+    return fail(Code::unsupported, "a model file needs the backend onnx", "model.backend");
+  }
+  if (model.sha256.empty()) {
+    return fail(Code::invalid, "upload the file to /barrio/v1/blobs/{sha256} first and name its hash here",
+                "model.sha256");
+  }
+  if (blobs_ == nullptr) return fail(Code::unsupported, "this control keeps no model files", "model.sha256");
+  TRY(auto owned, state_.get(key::blob(tenant, model.sha256)));
+  TRY(bool there, blobs_->has(model.sha256));
+  if (owned && there) return {};
+  return fail(Code::invalid,
+              "no file with this hash was uploaded; PUT it to /barrio/v1/blobs/" + model.sha256 + " first",
+              "model.sha256");
+}
+
+decide::AppPlacement Control::plan(const App& app) const {
+  std::vector<App> apps = desired_.apps;
+  std::erase_if(apps, [&](const App& other) { return other.key() == app.key(); });
+  apps.push_back(app);
+  std::vector<decide::PlacedReplica> present;
+  for (const Replica& replica : desired_.replicas) present.push_back({replica.id, replica.app, replica.site});
+  for (auto& placement : decide::place(desired_.network, apps, present)) {
+    if (placement.app == app.key()) return std::move(placement);
+  }
+  return {};
+}
+
+Result<Deployed> Control::try_deploy(const TenantId& tenant, const AppSpec& spec, std::optional<Refusal>& refusal) {
+  const App* old = find_app({tenant, spec.name});
+  if (old == nullptr && desired_.apps.size() >= most_apps) {
+    return fail(Code::exhausted, "there are " + std::to_string(most_apps) + " apps already; delete one first");
+  }
+  Deployed deployed{{tenant, spec, old == nullptr ? 1 : old->generation}, old == nullptr, {}};
+  const bool same = old != nullptr && same_spec(old->spec, spec);
+  if (old != nullptr && !same) ++deployed.app.generation;
+  deployed.placement = plan(deployed.app);
+  refusal = deployed.placement.refusal;
+  if (refusal && !same) return fail(Code::unsupported, refusal->detail);
+  if (same) return deployed;
+  const std::string key = key::app(deployed.app.key());
+  TRY_DO(state_.commit({desired_.guard(key)}, {write_json(key, deployed.app)}));
+  return deployed;
+}
+
+tl::expected<Deployed, Rejected> Control::deploy(const TenantId& tenant, AppSpec spec) {
+  auto rejected = [](Error error, std::optional<Refusal> refusal = {}) {
+    return tl::unexpected(Rejected{std::move(error), std::move(refusal)});
+  };
+  if (auto good = check_model(tenant, spec.model); !good) return rejected(good.error());
+  // The path on the uploader's machine means nothing here.
+  if (!spec.model.sha256.empty()) spec.model.file.clear();
+  std::optional<Deployed> deployed;
+  std::optional<Refusal> refusal;
+  auto changed = change([&]() -> Result<void> {
+    TRY(deployed, try_deploy(tenant, spec, refusal));
+    return {};
+  });
+  if (!changed) {
+    log_info("app refused", {{"app", tenant.str() + "/" + spec.name.str()}, {"why", changed.error().text()}});
+    return rejected(changed.error(), refusal);
+  }
+  log_info("app deployed", {{"app", deployed->app.key().str()},
+                            {"generation", std::to_string(deployed->app.generation)},
+                            {"replicas", std::to_string(deployed->placement.replicas.size())}});
+  return std::move(*deployed);
+}
+
+Result<void> Control::remove(const AppKey& app) {
+  auto erase = [&]() -> Result<void> {
+    TRY_DO(known_app(app));
+    TRY_DO(state_.commit({desired_.guard(key::app(app))}, {{key::app(app), std::nullopt}}));
+    return {};
+  };
+  TRY_DO(change(erase));
+  log_info("app deleted", {{"app", app.str()}});
+  return {};
+}
+
+Result<Site> Control::set_status(const SiteId& site, SiteStatus status) {
+  std::optional<Site> changed;
+  auto set = [&]() -> Result<void> {
+    const Site* present = desired_.network.find(site);
+    if (present == nullptr) return fail(Code::not_found, "there is no site '" + site.str() + "'", "site");
+    changed = *present;
+    if (present->status == status) return {};
+    if (!may_become(present->status, status)) return wrong_status(*present, status);
+    changed->status = status;
+    TRY_DO(state_.commit({desired_.guard(key::site(site))}, {write_site(desired_, *changed)}));
+    return {};
+  };
+  TRY_DO(change(set));
+  log_info("site status set", {{"site", site.str()}, {"status", to_name(status)}});
+  return std::move(*changed);
+}
+
+Result<SiteId> Control::find_site(std::string_view id_or_city) const {
+  const std::string wanted = folded_place(id_or_city);
+  std::vector<std::string> names;
+  for (const Site& site : desired_.network.sites) {
+    if (site.id.str() == id_or_city || (!wanted.empty() && folded_place(site.city) == wanted)) return site.id;
+    names.push_back(site.id.str());
+    names.push_back(folded_place(site.city));
+  }
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  const auto close = nearest(wanted, known);
+  std::string hint = "; GET /barrio/v1/sites lists all";
+  for (size_t i = 0; close && i < names.size(); ++i) {
+    if (names[i] != *close) continue;
+    const Site& site = desired_.network.sites[i / 2];
+    hint = "; did you mean " + site.id.str() + " (" + site.city + ")?";
+    break;
+  }
+  return fail(Code::not_found, "there is no site or city '" + std::string(id_or_city.substr(0, 80)) + "'" + hint,
+              "site");
+}
+
+Result<void> Control::add_model(const TenantId& tenant, const std::string& sha256, const std::string& bytes) {
+  if (blobs_ == nullptr) return fail(Code::unsupported, "this control keeps no model files");
+  TRY_DO(blobs_->put(sha256, bytes));
+  TRY_DO(state_.commit({}, {{key::blob(tenant, sha256), "{}"}}));
+  log_info("model uploaded", {{"tenant", tenant.str()}, {"sha256", sha256}, {"bytes", std::to_string(bytes.size())}});
+  return {};
+}
+
+Result<std::string> Control::model(const TenantId& tenant, const std::string& sha256) {
+  if (blobs_ == nullptr) return fail(Code::unsupported, "this control keeps no model files");
+  if (!tenant.empty()) {
+    TRY(auto owned, state_.get(key::blob(tenant, sha256)));
+    if (!owned) return fail(Code::not_found, "there is no content with this hash", sha256);
+  }
+  return blobs_->get(sha256);
+}
+
+}  // namespace barrio::control

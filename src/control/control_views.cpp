@@ -1,0 +1,163 @@
+// Control's answers to those who look.
+
+#include <algorithm>
+
+#include "control/control.h"
+#include "decide/residency/residency.h"
+
+namespace barrio::control {
+
+namespace {
+
+std::string objective_text(const Objective& objective) {
+  std::string percentile = std::to_string(objective.percentile);
+  percentile.erase(percentile.find_last_not_of('0') + 1);
+  if (percentile.back() == '.') percentile.pop_back();
+  return to_string(objective.latency) + " at p" + percentile;
+}
+
+}  // namespace
+
+Result<const App*> Control::known_app(const AppKey& key) const {
+  const App* app = find_app(key);
+  if (app != nullptr) return app;
+  std::string mine;
+  for (const App& other : desired_.apps) {
+    if (other.tenant == key.tenant) mine += (mine.empty() ? "" : ", ") + other.spec.name.str();
+  }
+  return fail(Code::not_found,
+              "there is no app '" + key.name.str() + "' of tenant " + key.tenant.str() +
+                  (mine.empty() ? "; it has none" : "; it has: " + mine),
+              "app");
+}
+
+std::vector<api::DecisionView> Control::decisions(const decide::AppPlacement& placement) const {
+  std::vector<api::DecisionView> views;
+  for (const decide::SiteDecision& decision : placement.decisions) {
+    api::DecisionView view;
+    view.site = decision.site;
+    const Site* site = desired_.network.find(decision.site);
+    if (site != nullptr) view.city = site->city;
+    view.placed = decision.placed;
+    view.detail = decision.detail;
+    view.network_ms = decision.network_ms;
+    if (!decision.placed) {
+      view.reason = to_name(decision.refusal.reason);
+      view.nearest = decision.refusal.nearest;
+      if (view.detail.empty()) view.detail = decision.refusal.detail;
+    }
+    for (const Replica& replica : desired_.replicas) {
+      if (replica.app == placement.app && replica.site == decision.site) view.phase = to_name(replica.phase);
+    }
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
+api::AppAnswer Control::answer(const App& app) const {
+  api::AppAnswer answer{app, {}};
+  auto placement = placements_.find(app.key());
+  if (placement == placements_.end()) return answer;
+  answer.placement.decisions = decisions(placement->second);
+  answer.placement.refusal = placement->second.refusal;
+  return answer;
+}
+
+Result<api::AppAnswer> Control::app(const AppKey& key) const {
+  TRY(const App* app, known_app(key));
+  return answer(*app);
+}
+
+std::vector<api::AppAnswer> Control::apps(const TenantId& tenant) const {
+  std::vector<api::AppAnswer> answers;
+  for (const App& app : desired_.apps) {
+    if (tenant.empty() || app.tenant == tenant) answers.push_back(answer(app));
+  }
+  return answers;
+}
+
+Result<api::ExplainView> Control::explain(const AppKey& key) const {
+  TRY(const App* app, known_app(key));
+  return api::ExplainView{key.str(), decide::describe(app->spec.policy), objective_text(app->spec.objective),
+                          answer(*app).placement.decisions};
+}
+
+Watts Control::power_used(const SiteId& site) const {
+  Watts used;
+  for (const Replica& replica : desired_.replicas) {
+    const App* app = replica.site == site ? find_app(replica.app) : nullptr;
+    if (app != nullptr) used += app->spec.resources.power;
+  }
+  return used;
+}
+
+api::SiteView Control::site_view(const Site& site, const TenantId& viewer) const {
+  api::SiteView view;
+  view.id = site.id;
+  view.city = site.city;
+  view.owner = site.owner;
+  view.jurisdiction = site.jurisdiction;
+  view.location = site.location;
+  view.status = site.status;
+  view.connected = observed_.connected(site.id, runtime_.now());
+  view.power = {site.power.budget, site.power.pue, site.power.it_budget(), power_used(site.id)};
+  view.accelerators = site.accelerators;
+  view.servers = site.servers;
+  view.assumptions = site.assumptions;
+  auto gateway = desired_.gateways.find(site.id.str());
+  if (gateway != desired_.gateways.end()) view.gateway = gateway->second;
+  for (const Replica& replica : desired_.replicas) {
+    if (replica.site != site.id || (!viewer.empty() && replica.app.tenant != viewer)) continue;
+    const ReplicaReport* report = observed_.replica(replica);
+    view.replicas.push_back({replica.id.str(), replica.app.str(), to_name(replica.phase),
+                             report == nullptr ? "" : report->detail, report == nullptr ? 0 : report->restarts});
+  }
+  return view;
+}
+
+std::vector<api::SiteView> Control::sites(const TenantId& viewer) const {
+  std::vector<api::SiteView> views;
+  for (const Site& site : desired_.network.sites) views.push_back(site_view(site, viewer));
+  return views;
+}
+
+Result<api::SiteView> Control::site(const SiteId& id, const TenantId& viewer) const {
+  const Site* site = desired_.network.find(id);
+  if (site == nullptr) return fail(Code::not_found, "there is no site '" + id.str() + "'", "site");
+  return site_view(*site, viewer);
+}
+
+api::LiveView Control::live(const TenantId& viewer) const {
+  api::LiveView view;
+  view.time = runtime_.wall();
+  view.snapshot_version = snapshot_ ? snapshot_->version : 0;
+  for (const Site& site : desired_.network.sites) {
+    api::LiveSite live{site.id, site.city, site.location.lat, site.location.lon, site.status};
+    live.connected = observed_.connected(site.id, runtime_.now());
+    live.power_budget_w = site.power.it_budget().count();
+    live.power_used_w = power_used(site.id).count();
+    for (const Replica& replica : desired_.replicas) {
+      if (replica.site != site.id) continue;
+      ++live.replicas;
+      live.replicas_ready += replica.phase == ReplicaPhase::ready && live.connected ? 1 : 0;
+    }
+    view.sites.push_back(std::move(live));
+    const Observation* seen = live.connected ? observed_.of(site.id) : nullptr;
+    if (seen == nullptr) continue;  // what a lost site saw last is history
+    for (const Flow& flow : seen->report.flows) {
+      if (viewer.empty() || flow.app.tenant == viewer) view.flows.push_back({site.id, flow});
+    }
+  }
+  return view;
+}
+
+Result<std::vector<api::TenantView>> Control::tenants() {
+  TRY(auto names, accounts_.tenants());
+  std::vector<api::TenantView> views;
+  for (const TenantId& name : names) {
+    views.push_back({name, std::ranges::count(desired_.apps, name, &App::tenant)});
+  }
+  return views;
+}
+
+}  // namespace barrio::control

@@ -1,0 +1,109 @@
+#include "control/desired.h"
+
+#include <algorithm>
+
+namespace barrio::control {
+
+namespace {
+
+struct StoredNetwork {
+  std::string name;
+  std::vector<Operator> operators;
+  PathModel paths;
+};
+BARRIO_DESCRIBE(StoredNetwork, (), (name, operators, paths))
+
+struct StoredSite {
+  int64_t order = 0;  // sites keep the order of the network file
+  Site site;
+};
+BARRIO_DESCRIBE(StoredSite, (), (order, site))
+
+struct StoredGateway {
+  std::string address;
+};
+BARRIO_DESCRIBE(StoredGateway, (), (address))
+
+constexpr std::string_view gateway_prefix = "gateway/";
+
+Result<void> read_entry(const ports::Entry& entry, Desired& desired, std::vector<StoredSite>& sites) {
+  const std::string_view key = entry.key;
+  if (key == key::network) {
+    TRY(auto network, read_json<StoredNetwork>(entry));
+    desired.network.name = std::move(network.name);
+    desired.network.operators = std::move(network.operators);
+    desired.network.paths = std::move(network.paths);
+  } else if (key.starts_with("site/")) {
+    TRY(auto site, read_json<StoredSite>(entry));
+    sites.push_back(std::move(site));
+  } else if (key.starts_with("app/")) {
+    TRY(auto app, read_json<App>(entry));
+    desired.apps.push_back(std::move(app));
+  } else if (key.starts_with("replica/")) {
+    TRY(auto replica, read_json<Replica>(entry));
+    desired.replicas.push_back(std::move(replica));
+  } else if (key.starts_with(gateway_prefix)) {
+    TRY(auto gateway, read_json<StoredGateway>(entry));
+    desired.gateways[entry.key.substr(gateway_prefix.size())] = std::move(gateway.address);
+  }
+  return {};
+}
+
+}  // namespace
+
+namespace key {
+std::string site(const SiteId& id) {
+  return "site/" + id.str();
+}
+std::string app(const AppKey& app) {
+  return "app/" + app.str();
+}
+std::string replica(const ReplicaId& id) {
+  return "replica/" + id.str();
+}
+std::string gateway(const SiteId& site) {
+  return std::string(gateway_prefix) + site.str();
+}
+std::string blob(const TenantId& tenant, const std::string& sha256) {
+  return "blob/" + tenant.str() + "/" + sha256;
+}
+}  // namespace key
+
+ports::Revision Desired::revision_of(const std::string& key) const {
+  auto found = revisions.find(key);
+  return found == revisions.end() ? 0 : found->second;
+}
+
+Result<Desired> read_desired(const ports::Listing& listing) {
+  Desired desired;
+  desired.revision = listing.revision;
+  std::vector<StoredSite> sites;
+  for (const ports::Entry& entry : listing.entries) {
+    desired.revisions[entry.key] = entry.revision;
+    TRY_DO(read_entry(entry, desired, sites));
+  }
+  std::ranges::stable_sort(sites, {}, &StoredSite::order);
+  for (StoredSite& stored : sites) desired.network.sites.push_back(std::move(stored.site));
+  return desired;
+}
+
+std::vector<ports::Write> import_writes(const Network& network) {
+  std::vector<ports::Write> writes;
+  writes.push_back(write_json(key::network, StoredNetwork{network.name, network.operators, network.paths}));
+  for (const Site& site : network.sites) {
+    writes.push_back(write_json(key::site(site.id), StoredSite{static_cast<int64_t>(writes.size()), site}));
+  }
+  return writes;
+}
+
+ports::Write write_site(const Desired& desired, const Site& site) {
+  const auto& sites = desired.network.sites;
+  const auto place = std::ranges::find(sites, site.id, &Site::id) - sites.begin();
+  return write_json(key::site(site.id), StoredSite{place + 1, site});
+}
+
+ports::Write write_gateway(const SiteId& site, const std::string& address) {
+  return write_json(key::gateway(site), StoredGateway{address});
+}
+
+}  // namespace barrio::control

@@ -1,0 +1,67 @@
+#pragma once
+// Desired state as it is kept in the StateStore, one JSON document per key:
+//   network                 name, operators, delay priors        site/<id>               a site and its place in the
+//   order app/<tenant>/<name>     App                                  replica/<id>            Replica gateway/<site>
+//   where its gateway is reached         placement               guard of all placement decisions account/<client>
+//   tenant/<name>  key/signing                 (control/accounts.h) blob/<tenant>/<sha256>  who uploaded which model
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/snapshot.h"
+#include "ports/state_store.h"
+
+namespace barrio::control {
+
+namespace key {
+inline constexpr const char* network = "network";
+inline constexpr const char* placement = "placement";
+std::string site(const SiteId& id);
+std::string app(const AppKey& app);
+std::string replica(const ReplicaId& id);
+std::string gateway(const SiteId& site);
+std::string blob(const TenantId& tenant, const std::string& sha256);
+}  // namespace key
+
+struct Desired {
+  ports::Revision revision = 0;  // of the store when it was read
+  Network network;
+  std::vector<App> apps;          // by tenant and name
+  std::vector<Replica> replicas;  // by id
+  std::map<std::string, std::string> gateways;
+  std::map<std::string, ports::Revision> revisions;  // key -> when it was last written
+
+  /// For guards; 0: not there.
+  ports::Revision revision_of(const std::string& key) const;
+  ports::Guard guard(const std::string& key) const { return {key, revision_of(key)}; }
+};
+
+/// Errors: unavailable, naming the key that cannot be read.
+Result<Desired> read_desired(const ports::Listing& listing);
+
+/// The writes that make an empty store hold this network.
+std::vector<ports::Write> import_writes(const Network& network);
+ports::Write write_site(const Desired& desired, const Site& site);
+ports::Write write_gateway(const SiteId& site, const std::string& address);
+
+template <class T>
+ports::Write write_json(std::string key, const T& value) {
+  return {std::move(key), print_json(to_json(value))};
+}
+
+/// One stored document. Errors: unavailable, naming the key.
+template <class T>
+Result<T> read_json(const ports::Entry& entry) {
+  auto damaged = [&](const Error& error) {
+    return fail(Code::unavailable, "the stored document cannot be read: " + error.text(), entry.key);
+  };
+  auto json = parse_json(entry.value);
+  if (!json) return damaged(json.error());
+  auto value = from_json<T>(*json);
+  if (!value) return damaged(value.error());
+  return value;
+}
+
+}  // namespace barrio::control

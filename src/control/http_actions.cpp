@@ -1,0 +1,189 @@
+// What each route of control's HTTP surface does, after admission.
+
+#include "control/http_answer.h"
+#include "control/http_api.h"
+
+namespace barrio::control {
+
+using net::Response;
+
+namespace {
+
+void raise_to(Counter& counter, uint64_t value) {
+  counter.add(value - counter.value());
+}
+
+}  // namespace
+
+template <class T>
+Result<T> HttpApi::body(const Call& call) const {
+  if (call.request.body.size() > config_.most_json_bytes) {
+    return fail(Code::invalid, "the body is longer than " + std::to_string(config_.most_json_bytes) + " bytes");
+  }
+  TRY(auto json, parse_json(call.request.body));
+  return from_json<T>(json);
+}
+
+Response HttpApi::token(const Call& call) {
+  const auto& headers = call.request.headers;
+  auto request = api::read_token_request(net::find_header(headers, "Authorization").value_or(""),
+                                         net::find_header(headers, "Content-Type").value_or(""), call.request.body);
+  tl::expected<api::TokenAnswer, api::TokenError> granted = tl::unexpected(api::TokenError{});
+  if (request) granted = control_.accounts().grant(*request);
+  if (request && granted) return answer_json(200, *granted);
+  const api::TokenError& error = request ? granted.error() : request.error();
+  Response response = answer_json(error.status, api::to_json_body(error));
+  if (error.status == 401) response.headers.emplace_back("WWW-Authenticate", "Basic realm=\"barrio\"");
+  return response;
+}
+
+Response HttpApi::keys(const Call&) {
+  return answer_json(200, api::jwks(control_.accounts().keys()));
+}
+
+Response HttpApi::health(const Call&) {
+  if (control_.snapshot() == nullptr) return answer(api::problem(503, "control is starting"));
+  return answer_json(200, JsonObject{{"status", "ok"}, {"snapshot_version", control_.snapshot()->version}});
+}
+
+Response HttpApi::exposition(const Call&) {
+  const ControlFigures& figures = control_.figures();
+  raise_to(metrics_.counter("barrio_control_steps_total", "Passes of placement and reconciliation"), figures.steps);
+  raise_to(metrics_.counter("barrio_control_failed_steps_total", "Passes that failed"), figures.failed_steps);
+  raise_to(metrics_.counter("barrio_control_syncs_total", "Reports of sites"), figures.syncs);
+  raise_to(metrics_.counter("barrio_control_changes_total", "Accepted changes of tenants and operators"),
+           figures.changes);
+  const api::LiveView view = control_.live();
+  metrics_.gauge("barrio_control_snapshot_version", "Version of the snapshot given to sites")
+      .set(static_cast<double>(view.snapshot_version));
+  for (const api::LiveSite& site : view.sites) {
+    const Labels labels = {{"site", site.id.str()}};
+    metrics_.gauge("barrio_control_site_connected", "1: reported within 3 seconds", labels).set(site.connected ? 1 : 0);
+    metrics_.gauge("barrio_control_site_power_watts", "IT power of the replicas placed there", labels)
+        .set(static_cast<double>(site.power_used_w));
+    metrics_.gauge("barrio_control_site_replicas_ready", "Replicas that are ready", labels)
+        .set(static_cast<double>(site.replicas_ready));
+  }
+  Response response;
+  response.headers = {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}};
+  response.body = metrics_.text();
+  return response;
+}
+
+Response HttpApi::list_sites(const Call& call) {
+  return answer_json(200, api::SiteList{control_.sites(call.tenant)});
+}
+
+Response HttpApi::show_site(const Call& call) {
+  auto id = control_.find_site(call.params[0]);
+  if (!id) return answer(id.error());
+  auto site = control_.site(*id, call.tenant);
+  return site ? answer_json(200, *site) : answer(site.error());
+}
+
+Response HttpApi::activate(const Call& call) {
+  return set_status(call, SiteStatus::active);
+}
+Response HttpApi::drain(const Call& call) {
+  return set_status(call, SiteStatus::draining);
+}
+
+Response HttpApi::set_status(const Call& call, SiteStatus status) {
+  auto id = control_.find_site(call.params[0]);
+  if (!id) return answer(id.error());
+  auto changed = control_.set_status(*id, status);
+  if (!changed && changed.error().code == Code::unsupported) return answer(api::problem(409, changed.error().what));
+  if (!changed) return answer(changed.error());
+  auto site = control_.site(*id, call.tenant);
+  return site ? answer_json(200, *site) : answer(site.error());
+}
+
+Response HttpApi::sync(const Call& call) {
+  auto report = body<SiteReport>(call);
+  if (!report) return answer(report.error());
+  if (call.who.subject != call.params[0] || report->site.str() != call.params[0]) {
+    return answer(api::problem(403, "the token is for site " + call.who.subject));
+  }
+  auto orders = control_.sync(*report);
+  return orders ? answer_json(200, *orders) : answer(orders.error());
+}
+
+Response HttpApi::list_apps(const Call& call) {
+  return answer_json(200, api::AppList{control_.apps(call.tenant)});
+}
+
+Response HttpApi::show_app(const Call& call) {
+  auto name = AppName::parse(call.params[0]);
+  if (!name) return answer(name.error());
+  auto app = control_.app({call.tenant, *name});
+  return app ? answer_json(200, *app) : answer(app.error());
+}
+
+Response HttpApi::put_app(const Call& call) {
+  auto spec = body<AppSpec>(call);
+  if (!spec) return answer(spec.error());
+  if (spec->name.str() != call.params[0]) {
+    api::Problem problem = api::problem(400, "the name in the body and in the path differ");
+    problem.where = "name";
+    return answer(problem);
+  }
+  auto deployed = control_.deploy(call.tenant, std::move(*spec));
+  if (!deployed && deployed.error().refusal) return answer(api::problem(422, *deployed.error().refusal));
+  if (!deployed) return answer(deployed.error().error);
+  auto app = control_.app(deployed->app.key());
+  return app ? answer_json(deployed->created ? 201 : 200, *app) : answer(app.error());
+}
+
+Response HttpApi::delete_app(const Call& call) {
+  auto name = AppName::parse(call.params[0]);
+  if (!name) return answer(name.error());
+  auto removed = control_.remove({call.tenant, *name});
+  if (!removed) return answer(removed.error());
+  Response response;
+  response.status = 204;
+  return response;
+}
+
+Response HttpApi::explain(const Call& call) {
+  auto name = AppName::parse(call.params[0]);
+  if (!name) return answer(name.error());
+  auto explained = control_.explain({call.tenant, *name});
+  return explained ? answer_json(200, *explained) : answer(explained.error());
+}
+
+Response HttpApi::put_blob(const Call& call) {
+  auto kept = control_.add_model(call.tenant, call.params[0], call.request.body);
+  if (!kept) return answer(kept.error());
+  return answer_json(201, JsonObject{{"sha256", call.params[0]}, {"bytes", call.request.body.size()}});
+}
+
+Response HttpApi::get_blob(const Call& call) {
+  const bool site = call.who.has(api::scope::site_sync);
+  if (!site && (call.tenant.empty() || !call.who.has(api::scope::apps_read))) {
+    return answer(api::problem(403, "models are read by sites, and by the tenant that uploaded them"));
+  }
+  auto bytes = control_.model(site ? TenantId() : call.tenant, call.params[0]);
+  if (!bytes) return answer(bytes.error());
+  Response response;
+  response.headers = {{"Content-Type", "application/octet-stream"}};
+  response.body = std::move(*bytes);
+  return response;
+}
+
+Response HttpApi::add_tenant(const Call& call) {
+  auto tenant = body<api::NewTenant>(call);
+  if (!tenant) return answer(tenant.error());
+  auto credentials = control_.accounts().add_tenant(tenant->name);
+  return credentials ? answer_json(201, *credentials) : answer(credentials.error());
+}
+
+Response HttpApi::list_tenants(const Call&) {
+  auto tenants = control_.tenants();
+  return tenants ? answer_json(200, api::TenantList{std::move(*tenants)}) : answer(tenants.error());
+}
+
+Response HttpApi::live(const Call& call) {
+  return answer_json(200, api::live_json(control_.live(call.tenant)));
+}
+
+}  // namespace barrio::control

@@ -1,0 +1,152 @@
+#include "control/http_api.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "control/http_answer.h"
+
+namespace barrio::control {
+
+using net::Request;
+using net::Response;
+
+namespace {
+
+/// The pattern's {...} segments, decoded, if the path matches.
+std::optional<std::vector<std::string>> match(std::string_view pattern, std::string_view path) {
+  const auto wanted = split(pattern, '/');
+  const auto given = split(path, '/');
+  if (wanted.size() != given.size()) return std::nullopt;
+  std::vector<std::string> params;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    if (wanted[i] != "{}") {
+      if (wanted[i] != given[i]) return std::nullopt;
+      continue;
+    }
+    auto decoded = net::percent_decode(given[i]);
+    if (!decoded || decoded->empty()) return std::nullopt;
+    params.push_back(std::move(*decoded));
+  }
+  return params;
+}
+
+constexpr size_t most_path_bytes = 1024;
+
+}  // namespace
+
+HttpApi::HttpApi(Control& control, Registry& metrics, HttpConfig config)
+    : control_(control), metrics_(metrics), config_(std::move(config)) {}
+
+std::span<const HttpApi::Route> HttpApi::routes() {
+  namespace scope = api::scope;
+  static const std::vector<Route> table = {
+      {"POST", "/oauth2/token", "", Whose::nobody, &HttpApi::token},
+      {"GET", "/.well-known/jwks.json", "", Whose::nobody, &HttpApi::keys},
+      {"GET", "/healthz", "", Whose::nobody, &HttpApi::health},
+      {"GET", "/metrics", "", Whose::nobody, &HttpApi::exposition},
+      {"GET", "/barrio/v1/sites", scope::sites_read, Whose::anybody, &HttpApi::list_sites},
+      {"GET", "/barrio/v1/sites/{}", scope::sites_read, Whose::anybody, &HttpApi::show_site},
+      {"POST", "/barrio/v1/sites/{}/activate", scope::sites_write, Whose::anybody, &HttpApi::activate},
+      {"POST", "/barrio/v1/sites/{}/drain", scope::sites_write, Whose::anybody, &HttpApi::drain},
+      {"POST", "/barrio/v1/sites/{}/sync", scope::site_sync, Whose::anybody, &HttpApi::sync},
+      {"GET", "/barrio/v1/apps", scope::apps_read, Whose::anybody, &HttpApi::list_apps},
+      {"GET", "/barrio/v1/apps/{}", scope::apps_read, Whose::tenant, &HttpApi::show_app},
+      {"PUT", "/barrio/v1/apps/{}", scope::apps_write, Whose::tenant, &HttpApi::put_app},
+      {"DELETE", "/barrio/v1/apps/{}", scope::apps_write, Whose::tenant, &HttpApi::delete_app},
+      {"GET", "/barrio/v1/apps/{}/explain", scope::apps_read, Whose::tenant, &HttpApi::explain},
+      {"PUT", "/barrio/v1/blobs/{}", scope::apps_write, Whose::tenant, &HttpApi::put_blob},
+      // Checked in the action: a site may read all, a tenant its own.
+      {"GET", "/barrio/v1/blobs/{}", "", Whose::anybody, &HttpApi::get_blob},
+      {"POST", "/barrio/v1/tenants", scope::tenants_write, Whose::anybody, &HttpApi::add_tenant},
+      {"GET", "/barrio/v1/tenants", scope::tenants_write, Whose::anybody, &HttpApi::list_tenants},
+      {"GET", "/barrio/v1/live", scope::sites_read, Whose::anybody, &HttpApi::live},
+  };
+  return table;
+}
+
+Response HttpApi::handle(const Request& request) {
+  Response response = dispatch(request);
+  const std::string family = std::to_string(response.status / 100) + "xx";
+  metrics_.counter("barrio_control_requests_total", "Requests answered by control", {{"code", family}}).add();
+  return response;
+}
+
+Response HttpApi::dispatch(const Request& request) {
+  const std::string_view path = request.path();
+  if (path.size() > most_path_bytes) return answer(api::problem(400, "the path is longer than 1024 bytes"));
+  std::string allowed;
+  for (const Route& route : routes()) {
+    auto params = match(route.pattern, path);
+    if (!params) continue;
+    if (route.method == request.method) return perform(route, {request, std::move(*params), {}, {}});
+    allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
+  }
+  if (auto file = console(request)) return std::move(*file);
+  if (allowed.empty()) return answer(api::problem(404, "there is nothing at " + std::string(path)));
+  Response response = answer(api::problem(405, "this path takes " + allowed));
+  response.headers.emplace_back("Allow", allowed);
+  return response;
+}
+
+Response HttpApi::perform(const Route& route, Call call) {
+  if (auto refused = admit(route, call)) return std::move(*refused);
+  return (this->*route.action)(call);
+}
+
+/// Who calls, and may they? Nothing: yes.
+std::optional<Response> HttpApi::admit(const Route& route, Call& call) {
+  if (route.whose == Whose::nobody) return std::nullopt;
+  const auto authorization = net::find_header(call.request.headers, "Authorization");
+  if (!authorization && config_.open_console && route.action == &HttpApi::live) return std::nullopt;
+  if (!authorization) return unauthorized("a token is needed: POST /oauth2/token with your client credentials");
+  auto who = control_.accounts().verify(*authorization);
+  if (!who) return unauthorized(who.error().what);
+  call.who = std::move(*who);
+  if (!route.scope.empty() && !call.who.has(route.scope)) {
+    return answer(api::problem(403, "the token of " + call.who.subject + " has no scope " + std::string(route.scope)));
+  }
+  const auto named = net::query_value(call.request.query(), "tenant");
+  if (call.who.role == api::role::tenant) {
+    call.tenant = TenantId::of(call.who.subject);
+    if (named && *named != call.who.subject)
+      return answer(api::problem(403, "the token is for tenant " + call.who.subject));
+  } else if (named && call.who.role == api::role::network_operator) {
+    auto tenant = TenantId::parse(*named);
+    if (!tenant) return answer(tenant.error());
+    auto exists = control_.accounts().has_tenant(*tenant);
+    if (!exists) return answer(exists.error());
+    if (!*exists)
+      return answer(api::problem(404, "there is no tenant '" + *named + "'; POST /barrio/v1/tenants makes one"));
+    call.tenant = std::move(*tenant);
+  }
+  if (route.whose == Whose::tenant && call.tenant.empty()) {
+    return answer(api::problem(400, "name the tenant: add ?tenant=NAME"));
+  }
+  return std::nullopt;
+}
+
+std::optional<Response> HttpApi::console(const Request& request) const {
+  if (request.method != "GET" && request.method != "HEAD") return std::nullopt;
+  const std::string path(request.path() == "/" ? "/index.html" : request.path());
+  auto found = config_.assets.find(path);
+  if (found == config_.assets.end()) return std::nullopt;
+  const ConsoleFile& file = found->second;
+  Response response;
+  // Names under /assets/ carry a hash of their content.
+  const bool hashed = path.starts_with("/assets/");
+  response.headers = {{"ETag", file.etag},
+                      {"Cache-Control", hashed ? "public, max-age=31536000, immutable" : "no-cache"},
+                      {"X-Content-Type-Options", "nosniff"}};
+  if (!config_.content_security_policy.empty()) {
+    response.headers.emplace_back("Content-Security-Policy", config_.content_security_policy);
+  }
+  if (net::find_header(request.headers, "If-None-Match") == file.etag) {
+    response.status = 304;
+    return response;
+  }
+  response.headers.emplace_back("Content-Type", file.content_type);
+  if (request.method == "GET") response.body = file.bytes;
+  return response;
+}
+
+}  // namespace barrio::control

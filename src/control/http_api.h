@@ -1,0 +1,92 @@
+#pragma once
+// Control's HTTP surface as a function of a request: /oauth2, /.well-known, /barrio/v1, /metrics, /healthz and the
+// console. Needs no socket; control/http_front.h puts one in front.
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/operator/problem.h"
+#include "base/metrics.h"
+#include "control/control.h"
+#include "net/http.h"
+
+namespace barrio::control {
+
+/// A file of the console; views into the binary.
+struct ConsoleFile {
+  std::string content_type;
+  std::string_view bytes;
+  std::string etag;  // with its quotes
+};
+
+struct HttpConfig {
+  bool open_console = false;                  // /barrio/v1/live without a token
+  std::map<std::string, ConsoleFile> assets;  // by path: "/index.html" (also served at "/"), "/assets/..."
+  std::string content_security_policy;        // of the console's pages
+  size_t most_json_bytes = 1024 * 1024;
+};
+
+class HttpApi {
+ public:
+  HttpApi(Control& control, Registry& metrics, HttpConfig config);
+  /// In a fiber; may park. Never fails: errors are answers.
+  net::Response handle(const net::Request& request);
+
+ private:
+  /// One request after its route was found and its token was checked.
+  struct Call {
+    const net::Request& request;
+    std::vector<std::string> params;  // the route's {...}, decoded
+    api::Identity who;
+    TenantId tenant;  // whose apps: the caller's, or the one that an operator names; empty: the operator itself
+  };
+  using Action = net::Response (HttpApi::*)(const Call&);
+  enum class Whose { nobody, anybody, tenant };  // needs no token; may name a tenant; must have one
+  struct Route {
+    std::string_view method;
+    std::string_view pattern;
+    std::string_view scope;
+    Whose whose;
+    Action action;
+  };
+  static std::span<const Route> routes();
+
+  net::Response dispatch(const net::Request& request);
+  net::Response perform(const Route& route, Call call);
+  std::optional<net::Response> admit(const Route& route, Call& call);
+  std::optional<net::Response> console(const net::Request& request) const;
+
+  net::Response token(const Call& call);
+  net::Response keys(const Call& call);
+  net::Response health(const Call& call);
+  net::Response exposition(const Call& call);
+  net::Response list_sites(const Call& call);
+  net::Response show_site(const Call& call);
+  net::Response activate(const Call& call);
+  net::Response drain(const Call& call);
+  net::Response set_status(const Call& call, SiteStatus status);
+  net::Response sync(const Call& call);
+  net::Response list_apps(const Call& call);
+  net::Response show_app(const Call& call);
+  net::Response put_app(const Call& call);
+  net::Response delete_app(const Call& call);
+  net::Response explain(const Call& call);
+  net::Response put_blob(const Call& call);
+  net::Response get_blob(const Call& call);
+  net::Response add_tenant(const Call& call);
+  net::Response list_tenants(const Call& call);
+  net::Response live(const Call& call);
+  /// The body as a described struct, or an error with the field's path.
+  template <class T>
+  Result<T> body(const Call& call) const;
+
+  Control& control_;
+  Registry& metrics_;
+  HttpConfig config_;
+};
+
+}  // namespace barrio::control

@@ -1,0 +1,27 @@
+#pragma once
+// Control's HTTP server: a fiber per request.
+
+#include "control/http_api.h"
+#include "net/server.h"
+
+namespace barrio::control {
+
+class HttpFront {
+ public:
+  /// `limits.body_bytes` bounds uploaded models.
+  HttpFront(ports::Runtime& runtime, net::Reactor& reactor, HttpApi& http, net::ServerLimits limits);
+  Result<net::SocketAddress> listen(const net::SocketAddress& address) { return server_.listen(address); }
+  void drain() { server_.drain(); }
+
+ private:
+  /// Each holds a stack and may hold a body: over it, requests are answered 503 at once.
+  static constexpr int most_requests = 256;
+  void accept(net::Request request, net::Responder respond);
+
+  ports::Runtime& runtime_;
+  HttpApi& http_;
+  int running_ = 0;
+  net::MessageServer server_;
+};
+
+}  // namespace barrio::control
