@@ -70,5 +70,90 @@ TEST_CASE("whole messages travel both ways over TCP and Unix sockets, in every s
   }
 }
 
+TEST_CASE("connections are pooled and used again") {
+  Reactor reactor;
+  Client client(reactor, {});
+  struct Counter final : ExchangeHandler {
+    void on_head(Exchange&) override {}
+    void on_body(Exchange&, std::string_view) override {}
+    void on_end(Exchange& exchange) override { exchange.reply(200, {}, "ok"); }
+    void on_writable(Exchange&) override {}
+    void on_closed(Exchange&, bool) override {}
+  } counter;
+  Server server(reactor, {}, counter);
+  const auto address = *server.listen(any_port());
+  for (int i = 0; i < 3; ++i) REQUIRE(fetch(reactor, client, address, {}));
+  CHECK(server.connections() == 1);
+}
+
+TEST_CASE("a call on a pooled connection that the server has closed is sent once more") {
+  Reactor reactor;
+  UnixPath path;
+  Client client(reactor, {});
+  // The server runs on a loop of its own, so that its end is not noticed before the next call is written.
+  auto other = std::make_unique<Reactor>();
+  auto server = std::make_unique<MessageServer>(*other, ServerLimits{}, echo);
+  REQUIRE(server->listen(path.address));
+  std::optional<Result<Response>> answer;
+  auto begin = [&] {
+    answer.reset();
+    client.fetch(path.address, {.method = "POST", .body = "again"}, reactor.fresh_now() + 3s,
+                 [&](Result<Response> result) { answer = std::move(result); });
+  };
+  auto finish = [&] {
+    for (int i = 0; i < 1000 && !answer; ++i) {
+      if (other) other->turn(1ms);
+      reactor.turn(1ms);
+    }
+    REQUIRE(answer);
+  };
+  begin();
+  finish();
+  REQUIRE(*answer);
+  server.reset();
+  server = std::make_unique<MessageServer>(*other, ServerLimits{}, echo);
+  REQUIRE(server->listen(path.address));
+  begin();
+  finish();
+  REQUIRE(*answer);
+  CHECK((*answer)->body == "again");
+  server.reset();
+  begin();
+  finish();
+  REQUIRE_FALSE(*answer);
+  CHECK(answer->error().code == Code::unavailable);
+}
+
+TEST_CASE("a call without an answer ends at its deadline, and one over the limit at once") {
+  Reactor reactor;
+  std::vector<Responder> kept;
+  MessageServer server(reactor, {}, [&](Request, Responder respond) { kept.push_back(std::move(respond)); });
+  const auto address = *server.listen(any_port());
+  Client client(reactor, {.connections_per_address = 1});
+  std::optional<Result<Response>> slow;
+  std::optional<Result<Response>> refused;
+  client.fetch(address, {}, reactor.fresh_now() + 30ms, [&](Result<Response> result) { slow = std::move(result); });
+  client.fetch(address, {}, reactor.now() + 3s, [&](Result<Response> result) { refused = std::move(result); });
+  CHECK_FALSE(refused.has_value());
+  turn_until(reactor, [&] { return slow && refused; });
+  REQUIRE_FALSE(*slow);
+  CHECK(slow->error().code == Code::timed_out);
+  REQUIRE_FALSE(*refused);
+  CHECK(refused->error().code == Code::exhausted);
+}
+
+TEST_CASE("a refused connection is unavailable and was not sent") {
+  Reactor reactor;
+  Client client(reactor, {});
+  SocketAddress address;
+  {
+    MessageServer server(reactor, {}, echo);
+    address = *server.listen(any_port());
+  }
+  const auto answer = fetch(reactor, client, address, {});
+  REQUIRE_FALSE(answer);
+  CHECK(answer.error().code == Code::unavailable);
+}
+
 }  // namespace
 }  // namespace barrio::net
