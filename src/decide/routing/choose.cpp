@@ -12,14 +12,18 @@ namespace {
 
 constexpr float per_ms = 1e-6F;
 
-/// 1 when fresh, 0 at `lifetime` and after.
-float freshness(Time at, Duration lifetime, Time now) {
-  return std::max(0.0F, 1.0F - static_cast<float>((now - at).count()) / static_cast<float>(lifetime.count()));
+constexpr float per(Duration lifetime) {
+  return 1.0F / static_cast<float>(lifetime.count());
+}
+
+/// 1 when fresh, 0 at the end of its lifetime and after.
+float freshness(Time at, float per_lifetime, Time now) {
+  return std::max(0.0F, 1.0F - static_cast<float>((now - at).count()) * per_lifetime);
 }
 
 float site_ms(const SiteLoad& site, Time now) {
   if (site.penalty_ms == 0) return 0;
-  return site.penalty_ms * freshness(site.penalty_at, penalty_lifetime, now);
+  return site.penalty_ms * freshness(site.penalty_at, per(penalty_lifetime), now);
 }
 
 float queue_and_service_ms(const AppLoad& load, const ServiceTime& prior, Time now) {
@@ -27,7 +31,7 @@ float queue_and_service_ms(const AppLoad& load, const ServiceTime& prior, Time n
   const float mean = known ? load.mean_ms : static_cast<float>(prior.mean.count()) * per_ms;
   const float tail = known ? load.tail_ms : static_cast<float>(prior.tail.count()) * per_ms;
   float waiting = load.waiting;
-  if (waiting > 0) waiting *= freshness(load.waiting_at, waiting_lifetime, now);
+  if (waiting > 0) waiting *= freshness(load.waiting_at, per(waiting_lifetime), now);
   return std::max(waiting, static_cast<float>(load.in_flight)) * mean + tail;
 }
 

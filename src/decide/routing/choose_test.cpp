@@ -85,6 +85,8 @@ TEST_CASE("a site that is back and is the only permitted one serves at once") {
 
 TEST_CASE("an app that was unready and is ready again comes back through the return window too") {
   World w;
+  w.view.set_ready(0, 0, true, start);
+  CHECK(w.choice(w.ask(start)) == "near");
   w.view.set_ready(0, 0, false, start);
   CHECK(w.choice(w.ask(start)) == "middle");
   w.view.set_ready(0, 0, true, start + 1s);

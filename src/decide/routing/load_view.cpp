@@ -96,6 +96,8 @@ void LoadView::site_failed(size_t site, Time now) {
 
 void LoadView::set_ready(size_t app, size_t site, bool ready, Time now) {
   AppView& view = apps_[app];
+  // The first word of a site replaces what the snapshot said; only what was seen to go can come back.
+  if (!view.reported.has(site)) view.was_ready.remove(site);
   view.reported.add(site);
   if (!ready) {
     view.reported_ready.remove(site);
