@@ -5,6 +5,7 @@
 
 #include "base/crypto.h"
 #include "sim/site_fakes.h"
+#include "sim/spain_test.h"
 
 using namespace barrio;
 using namespace barrio::sim;
@@ -120,6 +121,7 @@ TEST_CASE("a control that hangs for an hour delays no local repair") {
 TEST_CASE("a site that restarts while control is away goes on with what its disk holds") {
   OneSite site;
   site.control.run = {people()};
+  site.control.snapshot.network = spain();
   site.control.snapshot.version = 5;
   site.boot();
   site.loop.run_for(2s);

@@ -3,12 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
-#include <fstream>
-#include <sstream>
 
 #include "adapters/memory_state/memory_state_store.h"
 #include "base/text.h"
-#include "base/yaml.h"
+#include "sim/spain_test.h"
 #include "sim/traffic.h"
 
 using namespace barrio;
@@ -24,16 +22,6 @@ constexpr uint64_t fixed_seeds = 30;
 
 const AppKey everywhere{TenantId::of("city"), AppName::of("street-video")};
 const AppKey basque{TenantId::of("euskadi"), AppName::of("street-video")};
-
-Network spain() {
-  const std::string path = std::string(BARRIO_SOURCE_DIR) + "/data/networks/spain.yaml";
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  auto network = from_yaml<Network>(text.str(), path);
-  REQUIRE_MESSAGE(network.has_value(), network.error().text());
-  return *network;
-}
 
 Policy only_in(std::string_view area) {
   return {{*Jurisdiction::parse(area)}, {}, {}};
@@ -232,4 +220,15 @@ TEST_CASE("a site cut off from everything serves its own devices from its last s
   light.world.loop().run_for(10s);
   CHECK(light.traffic.served_by(2).contains(palma));
   CHECK(light.traffic.tally(2).of(Outcome::answered) > 20);
+}
+
+TEST_CASE("what the other tests rely on can fail: a dead replica is a difference, and a broken policy is a violation") {
+  FirstLight light(14);
+  CHECK_FALSE(light.world.difference().has_value());
+  light.world.crash_replica(light.site("mad1"));
+  CHECK(light.world.difference().has_value());
+  light.world.checker().deployed(everywhere, only_in("ES-PV"));
+  light.traffic.start();
+  light.world.loop().run_for(5s);
+  CHECK_FALSE(light.world.checker().violations().empty());
 }

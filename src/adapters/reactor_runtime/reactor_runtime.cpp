@@ -95,17 +95,18 @@ class ReactorRuntime::ReactorSignal final : public ports::Signal {
     CHECK(waiter.fiber != nullptr);
     net::TimerId timer = 0;
     if (until != Time::max()) {
-      timer = state_.reactor.call_at(until, [&] {
+      timer = state_.reactor.call_at(until, [&state = state_, &waiter, &timer] {
         timer = 0;
         waiter.ended = true;
-        state_.wake(waiter.fiber);
+        state.wake(waiter.fiber);
       });
     }
     waiting_.push_back(&waiter);
     state_.waiters.insert(&waiter);
-    const AtExit tidy([&] {
-      if (timer != 0) state_.reactor.cancel(timer);
-      state_.waiters.erase(&waiter);
+    // Of this signal only what its waiter says is still there.
+    const AtExit tidy([this, &state = state_, &waiter, &timer] {
+      if (timer != 0) state.reactor.cancel(timer);
+      state.waiters.erase(&waiter);
       if (!waiter.signal_gone) std::erase(waiting_, &waiter);
     });
     while (!waiter.notified && !waiter.ended) state_.scheduler.park();
