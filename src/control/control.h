@@ -69,7 +69,8 @@ class Control {
   Result<void> remove(const AppKey& app);
   /// Errors: not_found, unsupported (the status may not follow the present one).
   Result<Site> set_status(const SiteId& site, SiteStatus status);
-  /// By id or by city, whatever its case and accents. Errors: not_found with the nearest.
+  /// By id or by city, whatever its case and accents. Errors: not_found with the nearest, invalid (a city with
+  /// several).
   Result<SiteId> find_site(std::string_view id_or_city) const;
 
   Result<api::AppAnswer> app(const AppKey& key) const;

@@ -161,23 +161,30 @@ Result<Site> Control::set_status(const SiteId& site, SiteStatus status) {
 
 Result<SiteId> Control::find_site(std::string_view id_or_city) const {
   const std::string wanted = folded_place(id_or_city);
+  std::vector<std::string> in_city;
   std::vector<std::string> names;
   for (const Site& site : desired_.network.sites) {
-    if (site.id.str() == id_or_city || (!wanted.empty() && folded_place(site.city) == wanted)) return site.id;
+    if (site.id.str() == id_or_city) return site.id;
+    if (!wanted.empty() && folded_place(site.city) == wanted) in_city.push_back(site.id.str());
     names.push_back(site.id.str());
     names.push_back(folded_place(site.city));
   }
+  if (in_city.size() == 1) return SiteId::of(in_city.front());
+  const std::string shown(id_or_city.substr(0, 80));
+  if (in_city.size() > 1) {
+    return fail(Code::invalid,
+                shown + " has several sites, name one: " + join_text(std::span<const std::string>(in_city), ", "),
+                "site");
+  }
   const std::vector<std::string_view> known(names.begin(), names.end());
   const auto close = nearest(wanted, known);
-  std::string hint = "; GET /barrio/v1/sites lists all";
-  for (size_t i = 0; close && i < names.size(); ++i) {
-    if (names[i] != *close) continue;
-    const Site& site = desired_.network.sites[i / 2];
-    hint = "; did you mean " + site.id.str() + " (" + site.city + ")?";
-    break;
+  std::string hint = "GET /barrio/v1/sites lists all";
+  if (close) {
+    const auto index = static_cast<size_t>(std::ranges::find(names, *close) - names.begin());
+    const Site& site = desired_.network.sites[index / 2];
+    hint = "did you mean " + site.id.str() + " (" + site.city + ")?";
   }
-  return fail(Code::not_found, "there is no site or city '" + std::string(id_or_city.substr(0, 80)) + "'" + hint,
-              "site");
+  return fail(Code::not_found, "there is no site or city '" + shown + "'; " + hint, "site");
 }
 
 Result<void> Control::add_model(const TenantId& tenant, const std::string& sha256, const std::string& bytes) {

@@ -7,7 +7,9 @@
 namespace barrio::control {
 
 net::Response answer_json(int status, const Json& body);
-inline net::Response answer_json(int status, JsonObject body) { return answer_json(status, Json(std::move(body))); }
+inline net::Response answer_json(int status, JsonObject body) {
+  return answer_json(status, Json(std::move(body)));
+}
 template <class T>
 net::Response answer_json(int status, const T& body) {
   return answer_json(status, to_json(body));

@@ -1,0 +1,195 @@
+#include <doctest/doctest.h>
+// doctest first: base/check.h leaves its CHECK alone.
+#include "base/crypto.h"
+#include "control/place_name.h"
+#include "control/world_test.h"
+
+using namespace barrio;
+using namespace barrio::control;
+
+namespace {
+const TenantId traffic = TenantId::of("traffic");
+}
+
+TEST_CASE("an app is placed on every permitted active site, and each site is ordered its own") {
+  World world;
+  auto deployed = world.control->deploy(traffic, people_app("street", "ES"));
+  REQUIRE(deployed);
+  CHECK(deployed->created);
+  CHECK(deployed->app.generation == 1);
+  CHECK(world.replica_sites().size() == 10);
+  const SiteOrders orders = world.sync("bio1");
+  REQUIRE(orders.run.size() == 1);
+  CHECK(orders.run[0].app.str() == "traffic/street");
+  CHECK(orders.run[0].model.builtin == "people");
+  CHECK(world.sync("zaz1").run.empty());
+}
+
+TEST_CASE("an app that no site may run is refused with the reason and what would work, and changes nothing") {
+  World world;
+  const auto before = world.control->snapshot()->version;
+  auto refused = world.control->deploy(traffic, people_app("street", "ES-AR"));  // Zaragoza is planned only
+  REQUIRE(!refused);
+  REQUIRE(refused.error().refusal);
+  CHECK(!refused.error().refusal->detail.empty());
+  CHECK(!refused.error().refusal->nearest.empty());
+  CHECK(world.control->apps(traffic).empty());
+  CHECK(world.control->snapshot()->version == before);
+}
+
+TEST_CASE("activating a planned site brings a replica there; draining it takes the replica away") {
+  World world;
+  REQUIRE(world.control->deploy(traffic, people_app("street", "ES")));
+  auto id = world.control->find_site("zaragoza");
+  REQUIRE(id);
+  REQUIRE(world.control->set_status(*id, SiteStatus::active));
+  CHECK(world.replica_sites().contains(id->str()));
+  CHECK(world.control->snapshot()->network.find(*id)->status == SiteStatus::active);
+  REQUIRE(world.control->set_status(*id, SiteStatus::active));  // asked twice: the same
+  REQUIRE(world.control->set_status(*id, SiteStatus::draining));
+  CHECK(!world.replica_sites().contains(id->str()));
+  auto back = world.control->set_status(*id, SiteStatus::planned);
+  REQUIRE(!back);
+  CHECK(back.error().what.find("only active or retired") != std::string::npos);
+}
+
+TEST_CASE("a snapshot comes only when the site's differs, and its version grows only with its content") {
+  World world;
+  REQUIRE(world.control->deploy(traffic, people_app("street", "ES-PV")));
+  world.run_orders("bio1");
+  const auto version = world.control->snapshot()->version;
+  CHECK(world.phase_at("bio1") == ReplicaPhase::ready);
+  CHECK(world.control->snapshot()->gateways.at("bio1") == "127.0.0.1:7000");
+  CHECK(!world.sync("mad1", {}, version).snapshot);
+  REQUIRE(world.sync("mad1", {}, version - 1).snapshot);
+  REQUIRE(world.control->step());
+  // mad1's gateway address is new; once known, nothing changes any more.
+  const auto settled = world.control->snapshot()->version;
+  CHECK(settled > version);
+  REQUIRE(world.control->accounts().add_tenant(TenantId::of("other")));
+  for (int i = 0; i < 3; ++i) REQUIRE(world.control->step());
+  CHECK(world.control->snapshot()->version == settled);
+}
+
+TEST_CASE("replicas of a silent site stop being ready after ten seconds, not before, and come back with its report") {
+  World world;
+  REQUIRE(world.control->deploy(traffic, people_app("street", "ES-PV")));
+  world.run_orders("bio1");
+  world.runtime.sleep_for(9999ms);
+  REQUIRE(world.control->step());
+  CHECK(world.phase_at("bio1") == ReplicaPhase::ready);
+  CHECK(!world.control->site(SiteId::of("bio1"))->connected);
+  world.runtime.sleep_for(1ms);
+  REQUIRE(world.control->step());
+  CHECK(world.phase_at("bio1") == ReplicaPhase::starting);
+  world.run_orders("bio1");
+  CHECK(world.phase_at("bio1") == ReplicaPhase::ready);
+}
+
+TEST_CASE("a restarted control has all it had and calls nothing unready that it has not heard yet") {
+  World world;
+  REQUIRE(world.control->deploy(traffic, people_app("street", "ES-PV")));
+  world.run_orders("bio1");
+  const Snapshot before = *world.control->snapshot();
+  world.runtime.sleep_for(60s);
+  world.restart();
+  const Snapshot after = *world.control->snapshot();
+  CHECK(print_json(to_json(before)) == print_json(to_json(after)));
+  CHECK(world.phase_at("bio1") == ReplicaPhase::ready);
+  CHECK(world.sync("bio1", {{before.replicas[0].id, 1, ReplicaPhase::ready, "", 0}}, before.version).run.size() == 1);
+  CHECK(world.sync("bio1", {{before.replicas[0].id, 1, ReplicaPhase::ready, "", 0}}, before.version)
+            .snapshot.has_value() == false);
+}
+
+TEST_CASE("deploying the same again changes nothing; a change is a new generation that sites must replace") {
+  World world;
+  REQUIRE(world.control->deploy(traffic, people_app("street", "ES-PV")));
+  world.run_orders("bio1");
+  const auto version = world.control->snapshot()->version;
+  auto same = world.control->deploy(traffic, people_app("street", "ES-PV"));
+  CHECK(same->app.generation == 1);
+  CHECK(!same->created);
+  CHECK(world.control->snapshot()->version == version);
+  AppSpec changed = people_app("street", "ES-PV");
+  changed.resources.power = Watts(80);
+  auto next = world.control->deploy(traffic, changed);
+  REQUIRE(next);
+  CHECK(next->app.generation == 2);
+  CHECK(world.sync("bio1").run[0].generation == 2);
+  REQUIRE(world.control->step());
+  CHECK(world.phase_at("bio1") == ReplicaPhase::starting);
+  REQUIRE(world.control->remove({traffic, changed.name}));
+  CHECK(world.sync("bio1").run.empty());
+  CHECK(world.control->remove({traffic, changed.name}).error().code == Code::not_found);
+}
+
+TEST_CASE("a commit that loses a race is decided again; one that cannot be written is an error and changes nothing") {
+  World world;
+  world.store.failures = 2;
+  REQUIRE(world.control->deploy(traffic, people_app("street", "ES-PV")));
+  world.store.failures = 1;
+  world.store.failure = Code::exhausted;
+  auto full = world.control->deploy(traffic, people_app("second", "ES-PV"));
+  REQUIRE(!full);
+  CHECK(full.error().error.code == Code::exhausted);
+  CHECK(world.control->apps(traffic).size() == 1);
+  // While the store is away, sites still get what they should run.
+  world.store.failures = 1000;
+  world.store.failure = Code::unavailable;
+  CHECK(world.sync("bio1").run.size() == 1);
+  CHECK(!world.control->step());
+  CHECK(world.sync("bio1").snapshot);
+}
+
+TEST_CASE("sites are found by id, or by city whatever its case and accents; a slip is answered with the nearest") {
+  World world;
+  CHECK(*world.control->find_site("bio1") == SiteId::of("bio1"));
+  CHECK(world.control->find_site("ZARAGOZA"));
+  CHECK(*world.control->find_site("Málaga") == *world.control->find_site("malaga"));
+  auto slip = world.control->find_site("zaragosa");
+  REQUIRE(!slip);
+  CHECK(slip.error().what.find("Zaragoza") != std::string::npos);
+  auto two = world.control->find_site("madrid");
+  REQUIRE(!two);
+  CHECK(two.error().what.find("mad1, mad2") != std::string::npos);
+  CHECK(folded_place("A Coruña") == folded_place("a coruna"));
+  CHECK(folded_place("ÁÉÍÓÚÜÑÇ") == "aeiouunc");
+  CHECK(!world.control->find_site(""));
+}
+
+TEST_CASE("reports of unknown sites and reports over the limits are refused") {
+  World world;
+  CHECK(world.control->sync({SiteId::of("nowhere"), 0, "", {}, {}}).error().code == Code::not_found);
+  SiteReport large{SiteId::of("bio1"), 0, "", {}, {}};
+  large.flows.resize(10'000);
+  CHECK(world.control->sync(large).error().code == Code::invalid);
+  CHECK(!world.control->site(SiteId::of("bio1"))->connected);
+}
+
+TEST_CASE("models: unknown built-ins and files that were not uploaded by this tenant are refused") {
+  TemporaryFolder folder;
+  ports::InlineRuntime disk;
+  BlobStore blobs(disk, {folder.path(), kib(64), kib(100)});
+  World world({}, &blobs);
+  AppSpec spec = people_app("street", "ES");
+  spec.model.builtin = "cats";
+  CHECK(world.control->deploy(traffic, spec).error().error.what.find("people") != std::string::npos);
+  const std::string bytes(50'000, 'm');
+  const std::string sha = sha256_hex(bytes);
+  spec.model = {Backend::onnx, "", "", sha};
+  CHECK(world.control->deploy(traffic, spec).error().error.where == "model.sha256");
+  CHECK(world.control->add_model(traffic, sha, bytes + "x").error().code == Code::invalid);
+  REQUIRE(world.control->add_model(traffic, sha, bytes));
+  REQUIRE(world.control->add_model(traffic, sha, bytes));
+  CHECK(world.control->deploy(traffic, spec));
+  CHECK(!world.control->deploy(TenantId::of("other"), spec));
+  CHECK(*world.control->model({}, sha) == bytes);
+  CHECK(world.control->model(TenantId::of("other"), sha).error().code == Code::not_found);
+  // Limits: each, and together.
+  CHECK(world.control->add_model(traffic, sha256_hex(bytes + bytes), bytes + bytes).error().code == Code::exhausted);
+  const std::string second(60'000, 'n');
+  CHECK(world.control->add_model(traffic, sha256_hex(second), second).error().code == Code::exhausted);
+  CHECK(world.control->add_model(traffic, "../../etc/passwd", "x").error().code == Code::invalid);
+  std::ofstream(folder.path() + "/" + sha) << "damaged";
+  CHECK(world.control->model({}, sha).error().code == Code::unavailable);
+}

@@ -1,0 +1,258 @@
+#include <doctest/doctest.h>
+// doctest first: base/check.h leaves its CHECK alone.
+#include "adapters/reactor_runtime/reactor_runtime.h"
+#include "base/crypto.h"
+#include "control/http_front.h"
+#include "control/world_test.h"
+
+using namespace barrio;
+using namespace barrio::control;
+
+namespace {
+
+ControlConfig with_accounts() {
+  ControlConfig config;
+  config.accounts.bootstrap = {{"ops", "ops-secret", "operator", "operator"},
+                               {"traffic", "traffic-secret", "tenant", "traffic"},
+                               {"harbour", "harbour-secret", "tenant", "harbour"},
+                               {"bio1", "bio1-secret", "site", "bio1"}};
+  return config;
+}
+
+struct HttpWorld : World {
+  explicit HttpWorld(HttpConfig http = {}) : World(with_accounts()), api(*control, metrics, std::move(http)) {}
+
+  net::Response ask(const std::string& method, const std::string& target, const std::string& as = "",
+                    const std::string& body = "") {
+    net::Request request;
+    request.method = method;
+    request.target = target;
+    request.body = body;
+    if (!as.empty()) request.headers.emplace_back("Authorization", "Bearer " + token(as));
+    return api.handle(request);
+  }
+  std::string token(const std::string& client) {
+    if (!tokens.contains(client)) {
+      auto granted = control->accounts().grant({client, client + "-secret", {}});
+      REQUIRE(granted);
+      tokens[client] = granted->access_token;
+    }
+    return tokens[client];
+  }
+  int status(const std::string& method, const std::string& target, const std::string& as = "",
+             const std::string& body = "") {
+    return ask(method, target, as, body).status;
+  }
+  std::string app_json(const std::string& name, const std::string& area) {
+    return print_json(to_json(people_app(name, area)));
+  }
+
+  Registry metrics;
+  HttpApi api;
+  std::map<std::string, std::string> tokens;
+};
+
+Json json_of(const net::Response& response) {
+  auto json = parse_json(response.body);
+  REQUIRE_MESSAGE(json, response.body);
+  return *json;
+}
+
+bool has_text(const std::string& text, std::string_view piece) {
+  return text.find(piece) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("without a token, with a wrong one, an expired one or one of another scope: 401 or 403, with the reason") {
+  HttpWorld world;
+  CHECK(world.status("GET", "/barrio/v1/sites") == 401);
+  net::Request request;
+  request.target = "/barrio/v1/sites";
+  request.headers = {{"Authorization", "Bearer nonsense"}};
+  auto nonsense = world.api.handle(request);
+  CHECK(nonsense.status == 401);
+  CHECK(net::find_header(nonsense.headers, "WWW-Authenticate"));
+  CHECK(world.status("GET", "/barrio/v1/sites", "traffic") == 200);
+  CHECK(world.status("POST", "/barrio/v1/sites/zaragoza/activate", "traffic") == 403);
+  CHECK(world.status("GET", "/barrio/v1/sites", "bio1") == 403);
+  CHECK(world.status("POST", "/barrio/v1/tenants", "traffic", R"({"name":"x"})") == 403);
+  world.runtime.sleep_for(1h);
+  auto expired = world.ask("GET", "/barrio/v1/sites", "traffic");
+  CHECK(expired.status == 401);
+  CHECK(has_text(expired.body, "expired at"));
+}
+
+TEST_CASE("the token endpoint gives a token for the right secret only, with fewer scopes if asked") {
+  HttpWorld world;
+  auto ask = [&](const std::string& body) {
+    net::Request request;
+    request.method = "POST";
+    request.target = "/oauth2/token";
+    request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
+    request.body = body;
+    return world.api.handle(request);
+  };
+  const std::string grant = "grant_type=client_credentials&client_id=traffic&client_secret=";
+  auto granted = ask(grant + "traffic-secret&scope=barrio:infer");
+  REQUIRE(granted.status == 200);
+  CHECK(json_of(granted).at("scope") == "barrio:infer");
+  CHECK(json_of(granted).at("expires_in") == 3600);
+  CHECK(ask(grant + "wrong").status == 401);
+  CHECK(json_of(ask("grant_type=client_credentials&client_id=nobody&client_secret=x")).at("error") == "invalid_client");
+  CHECK(json_of(ask(grant + "traffic-secret&scope=barrio:sites:write")).at("error") == "invalid_scope");
+  CHECK(ask("").status == 400);
+  CHECK(json_of(world.ask("GET", "/.well-known/jwks.json")).at("keys").as_array().size() == 1);
+}
+
+TEST_CASE("a tenant deploys, sees and deletes its own app; another tenant sees none of it") {
+  HttpWorld world;
+  auto made = world.ask("PUT", "/barrio/v1/apps/street", "traffic", world.app_json("street", "ES-PV"));
+  REQUIRE(made.status == 201);
+  CHECK(json_of(made).at("app").at("tenant") == "traffic");
+  CHECK(json_of(made).at("placement").at("decisions").as_array().size() == 17);
+  CHECK(world.status("PUT", "/barrio/v1/apps/street", "traffic", world.app_json("street", "ES-PV")) == 200);
+  CHECK(world.status("GET", "/barrio/v1/apps/street", "harbour") == 404);
+  CHECK(world.status("DELETE", "/barrio/v1/apps/street", "harbour") == 404);
+  CHECK(json_of(world.ask("GET", "/barrio/v1/apps", "harbour")).at("apps").as_array().empty());
+  CHECK(world.status("GET", "/barrio/v1/apps/street?tenant=traffic", "harbour") == 403);
+  CHECK(json_of(world.ask("GET", "/barrio/v1/sites/bio1", "harbour")).at("replicas").as_array().empty());
+  CHECK(json_of(world.ask("GET", "/barrio/v1/sites/bio1", "ops")).at("replicas").as_array().size() == 1);
+  CHECK(world.status("GET", "/barrio/v1/apps/street", "ops") == 400);
+  CHECK(world.status("GET", "/barrio/v1/apps/street?tenant=traffic", "ops") == 200);
+  CHECK(world.status("GET", "/barrio/v1/apps/street?tenant=nobody", "ops") == 404);
+  auto explained = json_of(world.ask("GET", "/barrio/v1/apps/street/explain", "traffic"));
+  CHECK(explained.at("objective") == "250ms at p99");
+  CHECK(has_text(std::string(explained.at("policy").as_string()), "ES-PV"));
+  CHECK(world.status("DELETE", "/barrio/v1/apps/street", "traffic") == 204);
+  CHECK(world.status("GET", "/barrio/v1/apps/street", "traffic") == 404);
+}
+
+TEST_CASE("bad input is answered with the field that is wrong, and changes nothing") {
+  HttpWorld world;
+  auto put = [&](const std::string& body) { return world.ask("PUT", "/barrio/v1/apps/street", "traffic", body); };
+  CHECK(put("{").status == 400);
+  CHECK(put("").status == 400);
+  std::string body = world.app_json("street", "ES");
+  const size_t at = body.find("\"ES\"");
+  auto wrong = put(body.substr(0, at) + "\"XX\"" + body.substr(at + 4));
+  CHECK(wrong.status == 400);
+  CHECK(json_of(wrong).at("where") == "policy.jurisdictions[0]");
+  CHECK(json_of(put(world.app_json("other", "ES"))).at("where") == "name");
+  CHECK(put(std::string(2 << 20, ' ')).status == 400);
+  auto refused = put(world.app_json("street", "ES-AR"));
+  CHECK(refused.status == 422);
+  CHECK(json_of(refused).as_object().contains("reason"));
+  CHECK(json_of(refused).as_object().contains("nearest"));
+  CHECK(json_of(world.ask("GET", "/barrio/v1/apps", "traffic")).at("apps").as_array().empty());
+  CHECK(world.status("GET", "/nowhere") == 404);
+  auto method = world.ask("PATCH", "/barrio/v1/sites", "ops");
+  CHECK(method.status == 405);
+  CHECK(*net::find_header(method.headers, "Allow") == "GET");
+}
+
+TEST_CASE("an operator activates and drains; a status that may not follow is a conflict") {
+  HttpWorld world;
+  auto active = world.ask("POST", "/barrio/v1/sites/Zaragoza/activate", "ops");
+  REQUIRE(active.status == 200);
+  CHECK(json_of(active).at("status") == "active");
+  CHECK(world.status("POST", "/barrio/v1/sites/zaragoza/drain", "ops") == 200);
+  CHECK(world.status("POST", "/barrio/v1/sites/Gij%C3%B3n/drain", "ops") == 409);
+  CHECK(world.status("POST", "/barrio/v1/sites/atlantis/activate", "ops") == 404);
+  CHECK(json_of(world.ask("GET", "/barrio/v1/sites", "ops")).at("sites").as_array().size() == 17);
+}
+
+TEST_CASE("a new tenant gets credentials that work; the same name again is a conflict") {
+  HttpWorld world;
+  auto made = world.ask("POST", "/barrio/v1/tenants", "ops", R"({"name":"drones"})");
+  REQUIRE(made.status == 201);
+  const std::string secret(json_of(made).at("client_secret").as_string());
+  CHECK(world.control->accounts().grant({"drones", secret, {}}));
+  CHECK(world.status("POST", "/barrio/v1/tenants", "ops", R"({"name":"drones"})") == 409);
+  CHECK(world.status("POST", "/barrio/v1/tenants", "ops", R"({"name":"ops"})") == 409);
+  CHECK(world.status("POST", "/barrio/v1/tenants", "ops", R"({"name":"A b"})") == 400);
+  CHECK(json_of(world.ask("GET", "/barrio/v1/tenants", "ops")).at("tenants").as_array().size() == 3);
+  const auto accounts = world.memory.list("account/");
+  for (const auto& entry : accounts->entries) CHECK(!has_text(entry.value, secret));
+}
+
+TEST_CASE("a site syncs only for itself, and its flows appear on the live page of who may see them") {
+  HttpWorld world;
+  world.ask("PUT", "/barrio/v1/apps/street", "traffic", world.app_json("street", "ES"));
+  Flow flow;
+  flow.app = *AppKey::parse("traffic/street");
+  flow.place = "Vigo";
+  flow.refused = 1;  // served by nobody yet
+  const SiteReport report{SiteId::of("bio1"), 0, "127.0.0.1:7000", {}, {flow}};
+  auto synced = world.ask("POST", "/barrio/v1/sites/bio1/sync", "bio1", print_json(to_json(report)));
+  REQUIRE_MESSAGE(synced.status == 200, synced.body);
+  CHECK(from_json<SiteOrders>(json_of(synced))->run.size() == 1);
+  CHECK(world.status("POST", "/barrio/v1/sites/mad1/sync", "bio1", print_json(to_json(report))) == 403);
+  auto live = json_of(world.ask("GET", "/barrio/v1/live", "ops"));
+  REQUIRE(live.at("flows").as_array().size() == 1);
+  CHECK(live.at("flows").at(0).at("entered") == "bio1");
+  CHECK(json_of(world.ask("GET", "/barrio/v1/live", "harbour")).at("flows").as_array().empty());
+  CHECK(world.status("GET", "/barrio/v1/live") == 401);
+  auto metrics = world.ask("GET", "/metrics").body;
+  CHECK(has_text(metrics, "barrio_control_site_connected{site=\"bio1\"} 1"));
+  CHECK(has_text(metrics, "barrio_control_syncs_total 1"));
+}
+
+TEST_CASE("the console is served with its type, its policy and an ETag; the live page may be open") {
+  HttpConfig http;
+  http.open_console = true;
+  http.assets = {{"/index.html", {"text/html; charset=utf-8", "<html>", "\"1\""}},
+                 {"/assets/app.js", {"text/javascript", "x", "\"2\""}}};
+  http.content_security_policy = "default-src 'none'";
+  HttpWorld world(http);
+  CHECK(world.status("GET", "/barrio/v1/live") == 200);
+  CHECK(world.status("GET", "/barrio/v1/sites") == 401);
+  auto page = world.ask("GET", "/");
+  CHECK(page.body == "<html>");
+  CHECK(*net::find_header(page.headers, "Content-Security-Policy") == "default-src 'none'");
+  CHECK(has_text(std::string(*net::find_header(world.ask("GET", "/assets/app.js").headers, "Cache-Control")),
+                 "immutable"));
+  net::Request again;
+  again.headers = {{"If-None-Match", "\"1\""}};
+  CHECK(world.api.handle(again).status == 304);
+  CHECK(world.status("GET", "/assets/none.js") == 404);
+}
+
+TEST_CASE("over a socket: a token, a deployment and what a site is told, each in its own fiber") {
+  net::Reactor reactor;
+  adapters::ReactorRuntime runtime(reactor);
+  adapters::MemoryStateStore store(runtime);
+  ControlConfig config = with_accounts();
+  config.network = spain();
+  Control control(runtime, store, config);
+  Registry metrics;
+  HttpApi api(control, metrics, {});
+  HttpFront front(runtime, reactor, api, {});
+  net::Client client(reactor, {});
+  auto address = front.listen(*net::SocketAddress::parse("127.0.0.1:0"));
+  REQUIRE(address);
+  runtime.spawn("test", [&] {
+    auto ask = [&](net::Request request) {
+      return adapters::fetch(runtime, client, *address, request, runtime.now() + 20s);
+    };
+    CHECK(ask({"GET", "/healthz", {}, "", ""})->status == 503);  // before the start
+    CHECK(control.start());
+    auto token = ask({"POST",
+                      "/oauth2/token",
+                      {{"Content-Type", "application/x-www-form-urlencoded"}},
+                      "grant_type=client_credentials&client_id=traffic&client_secret=traffic-secret",
+                      ""});
+    REQUIRE(token);
+    const std::string bearer = "Bearer " + std::string(json_of(*token).at("access_token").as_string());
+    auto made = ask({"PUT",
+                     "/barrio/v1/apps/street",
+                     {{"Authorization", bearer}},
+                     print_json(to_json(people_app("street", "ES-PV"))),
+                     ""});
+    REQUIRE(made);
+    CHECK(made->status == 201);
+    CHECK(control.sync({SiteId::of("bio1"), 0, "", {}, {}})->run.size() == 1);
+    reactor.stop();
+  });
+  reactor.run();
+}
