@@ -20,7 +20,7 @@ BARRIO_DESCRIBE(PowerView, (), (budget, pue, it_budget, used))
 
 struct SiteReplicaView {
   std::string id;
-  std::string app;  // "tenant/name"; "(another tenant's)" for a tenant that does not own it
+  std::string app;  // "tenant/name"
   std::string phase;
   std::string detail;  // why it failed, or what it waits for
   int64_t restarts = 0;

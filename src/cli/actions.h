@@ -1,0 +1,32 @@
+#pragma once
+// What the client commands do. Each prints its result on standard output and returns an Error for exit_code.h to tell.
+
+#include "cli/control_client.h"
+#include "cli/options.h"
+
+namespace barrio::cli {
+
+/// What every command needs: who speaks, how to print.
+struct Session {
+  GlobalOptions global;
+  std::string home;
+  Http http;
+  Result<ControlClient> control(Speaker speaker);
+  /// A table for people or the whole answer as JSON.
+  void print(const Json& answer, const std::string& table) const;
+};
+
+Result<void> list_sites(Session& session);
+Result<void> act_on_site(Session& session, const SiteCommand& command);
+Result<void> run_deploy(Session& session, const AppDeployCommand& command);
+Result<void> list_apps(Session& session);
+Result<void> act_on_app(Session& session, const AppCommand& command);
+Result<void> infer(Session& session, const InferCommand& command);
+Result<void> list_tenants(Session& session);
+Result<void> create_tenant(Session& session, const TenantCreateCommand& command);
+Result<void> list_contexts(Session& session);
+Result<void> use_context(Session& session, const ContextUseCommand& command);
+Result<void> set_context(Session& session, const ContextSetCommand& command);
+std::string completion_script(const CompletionCommand& command);
+
+}  // namespace barrio::cli

@@ -1,0 +1,72 @@
+#include <poll.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <iostream>
+
+#include "cli/actions.h"
+#include "cli/deploy.h"
+#include "cli/table.h"
+#include "cli/view.h"
+
+namespace barrio::cli {
+
+namespace {
+
+bool pause_for(Duration duration) {
+  ::poll(nullptr, 0, static_cast<int>(duration / 1ms));
+  return true;
+}
+
+std::string app_table(const Json& answer) {
+  Table table({"APP", "BACKEND", "OBJECTIVE", "GENERATION"});
+  for (const Json& app : items(answer, "apps")) {
+    table.add({text_at(app, "app.tenant") + "/" + text_at(app, "app.spec.name"), text_at(app, "app.spec.model.backend"),
+               text_at(app, "app.spec.objective.latency") + " at p" + text_at(app, "app.spec.objective.percentile"),
+               text_at(app, "app.generation")});
+  }
+  return table.text();
+}
+
+Result<void> erase_app(Session& session, ControlClient& control, const AppCommand& command) {
+  if (!command.yes && !session.global.no_input && ::isatty(STDIN_FILENO) == 1) {
+    std::fprintf(stderr, "Delete %s of %s everywhere? [y/N] ", command.app.c_str(), control.context().name.c_str());
+    std::string answer;
+    std::getline(std::cin, answer);
+    if (answer != "y" && answer != "yes") return fail(Code::cancelled, "nothing was deleted", command.app);
+  }
+  TRY_DO(control.remove("/apps/" + command.app));
+  session.print(JsonObject{{"deleted", command.app}}, "deleted " + command.app + "\n");
+  return {};
+}
+
+}  // namespace
+
+Result<void> run_deploy(Session& session, const AppDeployCommand& command) {
+  // The file is checked first, so that a slip in it is told even where there is no control.
+  TRY(auto control, session.control(Speaker::tenant));
+  const DeploySteps steps{.wait = !command.no_wait,
+                          .say = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); },
+                          .pause = pause_for};
+  TRY(auto explanation, deploy_app(control, command.file, steps));
+  session.print(explanation, explain_table(explanation));
+  return {};
+}
+
+Result<void> list_apps(Session& session) {
+  TRY(auto control, session.control(Speaker::tenant));
+  TRY(auto answer, control.get("/apps"));
+  session.print(answer, app_table(answer));
+  return {};
+}
+
+Result<void> act_on_app(Session& session, const AppCommand& command) {
+  TRY(auto control, session.control(Speaker::tenant));
+  if (command.verb == AppCommand::Verb::erase) return erase_app(session, control, command);
+  const bool explain = command.verb == AppCommand::Verb::explain;
+  TRY(auto answer, control.get("/apps/" + command.app + (explain ? "/explain" : "")));
+  session.print(answer, explain ? explain_table(answer) : pretty_json(answer) + "\n");
+  return {};
+}
+
+}  // namespace barrio::cli

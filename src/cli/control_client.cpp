@@ -1,0 +1,56 @@
+#include "cli/control_client.h"
+
+namespace barrio::cli {
+
+Result<net::Response> ControlClient::send(net::Request request, Duration within) {
+  TRY(auto address, parse_url(context_.control));
+  auto answer = http_.call(address, std::move(request), within);
+  if (!answer) return fail(std::move(answer).error().within("control at " + context_.control));
+  if (answer->status < 200 || answer->status > 299) return fail(problem(*answer));
+  return answer;
+}
+
+Result<std::string> ControlClient::token() {
+  if (!token_.empty()) return token_;
+  auto answer = send({.method = "POST",
+                      .target = "/oauth2/token",
+                      .headers = {{"Content-Type", "application/x-www-form-urlencoded"}},
+                      .body = "grant_type=client_credentials&client_id=" + context_.client_id +
+                              "&client_secret=" + context_.client_secret,
+                      .peer_ip = {}},
+                     10s);
+  if (!answer) return fail(std::move(answer).error().within("token for '" + context_.name + "'"));
+  TRY(auto body, parse_json(answer->body));
+  const Json* token = body.is_object() ? body.get_object().if_contains("access_token") : nullptr;
+  if (token == nullptr || !token->is_string())
+    return fail(Code::invalid, "the token endpoint's answer holds no access_token");
+  token_ = std::string(token->get_string());
+  return token_;
+}
+
+Result<Json> ControlClient::call(const std::string& method, const std::string& path, std::string body) {
+  TRY(auto bearer, token());
+  net::Request request{.method = method,
+                       .target = "/barrio/v1" + path,
+                       .headers = {{"Authorization", "Bearer " + bearer}},
+                       .body = std::move(body),
+                       .peer_ip = {}};
+  if (!request.body.empty()) request.headers.emplace_back("Content-Type", "application/json");
+  TRY(auto answer, send(std::move(request), 15s));
+  if (answer.body.empty()) return Json(nullptr);
+  return parse_json(answer.body);
+}
+
+Result<void> ControlClient::put_blob(const std::string& sha256, std::string content) {
+  TRY(auto bearer, token());
+  net::Request request{.method = "PUT",
+                       .target = "/barrio/v1/blobs/" + sha256,
+                       .headers = {{"Authorization", "Bearer " + bearer}, {"Content-Type", "application/octet-stream"}},
+                       .body = std::move(content),
+                       .peer_ip = {}};
+  auto answer = send(std::move(request), 300s);
+  if (!answer) return fail(std::move(answer).error());
+  return {};
+}
+
+}  // namespace barrio::cli

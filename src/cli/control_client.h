@@ -1,0 +1,34 @@
+#pragma once
+// Calls to control's API as one context: token, JSON both ways, problems as Errors.
+
+#include <string>
+
+#include "base/json.h"
+#include "cli/context.h"
+#include "cli/http.h"
+
+namespace barrio::cli {
+
+class ControlClient {
+ public:
+  ControlClient(Http& http, Context context) : http_(http), context_(std::move(context)) {}
+  const Context& context() const { return context_; }
+  /// `path` under /barrio/v1, such as "/sites". Errors: as problem() tells them, and the connection's.
+  Result<Json> get(const std::string& path) { return call("GET", path, {}); }
+  Result<Json> put(const std::string& path, const Json& body) { return call("PUT", path, print_json(body)); }
+  Result<Json> post(const std::string& path, const Json& body) { return call("POST", path, print_json(body)); }
+  Result<Json> remove(const std::string& path) { return call("DELETE", path, {}); }
+  Result<void> put_blob(const std::string& sha256, std::string content);
+  /// A bearer token, asked for once and kept.
+  Result<std::string> token();
+
+ private:
+  Result<Json> call(const std::string& method, const std::string& path, std::string body);
+  Result<net::Response> send(net::Request request, Duration within);
+
+  Http& http_;
+  Context context_;
+  std::string token_;
+};
+
+}  // namespace barrio::cli

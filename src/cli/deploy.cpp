@@ -1,0 +1,99 @@
+#include "cli/deploy.h"
+
+#include "base/crypto.h"
+#include "cli/files.h"
+#include "cli/table.h"
+#include "cli/view.h"
+#include "model/app.h"
+
+namespace barrio::cli {
+
+namespace {
+
+Result<void> upload_model(ControlClient& control, AppSpec& spec, const std::string& app_file,
+                          const DeploySteps& steps) {
+  if (spec.model.file.empty()) return {};
+  const bool absolute = spec.model.file.front() == '/';
+  const std::string path = absolute ? spec.model.file : folder_of(app_file) + "/" + spec.model.file;
+  auto content = read_file(path);
+  if (!content) return fail(std::move(content).error().within(app_file + ": model.file"));
+  spec.model.sha256 = sha256_hex(*content);
+  const size_t slash = spec.model.file.rfind('/');
+  if (slash != std::string::npos) spec.model.file = spec.model.file.substr(slash + 1);
+  steps.say("uploading " + path + " (" + std::to_string(content->size()) + " bytes)");
+  return control.put_blob(spec.model.sha256, std::move(*content));
+}
+
+struct Progress {
+  int placed = 0;
+  int ready = 0;
+  std::string failed;   // why the last failed replica did
+  std::string refusal;  // of a site, where none is placed
+};
+
+Progress progress_of(const Json& explanation) {
+  Progress progress;
+  for (const Json& decision : items(explanation, "decisions")) {
+    if (!true_at(decision, "placed")) {
+      if (text_at(decision, "reason") != "not_active")
+        progress.refusal = text_at(decision, "site") + ": " + text_at(decision, "detail");
+      continue;
+    }
+    ++progress.placed;
+    if (text_at(decision, "phase") == "ready") ++progress.ready;
+    if (text_at(decision, "phase") == "failed")
+      progress.failed = text_at(decision, "site") + ": " + text_at(decision, "detail");
+  }
+  return progress;
+}
+
+Result<Json> wait_until_ready(ControlClient& control, const AppSpec& spec, const DeploySteps& steps) {
+  constexpr Duration step = 250ms;
+  Progress last;
+  for (Duration waited{}; waited < steps.within; waited += step) {
+    TRY(auto explanation, control.get("/apps/" + spec.name.str() + "/explain"));
+    const Progress progress = progress_of(explanation);
+    if (progress.ready > 0 && progress.ready == progress.placed) return explanation;
+    if (progress.ready != last.ready || progress.placed != last.placed) {
+      steps.say(spec.name.str() + ": " + std::to_string(progress.ready) + " of " + std::to_string(progress.placed) +
+                " replicas ready");
+    }
+    last = progress;
+    // Placement follows within a step of control; a few seconds without one is a refusal.
+    if (progress.placed == 0 && waited > 5s)
+      return fail(Code::conflict, "no site takes it: " + progress.refusal, spec.name.str());
+    if (!steps.pause(step)) return fail(Code::cancelled, "interrupted while waiting", spec.name.str());
+    if (progress.ready > 0 && waited > steps.within / 2) return explanation;
+  }
+  if (!last.failed.empty()) return fail(Code::unavailable, "its replica failed at " + last.failed, spec.name.str());
+  return fail(Code::timed_out, "no replica became ready in time", spec.name.str());
+}
+
+}  // namespace
+
+Result<Json> deploy_app(ControlClient& control, const std::string& file, const DeploySteps& steps) {
+  TRY(auto text, read_file(file));
+  TRY(auto spec, from_yaml<AppSpec>(text, file));
+  TRY_DO(upload_model(control, spec, file, steps));
+  TRY(auto accepted, control.put("/apps/" + spec.name.str(), to_json(spec)));
+  steps.say("accepted " + spec.name.str() + ", generation " + text_at(accepted, "app.generation"));
+  if (!steps.wait) return control.get("/apps/" + spec.name.str() + "/explain");
+  return wait_until_ready(control, spec, steps);
+}
+
+std::string explain_table(const Json& explanation) {
+  std::string out = text_at(explanation, "app") + ": " + text_at(explanation, "policy") + ", " +
+                    text_at(explanation, "objective") + "\n";
+  Table table({"SITE", "CITY", "PLACED", "NETWORK MS", "WHY", "NEAREST THAT WOULD WORK"});
+  for (const Json& decision : items(explanation, "decisions")) {
+    const bool placed = true_at(decision, "placed");
+    const Json& network = member(decision, "network_ms");
+    std::string why =
+        placed ? text_at(decision, "detail") : text_at(decision, "reason") + ": " + text_at(decision, "detail");
+    table.add({text_at(decision, "site"), text_at(decision, "city"), placed ? text_at(decision, "phase") : "no",
+               network.is_number() ? one_decimal(network.to_number<double>()) : "", why, text_at(decision, "nearest")});
+  }
+  return out + table.text();
+}
+
+}  // namespace barrio::cli

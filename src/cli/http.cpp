@@ -1,0 +1,72 @@
+#include "cli/http.h"
+
+#include <optional>
+
+#include "base/json.h"
+
+namespace barrio::cli {
+
+Result<net::Response> Http::call(const net::SocketAddress& address, net::Request request, Duration within) {
+  std::optional<Result<net::Response>> answer;
+  client_.fetch(address, std::move(request), reactor_.fresh_now() + within,
+                [&](Result<net::Response> got) { answer.emplace(std::move(got)); });
+  while (!answer) reactor_.turn(100ms);
+  return std::move(*answer);
+}
+
+Result<net::SocketAddress> parse_url(const std::string& url) {
+  std::string_view rest = url;
+  if (rest.starts_with("http://")) rest.remove_prefix(7);
+  while (rest.ends_with('/')) rest.remove_suffix(1);
+  auto address = net::SocketAddress::parse(rest);
+  if (!address) return fail(Code::invalid, "must be like http://127.0.0.1:8080, but is '" + url + "'", "control");
+  return address;
+}
+
+namespace {
+
+Code code_for(int status) {
+  switch (status) {
+    case 401:
+    case 403: return Code::denied;
+    case 404: return Code::not_found;
+    case 409:
+    case 421:
+    case 507: return Code::conflict;
+    case 408:
+    case 504: return Code::timed_out;
+    case 500:
+    case 501: return Code::unsupported;
+    case 429:
+    case 502:
+    case 503: return Code::unavailable;
+    default: return Code::invalid;
+  }
+}
+
+std::string text_of(const JsonObject& object, std::string_view key) {
+  const Json* found = object.if_contains(key);
+  return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
+}
+
+}  // namespace
+
+Error problem(const net::Response& response) {
+  Error error{code_for(response.status), "HTTP " + std::to_string(response.status), {}};
+  auto body = parse_json(response.body);
+  if (!body || !body->is_object()) return error;
+  const JsonObject& object = body->get_object();
+  const std::string reason = text_of(object, "reason");
+  if (response.status == 503 && (reason == "policy" || reason == "objective")) error.code = Code::conflict;
+  for (const char* key : {"detail", "error_description", "error", "title"}) {
+    if (auto text = text_of(object, key); !text.empty()) {
+      error.what = text;
+      break;
+    }
+  }
+  if (auto nearest = text_of(object, "nearest"); !nearest.empty()) error.what += "; nearest: " + nearest;
+  error.where = text_of(object, "where");
+  return error;
+}
+
+}  // namespace barrio::cli

@@ -1,0 +1,25 @@
+#pragma once
+// Blocking HTTP for commands: net's client on a reactor that turns only while a call is in flight.
+
+#include "net/client.h"
+
+namespace barrio::cli {
+
+class Http {
+ public:
+  Http() : client_(reactor_, net::ClientLimits{}) {}
+  /// Errors: as net::Client's.
+  Result<net::Response> call(const net::SocketAddress& address, net::Request request, Duration within = 10s);
+
+ private:
+  net::Reactor reactor_;
+  net::Client client_;
+};
+
+/// "http://127.0.0.1:8080" or "127.0.0.1:8080"; numeric addresses only. Errors: invalid.
+Result<net::SocketAddress> parse_url(const std::string& url);
+
+/// An answer that is not a success as an Error: the problem's detail, reason and what would be nearest.
+Error problem(const net::Response& response);
+
+}  // namespace barrio::cli

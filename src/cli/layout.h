@@ -1,0 +1,35 @@
+#pragma once
+// Where everything of one `barrio up` listens: addresses of one loopback subnet 127.S.0.0/16.
+
+#include <string>
+
+#include "base/result.h"
+
+namespace barrio::cli {
+
+/// Numbers count from 1: sites in the order of the network file, cameras in the order of theirs.
+class Layout {
+ public:
+  /// The first subnet (S = 20..250) in which nobody listens. Errors: unavailable.
+  static Result<Layout> pick();
+  std::string control() const { return address(0, 1, 8080); }
+  std::string gateway(size_t site) const { return address(1, site, 7000); }
+  /// Where the relay's own connections to gateways come from.
+  std::string relay_source() const { return host(2, 1); }
+  /// The relay's listener for one camera's traffic to one site.
+  std::string camera_to_site(size_t camera, size_t site) const { return address(10 + camera, site, 7000); }
+  std::string site_to_site(size_t from, size_t to) const { return address(100 + from, to, 7000); }
+  std::string gateway_ip(size_t site) const { return host(1, site); }
+  /// The address that the emulated core network knows a camera by.
+  static std::string device(size_t camera) { return "10.77.0." + std::to_string(camera); }
+
+ private:
+  explicit Layout(int subnet) : subnet_(subnet) {}
+  std::string host(size_t third, size_t fourth) const;
+  std::string address(size_t third, size_t fourth, int port) const {
+    return host(third, fourth) + ":" + std::to_string(port);
+  }
+  int subnet_;
+};
+
+}  // namespace barrio::cli

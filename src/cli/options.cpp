@@ -1,0 +1,229 @@
+#include "cli/options.h"
+
+#include <CLI/CLI.hpp>
+
+#include "cli/exit_code.h"
+
+namespace barrio::cli {
+
+namespace {
+
+/// Each function below adds a group of commands; the chosen one's callback stores its values in `parsed.command`.
+class Grammar {
+ public:
+  explicit Grammar(Parsed& parsed) : parsed_(parsed) {}
+
+  void build() {
+    add_global();
+    add_up();
+    add_site();
+    add_app();
+    add_infer();
+    add_tenant();
+    add_context();
+    add_shell();
+    add_roles();
+    add_engine();
+    root_.require_subcommand(1);
+    inherit(root_);
+  }
+
+  int parse(int argc, char** argv) {
+    try {
+      root_.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+      return e.get_exit_code() == 0 ? root_.exit(e) : complain(e);
+    }
+    return -1;
+  }
+
+ private:
+  int complain(const CLI::ParseError& e) {
+    const CLI::App* at = &root_;
+    while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+    std::string path = at == &root_ ? "" : at->get_name();
+    for (const CLI::App* up = at->get_parent(); up != nullptr && up != &root_; up = up->get_parent())
+      path = up->get_name() + " " + path;
+    std::fprintf(stderr, "barrio: %s\n  why:  usage\n  next: barrio %s%s--help\n", e.what(), path.c_str(),
+                 path.empty() ? "" : " ");
+    return static_cast<int>(Exit::usage);
+  }
+
+  /// Adds a command whose values are those of `command` once it is chosen.
+  template <class T>
+  CLI::App* leaf(CLI::App& parent, const std::string& name, const std::string& help, std::shared_ptr<T> command) {
+    CLI::App* app = parent.add_subcommand(name, help);
+    const std::string path = parent.get_parent() == nullptr ? name : parent.get_name() + " " + name;
+    app->callback([this, command, path] {
+      parsed_.command = *command;
+      parsed_.global.command = path;
+    });
+    return app;
+  }
+
+  CLI::App& group(const std::string& name, const std::string& help) {
+    CLI::App* app = root_.add_subcommand(name, help);
+    app->require_subcommand(1);
+    return *app;
+  }
+
+  /// Global options may stand after the command, too.
+  static void inherit(CLI::App& app) {
+    for (CLI::App* child : app.get_subcommands([](CLI::App*) { return true; })) {
+      child->fallthrough();
+      inherit(*child);
+    }
+  }
+
+  void add_global() {
+    auto& global = parsed_.global;
+    root_.footer(exit_codes_text);
+    root_.add_option("--home", global.home, "Folder with contexts and state (default: $BARRIO_HOME or ./.barrio)");
+    root_.add_option("--as", global.as, "Context to speak as: operator or a tenant's name");
+    const std::map<std::string, Output> outputs{{"table", Output::table}, {"json", Output::json}};
+    root_.add_option("--output", global.output, "table or json")->transform(CLI::CheckedTransformer(outputs));
+    root_.add_flag("--no-input", global.no_input, "Never ask anything");
+  }
+
+  void add_up() {
+    auto up = std::make_shared<UpCommand>();
+    auto* app = leaf(root_, "up", "Start the whole network here, with cameras, and watch it work", up);
+    app->add_option("--network", up->network, "Network file")->capture_default_str();
+    app->add_flag("--once", up->once, "Play the story, print a summary, end; exit 0 only if all of it held");
+    app->add_flag("--keep", up->keep, "Start from the state of the last run, and play no story");
+  }
+
+  void add_site() {
+    CLI::App& site = group("site", "The sites of the network");
+    leaf(site, "list", "All sites", std::make_shared<SiteListCommand>());
+    add_site_verb(site, "show", "One site in full", SiteCommand::Verb::show);
+    add_site_verb(site, "activate", "Let a site take replicas", SiteCommand::Verb::activate);
+    add_site_verb(site, "drain", "Let a site finish what it has and take nothing new", SiteCommand::Verb::drain);
+  }
+
+  void add_site_verb(CLI::App& site, const char* name, const char* help, SiteCommand::Verb verb) {
+    auto command = std::make_shared<SiteCommand>();
+    command->verb = verb;
+    leaf(site, name, help, command)->add_option("SITE", command->site, "Id or city")->required();
+  }
+
+  void add_app() {
+    CLI::App& app = group("app", "A tenant's apps");
+    auto deploy = std::make_shared<AppDeployCommand>();
+    auto* deploying = leaf(app, "deploy", "Deploy an app file, or a new version of it", deploy);
+    deploying->add_option("FILE", deploy->file, "App file (YAML)")->required();
+    deploying->add_flag("--no-wait", deploy->no_wait, "Do not wait until it is ready somewhere");
+    leaf(app, "list", "All apps of the tenant", std::make_shared<AppListCommand>());
+    add_app_verb(app, "show", "One app in full", AppCommand::Verb::show);
+    add_app_verb(app, "delete", "Remove an app everywhere", AppCommand::Verb::erase);
+    add_app_verb(root_, "explain", "Why an app is where it is, and why not elsewhere", AppCommand::Verb::explain);
+  }
+
+  void add_app_verb(CLI::App& parent, const char* name, const char* help, AppCommand::Verb verb) {
+    auto command = std::make_shared<AppCommand>();
+    command->verb = verb;
+    auto* app = leaf(parent, name, help, command);
+    app->add_option("APP", command->app, "Name of the app")->required();
+    if (verb == AppCommand::Verb::erase) app->add_flag("--yes", command->yes, "Do not ask");
+  }
+
+  void add_infer() {
+    auto infer = std::make_shared<InferCommand>();
+    auto* app = leaf(root_, "infer", "Send one request to an app at the best gateway", infer);
+    app->add_option("APP", infer->app, "Name of the app")->required();
+    app->add_option("--image", infer->image, "JPEG file, sent as the model's BYTES input");
+    app->add_option("--input", infer->inputs, "name=1,2,3:FP32[1,3]; may be repeated")->take_all()->delimiter('\0');
+    app->add_option("--json", infer->json, "File with a whole Open Inference Protocol request");
+    app->add_option("--gateway", infer->gateway, "Ask this gateway (ip:port) instead of the best one");
+  }
+
+  void add_tenant() {
+    CLI::App& tenant = group("tenant", "Who deploys and pays");
+    leaf(tenant, "list", "All tenants", std::make_shared<TenantListCommand>());
+    auto create = std::make_shared<TenantCreateCommand>();
+    leaf(tenant, "create", "Add a tenant; its credentials become a context", create)
+        ->add_option("NAME", create->name)
+        ->required();
+  }
+
+  void add_context() {
+    CLI::App& context = group("context", "Credentials kept in the home folder");
+    leaf(context, "list", "All contexts", std::make_shared<ContextListCommand>());
+    auto use = std::make_shared<ContextUseCommand>();
+    leaf(context, "use", "Speak as this one without --as", use)->add_option("NAME", use->name)->required();
+    auto set = std::make_shared<ContextSetCommand>();
+    auto* app = leaf(context, "set", "Add or replace one; the secret is read from the standard input", set);
+    app->add_option("NAME", set->name)->required();
+    app->add_option("--control", set->control, "http://IP:PORT")->required();
+    app->add_option("--client-id", set->client_id)->required();
+  }
+
+  void add_shell() {
+    auto completion = std::make_shared<CompletionCommand>();
+    auto* app = leaf(root_, "completion", "Print a completion script: source <(barrio completion bash)", completion);
+    app->add_option("SHELL", completion->shell)->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+    app->parse_complete_callback([this, completion] { collect(root_, "", completion->words); });
+    leaf(root_, "version", "Print the version", std::make_shared<VersionCommand>());
+  }
+
+  static void collect(const CLI::App& app, const std::string& path,
+                      std::map<std::string, std::vector<std::string>>& words) {
+    auto& here = words[path];
+    for (const CLI::App* child : app.get_subcommands([](const CLI::App*) { return true; })) {
+      if (child->get_group() == internal_group) continue;
+      here.push_back(child->get_name());
+      collect(*child, path.empty() ? child->get_name() : path + " " + child->get_name(), words);
+    }
+    for (const CLI::Option* option : app.get_options()) {
+      if (!option->get_lnames().empty()) here.push_back("--" + option->get_lnames().front());
+    }
+  }
+
+  void add_roles() {
+    add_role("control", "The control plane", Role::control);
+    add_role("site", "", Role::site);
+    add_role("wan", "The relay that emulates distance", Role::wan);
+    add_role("cameras", "The emulated cameras", Role::cameras);
+  }
+
+  void add_role(const char* name, const char* help, Role role) {
+    auto command = std::make_shared<RoleCommand>();
+    command->role = role;
+    if (role == Role::site) {  // "site" is a group already: its process is "site serve"
+      auto* serve = leaf(*root_.get_subcommand("site"), "serve", "Internal: one site's gateway and agent", command);
+      serve->add_option("--config", command->config)->required();
+      return;
+    }
+    auto* app = leaf(root_, name, help, command);
+    app->group(internal_group);
+    app->add_option("--config", command->config, "YAML file")->required();
+  }
+
+  void add_engine() {
+    auto engine = std::make_shared<EngineCommand>();
+    auto* app = leaf(root_, "engine", "One model behind an endpoint", engine);
+    app->group(internal_group);
+    app->add_option("--listen", engine->listen, "unix:PATH or ip:port")->required();
+    app->add_option("--name", engine->name, "Name of the model in requests")->required();
+    app->add_option("--backend", engine->backend)->required()->check(CLI::IsMember({"opencv", "onnx"}));
+    app->add_option("--builtin", engine->builtin, "A model built into the backend");
+    app->add_option("--model", engine->model, "A model file");
+    app->add_option("--workers", engine->workers, "Requests computed at the same time")->check(CLI::Range(1, 256));
+  }
+
+  static constexpr const char* internal_group = "Processes (started by 'barrio up')";
+  Parsed& parsed_;
+  CLI::App root_{"Barrio: one edge cloud from a telecom operator's small sites", "barrio"};
+};
+
+}  // namespace
+
+Parsed parse_options(int argc, char** argv) {
+  Parsed parsed;
+  Grammar grammar(parsed);
+  grammar.build();
+  parsed.exit = grammar.parse(argc, argv);
+  return parsed;
+}
+
+}  // namespace barrio::cli

@@ -1,0 +1,94 @@
+#pragma once
+// What was typed, as values. options.cpp alone knows the parser; run.cpp acts on them.
+
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace barrio::cli {
+
+enum class Output { table, json };
+
+struct GlobalOptions {
+  std::string home;
+  std::string as;  // context; empty: by command
+  Output output = Output::table;
+  bool no_input = false;
+  std::string command = {};  // "app deploy"
+};
+
+struct UpCommand {
+  std::string network = "data/networks/spain.yaml";
+  bool once = false;
+  bool keep = false;
+};
+/// One process of the running system; `barrio up` starts these.
+enum class Role { control, site, wan, cameras };
+struct RoleCommand {
+  Role role = Role::control;
+  std::string config;
+};
+struct EngineCommand {
+  std::string listen;
+  std::string name;
+  std::string backend;
+  std::string builtin;
+  std::string model;
+  int workers = 1;
+};
+struct SiteListCommand {};
+struct SiteCommand {
+  enum class Verb { show, activate, drain } verb = Verb::show;
+  std::string site;  // id or city
+};
+struct AppDeployCommand {
+  std::string file;
+  bool no_wait = false;
+};
+struct AppListCommand {};
+struct AppCommand {
+  enum class Verb { show, erase, explain } verb = Verb::show;
+  std::string app;
+  bool yes = false;
+};
+struct InferCommand {
+  std::string app;
+  std::string image;
+  std::string json;
+  std::vector<std::string> inputs;  // "name=1,2,3:FP32[1,3]"
+  std::string gateway;              // "ip:port"; empty: the best by discovery
+};
+struct TenantListCommand {};
+struct TenantCreateCommand {
+  std::string name;
+};
+struct ContextListCommand {};
+struct ContextUseCommand {
+  std::string name;
+};
+struct ContextSetCommand {
+  std::string name;
+  std::string control;
+  std::string client_id;
+};
+struct CompletionCommand {
+  std::string shell;
+  std::map<std::string, std::vector<std::string>> words;  // command path -> what may follow
+};
+struct VersionCommand {};
+
+using Command =
+    std::variant<UpCommand, RoleCommand, EngineCommand, SiteListCommand, SiteCommand, AppDeployCommand, AppListCommand,
+                 AppCommand, InferCommand, TenantListCommand, TenantCreateCommand, ContextListCommand,
+                 ContextUseCommand, ContextSetCommand, CompletionCommand, VersionCommand>;
+
+struct Parsed {
+  /// Set when there is nothing to do: help was shown (0) or the usage was wrong (2).
+  int exit = -1;
+  GlobalOptions global;
+  Command command;
+};
+Parsed parse_options(int argc, char** argv);
+
+}  // namespace barrio::cli

@@ -1,0 +1,54 @@
+#pragma once
+// The processes of a running system. Each serve_* function wires one process and runs it until SIGINT or SIGTERM; its
+// files are written by `barrio up`, or by hand for an installation.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "cli/options.h"
+
+namespace barrio::cli {
+
+struct AccountFile {
+  std::string client_id;
+  std::string client_secret;
+  std::string role;     // operator, tenant or site
+  std::string subject;  // tenant's name, "operator" or site id
+};
+BARRIO_DESCRIBE(AccountFile, (), (client_id, client_secret, role, subject))
+
+struct ControlFile {
+  std::string listen;
+  std::string network;  // file, imported on the first start only
+  std::string state;    // SQLite file
+  std::string blobs;    // folder
+  bool open_console = false;
+  std::vector<AccountFile> accounts;  // made on the first start, where they do not exist
+};
+BARRIO_DESCRIBE(ControlFile, (), (listen, network, state, blobs, open_console, accounts))
+
+struct SiteFile {
+  std::string site;
+  std::string listen;   // also the address it advertises
+  std::string control;  // "ip:port"
+  std::string client_id;
+  std::string client_secret;
+  std::string folder;
+  std::string core;  // the fake core network's file
+  std::string peer_secret;
+  std::vector<std::string> proxy_peers;
+  std::map<std::string, std::string> peers;  // site -> "ip:port", where not as advertised
+};
+BARRIO_DESCRIBE(SiteFile, (),
+                (site, listen, control, client_id, client_secret, folder, core, peer_secret, proxy_peers, peers))
+
+Result<void> serve_control(const std::string& config);
+Result<void> serve_site(const std::string& config);
+Result<void> serve_wan(const std::string& config);
+Result<void> serve_cameras(const std::string& config);
+/// Returns what the process exits with (engine/engine_main.h).
+int serve_engine(const EngineCommand& command);
+
+}  // namespace barrio::cli

@@ -1,0 +1,68 @@
+#include "cli/run.h"
+
+#include <cstdio>
+
+#include "cli/actions.h"
+#include "cli/exit_code.h"
+#include "cli/roles.h"
+#include "cli/up.h"
+
+namespace barrio::cli {
+
+namespace {
+
+constexpr const char* version = "0.1.0";
+
+/// One overload per command: the compiler finds a forgotten one.
+struct Act {
+  Session& session;
+
+  Result<void> operator()(const UpCommand& command) const {
+    TRY(const bool held, up(session.home, command));
+    if (!held) return fail(Code::unsupported, "not every expectation held; the lines marked FAIL above say which");
+    return {};
+  }
+  Result<void> operator()(const RoleCommand& command) const {
+    switch (command.role) {
+      case Role::control: return serve_control(command.config);
+      case Role::site: return serve_site(command.config);
+      case Role::wan: return serve_wan(command.config);
+      case Role::cameras: return serve_cameras(command.config);
+    }
+    return {};
+  }
+  Result<void> operator()(const EngineCommand&) const { return {}; }  // run() has done it: its exit codes are its own
+  Result<void> operator()(const SiteListCommand&) const { return list_sites(session); }
+  Result<void> operator()(const SiteCommand& command) const { return act_on_site(session, command); }
+  Result<void> operator()(const AppDeployCommand& command) const { return run_deploy(session, command); }
+  Result<void> operator()(const AppListCommand&) const { return list_apps(session); }
+  Result<void> operator()(const AppCommand& command) const { return act_on_app(session, command); }
+  Result<void> operator()(const InferCommand& command) const { return infer(session, command); }
+  Result<void> operator()(const TenantListCommand&) const { return list_tenants(session); }
+  Result<void> operator()(const TenantCreateCommand& command) const { return create_tenant(session, command); }
+  Result<void> operator()(const ContextListCommand&) const { return list_contexts(session); }
+  Result<void> operator()(const ContextUseCommand& command) const { return use_context(session, command); }
+  Result<void> operator()(const ContextSetCommand& command) const { return set_context(session, command); }
+  Result<void> operator()(const CompletionCommand& command) const {
+    std::fputs(completion_script(command).c_str(), stdout);
+    return {};
+  }
+  Result<void> operator()(const VersionCommand&) const {
+    session.print(JsonObject{{"version", version}}, std::string("barrio ") + version + "\n");
+    return {};
+  }
+};
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  const Parsed parsed = parse_options(argc, argv);
+  if (parsed.exit >= 0) return parsed.exit;
+  if (const auto* engine = std::get_if<EngineCommand>(&parsed.command)) return serve_engine(*engine);
+  Session session{.global = parsed.global, .home = home_folder(parsed.global.home), .http = {}};
+  auto done = std::visit(Act{session}, parsed.command);
+  if (!done) return report(done.error(), parsed.global.command);
+  return static_cast<int>(Exit::ok);
+}
+
+}  // namespace barrio::cli

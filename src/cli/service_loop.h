@@ -1,0 +1,42 @@
+#pragma once
+// The loop that control and sites live on: a reactor with its runtime, until SIGINT or SIGTERM.
+
+#include <optional>
+
+#include "adapters/reactor_runtime/reactor_runtime.h"
+#include "cli/signals.h"
+#include "net/client.h"
+
+namespace barrio::cli {
+
+class ServiceLoop {
+ public:
+  ServiceLoop();
+  net::Reactor& reactor() { return reactor_; }
+  adapters::ReactorRuntime& runtime() { return runtime_; }
+  net::Client& client() { return client_; }
+  /// A call that parks the calling fiber: what adapters are given.
+  auto fetcher() {
+    return [this](const net::SocketAddress& address, net::Request request, Time deadline) {
+      return adapters::fetch(runtime_, client_, address, std::move(request), deadline);
+    };
+  }
+  /// Ends the loop with this error, from any fiber.
+  void fail_with(Error error);
+  /// Ends the loop; fibers have a few seconds to finish.
+  void begin_stop();
+  /// Until stopped.
+  Result<void> run();
+
+ private:
+  void stop_when_idle(Time latest);
+
+  net::Reactor reactor_;
+  StopSignals signals_;  // before the runtime: its threads must inherit the blocked signals
+  adapters::ReactorRuntime runtime_;
+  net::Client client_;
+  std::optional<Error> error_;
+  bool ending_ = false;
+};
+
+}  // namespace barrio::cli

@@ -1,0 +1,78 @@
+#include "cli/actions.h"
+#include "cli/table.h"
+#include "cli/view.h"
+
+namespace barrio::cli {
+
+namespace {
+
+/// A path segment: cities have spaces and accents.
+std::string escaped(const std::string& text) {
+  static constexpr char digits[] = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain =
+        (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte == '-';
+    if (plain)
+      out += c;
+    else
+      out += {'%', digits[byte >> 4], digits[byte & 15]};
+  }
+  return out;
+}
+
+std::string site_list_table(const Json& answer) {
+  Table table({"SITE", "CITY", "JURISDICTION", "STATUS", "CONNECTED", "POWER", "REPLICAS"});
+  for (const Json& site : items(answer, "sites")) {
+    table.add({text_at(site, "id"), text_at(site, "city"), text_at(site, "jurisdiction"), text_at(site, "status"),
+               true_at(site, "connected") ? "yes" : "no",
+               text_at(site, "power.used") + " of " + text_at(site, "power.it_budget"),
+               std::to_string(items(site, "replicas").size())});
+  }
+  return table.text();
+}
+
+std::string site_table(const Json& site) {
+  Table table({"FIELD", "VALUE"});
+  for (const char* field : {"id", "city", "owner", "jurisdiction", "status", "connected", "gateway"})
+    table.add({field, text_at(site, field)});
+  table.add({"location", text_at(site, "location.lat") + ", " + text_at(site, "location.lon")});
+  table.add({"power", text_at(site, "power.used") + " used of " + text_at(site, "power.it_budget") + " for IT (" +
+                          text_at(site, "power.budget") + " at the meter, PUE " + text_at(site, "power.pue") + ")"});
+  for (const Json& accelerator : items(site, "accelerators")) {
+    table.add({"accelerator", text_at(accelerator, "count") + " x " + text_at(accelerator, "model")});
+  }
+  table.add({"servers", text_at(site, "servers.cores") + " cores, " + text_at(site, "servers.memory")});
+  for (const Json& replica : items(site, "replicas")) {
+    table.add(
+        {"replica", text_at(replica, "app") + " " + text_at(replica, "phase") + " (" + text_at(replica, "id") + ")"});
+  }
+  for (const Json& assumption : items(site, "assumptions")) table.add({"assumption", text_at(assumption, "")});
+  return table.text();
+}
+
+}  // namespace
+
+Result<void> list_sites(Session& session) {
+  TRY(auto control, session.control(Speaker::operating));
+  TRY(auto answer, control.get("/sites"));
+  session.print(answer, site_list_table(answer));
+  return {};
+}
+
+Result<void> act_on_site(Session& session, const SiteCommand& command) {
+  TRY(auto control, session.control(Speaker::operating));
+  const std::string path = "/sites/" + escaped(command.site);
+  if (command.verb == SiteCommand::Verb::show) {
+    TRY(auto site, control.get(path));
+    session.print(site, site_table(site));
+    return {};
+  }
+  const bool activate = command.verb == SiteCommand::Verb::activate;
+  TRY(auto site, control.post(path + (activate ? "/activate" : "/drain"), JsonObject()));
+  session.print(site, text_at(site, "id") + " (" + text_at(site, "city") + ") is " + text_at(site, "status") + "\n");
+  return {};
+}
+
+}  // namespace barrio::cli

@@ -1,0 +1,115 @@
+#include "cli/up.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "cli/files.h"
+#include "cli/first_light.h"
+#include "cli/live_table.h"
+
+namespace barrio::cli {
+
+namespace {
+
+constexpr const char* demo_file = "data/cameras.yaml";
+
+/// Draws the live table: over itself on a terminal, now and then elsewhere.
+class Screen {
+ public:
+  void draw(World& world) {
+    const int64_t now = World::now_ms();
+    const int64_t period = on_terminal_ ? 1000 : 10'000;
+    if (paused_ || now < next_ms_) return;
+    next_ms_ = now + period;
+    const std::string table = live_table(world.book(), world.plan().demo, now);
+    std::printf("%s\n%sconsole: http://%s/   (Ctrl-C ends all)\n", on_terminal_ ? "\033[2J\033[H" : "", table.c_str(),
+                world.plan().layout.control().c_str());
+    std::fflush(stdout);
+  }
+  void pause(bool paused) { paused_ = paused; }
+  bool on_terminal() const { return on_terminal_; }
+
+ private:
+  const bool on_terminal_ = ::isatty(STDOUT_FILENO) == 1;
+  bool paused_ = true;
+  int64_t next_ms_ = 0;
+};
+
+Result<std::string> fresh_home(const std::string& home, const UpCommand& command) {
+  TRY_DO(make_folder(home, 0700));
+  std::error_code error;
+  const std::string absolute = std::filesystem::canonical(home, error).string();
+  if (error) return fail(Code::unavailable, error.message(), home);
+  if (command.keep) return absolute;
+  if (std::filesystem::exists(absolute + "/control"))
+    std::printf("removing the state of the last run (--keep keeps it)\n");
+  for (const char* folder : {"config", "control", "sites", "log"}) TRY_DO(remove_folder(absolute + "/" + folder));
+  TRY_DO(remove_folder(absolute + "/secrets.yaml"));
+  TRY_DO(remove_folder(absolute + "/contexts.yaml"));
+  return absolute;
+}
+
+Result<WorldPlan> make_plan(const std::string& home, const UpCommand& command) {
+  TRY(auto network, read_yaml<Network>(command.network));
+  TRY(auto demo, read_yaml<Demo>(demo_file));
+  if (network.sites.size() > 100) return fail(Code::invalid, "'barrio up' shows at most 100 sites", command.network);
+  std::vector<AppSpec> specs;
+  for (const DemoApp& app : demo.apps) {
+    TRY(auto spec, read_yaml<AppSpec>(app.file));
+    specs.push_back(std::move(spec));
+  }
+  TRY(auto layout, Layout::pick());
+  TRY(auto absolute, fresh_home(home, command));
+  const std::string network_file = std::filesystem::absolute(command.network).string();
+  return WorldPlan{.home = absolute,
+                   .network = std::move(network),
+                   .network_file = network_file,
+                   .demo = std::move(demo),
+                   .layout = layout,
+                   .specs = std::move(specs)};
+}
+
+bool tells_the_story(const Network& network) {
+  for (const char* id : {"bio1", "vlc1", "svq1", "zaz1"}) {
+    if (network.find(SiteId::of(id)) == nullptr) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<bool> up(const std::string& home, const UpCommand& command) {
+  TRY(auto plan, make_plan(home, command));
+  TRY_DO(write_configs(plan));
+  Screen screen;
+  World world(std::move(plan), [&](World& now) { screen.draw(now); });
+  if (auto started = world.start_all(); !started) {
+    if (world.stopping()) return true;
+    return fail(std::move(started).error());
+  }
+  const bool story = !command.keep && tells_the_story(world.plan().network);
+  if (command.once && !story)
+    return fail(Code::invalid, "the story needs the sites of data/networks/spain.yaml and a fresh start", "--once");
+  bool held = true;
+  screen.pause(false);
+  if (story) {
+    const Verdicts verdicts = play_first_light(world);
+    held = verdicts.all_held();
+    std::printf("%s", live_table(world.book(), world.plan().demo, World::now_ms()).c_str());
+    std::printf("%s\n", verdicts.summary().c_str());
+  }
+  if (!command.once) {
+    std::printf("serving until Ctrl-C; console: http://%s/\n", world.plan().layout.control().c_str());
+    while (world.pause(1s)) continue;
+    held = true;
+  }
+  screen.pause(true);
+  std::printf("ending all processes\n");
+  std::fflush(stdout);
+  world.end();
+  return held;
+}
+
+}  // namespace barrio::cli

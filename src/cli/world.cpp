@@ -1,0 +1,187 @@
+#include "cli/world.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+
+#include "cli/deploy.h"
+#include "cli/view.h"
+
+namespace barrio::cli {
+
+namespace {
+
+std::vector<std::string> camera_names(const Demo& demo) {
+  std::vector<std::string> names;
+  for (const DemoCamera& camera : demo.cameras) names.push_back(camera.name);
+  return names;
+}
+
+int take_signals() {
+  std::signal(SIGPIPE, SIG_IGN);
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+  return ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+}  // namespace
+
+World::World(WorldPlan plan, std::function<void(World&)> idle)
+    : plan_(std::move(plan)), idle_(std::move(idle)), book_(camera_names(plan_.demo)), signals_fd_(take_signals()) {}
+
+World::~World() {
+  children_.end_all(8s);
+  if (cameras_fd_ >= 0) ::close(cameras_fd_);
+  if (signals_fd_ >= 0) ::close(signals_fd_);
+}
+
+int64_t World::now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+Session World::operator_session() const {
+  return {.global = {.home = plan_.home, .as = "operator"}, .home = plan_.home, .http = {}};
+}
+
+Result<void> World::start_role(const std::string& name, std::vector<std::string> arguments) {
+  TRY_DO(
+      children_.start({.name = name, .arguments = std::move(arguments), .log = plan_.home + "/log/" + name + ".log"}));
+  return {};
+}
+
+Result<void> World::start_control() {
+  return start_role("control", {"control", "--config", config("control")});
+}
+
+Result<void> World::start_site(const SiteId& site) {
+  down_.erase(site);
+  return start_role("site-" + site.str(), {"site", "serve", "--config", config("site-" + site.str())});
+}
+
+void World::kill_site(const SiteId& site) {
+  down_.insert(site);
+  children_.kill_group("site-" + site.str());
+}
+
+Result<void> World::start_cameras() {
+  TRY(cameras_fd_, children_.start({.name = "cameras",
+                                    .arguments = {"cameras", "--config", config("cameras")},
+                                    .log = plan_.home + "/log/cameras.log",
+                                    .keep_output = true}));
+  ::fcntl(cameras_fd_, F_SETFL, O_NONBLOCK);
+  return {};
+}
+
+bool World::control_is_up() {
+  auto address = net::SocketAddress::parse(plan_.layout.control());
+  if (!address) return false;
+  auto answer =
+      http_.call(*address, {.method = "GET", .target = "/healthz", .headers = {}, .body = {}, .peer_ip = {}}, 1s);
+  return answer && answer->status == 200;
+}
+
+Result<Json> World::sites() {
+  Session session = operator_session();
+  TRY(auto control, session.control(Speaker::operating));
+  return control.get("/sites");
+}
+
+Result<void> World::wait_until_connected() {
+  size_t connected = 0;
+  const bool all = wait(60s, [&] {
+    auto answer = sites();
+    if (!answer) return false;
+    connected = 0;
+    for (const Json& site : items(*answer, "sites")) connected += true_at(site, "connected");
+    return connected == plan_.network.sites.size();
+  });
+  if (stopping_) return fail(Code::cancelled, "interrupted");
+  if (!all) {
+    return fail(Code::timed_out, "only " + std::to_string(connected) + " of " +
+                                     std::to_string(plan_.network.sites.size()) +
+                                     " sites reached control; their logs are in " + plan_.home + "/log");
+  }
+  return {};
+}
+
+Result<void> World::deploy_apps() {
+  for (const DemoApp& app : plan_.demo.apps) {
+    Session session = operator_session();
+    session.global.as = app.tenant.str();
+    TRY(auto control, session.control(Speaker::tenant));
+    std::printf("barrio app deploy %s --as %s\n", app.file.c_str(), app.tenant.str().c_str());
+    const DeploySteps steps{
+        .say = [](const std::string& line) { std::printf("  %s\n", line.c_str()), std::fflush(stdout); },
+        .pause = [this](Duration duration) { return pause(duration); }};
+    TRY(auto explanation, deploy_app(control, app.file, steps));
+    std::printf("%s\n", explain_table(explanation).c_str());
+  }
+  return {};
+}
+
+Result<void> World::start_all() {
+  std::printf("starting control, the relay and %zu sites; logs in %s/log\n", plan_.network.sites.size(),
+              plan_.home.c_str());
+  TRY_DO(start_control());
+  if (!wait(20s, [this] { return control_is_up(); })) {
+    return fail(stopping_ ? Code::cancelled : Code::unavailable,
+                "control did not start; see " + plan_.home + "/log/control.log");
+  }
+  TRY_DO(start_role("wan", {"wan", "--config", config("wan")}));
+  for (const Site& site : plan_.network.sites) TRY_DO(start_site(site.id));
+  TRY_DO(wait_until_connected());
+  std::printf("console: http://%s/\n", plan_.layout.control().c_str());
+  TRY_DO(deploy_apps());
+  return start_cameras();
+}
+
+void World::read_cameras() {
+  char piece[16384];
+  ssize_t got = 0;
+  while ((got = ::read(cameras_fd_, piece, sizeof piece)) > 0) {
+    partial_line_.append(piece, static_cast<size_t>(got));
+    size_t end = 0;
+    while ((end = partial_line_.find('\n')) != std::string::npos) {
+      book_.read_line(std::string_view(partial_line_).substr(0, end));
+      partial_line_.erase(0, end + 1);
+    }
+  }
+}
+
+bool World::pause(Duration duration) {
+  const int64_t until = now_ms() + duration / 1ms;
+  do {
+    pollfd watched[2] = {{signals_fd_, POLLIN, 0}, {cameras_fd_, POLLIN, 0}};
+    const int64_t left = std::max<int64_t>(0, std::min<int64_t>(until - now_ms(), 200));
+    ::poll(watched, cameras_fd_ >= 0 ? 2 : 1, static_cast<int>(left));
+    if (cameras_fd_ >= 0) read_cameras();
+    signalfd_siginfo info;
+    while (::read(signals_fd_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) stopping_ = true;
+    for (auto& name : children_.take_dead()) {
+      std::printf("ended by itself: %s\n", name.c_str());
+      dead_.push_back(std::move(name));
+    }
+    idle_(*this);
+  } while (!stopping_ && now_ms() < until);
+  return !stopping_;
+}
+
+bool World::wait(Duration most, const std::function<bool()>& condition) {
+  const int64_t until = now_ms() + most / 1ms;
+  while (!stopping_) {
+    if (condition()) return true;
+    if (now_ms() >= until) return false;
+    pause(200ms);
+  }
+  return false;
+}
+
+}  // namespace barrio::cli

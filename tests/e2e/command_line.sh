@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# What the command line says when something is wrong, against one control process. Usage: command_line.sh BARRIO
+set -uo pipefail
+barrio=$1
+home=$(mktemp -d /tmp/barrio-cl-XXXXXX)
+control_pid=
+finish() {
+  if [ -n "$control_pid" ]; then kill "$control_pid" 2>/dev/null && wait "$control_pid" 2>/dev/null; fi
+  rm -rf "$home"
+}
+trap finish EXIT
+unset BARRIO_HOME BARRIO_CONTROL BARRIO_CLIENT_ID BARRIO_CLIENT_SECRET
+failures=0
+
+# expect CODE TEXT COMMAND...: the exit code, and a text that must be in the output
+expect() {
+  local code=$1 text=$2 output status=0
+  shift 2
+  output=$("$@" 2>&1 </dev/null) || status=$?
+  if [ "$status" != "$code" ] || [[ "$output" != *"$text"* ]]; then
+    printf 'FAIL: %s\n  wanted exit %s and "%s", got exit %s:\n%s\n' "$*" "$code" "$text" "$status" "$output"
+    failures=$((failures + 1))
+  else
+    printf 'ok: %s\n' "${*:2}"
+  fi
+}
+b() { "$barrio" --home "$home" "$@"; }
+
+# A control of our own, on a port that the system picks.
+start_control() {
+  mkdir -p "$home/control"
+  cat >"$home/control.yaml" <<YAML
+listen: 127.0.0.1:0
+network: data/networks/spain.yaml
+state: $home/control/state.db
+blobs: $home/control/blobs
+open_console: false
+accounts:
+  - {client_id: operator, client_secret: operator-secret-of-the-test, role: operator, subject: operator}
+  - {client_id: acme, client_secret: acme-secret-of-the-test, role: tenant, subject: acme}
+  - {client_id: rival, client_secret: rival-secret-of-the-test, role: tenant, subject: rival}
+YAML
+  "$barrio" control --config "$home/control.yaml" 2>"$home/control.log" &
+  control_pid=$!
+  for _ in $(seq 200); do
+    address=$(sed -n 's/.*"address":"\([0-9.:]*\)".*/\1/p' "$home/control.log" | head -1)
+    [ -n "$address" ] && return 0
+    kill -0 "$control_pid" || break
+    sleep 0.1
+  done
+  echo "control did not start:"; cat "$home/control.log"; exit 1
+}
+
+cat >"$home/good.yaml" <<YAML
+name: people
+model: {backend: opencv, builtin: people}
+objective: {latency: 500ms, percentile: 99}
+policy: {jurisdictions: [ES]}
+resources: {power: 40W, memory: 256MiB, cores: 1}
+YAML
+sed 's/latency: 500ms/latency: fast/' "$home/good.yaml" >"$home/bad-value.yaml"
+sed 's/jurisdictions/juridictions/' "$home/good.yaml" >"$home/bad-key.yaml"
+sed 's/\[ES\]/[FR]/' "$home/good.yaml" >"$home/nowhere.yaml"
+printf 'name: [\n' >"$home/not-yaml.yaml"
+
+expect 0 "Usage" "$barrio" --help
+expect 0 "barrio 0." "$barrio" version
+expect 2 "next: barrio site show --help" "$barrio" site show
+expect 2 "next: barrio" "$barrio" nonsense
+expect 0 "complete -o filenames -F _barrio barrio" "$barrio" completion bash
+expect 0 "__fish_use_subcommand" "$barrio" completion fish
+expect 2 "SHELL" "$barrio" completion tcsh
+expect 4 "no credentials yet" b site list
+
+start_control
+printf 'operator-secret-of-the-test\n' | b context set operator --control "http://$address" --client-id operator >/dev/null
+printf 'acme-secret-of-the-test\n' | b context set acme --control "http://$address" --client-id acme >/dev/null
+printf 'rival-secret-of-the-test\n' | b context set rival --control "http://$address" --client-id rival >/dev/null
+printf 'not-the-secret-of-the-test\n' | b context set wrong --control "http://$address" --client-id acme >/dev/null
+b context use acme >/dev/null
+
+expect 2 "bad-value.yaml:3: objective.latency" b app deploy "$home/bad-value.yaml"
+expect 2 "bad-key.yaml:4: policy.juridictions: unknown key 'juridictions', did you mean 'jurisdictions'" b app deploy "$home/bad-key.yaml"
+expect 2 "not-yaml.yaml:" b app deploy "$home/not-yaml.yaml"
+expect 3 "nowhere-at-all.yaml" b app deploy "$home/nowhere-at-all.yaml"
+expect 0 "accepted people, generation 1" b app deploy "$home/good.yaml" --no-wait
+expect 5 "ES" b app deploy "$home/nowhere.yaml"
+expect 0 "acme/people" b app list
+expect 0 "mad1" b explain people
+expect 0 '"name": "people"' b app show people --output json
+expect 3 "barrio app list" b app show people --as rival
+expect 4 "token for 'wrong'" b app list --as wrong
+expect 4 "barrio context list" b site activate zaragoza --as acme
+expect 4 "there is no context 'nobody'" b site list --as nobody
+expect 3 "barrio site list" b site show atlantis
+expect 0 "planned" b site show Zaragoza
+expect 0 "zaz1 (Zaragoza) is active" b site activate zaragoza
+expect 2 "name=" b infer people --input nonsense --gateway 127.0.0.1:1
+expect 0 "its credentials are context 'newcomer'" b tenant create newcomer
+expect 0 "newcomer" b tenant list
+expect 0 "deleted people" b app delete people --no-input
+status=$(curl -s -o /dev/null -w '%{http_code}' "http://$address/barrio/v1/sites")
+[ "$status" = 401 ] || { echo "FAIL: without a token: $status, wanted 401"; failures=$((failures + 1)); }
+kill "$control_pid"
+wait "$control_pid"
+ended=$?
+control_pid=
+[ "$ended" = 0 ] || { echo "FAIL: control ended with $ended on SIGTERM"; cat "$home/control.log"; failures=$((failures + 1)); }
+expect 6 "barrio up" b site list
+echo "$failures failures"
+[ "$failures" = 0 ]

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# The story of First light holds, leaves no process behind, and the exit code says so. Usage: first_light.sh BARRIO
+set -euo pipefail
+barrio=$1
+home=$(mktemp -d /tmp/barrio-fl-XXXXXX)
+trap 'rm -rf "$home"' EXIT
+status=0
+"$barrio" up --once --home "$home" || status=$?
+if [ "$status" != 0 ]; then
+  tail -n 20 "$home"/log/*.log || true
+  exit "$status"
+fi
+left=$(grep -lsz -- "$home/" /proc/[0-9]*/cmdline | grep -v "/proc/$$/" || true)
+if [ -n "$left" ]; then
+  echo "processes left behind: $left" >&2
+  exit 1
+fi
