@@ -4,7 +4,8 @@
 // unless refused.
 //
 // The queue is what that site last reported as waiting (fading with its age) or what this worker has in flight there,
-// whichever is more, times the mean service time.
+// whichever is more, times the mean service time. A site counts as faster or slower than the others only beyond what is
+// noise between like sites (LoadView::measured).
 //
 // A request that will probably miss its objective is sent all the same: the prediction is a tail, most answers are
 // faster, and a late answer until the deadline is worth more than none. Only a site whose round trip alone is longer

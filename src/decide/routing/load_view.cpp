@@ -7,6 +7,8 @@
 namespace barrio::decide {
 
 namespace {
+constexpr float mean_noise = 1.5F;
+constexpr float tail_noise = 2;
 constexpr float rtt_up_weight = 0.1F;    // scheduling noise only adds: believe it slowly
 constexpr float rtt_down_weight = 0.5F;  // and what is faster than we thought is real
 constexpr float penalty_step_ms = 50;
@@ -66,6 +68,18 @@ LoadView LoadView::next(const RoutingTable& present, const RoutingTable& table, 
   return view;
 }
 
+namespace {
+
+/// Sites run the same models on the same hardware: what sets one apart is mostly the content of its few requests, and
+/// devices must not cross the country for that. Within a factor of `noise` of what all sites say, a site counts as like
+/// them; beyond, only what exceeds the factor counts, so there is no step.
+float beyond_noise(float value, float common, float noise) {
+  if (value > common * noise) return value / noise;
+  return value * noise < common ? value * noise : common;
+}
+
+}  // namespace
+
 void LoadView::site_rtt(size_t site, Duration rtt) {
   SiteLoad& load = sites_[site];
   const float sample = ms(rtt);
@@ -116,14 +130,18 @@ void LoadView::reported(const RoutingTable& table, size_t app, size_t site, cons
   waiting(app, site, report.waiting, now);
   if (report.samples == 0) return;
   const ServiceTime service{report.mean, tail_at(table.app(app).percentile, report.mean, report.p99)};
-  measured(app, site, service, now);
   learn_prior(app, service, report.samples);
+  measured(app, site, service, now);
 }
 
 void LoadView::measured(size_t app, size_t site, const ServiceTime& service, Time now) {
   AppLoad& load = cell(app, site);
   load.mean_ms = ms(service.mean);
   load.tail_ms = ms(service.tail);
+  if (const AppView& view = apps_[app]; view.prior_measured) {
+    load.mean_ms = beyond_noise(load.mean_ms, ms(view.prior.mean), mean_noise);
+    load.tail_ms = beyond_noise(load.tail_ms, ms(view.prior.tail), tail_noise);
+  }
   load.measured_at = now;
   load.measured = true;
 }
