@@ -19,29 +19,29 @@ struct Shot {
   int64_t sent_ms = 0;  // milliseconds since 1970
   Outcome outcome = Outcome::lost;
   bool retried = false;
-  int64_t status = 0;        // HTTP status of the last answer; 0: none
-  std::string entry;         // the site whose gateway it was sent to
-  std::string served_by;     // the site that computed the answer
-  std::string processed_in;  // jurisdiction
+  int64_t status = 0;             // HTTP status of the last answer; 0: none
+  std::string entry = {};         // the site whose gateway it was sent to
+  std::string served_by = {};     // the site that computed the answer
+  std::string processed_in = {};  // jurisdiction
   double network_ms = 0;
   double gateway_ms = 0;
   double queue_ms = 0;
   double compute_ms = 0;
   double total_ms = 0;
-  int64_t found = 0;    // people in the picture
-  std::string reason;   // of a refusal
-  std::string detail;   // of a refusal or loss
-  std::string nearest;  // what would work
+  int64_t found = 0;         // people in the picture
+  std::string reason = {};   // of a refusal
+  std::string detail = {};   // of a refusal or loss
+  std::string nearest = {};  // what would work
 };
 BARRIO_DESCRIBE(Shot, (),
                 (sent_ms, outcome, retried, status, entry, served_by, processed_in, network_ms, gateway_ms, queue_ms,
                  compute_ms, total_ms, found, reason, detail, nearest))
 
 struct CameraLine {
-  std::string camera;
-  std::string entry;    // where its pictures go now; empty: nowhere
-  int64_t skipped = 0;  // pictures not sent because the one before was still on its way
-  std::vector<Shot> shots;
+  std::string camera = {};
+  std::string entry = {};  // where its pictures go now; empty: nowhere
+  int64_t skipped = 0;     // pictures not sent because the one before was still on its way
+  std::vector<Shot> shots = {};
 };
 BARRIO_DESCRIBE(CameraLine, (), (camera, entry, skipped, shots))
 
