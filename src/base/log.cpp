@@ -38,8 +38,10 @@ void configure_log(std::string process, LogLevel lowest, const std::string& file
   process_name = std::move(process);
   std::shared_ptr<spdlog::logger> logger;
   try {
-    logger = file.empty() ? std::make_shared<spdlog::logger>("barrio", std::make_shared<spdlog::sinks::stderr_sink_mt>())
-                          : std::make_shared<spdlog::logger>("barrio", std::make_shared<spdlog::sinks::basic_file_sink_mt>(file));
+    logger =
+        file.empty()
+            ? std::make_shared<spdlog::logger>("barrio", std::make_shared<spdlog::sinks::stderr_sink_mt>())
+            : std::make_shared<spdlog::logger>("barrio", std::make_shared<spdlog::sinks::basic_file_sink_mt>(file));
   } catch (const spdlog::spdlog_ex&) {
     logger = std::make_shared<spdlog::logger>("barrio", std::make_shared<spdlog::sinks::stderr_sink_mt>());
   }

@@ -39,7 +39,9 @@ class [[nodiscard]] Result : public tl::expected<T, Error> {
 inline tl::unexpected<Error> fail(Code code, std::string what, std::string where = {}) {
   return tl::unexpected<Error>(Error{code, std::move(what), std::move(where)});
 }
-inline tl::unexpected<Error> fail(Error error) { return tl::unexpected<Error>(std::move(error)); }
+inline tl::unexpected<Error> fail(Error error) {
+  return tl::unexpected<Error>(std::move(error));
+}
 
 }  // namespace barrio
 
@@ -47,14 +49,14 @@ inline tl::unexpected<Error> fail(Error error) { return tl::unexpected<Error>(st
 #define BARRIO_JOIN(a, b) BARRIO_JOIN2(a, b)
 
 /// `TRY(auto x, f());` declares x or returns f's error. `TRY_DO(f());` for Result<void>.
-#define TRY(declaration, expression)                                                    \
-  auto BARRIO_JOIN(try_, __LINE__) = (expression);                                      \
-  if (!BARRIO_JOIN(try_, __LINE__)) {                                                   \
-    return ::barrio::fail(std::move(BARRIO_JOIN(try_, __LINE__)).error());              \
-  }                                                                                     \
+#define TRY(declaration, expression)                                       \
+  auto BARRIO_JOIN(try_, __LINE__) = (expression);                         \
+  if (!BARRIO_JOIN(try_, __LINE__)) {                                      \
+    return ::barrio::fail(std::move(BARRIO_JOIN(try_, __LINE__)).error()); \
+  }                                                                        \
   declaration = std::move(*BARRIO_JOIN(try_, __LINE__))
-#define TRY_DO(expression)                                                              \
-  do {                                                                                  \
-    auto try_result = (expression);                                                     \
-    if (!try_result) return ::barrio::fail(std::move(try_result).error());              \
+#define TRY_DO(expression)                                                 \
+  do {                                                                     \
+    auto try_result = (expression);                                        \
+    if (!try_result) return ::barrio::fail(std::move(try_result).error()); \
   } while (false)

@@ -1,5 +1,6 @@
 #pragma once
-// Random numbers that are handed in: the same seed gives the same run everywhere (std distributions do not promise that).
+// Random numbers that are handed in: the same seed gives the same run everywhere (std distributions do not promise
+// that).
 
 #include <cstdint>
 
@@ -27,6 +28,8 @@ class Rng {
 };
 
 /// Stable 64-bit mix of two values, for decisions that must agree between processes without talking.
-inline uint64_t mix(uint64_t a, uint64_t b) { return Rng(a ^ (b * 0x9e3779b97f4a7c15ULL)).next(); }
+inline uint64_t mix(uint64_t a, uint64_t b) {
+  return Rng(a ^ (b * 0x9e3779b97f4a7c15ULL)).next();
+}
 
 }  // namespace barrio

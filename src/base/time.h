@@ -27,8 +27,12 @@ using WallTime = std::chrono::sys_time<std::chrono::milliseconds>;
 using namespace std::chrono_literals;
 
 /// Milliseconds as a double, for people and for JSON fields named *_ms.
-constexpr double to_ms(Duration duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
-constexpr Duration from_ms(double ms) { return Duration(static_cast<Duration::rep>(ms * 1e6)); }
+constexpr double to_ms(Duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+constexpr Duration from_ms(double ms) {
+  return Duration(static_cast<Duration::rep>(ms * 1e6));
+}
 
 /// "250ms", "1.5s", "20us", "2m", "1h", with or without a space before the unit. Errors: invalid.
 Result<Duration> parse_duration(std::string_view text);

@@ -19,8 +19,8 @@ struct YamlDocument {
   Error locate(Error error) const;
 };
 
-/// One document, no anchors or aliases (a file of a stranger must not expand). Plain true/false, null and numbers are typed;
-/// everything else is text. Errors: invalid with file and line.
+/// One document, no anchors or aliases (a file of a stranger must not expand). Plain true/false, null and numbers are
+/// typed; everything else is text. Errors: invalid with file and line.
 Result<YamlDocument> parse_yaml(std::string_view text, std::string file);
 
 /// Reads a described struct from YAML text; errors name file, line and path.

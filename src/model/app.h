@@ -41,8 +41,8 @@ BARRIO_DESCRIBE(Resources, (), (power, memory, cores, accelerator, accelerators)
 enum class Backend { opencv, onnx };
 BARRIO_DESCRIBE_ENUM(Backend, opencv, onnx)
 
-/// The model to run: a detector built into a backend (`builtin: people`), or a file (`file: model.onnx`, relative to the
-/// app file), which the CLI uploads and replaces by its `sha256`.
+/// The model to run: a detector built into a backend (`builtin: people`), or a file (`file: model.onnx`, relative to
+/// the app file), which the CLI uploads and replaces by its `sha256`.
 struct ModelSource {
   Backend backend = Backend::onnx;
   std::string builtin;

@@ -64,10 +64,10 @@ BARRIO_DESCRIBE(Site, (), (id, city, owner, jurisdiction, location, status, powe
 
 /// Delay priors, used until measurements exist.
 struct PathModel {
-  Duration fibre_per_km;   // one way
-  double stretch = 1;      // cable length / great circle
-  Duration access_fibre;   // round trip of a fixed-line access
-  Duration access_5g;      // round trip of a 5G access
+  Duration fibre_per_km;  // one way
+  double stretch = 1;     // cable length / great circle
+  Duration access_fibre;  // round trip of a fixed-line access
+  Duration access_5g;     // round trip of a 5G access
   std::vector<std::string> assumptions;
   Result<void> check() const;
 };

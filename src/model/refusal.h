@@ -7,18 +7,19 @@ namespace barrio {
 
 enum class RefusalReason {
   unknown_app,
-  not_active,          // the site's status does not take it
-  policy,              // no permitted site, or this site is not one
+  not_active,  // the site's status does not take it
+  policy,      // no permitted site, or this site is not one
   power,
   memory,
   accelerator,
   cores,
-  objective,           // no permitted site can answer in time
-  unavailable,         // permitted sites exist, none can be reached or is ready
+  objective,    // no permitted site can answer in time
+  unavailable,  // permitted sites exist, none can be reached or is ready
   overloaded,
-  enough,              // elsewhere is enough: the asked number of replicas is placed
+  enough,  // elsewhere is enough: the asked number of replicas is placed
 };
-BARRIO_DESCRIBE_ENUM(RefusalReason, unknown_app, not_active, policy, power, memory, accelerator, cores, objective, unavailable, overloaded, enough)
+BARRIO_DESCRIBE_ENUM(RefusalReason, unknown_app, not_active, policy, power, memory, accelerator, cores, objective,
+                     unavailable, overloaded, enough)
 
 struct Refusal {
   RefusalReason reason = RefusalReason::unavailable;

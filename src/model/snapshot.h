@@ -83,7 +83,9 @@ struct Flow {
   LatencyPair total;
   static constexpr std::string_view defaulted[] = {"served_by"};
 };
-BARRIO_DESCRIBE(Flow, (), (app, place, location, access, served_by, answered, late, refused, refusal, network, queue, compute, total))
+BARRIO_DESCRIBE(Flow, (),
+                (app, place, location, access, served_by, answered, late, refused, refusal, network, queue, compute,
+                 total))
 
 /// Sent by every agent about once a second; complete each time, so that a lost one does not matter.
 struct SiteReport {

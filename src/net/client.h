@@ -1,7 +1,7 @@
 #pragma once
 // HTTP/1.1 client on a reactor: pooled keep-alive connections per address, TCP and Unix sockets, streaming both ways.
-// A call on a stale pooled connection that failed before any byte of an answer came is sent once more on a fresh one, if nothing of a
-// streamed body was lost; else the error says whether it was sent.
+// A call on a stale pooled connection that failed before any byte of an answer came is sent once more on a fresh one,
+// if nothing of a streamed body was lost; else the error says whether it was sent.
 
 #include <functional>
 #include <memory>
@@ -15,7 +15,7 @@ namespace barrio::net {
 struct ClientLimits {
   size_t head_bytes = 16 * 1024;
   size_t idle_per_address = 32;
-  size_t connections_per_address = 256;    // over it: Code::exhausted
+  size_t connections_per_address = 256;  // over it: Code::exhausted
   size_t write_buffer_bytes = 256 * 1024;
   Duration connect_timeout = 3s;
   Duration idle_timeout = 30s;
@@ -59,7 +59,8 @@ class Call {
 struct CallStart {
   std::string_view method = "GET";
   std::string_view target = "/";
-  std::span<const Header> headers = {};  // Host is added where missing; Content-Length and Transfer-Encoding always here
+  std::span<const Header> headers =
+      {};                              // Host is added where missing; Content-Length and Transfer-Encoding always here
   std::optional<uint64_t> length = 0;  // none: chunked; 0: no body
   Time deadline = {};
 };

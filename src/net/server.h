@@ -1,6 +1,6 @@
 #pragma once
-// HTTP/1.1 server on a reactor: strict parsing, keep-alive, limits, back-pressure, PROXY protocol v2 from trusted peers.
-// Streaming interface (Exchange) for proxies; whole-message interface (MessageServer) for everything else.
+// HTTP/1.1 server on a reactor: strict parsing, keep-alive, limits, back-pressure, PROXY protocol v2 from trusted
+// peers. Streaming interface (Exchange) for proxies; whole-message interface (MessageServer) for everything else.
 
 #include <functional>
 #include <memory>
@@ -13,15 +13,15 @@
 namespace barrio::net {
 
 struct ServerLimits {
-  size_t head_bytes = 16 * 1024;           // over it: 431
-  size_t header_fields = 64;               // over it: 431
-  uint64_t body_bytes = 16 * 1024 * 1024;  // over it: 413, before the body is read where the length is known
-  size_t connections = 10'000;             // over it: not accepted until one closes
-  size_t write_buffer_bytes = 256 * 1024;  // write() answers false above it
-  Duration head_timeout = 10s;             // first byte to end of head: 408
-  Duration body_timeout = 30s;             // between two pieces of body: 408
-  Duration idle_timeout = 60s;             // kept alive without a request: closed
-  Duration write_timeout = 30s;            // no progress: closed
+  size_t head_bytes = 16 * 1024;              // over it: 431
+  size_t header_fields = 64;                  // over it: 431
+  uint64_t body_bytes = 16 * 1024 * 1024;     // over it: 413, before the body is read where the length is known
+  size_t connections = 10'000;                // over it: not accepted until one closes
+  size_t write_buffer_bytes = 256 * 1024;     // write() answers false above it
+  Duration head_timeout = 10s;                // first byte to end of head: 408
+  Duration body_timeout = 30s;                // between two pieces of body: 408
+  Duration idle_timeout = 60s;                // kept alive without a request: closed
+  Duration write_timeout = 30s;               // no progress: closed
   std::vector<std::string> proxy_peers = {};  // IP addresses that must (and alone may) begin with a PROXY v2 header
 };
 

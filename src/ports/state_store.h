@@ -23,7 +23,7 @@ struct Entry {
 };
 
 struct Listing {
-  Revision revision = 0;  // the store's, at the instant of the listing
+  Revision revision = 0;       // the store's, at the instant of the listing
   std::vector<Entry> entries;  // by key, ascending
 };
 

@@ -31,7 +31,7 @@ struct Ask {
   uint64_t device = 0;  // a stable hash of who asks
   Time now{};
   Duration left{};         // until the deadline
-  SiteSet tried = {};           // not these again
+  SiteSet tried = {};      // not these again
   bool here_only = false;  // was forwarded already
 };
 

@@ -54,8 +54,8 @@ std::string excluded_but_up(const RoutingTable& table, const LoadView& view, siz
     if (!best || view.site(i).rtt_ms < view.site(*best).rtt_ms) best = i;
   });
   if (!best) return "";
-  return "a policy that also permits " + missing_for(table.app(app).app->spec.policy, table.site(*best)) + " could use " +
-         name_of(table.site(*best));
+  return "a policy that also permits " + missing_for(table.app(app).app->spec.policy, table.site(*best)) +
+         " could use " + name_of(table.site(*best));
 }
 
 std::string or_else(std::string first, const std::string& second) {
