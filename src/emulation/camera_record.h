@@ -47,6 +47,7 @@ BARRIO_DESCRIBE(CameraLine, (), (camera, entry, skipped, shots))
 
 /// The parts of a Server-Timing header (RFC-style "name;dur=1.5, ..."), in milliseconds; absent ones are zero.
 struct ServerTiming {
+  double network_ms = 0;  // between sites
   double gateway_ms = 0;
   double queue_ms = 0;
   double compute_ms = 0;
