@@ -10,7 +10,10 @@ if [ "$status" != 0 ]; then
   tail -n 20 "$home"/log/*.log || true
   exit "$status"
 fi
-left=$(grep -lsz -- "$home/" /proc/[0-9]*/cmdline | grep -v "/proc/$$/" || true)
+left=
+for process in /proc/[0-9]*; do
+  if [[ "$(tr '\0' ' ' 2>/dev/null <"$process/cmdline")" == *"$home/"* ]]; then left="$left ${process#/proc/}"; fi
+done 2>/dev/null
 if [ -n "$left" ]; then
   echo "processes left behind: $left" >&2
   exit 1
