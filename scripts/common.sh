@@ -3,22 +3,24 @@
 
 say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
 
-# The packages of scripts/packages.debian that are not installed. A node (>= 18) and npm from elsewhere count as installed.
+# missing_packages SECTION...: the packages of these sections of scripts/packages.debian that are not installed. A node (>= 18)
+# and npm from elsewhere count as installed.
 missing_packages() {
   local have_node=no
   if command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)' 2>/dev/null; then have_node=yes; fi
-  grep -v '^#' scripts/packages.debian | while read -r package; do
+  awk -v wanted=" $* " '/^# [a-z]+:/ { use = index(wanted, " " substr($2, 1, length($2) - 1) " ") } !/^#/ && NF && use' \
+    scripts/packages.debian | while read -r package; do
     case "$package" in
-      '') continue ;;
       nodejs | npm) [ "$have_node" = yes ] && continue ;;
     esac
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || echo "$package"
   done
 }
 
+# install_packages SECTION...
 install_packages() {
   local missing sudo=
-  missing=$(missing_packages)
+  missing=$(missing_packages "$@")
   [ -z "$missing" ] && return 0
   if [ "$(id -u)" != 0 ]; then
     command -v sudo >/dev/null || { echo "These Debian packages are missing, and this is neither root nor is there sudo: $(echo $missing)" >&2; exit 1; }
@@ -26,8 +28,9 @@ install_packages() {
   fi
   say "Installing $(echo "$missing" | wc -l) Debian packages: $(echo $missing)"
   $sudo apt-get update -qq
+  # RUNLEVEL=1: packages with a service (nginx, haproxy) are wanted as programs; nothing is started.
   # shellcheck disable=SC2086
-  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing >&2
+  $sudo env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y --no-install-recommends $missing >&2
 }
 
 # What the binary wants beside its sources: the ONNX Runtime library, the console's files, the example model.
