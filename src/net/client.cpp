@@ -12,13 +12,13 @@ Client::Client(Reactor& reactor, ClientLimits limits) : state_(new State{ClientC
 
 Client::~Client() = default;
 
-Call& Client::start(const SocketAddress& address, const CallStart& start, CallHandler& handler) {
-  return state_->core.start(address, start, handler);
+Call& Client::start(const Endpoint& endpoint, const CallStart& start, CallHandler& handler) {
+  return state_->core.start(endpoint, start, handler);
 }
 
-void Client::fetch(const SocketAddress& address, Request request, Time deadline,
-                   std::function<void(Result<Response>)> done, size_t most) {
-  state_->core.fetch(address, std::move(request), deadline, std::move(done), most);
+void Client::fetch(const Endpoint& endpoint, Request request, Time deadline, std::function<void(Result<Response>)> done,
+                   size_t most) {
+  state_->core.fetch(endpoint, std::move(request), deadline, std::move(done), most);
 }
 
 }  // namespace barrio::net

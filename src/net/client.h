@@ -6,7 +6,7 @@
 #include <functional>
 #include <memory>
 
-#include "net/address.h"
+#include "net/endpoint.h"
 #include "net/http.h"
 #include "net/reactor.h"
 
@@ -72,9 +72,9 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
   /// Never calls back before it returns.
-  Call& start(const SocketAddress& address, const CallStart& start, CallHandler& handler);
+  Call& start(const Endpoint& endpoint, const CallStart& start, CallHandler& handler);
   /// Whole messages. The body of the answer is limited to `most` bytes (exhausted).
-  void fetch(const SocketAddress& address, Request request, Time deadline, std::function<void(Result<Response>)> done,
+  void fetch(const Endpoint& endpoint, Request request, Time deadline, std::function<void(Result<Response>)> done,
              size_t most = 64 * 1024 * 1024);
 
  private:

@@ -34,14 +34,14 @@ class ClientCore {
  public:
   ClientCore(Reactor& reactor, ClientLimits limits);
   ~ClientCore();
-  Call& start(const SocketAddress& address, const CallStart& start, CallHandler& handler);
-  void fetch(const SocketAddress& address, Request request, Time deadline, std::function<void(Result<Response>)> done,
+  Call& start(const Endpoint& endpoint, const CallStart& start, CallHandler& handler);
+  void fetch(const Endpoint& endpoint, Request request, Time deadline, std::function<void(Result<Response>)> done,
              size_t most);
 
  private:
   friend class ClientConnection;
   friend class FetchCall;
-  ClientPool& pool_of(const SocketAddress& address);
+  ClientPool& pool_of(const Endpoint& endpoint);
   void remove(ClientConnection& connection);
 
   Reactor& reactor_;

@@ -14,7 +14,8 @@ ClientCore::~ClientCore() {
   for (FetchCall* fetch : fetches_) delete fetch;
 }
 
-ClientPool& ClientCore::pool_of(const SocketAddress& address) {
+ClientPool& ClientCore::pool_of(const Endpoint& endpoint) {
+  const SocketAddress& address = endpoint.address;
   const std::string_view key(reinterpret_cast<const char*>(address.native()), address.native_length());
   const auto found = pools_.find(key);
   if (found != pools_.end()) return found->second;
@@ -24,8 +25,8 @@ ClientPool& ClientCore::pool_of(const SocketAddress& address) {
   return pool;
 }
 
-Call& ClientCore::start(const SocketAddress& address, const CallStart& start, CallHandler& handler) {
-  ClientPool& pool = pool_of(address);
+Call& ClientCore::start(const Endpoint& endpoint, const CallStart& start, CallHandler& handler) {
+  ClientPool& pool = pool_of(endpoint);
   if (!pool.idle.empty()) {
     ClientConnection& warm = *pool.idle.back();  // the one used last is the least likely to be stale
     pool.idle.pop_back();
@@ -37,7 +38,7 @@ Call& ClientCore::start(const SocketAddress& address, const CallStart& start, Ca
   ClientConnection& fresh = *connections_.back();
   fresh.index = connections_.size() - 1;
   if (full) {
-    fresh.refuse({Code::exhausted, "too many connections to " + address.str()}, handler);
+    fresh.refuse({Code::exhausted, "too many connections to " + endpoint.address.str()}, handler);
   } else {
     ++pool.connections;
     fresh.begin(start, handler);
@@ -53,11 +54,11 @@ void ClientCore::remove(ClientConnection& connection) {
   connections_.pop_back();
 }
 
-void ClientCore::fetch(const SocketAddress& address, Request request, Time deadline,
+void ClientCore::fetch(const Endpoint& endpoint, Request request, Time deadline,
                        std::function<void(Result<Response>)> done, size_t most) {
   auto* fetch = new FetchCall(*this, std::move(request), std::move(done), most);
   fetches_.insert(fetch);
-  fetch->start(address, deadline);
+  fetch->start(endpoint, deadline);
 }
 
 }  // namespace barrio::net

@@ -13,11 +13,11 @@ class FetchCall final : public CallHandler {
   FetchCall(ClientCore& core, Request request, std::function<void(Result<Response>)> done, size_t most)
       : core_(core), request_(std::move(request)), done_(std::move(done)), most_(most) {}
 
-  void start(const SocketAddress& address, Time deadline) {
+  void start(const Endpoint& endpoint, Time deadline) {
     std::vector<Header> headers;
     headers.reserve(request_.headers.size());
     for (const auto& [name, value] : request_.headers) headers.push_back({name, value});
-    call_ = &core_.start(address,
+    call_ = &core_.start(endpoint,
                          {.method = request_.method,
                           .target = request_.target,
                           .headers = headers,
