@@ -13,6 +13,7 @@
 #include "cli/actions.h"
 #include "cli/view.h"
 #include "emulation/camera_record.h"
+#include "net/thread_priority.h"
 
 namespace barrio {
 namespace {
@@ -42,6 +43,7 @@ class Generator {
       const Time due = begin + i * (Duration(1s) / load_.rate);
       reactor_.call_at(due, [this, due] { send(due); });
     }
+    net::carry_requests();  // a client has a core of its own
     reactor_.run();
     return std::move(seen_);
   }

@@ -8,6 +8,7 @@
 #include "cli/signals.h"
 #include "emulation/cameras.h"
 #include "emulation/wan.h"
+#include "net/thread_priority.h"
 
 namespace barrio::cli {
 
@@ -32,12 +33,15 @@ Result<void> serve_wan(const std::string& config) {
   emulation::WanRelay relay(reactor, std::move(file));
   TRY_DO(relay.start());
   log_info("relaying", {{"links", std::to_string(relay.addresses().size())}});
+  net::carry_requests();
   reactor.run();
   return {};
 }
 
 Result<void> serve_cameras(const std::string& config) {
   configure_log("cameras", LogLevel::info, "");
+  // What cameras compute happens elsewhere in the world: it should not take this machine's cores from the network.
+  net::compute_in_background();
   TRY(auto file, read_yaml<emulation::CamerasConfig>(config));
   net::Reactor reactor;
   StopSignals signals(reactor, [&] { reactor.stop(); });

@@ -37,7 +37,6 @@ adapters::ProcessConfig process_config(const SiteFile& file) {
   adapters::ProcessConfig config;
   config.engine_program = std::filesystem::read_symlink("/proc/self/exe", error).string();
   config.folder = file.folder + "/engines";
-  config.nice = 5;  // the gateway forwards while engines compute
   return config;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "base/log.h"
+#include "net/thread_priority.h"
 
 namespace barrio::cli {
 
@@ -28,6 +29,7 @@ void ServiceLoop::stop_when_idle(Time latest) {
 }
 
 Result<void> ServiceLoop::run() {
+  net::carry_requests();
   reactor_.run();
   if (runtime_.fibers() != 0) {
     // What these fibers stand in is about to be destroyed; everything acknowledged is on disk.

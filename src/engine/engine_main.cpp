@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "engine/engine_server.h"
+#include "net/thread_priority.h"
 
 namespace barrio::engine {
 
@@ -88,6 +89,7 @@ int run_engine(const EngineOptions& options, ports::InferenceBackend& backend) {
     return 2;
   }
   log_info("engine listens", {{"model", options.name}, {"address", bound->str()}});
+  net::carry_requests();
   reactor.run();
   return exit_code;
 }

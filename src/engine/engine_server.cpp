@@ -120,7 +120,7 @@ void EngineServer::load(size_t worker) {
     warm(**model);
     models_[worker] = std::move(*model);
   };
-  pool_.run(worker, std::move(work), [this, worker, failure](Duration) {
+  pool_.run(worker, std::move(work), [this, worker, failure](net::WorkDone) {
     if (*failure) {
       if (!std::exchange(failed_, true)) on_failed_(std::move(**failure));
       return;
@@ -214,18 +214,17 @@ void EngineServer::dispatch() {
 void EngineServer::start(size_t worker, std::shared_ptr<Job> job) {
   free_[worker] = false;
   ++running_;
-  const Duration waited = reactor_.now() - job->arrived;
   auto response = std::make_shared<net::Response>();
   pool_.run(
       worker, [this, worker, job, response] { *response = infer(*models_[worker], job->request); },
-      [this, worker, job, response, waited](Duration computed) {
+      [this, worker, job, response](net::WorkDone ran) {
         free_[worker] = true;
         --running_;
         // Refusals are quick; counting them would make the model look faster than it is.
-        if (response->status == 200) service_.add(computed, reactor_.now());
+        if (response->status == 200) service_.add(ran.took, reactor_.now());
         metrics_->of_status(response->status).add();
-        metrics_->compute.observe(computed);
-        answer(*job, std::move(*response), waited, computed);
+        metrics_->compute.observe(ran.took);
+        answer(*job, std::move(*response), ran.began - job->arrived, ran.took);
         dispatch();
       });
 }

@@ -15,15 +15,11 @@
 
 namespace barrio::net {
 
-namespace {
-
 Time read_clock() {
   timespec spec{};
   CHECK(clock_gettime(CLOCK_MONOTONIC, &spec) == 0);
   return Time(std::chrono::seconds(spec.tv_sec) + Duration(spec.tv_nsec));
 }
-
-}  // namespace
 
 struct Reactor::State {
   int epoll = -1;

@@ -23,6 +23,9 @@ class IoHandler {
 
 using TimerId = uint64_t;  // 0 is never a timer
 
+/// CLOCK_MONOTONIC now, for other threads than the loop's; on the loop, use Reactor::now().
+Time read_clock();
+
 class Reactor {
  public:
   Reactor();

@@ -1,12 +1,12 @@
 #include "net/worker_pool.h"
 
-#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <thread>
 
 #include "base/check.h"
+#include "net/thread_priority.h"
 
 namespace barrio::net {
 
@@ -49,7 +49,10 @@ struct WorkerPool::State {
 WorkerPool::WorkerPool(Reactor& reactor, size_t workers) : state_(new State{reactor}) {
   for (size_t i = 0; i < workers; ++i) {
     Worker& worker = state_->workers.emplace_back();
-    worker.thread = std::thread([&worker] { worker.loop(); });
+    worker.thread = std::thread([&worker] {
+      compute_in_background();
+      worker.loop();
+    });
   }
 }
 
@@ -67,20 +70,20 @@ size_t WorkerPool::workers() const {
   return state_->workers.size();
 }
 
-void WorkerPool::run(size_t index, std::function<void()> work, std::function<void(Duration)> done) {
+void WorkerPool::run(size_t index, std::function<void()> work, std::function<void(WorkDone)> done) {
   Worker& worker = state_->workers.at(index);
   CHECK(!worker.busy);
   worker.busy = true;
   // `done` is only handed through the thread: called, and destroyed where possible, on the loop.
   auto job = [&reactor = state_->reactor, alive = state_->alive, &worker, work = std::move(work),
               done = std::move(done)]() mutable {
-    const auto start = std::chrono::steady_clock::now();
+    WorkDone ran{.began = read_clock(), .took = {}};
     work();
-    const Duration took = std::chrono::steady_clock::now() - start;
-    reactor.post([alive = std::move(alive), &worker, done = std::move(done), took] {
+    ran.took = read_clock() - ran.began;
+    reactor.post([alive = std::move(alive), &worker, done = std::move(done), ran] {
       if (!alive->pool) return;
       worker.busy = false;
-      done(took);
+      done(ran);
     });
   };
   const std::lock_guard lock(worker.mutex);

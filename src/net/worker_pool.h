@@ -1,6 +1,7 @@
 #pragma once
 // Threads for blocking work of a reactor's application (a model's run). Every worker does one piece of work at a time
-// and holds no queue: who waits, and for how long, is decided on the loop. Lives on the reactor's thread.
+// and holds no queue: who waits, and for how long, is decided on the loop. Workers yield the cores to threads that
+// carry requests. Lives on the reactor's thread.
 
 #include <functional>
 #include <memory>
@@ -8,6 +9,13 @@
 #include "net/reactor.h"
 
 namespace barrio::net {
+
+/// One piece of work: when its worker began, which is later than it was handed over where cores are scarce, and how
+/// long it took from there.
+struct WorkDone {
+  Time began{};
+  Duration took{};
+};
 
 class WorkerPool {
  public:
@@ -18,9 +26,9 @@ class WorkerPool {
   WorkerPool& operator=(const WorkerPool&) = delete;
 
   size_t workers() const;
-  /// Runs `work` on the thread of this worker, always the same, then `done` on the loop with the time that the work
-  /// took. The worker must be free: before its first work, or from its last one's `done` on.
-  void run(size_t worker, std::function<void()> work, std::function<void(Duration)> done);
+  /// Runs `work` on the thread of this worker, always the same, then `done` on the loop. The worker must be free:
+  /// before its first work, or from its last one's `done` on.
+  void run(size_t worker, std::function<void()> work, std::function<void(WorkDone)> done);
 
  private:
   struct State;

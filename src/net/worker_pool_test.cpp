@@ -18,7 +18,7 @@ TEST_CASE("work runs off the loop and its end is told on the loop") {
   std::function<void(size_t, int)> again = [&](size_t worker, int left) {
     pool.run(
         worker, [&, worker] { threads[worker].insert(std::this_thread::get_id()); },
-        [&, worker, left](Duration) {
+        [&, worker, left](WorkDone) {
           CHECK(std::this_thread::get_id() == loop);
           ++done;
           if (left > 1) again(worker, left - 1);
@@ -47,7 +47,7 @@ TEST_CASE("a pool that ends waits for its work and tells nobody") {
           started.set_value();
           finished = true;
         },
-        [&](Duration) { told = true; });
+        [&](WorkDone) { told = true; });
     started.get_future().wait();
   }
   CHECK(finished);

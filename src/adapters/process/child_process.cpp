@@ -26,8 +26,6 @@ namespace {
   }
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
-  if (spec.nice != 0) [[maybe_unused]]
-    const int now = nice(spec.nice);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -17,7 +17,6 @@ struct ChildSpec {
   std::vector<std::string> arguments;  // the first is the program
   std::string log_file;                // standard output and error, appended
   std::optional<Bytes> memory;         // RLIMIT_DATA: private memory that can be written
-  int nice = 0;                        // added to the parent's
 };
 
 class ChildProcess {

@@ -158,7 +158,6 @@ Result<void> ProcessWorkloadRuntime::start(Replica& replica) {
   spec.arguments.push_back(is_builtin ? order.model.builtin : replica.wanted.model_path);
   spec.log_file = log_path(order.id);
   if (limits_memory) spec.memory = order.resources.memory + config_.memory_room;
-  spec.nice = config_.nice;
   TRY(auto child, ChildProcess::start(spec));
   log_info("engine starts", {{"replica", order.id.str()}, {"pid", std::to_string(child.pid())}});
   replica.child.emplace(std::move(child));

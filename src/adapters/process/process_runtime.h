@@ -25,8 +25,7 @@ struct ProcessConfig {
   std::string engine_program;                       // path of the barrio binary
   std::vector<std::string> arguments = {"engine"};  // put before --listen
   std::string folder;                               // logs, and sockets where the path is short enough
-  Bytes memory_room = mib(512);  // added to resources.memory: the data of libraries, and the stacks of threads
-  int nice = 0;
+  Bytes memory_room = mib(512);    // added to resources.memory: the data of libraries, and the stacks of threads
   size_t log_bytes = 1024 * 1024;  // over it, the older half goes
   Duration stop_grace = 2s;        // from SIGTERM to SIGKILL
   Duration start_limit = 60s;      // not ready by then: killed, started again
