@@ -34,6 +34,19 @@ std::vector<Flow> Gateway::flows() const {
   return state_->dispatcher.flows(state_->reactor.now());
 }
 
+namespace {
+
+/// As many connections to one replica or gateway as one worker can have requests for it; an idle one is worth keeping,
+/// since making it anew costs more than the request.
+net::ClientLimits upstream_limits() {
+  net::ClientLimits limits;
+  limits.connections_per_address = 4096;
+  limits.idle_per_address = 1024;
+  return limits;
+}
+
+}  // namespace
+
 Gateway::State::State(net::Reactor& loop, GatewayConfig settings, const ports::CoreNetwork& core_network,
                       Registry& metrics_registry)
     : reactor(loop),
@@ -42,7 +55,7 @@ Gateway::State::State(net::Reactor& loop, GatewayConfig settings, const ports::C
       registry(metrics_registry),
       metrics(registry),
       dispatcher(config.site, config.seed),
-      client(loop, {}),
+      client(loop, upstream_limits()),
       peers(
           loop, client, dispatcher,
           {.self = config.site, .addresses = config.peers, .secret = config.peer_secret, .seed = mix(config.seed, 2)}),
