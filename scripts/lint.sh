@@ -3,5 +3,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 git ls-files 'src/*.cpp' | grep -v '_test\.cpp$' | xargs -P "${BARRIO_JOBS:-2}" -n 4 clang-tidy-19 -p build/release --quiet --warnings-as-errors='*' 2>&1 |
-  { grep -v 'warnings generated\|Suppressed\|Use -header-filter\|^$' || true; } | tee build/lint.txt >&2
+  { grep -v 'warnings generated\|Suppressed\|Use -header-filter\|Processing file\|^$' || true; } | tee build/lint.txt >&2
 [ ! -s build/lint.txt ]

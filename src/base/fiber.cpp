@@ -114,6 +114,8 @@ class Fiber {
     try {
       if (!unwinding) body();
     } catch (const Unwind&) {
+      body = nullptr;
+      return;
     } catch (const std::exception& error) {
       log_error("a fiber threw", {{"fiber", name}, {"what", error.what()}});
       std::terminate();

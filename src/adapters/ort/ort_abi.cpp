@@ -9,7 +9,7 @@ namespace {
 template <class Function>
 void take(const void* table, Slot slot, Function& into) {
   static_assert(sizeof(Function) == sizeof(void*));
-  std::memcpy(&into, static_cast<const char*>(table) + slot * sizeof(void*), sizeof(void*));
+  std::memcpy(static_cast<void*>(&into), static_cast<const char*>(table) + slot * sizeof(void*), sizeof(void*));
 }
 
 }  // namespace
