@@ -141,8 +141,8 @@ api::LiveView Control::live(const TenantId& viewer) const {
       ++live.replicas;
       live.replicas_ready += replica.phase == ReplicaPhase::ready && live.connected ? 1 : 0;
     }
-    view.sites.push_back(std::move(live));
     const Observation* seen = live.connected ? observed_.of(site.id) : nullptr;
+    view.sites.push_back(std::move(live));
     if (seen == nullptr) continue;  // what a lost site saw last is history
     for (const Flow& flow : seen->report.flows) {
       if (viewer.empty() || flow.app.tenant == viewer) view.flows.push_back({site.id, flow});
