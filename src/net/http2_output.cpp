@@ -32,14 +32,23 @@ nghttp2_data_provider provider_of(Channel& channel) {
 }  // namespace
 
 bool Session::pump() {
+  // When the socket took all, no event would tell that there is room for what the bound kept back.
+  do {
+    held_back_ = false;
+    if (!fill_socket() || !socket_.flush()) return false;
+  } while (held_back_ && socket_.unsent() <= limits_.write_buffer_bytes);
+  return true;
+}
+
+bool Session::fill_socket() {
   while (socket_.unsent() <= limits_.write_buffer_bytes) {
     const uint8_t* data = nullptr;
     const ssize_t size = nghttp2_session_mem_send(session_, &data);
-    if (size < 0) return false;
-    if (size == 0) break;
+    if (size <= 0) return size == 0;
     socket_.unsent_text().append(reinterpret_cast<const char*>(data), static_cast<size_t>(size));
   }
-  return socket_.flush();
+  held_back_ = true;
+  return true;
 }
 
 bool Session::tell_writable() {
@@ -139,7 +148,8 @@ void Session::submit_trailers(Channel& channel) {
 }
 
 int Session::send_data(Channel& channel, std::string_view frame_head, size_t size) {
-  if (socket_.unsent() > limits_.write_buffer_bytes) return NGHTTP2_ERR_WOULDBLOCK;
+  held_back_ = socket_.unsent() > limits_.write_buffer_bytes;
+  if (held_back_) return NGHTTP2_ERR_WOULDBLOCK;
   const std::string_view piece = std::string_view(channel.out).substr(channel.out_begin, size);
   CHECK(piece.size() == size);
   if (size >= direct_size) {

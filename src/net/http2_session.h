@@ -144,6 +144,7 @@ class Session {
     bool over(Time now, uint32_t limit);
   };
 
+  bool fill_socket();
   void adopt(Channel& channel);
   Channel* find(int32_t id) const;
   int begin_head(const nghttp2_frame& frame);
@@ -176,6 +177,7 @@ class Session {
   size_t window_owed_ = 0;          // of the connection: not given back while too much is held
   size_t unsent_ = 0;               // over all streams
   size_t blocked_ = 0;
+  bool held_back_ = false;  // something could not be sent for the bound on the socket's buffer
   PerSecond resets_;
   PerSecond idle_frames_;
 };
