@@ -1,6 +1,7 @@
 #include "net/client.h"
 
 #include "net/client_connection.h"
+#include "net/http2_client.h"
 
 namespace barrio::net {
 

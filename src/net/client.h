@@ -1,7 +1,8 @@
 #pragma once
-// HTTP/1.1 client on a reactor: pooled keep-alive connections per address, TCP and Unix sockets, streaming both ways.
-// A call on a stale pooled connection that failed before any byte of an answer came is sent once more on a fresh one,
-// if nothing of a streamed body was lost; else the error says whether it was sent.
+// HTTP/1.1 and HTTP/2 client on a reactor: pooled keep-alive connections per endpoint, TCP and Unix sockets, streaming
+// both ways. HTTP/2 calls to one endpoint share a few connections. A call on a stale pooled connection that failed
+// before any byte of an answer came, and one that an HTTP/2 server says it has not processed, is sent once more on
+// another, if nothing of a streamed body was lost; else the error says whether it was sent.
 
 #include <functional>
 #include <memory>
@@ -12,6 +13,17 @@
 
 namespace barrio::net {
 
+struct Http2ClientLimits {
+  size_t connections = 2;  // per endpoint, as many calls on each as the server allows
+  size_t streams = 1000;   // per connection, whatever the server allows
+  size_t waiting = 1024;   // calls per endpoint that wait for a free stream; over it: Code::exhausted
+  uint32_t stream_window = 1024 * 1024;
+  uint32_t connection_window = 4096 * 1024;
+  size_t held_bytes = 16 * 1024 * 1024;  // held each way for all streams of a connection; over it: they wait
+  Duration ping_after = 10s;             // nothing came while calls are open: PING
+  Duration ping_timeout = 5s;            // and still nothing: the connection is dead
+};
+
 struct ClientLimits {
   size_t head_bytes = 16 * 1024;
   size_t idle_per_address = 32;
@@ -19,6 +31,7 @@ struct ClientLimits {
   size_t write_buffer_bytes = 256 * 1024;
   Duration connect_timeout = 3s;
   Duration idle_timeout = 30s;
+  Http2ClientLimits http2 = {};
 };
 
 struct CallError {
@@ -31,9 +44,16 @@ class CallHandler {
  public:
   virtual void on_head(const ResponseHead& head) = 0;
   virtual void on_body(std::string_view piece) = 0;
+  /// The answer ends with trailer fields; on_done follows.
+  virtual void on_trailers(std::span<const Header> /*trailers*/) {}
   virtual void on_done() = 0;
   virtual void on_error(CallError error) = 0;
   virtual void on_writable() = 0;
+  /// Only where CallStart::upgrade asked for it, instead of on_head: bytes pass as they are from now on. The deadline
+  /// is over: who keeps a tunnel bounds its life. on_done comes when both sides have ended.
+  virtual void on_upgraded(const ResponseHead& /*head*/) {}
+  /// The server has shut down its side of the tunnel. What is written still reaches it.
+  virtual void on_tunnel_end() {}
 
  protected:
   ~CallHandler() = default;
@@ -44,10 +64,12 @@ class Call {
  public:
   /// False: over the buffer limit; wait for on_writable.
   virtual bool write(std::string_view piece) = 0;
-  virtual void end() = 0;
+  /// `trailers` go out in a chunked or HTTP/2 body; elsewhere, and fields that may not be trailers, they are dropped.
+  virtual void end(std::span<const Header> trailers) = 0;
+  void end() { end({}); }
   virtual void pause() = 0;
   virtual void resume() = 0;
-  /// No more callbacks; the connection is closed.
+  /// No more callbacks; the connection is closed (HTTP/2: the stream is reset).
   virtual void cancel() = 0;
   /// Time from the start of the connection to established; zero on a pooled one.
   virtual Duration connect_time() const = 0;
@@ -63,6 +85,8 @@ struct CallStart {
       {};                              // Host is added where missing; Content-Length and Transfer-Encoding always here
   std::optional<uint64_t> length = 0;  // none: chunked; 0: no body
   Time deadline = {};
+  std::string_view upgrade = {};  // HTTP/1.1 and no body: asks to switch to this protocol
+  bool takes_trailers = false;    // says TE: trailers
 };
 
 class Client {

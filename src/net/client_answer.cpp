@@ -23,6 +23,7 @@ void ClientConnection::on_io(uint32_t events) {
   }
   if (phase_ == Phase::connecting) return established();
   if ((events & EPOLLOUT) && !flush()) return;
+  if (phase_ == Phase::tunnel && request_ended_) core_.work_.add(*this);
   if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) == 0) return;
   if (may_read()) {
     receive();
@@ -53,7 +54,12 @@ bool ClientConnection::receive() {
 }
 
 void ClientConnection::input_ended() {
-  if (phase_ == Phase::body && parser_.framing() == http1::Framing::until_close) {
+  if (phase_ == Phase::tunnel) {
+    input_ended_ = true;
+    stream_.arm_read(false);
+    core_.work_.add(*this);
+    handler_->on_tunnel_end();
+  } else if (phase_ == Phase::body && parser_.framing() == http1::Framing::until_close) {
     complete(true);
   } else {
     lost(answered_ ? "the server closed in the middle of its answer" : "the server closed without an answer");
@@ -67,10 +73,17 @@ bool ClientConnection::consume(std::string_view input, size_t& used) {
       if (!take_head(input, used)) return false;
       continue;
     }
+    if (phase_ == Phase::tunnel) {
+      const std::string_view piece = input.substr(used);
+      used = input.size();
+      handler_->on_body(piece);
+      if (phase_ == Phase::closed) return false;
+      continue;
+    }
     const auto step = body_.step(input.substr(used));
     used += step.consumed;
     if (body_.failure() != nullptr) {
-      fail({Code::invalid, body_.failure(), pool_->address.str()});
+      fail({Code::invalid, body_.failure(), pool_->endpoint.address.str()});
       return false;
     }
     if (!step.piece.empty()) {
@@ -85,18 +98,19 @@ bool ClientConnection::consume(std::string_view input, size_t& used) {
 bool ClientConnection::take_head(std::string_view input, size_t& used) {
   used += parser_.feed(input.substr(used));
   if (parser_.failure().status != 0) {
-    fail({Code::invalid, parser_.failure().what, pool_->address.str()});
+    fail({Code::invalid, parser_.failure().what, pool_->endpoint.address.str()});
     return false;
   }
   if (!parser_.complete()) return true;
   const ResponseHead& head = parser_.head();
   if (head.status < 200) {
-    // 101 would change the protocol, which nobody asked for.
+    if (head.status == 101 && !upgrade_.empty() && same_name(parser_.upgrade(), upgrade_)) return switch_protocol();
+    // Any other 101 would change the protocol to one that nobody asked for.
     if (head.status != 101 && ++interim_answers_ <= most_interim_answers) {
       parser_.reset(to_head_);
       return true;
     }
-    fail({Code::invalid, "unexpected interim answer", pool_->address.str()});
+    fail({Code::invalid, "unexpected interim answer", pool_->endpoint.address.str()});
     return false;
   }
   body_.reset(parser_.framing(), head.content_length.value_or(0));
@@ -106,12 +120,25 @@ bool ClientConnection::take_head(std::string_view input, size_t& used) {
   return body_.done() ? complete(used < input.size()) : true;
 }
 
+bool ClientConnection::switch_protocol() {
+  phase_ = Phase::tunnel;
+  request_ended_ = replayable_ = false;
+  set_deadline();
+  handler_->on_upgraded(parser_.head());
+  return phase_ != Phase::closed;
+}
+
 /// The answer is complete. Always false: the call is over.
 bool ClientConnection::complete(bool leftover) {
+  const bool tunnel = phase_ == Phase::tunnel;
+  if (!tunnel && !body_.trailers().empty()) {
+    handler_->on_trailers(body_.trailers());
+    if (phase_ == Phase::closed) return false;
+  }
   CallHandler* handler = std::exchange(handler_, nullptr);
   pending_.clear();
   pending_begin_ = 0;
-  const bool whole = request_ended_ && stream_.unsent() == 0 && !send_broken_;
+  const bool whole = !tunnel && request_ended_ && stream_.unsent() == 0 && !send_broken_;
   if (!leftover && whole && parser_.keep_alive() && pool_->idle.size() < core_.limits_.idle_per_address) {
     rest();
   } else {

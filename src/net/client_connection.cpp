@@ -1,29 +1,14 @@
 #include "net/client_connection.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
+#include "base/check.h"
+#include "net/dial.h"
 #include "net/http1_writer.h"
 
 namespace barrio::net {
-
-namespace {
-
-int socket_error(int fd) {
-  int error = 0;
-  socklen_t length = sizeof(error);
-  if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) return errno;
-  return error;
-}
-
-}  // namespace
 
 ClientConnection::ClientConnection(ClientCore& core, ClientPool* pool)
     : core_(core),
@@ -33,6 +18,7 @@ ClientConnection::ClientConnection(ClientCore& core, ClientPool* pool)
       parser_({core.limits_.head_bytes, 128}) {}
 
 void ClientConnection::begin(const CallStart& start, CallHandler& handler) {
+  CHECK(start.upgrade.empty() || start.length == 0U);
   handler_ = &handler;
   deadline_ = start.deadline;
   pooled_ = replayable_ = phase_ == Phase::idle;
@@ -43,15 +29,21 @@ void ClientConnection::begin(const CallStart& start, CallHandler& handler) {
   request_ended_ = start.length == 0U;
   send_broken_ = answered_ = touched_ = blocked_ = paused_ = false;
   interim_answers_ = 0;
+  upgrade_ = start.upgrade;
   connect_time_ = Duration(0);
   sent_before_ = stream_.sent();
   parser_.reset(to_head_);
   if (!pooled_) connect();
   if (phase_ == Phase::closed) return;
   if (pooled_) phase_ = Phase::head;
-  http1::append_request_head(
-      stream_.unsent_text(),
-      {.method = start.method, .target = start.target, .host = pool_->host, .length = start.length}, start.headers);
+  http1::append_request_head(stream_.unsent_text(),
+                             {.method = start.method,
+                              .target = start.target,
+                              .host = pool_->host,
+                              .length = start.length,
+                              .upgrade = start.upgrade,
+                              .takes_trailers = start.takes_trailers},
+                             start.headers);
   remember(stream_.unsent_text());
   // A body usually follows at once and leaves in the same segment as the head.
   if (request_ended_)
@@ -67,27 +59,18 @@ void ClientConnection::refuse(Error error, CallHandler& handler) {
 }
 
 void ClientConnection::connect() {
-  const SocketAddress& address = pool_->address;
   since_ = core_.reactor_.now();
   phase_ = Phase::connecting;
-  const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return fail({Code::unavailable, std::strerror(errno), "connect to " + address.str()});
-  const int on = 1;
-  if (!address.is_unix()) ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  const int result = ::connect(fd, address.native(), address.native_length());
-  if (result != 0 && errno != EINPROGRESS) {
-    const int error = errno;
-    ::close(fd);
-    return fail({Code::unavailable, std::strerror(error), "connect to " + address.str()});
-  }
-  stream_.open(fd, result == 0);
+  auto dialed = dial(pool_->endpoint.address);
+  if (!dialed) return fail(std::move(dialed.error()));
+  stream_.open(dialed->fd, dialed->connected);
   sent_before_ = 0;
-  if (result == 0) phase_ = Phase::head;
+  if (dialed->connected) phase_ = Phase::head;
 }
 
 void ClientConnection::established() {
-  const int error = socket_error(stream_.fd());
-  if (error != 0) return fail({Code::unavailable, std::strerror(error), "connect to " + pool_->address.str()});
+  auto result = dial_result(stream_.fd(), pool_->endpoint.address);
+  if (!result) return fail(std::move(result.error()));
   connect_time_ = core_.reactor_.now() - since_;
   phase_ = Phase::head;
   stream_.connected();
@@ -126,8 +109,12 @@ bool ClientConnection::flush() {
 }
 
 bool ClientConnection::write(std::string_view piece) {
-  if (handler_ == nullptr || failure_ || request_ended_ || piece.empty()) return true;
-  if (chunked_) {
+  if (handler_ == nullptr || failure_ || piece.empty()) return true;
+  if (phase_ == Phase::tunnel) {
+    if (!request_ended_) send({piece});
+  } else if (request_ended_) {
+    return true;
+  } else if (chunked_) {
     const http1::ChunkSize size(piece.size());
     for (const std::string_view part : {size.text(), piece, http1::chunk_end}) remember(part);
     send({size.text(), piece, http1::chunk_end});
@@ -142,13 +129,26 @@ bool ClientConnection::write(std::string_view piece) {
   return !blocked_;
 }
 
-void ClientConnection::end() {
+void ClientConnection::end(std::span<const Header> trailers) {
   if (handler_ == nullptr || failure_ || request_ended_) return;
+  if (phase_ == Phase::tunnel) {
+    request_ended_ = true;
+    return core_.work_.add(*this);
+  }
   if (!chunked_ && body_left_ > 0) return fail({Code::invalid, "less body than was announced"});
   request_ended_ = true;
   if (!chunked_) return;
-  remember(http1::last_chunk);
-  send({http1::last_chunk});
+  std::string last;
+  http1::append_last_chunk(last, trailers);
+  remember(last);
+  send({last});
+}
+
+/// False: both sides of the tunnel have ended, and so has the call.
+bool ClientConnection::advance_tunnel() {
+  if (!request_ended_ || stream_.unsent() > 0) return true;
+  if (!std::exchange(output_ended_, true)) stream_.shutdown_write();
+  return !input_ended_ || complete(true);
 }
 
 void ClientConnection::resume() {
@@ -169,6 +169,7 @@ void ClientConnection::set_deadline() {
     case Phase::closed: return timer_.clear();
     case Phase::idle: return timer_.set(since_ + core_.limits_.idle_timeout);
     case Phase::connecting: return timer_.set(std::min(deadline_, since_ + core_.limits_.connect_timeout));
+    case Phase::tunnel: return timer_.clear();
     default: return timer_.set(deadline_);
   }
 }
@@ -179,13 +180,13 @@ void ClientConnection::timed_out() {
     return close();
   }
   const bool connecting = phase_ == Phase::connecting;
-  fail({Code::timed_out, connecting ? "no connection in time" : "no answer in time", pool_->address.str()});
+  fail({Code::timed_out, connecting ? "no connection in time" : "no answer in time", pool_->endpoint.address.str()});
 }
 
 /// The connection is gone. Where the server cannot have seen the request, or closed a pooled connection while it was on
 /// its way, it is sent once more.
 void ClientConnection::lost(const char* what) {
-  if (!pooled_ || answered_ || !replayable_) return fail({Code::unavailable, what, pool_->address.str()});
+  if (!pooled_ || answered_ || !replayable_) return fail({Code::unavailable, what, pool_->endpoint.address.str()});
   pooled_ = replayable_ = send_broken_ = false;
   stream_.close();
   connect();
@@ -219,6 +220,7 @@ bool ClientConnection::work() {
   if (send_broken_ && !paused_ && !receive()) return false;
   if (!flush()) return false;
   if (!paused_ && pending_begin_ < pending_.size() && !consume(pending_, pending_begin_)) return false;
+  if (phase_ == Phase::tunnel && !advance_tunnel()) return false;
   if (may_read()) stream_.arm_read(true);
   return false;
 }

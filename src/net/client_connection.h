@@ -20,11 +20,15 @@ namespace barrio::net {
 
 class ClientConnection;
 class FetchCall;
+namespace http2 {
+class EndpointCalls;
+}
 
-/// All connections to one address.
+/// All connections to one endpoint.
 struct ClientPool {
-  SocketAddress address;
-  std::string host;  // for requests without a Host
+  Endpoint endpoint;
+  std::string host;                             // for requests without a Host
+  std::unique_ptr<http2::EndpointCalls> http2;  // instead of what follows, with Protocol::http2
   std::vector<ClientConnection*> idle;
   size_t connections = 0;
 };
@@ -46,7 +50,8 @@ class ClientCore {
 
   Reactor& reactor_;
   const ClientLimits limits_;
-  std::map<std::string, ClientPool, std::less<>> pools_;  // by the address's bytes
+  std::map<std::string, ClientPool, std::less<>> pools_;  // by everything in the endpoint
+  std::string key_;                                       // of the endpoint being looked up
   WorkList<ClientConnection> work_;
   std::vector<std::unique_ptr<ClientConnection>> connections_;
   std::unordered_set<FetchCall*> fetches_;
@@ -65,7 +70,8 @@ class ClientConnection final : public IoHandler, public Call {
   bool work();
 
   bool write(std::string_view piece) override;
-  void end() override;
+  using Call::end;
+  void end(std::span<const Header> trailers) override;
   void pause() override { paused_ = true; }
   void resume() override;
   void cancel() override;
@@ -76,7 +82,7 @@ class ClientConnection final : public IoHandler, public Call {
   size_t index = 0;        // for ClientCore
 
  private:
-  enum class Phase { idle, connecting, head, body, closed };
+  enum class Phase { idle, connecting, head, body, tunnel, closed };
 
   void on_io(uint32_t events) override;
   void connect();
@@ -86,6 +92,8 @@ class ClientConnection final : public IoHandler, public Call {
   bool consume(std::string_view input, size_t& used);
   bool take_head(std::string_view input, size_t& used);
   bool complete(bool leftover);
+  bool switch_protocol();
+  bool advance_tunnel();
   void input_ended();
   bool send(std::initializer_list<std::string_view> pieces);
   bool flush();
@@ -96,7 +104,8 @@ class ClientConnection final : public IoHandler, public Call {
   void rest();
   void set_deadline();
   bool may_read() const {
-    return (phase_ == Phase::head || phase_ == Phase::body) && !paused_ && pending_begin_ == pending_.size();
+    const bool open = phase_ == Phase::head || phase_ == Phase::body || (phase_ == Phase::tunnel && !input_ended_);
+    return open && !paused_ && pending_begin_ == pending_.size();
   }
 
   ClientCore& core_;
@@ -127,6 +136,10 @@ class ClientConnection final : public IoHandler, public Call {
   bool blocked_ = false;
   bool paused_ = false;
   int interim_answers_ = 0;
+  std::string upgrade_;  // the protocol that was asked for
+  // Of a tunnel, which is the last call of its connection.
+  bool input_ended_ = false;
+  bool output_ended_ = false;
   std::optional<CallError> failure_;
 };
 

@@ -2,6 +2,7 @@
 
 #include "net/client_connection.h"
 #include "net/fetch_call.h"
+#include "net/http2_client.h"
 
 namespace barrio::net {
 
@@ -16,17 +17,24 @@ ClientCore::~ClientCore() {
 
 ClientPool& ClientCore::pool_of(const Endpoint& endpoint) {
   const SocketAddress& address = endpoint.address;
-  const std::string_view key(reinterpret_cast<const char*>(address.native()), address.native_length());
-  const auto found = pools_.find(key);
+  const TlsClient* tls = endpoint.tls.get();  // kept by the pool, so no other one can have its address
+  key_.assign(reinterpret_cast<const char*>(address.native()), address.native_length());
+  key_.push_back(static_cast<char>(endpoint.protocol));
+  key_.append(reinterpret_cast<const char*>(&tls), sizeof(tls)).append(endpoint.name);
+  const auto found = pools_.find(key_);
   if (found != pools_.end()) return found->second;
-  ClientPool& pool = pools_[std::string(key)];
-  pool.address = address;
-  pool.host = address.is_unix() ? "localhost" : address.str();
+  ClientPool& pool = pools_[key_];
+  pool.endpoint = endpoint;
+  pool.host = !endpoint.name.empty() ? endpoint.name : address.is_unix() ? "localhost" : address.str();
+  if (endpoint.protocol == Protocol::http2) {
+    pool.http2 = std::make_unique<http2::EndpointCalls>(reactor_, limits_, pool.endpoint, pool.host, scratch_);
+  }
   return pool;
 }
 
 Call& ClientCore::start(const Endpoint& endpoint, const CallStart& start, CallHandler& handler) {
   ClientPool& pool = pool_of(endpoint);
+  if (pool.http2) return pool.http2->start(start, handler);
   if (!pool.idle.empty()) {
     ClientConnection& warm = *pool.idle.back();  // the one used last is the least likely to be stale
     pool.idle.pop_back();

@@ -41,6 +41,7 @@ std::optional<std::string_view> find_header(const OwnedHeaders& headers, std::st
 const char* reason_phrase(int status) {
   switch (status) {
     case 100: return "Continue";
+    case 101: return "Switching Protocols";
     case 200: return "OK";
     case 201: return "Created";
     case 202: return "Accepted";

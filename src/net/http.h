@@ -27,14 +27,18 @@ struct RequestHead {
   std::string_view target;  // as sent: origin-form
   std::string_view path;    // target up to '?'
   std::string_view query;   // after '?'
+  int major_version = 1;    // 2: HTTP/2, with :authority as the first header, Host
   int minor_version = 1;
   std::span<const Header> headers;
   std::optional<uint64_t> content_length;  // none: chunked or no body
   bool has_body = false;
+  std::string_view upgrade = {};  // the protocol that the client asks to switch to ("websocket"); empty: none
+  bool takes_trailers = false;    // the client says that it reads trailer fields (TE: trailers)
 };
 
 struct ResponseHead {
   int status = 0;
+  int major_version = 1;
   int minor_version = 1;
   std::span<const Header> headers;
   std::optional<uint64_t> content_length;  // none: chunked or until close

@@ -2,14 +2,15 @@
 
 #include <algorithm>
 
+#include "net/fields.h"
 #include "net/http1_parser.h"
 
 namespace barrio::net::http1 {
 
 namespace {
 
-/// Nobody here uses extensions or trailers, so a peer that sends more of them than this means harm.
-constexpr uint32_t most_overhead = 4096;
+/// Extensions mean nothing here and trailers are short, so a peer that sends more of them than this means harm.
+constexpr uint32_t most_overhead = most_trailer_bytes;
 
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -26,6 +27,9 @@ void BodyReader::reset(Framing framing, uint64_t length) {
   left_ = framing == Framing::length ? length : 0;
   digits_ = 0;
   overhead_ = 0;
+  trailer_text_.clear();
+  fields_.clear();
+  trailers_.clear();
   failure_ = nullptr;
   done_ = framing == Framing::none || (framing == Framing::length && length == 0);
 }
@@ -84,6 +88,7 @@ void BodyReader::take(char c) {
     case State::end_lf:
       expect(c, '\n', State::end_lf);
       done_ = failure_ == nullptr;
+      if (done_) finish_trailers();
       return;
   }
 }
@@ -118,22 +123,37 @@ void BodyReader::take_trailer(char c) {
   } else if (state_ == State::trailer_lf) {
     expect(c, '\n', State::line);
   } else if (state_ == State::line) {
-    if (c == '\r') {
+    if (c == '\r')
       state_ = State::end_lf;
-    } else {
-      state_ = State::trailer;
-      in_name_ = true;
-      if (!is_token({&c, 1})) failure_ = "bad trailer field";
-    }
-  } else if (in_name_) {
-    if (c == ':')
-      in_name_ = false;
-    else if (!is_token({&c, 1}))
-      failure_ = "bad trailer field";
-  } else if (c == '\r') {
+    else
+      start_trailer(c);
+  } else if (c == '\r' && !in_name_) {
+    fields_.back().end = trailer_text_.size();
     state_ = State::trailer_lf;
-  } else if (!is_field_value({&c, 1})) {
-    failure_ = "control character in a trailer field";
+  } else if (in_name_ && c == ':') {
+    in_name_ = false;
+    fields_.back().name_size = trailer_text_.size() - fields_.back().begin;
+  } else if (in_name_ ? is_token({&c, 1}) : is_field_value({&c, 1})) {
+    trailer_text_ += c;
+  } else {
+    failure_ = in_name_ ? "bad trailer field" : "control character in a trailer field";
+  }
+}
+
+void BodyReader::start_trailer(char c) {
+  state_ = State::trailer;
+  in_name_ = true;
+  if (!is_token({&c, 1})) failure_ = "bad trailer field";
+  fields_.push_back({trailer_text_.size(), 0, 0});
+  trailer_text_ += c;
+}
+
+void BodyReader::finish_trailers() {
+  const std::string_view text = trailer_text_;
+  for (const Field& field : fields_) {
+    const size_t value = field.begin + field.name_size;
+    const std::string_view name = text.substr(field.begin, field.name_size);
+    if (may_be_trailer(name)) trailers_.push_back({name, trim_blanks(text.substr(value, field.end - value))});
   }
 }
 

@@ -34,12 +34,6 @@ bool is_blank(char c) {
   return c == ' ' || c == '\t';
 }
 
-std::string_view trim_blanks(std::string_view text) {
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
-}
-
 /// Digits only, and small enough that sums of lengths cannot overflow.
 std::optional<uint64_t> read_length(std::string_view text) {
   if (text.empty() || text.size() > 18) return std::nullopt;
@@ -51,15 +45,22 @@ std::optional<uint64_t> read_length(std::string_view text) {
   return value;
 }
 
-void read_connection(std::string_view value, Meaning& meaning) {
+template <class Take>
+void each_in_list(std::string_view value, Take take) {
   while (true) {
     const size_t comma = value.find(',');
-    const std::string_view option = trim_blanks(value.substr(0, comma));
-    if (same_name(option, "close")) meaning.close = true;
-    if (same_name(option, "keep-alive")) meaning.keep_alive = true;
+    take(trim_blanks(value.substr(0, comma)));
     if (comma == std::string_view::npos) return;
     value.remove_prefix(comma + 1);
   }
+}
+
+void read_connection(std::string_view value, Meaning& meaning) {
+  each_in_list(value, [&meaning](std::string_view option) {
+    if (same_name(option, "close")) meaning.close = true;
+    if (same_name(option, "keep-alive")) meaning.keep_alive = true;
+    if (same_name(option, "upgrade")) meaning.upgrade = true;
+  });
 }
 
 Failure read_field(const Header& header, Meaning& meaning) {
@@ -74,22 +75,18 @@ Failure read_field(const Header& header, Meaning& meaning) {
   } else if (same_name(name, "connection")) {
     read_connection(value, meaning);
   } else if (same_name(name, "host")) {
-    if (!all(host_chars, value)) return {400, "Host is not a host"};
+    if (!is_host(value)) return {400, "Host is not a host"};
     ++meaning.hosts;
   } else if (same_name(name, "expect")) {
     same_name(value, "100-continue") ? meaning.expects_continue = true : meaning.unknown_expectation = true;
+  } else if (same_name(name, "te")) {
+    each_in_list(value, [&meaning](std::string_view coding) {
+      if (same_name(coding, "trailers")) meaning.takes_trailers = true;
+    });
+  } else if (same_name(name, "upgrade") && meaning.protocol.empty()) {
+    const std::string_view first = trim_blanks(value.substr(0, value.find(',')));
+    if (is_token(first)) meaning.protocol = first;
   }
-  return {};
-}
-
-Failure read_meaning(std::span<const Header> headers, int minor_version, Meaning& meaning) {
-  meaning = {};
-  for (const Header& header : headers) {
-    const Failure failure = read_field(header, meaning);
-    if (failure.status != 0) return failure;
-  }
-  if (meaning.chunked && meaning.length) return {400, "both Content-Length and Transfer-Encoding"};
-  if (meaning.chunked && minor_version == 0) return {400, "Transfer-Encoding in HTTP/1.0"};
   return {};
 }
 
@@ -103,8 +100,42 @@ int read_version(std::string_view text) {
 
 }  // namespace
 
+std::string_view trim_blanks(std::string_view text) {
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+Failure read_meaning(std::span<const Header> headers, int minor_version, Meaning& meaning) {
+  meaning = {};
+  for (const Header& header : headers) {
+    const Failure failure = read_field(header, meaning);
+    if (failure.status != 0) return failure;
+  }
+  if (meaning.chunked && meaning.length) return {400, "both Content-Length and Transfer-Encoding"};
+  if (meaning.chunked && minor_version == 0) return {400, "Transfer-Encoding in HTTP/1.0"};
+  return {};
+}
+
+Failure read_target(RequestHead& head) {
+  if (!is_token(head.method)) return {400, "bad method"};
+  const bool asterisk = head.target == "*" && head.method == "OPTIONS";
+  if (!asterisk && !head.target.starts_with('/')) return {400, "the target must be a path"};
+  if (!all(target_chars, head.target) || head.target.find('#') != std::string_view::npos) {
+    return {400, "bad character in the target"};
+  }
+  const size_t mark = head.target.find('?');
+  head.path = head.target.substr(0, mark);
+  head.query = mark == std::string_view::npos ? std::string_view() : head.target.substr(mark + 1);
+  return {};
+}
+
 bool is_token(std::string_view text) {
   return !text.empty() && all(token_chars, text);
+}
+
+bool is_host(std::string_view text) {
+  return all(host_chars, text);
 }
 
 bool is_field_value(std::string_view text) {
@@ -205,16 +236,7 @@ Failure RequestParser::read_start_line() {
   head_.minor_version = read_version(line.substr(second + 1));
   if (head_.minor_version == -2) return {400, "bad request line"};
   if (head_.minor_version == -1) return {505, "only HTTP/1.1 and HTTP/1.0 are spoken here"};
-  if (!is_token(head_.method)) return {400, "bad method"};
-  const bool asterisk = head_.target == "*" && head_.method == "OPTIONS";
-  if (!asterisk && !head_.target.starts_with('/')) return {400, "the target must be a path"};
-  if (!all(target_chars, head_.target) || head_.target.find('#') != std::string_view::npos) {
-    return {400, "bad character in the target"};
-  }
-  const size_t mark = head_.target.find('?');
-  head_.path = head_.target.substr(0, mark);
-  head_.query = mark == std::string_view::npos ? std::string_view() : head_.target.substr(mark + 1);
-  return {};
+  return read_target(head_);
 }
 
 Failure RequestParser::read_fields() {
@@ -228,6 +250,9 @@ Failure RequestParser::read_fields() {
   head_.content_length = meaning_.length;
   framing_ = meaning_.chunked ? Framing::chunked : meaning_.length.value_or(0) > 0 ? Framing::length : Framing::none;
   head_.has_body = framing_ != Framing::none;
+  head_.takes_trailers = meaning_.takes_trailers && head_.minor_version == 1;
+  // With a body before it a switch would be between two streams of bytes: no client does that.
+  if (meaning_.upgrade && !head_.has_body && head_.minor_version == 1) head_.upgrade = meaning_.protocol;
   return {};
 }
 

@@ -28,6 +28,9 @@ struct Failure {
 bool is_token(std::string_view text);
 /// No control characters but HTAB, so that a value cannot end its line.
 bool is_field_value(std::string_view text);
+std::string_view trim_blanks(std::string_view text);
+/// uri-host [":" port] of RFC 9110 7.2.
+bool is_host(std::string_view text);
 
 /// The text of one head: the start line and the fields, checked character by character as they come.
 class HeadText {
@@ -68,10 +71,18 @@ struct Meaning {
   bool chunked = false;
   bool close = false;
   bool keep_alive = false;
+  bool upgrade = false;  // named by Connection
   bool expects_continue = false;
   bool unknown_expectation = false;
+  bool takes_trailers = false;
   int hosts = 0;
+  std::string_view protocol;  // the first one of Upgrade
 };
+
+/// Whatever the version: the fields that frame the message or ask for something.
+Failure read_meaning(std::span<const Header> headers, int minor_version, Meaning& meaning);
+/// Checks the method and the target, and splits the target into path and query.
+Failure read_target(RequestHead& head);
 
 class RequestParser {
  public:
@@ -114,6 +125,8 @@ class ResponseParser {
   bool keep_alive() const {
     return head_.minor_version == 1 ? !meaning_.close : meaning_.keep_alive && !meaning_.close;
   }
+  /// Of a 101: the protocol that the connection switches to.
+  std::string_view upgrade() const { return meaning_.upgrade ? meaning_.protocol : std::string_view(); }
 
  private:
   Failure read_start_line();

@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-#include "net/http1_parser.h"
+#include "net/fields.h"
 
 namespace barrio::net::http1 {
 
@@ -14,7 +14,18 @@ void append_number(std::string& out, uint64_t number) {
   out.append(digits.data(), static_cast<size_t>(end.ptr - digits.data()));
 }
 
-/// IMF-fixdate (RFC 9110 5.6.7), made anew once a second.
+void append_field(std::string& out, std::string_view name, std::string_view value) {
+  out.append(name).append(": ").append(value).append("\r\n");
+}
+
+void append_length(std::string& out, uint64_t length) {
+  out.append("Content-Length: ");
+  append_number(out, length);
+  out.append("\r\n");
+}
+
+}  // namespace
+
 std::string_view http_date() {
   thread_local std::time_t made_for = -1;
   thread_local std::array<char, 40> text{};
@@ -29,37 +40,13 @@ std::string_view http_date() {
   return {text.data(), size};
 }
 
-void append_field(std::string& out, std::string_view name, std::string_view value) {
-  out.append(name).append(": ").append(value).append("\r\n");
-}
-
-bool is_ours(std::string_view name) {
-  for (const std::string_view reserved :
-       {"connection", "content-length", "transfer-encoding", "keep-alive", "upgrade", "trailer", "te"}) {
-    if (same_name(name, reserved)) return true;
-  }
-  return false;
-}
-
-bool may_pass(const Header& header) {
-  return !is_ours(header.name) && is_token(header.name) && is_field_value(header.value);
-}
-
-void append_length(std::string& out, uint64_t length) {
-  out.append("Content-Length: ");
-  append_number(out, length);
-  out.append("\r\n");
-}
-
-}  // namespace
-
 void append_response_head(std::string& out, int status, std::span<const Header> headers,
                           const ResponseFraming& framing) {
   out.append("HTTP/1.1 ");
   append_number(out, static_cast<uint64_t>(status));
   out.append(" ").append(reason_phrase(status)).append("\r\n");
   for (const Header& header : headers) {
-    if (may_pass(header) && !same_name(header.name, "date")) append_field(out, header.name, header.value);
+    if (may_send(header) && !same_name(header.name, "date")) append_field(out, header.name, header.value);
   }
   append_field(out, "Date", http_date());
   if (framing.length) append_length(out, *framing.length);
@@ -73,7 +60,7 @@ void append_request_head(std::string& out, const RequestLine& line, std::span<co
   out.append(line.method).append(" ").append(line.target).append(" HTTP/1.1\r\n");
   bool has_host = false;
   for (const Header& header : headers) {
-    if (!may_pass(header)) continue;
+    if (!may_send(header)) continue;
     const bool host = same_name(header.name, "host");
     if (host && has_host) continue;
     has_host = has_host || host;
@@ -86,6 +73,29 @@ void append_request_head(std::string& out, const RequestLine& line, std::span<co
     append_field(out, "Transfer-Encoding", "chunked");
   else if (*line.length > 0 || body_expected)
     append_length(out, *line.length);
+  if (!line.upgrade.empty()) {
+    append_field(out, "Connection", line.takes_trailers ? "Upgrade, TE" : "Upgrade");
+    append_field(out, "Upgrade", line.upgrade);
+  } else if (line.takes_trailers) {
+    append_field(out, "Connection", "TE");
+  }
+  if (line.takes_trailers) append_field(out, "TE", "trailers");
+  out.append("\r\n");
+}
+
+void append_switch_head(std::string& out, std::string_view protocol, std::span<const Header> headers) {
+  out.append("HTTP/1.1 101 Switching Protocols\r\n");
+  append_field(out, "Connection", "Upgrade");
+  append_field(out, "Upgrade", protocol);
+  for (const Header& header : headers) {
+    if (may_send(header)) append_field(out, header.name, header.value);
+  }
+  out.append("\r\n");
+}
+
+void append_last_chunk(std::string& out, std::span<const Header> trailers) {
+  out.append("0\r\n");
+  each_trailer(trailers, [&out](const Header& header) { append_field(out, header.name, header.value); });
   out.append("\r\n");
 }
 

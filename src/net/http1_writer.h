@@ -21,6 +21,9 @@ struct ResponseFraming {
   Persistence persistence = Persistence::standard;
 };
 
+/// IMF-fixdate (RFC 9110 5.6.7) of this second.
+std::string_view http_date();
+
 void append_response_head(std::string& out, int status, std::span<const Header> headers,
                           const ResponseFraming& framing);
 
@@ -29,9 +32,15 @@ struct RequestLine {
   std::string_view target;
   std::string_view host;           // used where the headers have no Host
   std::optional<uint64_t> length;  // none: chunked
+  std::string_view upgrade = {};   // asks to switch to this protocol
+  bool takes_trailers = false;
 };
 
 void append_request_head(std::string& out, const RequestLine& line, std::span<const Header> headers);
+/// 101: the connection is the protocol's from here on.
+void append_switch_head(std::string& out, std::string_view protocol, std::span<const Header> headers);
+/// The end of a chunked body.
+void append_last_chunk(std::string& out, std::span<const Header> trailers);
 
 /// "1a\r\n" in a buffer of its own.
 class ChunkSize {

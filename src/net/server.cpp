@@ -1,5 +1,6 @@
 #include "net/server.h"
 
+#include "net/http2_server.h"
 #include "net/server_connection.h"
 
 namespace barrio::net {

@@ -1,6 +1,7 @@
 #pragma once
-// HTTP/1.1 server on a reactor: strict parsing, keep-alive, limits, back-pressure, PROXY protocol v2 from trusted
-// peers. Streaming interface (Exchange) for proxies; whole-message interface (MessageServer) for everything else.
+// HTTP/1.1 and HTTP/2 server on a reactor: strict parsing, keep-alive, limits, back-pressure, PROXY protocol v2 from
+// trusted peers. A connection that begins with the HTTP/2 preface speaks HTTP/2, every other one HTTP/1.1. Streaming
+// interface (Exchange) for proxies; whole-message interface (MessageServer) for everything else.
 
 #include <functional>
 #include <memory>
@@ -12,16 +13,29 @@
 
 namespace barrio::net {
 
+/// Per HTTP/2 connection.
+struct Http2Limits {
+  uint32_t streams = 128;                    // open at a time; over it: REFUSED_STREAM
+  uint32_t stream_window = 1024 * 1024;      // bytes a client may send ahead on one stream: flow control error
+  uint32_t connection_window = 4096 * 1024;  // and on all
+  size_t held_bytes = 16 * 1024 * 1024;      // held each way for all streams; over it: they wait
+  uint32_t resets_per_second = 200;          // streams that the client resets: ENHANCE_YOUR_CALM
+  uint32_t idle_frames_per_second = 1000;    // SETTINGS, PING, PRIORITY, empty DATA: ENHANCE_YOUR_CALM
+};
+
 struct ServerLimits {
-  size_t head_bytes = 16 * 1024;              // over it: 431
-  size_t header_fields = 64;                  // over it: 431
-  uint64_t body_bytes = 16 * 1024 * 1024;     // over it: 413, before the body is read where the length is known
-  size_t connections = 10'000;                // over it: not accepted until one closes
-  size_t write_buffer_bytes = 256 * 1024;     // write() answers false above it
-  Duration head_timeout = 10s;                // first byte to end of head: 408
-  Duration body_timeout = 30s;                // between two pieces of body: 408
-  Duration idle_timeout = 60s;                // kept alive without a request: closed
-  Duration write_timeout = 30s;               // no progress: closed
+  size_t head_bytes = 16 * 1024;           // over it: 431
+  size_t header_fields = 64;               // over it: 431
+  uint64_t body_bytes = 16 * 1024 * 1024;  // over it: 413, before the body is read where the length is known
+  size_t connections = 10'000;             // over it: not accepted until one closes
+  size_t write_buffer_bytes = 256 * 1024;  // write() answers false above it
+  Duration head_timeout = 10s;             // first byte to end of head: 408
+  Duration body_timeout = 30s;             // between two pieces of body: 408
+  Duration idle_timeout = 60s;             // kept alive without a request: closed
+  Duration write_timeout = 30s;            // no progress: closed
+  Duration tunnel_idle_timeout = 5min;     // an upgraded connection without a byte either way: closed
+  Duration tunnel_grace = 10s;             // what an upgraded connection gets when the server drains
+  Http2Limits http2 = {};
   std::vector<std::string> proxy_peers = {};  // IP addresses that must (and alone may) begin with a PROXY v2 header
 };
 
@@ -33,10 +47,14 @@ class ExchangeHandler {
   /// The head is complete. The handler may answer at once, or read the body first.
   virtual void on_head(Exchange& exchange) = 0;
   virtual void on_body(Exchange& exchange, std::string_view piece) = 0;
+  /// The request ends with trailer fields; on_end follows.
+  virtual void on_trailers(Exchange& /*exchange*/, std::span<const Header> /*trailers*/) {}
   /// The request is complete.
   virtual void on_end(Exchange& exchange) = 0;
   /// After write() answered false: there is room again.
   virtual void on_writable(Exchange& exchange) = 0;
+  /// After upgrade(): the client has shut down its side. What is written still reaches it.
+  virtual void on_tunnel_end(Exchange& /*exchange*/) {}
   /// Over: answered in full, or the client is gone (`aborted`). The exchange is dead afterwards.
   virtual void on_closed(Exchange& exchange, bool aborted) = 0;
 
@@ -59,10 +77,17 @@ class Exchange {
   virtual void begin(int status, std::span<const Header> headers, std::optional<uint64_t> length) = 0;
   /// False: over the buffer limit; wait for on_writable.
   virtual bool write(std::string_view piece) = 0;
-  virtual void end() = 0;
+  /// `trailers` go out where framing and client allow it: on HTTP/2, and in a chunked HTTP/1.1 answer to a client that
+  /// said `TE: trailers`. Elsewhere, and for fields that may not be trailers, they are dropped.
+  virtual void end(std::span<const Header> trailers) = 0;
+  void end() { end({}); }
+  /// Instead of an answer, where request().upgrade names a protocol: 101 with these fields. From then on bytes pass as
+  /// they are: on_body and write() until on_tunnel_end and end(); limits on bodies do not apply, tunnel_idle_timeout
+  /// does.
+  virtual void upgrade(std::span<const Header> headers) = 0;
   /// begin + write + end. An unread body is dropped and the connection closed after the answer.
   virtual void reply(int status, std::span<const Header> headers, std::string_view body) = 0;
-  /// Closes the connection without (the rest of) an answer.
+  /// Closes the connection (HTTP/2: resets the stream) without (the rest of) an answer.
   virtual void abort() = 0;
   /// Free for the handler.
   void* context = nullptr;
@@ -79,7 +104,8 @@ class Server {
   Server& operator=(const Server&) = delete;
   /// Port 0 takes a free one; the address really bound is returned. Errors: conflict (in use), invalid, unavailable.
   Result<SocketAddress> listen(const SocketAddress& address);
-  /// Stops accepting, closes idle connections, lets open exchanges finish.
+  /// Stops accepting, closes idle connections, lets open exchanges finish; HTTP/2 clients get a GOAWAY twice, tunnels
+  /// tunnel_grace.
   void drain();
   size_t connections() const;
 

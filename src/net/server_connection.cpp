@@ -6,12 +6,17 @@
 
 #include <algorithm>
 
+#include "net/http2_server.h"
+
 namespace barrio::net {
 
 namespace {
 
 /// After an early answer, how long and how much is read and dropped, so that a reset does not overtake the answer.
 constexpr Duration linger_for = 2s;
+
+/// RFC 9113 3.4.
+constexpr std::string_view http2_preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 }  // namespace
 
@@ -29,11 +34,13 @@ ServerConnection::ServerConnection(ServerCore& core, int fd, const SocketAddress
 
 ServerConnection::~ServerConnection() {
   closed_ = true;
+  if (http2_) http2_->closed();
   if (open_) core_.handler_.on_closed(*this, true);
 }
 
 bool ServerConnection::may_read() const {
   if (closed_ || pending_begin_ < pending_.size()) return false;
+  if (phase_ == Phase::tunnel) return !paused_ && !input_ended_;
   return phase_ != Phase::answer && !(phase_ == Phase::body && (paused_ || ended_));
 }
 
@@ -42,9 +49,11 @@ void ServerConnection::set_deadline() {
   const ServerLimits& limits = core_.limits_;
   Time due = Time::max();
   if (phase_ == Phase::proxy) due = first_byte_ + limits.head_timeout;
-  if (phase_ == Phase::head) {
-    due = parser_.started() ? first_byte_ + limits.head_timeout : last_read_ + limits.idle_timeout;
+  if (phase_ == Phase::start || phase_ == Phase::head) {
+    due = head_begun() ? first_byte_ + limits.head_timeout : last_read_ + limits.idle_timeout;
   }
+  if (phase_ == Phase::tunnel) due = tunnel_due();
+  if (phase_ == Phase::http2) due = http2_->due();
   if (phase_ == Phase::body && !paused_ && !ended_) due = last_read_ + limits.body_timeout;
   if (phase_ == Phase::linger && stream_.unsent() == 0) due = last_read_ + linger_for;
   if (stream_.unsent() > 0) due = std::min(due, last_sent_ + limits.write_timeout);
@@ -54,7 +63,11 @@ void ServerConnection::set_deadline() {
 void ServerConnection::timed_out() {
   const Time now = core_.reactor_.now();
   const bool stuck = stream_.unsent() > 0 && now >= last_sent_ + core_.limits_.write_timeout;
-  const bool reading = phase_ == Phase::body || (phase_ == Phase::head && parser_.started());
+  const bool reading = phase_ == Phase::body || ((phase_ == Phase::start || phase_ == Phase::head) && head_begun());
+  if (!stuck && phase_ == Phase::http2) {
+    http2_->timed_out(now);
+    return advance();
+  }
   if (stuck || !reading) return close();
   refuse(408, "the request took too long to arrive");
   advance();
@@ -65,8 +78,8 @@ void ServerConnection::on_io(uint32_t events) {
   if (closed_) return;
   if ((events & EPOLLIN) && may_read()) {
     receive();
-  } else if (events & (EPOLLERR | EPOLLHUP)) {
-    return close();
+  } else if ((events & EPOLLERR) || ((events & EPOLLHUP) && phase_ != Phase::tunnel)) {
+    return close();  // of a tunnel something may still be unread when both sides have ended
   } else if (events & EPOLLIN) {
     stream_.arm_read(false);  // armed again when there is somewhere to put it
   }
@@ -79,6 +92,7 @@ void ServerConnection::flush() {
   if (stream_.sent() == before) return;
   last_sent_ = core_.reactor_.now();
   if (phase_ == Phase::linger && stream_.unsent() == 0) return linger();
+  if (phase_ == Phase::http2) return;  // advance() goes on
   if (!blocked_ || stream_.unsent() > core_.limits_.write_buffer_bytes / 2) return;
   blocked_ = false;
   if (!answering()) return;
@@ -90,7 +104,7 @@ void ServerConnection::receive() {
   switch (stream_.read(core_.scratch_, got)) {
     case Stream::Got::nothing: return;
     case Stream::Got::broken: return close();
-    case Stream::Got::end: return close();  // read only while a request is awaited or incomplete: nothing to answer
+    case Stream::Got::end: return input_ended();
     case Stream::Got::data: break;
   }
   if (phase_ == Phase::linger) return;  // the linger deadline stays where it is
@@ -101,17 +115,33 @@ void ServerConnection::receive() {
   pending_begin_ = 0;
 }
 
+void ServerConnection::input_ended() {
+  if (phase_ != Phase::tunnel) return close();  // a request is awaited or incomplete: there is nothing to answer
+  input_ended_ = true;
+  stream_.arm_read(false);
+  if (!aborted_) core_.handler_.on_tunnel_end(*this);
+}
+
 void ServerConnection::consume(std::string_view input, size_t& used) {
   while (used < input.size() && !closed_) {
     const std::string_view rest = input.substr(used);
     switch (phase_) {
       case Phase::proxy: used += take_proxy(rest); break;
+      case Phase::start: used += take_start(rest); break;
       case Phase::head: used += take_head(rest); break;
       case Phase::body:
         if (paused_ || ended_) return;
         used += take_body(rest);
         break;
       case Phase::answer: return;
+      case Phase::tunnel:
+        if (paused_) return;
+        used += take_tunnel(rest);
+        break;
+      case Phase::http2:
+        http2_->receive(rest);
+        used = input.size();
+        break;
       case Phase::linger: used = input.size(); break;
     }
   }
@@ -122,8 +152,33 @@ size_t ServerConnection::take_proxy(std::string_view input) {
   if (proxy_.failed()) close();  // not one of our relays: it would not understand an answer either
   if (!proxy_.complete()) return used;
   if (proxy_.source()) device_ip_ = proxy_.source()->ip();
-  phase_ = Phase::head;
+  phase_ = Phase::start;
   return used;
+}
+
+/// What turns out not to be the preface is the beginning of a head, and the preface's text says what it was.
+size_t ServerConnection::take_start(std::string_view input) {
+  if (preface_matched_ == 0) first_byte_ = core_.reactor_.now();
+  const std::string_view wanted = http2_preface.substr(preface_matched_);
+  const size_t compared = std::min(wanted.size(), input.size());
+  size_t same = 0;
+  while (same < compared && input[same] == wanted[same]) ++same;
+  preface_matched_ += same;
+  if (preface_matched_ == http2_preface.size()) {
+    phase_ = Phase::http2;
+    http2_ = std::make_unique<http2::ServerSession>(core_, *this);
+    http2_->receive(http2_preface);
+  } else if (same < compared) {
+    phase_ = Phase::head;
+    const std::string_view head = http2_preface.substr(0, preface_matched_);
+    if (!head.empty()) take_head(head);
+  }
+  return same;
+}
+
+size_t ServerConnection::take_tunnel(std::string_view input) {
+  core_.handler_.on_body(*this, input);
+  return input.size();
 }
 
 size_t ServerConnection::take_head(std::string_view input) {
@@ -150,7 +205,7 @@ void ServerConnection::start_exchange() {
   wants_continue_ = head.has_body && parser_.expects_continue();
   keep_alive_ = parser_.keep_alive() && !core_.draining_;
   core_.handler_.on_head(*this);
-  if (!head.has_body && answering()) core_.handler_.on_end(*this);
+  if (phase_ == Phase::answer && answering()) core_.handler_.on_end(*this);
   continue_request();
 }
 
@@ -180,12 +235,13 @@ size_t ServerConnection::take_body(std::string_view input) {
 void ServerConnection::request_complete() {
   if (closed_ || phase_ != Phase::body) return;
   phase_ = Phase::answer;
-  if (!answering()) return;
-  core_.handler_.on_end(*this);
+  if (answering() && !body_.trailers().empty()) core_.handler_.on_trailers(*this, body_.trailers());
+  if (answering()) core_.handler_.on_end(*this);
 }
 
 /// Goes on as far as possible; only with no callback of this connection running.
 void ServerConnection::advance() {
+  if (phase_ == Phase::http2 && !closed_ && http2_->advance()) linger();
   bool more = true;
   while (more) {
     more = finish_exchange();
@@ -203,16 +259,32 @@ void ServerConnection::advance() {
 
 /// True: the exchange was over and something may follow it.
 bool ServerConnection::finish_exchange() {
-  if (!open_ || !(closed_ || aborted_ || (ended_ && stream_.unsent() == 0))) return false;
+  if (!open_ || !exchange_over()) return false;
   open_ = false;
   core_.handler_.on_closed(*this, aborted_ || !ended_ || stream_.unsent() > 0);
   if (closed_ || phase_ == Phase::linger) return false;
+  if (phase_ == Phase::tunnel) {
+    close();
+    return false;
+  }
   if (phase_ == Phase::answer && keep_alive_ && !core_.draining_) {
     next_request();
     return true;
   }
   linger();
   return false;
+}
+
+bool ServerConnection::exchange_over() {
+  if (closed_ || aborted_) return true;
+  if (!ended_ || stream_.unsent() > 0) return false;
+  if (phase_ != Phase::tunnel) return true;
+  if (!std::exchange(output_ended_, true)) stream_.shutdown_write();
+  return input_ended_;
+}
+
+Time ServerConnection::tunnel_due() const {
+  return std::min(std::max(last_read_, last_sent_) + core_.limits_.tunnel_idle_timeout, tunnel_end_);
 }
 
 void ServerConnection::next_request() {
@@ -244,7 +316,12 @@ void ServerConnection::linger() {
 
 void ServerConnection::drain() {
   keep_alive_ = false;
-  if (phase_ == Phase::head && !parser_.started() && !open_) close();
+  if (phase_ == Phase::http2) return http2_->drain();
+  if (phase_ == Phase::tunnel) {
+    tunnel_end_ = core_.reactor_.now() + core_.limits_.tunnel_grace;
+    return set_deadline();
+  }
+  if ((phase_ == Phase::start || phase_ == Phase::head) && !head_begun() && !open_) close();
 }
 
 void ServerConnection::close() {
@@ -258,7 +335,8 @@ void ServerConnection::close() {
 }
 
 bool ServerConnection::work() {
-  if (!closed_ && stream_.unsent() > 0) flush();
+  if (closed_ && http2_) http2_->closed();
+  if (!closed_ && stream_.unsent() > 0 && phase_ != Phase::http2) flush();
   if (!closed_) continue_request();
   advance();
   return closed_;

@@ -1,6 +1,6 @@
 #pragma once
-// One accepted connection: PROXY header (from trusted peers), then requests, one exchange at a time. Owned by its
-// ServerCore; lives on its loop.
+// One accepted connection: PROXY header (from trusted peers), then requests, one exchange at a time, or the HTTP/2
+// preface and an http2::ServerSession. Owned by its ServerCore; lives on its loop.
 //
 // Two rules keep it safe against handlers that answer or abort inside any callback:
 //   - what a handler asks for is noted, and on_closed comes only when no callback of this connection is running;
@@ -24,6 +24,10 @@
 namespace barrio::net {
 
 class ServerConnection;
+namespace http2 {
+class ServerSession;
+class ServerStream;
+}  // namespace http2
 
 /// What the connections of one server share.
 class ServerCore {
@@ -36,6 +40,8 @@ class ServerCore {
 
  private:
   friend class ServerConnection;
+  friend class http2::ServerSession;
+  friend class http2::ServerStream;
   void accepted(int fd, const SocketAddress& peer);
   void remove(ServerConnection& connection);
   bool is_proxy(const std::string& ip) const;
@@ -46,6 +52,7 @@ class ServerCore {
   bool draining_ = false;
   std::vector<std::unique_ptr<Listener>> listeners_;
   WorkList<ServerConnection> work_;
+  std::vector<std::unique_ptr<http2::ServerStream>> spare_streams_;  // to be used again; bounded
   std::vector<std::unique_ptr<ServerConnection>> connections_;
   std::array<char, 64 * 1024> scratch_;  // what one read brought; consumed before the next
 };
@@ -66,7 +73,9 @@ class ServerConnection final : public IoHandler, public Exchange {
   void resume() override;
   void begin(int status, std::span<const Header> headers, std::optional<uint64_t> length) override;
   bool write(std::string_view piece) override;
-  void end() override;
+  using Exchange::end;
+  void end(std::span<const Header> trailers) override;
+  void upgrade(std::span<const Header> headers) override;
   void reply(int status, std::span<const Header> headers, std::string_view body) override;
   void abort() override;
 
@@ -74,7 +83,9 @@ class ServerConnection final : public IoHandler, public Exchange {
   size_t index = 0;        // for ServerCore
 
  private:
-  enum class Phase { proxy, head, body, answer, linger };
+  friend class http2::ServerSession;
+  /// start: the first bytes, which are those of the HTTP/2 preface or of a head.
+  enum class Phase { proxy, start, head, body, answer, tunnel, http2, linger };
   enum class BodyMode { none, length, chunked, until_close };
 
   void on_io(uint32_t events) override;
@@ -82,13 +93,18 @@ class ServerConnection final : public IoHandler, public Exchange {
   void receive();
   void consume(std::string_view input, size_t& used);
   size_t take_proxy(std::string_view input);
+  size_t take_start(std::string_view input);
+  size_t take_tunnel(std::string_view input);
   size_t take_head(std::string_view input);
   size_t take_body(std::string_view input);
+  void input_ended();
   void start_exchange();
   void continue_request();
   void request_complete();
   void advance();
   bool finish_exchange();
+  bool exchange_over();
+  Time tunnel_due() const;
   void next_request();
   void refuse(int status, const char* what);
   void linger();
@@ -96,6 +112,7 @@ class ServerConnection final : public IoHandler, public Exchange {
   void flush();
   void set_deadline();
   bool may_read() const;
+  bool head_begun() const { return phase_ == Phase::start ? preface_matched_ > 0 : parser_.started(); }
   bool answering() const { return open_ && !ended_ && !closed_; }
 
   ServerCore& core_;
@@ -107,7 +124,9 @@ class ServerConnection final : public IoHandler, public Exchange {
   http1::BodyReader body_;
   std::string pending_;  // read, not consumed
   size_t pending_begin_ = 0;
-  Phase phase_ = Phase::head;
+  Phase phase_ = Phase::start;
+  size_t preface_matched_ = 0;
+  std::unique_ptr<http2::ServerSession> http2_;
   Time first_byte_;
   Time last_read_;
   Time last_sent_;
@@ -123,6 +142,10 @@ class ServerConnection final : public IoHandler, public Exchange {
   BodyMode mode_ = BodyMode::none;
   uint64_t body_left_ = 0;  // to be written, with BodyMode::length
   bool keep_alive_ = true;
+  // Of a tunnel, which is the last exchange of its connection.
+  bool input_ended_ = false;
+  bool output_ended_ = false;
+  Time tunnel_end_ = Time::max();
   bool closed_ = false;
 };
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "net/http2_server.h"
 #include "net/server_connection.h"
 
 namespace barrio::net {

@@ -68,13 +68,30 @@ bool ServerConnection::write(std::string_view piece) {
   return !blocked_;
 }
 
-void ServerConnection::end() {
+void ServerConnection::end(std::span<const Header> trailers) {
   if (!answering()) return;
   if (!begun_ || (mode_ == BodyMode::length && body_left_ > 0)) return abort();
-  const bool chunked = mode_ == BodyMode::chunked;
-  const bool sent = chunked ? stream_.send({http1::last_chunk}) : stream_.flush();
-  if (!sent) return abort();
+  if (mode_ == BodyMode::chunked && !trailers.empty() && parser_.head().takes_trailers) {
+    http1::append_last_chunk(stream_.unsent_text(), trailers);
+  } else if (mode_ == BodyMode::chunked) {
+    stream_.unsent_text().append(http1::last_chunk);
+  }
+  if (!stream_.flush()) return abort();
   ended_ = true;
+  core_.work_.add(*this);
+}
+
+void ServerConnection::upgrade(std::span<const Header> headers) {
+  const std::string_view protocol = parser_.head().upgrade;
+  if (!answering()) return;
+  if (begun_ || protocol.empty()) return abort();
+  begun_ = true;
+  keep_alive_ = false;
+  mode_ = BodyMode::until_close;
+  phase_ = Phase::tunnel;
+  last_sent_ = core_.reactor_.now();
+  tunnel_end_ = core_.draining_ ? last_sent_ + core_.limits_.tunnel_grace : Time::max();
+  http1::append_switch_head(stream_.unsent_text(), protocol, headers);
   core_.work_.add(*this);
 }
 

@@ -1,0 +1,18 @@
+#pragma once
+// Opening a connection without waiting for it.
+
+#include "net/address.h"
+
+namespace barrio::net {
+
+struct Dialed {
+  int fd = -1;
+  bool connected = false;  // else it is when the descriptor is writable: ask dial_result()
+};
+
+/// Errors: unavailable.
+Result<Dialed> dial(const SocketAddress& address);
+/// What became of it.
+Result<void> dial_result(int fd, const SocketAddress& address);
+
+}  // namespace barrio::net

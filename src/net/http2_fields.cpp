@@ -1,0 +1,102 @@
+#include "net/http2_fields.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace barrio::net::http2 {
+
+namespace {
+
+/// A buffer that once had to hold more than this is given back.
+constexpr size_t kept_capacity = 16 * 1024;
+
+}  // namespace
+
+void FieldBlock::clear() {
+  text_.clear();
+  if (text_.capacity() > kept_capacity) text_.shrink_to_fit();
+  fields_.clear();
+  headers_.clear();
+}
+
+void FieldBlock::add(std::string_view name, std::string_view value) {
+  fields_.push_back({text_.size(), name.size(), value.size()});
+  text_.append(name).append(value);
+}
+
+std::span<Header> FieldBlock::view() {
+  headers_.clear();
+  for (const Field& field : fields_) headers_.push_back({name(field), value(field)});
+  return headers_;
+}
+
+void FieldBlock::join_cookies() {
+  auto is_cookie = [this](const Field& field) { return name(field) == "cookie"; };
+  if (std::ranges::count_if(fields_, is_cookie) < 2) return;
+  std::string joined;
+  for (const Field& field : fields_) {
+    if (is_cookie(field)) joined.append(joined.empty() ? "" : "; ").append(value(field));
+  }
+  std::erase_if(fields_, is_cookie);
+  add("cookie", joined);
+}
+
+RequestRead read_request(FieldBlock& block, bool ended) {
+  RequestRead read;
+  RequestHead& head = read.head;
+  block.join_cookies();
+  std::string_view authority;
+  bool has_authority = false;
+  const std::span<Header> all = block.view();
+  size_t pseudo = 0;
+  for (; pseudo < all.size() && all[pseudo].name.starts_with(':'); ++pseudo) {
+    const auto [name, value] = all[pseudo];
+    if (name == ":method") head.method = value;
+    if (name == ":path") head.target = value;
+    if (name == ":authority") authority = value, has_authority = true;
+  }
+  // nghttp2 lets the pseudo-header fields come first only, and demands :method, :scheme and :path.
+  head.headers = all.subspan(pseudo);
+  head.major_version = 2;
+  head.minor_version = 0;
+  read.failure = http1::read_target(head);
+  http1::Meaning meaning;
+  if (read.failure.status == 0) read.failure = http1::read_meaning(head.headers, 1, meaning);
+  if (read.failure.status != 0) return read;
+  read.failure = {400, "needs exactly one host, in :authority or Host"};
+  if (meaning.hosts > 1 || (meaning.hosts == 0 && !has_authority)) return read;
+  if (has_authority && !http1::is_host(authority)) return read;
+  if (has_authority && meaning.hosts == 1 && find_header(head.headers, "host") != authority) return read;
+  if (has_authority && meaning.hosts == 0) {
+    // The place of the last pseudo-header field is free for it.
+    all[pseudo - 1] = {"Host", authority};
+    head.headers = all.subspan(pseudo - 1);
+  }
+  read.failure = {};
+  if (meaning.unknown_expectation) read.failure = {417, "unknown expectation"};
+  head.content_length = meaning.length;
+  head.has_body = !ended;
+  head.takes_trailers = meaning.takes_trailers;
+  read.expects_continue = meaning.expects_continue;
+  return read;
+}
+
+ResponseRead read_response(FieldBlock& block, bool ended) {
+  ResponseRead read;
+  const std::span<const Header> all = block.view();
+  if (all.empty() || all[0].name != ":status") return {.head = {}, .failure = "an answer without a status"};
+  const std::string_view status = all[0].value;
+  const auto end = std::from_chars(status.data(), status.data() + status.size(), read.head.status).ptr;
+  if (status.size() != 3 || end != status.data() + 3 || read.head.status < 100) read.failure = "bad status";
+  read.head.headers = all.subspan(1);
+  read.head.major_version = 2;
+  read.head.minor_version = 0;
+  http1::Meaning meaning;
+  const http1::Failure failure = http1::read_meaning(read.head.headers, 1, meaning);
+  if (failure.status != 0) read.failure = failure.what;
+  read.head.content_length = meaning.length;
+  read.head.has_body = !ended;
+  return read;
+}
+
+}  // namespace barrio::net::http2
