@@ -1,5 +1,6 @@
-// Runs one target on its kept corpus and on seeded mutations of it. Usage: fuzz_TARGET CORPUS [DICTIONARY] | fuzz_TARGET FILE
-// A failing input is left in the working directory as crash-TARGET, to be kept in the corpus once it is understood.
+// Runs one target on its kept corpus and on seeded mutations of it. Usage: fuzz_TARGET CORPUS [DICTIONARY] |
+// fuzz_TARGET FILE A failing input is left in the working directory as crash-TARGET, to be kept in the corpus once it
+// is understood.
 
 #include <algorithm>
 #include <csignal>

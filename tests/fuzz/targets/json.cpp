@@ -1,7 +1,7 @@
 // JSON text: what is accepted, printed, is accepted again as the same value.
 
-#include "base/check.h"
 #include "base/json.h"
+#include "base/check.h"
 #include "target.h"
 
 namespace barrio::fuzz {

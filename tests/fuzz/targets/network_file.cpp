@@ -1,4 +1,5 @@
-// The network file: YAML of a stranger becomes a checked value or an error with file and line; a value, printed as JSON, is read back.
+// The network file: YAML of a stranger becomes a checked value or an error with file and line; a value, printed as
+// JSON, is read back.
 
 #include "base/check.h"
 #include "base/yaml.h"

@@ -65,7 +65,8 @@ struct World {
   }
 };
 
-/// The final answers in `text`, which must be nothing but whole answers; the last may be cut by a connection that ended.
+/// The final answers in `text`, which must be nothing but whole answers; the last may be cut by a connection that
+/// ended.
 size_t count_answers(std::string_view text, const std::vector<bool>& to_head) {
   size_t answers = 0;
   while (!text.empty()) {
