@@ -265,6 +265,9 @@ Failure RequestParser::read_fields() {
   head_.content_length = meaning_.length;
   framing_ = meaning_.chunked ? Framing::chunked : meaning_.length.value_or(0) > 0 ? Framing::length : Framing::none;
   head_.has_body = framing_ != Framing::none;
+  // These had no body in HTTP/1.0 (RFC 1945 8.1, D.1.2), and some readers take it for the next request.
+  const bool bodyless = head_.method == "GET" || head_.method == "HEAD" || head_.method == "DELETE";
+  if (head_.minor_version == 0 && head_.has_body && bodyless) return {400, "a body of GET, HEAD or DELETE in HTTP/1.0"};
   return {};
 }
 

@@ -228,7 +228,8 @@ void ServerConnection::refuse(int status, const char* what) {
   const Header type{"Content-Type", "text/plain"};
   http1::append_response_head(out, status, {&type, 1},
                               {.length = text.size() + 1, .chunked = false, .persistence = http1::Persistence::close});
-  out.append(text).append("\n");
+  // An answer to HEAD ends with its head (RFC 9112 6.3).
+  if (!parser_.complete() || parser_.head().method != "HEAD") out.append(text).append("\n");
   aborted_ = open_;
   if (!stream_.flush()) return close();
   linger();

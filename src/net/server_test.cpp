@@ -210,6 +210,14 @@ TEST_CASE("bad requests are answered by their status and the connection ends") {
   }
 }
 
+TEST_CASE("a HEAD request that is refused gets no body with its answer") {
+  World world;
+  RawClient client(world.address);
+  client.send("HEAD / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n");
+  world.until([&] { return client.has("400 ") && client.poll(); });
+  CHECK(client.text.ends_with("\r\n\r\n"));
+}
+
 TEST_CASE("100 Continue is said when the handler reads on, and not before") {
   World world;
   Exchange* open = nullptr;

@@ -39,6 +39,9 @@ std::vector<Refused> two_framings() {
       {"TE in other case and CL", post("tRANSFER-eNCODING: CHUNKED\r\ncONTENT-lENGTH: 5\r\n", "0\r\n\r\n"), 400},
       {"TE identity and CL", post("Transfer-Encoding: identity\r\nContent-Length: 5\r\n", "hello"), 400},
       {"empty TE and CL", post("Transfer-Encoding:\r\nContent-Length: 5\r\n", "hello"), 400},
+      // RFC 1945 8: GET and HEAD have no body in HTTP/1.0, so that old readers skip its length.
+      {"GET with a body in HTTP/1.0", "GET /x HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello", 400},
+      {"HEAD with a body in HTTP/1.0", "HEAD /x HTTP/1.0\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", 400},
       // RFC 9112 6.3 rule 5: invalid Content-Length, or several with different values.
       {"two CL that differ", post("Content-Length: 5\r\nContent-Length: 0\r\n", "hello"), 400},
       // RFC 9110 8.6: several equal ones may be refused; which of them another reader takes does not matter then.
