@@ -34,6 +34,10 @@ std::vector<Flow> Gateway::flows() const {
   return state_->dispatcher.flows(state_->reactor.now());
 }
 
+size_t Gateway::open_requests() const {
+  return state_->dispatcher.open_requests();
+}
+
 Gateway::State::State(net::Reactor& loop, GatewayConfig settings, const ports::CoreNetwork& core_network,
                       Registry& metrics_registry)
     : reactor(loop),
