@@ -351,6 +351,7 @@ std::vector<Accepted> accepted_shapes() {
       {"Connection: close", post("Connection: close\r\nContent-Length: 5\r\n", "hello"), "POST /x [hello]", true},
       {"close among options", get("Host: a\r\nConnection: x,\tClose ,y\r\n"), "GET /x []", true},
       {"close and keep-alive", get("Host: a\r\nConnection: keep-alive\r\nConnection: close\r\n"), "GET /x []", true},
+      {"close, then keep-alive", get("Host: a\r\nConnection: close\r\nConnection: keep-alive\r\n"), "GET /x []", true},
       {"HTTP/1.0", "GET /x HTTP/1.0\r\n\r\n", "GET /x []", true},
       {"HTTP/1.0 with a body", "POST /x HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello", "POST /x [hello]", true},
       {"HTTP/1.0 kept alive", "GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", "GET /x []"},

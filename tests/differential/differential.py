@@ -97,7 +97,7 @@ def stricter(readings):
         return None
     if barrio.refusal:
         return barrio.refusal[1] or "no text, as the answer is to HEAD"
-    return "waits" if barrio.waits else "ends"
+    return "the server waits" if barrio.waits else "the connection ends"
 
 
 def read_reasons():
