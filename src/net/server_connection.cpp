@@ -262,7 +262,8 @@ bool ServerConnection::work() {
   if (!closed_ && stream_.unsent() > 0) flush();
   if (!closed_) continue_request();
   advance();
-  return closed_;
+  // One that closed just now is on the list again, and is freed from there: the list must not keep what is gone.
+  return closed_ && !scheduled;
 }
 
 }  // namespace barrio::net

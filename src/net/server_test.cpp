@@ -171,6 +171,21 @@ TEST_CASE("a client that disappears in the middle of its body is reported as abo
   world.until([&] { return world.server.connections() == 0; });
 }
 
+TEST_CASE("a connection that breaks while put-off work is done is freed once") {
+  World world;
+  std::unique_ptr<RawClient> client = std::make_unique<RawClient>(world.address);
+  world.recorder.end = [&](Exchange& exchange) {
+    const linger now{1, 0};
+    ::setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    client.reset();
+    exchange.begin(200, {}, 5);  // its head is sent from the work list, to nobody
+  };
+  client->send(get);
+  world.until([&] { return world.recorder.closed == std::vector<bool>{true}; });
+  world.until([&] { return world.server.connections() == 0; });
+  for (int i = 0; i < 3; ++i) world.reactor.turn(0ns);
+}
+
 TEST_CASE("bodies over the limit are refused, known or not") {
   World world({.body_bytes = 4});
   RawClient known(world.address);
