@@ -42,7 +42,7 @@ struct World {
 
   void until(const std::function<bool()>& done) {
     const Time limit = reactor.fresh_now() + 5s;
-    while (!done() && reactor.now() < limit) reactor.turn(10ms);
+    while (!done() && reactor.now() < limit) reactor.turn(1ms);
     REQUIRE(done());
   }
 };
