@@ -8,14 +8,20 @@ namespace barrio {
 
 namespace {
 
-size_t count_members(const Json& value) {
-  size_t count = 0;
+struct Tally {
+  size_t members = 0;
+  bool finite = true;
+};
+
+void tally(const Json& value, Tally& sum) {
   if (value.is_array()) {
-    for (const Json& item : value.get_array()) count += count_members(item);
+    for (const Json& item : value.get_array()) tally(item, sum);
   } else if (value.is_object()) {
-    for (const auto& item : value.get_object()) count += 1 + count_members(item.value());
+    sum.members += value.get_object().size();
+    for (const auto& item : value.get_object()) tally(item.value(), sum);
+  } else if (value.is_double()) {
+    sum.finite = sum.finite && std::isfinite(value.get_double());
   }
-  return count;
 }
 
 /// Of text that is valid JSON: every colon outside of strings belongs to a member.
@@ -49,7 +55,11 @@ Result<Json> parse_json(std::string_view text) {
   if (error) return fail(Code::invalid, "not JSON: " + error.message() + " at byte " + std::to_string(read));
   Json value = parser.release();
   // Two readers could take different ones of two equal keys, so such text has no meaning. Boost.JSON keeps the last.
-  if (count_members(value) != count_colons(text)) return fail(Code::invalid, "not JSON: a key stands twice");
+  Tally sum;
+  tally(value, sum);
+  if (sum.members != count_colons(text)) return fail(Code::invalid, "not JSON: a key stands twice");
+  // Boost.JSON reads 1e999 as infinity, which could not be printed again.
+  if (!sum.finite) return fail(Code::invalid, "not JSON that is read here: a number is beyond 1.8e308");
   return value;
 }
 

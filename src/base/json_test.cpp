@@ -131,6 +131,12 @@ TEST_CASE("a key that stands twice is refused, also when written differently") {
   CHECK(parse_json(R"({"a:":":","b":[{"a":"\\"},{"a":"\":{"}],"c\":":{"c":{}}})"));
 }
 
+TEST_CASE("a number that no double holds is refused, not read as infinity") {
+  CHECK_FALSE(parse_json("[1,1e3080]"));
+  CHECK_FALSE(parse_json("{\"a\":-1e999}"));
+  CHECK(parse_json("[1.7e308,1e-999]"));
+}
+
 TEST_CASE("pretty JSON is indented and means the same") {
   const auto json = *parse_json(R"({"a":[1,{"b":"x\ny"}],"c":{},"d":[]})");
   const std::string text = pretty_json(json);

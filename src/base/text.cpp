@@ -143,6 +143,24 @@ std::optional<std::string_view> nearest(std::string_view word, std::span<const s
   return best;
 }
 
+bool is_utf8(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    const size_t more = lead < 0x80 ? 0 : (lead >> 5) == 6 ? 1 : (lead >> 4) == 14 ? 2 : (lead >> 3) == 30 ? 3 : 4;
+    if (more == 4 || text.size() - i <= more) return false;
+    uint32_t point = more == 0 ? lead : lead & (0x3fu >> more);
+    for (size_t k = 1; k <= more; ++k) {
+      const auto byte = static_cast<unsigned char>(text[i + k]);
+      if ((byte & 0xc0) != 0x80) return false;
+      point = (point << 6) | (byte & 0x3f);
+    }
+    constexpr uint32_t lowest[] = {0, 0x80, 0x800, 0x10000};
+    if (point < lowest[more] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) return false;
+    i += more + 1;
+  }
+  return true;
+}
+
 std::string to_hex(std::span<const unsigned char> bytes) {
   constexpr std::string_view digits = "0123456789abcdef";
   std::string out;

@@ -22,6 +22,8 @@ std::optional<uint64_t> parse_uint(std::string_view text);
 std::optional<double> parse_double(std::string_view text);
 /// The known word closest to `word` by edit distance, if close enough to be a likely slip.
 std::optional<std::string_view> nearest(std::string_view word, std::span<const std::string_view> known);
+/// Well-formed UTF-8 (RFC 3629): the only text that JSON can carry.
+bool is_utf8(std::string_view text);
 std::string to_hex(std::span<const unsigned char> bytes);
 std::string base64url(std::string_view bytes);
 std::optional<std::string> from_base64url(std::string_view text);

@@ -75,12 +75,14 @@ class Converter {
   YamlDocument& document_;
 };
 
-/// Finds the first anchor or alias. Aliases could make a small file huge, so they are refused before the tree is built.
-class AnchorFinder final : public YAML::EventHandler {
+/// Finds the first anchor or alias, and counts documents. Aliases could make a small file huge, so they are refused
+/// before the tree is built.
+class Survey final : public YAML::EventHandler {
  public:
-  std::optional<int> line() const { return line_; }
+  std::optional<int> anchor_line() const { return line_; }
+  int documents() const { return documents_; }
 
-  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentStart(const YAML::Mark&) override { ++documents_; }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { saw(mark, anchor); }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override { saw(mark, anchor); }
@@ -103,15 +105,17 @@ class AnchorFinder final : public YAML::EventHandler {
     if (anchor != YAML::NullAnchor && !line_) line_ = mark.line + 1;
   }
   std::optional<int> line_;
+  int documents_ = 0;
 };
 
-std::optional<int> anchor_line(const std::string& text) {
+/// Stops at the second document: on some text, the parser finds empty documents for ever.
+Survey survey(const std::string& text) {
   std::istringstream stream(text);
   YAML::Parser parser(stream);
-  AnchorFinder finder;
-  while (!finder.line() && parser.HandleNextDocument(finder)) {
+  Survey found;
+  while (!found.anchor_line() && found.documents() < 2 && parser.HandleNextDocument(found)) {
   }
-  return finder.line();
+  return found;
 }
 
 }  // namespace
@@ -132,14 +136,15 @@ Error YamlDocument::locate(Error error) const {
 
 Result<YamlDocument> parse_yaml(std::string_view text, std::string file) {
   YamlDocument document{.value = {}, .file = std::move(file), .lines = {}};
+  if (!is_utf8(text)) return fail(Code::invalid, "is not UTF-8 text", document.file);
   try {
-    if (auto line = anchor_line(std::string(text))) {
+    const Survey found = survey(std::string(text));
+    if (const auto line = found.anchor_line()) {
       return fail(Code::invalid, "anchors and aliases (& and *) are not allowed",
                   document.file + ":" + std::to_string(*line));
     }
-    const auto documents = YAML::LoadAll(std::string(text));
-    if (documents.size() != 1) return fail(Code::invalid, "must hold exactly one YAML document", document.file);
-    auto value = Converter(document).convert(documents.front(), "", 0);
+    if (found.documents() != 1) return fail(Code::invalid, "must hold exactly one YAML document", document.file);
+    auto value = Converter(document).convert(YAML::Load(std::string(text)), "", 0);
     if (!value) return fail(document.locate(std::move(value).error()));
     document.value = std::move(*value);
   } catch (const YAML::Exception& e) {

@@ -61,6 +61,15 @@ TEST_CASE("broken YAML is refused with its line") {
   CHECK(json("a:\n\t- 1\n").starts_with("f.yaml:"));
 }
 
+TEST_CASE("text in which the YAML parser finds documents without end is refused") {
+  CHECK(json(", a: 50}\nname: a\n") == "f.yaml: must hold exactly one YAML document");
+}
+
+TEST_CASE("what is not UTF-8 is refused, as JSON could not carry it on") {
+  CHECK(json("name: \"\xd4x\"\n") == "f.yaml: is not UTF-8 text");
+  CHECK(json("name: \"\xc3\xb3\"\n") == "{\"name\":\"\xc3\xb3\"}");
+}
+
 TEST_CASE("anchors, aliases and deep nesting cannot blow a file up") {
   for (const char* text :
        {"a: &x [1]\nb: *x\n", "- &x 1\n- *x\n", "a: {b: &x 1, c: *x}\n", "[&x 1, *x]\n", "? &x a\n: 1\n", "&x a: 1\n",

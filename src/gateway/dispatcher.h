@@ -104,6 +104,8 @@ class Dispatcher {
   std::vector<Flow> flows(Time now) const { return flows_.recent(now); }
   const Snapshot* snapshot() const { return table_ ? &table_->snapshot() : nullptr; }
   bool up(const SiteId& site, Time now) const;
+  /// Requests that were decided and are not over.
+  size_t open_requests() const { return open_.size() - free_.size(); }
 
  private:
   struct Replica {

@@ -34,6 +34,10 @@ std::vector<Flow> Gateway::flows() const {
   return state_->dispatcher.flows(state_->reactor.now());
 }
 
+size_t Gateway::open_requests() const {
+  return state_->dispatcher.open_requests();
+}
+
 namespace {
 
 /// As many connections to one replica or gateway as one worker can have requests for it; an idle one is worth keeping,

@@ -38,6 +38,8 @@ class Gateway {
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
   void set_local(std::vector<ports::WorkloadStatus> statuses);
   std::vector<Flow> flows() const;
+  /// Requests that were decided and are not over. On the reactor's thread, like flows().
+  size_t open_requests() const;
 
  private:
   struct State;

@@ -1,5 +1,6 @@
 #include "net/http1_parser.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -19,8 +20,9 @@ constexpr std::array<bool, 256> make_table(std::string_view extra, bool visible,
 
 constexpr auto token_chars = make_table("!#$%&'*+-.^_`|~", false, false);
 constexpr auto value_chars = make_table(" \t", true, true);
-// uri-host [":" port] of RFC 9110 7.2: reg-name, IP literal, percent escapes.
-constexpr auto host_chars = make_table("-._~!$&'()*+,;=%:[]", false, false);
+// Of a host (RFC 3986 3.2.2): the name, and what stands in the brackets of an IP literal.
+constexpr auto name_chars = make_table("-._~!$&'()*+,;=%", false, false);
+constexpr auto literal_chars = make_table("-._~!$&'()*+,;=:", false, false);
 constexpr auto target_chars = make_table("", true, false);
 
 bool all(const std::array<bool, 256>& table, std::string_view text) {
@@ -43,6 +45,17 @@ std::optional<uint64_t> read_length(std::string_view text) {
     value = value * 10 + static_cast<uint64_t>(c - '0');
   }
   return value;
+}
+
+bool is_hex(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+bool good_escapes(std::string_view text) {
+  for (size_t at = text.find('%'); at != std::string_view::npos; at = text.find('%', at + 3)) {
+    if (text.size() - at < 3 || !is_hex(text[at + 1]) || !is_hex(text[at + 2])) return false;
+  }
+  return true;
 }
 
 template <class Take>
@@ -135,7 +148,19 @@ bool is_token(std::string_view text) {
 }
 
 bool is_host(std::string_view text) {
-  return all(host_chars, text);
+  size_t host_size = std::min(text.find(':'), text.size());
+  if (text.starts_with('[')) {
+    const size_t bracket = text.find(']');
+    if (bracket == std::string_view::npos || bracket == 1 || !all(literal_chars, text.substr(1, bracket - 1))) {
+      return false;
+    }
+    host_size = bracket + 1;
+  } else if (!all(name_chars, text.substr(0, host_size)) || !good_escapes(text.substr(0, host_size))) {
+    return false;
+  }
+  const std::string_view port = text.substr(host_size);
+  if (port.empty()) return true;
+  return host_size > 0 && port.front() == ':' && port.find_first_not_of("0123456789", 1) == std::string_view::npos;
 }
 
 bool is_field_value(std::string_view text) {
@@ -174,8 +199,15 @@ size_t HeadText::feed(std::string_view input) {
     }
   }
   scanned_ = text_.size();
-  if (text_.size() == limits_.bytes) return reject(431, "the head is too long");
+  if (text_.size() == limits_.bytes) return too_long();
   return text_.size() - before;
+}
+
+size_t HeadText::too_long() {
+  if (line_ > 0) return reject(431, "the head is too long");
+  // RFC 9112 3: it is the target that is too long, where there is one.
+  if (text_.find(' ') == std::string::npos) return reject(400, "the request line is too long");
+  return reject(414, "the target is too long");
 }
 
 bool HeadText::take_line(size_t begin, size_t end) {
@@ -250,6 +282,9 @@ Failure RequestParser::read_fields() {
   head_.content_length = meaning_.length;
   framing_ = meaning_.chunked ? Framing::chunked : meaning_.length.value_or(0) > 0 ? Framing::length : Framing::none;
   head_.has_body = framing_ != Framing::none;
+  // These had no body in HTTP/1.0 (RFC 1945 8.1, D.1.2), and some readers take it for the next request.
+  const bool bodyless = head_.method == "GET" || head_.method == "HEAD" || head_.method == "DELETE";
+  if (head_.minor_version == 0 && head_.has_body && bodyless) return {400, "a body of GET, HEAD or DELETE in HTTP/1.0"};
   head_.takes_trailers = meaning_.takes_trailers && head_.minor_version == 1;
   // With a body before it a switch would be between two streams of bytes: no client does that.
   if (meaning_.upgrade && !head_.has_body && head_.minor_version == 1) head_.upgrade = meaning_.protocol;
@@ -291,6 +326,10 @@ Failure ResponseParser::read_fields() {
   const Failure failure = read_meaning(head_.headers, head_.minor_version, meaning_);
   if (failure.status != 0) return failure;
   head_.content_length = meaning_.length;
+  // Forbidden there (RFC 9112 6.1, RFC 9110 8.6): whoever sends it may send that body too, which must not be taken for
+  // the next answer.
+  const bool never_framed = head_.status < 200 || head_.status == 204;
+  if (never_framed && (meaning_.chunked || meaning_.length.value_or(0) > 0)) meaning_.close = true;
   const bool bodyless = to_head_ || head_.status < 200 || head_.status == 204 || head_.status == 304;
   if (bodyless || meaning_.length == 0U) {
     framing_ = Framing::none;

@@ -19,7 +19,7 @@ struct HeadLimits {
   size_t fields = 64;
 };
 
-/// Why a message was rejected. `status` is what a server answers: 400, 417, 431, 505; 0: not rejected.
+/// Why a message was rejected. `status` is what a server answers: 400, 414, 417, 431, 505; 0: not rejected.
 struct Failure {
   int status = 0;
   const char* what = "";
@@ -53,6 +53,7 @@ class HeadText {
   bool take_line(size_t begin, size_t end);
   void finish();
   size_t reject(int status, const char* what);
+  size_t too_long();
 
   HeadLimits limits_;
   std::string text_;

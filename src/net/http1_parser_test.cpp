@@ -197,6 +197,9 @@ TEST_CASE("an answer's framing follows its status, its fields and the question")
   CHECK(answer("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", true) == "200 none keep");
   CHECK(answer("HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\nConnection: x, close\r\n\r\n") == "200 chunked close");
   CHECK(answer("HTTP/1.1 204 No Content\r\n\r\n") == "204 none keep");
+  CHECK(answer("HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\n") == "204 none close");
+  CHECK(answer("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n") == "204 none keep");
+  CHECK(answer("HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n") == "204 none close");
   CHECK(answer("HTTP/1.1 304 x\r\nContent-Length: 3\r\n\r\n") == "304 none keep");
   CHECK(answer("HTTP/1.1 100 Continue\r\n\r\n") == "100 none keep");
   CHECK(answer("HTTP/1.0 200 OK\r\n\r\n") == "200 until_close close");

@@ -300,7 +300,8 @@ void ServerConnection::refuse(int status, const char* what) {
   const Header type{"Content-Type", "text/plain"};
   http1::append_response_head(out, status, {&type, 1},
                               {.length = text.size() + 1, .chunked = false, .persistence = http1::Persistence::close});
-  out.append(text).append("\n");
+  // An answer to HEAD ends with its head (RFC 9112 6.3).
+  if (!parser_.complete() || parser_.head().method != "HEAD") out.append(text).append("\n");
   aborted_ = open_;
   if (!stream_.flush()) return close();
   linger();
@@ -339,7 +340,8 @@ bool ServerConnection::work() {
   if (!closed_ && stream_.unsent() > 0 && phase_ != Phase::http2) flush();
   if (!closed_) continue_request();
   advance();
-  return closed_;
+  // One that closed just now is on the list again, and is freed from there: the list must not keep what is gone.
+  return closed_ && !scheduled;
 }
 
 }  // namespace barrio::net

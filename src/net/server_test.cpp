@@ -171,6 +171,21 @@ TEST_CASE("a client that disappears in the middle of its body is reported as abo
   world.until([&] { return world.server.connections() == 0; });
 }
 
+TEST_CASE("a connection that breaks while put-off work is done is freed once") {
+  World world;
+  std::unique_ptr<RawClient> client = std::make_unique<RawClient>(world.address);
+  world.recorder.end = [&](Exchange& exchange) {
+    const linger now{1, 0};
+    ::setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    client.reset();
+    exchange.begin(200, {}, 5);  // its head is sent from the work list, to nobody
+  };
+  client->send(get);
+  world.until([&] { return world.recorder.closed == std::vector<bool>{true}; });
+  world.until([&] { return world.server.connections() == 0; });
+  for (int i = 0; i < 3; ++i) world.reactor.turn(0ns);
+}
+
 TEST_CASE("bodies over the limit are refused, known or not") {
   World world({.body_bytes = 4});
   RawClient known(world.address);
@@ -201,13 +216,21 @@ TEST_CASE("bad requests are answered by their status and the connection ends") {
   World world({.head_bytes = 200});
   const std::pair<std::string, std::string> cases[] = {{"GET / HTTP/1.1\r\n\r\n", "400 "},
                                                        {"GET / HTTP/2.0\r\nHost: a\r\n\r\n", "505 "},
-                                                       {"GET /" + std::string(300, 'a'), "431 "},
+                                                       {"GET /" + std::string(300, 'a'), "414 "},
                                                        {proxy_header(any_port(), any_port()) + get, "400 "}};
   for (const auto& [request, status] : cases) {
     RawClient client(world.address);
     client.send(request);
     world.until([&] { return client.has(status) && client.poll(); });
   }
+}
+
+TEST_CASE("a HEAD request that is refused gets no body with its answer") {
+  World world;
+  RawClient client(world.address);
+  client.send("HEAD / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n");
+  world.until([&] { return client.has("400 ") && client.poll(); });
+  CHECK(client.text.ends_with("\r\n\r\n"));
 }
 
 TEST_CASE("100 Continue is said when the handler reads on, and not before") {
