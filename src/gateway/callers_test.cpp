@@ -68,8 +68,9 @@ TEST_CASE("without credentials, or with another's x-api-key: 401; a token counts
   CHECK(w.ask({{"x-api-key", "somebody-elses"}}) == "401 no_token");
   CHECK(w.ask({{"Authorization", "Basic YTpi"}, {"x-api-key", w.key.text}}) == "401 invalid_token");
   const std::string token =
-      "Bearer " + api::issue_token(w.signing, api::verifying_key(w.signing).kid,
-                                   {.subject = "rival", .role = "tenant", .scopes = {"barrio:infer"}, .expires = now + 1h}, now);
+      "Bearer " +
+      api::issue_token(w.signing, api::verifying_key(w.signing).kid,
+                       {.subject = "rival", .role = "tenant", .scopes = {"barrio:infer"}, .expires = now + 1h}, now);
   CHECK(w.ask({{"Authorization", token}, {"x-api-key", w.key.text}}) == "rival");
 }
 
