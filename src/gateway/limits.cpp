@@ -10,8 +10,8 @@ namespace barrio::gateway {
 
 namespace {
 
-constexpr std::array<const char*, 8> names = {"tenant_rate", "app_rate",    "tenant_in_flight", "fair_share",
-                                              "tenants",     "tenant_body", "app_body",         "kept_bodies"};
+constexpr std::array<const char*, 9> names = {"tenant_rate", "app_rate", "tenant_in_flight", "fair_share", "tenants",
+                                              "tenant_body", "app_body", "kept_bodies",      "peer_share"};
 
 int64_t seconds_up(Duration wait) {
   return std::max<int64_t>(1, std::chrono::ceil<std::chrono::seconds>(wait).count());
@@ -82,9 +82,26 @@ Problem Limits::refuse(const AppKey& app, const decide::Over& over) {
 }
 
 void Limits::leave(RequestHold& hold) {
+  leave_peer(hold);
   give_back(hold);
   if (hold.admitted) admission_.leave(hold.tenant);
   hold.admitted = false;
+}
+
+bool Limits::enter_peer(const SiteId& site, RequestHold& hold, Time now) {
+  CHECK(hold.admitted && hold.peer == nullptr);
+  decide::FairShare& shares = peers_.try_emplace(site, config_.most_to_peer).first->second;
+  if (!shares.enter(hold.tenant.tenant, admission_.weight(hold.tenant), now)) {
+    count(Which::peer_share);
+    return false;
+  }
+  hold.peer = &shares;
+  return true;
+}
+
+void Limits::leave_peer(RequestHold& hold) {
+  if (hold.peer != nullptr) hold.peer->leave(hold.tenant.tenant);
+  hold.peer = nullptr;
 }
 
 uint64_t Limits::most_body(const AppKey& app, const App* known) const {

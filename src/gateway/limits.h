@@ -15,6 +15,7 @@ namespace barrio::gateway {
 
 struct LimitsConfig {
   uint32_t most_in_flight = 4096;      // at which the gateway is busy, and tenants are held to their shares
+  uint32_t most_to_peer = 256;         // the same of requests forwarded to one other gateway: its connections
   Bytes kept_bodies = mib(64);         // over it a body is not kept, and its request is not retried
   Bytes kept_bodies_tenant = mib(16);  // of one tenant
 };
@@ -23,7 +24,8 @@ struct LimitsConfig {
 struct RequestHold {
   bool admitted = false;
   decide::Admitted tenant;
-  uint64_t kept = 0;  // bytes
+  uint64_t kept = 0;                  // bytes
+  decide::FairShare* peer = nullptr;  // where it is forwarded to
 };
 
 class Limits {
@@ -40,6 +42,9 @@ class Limits {
   /// None: let in; `hold` ends in leave().
   std::optional<Problem> enter(const Request& request, Time now, RequestHold& hold);
   void leave(RequestHold& hold);
+  /// True: it may be forwarded to this site, until leave_peer() or leave().
+  bool enter_peer(const SiteId& site, RequestHold& hold, Time now);
+  void leave_peer(RequestHold& hold);
 
   /// The longest body of a request of this app.
   uint64_t most_body(const AppKey& app, const App* known) const;
@@ -52,13 +57,24 @@ class Limits {
   void tick();
 
  private:
-  enum class Which { tenant_rate, app_rate, tenant_in_flight, fair_share, tenants, tenant_body, app_body, kept_bodies };
-  static constexpr size_t limit_count = 8;
+  enum class Which {
+    tenant_rate,
+    app_rate,
+    tenant_in_flight,
+    fair_share,
+    tenants,
+    tenant_body,
+    app_body,
+    kept_bodies,
+    peer_share
+  };
+  static constexpr size_t limit_count = 9;
   Problem refuse(const AppKey& app, const decide::Over& over);
   void count(Which which) { counters_[static_cast<size_t>(which)]->add(); }
 
   const LimitsConfig config_;
   decide::Admission admission_;
+  std::map<SiteId, decide::FairShare> peers_;
   uint64_t kept_ = 0;
   std::vector<uint64_t> kept_by_tenant_;  // by the tenant's number
   std::array<Counter*, limit_count> counters_{};

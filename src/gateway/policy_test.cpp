@@ -257,6 +257,31 @@ TEST_CASE("a busy gateway answers 503 to whoever holds its share") {
   CHECK(problem(refused).at("limit") == "fair_share");
 }
 
+TEST_CASE("a tenant that has its share of the way to another gateway leaves the rest of it to others") {
+  World w({.most_to_peer = 2});
+  w.snapshot->apps.push_back(app_named("street"));
+  w.snapshot->apps.back().tenant = TenantId::of("rival");
+  w.snapshot->apps.back().spec.access = *AppAccess::parse("public");
+  w.snapshot->apps.back().spec.objective.latency = 5s;
+  w.snapshot->replicas.push_back({ReplicaId::of("rival-street"),
+                                  {TenantId::of("rival"), AppName::of("street")},
+                                  SiteId::of("mad1"),
+                                  ReplicaPhase::ready});
+  w.publish();
+  w.only_there();
+  w.there.does = Replica::Does::hold;
+  const std::vector<World::Answer> open = {w.send(w.infer()), w.send(w.infer())};
+  w.until([&] { return w.there.held.size() == 2; });
+  const net::Response refused = w.ask(w.infer());
+  CHECK(refused.status == 503);
+  CHECK(problem(refused).at("reason") == "overloaded");
+  CHECK(has(w.metrics(), "barrio_gateway_limited_total{limit=\"peer_share\"} 1"));
+  // The other tenant's request reaches the other gateway, which has no replica for it.
+  const net::Response other = w.ask(w.app("GET", "/apps/street.rival/"));
+  CHECK(problem(other).at("reason") != "rate_limited");
+  CHECK(has(w.metrics(), "barrio_gateway_forwards_total 3"));
+}
+
 TEST_CASE("a body over the tenant's or the app's limit is refused with 413, its length announced or not") {
   World w;
   w.snapshot->quotas["acme"] = {.body_bytes = Bytes(1000)};

@@ -36,6 +36,8 @@ void ProxiedRequest::act(Decision decision) {
   for (;;) {
     ticket_ = decision.ticket;
     deadline_ = decision.deadline;
+    parts_.limits.leave_peer(start_.hold);
+    Failure failure = Failure::connect;
     if (const auto* no = std::get_if<Refuse>(&decision.act)) return refuse(*no);
     if (const auto* local = std::get_if<Local>(&decision.act)) {
       site_ = parts_.self;
@@ -44,9 +46,12 @@ void ProxiedRequest::act(Decision decision) {
     } else {
       site_ = std::get<Forward>(decision.act).site;
       const net::SocketAddress* address = parts_.peers.address(site_);
-      if (address != nullptr && send_to(*address, true)) return;
+      // That this tenant has its share there says nothing against the site.
+      const bool room = parts_.limits.enter_peer(site_, start_.hold, parts_.reactor.now());
+      if (!room) failure = Failure::refused;
+      if (room && address != nullptr && send_to(*address, true)) return;
     }
-    decision = parts_.dispatcher.failed(ticket_, Failure::connect, false, parts_.reactor.now());
+    decision = parts_.dispatcher.failed(ticket_, failure, false, parts_.reactor.now());
   }
 }
 

@@ -48,6 +48,8 @@ class Admission {
   void leave(Admitted admitted);
   /// Of this tenant, as of the last set_quotas.
   const TenantQuota& quota(const TenantId& tenant) const;
+  /// Of the tenant of a request that is in.
+  double weight(Admitted admitted) const { return tenants_[admitted.tenant].quota.weight; }
   const FairShare& shares() const { return shares_; }
 
  private:
