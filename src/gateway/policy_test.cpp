@@ -28,7 +28,6 @@ class Nowhere final : public ports::CoreNetwork {
 /// A replica that does as it is told, and remembers what reached it.
 struct Replica final : net::ExchangeHandler {
   enum class Does { answer, hold, abort };
-  net::Server server;
   std::string path;
   Does does = Does::answer;
   int status = 200;
@@ -37,9 +36,10 @@ struct Replica final : net::ExchangeHandler {
   std::string method, target, body;
   std::vector<std::pair<std::string, std::string>> headers;
   std::vector<net::Exchange*> held;
+  net::Server server;  // ends first: it closes what is held
 
   Replica(net::Reactor& reactor, const std::string& site)
-      : server(reactor, {}, *this), path("/tmp/barrio-policy-test-" + std::to_string(::getpid()) + "-" + site) {
+      : path("/tmp/barrio-policy-test-" + std::to_string(::getpid()) + "-" + site), server(reactor, {}, *this) {
     ::unlink(path.c_str());
     REQUIRE(server.listen(*net::SocketAddress::parse("unix:" + path)));
   }
