@@ -24,7 +24,9 @@ std::string next_step(const Error& error, const std::string& command) {
   if (error.what.starts_with("cannot be read")) return "check the path";
   switch (error.code) {
     case Code::invalid: return "correct it and run the same command again (barrio " + command + " --help)";
-    case Code::not_found: return about_site ? "barrio site list" : "barrio app list";
+    case Code::not_found:
+      if (command.starts_with("tenant")) return "barrio tenant list, barrio tenant key list NAME";
+      return about_site ? "barrio site list" : "barrio app list";
     case Code::denied: return "barrio context list, then the same command with --as NAME";
     case Code::conflict:
     case Code::exhausted: return about_site ? "barrio site list" : "barrio explain APP";

@@ -53,7 +53,10 @@ class Grammar {
   template <class T>
   CLI::App* leaf(CLI::App& parent, const std::string& name, const std::string& help, std::shared_ptr<T> command) {
     CLI::App* app = parent.add_subcommand(name, help);
-    const std::string path = parent.get_parent() == nullptr ? name : parent.get_name() + " " + name;
+    std::string path = name;
+    for (const CLI::App* up = &parent; up->get_parent() != nullptr; up = up->get_parent()) {
+      path = up->get_name() + " " + path;
+    }
     app->callback([this, command, path] {
       parsed_.command = *command;
       parsed_.global.command = path;
@@ -144,6 +147,36 @@ class Grammar {
     leaf(tenant, "create", "Add a tenant; its credentials become a context", create)
         ->add_option("NAME", create->name)
         ->required();
+    add_quota(tenant);
+    add_keys(tenant);
+  }
+
+  void add_quota(CLI::App& tenant) {
+    auto quota = std::make_shared<TenantQuotaCommand>();
+    auto* app =
+        leaf(tenant, "quota", "Set what a tenant may ask of each gateway; what is left out is the default", quota);
+    app->add_option("NAME", quota->name)->required();
+    app->add_option("--rate", quota->rate, "Requests per second");
+    app->add_option("--burst", quota->burst, "Requests at once; left out: one second's");
+    app->add_option("--in-flight", quota->in_flight, "Requests that are not answered yet");
+    app->add_option("--body", quota->body, "Longest body of a request, like 16MiB");
+    app->add_option("--weight", quota->weight, "Weight of its share when a gateway is busy");
+  }
+
+  void add_keys(CLI::App& tenant) {
+    CLI::App* key = tenant.add_subcommand("key", "API keys, for devices that hold no token");
+    key->require_subcommand(1);
+    auto create = std::make_shared<KeyCreateCommand>();
+    auto* creating = leaf(*key, "create", "Make a key; it is shown once", create);
+    creating->add_option("NAME", create->tenant, "Tenant")->required();
+    creating->add_option("--scope", create->scopes, "What it may do")->capture_default_str();
+    creating->add_option("--expires", create->expires, "After this time, like 90d or 12h (default: never)");
+    auto list = std::make_shared<KeyListCommand>();
+    leaf(*key, "list", "All keys of a tenant", list)->add_option("NAME", list->tenant, "Tenant")->required();
+    auto revoke = std::make_shared<KeyRevokeCommand>();
+    auto* revoking = leaf(*key, "revoke", "End a key; gateways refuse it within seconds", revoke);
+    revoking->add_option("NAME", revoke->tenant, "Tenant")->required();
+    revoking->add_option("ID", revoke->id, "As 'tenant key list' shows it")->required();
   }
 
   void add_context() {

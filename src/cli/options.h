@@ -1,7 +1,9 @@
 #pragma once
 // What was typed, as values. options.cpp alone knows the parser; run.cpp acts on them.
 
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -63,6 +65,27 @@ struct TenantListCommand {};
 struct TenantCreateCommand {
   std::string name;
 };
+/// What is not given keeps the default.
+struct TenantQuotaCommand {
+  std::string name;
+  std::optional<double> rate;
+  std::optional<int64_t> burst;
+  std::optional<int64_t> in_flight;
+  std::string body;  // "16MiB"
+  std::optional<double> weight;
+};
+struct KeyCreateCommand {
+  std::string tenant;
+  std::vector<std::string> scopes = {"infer"};
+  std::string expires;  // "90d", "12h"; empty: never
+};
+struct KeyListCommand {
+  std::string tenant;
+};
+struct KeyRevokeCommand {
+  std::string tenant;
+  std::string id;
+};
 struct ContextListCommand {};
 struct ContextUseCommand {
   std::string name;
@@ -78,10 +101,10 @@ struct CompletionCommand {
 };
 struct VersionCommand {};
 
-using Command =
-    std::variant<UpCommand, RoleCommand, EngineCommand, SiteListCommand, SiteCommand, AppDeployCommand, AppListCommand,
-                 AppCommand, InferCommand, TenantListCommand, TenantCreateCommand, ContextListCommand,
-                 ContextUseCommand, ContextSetCommand, CompletionCommand, VersionCommand>;
+using Command = std::variant<UpCommand, RoleCommand, EngineCommand, SiteListCommand, SiteCommand, AppDeployCommand,
+                             AppListCommand, AppCommand, InferCommand, TenantListCommand, TenantCreateCommand,
+                             TenantQuotaCommand, KeyCreateCommand, KeyListCommand, KeyRevokeCommand, ContextListCommand,
+                             ContextUseCommand, ContextSetCommand, CompletionCommand, VersionCommand>;
 
 struct Parsed {
   /// Set when there is nothing to do: help was shown (0) or the usage was wrong (2).

@@ -40,6 +40,10 @@ struct Act {
   Result<void> operator()(const InferCommand& command) const { return infer(session, command); }
   Result<void> operator()(const TenantListCommand&) const { return list_tenants(session); }
   Result<void> operator()(const TenantCreateCommand& command) const { return create_tenant(session, command); }
+  Result<void> operator()(const TenantQuotaCommand& command) const { return set_quota(session, command); }
+  Result<void> operator()(const KeyCreateCommand& command) const { return create_key(session, command); }
+  Result<void> operator()(const KeyListCommand& command) const { return list_keys(session, command); }
+  Result<void> operator()(const KeyRevokeCommand& command) const { return revoke_key(session, command); }
   Result<void> operator()(const ContextListCommand&) const { return list_contexts(session); }
   Result<void> operator()(const ContextUseCommand& command) const { return use_context(session, command); }
   Result<void> operator()(const ContextSetCommand& command) const { return set_context(session, command); }

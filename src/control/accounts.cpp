@@ -19,11 +19,6 @@ struct StoredAccount {
 };
 BARRIO_DESCRIBE(StoredAccount, (), (client_id, role, subject, salt, hash))
 
-struct StoredTenant {
-  TenantId name;
-};
-BARRIO_DESCRIBE(StoredTenant, (), (name))
-
 struct StoredKey {
   std::string pem;
 };
@@ -87,7 +82,9 @@ Result<bool> Accounts::add(const BootstrapAccount& account) {
   std::vector<ports::Guard> guards = {{account_key(account.client_id), 0}};
   std::vector<ports::Write> writes = {write_json(account_key(account.client_id), stored)};
   if (account.role == api::role::tenant) {
-    writes.push_back(write_json(tenant_prefix + account.subject, StoredTenant{TenantId::of(account.subject)}));
+    const TenantId tenant = TenantId::of(account.subject);
+    TRY(const bool known, has_tenant(tenant));  // one more account of it leaves its quota alone
+    if (!known) writes.push_back(write_json(key::tenant(tenant), TenantRecord{tenant, {}}));
   }
   auto committed = state_.commit(std::move(guards), std::move(writes));
   if (!committed && committed.error().code == Code::conflict) return false;
@@ -156,7 +153,7 @@ Result<api::TenantCredentials> Accounts::add_tenant(const TenantId& tenant) {
 }
 
 Result<bool> Accounts::has_tenant(const TenantId& tenant) {
-  TRY(auto entry, state_.get(tenant_prefix + tenant.str()));
+  TRY(auto entry, state_.get(key::tenant(tenant)));
   return entry.has_value();
 }
 
@@ -164,7 +161,7 @@ Result<std::vector<TenantId>> Accounts::tenants() {
   TRY(auto listing, state_.list(tenant_prefix));
   std::vector<TenantId> names;
   for (const ports::Entry& entry : listing.entries) {
-    TRY(auto tenant, read_json<StoredTenant>(entry));
+    TRY(auto tenant, read_json<TenantRecord>(entry));
     names.push_back(tenant.name);
   }
   return names;

@@ -153,6 +153,8 @@ void Control::publish() {
   next.replicas = desired_.replicas;
   next.keys = accounts_.keys();
   next.gateways = desired_.gateways;
+  next.quotas = desired_.quotas;
+  next.api_keys = desired_.api_keys;
   std::string content = print_json(to_json(next));
   published_revision_ = desired_.revision;
   if (snapshot_ && content == published_) return;

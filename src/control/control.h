@@ -82,6 +82,14 @@ class Control {
   api::LiveView live(const TenantId& viewer = {}) const;
   Result<std::vector<api::TenantView>> tenants();
 
+  /// Errors: not_found.
+  Result<void> set_quota(const TenantId& tenant, const TenantQuota& quota);
+  /// Errors: not_found (tenant), invalid (scopes, lifetime), exhausted (too many keys).
+  Result<api::IssuedKey> create_key(const TenantId& tenant, const api::NewKey& wanted);
+  std::vector<api::KeyView> keys(const TenantId& tenant) const;
+  /// Gateways refuse it from their next snapshot on. Errors: not_found.
+  Result<void> revoke_key(const TenantId& tenant, const std::string& id);
+
   /// Keeps an uploaded model for this tenant. Errors: invalid, exhausted, unavailable, unsupported.
   Result<void> add_model(const TenantId& tenant, const std::string& sha256, const std::string& bytes);
   /// `tenant` empty: for a site, which may read all. Errors: not_found, unavailable.
@@ -109,6 +117,7 @@ class Control {
   Result<void> change(const std::function<Result<void>()>& change);
   const App* find_app(const AppKey& key) const;
   Result<const App*> known_app(const AppKey& key) const;
+  Result<void> known_tenant(const TenantId& tenant) const;
   std::vector<api::DecisionView> decisions(const decide::AppPlacement& placement) const;
   api::AppAnswer answer(const App& app) const;
   Watts power_used(const SiteId& site) const;

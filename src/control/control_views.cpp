@@ -155,7 +155,9 @@ Result<std::vector<api::TenantView>> Control::tenants() {
   TRY(auto names, accounts_.tenants());
   std::vector<api::TenantView> views;
   for (const TenantId& name : names) {
-    views.push_back({name, std::ranges::count(desired_.apps, name, &App::tenant)});
+    const auto quota = desired_.quotas.find(name.str());
+    views.push_back({name, std::ranges::count(desired_.apps, name, &App::tenant),
+                     quota == desired_.quotas.end() ? TenantQuota() : quota->second});
   }
   return views;
 }

@@ -45,6 +45,12 @@ Result<void> read_entry(const ports::Entry& entry, Desired& desired, std::vector
   } else if (key.starts_with(gateway_prefix)) {
     TRY(auto gateway, read_json<StoredGateway>(entry));
     desired.gateways[entry.key.substr(gateway_prefix.size())] = std::move(gateway.address);
+  } else if (key.starts_with("tenant/")) {
+    TRY(auto tenant, read_json<TenantRecord>(entry));
+    if (tenant.quota) desired.quotas[tenant.name.str()] = *tenant.quota;
+  } else if (key.starts_with("api_key/")) {
+    TRY(auto api_key, read_json<ApiKey>(entry));
+    desired.api_keys.push_back(std::move(api_key));
   }
   return {};
 }
@@ -66,6 +72,12 @@ std::string gateway(const SiteId& site) {
 }
 std::string blob(const TenantId& tenant, const std::string& sha256) {
   return "blob/" + tenant.str() + "/" + sha256;
+}
+std::string tenant(const TenantId& tenant) {
+  return "tenant/" + tenant.str();
+}
+std::string api_key(const TenantId& tenant, const std::string& id) {
+  return "api_key/" + tenant.str() + "/" + id;
 }
 }  // namespace key
 

@@ -1,9 +1,15 @@
 #pragma once
 // Desired state as it is kept in the StateStore, one JSON document per key:
-//   network                 name, operators, delay priors        site/<id>               a site and its place in the
-//   order app/<tenant>/<name>     App                                  replica/<id>            Replica gateway/<site>
-//   where its gateway is reached         placement               guard of all placement decisions account/<client>
-//   tenant/<name>  key/signing                 (control/accounts.h) blob/<tenant>/<sha256>  who uploaded which model
+//   network                 name, operators, delay priors
+//   site/<id>               a site and its place in the order
+//   app/<tenant>/<name>     App
+//   replica/<id>            Replica
+//   gateway/<site>          where its gateway is reached
+//   placement               guard of all placement decisions
+//   tenant/<name>           TenantRecord
+//   api_key/<tenant>/<id>   ApiKey
+//   blob/<tenant>/<sha256>  who uploaded which model
+//   account/<client>, key/signing  (control/accounts.h)
 
 #include <map>
 #include <optional>
@@ -23,7 +29,15 @@ std::string app(const AppKey& app);
 std::string replica(const ReplicaId& id);
 std::string gateway(const SiteId& site);
 std::string blob(const TenantId& tenant, const std::string& sha256);
+std::string tenant(const TenantId& tenant);
+std::string api_key(const TenantId& tenant, const std::string& id);
 }  // namespace key
+
+struct TenantRecord {
+  TenantId name;
+  std::optional<TenantQuota> quota;  // none: the default
+};
+BARRIO_DESCRIBE(TenantRecord, (), (name, quota))
 
 struct Desired {
   ports::Revision revision = 0;  // of the store when it was read
@@ -31,6 +45,8 @@ struct Desired {
   std::vector<App> apps;          // by tenant and name
   std::vector<Replica> replicas;  // by id
   std::map<std::string, std::string> gateways;
+  std::map<std::string, TenantQuota> quotas;         // of tenants that have one of their own
+  std::vector<ApiKey> api_keys;                      // by tenant and id
   std::map<std::string, ports::Revision> revisions;  // key -> when it was last written
 
   /// For guards; 0: not there.

@@ -15,15 +15,6 @@ void raise_to(Counter& counter, uint64_t value) {
 
 }  // namespace
 
-template <class T>
-Result<T> HttpApi::body(const Call& call) const {
-  if (call.request.body.size() > config_.most_json_bytes) {
-    return fail(Code::invalid, "the body is longer than " + std::to_string(config_.most_json_bytes) + " bytes");
-  }
-  TRY(auto json, parse_json(call.request.body));
-  return from_json<T>(json);
-}
-
 Response HttpApi::token(const Call& call) {
   const auto& headers = call.request.headers;
   auto request = api::read_token_request(net::find_header(headers, "Authorization").value_or(""),
@@ -168,18 +159,6 @@ Response HttpApi::get_blob(const Call& call) {
   response.headers = {{"Content-Type", "application/octet-stream"}};
   response.body = std::move(*bytes);
   return response;
-}
-
-Response HttpApi::add_tenant(const Call& call) {
-  auto tenant = body<api::NewTenant>(call);
-  if (!tenant) return answer(tenant.error());
-  auto credentials = control_.accounts().add_tenant(tenant->name);
-  return credentials ? answer_json(201, *credentials) : answer(credentials.error());
-}
-
-Response HttpApi::list_tenants(const Call&) {
-  auto tenants = control_.tenants();
-  return tenants ? answer_json(200, api::TenantList{std::move(*tenants)}) : answer(tenants.error());
 }
 
 Response HttpApi::live(const Call& call) {

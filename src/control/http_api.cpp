@@ -59,6 +59,10 @@ std::span<const HttpApi::Route> HttpApi::routes() {
       {"GET", "/barrio/v1/blobs/{}", "", Whose::anybody, &HttpApi::get_blob},
       {"POST", "/barrio/v1/tenants", scope::tenants_write, Whose::anybody, &HttpApi::add_tenant},
       {"GET", "/barrio/v1/tenants", scope::tenants_write, Whose::anybody, &HttpApi::list_tenants},
+      {"PUT", "/barrio/v1/tenants/{}/quota", scope::tenants_write, Whose::anybody, &HttpApi::put_quota},
+      {"POST", "/barrio/v1/tenants/{}/keys", scope::apps_write, Whose::anybody, &HttpApi::create_key},
+      {"GET", "/barrio/v1/tenants/{}/keys", scope::apps_read, Whose::anybody, &HttpApi::list_keys},
+      {"DELETE", "/barrio/v1/tenants/{}/keys/{}", scope::apps_write, Whose::anybody, &HttpApi::revoke_key},
       {"GET", "/barrio/v1/live", scope::sites_read, Whose::anybody, &HttpApi::live},
   };
   return table;

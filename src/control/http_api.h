@@ -79,10 +79,22 @@ class HttpApi {
   net::Response get_blob(const Call& call);
   net::Response add_tenant(const Call& call);
   net::Response list_tenants(const Call& call);
+  net::Response put_quota(const Call& call);
+  net::Response create_key(const Call& call);
+  net::Response list_keys(const Call& call);
+  net::Response revoke_key(const Call& call);
   net::Response live(const Call& call);
   /// The body as a described struct, or an error with the field's path.
   template <class T>
-  Result<T> body(const Call& call) const;
+  Result<T> body(const Call& call) const {
+    if (call.request.body.size() > config_.most_json_bytes) {
+      return fail(Code::invalid, "the body is longer than " + std::to_string(config_.most_json_bytes) + " bytes");
+    }
+    TRY(auto json, parse_json(call.request.body));
+    return from_json<T>(json);
+  }
+  /// The tenant in the path: a tenant's own, or any that an operator names.
+  static Result<TenantId> tenant_in_path(const Call& call);
 
   Control& control_;
   Registry& metrics_;

@@ -50,13 +50,16 @@ Decision Dispatcher::arrived(const Arrival& arrival, Time now) {
   Open& request = open(ticket);
   request.flow = flow;
   fill(request, arrival, route);
+  budgets_[*app].request(now);
   return decide_for(ticket, now);
 }
 
 void Dispatcher::fill(Open& request, const Arrival& arrival, const decide::AppRoute& route) {
   request.app = *arrival.app;
   request.forwarded = arrival.forwarded;
+  request.repeatable = arrival.repeatable;
   request.retried = false;
+  request.probe = false;
   request.device = arrival.device;
   request.access = access(arrival.location);
   request.measured = arrival.measured;
@@ -65,7 +68,8 @@ void Dispatcher::fill(Open& request, const Arrival& arrival, const decide::AppRo
   request.replica = {};
   request.tried.clear();
   const Time own = arrival.first_byte + std::min(deadline_most, route.objective * deadline_objectives);
-  request.deadline = arrival.deadline ? std::min(*arrival.deadline, arrival.first_byte + deadline_most) : own;
+  const Time most = arrival.forwarded ? arrival.first_byte + deadline_most : own;
+  request.deadline = arrival.deadline ? std::min(*arrival.deadline, most) : own;
 }
 
 Decision Dispatcher::decide_for(Ticket ticket, Time now) {
@@ -95,13 +99,13 @@ Decision Dispatcher::serve_here(Ticket ticket, size_t app, Time now) {
   Open& request = open(ticket);
   LocalApp* local = local_app(request.app);
   CHECK(local != nullptr && !local->replicas.empty());
-  Replica& replica = *std::ranges::min_element(local->replicas, {}, &Replica::in_flight);
-  ++replica.in_flight;
+  const LocalReplicas::Picked picked = local->replicas.pick(request.replica, now);
   view_->sent(app, self_index_);
   request.site = self_;
-  request.replica = replica.id;
+  request.replica = picked.id;
+  request.probe = picked.probe;
   request.sent_at = now;
-  return {.ticket = ticket, .deadline = request.deadline, .act = Local{replica.endpoint}};
+  return {.ticket = ticket, .deadline = request.deadline, .act = Local{picked.endpoint}};
 }
 
 Decision Dispatcher::forward_to(Ticket ticket, size_t app, size_t site, Time now) {
@@ -124,10 +128,10 @@ Decision Dispatcher::refuse(Ticket ticket, int status, Refusal refusal, Time now
 
 Served Dispatcher::answered(Ticket ticket, const Timings& timings, Time now) {
   Open& request = open(ticket);
-  release(request);
+  release(request, timings.failed ? ReplicaOutcome::failed : ReplicaOutcome::served, now);
   Served served{
       .by = request.site, .processed_in = {}, .forwarded = request.replica.empty(), .retried = request.retried};
-  const Duration here = now - request.first_byte;
+  const Duration here = timings.begun_at.value_or(now) - request.first_byte;
   served.network = request.access;
   const auto app = app_of(request.app);
   const auto site = table_->site_index(request.site);
@@ -135,18 +139,7 @@ Served Dispatcher::answered(Ticket ticket, const Timings& timings, Time now) {
     served.processed_in = table_->site(*site).jurisdiction;
     if (served.forwarded) served.network += from_ms(static_cast<double>(view_->site(*site).rtt_ms));
     served.late = request.access + here > table_->app(*app).objective;
-    view_->answered(*app, *site);
-    if (timings.waiting) view_->waiting(*app, *site, *timings.waiting, now);
-    LocalApp* local = served.forwarded ? nullptr : local_app(request.app);
-    const Duration compute = timings.compute.value_or(now - request.sent_at - timings.queue.value_or(Duration::zero()));
-    if (!request.measured) {
-      // Says nothing about the speed of inference.
-    } else if (local != nullptr) {
-      local->service.observe(compute, now);
-      renew_local(*app, *local, now);
-    } else if (served.forwarded && timings.compute) {
-      view_->sample(*app, *site, compute);
-    }
+    note_times(request, *app, *site, timings, now);
   }
   served.total = request.access + here;
   flows_.answered(request.flow,
@@ -161,12 +154,31 @@ Served Dispatcher::answered(Ticket ticket, const Timings& timings, Time now) {
   return served;
 }
 
+/// What the answer teaches about the app at the site.
+void Dispatcher::note_times(Open& request, size_t app, size_t site, const Timings& timings, Time now) {
+  if (timings.waiting) view_->waiting(app, site, *timings.waiting, now);
+  if (timings.failed) return view_->app_erred(app, site, now);
+  view_->answered(app, site);
+  if (!request.measured) return;  // says nothing about the speed of inference
+  const bool forwarded = request.replica.empty();
+  const Duration compute = timings.compute.value_or(now - request.sent_at - timings.queue.value_or(Duration::zero()));
+  LocalApp* local = forwarded ? nullptr : local_app(request.app);
+  if (local != nullptr) {
+    local->service.observe(compute, now);
+    renew_local(app, *local, now);
+  } else if (forwarded && timings.compute) {
+    view_->sample(app, site, compute);
+  }
+}
+
 void Dispatcher::blame(const Open& request, Failure failure, bool sent, Time now) {
   const auto app = app_of(request.app);
   const auto site = table_->site_index(request.site);
-  if (!app || !site || failure == Failure::refused) return;
+  if (!app || !site) return;
+  if (failure == Failure::refused) return view_->app_erred(*app, *site, now);
   if (!request.replica.empty()) {
-    view_->app_failed(*app, *site, now);
+    const LocalApp* local = local_app(request.app);
+    if (local == nullptr || !local->replicas.usable_beside(request.replica, now)) view_->app_failed(*app, *site, now);
   } else if (failure == Failure::timed_out && sent) {
     view_->site_failed(*site, now);
   } else {
@@ -176,23 +188,17 @@ void Dispatcher::blame(const Open& request, Failure failure, bool sent, Time now
 
 Decision Dispatcher::failed(Ticket ticket, Failure failure, bool sent, Time now) {
   Open& request = open(ticket);
-  release(request);
+  release(request, ReplicaOutcome::failed, now);
   blame(request, failure, sent, now);
+  if (now >= request.deadline || failure == Failure::timed_out || !may_retry(request, sent, now)) {
+    return give_up(ticket, failure, sent, now);
+  }
   const std::string site = request.site.str();
-  if (now >= request.deadline || failure == Failure::timed_out) {
-    return refuse(ticket, 504,
-                  {RefusalReason::objective, "site " + site + " did not answer within the request's time",
-                   "a longer objective, or more replicas"},
-                  now);
-  }
-  const RefusalReason reason = failure == Failure::refused ? RefusalReason::overloaded : RefusalReason::unavailable;
-  if (request.retried) {
-    return refuse(
-        ticket, 503,
-        {reason, "sites " + request.tried.front().str() + " and " + site + " both failed to serve it", "later"}, now);
-  }
   request.retried = true;
-  request.tried.push_back(request.site);
+  // Another replica here may serve it; another site's gateway has tried its own.
+  const LocalApp* local = request.replica.empty() ? nullptr : local_app(request.app);
+  const bool here_again = local != nullptr && local->replicas.usable_beside(request.replica, now);
+  if (!here_again) request.tried.push_back(request.site);
   Decision next = decide_for(ticket, now);
   auto* refused = std::get_if<Refuse>(&next.act);
   if (refused != nullptr && failure == Failure::refused && refused->refusal.reason == RefusalReason::unavailable) {
@@ -202,8 +208,37 @@ Decision Dispatcher::failed(Ticket ticket, Failure failure, bool sent, Time now)
   return next;
 }
 
-void Dispatcher::abandoned(Ticket ticket, Time) {
-  release(open(ticket));
+bool Dispatcher::may_retry(const Open& request, bool sent, Time now) {
+  if (request.retried || (sent && !request.repeatable)) return false;
+  const auto app = app_of(request.app);
+  return app && budgets_[*app].take(now);
+}
+
+Decision Dispatcher::give_up(Ticket ticket, Failure failure, bool sent, Time now) {
+  const Open& request = open(ticket);
+  const std::string site = request.site.str();
+  if (now >= request.deadline || failure == Failure::timed_out) {
+    return refuse(ticket, 504,
+                  {RefusalReason::objective, "site " + site + " did not answer within the request's time",
+                   "a longer objective, or more replicas"},
+                  now);
+  }
+  const RefusalReason reason = failure == Failure::refused ? RefusalReason::overloaded : RefusalReason::unavailable;
+  if (sent && !request.repeatable) {
+    return refuse(ticket, 502,
+                  {reason, "site " + site + " failed after the request was sent, and may have acted on it",
+                   "the same request again, if it does no harm twice"},
+                  now);
+  }
+  const bool twice = request.retried && !request.tried.empty();
+  std::string detail = twice ? "sites " + request.tried.front().str() + " and " + site + " both failed to serve it"
+                             : "site " + site + " failed to serve it";
+  if (!request.retried) detail += ", and the app's retry budget is used up";
+  return refuse(ticket, 503, {reason, std::move(detail), "later"}, now);
+}
+
+void Dispatcher::abandoned(Ticket ticket, Time now) {
+  release(open(ticket), ReplicaOutcome::unknown, now);
   close(ticket);
 }
 

@@ -4,14 +4,16 @@
 //
 // Rules it keeps: a request whose app may not be processed at this site is refused before its body is read (421);
 // nothing is ever forwarded to a site that decide/residency refuses (asked again at the last moment: the one choke
-// point); one forward at most; one retry at most, on another site or replica, within the deadline (inference is
-// idempotent).
+// point); one forward at most; one retry at most, on another site or replica, within the deadline and the app's retry
+// budget, and only of what may be repeated (inference, idempotent methods) or was not sent.
 
 #include <variant>
 
+#include "decide/limits/retry_budget.h"
 #include "decide/routing/choose.h"
 #include "gateway/flows.h"
 #include "gateway/load_report.h"
+#include "gateway/local_replicas.h"
 #include "model/device.h"
 #include "ports/workload_runtime.h"
 
@@ -23,8 +25,11 @@ struct Arrival {
   const DeviceLocation* location = nullptr;  // none: not known to the core network
   bool measured = true;                      // false: a small question about the model, not a sample of its speed
   bool forwarded = false;                    // by another gateway: never forwarded again, not counted as a flow
+  bool repeatable = true;                    // sent twice does no more than sent once
   Time first_byte{};
-  std::optional<Time> deadline = {};  // of a forwarded request; else 3 x objective, at most 30 s, from first_byte
+  // What the other gateway or the client leaves. The own one is 3 x objective, at most 30 s, from first_byte: a client
+  // can only shorten it.
+  std::optional<Time> deadline = {};
 };
 
 struct Local {
@@ -52,6 +57,8 @@ struct Timings {
   std::optional<Duration> queue;
   std::optional<Duration> compute;
   std::optional<double> waiting;
+  bool failed = false;                // an answer of 5xx: nothing to learn a speed from
+  std::optional<Time> begun_at = {};  // when a streamed answer began; none: it was whole
 };
 
 struct Served {
@@ -95,6 +102,7 @@ class Dispatcher {
 
   /// In the present snapshot.
   const Site* find_site(const SiteId& site) const;
+  const App* find_app(const AppKey& app) const;
   Duration rtt(const SiteId& site) const;
   /// From the device to here, as the path model has it.
   Duration access(const DeviceLocation* location) const;
@@ -108,13 +116,8 @@ class Dispatcher {
   size_t open_requests() const { return open_.size() - free_.size(); }
 
  private:
-  struct Replica {
-    ReplicaId id;
-    std::string endpoint;
-    uint32_t in_flight = 0;
-  };
   struct LocalApp {
-    std::vector<Replica> replicas;  // the ready ones
+    LocalReplicas replicas;
     decide::ServiceEstimate service;
     double waiting = 0;
     Time waiting_at{};
@@ -124,7 +127,9 @@ class Dispatcher {
     bool used = false;
     bool forwarded = false;
     bool measured = true;
+    bool repeatable = true;
     bool retried = false;
+    bool probe = false;  // of the replica that it was sent to
     AppKey app;
     uint64_t device = 0;
     FlowId flow = no_flow;
@@ -144,12 +149,15 @@ class Dispatcher {
   const Open& open(Ticket ticket) const;
   Ticket new_ticket();
   void close(Ticket ticket);
-  void release(Open& request);
+  void release(Open& request, ReplicaOutcome outcome, Time now);
   Decision decide_for(Ticket ticket, Time now);
   Decision serve_here(Ticket ticket, size_t app, Time now);
   Decision forward_to(Ticket ticket, size_t app, size_t site, Time now);
   Decision refuse(Ticket ticket, int status, Refusal refusal, Time now);
   void blame(const Open& request, Failure failure, bool sent, Time now);
+  bool may_retry(const Open& request, bool sent, Time now);
+  Decision give_up(Ticket ticket, Failure failure, bool sent, Time now);
+  void note_times(Open& request, size_t app, size_t site, const Timings& timings, Time now);
   Refusal unknown(const AppKey& key) const;
   void fill(Open& request, const Arrival& arrival, const decide::AppRoute& route);
   void renew_local(size_t app, LocalApp& local, Time now);
@@ -159,6 +167,7 @@ class Dispatcher {
   std::unique_ptr<decide::RoutingTable> table_;
   std::unique_ptr<decide::LoadView> view_;
   size_t self_index_ = 0;
+  std::vector<decide::RetryBudget> budgets_;  // by the app's index in table_
   std::map<AppKey, LocalApp> local_;
   std::vector<ports::WorkloadStatus> statuses_;
   std::vector<Open> open_;

@@ -15,6 +15,11 @@ void Dispatcher::set_snapshot(std::shared_ptr<const Snapshot> snapshot, Time now
   if (!self) return;  // a snapshot without this site says nothing that this site could act on
   view_ =
       std::make_unique<decide::LoadView>(view_ ? view_->next(*table_, *table, *self) : decide::LoadView(*table, *self));
+  std::vector<decide::RetryBudget> budgets(table->app_count());
+  for (size_t i = 0; i < budgets.size(); ++i) {
+    if (const auto known = app_of(table->app(i).app->key())) budgets[i] = budgets_[*known];
+  }
+  budgets_ = std::move(budgets);
   table_ = std::move(table);
   self_index_ = *self;
   adopt_local(now);
@@ -26,19 +31,15 @@ void Dispatcher::set_local(const std::vector<ports::WorkloadStatus>& statuses, T
 }
 
 void Dispatcher::adopt_local(Time now) {
-  std::map<AppKey, std::vector<Replica>> ready;
+  std::map<AppKey, std::vector<LocalReplicas::Ready>> ready;
   for (const ports::WorkloadStatus& status : statuses_) {
     if (status.report.phase != ReplicaPhase::ready || status.endpoint.empty()) continue;
-    Replica replica{.id = status.report.id, .endpoint = status.endpoint};
-    if (const auto known = local_.find(status.app); known != local_.end()) {
-      for (const Replica& old : known->second.replicas) {
-        if (old.id == replica.id) replica.in_flight = old.in_flight;
-      }
-    }
-    ready[status.app].push_back(std::move(replica));
+    ready[status.app].push_back({status.report.id, status.endpoint});
   }
-  for (auto& [key, local] : local_) local.replicas.clear();
-  for (auto& [key, replicas] : ready) local_[key].replicas = std::move(replicas);
+  for (auto& [key, local] : local_) {
+    if (!ready.contains(key)) local.replicas.adopt({});
+  }
+  for (auto& [key, replicas] : ready) local_[key].replicas.adopt(std::move(replicas));
   if (!table_) return;
   std::erase_if(local_, [&](const auto& item) { return item.second.replicas.empty() && !app_of(item.first); });
   for (size_t app = 0; app < table_->app_count(); ++app) {
@@ -150,6 +151,11 @@ const Site* Dispatcher::find_site(const SiteId& site) const {
   return table_ ? table_->snapshot().network.find(site) : nullptr;
 }
 
+const App* Dispatcher::find_app(const AppKey& key) const {
+  const auto app = app_of(key);
+  return app ? table_->app(*app).app : nullptr;
+}
+
 Duration Dispatcher::rtt(const SiteId& site) const {
   const auto index = table_ ? table_->site_index(site) : std::nullopt;
   return index ? from_ms(static_cast<double>(view_->site(*index).rtt_ms)) : Duration::zero();
@@ -206,15 +212,13 @@ void Dispatcher::close(Ticket ticket) {
 }
 
 /// Gives back what the last decision took in flight.
-void Dispatcher::release(Open& request) {
+void Dispatcher::release(Open& request, ReplicaOutcome outcome, Time now) {
   const auto app = app_of(request.app);
   const auto site = table_->site_index(request.site);
   if (app && site) view_->finished(*app, *site);
   LocalApp* local = request.replica.empty() ? nullptr : local_app(request.app);
-  if (local == nullptr) return;
-  for (Replica& replica : local->replicas) {
-    if (replica.id == request.replica && replica.in_flight > 0) --replica.in_flight;
-  }
+  if (local != nullptr) local->replicas.over(request.replica, request.probe, outcome, now);
+  request.probe = false;
 }
 
 }  // namespace barrio::gateway

@@ -148,5 +148,93 @@ TEST_CASE("answers are measured, shown as flows and reported to peers") {
   CHECK(report.apps[0].service_mean_ms == doctest::Approx(40).epsilon(0.1));
 }
 
+TEST_CASE("what may not be repeated is sent twice only if it was not sent") {
+  World w;
+  w.run_here({w.street});
+  const Arrival post{.app = &w.street, .device = 1, .repeatable = false, .first_byte = start};
+  const Decision sent = w.dispatcher.arrived(post, start);
+  CHECK(what(w.dispatcher.failed(sent.ticket, Failure::broken, true, start + 1ms)) == "refuse 502 unavailable");
+  World fresh;
+  fresh.run_here({fresh.street});
+  const Decision unsent = fresh.dispatcher.arrived(post, start);
+  CHECK(what(fresh.dispatcher.failed(unsent.ticket, Failure::connect, false, start + 1ms)) == "forward mad1");
+}
+
+TEST_CASE("a client shortens the deadline, and cannot lengthen it") {
+  World w;
+  w.run_here({w.street});
+  const auto deadline = [&](Time asked) {
+    return w.dispatcher.arrived({.app = &w.street, .device = 1, .first_byte = start, .deadline = asked}, start)
+        .deadline;
+  };
+  CHECK(deadline(start + 50ms) == start + 50ms);
+  CHECK(deadline(start + 1h) == start + 600ms);
+  const Decision late =
+      w.dispatcher.arrived({.app = &w.street, .device = 1, .first_byte = start, .deadline = start}, start);
+  CHECK(what(late) == "refuse 504 objective");
+}
+
+TEST_CASE("an outage is not doubled by retries: over the app's budget a failure is told at once") {
+  World w;
+  int retried = 0;
+  int told = 0;
+  for (int i = 0; i < 1000; ++i) {
+    w.run_here({w.street});
+    const Decision first = w.arrive(w.street);
+    if (what(first).starts_with("refuse")) continue;
+    const Decision second = w.dispatcher.failed(first.ticket, Failure::refused, false, start);
+    if (second.ticket == 0) {
+      CHECK(what(second) == "refuse 503 overloaded");
+      told += std::get<Refuse>(second.act).refusal.detail.find("retry budget") != std::string::npos ? 1 : 0;
+      continue;
+    }
+    ++retried;
+    w.dispatcher.failed(second.ticket, Failure::refused, false, start);
+  }
+  CHECK(retried >= 200);
+  CHECK(retried <= 230);
+  CHECK(told == 1000 - retried);
+}
+
+TEST_CASE(
+    "a site whose app answers with errors loses its requests to a healthy one, and is still used where it is the only "
+    "one") {
+  World w;
+  w.run_here({w.street, w.basque});
+  for (const AppKey* app : {&w.street, &w.basque}) {
+    for (int i = 0; i < 3; ++i) {
+      const Decision decision = w.arrive(*app);
+      if (!std::holds_alternative<Local>(decision.act)) continue;
+      Timings timings;
+      timings.compute = 1ms;
+      timings.failed = true;
+      w.dispatcher.answered(decision.ticket, timings, start + 1ms);
+    }
+  }
+  CHECK(what(w.arrive(w.street)) == "forward mad1");
+  CHECK(what(w.arrive(w.basque)) == "local unix:/run/private");
+  // The quick errors are no samples of its speed.
+  for (const AppLoadReport& load : w.dispatcher.load_report(start + 2ms).apps) CHECK(load.samples == 0);
+}
+
+TEST_CASE("of two replicas here, the one that fails is retried on the other") {
+  World w;
+  std::vector<ports::WorkloadStatus> statuses;
+  for (int i = 0; i < 2; ++i) {
+    ports::WorkloadStatus status;
+    status.app = w.street;
+    status.report.id = replica_id(w.street, SiteId::of("bio1"), i);
+    status.report.phase = ReplicaPhase::ready;
+    status.endpoint = "unix:/run/" + std::to_string(i);
+    statuses.push_back(status);
+  }
+  w.dispatcher.set_local(statuses, start);
+  const Decision first = w.arrive(w.street);
+  const std::string before = what(first);
+  const Decision second = w.dispatcher.failed(first.ticket, Failure::broken, true, start + 1ms);
+  CHECK(what(second).starts_with("local"));
+  CHECK(what(second) != before);
+}
+
 }  // namespace
 }  // namespace barrio::gateway

@@ -18,7 +18,8 @@ void Gateway::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
   state_->reactor.post([weak = std::weak_ptr(state_), snapshot = std::move(snapshot)] {
     const auto state = weak.lock();
     if (!state) return;
-    state->tokens.set_keys(snapshot->keys);
+    state->callers.set_snapshot(*snapshot);
+    state->limits.set_snapshot(*snapshot);
     state->dispatcher.set_snapshot(snapshot, state->reactor.now());
     state->peers.set_snapshot(*snapshot);
   });
@@ -59,11 +60,12 @@ Gateway::State::State(net::Reactor& loop, GatewayConfig settings, const ports::C
       registry(metrics_registry),
       metrics(registry),
       dispatcher(config.site, config.seed),
+      limits(config.policy, registry),
       client(loop, upstream_limits()),
       peers(
           loop, client, dispatcher,
           {.self = config.site, .addresses = config.peers, .secret = config.peer_secret, .seed = mix(config.seed, 2)}),
-      parts{loop, client, dispatcher, peers, metrics, config.site, config.peer_secret},
+      parts{loop, client, dispatcher, peers, limits, metrics, config.site, config.peer_secret},
       server(loop, config.limits, *this) {
   if (!config.wall) {
     config.wall = [] { return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()); };
@@ -76,6 +78,7 @@ Gateway::State::~State() {
 
 void Gateway::State::tick() {
   dispatcher.tick(reactor.now());
+  limits.tick();
   metrics.peers_up.set(static_cast<double>(peers.up()));
   timer = reactor.call_after(1s, [this] { tick(); });
 }

@@ -11,6 +11,7 @@
 
 #include "base/metrics.h"
 #include "gateway/dispatcher.h"
+#include "gateway/limits.h"
 #include "net/server.h"
 #include "ports/core_network.h"
 
@@ -22,6 +23,7 @@ struct GatewayConfig {
   std::map<std::string, std::string> peers = {};  // site -> host:port, before what the snapshot says
   std::string peer_secret = {};                   // shared by the gateways; empty: no peers
   net::ServerLimits limits = {};
+  LimitsConfig policy = {};
   uint64_t seed = 1;
   std::function<WallTime()> wall = {};  // for the expiry of tokens; none: the system's clock
 };

@@ -1,11 +1,12 @@
 #pragma once
 // The parts of a Gateway, and what it does with a request before it is proxied. Private to gateway/.
 
+#include "gateway/app_address.h"
+#include "gateway/callers.h"
 #include "gateway/gateway.h"
 #include "gateway/peers.h"
 #include "gateway/proxied_request.h"
 #include "gateway/request_metrics.h"
-#include "gateway/token_cache.h"
 
 namespace barrio::gateway {
 
@@ -21,6 +22,13 @@ struct Gateway::State final : net::ExchangeHandler {
 
   void tick();
   void model_request(net::Exchange& exchange);
+  void app_request(net::Exchange& exchange, AppAddress address);
+  /// Whose app; none: the exchange is answered.
+  std::optional<TenantId> owner_of(net::Exchange& exchange, const AppAddress& address);
+  /// Deadline and limits of a request whose caller may send it; then it is on its way.
+  void take(net::Exchange& exchange, RequestStart start);
+  /// False: the exchange is answered with 400.
+  bool set_deadline(net::Exchange& exchange, RequestStart& start);
   void discovery(net::Exchange& exchange);
   void peer_load(net::Exchange& exchange);
   bool is_peer(const net::RequestHead& head) const;
@@ -36,7 +44,8 @@ struct Gateway::State final : net::ExchangeHandler {
   Registry& registry;
   RequestMetrics metrics;
   Dispatcher dispatcher;
-  TokenCache tokens;
+  Callers callers;
+  Limits limits;
   std::vector<std::unique_ptr<ProxiedRequest>> requests;
   std::vector<ProxiedRequest*> spare;
   std::vector<ProxiedRequest*> closing;  // over, but perhaps still on the stack

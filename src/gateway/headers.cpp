@@ -3,6 +3,8 @@
 #include <array>
 
 #include "base/text.h"
+#include "gateway/callers.h"
+#include "gateway/deadlines.h"
 
 namespace barrio::gateway {
 
@@ -49,11 +51,17 @@ bool passes(std::span<const Header> headers, std::string_view name) {
   return !is_barrio(name) && !named_by_connection(headers, name);
 }
 
+bool is_credential(const Header& header) {
+  return same_name(header.name, "authorization") || (same_name(header.name, "x-api-key") && is_api_key(header.value));
+}
+
 }  // namespace
 
 void pass_request_headers(std::span<const Header> from, bool to_gateway, std::vector<Header>& to) {
   for (const Header& header : from) {
-    if (!to_gateway && same_name(header.name, "authorization")) continue;
+    if (!to_gateway && is_credential(header)) continue;
+    // What is left of the deadline is said anew.
+    if (same_name(header.name, grpc_timeout_header)) continue;
     if (passes(from, header.name)) to.push_back(header);
   }
 }

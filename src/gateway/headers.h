@@ -10,7 +10,8 @@
 namespace barrio::gateway {
 
 /// Appends the fields of a request that go on to where it is served. Never: hop-by-hop fields (RFC 9110 section 7.6.1,
-/// and those that Connection names), framing, and Barrio-*. Authorization goes to other gateways, not to replicas.
+/// and those that Connection names), framing, grpc-timeout and Barrio-*. Authorization and our API keys go to other
+/// gateways, not to replicas.
 void pass_request_headers(std::span<const net::Header> from, bool to_gateway, std::vector<net::Header>& to);
 /// The same for an answer; Server-Timing and Barrio-* are said anew by this gateway, Barrio-Load only to other
 /// gateways.

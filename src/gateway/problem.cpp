@@ -1,11 +1,12 @@
 #include "gateway/problem.h"
 
+#include <algorithm>
 #include <vector>
 
 namespace barrio::gateway {
 
 Problem problem_of(int status, const Refusal& refusal) {
-  return {status, to_name(refusal.reason), refusal.detail, refusal.nearest};
+  return {.status = status, .reason = to_name(refusal.reason), .detail = refusal.detail, .nearest = refusal.nearest};
 }
 
 std::string problem_json(const Problem& problem) {
@@ -16,12 +17,18 @@ std::string problem_json(const Problem& problem) {
   body["detail"] = problem.detail;
   body["reason"] = problem.reason;
   body["nearest"] = problem.nearest;
+  if (!problem.limit.empty()) {
+    body["limit"] = problem.limit;
+    body["value"] = problem.value;
+  }
   return print_json(body);
 }
 
 void reply_problem(net::Exchange& exchange, const Problem& problem) {
-  std::vector<net::Header> headers = {{"Content-Type", "application/problem+json"}};
-  if (problem.status == 503) headers.push_back({"Retry-After", "1"});
+  std::vector<net::Header> headers = {{"Content-Type", "application/problem+json"}, {"Barrio-Refused", problem.reason}};
+  const bool later = problem.retry_after > 0 || problem.status == 503;
+  const std::string seconds = std::to_string(std::max<int64_t>(1, problem.retry_after));
+  if (later) headers.push_back({"Retry-After", seconds});
   if (problem.status == 401) headers.push_back({"WWW-Authenticate", "Bearer error=\"invalid_token\""});
   exchange.reply(problem.status, headers, problem_json(problem));
 }

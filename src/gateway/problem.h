@@ -10,14 +10,18 @@ namespace barrio::gateway {
 
 struct Problem {
   int status = 500;
-  std::string reason;   // a word for programs: "policy", "invalid_token"
-  std::string detail;   // a sentence for people
-  std::string nearest;  // what would work; may be empty
+  std::string reason = {};   // a word for programs: "policy", "invalid_token"
+  std::string detail = {};   // a sentence for people
+  std::string nearest = {};  // what would work; may be empty
+  int64_t retry_after = 0;   // seconds; 0: said only with 503, as 1
+  std::string limit = {};    // which limit was met, and its value; empty: none was
+  std::string value = {};
 };
 
 Problem problem_of(int status, const Refusal& refusal);
 std::string problem_json(const Problem& problem);
-/// With Retry-After on 503 and WWW-Authenticate on 401.
+/// With Barrio-Refused (the reason), by which other gateways tell our refusals from an app's own answers; Retry-After
+/// on 429 and 503, WWW-Authenticate on 401.
 void reply_problem(net::Exchange& exchange, const Problem& problem);
 
 }  // namespace barrio::gateway

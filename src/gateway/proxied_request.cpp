@@ -15,6 +15,7 @@ void ProxiedRequest::start(net::Exchange& exchange, RequestStart start) {
   ticket_ = 0;
   answering_ = ended_ = false;
   ended_at_ = exchange.first_byte();
+  received_ = 0;
   keeping_ = exchange.request().content_length.value_or(0) <= most_kept_body;
   kept_.clear();
   timings_ = {};
@@ -22,8 +23,9 @@ void ProxiedRequest::start(net::Exchange& exchange, RequestStart start) {
   const Arrival arrival{.app = &start_.app,
                         .device = start_.device,
                         .location = start_.location ? &*start_.location : nullptr,
-                        .measured = start_.infer,
+                        .measured = start_.infer || start_.route.used,
                         .forwarded = start_.forwarded,
+                        .repeatable = start_.repeatable,
                         .first_byte = exchange.first_byte(),
                         .deadline = start_.deadline};
   act(parts_.dispatcher.arrived(arrival, parts_.reactor.now()));
@@ -34,6 +36,8 @@ void ProxiedRequest::act(Decision decision) {
   for (;;) {
     ticket_ = decision.ticket;
     deadline_ = decision.deadline;
+    parts_.limits.leave_peer(start_.hold);
+    Failure failure = Failure::connect;
     if (const auto* no = std::get_if<Refuse>(&decision.act)) return refuse(*no);
     if (const auto* local = std::get_if<Local>(&decision.act)) {
       site_ = parts_.self;
@@ -42,55 +46,93 @@ void ProxiedRequest::act(Decision decision) {
     } else {
       site_ = std::get<Forward>(decision.act).site;
       const net::SocketAddress* address = parts_.peers.address(site_);
-      if (address != nullptr && send_to(*address, true)) return;
+      // That this tenant has its share there says nothing against the site.
+      const bool room = parts_.limits.enter_peer(site_, start_.hold, parts_.reactor.now());
+      if (!room) failure = Failure::refused;
+      if (room && address != nullptr && send_to(*address, true)) return;
     }
-    decision = parts_.dispatcher.failed(ticket_, Failure::connect, false, parts_.reactor.now());
+    decision = parts_.dispatcher.failed(ticket_, failure, false, parts_.reactor.now());
   }
 }
 
 bool ProxiedRequest::send_to(const net::SocketAddress& address, bool to_gateway) {
   to_gateway_ = to_gateway;
+  sent_at_ = parts_.reactor.now();
   const net::RequestHead& head = exchange_->request();
-  headers_.clear();
-  pass_request_headers(head.headers, to_gateway, headers_);
   // The answer must travel back as well.
   const Duration way_back = to_gateway ? parts_.dispatcher.rtt(site_) / 2 : Duration::zero();
-  const Duration left = deadline_ - parts_.reactor.now() - way_back;
-  const std::string left_text = fmt::format("{:.1f}", std::max(0.1, to_ms(left)));
-  headers_.push_back({"Barrio-Deadline-Ms", left_text});
-  if (to_gateway) {
-    headers_.push_back({"Barrio-Peer", parts_.peer_secret});
-    headers_.push_back({"Barrio-Forwarded-By", parts_.self.str()});
-    parts_.metrics.forwards.add();
-  }
+  outgoing_.write({.from = &head,
+                   .app = &start_.app,
+                   .route = start_.route,
+                   .device_ip = exchange_->device_ip(),
+                   .from_peer = start_.forwarded,
+                   .to_gateway = to_gateway,
+                   .left = deadline_ - sent_at_ - way_back,
+                   .self = parts_.self.str(),
+                   .peer_secret = parts_.peer_secret});
+  if (to_gateway) parts_.metrics.forwards.add();
   const net::CallStart call{.method = head.method,
-                            .target = head.target,
-                            .headers = headers_,
+                            .target = outgoing_.target(),
+                            .headers = outgoing_.headers(),
                             .length = head.has_body ? head.content_length : std::optional<uint64_t>(0),
-                            .deadline = deadline_};
+                            .deadline = start_.streams ? exchange_->first_byte() + longest_stream : deadline_};
   call_ = &parts_.client.start(address, call, *this);
   bool room = true;
   if (!kept_.empty()) room = call_->write(kept_);
   if (ended_ && head.has_body) call_->end();
   if (!room) exchange_->pause();
+  set_begin_timer();
   return true;
+}
+
+/// A request that streams has its deadline, of the answer's head, from its own end on.
+void ProxiedRequest::set_begin_timer() {
+  if (start_.streams && ended_) begin_timer_.set(deadline_ + (ended_at_ - exchange_->first_byte()));
+}
+
+void ProxiedRequest::not_begun() {
+  if (exchange_ == nullptr || call_ == nullptr || answering_) return;
+  call_->cancel();
+  call_ = nullptr;
+  retry_or_refuse(Failure::timed_out, true);
 }
 
 void ProxiedRequest::keep(std::string_view piece) {
   if (!keeping_) return;
-  keeping_ = kept_.size() + piece.size() <= most_kept_body;
-  if (keeping_) kept_.append(piece);
+  keeping_ = kept_.size() + piece.size() <= most_kept_body && parts_.limits.keep(start_.hold, piece.size());
+  keeping_ ? static_cast<void>(kept_.append(piece)) : forget_body();
+}
+
+/// Nothing that was kept is of use without the rest.
+void ProxiedRequest::forget_body() {
+  parts_.limits.give_back(start_.hold);
+  kept_.clear();
+  if (kept_.capacity() > most_spare_body) kept_.shrink_to_fit();
 }
 
 void ProxiedRequest::on_device_body(std::string_view piece) {
+  received_ += piece.size();
+  if (received_ > start_.most_body) return body_too_long();
   keep(piece);
   if (call_ != nullptr && !call_->write(piece)) exchange_->pause();
+}
+
+void ProxiedRequest::body_too_long() {
+  if (call_ != nullptr) call_->cancel();
+  call_ = nullptr;
+  if (ticket_ != 0) parts_.dispatcher.abandoned(ticket_, parts_.reactor.now());
+  ticket_ = 0;
+  if (answering_) return exchange_->abort();
+  parts_.metrics.refused(RefusalReason::body_too_long);
+  reply_problem(*exchange_, parts_.limits.body_too_long(start_.app, parts_.dispatcher.find_app(start_.app)));
 }
 
 void ProxiedRequest::on_device_end() {
   ended_ = true;
   ended_at_ = parts_.reactor.now();
-  if (call_ != nullptr && exchange_->request().has_body) call_->end();
+  if (call_ == nullptr) return;
+  if (exchange_->request().has_body) call_->end();
+  set_begin_timer();
 }
 
 void ProxiedRequest::on_writable() {
@@ -107,23 +149,30 @@ void ProxiedRequest::on_device_closed() {
   call_ = nullptr;
   ticket_ = 0;
   exchange_ = nullptr;
+  begin_timer_.clear();
+  forget_body();
+  parts_.limits.leave(start_.hold);
 }
 
-/// Answers that mean "not here, perhaps elsewhere". A replica's other errors are about the request and go to the
-/// device.
-bool ProxiedRequest::cannot_serve(int status) const {
-  if (!to_gateway_) return status == 503;
-  return status == 404 || status == 421 || status == 502 || status == 503;
+/// Answers that mean "not here, perhaps elsewhere": an engine that is full, or a gateway that says no by itself. Any
+/// other error is the app's answer and goes to the device.
+bool ProxiedRequest::cannot_serve(const net::ResponseHead& head) const {
+  const int status = head.status;
+  if (!to_gateway_) return status == 503 && start_.infer;
+  const bool elsewhere = status == 404 || status == 421 || status == 502 || status == 503;
+  return elsewhere && net::find_header(head.headers, "Barrio-Refused").has_value();
 }
 
 void ProxiedRequest::on_head(const net::ResponseHead& head) {
   timings_ = read_timings(head.headers);
   status_ = head.status;
-  if (cannot_serve(head.status)) {
+  if (cannot_serve(head)) {
     call_->cancel();
     call_ = nullptr;
-    return retry_or_refuse(Failure::refused, true);
+    // 502 is what a gateway says of a request that it had sent on.
+    return retry_or_refuse(Failure::refused, head.status == 502);
   }
+  note_begun(head);
   headers_.clear();
   pass_answer_headers(head.headers, start_.forwarded, headers_);
   const std::string timing = server_timing(timings_, parts_.reactor.fresh_now());
@@ -132,7 +181,19 @@ void ProxiedRequest::on_head(const net::ResponseHead& head) {
   headers_.push_back({"Barrio-Served-By", site_.str()});
   if (site != nullptr) headers_.push_back({"Barrio-Processed-In", site->jurisdiction.str()});
   answering_ = true;
+  keeping_ = false;  // no second attempt from here on
+  forget_body();
   exchange_->begin(head.status, headers_, head.has_body ? head.content_length : std::optional<uint64_t>(0));
+}
+
+/// A streamed answer is as fast as it began.
+void ProxiedRequest::note_begun(const net::ResponseHead& head) {
+  timings_.failed = head.status >= 500;
+  if (!start_.route.used) return;
+  begin_timer_.clear();
+  const Time now = parts_.reactor.now();
+  timings_.begun_at = now;
+  if (!timings_.compute) timings_.compute = ended_ ? now - std::max(ended_at_, sent_at_) : Duration::zero();
 }
 
 void ProxiedRequest::on_body(std::string_view piece) {
@@ -145,7 +206,7 @@ void ProxiedRequest::on_done() {
   const Served served = parts_.dispatcher.answered(ticket_, timings_, now);
   ticket_ = 0;
   parts_.metrics.answered(start_.app, status_, now - exchange_->first_byte());
-  if (served.late && start_.infer) parts_.metrics.late.add();
+  if (served.late && (start_.infer || start_.route.used)) parts_.metrics.late.add();
   exchange_->end();
 }
 
@@ -165,6 +226,7 @@ void ProxiedRequest::on_error(net::CallError error) {
 }
 
 void ProxiedRequest::retry_or_refuse(Failure failure, bool sent) {
+  begin_timer_.clear();
   Decision next = parts_.dispatcher.failed(ticket_, failure, sent, parts_.reactor.now());
   if (std::holds_alternative<Refuse>(next.act) || keeping_) {
     if (next.ticket != 0) parts_.metrics.retries.add();
@@ -174,7 +236,8 @@ void ProxiedRequest::retry_or_refuse(Failure failure, bool sent) {
   parts_.dispatcher.abandoned(next.ticket, parts_.reactor.now());
   ticket_ = 0;
   refuse({503,
-          {RefusalReason::unavailable, "site " + site_.str() + " failed, and a body over 1 MiB is not sent twice",
+          {RefusalReason::unavailable,
+           "site " + site_.str() + " failed, and the body was too long to keep for a second attempt",
            "the same request again"}});
 }
 

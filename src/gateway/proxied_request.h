@@ -9,9 +9,12 @@
 
 #include "base/metrics.h"
 #include "gateway/dispatcher.h"
+#include "gateway/limits.h"
+#include "gateway/outgoing.h"
 #include "gateway/peers.h"
 #include "gateway/problem.h"
 #include "net/client.h"
+#include "net/lazy_timer.h"
 #include "net/server.h"
 
 namespace barrio::gateway {
@@ -22,6 +25,7 @@ struct RequestParts {
   net::Client& client;
   Dispatcher& dispatcher;
   Peers& peers;
+  Limits& limits;
   class RequestMetrics& metrics;
   SiteId self;
   std::string peer_secret;
@@ -31,16 +35,26 @@ struct RequestStart {
   AppKey app;
   uint64_t device = 0;
   std::optional<DeviceLocation> location = {};
-  bool infer = true;  // else a question about the model
+  bool infer = true;       // else a question about the model, or an app's own request
+  bool repeatable = true;  // may be sent twice though it was acted on
   bool forwarded = false;
   std::optional<Time> deadline = {};
+  /// The deadline is that of the answer's beginning, counted from the end of the request: what is streamed may take
+  /// longer. Else it is that of the whole answer.
+  bool streams = false;
+  AppRoute route = {};  // of an app's own requests
+  uint64_t most_body = UINT64_MAX;
+  RequestHold hold = {};
 };
 
 class ProxiedRequest final : public net::CallHandler {
  public:
   static constexpr size_t most_kept_body = 1024 * 1024;
+  /// What a pooled one may go on holding.
+  static constexpr size_t most_spare_body = 64 * 1024;
+  static constexpr Duration longest_stream = 1h;
 
-  explicit ProxiedRequest(RequestParts& parts) : parts_(parts) {}
+  explicit ProxiedRequest(RequestParts& parts) : parts_(parts), begin_timer_(parts.reactor, [this] { not_begun(); }) {}
   void start(net::Exchange& exchange, RequestStart start);
 
   // From the device's side.
@@ -60,7 +74,12 @@ class ProxiedRequest final : public net::CallHandler {
   void act(Decision decision);
   bool send_to(const net::SocketAddress& address, bool to_gateway);
   void retry_or_refuse(Failure failure, bool sent);
-  bool cannot_serve(int status) const;
+  void set_begin_timer();
+  void not_begun();
+  void forget_body();
+  void body_too_long();
+  void note_begun(const net::ResponseHead& head);
+  bool cannot_serve(const net::ResponseHead& head) const;
   void refuse(const Refuse& refuse);
   void keep(std::string_view piece);
   std::string server_timing(const Timings& timings, Time now) const;
@@ -78,6 +97,10 @@ class ProxiedRequest final : public net::CallHandler {
   Time ended_at_{};
   bool keeping_ = true;  // all of the body so far is in kept_
   std::string kept_;
+  uint64_t received_ = 0;  // of the body
+  Time sent_at_{};
+  net::LazyTimer begin_timer_;  // of requests that stream
+  OutgoingHead outgoing_;
   Timings timings_;
   int status_ = 0;
   std::vector<net::Header> headers_;

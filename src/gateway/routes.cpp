@@ -2,6 +2,7 @@
 
 #include "base/crypto.h"
 #include "base/text.h"
+#include "gateway/device_hash.h"
 #include "gateway/gateway_state.h"
 
 namespace barrio::gateway {
@@ -9,12 +10,6 @@ namespace barrio::gateway {
 namespace {
 
 constexpr std::string_view models_prefix = "/v2/models/";
-
-uint64_t stable_hash(std::string_view text) {
-  uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a
-  for (char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-  return hash;
-}
 
 void reply_text(net::Exchange& exchange, std::string_view type, std::string_view body) {
   const net::Header header{"Content-Type", type};
@@ -35,7 +30,11 @@ void wrong_method(net::Exchange& exchange, std::string_view allowed) {
 
 void Gateway::State::on_head(net::Exchange& exchange) {
   const net::RequestHead& head = exchange.request();
+  if (auto app = app_by_host(net::find_header(head.headers, "Host").value_or(""), head.target)) {
+    return app_request(exchange, std::move(*app));
+  }
   if (head.path.starts_with(models_prefix)) return model_request(exchange);
+  if (auto app = app_by_path(head.target)) return app_request(exchange, std::move(*app));
   const bool get = head.method == "GET";
   if (head.path == "/healthz" || head.path == "/v2/health/live") {
     return get ? reply_json(exchange, JsonObject{{"live", true}}) : wrong_method(exchange, "GET");
@@ -76,17 +75,9 @@ void Gateway::State::model_request(net::Exchange& exchange) {
     return reply_problem(exchange,
                          {404, "unknown_app", "'" + std::string(name) + "' is no app name", "barrio app list"});
   }
-  RequestStart start{
-      .app = {std::move(*tenant), std::move(*app)}, .device = stable_hash(exchange.device_ip()), .location = {}};
+  RequestStart start{.app = {std::move(*tenant), std::move(*app)}};
   start.infer = infer;
-  start.forwarded = is_peer(head);
-  if (start.forwarded) {
-    const auto left = parse_double(net::find_header(head.headers, "Barrio-Deadline-Ms").value_or(""));
-    if (left && *left > 0 && *left < 1e6) start.deadline = exchange.first_byte() + from_ms(*left);
-  } else {
-    start.location = locate(exchange);
-  }
-  request().start(exchange, std::move(start));
+  take(exchange, std::move(start));
 }
 
 bool Gateway::State::is_peer(const net::RequestHead& head) const {
@@ -95,26 +86,11 @@ bool Gateway::State::is_peer(const net::RequestHead& head) const {
 }
 
 const api::Identity* Gateway::State::tenant_of(net::Exchange& exchange) {
-  const auto header = net::find_header(exchange.request().headers, "Authorization");
-  const auto no = [&](Problem problem) -> const api::Identity* {
-    metrics.denied.add();
-    reply_problem(exchange, problem);
-    return nullptr;
-  };
-  if (!header)
-    return no({401, "no_token", "no Authorization header", "Authorization: Bearer TOKEN from /oauth2/token"});
-  const auto token = api::bearer_token(*header);
-  if (!token) return no({401, "invalid_token", token.error().text(), "Authorization: Bearer TOKEN from /oauth2/token"});
-  const auto identity = tokens.verify(*token, config.wall());
-  if (!identity) return no({401, "invalid_token", identity.error().text(), "a new token from /oauth2/token"});
-  if ((*identity)->role != api::role::tenant) {
-    return no({403, "wrong_role", "a token of role '" + (*identity)->role + "' does not infer", "a tenant's token"});
-  }
-  if (!(*identity)->has(api::scope::infer)) {
-    return no({403, "insufficient_scope", "the token lacks scope " + std::string(api::scope::infer),
-               "a token with scope " + std::string(api::scope::infer)});
-  }
-  return *identity;
+  auto caller = callers.tenant(exchange.request().headers, config.wall());
+  if (const auto* identity = std::get_if<const api::Identity*>(&caller)) return *identity;
+  metrics.denied.add();
+  reply_problem(exchange, std::get<Problem>(caller));
+  return nullptr;
 }
 
 std::optional<DeviceLocation> Gateway::State::locate(const net::Exchange& exchange) const {
@@ -131,7 +107,7 @@ void Gateway::State::discovery(net::Exchange& exchange) {
   if (!app || !tenant) return reply_problem(exchange, {400, "invalid", "'app' must be an app's name", "?app=NAME"});
   const auto location = locate(exchange);
   std::optional<Refusal> refusal;
-  const auto ranked = dispatcher.ranked({std::move(*tenant), std::move(*app)}, stable_hash(exchange.device_ip()),
+  const auto ranked = dispatcher.ranked({std::move(*tenant), std::move(*app)}, device_hash(exchange.device_ip()),
                                         location ? &*location : nullptr, reactor.now(), refusal);
   if (refusal && refusal->reason == RefusalReason::unknown_app)
     return reply_problem(exchange, problem_of(404, *refusal));

@@ -1,6 +1,7 @@
 #include "model/app.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace barrio {
 
@@ -51,6 +52,27 @@ Result<void> ModelSource::check() const {
   if (!builtin.empty() && is_file) {
     return fail(Code::invalid, "cannot stand together with file or sha256", "builtin");
   }
+  return {};
+}
+
+Result<AppAccess> AppAccess::parse(std::string_view text) {
+  AppAccess access;
+  if (text != "token" && text != "public") {
+    return fail(Code::invalid, "'" + std::string(text.substr(0, 80)) + "' must be token or public");
+  }
+  access.is_public_ = text == "public";
+  return access;
+}
+
+int64_t AppLimits::burst_or_default() const {
+  return burst.value_or(std::max<int64_t>(1, std::llround(requests_per_second.value_or(1))));
+}
+
+Result<void> AppLimits::check() const {
+  if (requests_per_second) TRY_DO(check_rate(*requests_per_second));
+  if (burst && !requests_per_second) return fail(Code::invalid, "needs requests_per_second beside it", "burst");
+  if (burst) TRY_DO(check_burst(*burst));
+  if (body_bytes && body_bytes->count() < 0) return fail(Code::invalid, "must be at least 0B", "body_bytes");
   return {};
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "model/network.h"
+#include "model/tenant.h"
 
 namespace barrio {
 
@@ -64,6 +65,27 @@ struct DemandPlace {
 };
 BARRIO_DESCRIBE(DemandPlace, (), (name, location, weight))
 
+/// Who may ask an app: `token` (its tenant, with a token or an API key) or `public` (everybody).
+class AppAccess {
+ public:
+  static Result<AppAccess> parse(std::string_view text);
+  std::string str() const { return is_public_ ? "public" : "token"; }
+  bool is_public() const { return is_public_; }
+
+ private:
+  bool is_public_ = false;
+};
+
+/// What one gateway lets through to one app, on top of its tenant's quota.
+struct AppLimits {
+  std::optional<double> requests_per_second;
+  std::optional<int64_t> burst;     // none: one second's requests
+  std::optional<Bytes> body_bytes;  // of one request
+  int64_t burst_or_default() const;
+  Result<void> check() const;
+};
+BARRIO_DESCRIBE(AppLimits, (), (requests_per_second, burst, body_bytes))
+
 struct AppSpec {
   AppName name;
   ModelSource model;
@@ -72,9 +94,12 @@ struct AppSpec {
   Resources resources;
   std::optional<int> replicas;  // none: one on every permitted active site where it fits
   std::vector<DemandPlace> demand;
+  std::optional<AppAccess> access;  // none: token
+  std::optional<AppLimits> limits;
+  bool is_public() const { return access && access->is_public(); }
   Result<void> check() const;
 };
-BARRIO_DESCRIBE(AppSpec, (), (name, model, objective, policy, resources, replicas, demand))
+BARRIO_DESCRIBE(AppSpec, (), (name, model, objective, policy, resources, replicas, demand, access, limits))
 
 struct App {
   TenantId tenant;

@@ -151,3 +151,23 @@ TEST_CASE("a malformed app file gets file, line and field") {
   CHECK(app_error(with(app_text, "street-video", "Street_Video")).starts_with("app.yaml:1: name: "));
   CHECK(app_error(app_text + "name: again\n").find("stands twice") != std::string::npos);
 }
+
+TEST_CASE("an app file says who may ask and how much; slips are told by field") {
+  const auto plain = from_yaml<AppSpec>(app_text, "app.yaml");
+  REQUIRE(plain);
+  CHECK(!plain->is_public());
+  CHECK(!plain->limits);
+  const std::string more = app_text + "access: public\nlimits: {requests_per_second: 20, body_bytes: 1MiB}\n";
+  const auto limited = from_yaml<AppSpec>(more, "app.yaml");
+  REQUIRE_MESSAGE(limited, limited.error().text());
+  CHECK(limited->is_public());
+  CHECK(limited->limits->burst_or_default() == 20);
+  CHECK(limited->limits->body_bytes == mib(1));
+  CHECK(print_json(to_json(*from_json<AppSpec>(to_json(*limited)))) == print_json(to_json(*limited)));
+  CHECK(app_error(app_text + "access: open\n").find("access: 'open' must be token or public") != std::string::npos);
+  CHECK(app_error(app_text + "limits: {requests_per_second: 0}\n").find("limits.requests_per_second: must be from") !=
+        std::string::npos);
+  CHECK(app_error(app_text + "limits: {burst: 5}\n").find("limits.burst: needs requests_per_second") !=
+        std::string::npos);
+  CHECK(app_error(app_text + "limits: {rate: 5}\n").find("unknown key 'rate'") != std::string::npos);
+}

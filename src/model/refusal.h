@@ -17,9 +17,12 @@ enum class RefusalReason {
   unavailable,  // permitted sites exist, none can be reached or is ready
   overloaded,
   enough,  // elsewhere is enough: the asked number of replicas is placed
+  rate_limited,
+  too_many_in_flight,
+  body_too_long,
 };
 BARRIO_DESCRIBE_ENUM(RefusalReason, unknown_app, not_active, policy, power, memory, accelerator, cores, objective,
-                     unavailable, overloaded, enough)
+                     unavailable, overloaded, enough, rate_limited, too_many_in_flight, body_too_long)
 
 struct Refusal {
   RefusalReason reason = RefusalReason::unavailable;

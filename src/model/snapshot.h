@@ -37,8 +37,10 @@ struct Snapshot {
   std::vector<Replica> replicas;
   std::vector<VerifyingKey> keys;
   std::map<std::string, std::string> gateways;  // site id -> "host:port" as its gateway advertises it
+  std::map<std::string, TenantQuota> quotas;    // of tenants that have one of their own
+  std::vector<ApiKey> api_keys;
 };
-BARRIO_DESCRIBE(Snapshot, (), (version, network, apps, replicas, keys, gateways))
+BARRIO_DESCRIBE(Snapshot, (), (version, network, apps, replicas, keys, gateways, quotas, api_keys))
 
 /// One replica that a site should run.
 struct ReplicaOrder {

@@ -98,6 +98,19 @@ expect 0 "zaz1 (Zaragoza) is active" b site activate zaragoza
 expect 2 "name=" b infer people --input nonsense --gateway 127.0.0.1:1
 expect 0 "its credentials are context 'newcomer'" b tenant create newcomer
 expect 0 "newcomer" b tenant list
+expect 0 "50 requests/s" b tenant quota newcomer --rate 50 --in-flight 7
+expect 2 "requests_per_second: must be from" b tenant quota newcomer --rate 0
+expect 3 "there is no tenant 'nobody'" b tenant quota nobody --rate 1
+expect 4 "" b tenant quota newcomer --rate 9 --as acme
+expect 0 "brk_" b tenant key create acme --scope infer --expires 90d
+expect 0 "brk_" b tenant key create acme --as acme
+expect 2 "--expires: must be a time like 90d or 12h" b tenant key create acme --expires soon
+expect 2 "'write' must be infer" b tenant key create acme --scope write
+expect 4 "the token is for tenant rival" b tenant key list acme --as rival
+expect 0 "barrio:infer" b tenant key list acme
+id=$(b tenant key list acme --output json | sed -n 's/.*"id": "\([0-9a-f]*\)".*/\1/p' | head -1)
+expect 0 "revoked $id" b tenant key revoke acme "$id"
+expect 3 "has no key '$id'" b tenant key revoke acme "$id"
 expect 0 "deleted people" b app delete people --no-input
 status=$(curl -s -o /dev/null -w '%{http_code}' "http://$address/barrio/v1/sites")
 [ "$status" = 401 ] || { echo "FAIL: without a token: $status, wanted 401"; failures=$((failures + 1)); }

@@ -103,8 +103,36 @@ BARRIO_DESCRIBE(TenantCredentials, (), (tenant, client_id, client_secret))
 struct TenantView {
   TenantId name;
   int64_t apps = 0;
+  TenantQuota quota;
 };
-BARRIO_DESCRIBE(TenantView, (), (name, apps))
+BARRIO_DESCRIBE(TenantView, (), (name, apps, quota))
+
+struct NewKey {
+  std::vector<std::string> scopes;     // none: barrio:infer
+  std::optional<Duration> expires_in;  // none: never
+};
+BARRIO_DESCRIBE(NewKey, (), (scopes, expires_in))
+
+struct KeyView {
+  std::string id;
+  std::vector<std::string> scopes;
+  std::string expires;  // RFC 3339; empty: never
+  bool expired = false;
+};
+BARRIO_DESCRIBE(KeyView, (), (id, scopes, expires, expired))
+
+struct KeyList {
+  std::vector<KeyView> keys;
+};
+BARRIO_DESCRIBE(KeyList, (), (keys))
+
+struct IssuedKey {
+  std::string id;
+  std::string key;  // shown once; only its hash is kept
+  std::vector<std::string> scopes;
+  std::string expires;
+};
+BARRIO_DESCRIBE(IssuedKey, (), (id, key, scopes, expires))
 
 struct TenantList {
   std::vector<TenantView> tenants;

@@ -21,9 +21,11 @@ float freshness(Time at, float per_lifetime, Time now) {
   return std::max(0.0F, 1.0F - static_cast<float>((now - at).count()) * per_lifetime);
 }
 
-float site_ms(const SiteLoad& site, Time now) {
-  if (site.penalty_ms == 0) return 0;
-  return site.penalty_ms * freshness(site.penalty_at, per(penalty_lifetime), now);
+/// Of a site, or of an app at a site.
+template <class Load>
+float penalty_ms(const Load& load, Time now) {
+  if (load.penalty_ms == 0) return 0;
+  return load.penalty_ms * freshness(load.penalty_at, per(penalty_lifetime), now);
 }
 
 float queue_and_service_ms(const AppLoad& load, const ServiceTime& prior, Time now) {
@@ -61,7 +63,8 @@ void score(Scores& scores, SiteSet candidates, const LoadView& view, const Ask& 
     const Presence here = presence(site, loads[i], i, ask.device, ask.now);
     if (here == Presence::away || site.rtt_ms >= left_ms) return;
     (here == Presence::present ? scores.usable : scores.returning).add(i);
-    scores.predicted_ms[i] = site.rtt_ms + site_ms(site, ask.now) + queue_and_service_ms(loads[i], prior, ask.now);
+    scores.predicted_ms[i] = site.rtt_ms + penalty_ms(site, ask.now) + penalty_ms(loads[i], ask.now) +
+                             queue_and_service_ms(loads[i], prior, ask.now);
   });
 }
 

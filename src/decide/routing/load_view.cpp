@@ -174,8 +174,17 @@ void LoadView::finished(size_t app, size_t site) {
 }
 
 void LoadView::answered(size_t app, size_t site) {
-  cell(app, site).failures = 0;
+  AppLoad& load = cell(app, site);
+  load.failures = 0;
+  load.penalty_ms = load.penalty_ms > penalty_step_ms ? load.penalty_ms / 2 : 0;
   sites_[site].failures = 0;
+}
+
+void LoadView::app_erred(size_t app, size_t site, Time now) {
+  AppLoad& load = cell(app, site);
+  if (now - load.penalty_at >= penalty_lifetime) load.penalty_ms = 0;
+  load.penalty_ms = std::min(penalty_most_ms, std::max(penalty_step_ms, load.penalty_ms * 2));
+  load.penalty_at = now;
 }
 
 void LoadView::app_failed(size_t app, size_t site, Time now) {

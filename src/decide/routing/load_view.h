@@ -44,7 +44,9 @@ struct AppLoad {
   uint32_t in_flight = 0;  // sent by this worker, not yet answered
   bool measured = false;
   uint8_t failures = 0;  // in a row
-  Time measured_at{};    // mean and tail
+  float penalty_ms = 0;  // after answers that were errors: a site that fails fast must not look fast
+  Time penalty_at{};
+  Time measured_at{};  // mean and tail
   Time waiting_at{};
   Time back_at = Time::min();
 };
@@ -96,6 +98,9 @@ class LoadView {
   /// Every sent() ends in one finished().
   void finished(size_t app, size_t site);
   void answered(size_t app, size_t site);
+  /// It answered with an error, or that it cannot: a penalty that doubles with each one, fades, and halves with each
+  /// good answer. It stays usable: where it is the only one, its errors are the app's answer.
+  void app_erred(size_t app, size_t site, Time now);
   /// The app did not serve there: not asked again for a while that doubles with each failure in a row.
   void app_failed(size_t app, size_t site, Time now);
 

@@ -1,0 +1,98 @@
+// Quotas and API keys.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "cli/actions.h"
+#include "cli/table.h"
+#include "cli/view.h"
+#include "model/tenant.h"
+
+namespace barrio::cli {
+
+namespace {
+
+Result<TenantQuota> quota_of(const TenantQuotaCommand& command) {
+  TenantQuota quota;
+  quota.requests_per_second = command.rate.value_or(quota.requests_per_second);
+  // The rate is checked with the rest; here it only has to fit.
+  quota.burst = command.burst.value_or(static_cast<int64_t>(std::clamp(quota.requests_per_second, 1.0, 1e6)));
+  quota.in_flight = command.in_flight.value_or(quota.in_flight);
+  quota.weight = command.weight.value_or(quota.weight);
+  if (!command.body.empty()) {
+    auto bytes = parse_bytes(command.body);
+    if (!bytes) return fail(std::move(bytes).error().within("--body"));
+    quota.body_bytes = *bytes;
+  }
+  TRY_DO(quota.check());
+  return quota;
+}
+
+/// "90d" or any other duration; control takes hours.
+Result<Duration> lifetime_of(const std::string& text) {
+  const auto days = text.ends_with('d') ? parse_uint(std::string_view(text).substr(0, text.size() - 1)) : std::nullopt;
+  if (days && *days <= 100'000) return 24h * static_cast<int64_t>(*days);
+  auto duration = parse_duration(text);
+  if (!duration) return fail(Code::invalid, "must be a time like 90d or 12h", "--expires");
+  return duration;
+}
+
+}  // namespace
+
+Result<void> set_quota(Session& session, const TenantQuotaCommand& command) {
+  TRY(auto quota, quota_of(command));
+  TRY(auto control, session.control(Speaker::operating));
+  TRY(auto answer, control.put("/tenants/" + command.name + "/quota", to_json(quota)));
+  session.print(answer, fmt::format("tenant {}: {} requests/s (burst {}), {} in flight, bodies up to {}, weight {}; at "
+                                    "each gateway\n",
+                                    command.name, quota.requests_per_second, quota.burst, quota.in_flight,
+                                    to_string(quota.body_bytes), quota.weight));
+  return {};
+}
+
+Result<void> create_key(Session& session, const KeyCreateCommand& command) {
+  JsonObject wanted;
+  JsonArray scopes;
+  for (const std::string& scope : command.scopes) {
+    if (scope != "infer") return fail(Code::invalid, "'" + scope + "' must be infer", "--scope");
+    scopes.emplace_back("barrio:" + scope);
+  }
+  wanted["scopes"] = std::move(scopes);
+  if (!command.expires.empty()) {
+    TRY(auto lifetime, lifetime_of(command.expires));
+    wanted["expires_in"] = to_json(lifetime);
+  }
+  TRY(auto control, session.control(Speaker::operating));
+  TRY(auto answer, control.post("/tenants/" + command.tenant + "/keys", wanted));
+  const std::string expires = text_at(answer, "expires");
+  session.print(answer, text_at(answer, "key") + "\nkey " + text_at(answer, "id") + " of " + command.tenant + ", " +
+                            (expires.empty() ? "without expiry" : "until " + expires) +
+                            "; it is not shown again. Send it as Authorization: Bearer KEY or x-api-key: KEY\n");
+  return {};
+}
+
+Result<void> list_keys(Session& session, const KeyListCommand& command) {
+  TRY(auto control, session.control(Speaker::operating));
+  TRY(auto answer, control.get("/tenants/" + command.tenant + "/keys"));
+  Table table({"KEY", "SCOPES", "EXPIRES", "EXPIRED"});
+  for (const Json& key : items(answer, "keys")) {
+    std::string scopes;
+    for (const Json& scope : items(key, "scopes")) scopes += (scopes.empty() ? "" : " ") + text_at(scope, "");
+    const std::string expires = text_at(key, "expires");
+    table.add(
+        {text_at(key, "id"), scopes, expires.empty() ? "never" : expires, true_at(key, "expired") ? "yes" : "no"});
+  }
+  session.print(answer, table.text());
+  return {};
+}
+
+Result<void> revoke_key(Session& session, const KeyRevokeCommand& command) {
+  TRY(auto control, session.control(Speaker::operating));
+  TRY_DO(control.remove("/tenants/" + command.tenant + "/keys/" + command.id));
+  session.print(JsonObject{{"revoked", command.id}}, "revoked " + command.id + "\n");
+  return {};
+}
+
+}  // namespace barrio::cli

@@ -1,0 +1,107 @@
+// Quotas and API keys of tenants.
+
+#include <algorithm>
+
+#include "api/oauth/api_key.h"
+#include "base/log.h"
+#include "control/control.h"
+
+namespace barrio::control {
+
+namespace {
+
+constexpr std::ptrdiff_t most_keys = 100;  // of one tenant: all of them travel in every snapshot
+constexpr Duration longest_lifetime = 24h * 3650;
+
+int64_t to_seconds(WallTime time) {
+  return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count();
+}
+WallTime from_seconds(int64_t seconds) {
+  return WallTime(std::chrono::seconds(seconds));
+}
+std::string expiry_text(int64_t expires) {
+  return expires == 0 ? "" : to_string(from_seconds(expires));
+}
+
+Result<void> check_key(const api::NewKey& wanted) {
+  for (const std::string& scope : wanted.scopes) {
+    if (scope == api::scope::infer) continue;
+    return fail(Code::invalid,
+                "'" + scope.substr(0, 80) + "' must be " + std::string(api::scope::infer) +
+                    ": keys are for gateways, control takes tokens",
+                "scopes");
+  }
+  if (wanted.expires_in && (*wanted.expires_in < 1s || *wanted.expires_in > longest_lifetime)) {
+    return fail(Code::invalid, "must be from 1s to " + to_string(longest_lifetime), "expires_in");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> Control::known_tenant(const TenantId& tenant) const {
+  if (desired_.revision_of(key::tenant(tenant)) != 0) return {};
+  return fail(Code::not_found, "there is no tenant '" + tenant.str() + "'; POST /barrio/v1/tenants makes one");
+}
+
+Result<void> Control::set_quota(const TenantId& tenant, const TenantQuota& quota) {
+  TRY_DO(quota.check());
+  auto set = [&]() -> Result<void> {
+    TRY_DO(known_tenant(tenant));
+    const std::string key = key::tenant(tenant);
+    TRY_DO(state_.commit({desired_.guard(key)}, {write_json(key, TenantRecord{tenant, quota})}));
+    return {};
+  };
+  TRY_DO(change(set));
+  log_info("quota set", {{"tenant", tenant.str()}, {"quota", print_json(to_json(quota))}});
+  return {};
+}
+
+Result<api::IssuedKey> Control::create_key(const TenantId& tenant, const api::NewKey& wanted) {
+  TRY_DO(check_key(wanted));
+  const api::NewApiKey made = api::make_api_key();
+  ApiKey kept{made.id, tenant, made.sha256, wanted.scopes, 0};
+  if (kept.scopes.empty()) kept.scopes.emplace_back(api::scope::infer);
+  if (wanted.expires_in) {
+    kept.expires =
+        to_seconds(runtime_.wall() + std::chrono::duration_cast<std::chrono::milliseconds>(*wanted.expires_in));
+  }
+  auto add = [&]() -> Result<void> {
+    TRY_DO(known_tenant(tenant));
+    if (std::ranges::count(desired_.api_keys, tenant, &ApiKey::tenant) >= most_keys) {
+      return fail(Code::exhausted, "the tenant has " + std::to_string(most_keys) + " keys; revoke one first");
+    }
+    const std::string key = key::api_key(tenant, kept.id);
+    TRY_DO(state_.commit({{key, 0}}, {write_json(key, kept)}));
+    return {};
+  };
+  TRY_DO(change(add));
+  log_info("API key made", {{"tenant", tenant.str()}, {"id", kept.id}});
+  return api::IssuedKey{kept.id, made.text, kept.scopes, expiry_text(kept.expires)};
+}
+
+std::vector<api::KeyView> Control::keys(const TenantId& tenant) const {
+  std::vector<api::KeyView> views;
+  for (const ApiKey& key : desired_.api_keys) {
+    if (key.tenant != tenant) continue;
+    const bool expired = key.expires != 0 && runtime_.wall() >= from_seconds(key.expires);
+    views.push_back({key.id, key.scopes, expiry_text(key.expires), expired});
+  }
+  return views;
+}
+
+Result<void> Control::revoke_key(const TenantId& tenant, const std::string& id) {
+  auto erase = [&]() -> Result<void> {
+    const std::string key = key::api_key(tenant, id);
+    if (desired_.revision_of(key) == 0) {
+      return fail(Code::not_found, "tenant " + tenant.str() + " has no key '" + id.substr(0, 80) + "'");
+    }
+    TRY_DO(state_.commit({desired_.guard(key)}, {{key, std::nullopt}}));
+    return {};
+  };
+  TRY_DO(change(erase));
+  log_info("API key revoked", {{"tenant", tenant.str()}, {"id", id}});
+  return {};
+}
+
+}  // namespace barrio::control

@@ -1,0 +1,62 @@
+// The routes about tenants: accounts, quotas and API keys.
+
+#include "control/http_answer.h"
+#include "control/http_api.h"
+
+namespace barrio::control {
+
+using net::Response;
+
+Response HttpApi::add_tenant(const Call& call) {
+  auto tenant = body<api::NewTenant>(call);
+  if (!tenant) return answer(tenant.error());
+  auto credentials = control_.accounts().add_tenant(tenant->name);
+  return credentials ? answer_json(201, *credentials) : answer(credentials.error());
+}
+
+Response HttpApi::list_tenants(const Call&) {
+  auto tenants = control_.tenants();
+  return tenants ? answer_json(200, api::TenantList{std::move(*tenants)}) : answer(tenants.error());
+}
+
+Result<TenantId> HttpApi::tenant_in_path(const Call& call) {
+  TRY(auto tenant, TenantId::parse(call.params[0]));
+  if (call.who.role == api::role::network_operator || call.who.subject == tenant.str()) return tenant;
+  return fail(Code::denied, "the token is for " + call.who.role + " " + call.who.subject);
+}
+
+Response HttpApi::put_quota(const Call& call) {
+  auto tenant = tenant_in_path(call);
+  if (!tenant) return answer(tenant.error());
+  auto quota = body<TenantQuota>(call);
+  if (!quota) return answer(quota.error());
+  auto set = control_.set_quota(*tenant, *quota);
+  return set ? answer_json(200, *quota) : answer(set.error());
+}
+
+Response HttpApi::create_key(const Call& call) {
+  auto tenant = tenant_in_path(call);
+  if (!tenant) return answer(tenant.error());
+  auto wanted = body<api::NewKey>(call);
+  if (!wanted) return answer(wanted.error());
+  auto issued = control_.create_key(*tenant, *wanted);
+  return issued ? answer_json(201, *issued) : answer(issued.error());
+}
+
+Response HttpApi::list_keys(const Call& call) {
+  auto tenant = tenant_in_path(call);
+  if (!tenant) return answer(tenant.error());
+  return answer_json(200, api::KeyList{control_.keys(*tenant)});
+}
+
+Response HttpApi::revoke_key(const Call& call) {
+  auto tenant = tenant_in_path(call);
+  if (!tenant) return answer(tenant.error());
+  auto revoked = control_.revoke_key(*tenant, call.params[1]);
+  if (!revoked) return answer(revoked.error());
+  Response response;
+  response.status = 204;
+  return response;
+}
+
+}  // namespace barrio::control

@@ -1,0 +1,31 @@
+#pragma once
+// Which app a request names: by its host, APP.TENANT.apps.SITE[.suffix], or by its path, /apps/APP/... (of the caller's
+// tenant) and /apps/APP.TENANT/... Pure text; whether there is such an app is another question.
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "model/ids.h"
+
+namespace barrio::gateway {
+
+struct AppAddress {
+  AppName app;
+  TenantId tenant;          // empty: the caller's
+  std::string_view prefix;  // of the path, not part of what the app sees: "/apps/street"; empty where the host names it
+  std::string_view rest;    // path and query as the app sees them; may lack the leading '/'
+};
+
+/// None: not the name of an app. Any case, with or without port and final dot.
+std::optional<AppAddress> app_by_host(std::string_view host, std::string_view target);
+/// None: not under /apps/, or not followed by names.
+std::optional<AppAddress> app_by_path(std::string_view target);
+/// The target that names the app to any gateway, appended to `out`.
+void append_gateway_target(const AppKey& app, std::string_view rest, std::string& out);
+/// The target as the app sees it.
+void append_app_target(std::string_view rest, std::string& out);
+
+inline constexpr std::string_view apps_prefix = "/apps/";
+
+}  // namespace barrio::gateway

@@ -1,0 +1,68 @@
+#include "gateway/local_replicas.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "base/check.h"
+
+namespace barrio::gateway {
+
+namespace {
+/// What each failure in a row weighs, in requests.
+constexpr uint32_t failure_weight = 8;
+}  // namespace
+
+void LocalReplicas::adopt(std::vector<Ready> ready) {
+  std::vector<Replica> next;
+  for (Ready& one : ready) {
+    Replica replica;
+    replica.id = std::move(one.id);
+    replica.endpoint = std::move(one.endpoint);
+    const auto known = std::ranges::find(replicas_, replica.id, &Replica::id);
+    if (known != replicas_.end()) {
+      replica.in_flight = known->in_flight;
+      replica.ejection = known->ejection;
+    }
+    next.push_back(std::move(replica));
+  }
+  replicas_ = std::move(next);
+}
+
+LocalReplicas::Picked LocalReplicas::pick(const ReplicaId& avoid, Time now) {
+  CHECK(!replicas_.empty());
+  const auto rank = [&](const Replica& replica) {
+    const bool usable = replica.ejection.usable(now);
+    // Of those that are all ejected, the one that is due first.
+    const Time due = usable ? Time::min() : replica.ejection.back_at();
+    // A replica that is due for its probe gets it, or it would never come back.
+    const uint32_t load =
+        replica.ejection.ejected() ? 0 : replica.in_flight + failure_weight * replica.ejection.failures();
+    return std::tuple(!usable, replica.id == avoid, due, load);
+  };
+  Replica& best = *std::ranges::min_element(replicas_, {}, rank);
+  ++best.in_flight;
+  return {best.id, best.endpoint, best.ejection.sent(now)};
+}
+
+void LocalReplicas::over(const ReplicaId& id, bool probe, ReplicaOutcome outcome, Time now) {
+  const auto found = std::ranges::find(replicas_, id, &Replica::id);
+  if (found == replicas_.end()) return;
+  if (found->in_flight > 0) --found->in_flight;
+  switch (outcome) {
+    case ReplicaOutcome::served: return found->ejection.succeeded();
+    case ReplicaOutcome::failed: return found->ejection.failed(probe, now);
+    case ReplicaOutcome::unknown: return found->ejection.abandoned(probe);
+  }
+}
+
+bool LocalReplicas::usable_beside(const ReplicaId& id, Time now) const {
+  return std::ranges::any_of(replicas_,
+                             [&](const Replica& replica) { return replica.id != id && replica.ejection.usable(now); });
+}
+
+size_t LocalReplicas::ejected() const {
+  return static_cast<size_t>(
+      std::ranges::count_if(replicas_, [](const Replica& replica) { return replica.ejection.ejected(); }));
+}
+
+}  // namespace barrio::gateway

@@ -1,0 +1,50 @@
+#pragma once
+// The ready replicas of one app at this site: which one serves next, and which are left alone because they fail. One
+// that fails fast has nothing in flight: so that this does not attract requests, failures in a row count as load, and
+// three eject it (decide/routing/ejection.h), unless no other one is left.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "decide/routing/ejection.h"
+#include "model/ids.h"
+
+namespace barrio::gateway {
+
+enum class ReplicaOutcome { served, failed, unknown };
+
+class LocalReplicas {
+ public:
+  struct Ready {
+    ReplicaId id;
+    std::string endpoint;
+  };
+  struct Picked {
+    const ReplicaId& id;
+    std::string_view endpoint;
+    bool probe = false;  // to be told to over()
+  };
+
+  bool empty() const { return replicas_.empty(); }
+  size_t size() const { return replicas_.size(); }
+  /// Those that stay keep their requests and their failures.
+  void adopt(std::vector<Ready> ready);
+  /// Not `avoid` while there is another. There must be one. Ends in over().
+  Picked pick(const ReplicaId& avoid, Time now);
+  void over(const ReplicaId& id, bool probe, ReplicaOutcome outcome, Time now);
+  /// Whether any but this one could serve now.
+  bool usable_beside(const ReplicaId& id, Time now) const;
+  size_t ejected() const;
+
+ private:
+  struct Replica {
+    ReplicaId id;
+    std::string endpoint;
+    uint32_t in_flight = 0;
+    decide::Ejection ejection;
+  };
+  std::vector<Replica> replicas_;
+};
+
+}  // namespace barrio::gateway

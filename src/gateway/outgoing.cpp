@@ -1,0 +1,67 @@
+#include "gateway/outgoing.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+
+#include "gateway/app_address.h"
+#include "gateway/deadlines.h"
+#include "gateway/headers.h"
+
+namespace barrio::gateway {
+
+namespace {
+
+/// What a device says about its own way here is not to be believed by the app.
+constexpr std::array<std::string_view, 7> about_the_way = {
+    "x-forwarded-for",  "x-forwarded-proto", "x-forwarded-host", "x-forwarded-prefix",
+    "x-forwarded-port", "x-real-ip",         "forwarded"};
+
+bool is_about_the_way(std::string_view name) {
+  return std::ranges::any_of(about_the_way, [&](std::string_view each) { return net::same_name(name, each); });
+}
+
+}  // namespace
+
+void OutgoingHead::write(const Outgoing& outgoing) {
+  headers_.clear();
+  pass(outgoing);
+  target_ = outgoing.from->target;
+  if (outgoing.route.used) {
+    own_target_.clear();
+    outgoing.to_gateway ? append_gateway_target(*outgoing.app, outgoing.route.rest, own_target_)
+                        : append_app_target(outgoing.route.rest, own_target_);
+    target_ = own_target_;
+    if (!outgoing.from_peer) add_forwarded(outgoing);
+  }
+  left_text_.clear();
+  fmt::format_to(std::back_inserter(left_text_), "{:.1f}", std::max(0.1, to_ms(outgoing.left)));
+  headers_.push_back({"Barrio-Deadline-Ms", left_text_});
+  if (outgoing.to_gateway) {
+    headers_.push_back({"Barrio-Peer", outgoing.peer_secret});
+    headers_.push_back({"Barrio-Forwarded-By", outgoing.self});
+  }
+}
+
+void OutgoingHead::pass(const Outgoing& outgoing) {
+  pass_request_headers(outgoing.from->headers, outgoing.to_gateway, headers_);
+  if (outgoing.route.used && !outgoing.from_peer) {
+    std::erase_if(headers_, [](const net::Header& header) { return is_about_the_way(header.name); });
+  }
+  if (!is_grpc(headers_)) return;
+  grpc_text_ = grpc_timeout(outgoing.left);
+  headers_.push_back({grpc_timeout_header, grpc_text_});
+}
+
+void OutgoingHead::add_forwarded(const Outgoing& outgoing) {
+  if (!outgoing.device_ip.empty()) headers_.push_back({"X-Forwarded-For", outgoing.device_ip});
+  headers_.push_back({"X-Forwarded-Proto", outgoing.secure ? "https" : "http"});
+  if (const auto host = net::find_header(outgoing.from->headers, "Host")) {
+    headers_.push_back({"X-Forwarded-Host", *host});
+  }
+  if (!outgoing.route.prefix.empty()) headers_.push_back({"X-Forwarded-Prefix", outgoing.route.prefix});
+}
+
+}  // namespace barrio::gateway
