@@ -2,6 +2,7 @@
 // The parts of a Gateway, and what it does with a request before it is proxied. Private to gateway/.
 
 #include "gateway/gateway.h"
+#include "gateway/meter.h"
 #include "gateway/peers.h"
 #include "gateway/proxied_request.h"
 #include "gateway/request_metrics.h"
@@ -35,6 +36,9 @@ struct Gateway::State final : net::ExchangeHandler {
   const ports::CoreNetwork& core;
   Registry& registry;
   RequestMetrics metrics;
+  MeterMemory own_usage_memory;
+  Meter meter;
+  uint64_t unmetered_told = 0;
   Dispatcher dispatcher;
   TokenCache tokens;
   std::vector<std::unique_ptr<ProxiedRequest>> requests;

@@ -11,6 +11,7 @@
 #include "gateway/dispatcher.h"
 #include "gateway/peers.h"
 #include "gateway/problem.h"
+#include "gateway/request_meter.h"
 #include "net/client.h"
 #include "net/server.h"
 
@@ -23,6 +24,7 @@ struct RequestParts {
   Dispatcher& dispatcher;
   Peers& peers;
   class RequestMetrics& metrics;
+  Meter& meter;
   SiteId self;
   std::string peer_secret;
 };
@@ -40,7 +42,7 @@ class ProxiedRequest final : public net::CallHandler {
  public:
   static constexpr size_t most_kept_body = 1024 * 1024;
 
-  explicit ProxiedRequest(RequestParts& parts) : parts_(parts) {}
+  explicit ProxiedRequest(RequestParts& parts) : parts_(parts), meter_(parts.meter) {}
   void start(net::Exchange& exchange, RequestStart start);
 
   // From the device's side.
@@ -66,6 +68,7 @@ class ProxiedRequest final : public net::CallHandler {
   std::string server_timing(const Timings& timings, Time now) const;
 
   RequestParts& parts_;
+  RequestMeter meter_;
   net::Exchange* exchange_ = nullptr;
   net::Call* call_ = nullptr;
   RequestStart start_;
