@@ -60,6 +60,7 @@ std::span<const HttpApi::Route> HttpApi::routes() {
       {"POST", "/barrio/v1/tenants", scope::tenants_write, Whose::anybody, &HttpApi::add_tenant},
       {"GET", "/barrio/v1/tenants", scope::tenants_write, Whose::anybody, &HttpApi::list_tenants},
       {"GET", "/barrio/v1/live", scope::sites_read, Whose::anybody, &HttpApi::live},
+      {"GET", "/barrio/v1/usage", scope::usage_read, Whose::anybody, &HttpApi::usage},
   };
   return table;
 }

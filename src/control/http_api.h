@@ -80,6 +80,7 @@ class HttpApi {
   net::Response add_tenant(const Call& call);
   net::Response list_tenants(const Call& call);
   net::Response live(const Call& call);
+  net::Response usage(const Call& call);
   /// The body as a described struct, or an error with the field's path.
   template <class T>
   Result<T> body(const Call& call) const;
