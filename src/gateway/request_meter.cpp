@@ -32,7 +32,7 @@ void RequestMeter::answer_begins(By by, int status, Duration compute, Duration e
   const Duration taken = std::clamp(compute, Duration::zero(), std::max(elapsed, Duration::zero()));
   add({.served = {.requests = 1,
                   .bytes_in = bytes_in_,
-                  .compute_us = std::chrono::round<std::chrono::microseconds>(taken).count()},
+                  .compute_us = std::chrono::floor<std::chrono::microseconds>(taken).count()},
        .forwarded = {},
        .noted = {}});
 }
