@@ -61,7 +61,8 @@ Agent::Agent(ports::Runtime& runtime, ports::WorkloadRuntime& workloads, ports::
       own_files_(std::make_unique<DiskSiteFiles>(runtime, config.data_folder)),
       files_(*own_files_),
       config_(std::move(config)),
-      hooks_(std::move(hooks)) {}
+      hooks_(std::move(hooks)),
+      usage_(runtime_, files_) {}
 
 Agent::Agent(ports::Runtime& runtime, ports::WorkloadRuntime& workloads, ports::ControlLink& control, SiteFiles& files,
              AgentConfig config, AgentHooks hooks)
@@ -70,13 +71,15 @@ Agent::Agent(ports::Runtime& runtime, ports::WorkloadRuntime& workloads, ports::
       control_(control),
       files_(files),
       config_(std::move(config)),
-      hooks_(std::move(hooks)) {}
+      hooks_(std::move(hooks)),
+      usage_(runtime_, files_) {}
 
 void Agent::run() {
   work_changed_ = runtime_.make_signal();
   local_changed_ = runtime_.make_signal();
   load_from_disk();
   runtime_.spawn("link " + config_.site.str(), [this] { link_loop(); });
+  if (hooks_.cut_usage) runtime_.spawn("usage " + config_.site.str(), [this] { usage_loop(); });
   while (!runtime_.stopping()) {
     local_step();
     work_changed_->wait_until(runtime_.now() + config_.period);
@@ -104,7 +107,11 @@ void Agent::link_loop() {
 }
 
 void Agent::sync_once() {
-  auto orders = control_.sync(report());
+  SiteReport now = report();
+  if (runtime_.now() >= next_shipment_) now.usage = usage_.shipment();
+  if (now.usage) next_shipment_ = runtime_.now() + config_.usage_shipped;
+  const bool more_usage = now.usage && now.usage->through < usage_.sequence();
+  auto orders = control_.sync(now);
   if (orders.has_value() == control_away_) {
     control_away_ = !orders;
     if (orders)
@@ -114,6 +121,10 @@ void Agent::sync_once() {
                   {{"site", config_.site.str()}, {"why", orders.error().text()}});
   }
   if (!orders) return;
+  if (now.usage && orders->usage_through) {
+    usage_.acknowledged(*orders->usage_through);
+    if (more_usage) next_shipment_ = {};
+  }
   take(std::move(*orders));
   obtain_models(true);
   forget_old_models();
@@ -213,6 +224,31 @@ void Agent::forget_old_models() {
     if (!removed) log_warning("cannot remove an old model", {{"sha256", sha256}, {"why", removed.error().text()}});
     return;  // one a round: removing parks, and the set may have changed meanwhile
   }
+}
+
+// --- usage ---
+
+void Agent::usage_loop() {
+  while (!runtime_.stopping()) {
+    journal_usage();
+    runtime_.sleep_for(config_.usage_period);
+  }
+  // A period may be left from before, and there is the present one.
+  journal_usage();
+  journal_usage();
+}
+
+/// One period: the present one, unless one before it could not be kept.
+void Agent::journal_usage() {
+  Result<void> kept;
+  if (!usage_.loaded()) kept = usage_.load();
+  if (kept) {
+    auto cut = hooks_.cut_usage(usage_.journaled());
+    if (!cut.empty()) kept = usage_.add(std::move(cut.front()));
+  }
+  if (kept) return;
+  log_error("cannot keep usage on disk; it waits in the gateway's memory",
+            {{"site", config_.site.str()}, {"why", kept.error().text()}});
 }
 
 // --- what runs here ---

@@ -2,9 +2,10 @@
 // The agent of one site. It pulls what its site should run (orders) and what its gateway decides from (the snapshot),
 // keeps both on disk, makes the site's workload runtime run exactly that, and reports what really runs.
 //
-// Two fibers: the local loop (list, tell the gateway, reconcile) never waits for control, so that a hanging control
-// delays no repair; the link loop (report and sync, persist, fetch models) never touches replicas. They share the
-// wanted orders. Every step is level-triggered: a crash anywhere is repaired by the next round.
+// Three fibers: the local loop (list, tell the gateway, reconcile) never waits for control, so that a hanging control
+// delays no repair; the link loop (report and sync, persist, fetch models) never touches replicas; the usage loop moves
+// what the gateway counted to the journal on disk. They share the wanted orders, and the journal. Every step is
+// level-triggered: a crash anywhere is repaired by the next round.
 
 #include <functional>
 #include <map>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "agent/site_files.h"
+#include "agent/usage_ledger.h"
 #include "decide/reconcile/reconcile.h"
 #include "model/snapshot.h"
 #include "ports/control_link.h"
@@ -28,6 +30,8 @@ struct AgentConfig {
   std::string gateway_address;  // "host:port" as others reach this site's gateway
   Duration period = 500ms;      // of the local loop
   Duration sync_period = 500ms;
+  Duration usage_period = 1s;    // from the gateway to disk: what a power loss can lose
+  Duration usage_shipped = 10s;  // from disk to control; without a pause while there is a backlog
 };
 
 /// The agent's view to its gateway. All are called on the agent's loop and must not park.
@@ -35,6 +39,8 @@ struct AgentHooks {
   std::function<void(std::shared_ptr<const Snapshot>)> on_snapshot;
   std::function<void(std::vector<ports::WorkloadStatus>)> on_local;
   std::function<std::vector<Flow>()> flows;
+  /// As gateway::Meter::cut. None: nothing is metered.
+  std::function<std::vector<UsageRecord>(const JournaledPeriod&)> cut_usage = {};
 };
 
 class Agent {
@@ -56,6 +62,8 @@ class Agent {
   void link_loop();
   void sync_once();
   SiteReport report() const;
+  void usage_loop();
+  void journal_usage();
   void take(SiteOrders orders);
   void save(const std::string& name, std::string content);
   void adopt(std::shared_ptr<const Snapshot> snapshot);
@@ -85,6 +93,8 @@ class Agent {
   std::unique_ptr<ports::Signal> work_changed_;     // for the local loop: orders or models are new
   std::unique_ptr<ports::Signal> local_changed_;    // for the link loop: control should hear of it now
   bool control_away_ = false;
+  UsageLedger usage_;
+  Time next_shipment_{};
 };
 
 }  // namespace barrio::agent

@@ -55,8 +55,8 @@ Result<void> sync_folder(const std::string& path) {
   return {};
 }
 
-Result<void> write_synced(const std::string& path, std::string_view content) {
-  const OpenFile file(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+Result<void> write_synced(const std::string& path, std::string_view content, int how) {
+  const OpenFile file(path, O_WRONLY | O_CREAT | how, 0600);
   if (!file.is_open()) return failed("create", path);
   while (!content.empty()) {
     const ssize_t put = ::write(file.fd(), content.data(), content.size());
@@ -75,7 +75,7 @@ Result<void> replace_file(const std::string& path, const std::string& content) {
   std::filesystem::create_directories(folder, problem);
   if (problem) return fail(Code::unavailable, "cannot make the folder: " + problem.message(), folder.string());
   const std::string temporary = path + ".new";
-  TRY_DO(write_synced(temporary, content));
+  TRY_DO(write_synced(temporary, content, O_TRUNC));
   if (rename(temporary.c_str(), path.c_str()) != 0) return failed("rename", temporary);
   return sync_folder(folder.string());
 }
@@ -94,6 +94,16 @@ Result<std::optional<std::string>> DiskSiteFiles::read(const std::string& name) 
 Result<void> DiskSiteFiles::write(const std::string& name, const std::string& content) {
   Result<void> result;
   runtime_.offload([&] { result = replace_file(path(name), content); });
+  return result;
+}
+
+Result<void> DiskSiteFiles::append(const std::string& name, const std::string& addition) {
+  Result<void> result;
+  runtime_.offload([&] {
+    const bool is_new = access(path(name).c_str(), F_OK) != 0;
+    result = write_synced(path(name), addition, O_APPEND);
+    if (result && is_new) result = sync_folder(folder_);
+  });
   return result;
 }
 

@@ -4,7 +4,7 @@
 // `static constexpr std::string_view defaulted[]`; errors carry the path ("sites[3].power.budget").
 // After its fields, a struct's `Result<void> check() const` is asked, if it has one.
 // Types with `static Result<T> parse(std::string_view)` and `str()` are JSON strings; so are described enums (by name),
-// Duration ("250ms"), Bytes ("512MiB") and Watts ("75W").
+// Duration ("250ms"), Bytes ("512MiB"), Watts ("75W") and WallTime (RFC 3339).
 
 #include <array>
 #include <boost/describe.hpp>
@@ -285,6 +285,8 @@ Result<T> from_json(const Json& value, const std::string& path) {
     return text_from_json<Bytes>(value, "a size like 512MiB", path, parse_bytes);
   } else if constexpr (std::same_as<T, Watts>) {
     return text_from_json<Watts>(value, "a power like 75W", path, parse_watts);
+  } else if constexpr (std::same_as<T, WallTime>) {
+    return text_from_json<WallTime>(value, "a time like 2026-11-24T10:00:00Z", path, parse_wall_time);
   } else if constexpr (Textual<T>) {
     return text_from_json<T>(value, "text", path, T::parse);
   } else if constexpr (DescribedEnum<T>) {

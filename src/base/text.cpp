@@ -248,4 +248,67 @@ std::string to_string(WallTime time) {
   return std::string(buffer.data(), static_cast<size_t>(length));
 }
 
+namespace {
+
+/// The digits at the start of `text`, exactly `count` of them, which are removed.
+std::optional<int> take_digits(std::string_view& text, size_t count) {
+  if (text.size() < count) return std::nullopt;
+  int value = 0;
+  for (const char c : text.substr(0, count)) {
+    if (c < '0' || c > '9') return std::nullopt;
+    value = value * 10 + (c - '0');
+  }
+  text.remove_prefix(count);
+  return value;
+}
+
+bool take(std::string_view& text, char wanted) {
+  if (!text.starts_with(wanted)) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+std::optional<WallTime> take_day(std::string_view& text) {
+  const auto year = take_digits(text, 4);
+  if (!year || !take(text, '-')) return std::nullopt;
+  const auto month = take_digits(text, 2);
+  if (!month || !take(text, '-')) return std::nullopt;
+  const auto day = take_digits(text, 2);
+  if (!day) return std::nullopt;
+  const std::chrono::year_month_day date(std::chrono::year(*year), std::chrono::month(static_cast<unsigned>(*month)),
+                                         std::chrono::day(static_cast<unsigned>(*day)));
+  if (!date.ok()) return std::nullopt;
+  return WallTime(std::chrono::sys_days(date));
+}
+
+std::optional<std::chrono::milliseconds> take_clock(std::string_view& text) {
+  const auto hours = take_digits(text, 2);
+  if (!hours || *hours > 23 || !take(text, ':')) return std::nullopt;
+  const auto minutes = take_digits(text, 2);
+  if (!minutes || *minutes > 59 || !take(text, ':')) return std::nullopt;
+  const auto seconds = take_digits(text, 2);
+  if (!seconds || *seconds > 59) return std::nullopt;
+  int milliseconds = 0;
+  if (take(text, '.')) {
+    const auto digits = take_digits(text, 3);
+    if (!digits) return std::nullopt;
+    milliseconds = *digits;
+  }
+  return std::chrono::hours(*hours) + std::chrono::minutes(*minutes) + std::chrono::seconds(*seconds) +
+         std::chrono::milliseconds(milliseconds);
+}
+
+}  // namespace
+
+Result<WallTime> parse_wall_time(std::string_view text) {
+  std::string_view rest = text;
+  if (const auto day = take_day(rest)) {
+    if (rest.empty()) return *day;
+    const auto clock = take(rest, 'T') ? take_clock(rest) : std::nullopt;
+    if (clock && rest == "Z") return *day + *clock;
+  }
+  return fail(Code::invalid,
+              "'" + std::string(text.substr(0, 40)) + "' must be a time like 2026-11-24T10:00:00Z, or a day");
+}
+
 }  // namespace barrio

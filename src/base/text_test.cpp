@@ -49,6 +49,17 @@ TEST_CASE("wall time is RFC 3339 in UTC") {
   CHECK(to_string(WallTime(0ms)) == "1970-01-01T00:00:00.000Z");
 }
 
+TEST_CASE("times are read back as they are written; a day is its first instant; anything else is refused") {
+  const WallTime time(std::chrono::milliseconds(1795514400123));
+  CHECK(*parse_wall_time(to_string(time)) == time);
+  CHECK(*parse_wall_time("2026-11-24T10:00:00Z") == time - 123ms);
+  CHECK(*parse_wall_time("2026-11-24") == time - 123ms - 10h);
+  for (const char* bad : {"", "2026-11-24T10:00Z", "2026-02-30", "2026-11-24T24:00:00Z", "2026-11-24T10:00:00",
+                          "2026-11-24T10:00:00+01:00", "2026-11-24T10:00:00.1Z", "2026-11-24 ", "x026-11-24"}) {
+    CHECK_FALSE(parse_wall_time(bad).has_value());
+  }
+}
+
 TEST_CASE("base64url agrees with RFC 4648 and reads back every text") {
   CHECK(base64url("") == "");
   CHECK(base64url("f") == "Zg");

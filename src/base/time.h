@@ -40,5 +40,8 @@ Result<Duration> parse_duration(std::string_view text);
 std::string to_string(Duration duration);
 /// RFC 3339 in UTC with milliseconds: "2026-11-24T10:00:00.000Z".
 std::string to_string(WallTime time);
+/// RFC 3339 in UTC, to milliseconds at most ("2026-11-24T10:00:00Z"), or a day ("2026-11-24": its first instant).
+/// Errors: invalid.
+Result<WallTime> parse_wall_time(std::string_view text);
 
 }  // namespace barrio

@@ -31,6 +31,7 @@ Result<void> revoke_key(Session& session, const KeyRevokeCommand& command);
 Result<void> list_contexts(Session& session);
 Result<void> use_context(Session& session, const ContextUseCommand& command);
 Result<void> set_context(Session& session, const ContextSetCommand& command);
+Result<void> show_usage(Session& session, const UsageCommand& command);
 std::string completion_script(const CompletionCommand& command);
 
 }  // namespace barrio::cli

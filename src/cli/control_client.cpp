@@ -28,7 +28,7 @@ Result<std::string> ControlClient::token() {
   return token_;
 }
 
-Result<Json> ControlClient::call(const std::string& method, const std::string& path, std::string body) {
+Result<std::string> ControlClient::call_text(const std::string& method, const std::string& path, std::string body) {
   TRY(auto bearer, token());
   net::Request request{.method = method,
                        .target = "/barrio/v1" + path,
@@ -37,8 +37,13 @@ Result<Json> ControlClient::call(const std::string& method, const std::string& p
                        .peer_ip = {}};
   if (!request.body.empty()) request.headers.emplace_back("Content-Type", "application/json");
   TRY(auto answer, send(std::move(request), 15s));
-  if (answer.body.empty()) return Json(nullptr);
-  return parse_json(answer.body);
+  return std::move(answer.body);
+}
+
+Result<Json> ControlClient::call(const std::string& method, const std::string& path, std::string body) {
+  TRY(auto answer, call_text(method, path, std::move(body)));
+  if (answer.empty()) return Json(nullptr);
+  return parse_json(answer);
 }
 
 Result<void> ControlClient::put_blob(const std::string& sha256, std::string content) {

@@ -15,6 +15,8 @@ class ControlClient {
   const Context& context() const { return context_; }
   /// `path` under /barrio/v1, such as "/sites". Errors: as problem() tells them, and the connection's.
   Result<Json> get(const std::string& path) { return call("GET", path, {}); }
+  /// The body as it comes.
+  Result<std::string> get_text(const std::string& path) { return call_text("GET", path, {}); }
   Result<Json> put(const std::string& path, const Json& body) { return call("PUT", path, print_json(body)); }
   Result<Json> post(const std::string& path, const Json& body) { return call("POST", path, print_json(body)); }
   Result<Json> remove(const std::string& path) { return call("DELETE", path, {}); }
@@ -23,6 +25,7 @@ class ControlClient {
   Result<std::string> token();
 
  private:
+  Result<std::string> call_text(const std::string& method, const std::string& path, std::string body);
   Result<Json> call(const std::string& method, const std::string& path, std::string body);
   Result<net::Response> send(net::Request request, Duration within);
 

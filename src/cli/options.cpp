@@ -20,6 +20,7 @@ class Grammar {
     add_app();
     add_infer();
     add_tenant();
+    add_usage();
     add_context();
     add_shell();
     add_roles();
@@ -83,8 +84,9 @@ class Grammar {
     root_.footer(exit_codes_text);
     root_.add_option("--home", global.home, "Folder with contexts and state (default: $BARRIO_HOME or ./.barrio)");
     root_.add_option("--as", global.as, "Context to speak as: operator or a tenant's name");
-    const std::map<std::string, Output> outputs{{"table", Output::table}, {"json", Output::json}};
-    root_.add_option("--output", global.output, "table or json")->transform(CLI::CheckedTransformer(outputs));
+    const std::map<std::string, Output> outputs{{"table", Output::table}, {"json", Output::json}, {"csv", Output::csv}};
+    root_.add_option("--output", global.output, "table or json; csv of usage")
+        ->transform(CLI::CheckedTransformer(outputs));
     root_.add_flag("--no-input", global.no_input, "Never ask anything");
   }
 
@@ -177,6 +179,17 @@ class Grammar {
     auto* revoking = leaf(*key, "revoke", "End a key; gateways refuse it within seconds", revoke);
     revoking->add_option("NAME", revoke->tenant, "Tenant")->required();
     revoking->add_option("ID", revoke->id, "As 'tenant key list' shows it")->required();
+  }
+
+  void add_usage() {
+    auto usage = std::make_shared<UsageCommand>();
+    auto* app = leaf(root_, "usage", "What was used: a tenant's own, or all as operator", usage);
+    app->add_option("--tenant", usage->tenant, "Only this tenant's");
+    app->add_option("--app", usage->app, "Only this app's");
+    app->add_option("--site", usage->site, "Only at this site");
+    app->add_option("--from", usage->from, "2026-11-24 or 2026-11-24T10:00:00Z; default: 24 hours ago");
+    app->add_option("--to", usage->to, "The same; not included; default: now");
+    app->add_option("--by", usage->by, "tenant, app, site, hour, or several: app,hour; default: app,site");
   }
 
   void add_context() {

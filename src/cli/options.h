@@ -10,7 +10,7 @@
 
 namespace barrio::cli {
 
-enum class Output { table, json };
+enum class Output { table, json, csv };  // csv: of usage only
 
 struct GlobalOptions {
   std::string home;
@@ -95,6 +95,14 @@ struct ContextSetCommand {
   std::string control;
   std::string client_id;
 };
+struct UsageCommand {
+  std::string tenant;
+  std::string app;
+  std::string site;
+  std::string from;
+  std::string to;
+  std::string by;
+};
 struct CompletionCommand {
   std::string shell;
   std::map<std::string, std::vector<std::string>> words;  // command path -> what may follow
@@ -104,7 +112,7 @@ struct VersionCommand {};
 using Command = std::variant<UpCommand, RoleCommand, EngineCommand, SiteListCommand, SiteCommand, AppDeployCommand,
                              AppListCommand, AppCommand, InferCommand, TenantListCommand, TenantCreateCommand,
                              TenantQuotaCommand, KeyCreateCommand, KeyListCommand, KeyRevokeCommand, ContextListCommand,
-                             ContextUseCommand, ContextSetCommand, CompletionCommand, VersionCommand>;
+                             ContextUseCommand, ContextSetCommand, UsageCommand, CompletionCommand, VersionCommand>;
 
 struct Parsed {
   /// Set when there is nothing to do: help was shown (0) or the usage was wrong (2).

@@ -47,6 +47,7 @@ struct Act {
   Result<void> operator()(const ContextListCommand&) const { return list_contexts(session); }
   Result<void> operator()(const ContextUseCommand& command) const { return use_context(session, command); }
   Result<void> operator()(const ContextSetCommand& command) const { return set_context(session, command); }
+  Result<void> operator()(const UsageCommand& command) const { return show_usage(session, command); }
   Result<void> operator()(const CompletionCommand& command) const {
     std::fputs(completion_script(command).c_str(), stdout);
     return {};
@@ -63,6 +64,10 @@ int run(int argc, char** argv) {
   const Parsed parsed = parse_options(argc, argv);
   if (parsed.exit >= 0) return parsed.exit;
   if (const auto* engine = std::get_if<EngineCommand>(&parsed.command)) return serve_engine(*engine);
+  if (parsed.global.output == Output::csv && !std::holds_alternative<UsageCommand>(parsed.command)) {
+    return report({Code::invalid, "only usage is printed as csv; others as table or json", "--output"},
+                  parsed.global.command);
+  }
   Session session{.global = parsed.global, .home = home_folder(parsed.global.home), .http = {}};
   auto done = std::visit(Act{session}, parsed.command);
   if (!done) return report(done.error(), parsed.global.command);

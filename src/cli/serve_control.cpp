@@ -41,8 +41,11 @@ Result<void> serve_control(const std::string& config) {
   TRY_DO(make_folder(folder_of(file.state), 0700));
   ServiceLoop loop;
   TRY(auto state, adapters::SqliteStateStore::open(loop.runtime(), {.path = file.state}));
+  const std::string usage_file = folder_of(file.state) + "/usage.db";
+  TRY(auto usage_state, adapters::SqliteStateStore::open(loop.runtime(), {.path = usage_file, .most = gib(64)}));
+  control::UsageBook usage(loop.runtime(), *usage_state);
   control::BlobStore blobs(loop.runtime(), {.folder = file.blobs});
-  control::Control control(loop.runtime(), *state, control_config(file, std::move(network)), &blobs);
+  control::Control control(loop.runtime(), *state, control_config(file, std::move(network)), &blobs, &usage);
   Registry metrics;
   control::HttpApi http(control, metrics, http_config(file));
   control::HttpFront front(loop.runtime(), loop.reactor(), http, {.body_bytes = 256 * 1024 * 1024});

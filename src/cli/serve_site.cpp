@@ -2,6 +2,7 @@
 
 #include "adapters/fake_core/fake_core_network.h"
 #include "adapters/http_control/http_control_link.h"
+#include "adapters/mapped_file/mapped_file.h"
 #include "adapters/process/process_runtime.h"
 #include "agent/agent.h"
 #include "base/log.h"
@@ -47,8 +48,10 @@ Result<void> serve_site(const std::string& config) {
   configure_log("site " + file.site, LogLevel::info, "");
   TRY(auto core, adapters::FakeCoreNetwork::load(file.core));
   TRY_DO(make_folder(file.folder + "/engines", 0700));
+  TRY(auto usage, adapters::MappedFile::open(file.folder + "/usage.live", gateway::usage_memory_bytes()));
   ServiceLoop loop;
   TRY(auto gateway_settings, gateway_config(file, loop.runtime().rng().next()));
+  gateway_settings.usage_memory = usage.memory();
   TRY(auto link_settings, link_config(file));
   Registry metrics;
   adapters::ProcessWorkloadRuntime workloads(loop.runtime(), loop.fetcher(), process_config(file));
@@ -60,7 +63,8 @@ Result<void> serve_site(const std::string& config) {
       {.site = gateway_settings.site, .data_folder = file.folder, .gateway_address = bound.str()},
       {.on_snapshot = [&](std::shared_ptr<const Snapshot> snapshot) { gateway.set_snapshot(std::move(snapshot)); },
        .on_local = [&](std::vector<ports::WorkloadStatus> local) { gateway.set_local(std::move(local)); },
-       .flows = [&] { return gateway.flows(); }});
+       .flows = [&] { return gateway.flows(); },
+       .cut_usage = [&](const JournaledPeriod& journaled) { return gateway.cut_usage(journaled); }});
   loop.runtime().spawn("agent", [&] { agent.run(); });
   log_info("serving", {{"address", bound.str()}});
   return loop.run();

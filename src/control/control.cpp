@@ -32,11 +32,13 @@ std::vector<decide::PlacedReplica> placed(const std::vector<Replica>& replicas) 
 
 }  // namespace
 
-Control::Control(ports::Runtime& runtime, ports::StateStore& state, ControlConfig config, BlobStore* blobs)
+Control::Control(ports::Runtime& runtime, ports::StateStore& state, ControlConfig config, BlobStore* blobs,
+                 UsageBook* usage)
     : runtime_(runtime),
       state_(state),
       config_(std::move(config)),
       blobs_(blobs),
+      usage_(usage),
       accounts_(runtime, state, config_.accounts),
       observed_(runtime.now()),
       stepping_(runtime),
@@ -184,6 +186,10 @@ Result<SiteOrders> Control::sync(const SiteReport& report) {
   observed_.note(report, runtime_.now());
   if (differs(report)) changed_->notify();
   SiteOrders orders;
+  // A store that fails costs the site no orders: it keeps what it used and sends it again.
+  if (report.usage && usage_ != nullptr) {
+    if (auto through = usage_->take(report.site, *report.usage)) orders.usage_through = *through;
+  }
   for (const Replica& replica : desired_.replicas) {
     const App* app = replica.site == report.site ? find_app(replica.app) : nullptr;
     if (app == nullptr) continue;

@@ -19,6 +19,7 @@
 #include "control/blob_store.h"
 #include "control/desired.h"
 #include "control/observed.h"
+#include "control/usage_book.h"
 #include "decide/placement/placement.h"
 #include "ports/runtime.h"
 #include "ports/state_store.h"
@@ -53,8 +54,9 @@ struct ControlFigures {
 
 class Control {
  public:
-  /// `blobs` null: only built-in models can be deployed.
-  Control(ports::Runtime& runtime, ports::StateStore& state, ControlConfig config, BlobStore* blobs = nullptr);
+  /// `blobs` null: only built-in models can be deployed. `usage` null: what sites used is not taken; they keep it.
+  Control(ports::Runtime& runtime, ports::StateStore& state, ControlConfig config, BlobStore* blobs = nullptr,
+          UsageBook* usage = nullptr);
 
   /// Loads the state, or imports the network and makes the signing key; then the first step. Call before all else.
   Result<void> start();
@@ -96,8 +98,11 @@ class Control {
   Result<std::string> model(const TenantId& tenant, const std::string& sha256);
 
   Accounts& accounts() { return accounts_; }
+  /// Null: not kept here.
+  const UsageBook* usage() const { return usage_; }
   /// The last snapshot; never null after start().
   std::shared_ptr<const Snapshot> snapshot() const { return snapshot_; }
+  WallTime wall() { return runtime_.wall(); }
   const ControlFigures& figures() const { return figures_; }
 
  private:
@@ -127,6 +132,7 @@ class Control {
   ports::StateStore& state_;
   const ControlConfig config_;
   BlobStore* blobs_;
+  UsageBook* usage_;
   Accounts accounts_;
   Observed observed_;
   ports::Turn stepping_;

@@ -13,6 +13,18 @@ void raise_to(Counter& counter, uint64_t value) {
   counter.add(value - counter.value());
 }
 
+void expose_usage(Registry& metrics, const UsageFigures& figures) {
+  raise_to(metrics.counter("barrio_control_usage_shipments_total", "Shipments of usage taken from sites"),
+           figures.shipments);
+  raise_to(metrics.counter("barrio_control_usage_rows_total", "Rows written by them"), figures.rows);
+  raise_to(metrics.counter("barrio_control_usage_duplicates_total", "Shipments that were here already"),
+           figures.duplicates);
+  raise_to(metrics.counter("barrio_control_usage_gaps_total", "Shipments refused: something before them is missing"),
+           figures.gaps);
+  raise_to(metrics.counter("barrio_control_usage_failures_total", "Shipments malformed, or not kept by the store"),
+           figures.failures);
+}
+
 }  // namespace
 
 Response HttpApi::token(const Call& call) {
@@ -44,6 +56,7 @@ Response HttpApi::exposition(const Call&) {
   raise_to(metrics_.counter("barrio_control_syncs_total", "Reports of sites"), figures.syncs);
   raise_to(metrics_.counter("barrio_control_changes_total", "Accepted changes of tenants and operators"),
            figures.changes);
+  if (control_.usage() != nullptr) expose_usage(metrics_, control_.usage()->figures());
   const api::LiveView view = control_.live();
   metrics_.gauge("barrio_control_snapshot_version", "Version of the snapshot given to sites")
       .set(static_cast<double>(view.snapshot_version));
@@ -158,6 +171,24 @@ Response HttpApi::get_blob(const Call& call) {
   Response response;
   response.headers = {{"Content-Type", "application/octet-stream"}};
   response.body = std::move(*bytes);
+  return response;
+}
+
+Response HttpApi::usage(const Call& call) {
+  if (control_.usage() == nullptr) return answer(api::problem(404, "this control keeps no usage"));
+  const auto parameter = [&](std::string_view name) { return net::query_value(call.request.query(), name); };
+  const std::string format = parameter("format").value_or("json");
+  if (format != "json" && format != "csv") {
+    return answer(Error{Code::invalid, "must be json or csv", "format"});
+  }
+  auto query = api::UsageQuery::parse(parameter, call.tenant, control_.wall());
+  if (!query) return answer(query.error());
+  auto usage = control_.usage()->report(*query);
+  if (!usage) return answer(usage.error());
+  if (format == "json") return answer_json(200, *usage);
+  Response response;
+  response.headers = {{"Content-Type", "text/csv; charset=utf-8; header=present"}, {"Cache-Control", "no-store"}};
+  response.body = api::usage_csv(*usage);
   return response;
 }
 

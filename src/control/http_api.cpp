@@ -64,6 +64,7 @@ std::span<const HttpApi::Route> HttpApi::routes() {
       {"GET", "/barrio/v1/tenants/{}/keys", scope::apps_read, Whose::anybody, &HttpApi::list_keys},
       {"DELETE", "/barrio/v1/tenants/{}/keys/{}", scope::apps_write, Whose::anybody, &HttpApi::revoke_key},
       {"GET", "/barrio/v1/live", scope::sites_read, Whose::anybody, &HttpApi::live},
+      {"GET", "/barrio/v1/usage", scope::usage_read, Whose::anybody, &HttpApi::usage},
   };
   return table;
 }

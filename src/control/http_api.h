@@ -84,6 +84,7 @@ class HttpApi {
   net::Response list_keys(const Call& call);
   net::Response revoke_key(const Call& call);
   net::Response live(const Call& call);
+  net::Response usage(const Call& call);
   /// The body as a described struct, or an error with the field's path.
   template <class T>
   Result<T> body(const Call& call) const {

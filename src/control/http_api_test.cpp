@@ -198,6 +198,48 @@ TEST_CASE("a site syncs only for itself, and its flows appear on the live page o
   CHECK(has_text(metrics, "barrio_control_syncs_total 1"));
 }
 
+TEST_CASE("a tenant sees what it used and no more; an operator sees all; as JSON and as CSV") {
+  HttpWorld world;
+  const WallTime hour = hour_of(world.runtime.wall());
+  SiteReport report;
+  report.site = SiteId::of("bio1");
+  report.usage = UsageShipment{9, 0, 5, {}};
+  for (const char* tenant : {"traffic", "harbour"}) {
+    report.usage->rows.push_back({{TenantId::of(tenant), AppName::of("street")},
+                                  hour,
+                                  hour + 1min,
+                                  {.served = {.requests = 3, .bytes_in = 100}, .forwarded = {}, .noted = {}}});
+  }
+  const std::string body = print_json(to_json(report));
+  const auto synced = world.ask("POST", "/barrio/v1/sites/bio1/sync", "bio1", body);
+  REQUIRE(synced.status == 200);
+  CHECK(json_of(synced).at("usage_through") == 5);
+  CHECK(world.status("POST", "/barrio/v1/sites/bio1/sync", "bio1", body) == 200);
+
+  const Json mine = json_of(world.ask("GET", "/barrio/v1/usage", "traffic"));
+  REQUIRE(mine.at("lines").as_array().size() == 1);
+  CHECK(mine.at("lines").at(0).at("tenant") == "traffic");
+  CHECK(mine.at("lines").at(0).at("site") == "bio1");
+  CHECK(mine.at("total").at("usage").at("served").at("requests") == 3);
+  CHECK(world.status("GET", "/barrio/v1/usage?tenant=harbour", "traffic") == 403);
+  const Json all = json_of(world.ask("GET", "/barrio/v1/usage?by=tenant", "ops"));
+  CHECK(all.at("lines").as_array().size() == 2);
+  CHECK(all.at("total").at("usage").at("served").at("bytes_in") == 200);
+  CHECK(json_of(world.ask("GET", "/barrio/v1/usage?tenant=harbour", "ops")).at("lines").as_array().size() == 1);
+  CHECK(world.status("GET", "/barrio/v1/usage", "bio1") == 403);
+  CHECK(world.status("GET", "/barrio/v1/usage") == 401);
+
+  const auto csv = world.ask("GET", "/barrio/v1/usage?by=app,hour&format=csv", "traffic");
+  CHECK(has_text(std::string(*net::find_header(csv.headers, "Content-Type")), "text/csv"));
+  CHECK(has_text(csv.body, "\r\ntraffic,street,," + to_string(hour) + ",3,100,0,0,0,0,0,0,0,0\r\n"));
+  CHECK(json_of(world.ask("GET", "/barrio/v1/usage?by=week", "ops")).at("where") == "by");
+  CHECK(json_of(world.ask("GET", "/barrio/v1/usage?from=yesterday", "ops")).at("where") == "from");
+  CHECK(world.status("GET", "/barrio/v1/usage?format=xml", "ops") == 400);
+  const auto metrics = world.ask("GET", "/metrics").body;
+  CHECK(has_text(metrics, "barrio_control_usage_shipments_total 1"));
+  CHECK(has_text(metrics, "barrio_control_usage_duplicates_total 1"));
+}
+
 TEST_CASE("the console is served with its type, its policy and an ETag; the live page may be open") {
   HttpConfig http;
   http.open_console = true;

@@ -6,6 +6,7 @@ namespace barrio::control {
 
 void Observed::note(SiteReport report, Time now) {
   const SiteId site = report.site;
+  report.usage.reset();  // kept elsewhere
   sites_[site] = {now, std::move(report)};
 }
 

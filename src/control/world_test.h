@@ -56,7 +56,7 @@ struct World {
     restart();
   }
   void restart() {
-    control = std::make_unique<Control>(runtime, store, config, blobs);
+    control = std::make_unique<Control>(runtime, store, config, blobs, &usage);
     auto started = control->start();
     REQUIRE_MESSAGE(started, (started ? "" : started.error().text()));
   }
@@ -89,6 +89,9 @@ struct World {
   ports::InlineRuntime runtime;
   adapters::MemoryStateStore memory{runtime};
   FlakyStateStore store{memory};
+  adapters::MemoryStateStore usage_memory{runtime};
+  FlakyStateStore usage_store{usage_memory};
+  UsageBook usage{runtime, usage_store};
   ControlConfig config;
   BlobStore* blobs;
   std::unique_ptr<Control> control;

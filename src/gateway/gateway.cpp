@@ -39,6 +39,14 @@ size_t Gateway::open_requests() const {
   return state_->dispatcher.open_requests();
 }
 
+std::vector<UsageRecord> Gateway::cut_usage(const JournaledPeriod& journaled) {
+  return state_->meter.cut(journaled, state_->config.wall());
+}
+
+size_t usage_memory_bytes() {
+  return Meter::memory_bytes();
+}
+
 namespace {
 
 /// As many connections to one replica or gateway as one worker can have requests for it; an idle one is worth keeping,
@@ -50,27 +58,32 @@ net::ClientLimits upstream_limits() {
   return limits;
 }
 
+GatewayConfig with_defaults(GatewayConfig config) {
+  if (config.wall) return config;
+  config.wall = [] { return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()); };
+  return config;
+}
+
 }  // namespace
 
 Gateway::State::State(net::Reactor& loop, GatewayConfig settings, const ports::CoreNetwork& core_network,
                       Registry& metrics_registry)
     : reactor(loop),
-      config(std::move(settings)),
+      config(with_defaults(std::move(settings))),
       core(core_network),
       registry(metrics_registry),
       metrics(registry),
+      own_usage_memory(config.usage_memory.empty() ? usage_memory_bytes() : 0),
+      meter(config.usage_memory.empty() ? own_usage_memory.bytes() : config.usage_memory,
+            static_cast<int64_t>(mix(config.seed, 3) >> 1 | 1), config.wall()),
       dispatcher(config.site, config.seed),
       limits(config.policy, registry),
       client(loop, upstream_limits()),
       peers(
           loop, client, dispatcher,
           {.self = config.site, .addresses = config.peers, .secret = config.peer_secret, .seed = mix(config.seed, 2)}),
-      parts{loop, client, dispatcher, peers, limits, metrics, config.site, config.peer_secret},
-      server(loop, config.limits, *this) {
-  if (!config.wall) {
-    config.wall = [] { return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()); };
-  }
-}
+      parts{loop, client, dispatcher, peers, limits, metrics, meter, config.site, config.peer_secret},
+      server(loop, config.limits, *this) {}
 
 Gateway::State::~State() {
   reactor.cancel(timer);
@@ -80,6 +93,7 @@ void Gateway::State::tick() {
   dispatcher.tick(reactor.now());
   limits.tick();
   metrics.peers_up.set(static_cast<double>(peers.up()));
+  metrics.unmetered.add(meter.unmetered() - std::exchange(unmetered_told, meter.unmetered()));
   timer = reactor.call_after(1s, [this] { tick(); });
 }
 

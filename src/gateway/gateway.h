@@ -3,11 +3,12 @@
 // and carries the bytes. Needs nobody but its last snapshot: control is never asked.
 //
 // Everything runs on one reactor's thread: construct, start and destroy it there (or while the reactor does not run),
-// and call flows() there. set_snapshot and set_local may be called from any thread while the reactor lives; they take
-// effect on the next turn.
+// and call flows() and cut_usage() there. set_snapshot and set_local may be called from any thread while the reactor
+// lives; they take effect on the next turn.
 
 #include <functional>
 #include <memory>
+#include <span>
 
 #include "base/metrics.h"
 #include "gateway/dispatcher.h"
@@ -25,8 +26,12 @@ struct GatewayConfig {
   net::ServerLimits limits = {};
   LimitsConfig policy = {};
   uint64_t seed = 1;
-  std::function<WallTime()> wall = {};  // for the expiry of tokens; none: the system's clock
+  std::function<WallTime()> wall = {};  // for the expiry of tokens, and usage; none: the system's clock
+  /// Where usage is counted (gateway/meter.h): at least usage_memory_bytes(), outliving the gateway, and the process
+  /// where bills depend on it.
+  std::span<std::byte> usage_memory = {};  // none: the gateway's own
 };
+size_t usage_memory_bytes();
 
 class Gateway {
  public:
@@ -42,6 +47,8 @@ class Gateway {
   std::vector<Flow> flows() const;
   /// Requests that were decided and are not over. On the reactor's thread, like flows().
   size_t open_requests() const;
+  /// What was used and is not in the journal yet; see Meter::cut. On the reactor's thread.
+  std::vector<UsageRecord> cut_usage(const JournaledPeriod& journaled);
 
  private:
   struct State;

@@ -4,6 +4,7 @@
 #include "gateway/app_address.h"
 #include "gateway/callers.h"
 #include "gateway/gateway.h"
+#include "gateway/meter.h"
 #include "gateway/peers.h"
 #include "gateway/proxied_request.h"
 #include "gateway/request_metrics.h"
@@ -43,6 +44,9 @@ struct Gateway::State final : net::ExchangeHandler {
   const ports::CoreNetwork& core;
   Registry& registry;
   RequestMetrics metrics;
+  MeterMemory own_usage_memory;
+  Meter meter;
+  uint64_t unmetered_told = 0;
   Dispatcher dispatcher;
   Callers callers;
   Limits limits;

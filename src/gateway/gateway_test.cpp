@@ -170,6 +170,57 @@ TEST_CASE(
   CHECK(w.infer(w.bio_address, "street", w.token()).status == 503);
 }
 
+TEST_CASE("usage is counted where it was served, and apart from that where it was passed on") {
+  World w;
+  auto used = [&](Gateway& gateway) {
+    Usage sum;
+    for (const UsageRecord& record : gateway.cut_usage({})) {
+      for (const UsageLine& line : record.lines) sum += line.usage;
+    }
+    return sum;
+  };
+  w.infer(w.bio_address, "street", w.token());
+  w.infer(w.bio_address, "stret", w.token());
+  Usage bio = used(*w.bio);
+  CHECK(bio.served.requests == 1);
+  CHECK(bio.served.bytes_in == 100'000);
+  CHECK(bio.served.bytes_out == 15);  // "bio1 got 100000"
+  CHECK(bio.served.compute_us > 0);
+  CHECK(bio.forwarded.requests == 0);
+  CHECK(bio.noted.refused == 0);
+
+  w.bio_replica.status = 503;
+  w.infer(w.bio_address, "street", w.token());
+  w.infer(w.bio_address, "private", w.token());
+  w.bio_replica.status = 500;
+  w.infer(w.bio_address, "private", w.token());
+  const Usage mad = used(*w.mad);
+  CHECK(mad.served.requests == 1);
+  CHECK(mad.served.bytes_in == 100'000);
+  CHECK(mad.forwarded.requests + mad.noted.refused == 0);
+  bio = used(*w.bio);  // the same period again: the journal has not said that it has it
+  CHECK(bio.served.requests == 1);
+  CHECK(bio.forwarded.requests == 0);
+}
+
+TEST_CASE("what was passed on, refused and failed is noted apart from what was served") {
+  World w;
+  w.bio_replica.status = 503;
+  w.infer(w.bio_address, "street", w.token());
+  w.infer(w.bio_address, "private", w.token());
+  w.bio_replica.status = 500;
+  w.infer(w.bio_address, "private", w.token());
+  Usage usage;
+  for (const UsageLine& line : w.bio->cut_usage({}).at(0).lines) usage += line.usage;
+  CHECK(usage.served.requests == 0);
+  CHECK(usage.served.bytes_in == 0);
+  CHECK(usage.forwarded.requests == 1);
+  CHECK(usage.forwarded.bytes_in == 100'000);
+  CHECK(usage.forwarded.bytes_out == 15);
+  CHECK(usage.noted.refused == 1);
+  CHECK(usage.noted.failed == 1);
+}
+
 TEST_CASE("discovery lists permitted sites best first, and metrics count") {
   World w;
   w.infer(w.bio_address, "street", w.token());

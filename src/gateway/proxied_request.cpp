@@ -20,6 +20,8 @@ void ProxiedRequest::start(net::Exchange& exchange, RequestStart start) {
   kept_.clear();
   timings_ = {};
   status_ = 0;
+  meter_.begin(start_.app, start_.infer ? RequestMeter::Billed::yes : RequestMeter::Billed::no,
+               start_.forwarded ? RequestMeter::From::other_gateway : RequestMeter::From::device);
   const Arrival arrival{.app = &start_.app,
                         .device = start_.device,
                         .location = start_.location ? &*start_.location : nullptr,
@@ -112,6 +114,7 @@ void ProxiedRequest::forget_body() {
 
 void ProxiedRequest::on_device_body(std::string_view piece) {
   received_ += piece.size();
+  meter_.body_in(piece.size());
   if (received_ > start_.most_body) return body_too_long();
   keep(piece);
   if (call_ != nullptr && !call_->write(piece)) exchange_->pause();
@@ -181,6 +184,8 @@ void ProxiedRequest::on_head(const net::ResponseHead& head) {
   headers_.push_back({"Barrio-Served-By", site_.str()});
   if (site != nullptr) headers_.push_back({"Barrio-Processed-In", site->jurisdiction.str()});
   answering_ = true;
+  meter_.answer_begins(to_gateway_ ? RequestMeter::By::other_site : RequestMeter::By::replica_here, head.status,
+                       timings_.compute.value_or(Duration::zero()), parts_.reactor.now() - exchange_->first_byte());
   keeping_ = false;  // no second attempt from here on
   forget_body();
   exchange_->begin(head.status, headers_, head.has_body ? head.content_length : std::optional<uint64_t>(0));
@@ -197,6 +202,7 @@ void ProxiedRequest::note_begun(const net::ResponseHead& head) {
 }
 
 void ProxiedRequest::on_body(std::string_view piece) {
+  meter_.body_out(piece.size());
   if (!exchange_->write(piece)) call_->pause();
 }
 
@@ -207,6 +213,7 @@ void ProxiedRequest::on_done() {
   ticket_ = 0;
   parts_.metrics.answered(start_.app, status_, now - exchange_->first_byte());
   if (served.late && (start_.infer || start_.route.used)) parts_.metrics.late.add();
+  if (served.late) meter_.late();
   exchange_->end();
 }
 
@@ -244,6 +251,7 @@ void ProxiedRequest::retry_or_refuse(Failure failure, bool sent) {
 void ProxiedRequest::refuse(const Refuse& refuse) {
   ticket_ = 0;
   parts_.metrics.refused(refuse.refusal.reason);
+  meter_.refused(refuse.refusal.reason);
   reply_problem(*exchange_, problem_of(refuse.status, refuse.refusal));
 }
 

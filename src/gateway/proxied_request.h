@@ -13,6 +13,7 @@
 #include "gateway/outgoing.h"
 #include "gateway/peers.h"
 #include "gateway/problem.h"
+#include "gateway/request_meter.h"
 #include "net/client.h"
 #include "net/lazy_timer.h"
 #include "net/server.h"
@@ -27,6 +28,7 @@ struct RequestParts {
   Peers& peers;
   Limits& limits;
   class RequestMetrics& metrics;
+  Meter& meter;
   SiteId self;
   std::string peer_secret;
 };
@@ -54,7 +56,8 @@ class ProxiedRequest final : public net::CallHandler {
   static constexpr size_t most_spare_body = 64 * 1024;
   static constexpr Duration longest_stream = 1h;
 
-  explicit ProxiedRequest(RequestParts& parts) : parts_(parts), begin_timer_(parts.reactor, [this] { not_begun(); }) {}
+  explicit ProxiedRequest(RequestParts& parts)
+      : parts_(parts), meter_(parts.meter), begin_timer_(parts.reactor, [this] { not_begun(); }) {}
   void start(net::Exchange& exchange, RequestStart start);
 
   // From the device's side.
@@ -85,6 +88,7 @@ class ProxiedRequest final : public net::CallHandler {
   std::string server_timing(const Timings& timings, Time now) const;
 
   RequestParts& parts_;
+  RequestMeter meter_;
   net::Exchange* exchange_ = nullptr;
   net::Call* call_ = nullptr;
   RequestStart start_;

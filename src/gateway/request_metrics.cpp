@@ -9,6 +9,7 @@ RequestMetrics::RequestMetrics(Registry& registry)
       retries(registry.counter("barrio_gateway_retries_total", "Requests sent a second time, elsewhere")),
       late(registry.counter("barrio_gateway_late_total", "Answers later than their app's objective")),
       denied(registry.counter("barrio_gateway_denied_total", "Requests without a valid token or scope")),
+      unmetered(registry.counter("barrio_gateway_unmetered_total", "Amounts used that found no line in the meter")),
       peers_up(registry.gauge("barrio_gateway_peers_up", "Other gateways that answer")),
       registry_(registry) {}
 

@@ -21,6 +21,7 @@ class RequestMetrics {
   Counter& retries;
   Counter& late;
   Counter& denied;
+  Counter& unmetered;
   Gauge& peers_up;
 
  private:

@@ -6,6 +6,7 @@
 
 #include "model/app.h"
 #include "model/device.h"
+#include "model/usage.h"
 
 namespace barrio {
 
@@ -96,14 +97,16 @@ struct SiteReport {
   std::string gateway;           // the address that other gateways and devices reach it at
   std::vector<ReplicaReport> replicas;
   std::vector<Flow> flows;
+  std::optional<UsageShipment> usage = {};  // now and then, and until control has it
 };
-BARRIO_DESCRIBE(SiteReport, (), (site, snapshot_version, gateway, replicas, flows))
+BARRIO_DESCRIBE(SiteReport, (), (site, snapshot_version, gateway, replicas, flows, usage))
 
 /// The answer: everything that the site should run now, and the snapshot if the site's is older.
 struct SiteOrders {
   std::vector<ReplicaOrder> run;
   std::optional<Snapshot> snapshot;
+  std::optional<int64_t> usage_through = {};  // control has this much of the journal of the shipment; none: ask again
 };
-BARRIO_DESCRIBE(SiteOrders, (), (run, snapshot))
+BARRIO_DESCRIBE(SiteOrders, (), (run, snapshot, usage_through))
 
 }  // namespace barrio

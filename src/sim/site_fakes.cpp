@@ -25,6 +25,16 @@ Result<void> SimSiteFiles::write(const std::string& name, const std::string& con
   return {};
 }
 
+Result<void> SimSiteFiles::append(const std::string& name, const std::string& addition) {
+  // A crash during the wait leaves a torn end.
+  const size_t torn = runtime_.rng().below(addition.size() + 1);
+  disk_[name] += addition.substr(0, torn);
+  const std::string rest = addition.substr(torn);
+  runtime_.sleep_for(disk_write);
+  disk_[name] += rest;
+  return {};
+}
+
 Result<void> SimSiteFiles::remove(const std::string& name) {
   runtime_.sleep_for(disk_write);
   disk_.erase(name);

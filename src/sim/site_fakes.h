@@ -19,6 +19,7 @@ class SimSiteFiles final : public agent::SiteFiles {
   SimSiteFiles(ports::Runtime& runtime, Disk& disk) : runtime_(runtime), disk_(disk) {}
   Result<std::optional<std::string>> read(const std::string& name) override;
   Result<void> write(const std::string& name, const std::string& content) override;
+  Result<void> append(const std::string& name, const std::string& addition) override;
   Result<void> remove(const std::string& name) override;
   std::string path(const std::string& name) const override { return "/sim/" + name; }
 

@@ -13,7 +13,12 @@ constexpr Duration device_patience = 5s;
 constexpr Duration fastest_service = 20ms;
 constexpr Duration service_spread = 30ms;
 constexpr size_t entries_tried = 4;
+constexpr int64_t bytes_out = 170;
 constexpr uint64_t one_in_wrong = 25;  // requests that enter at a site of chance, permitted or not
+
+size_t bytes_in(size_t device) {
+  return 10'000 + 7 * device;
+}
 
 }  // namespace
 
@@ -114,13 +119,17 @@ void Traffic::finish(const RequestRef& request, Outcome outcome) {
 
 void Traffic::arrive(size_t site, size_t device, Time first_byte, std::optional<Time> deadline,
                      std::function<void(End, size_t)> end) {
-  auto hop = std::make_shared<Hop>();
+  auto hop = std::make_shared<Hop>(Hop{.meter = gateway::RequestMeter(world_.meter(site)), .end = {}});
   hop->site = site;
+  hop->forwarded = deadline.has_value();
   hop->life = world_.life(site);
   hop->device = device;
   hop->end = std::move(end);
   open_[site].push_back(hop);
   const SimDevice& from = devices_[device];
+  hop->meter.begin(from.app, gateway::RequestMeter::Billed::yes,
+                   hop->forwarded ? gateway::RequestMeter::From::other_gateway : gateway::RequestMeter::From::device);
+  hop->meter.body_in(bytes_in(device));
   gateway::Arrival arrival;
   arrival.app = &from.app;
   arrival.device = device;
@@ -144,6 +153,7 @@ void Traffic::act(const HopRef& hop, const gateway::Decision& decision) {
     world_.checker().sent(app, world_.network().sites[peer], "forwarded");
     forward(hop, peer, decision.deadline);
   } else {
+    count_refused(*hop, std::get<gateway::Refuse>(decision.act).refusal.reason);
     end_hop(hop, End::refused, hop->site);
   }
 }
@@ -168,7 +178,8 @@ void Traffic::serve_here(const HopRef& hop, const std::string& endpoint, Time de
     if (now == nullptr || !now->runs || now->life != life) return fail_hop(hop, hop->attempt, Failure::broken, true);
     if (loop_.now() < done) return fail_hop(hop, hop->attempt, Failure::timed_out, true);
     const double waiting = std::max(0.0, to_ms(now->busy_until - loop_.now()) / to_ms(service));
-    world_.dispatcher(hop->site).answered(hop->ticket, {queue, service, waiting}, loop_.now());
+    count_served(*hop, service,
+                 world_.dispatcher(hop->site).answered(hop->ticket, {queue, service, waiting}, loop_.now()));
     end_hop(hop, End::answered, hop->site);
   });
 }
@@ -201,8 +212,44 @@ void Traffic::answered_by_peer(const HopRef& hop, uint64_t attempt, End end, siz
   if (hop->over || hop->attempt != attempt) return;
   if (end == End::refused) return fail_hop(hop, attempt, gateway::Failure::refused, false);
   if (end == End::broken) return fail_hop(hop, attempt, gateway::Failure::broken, true);
-  world_.dispatcher(hop->site).answered(hop->ticket, {}, loop_.now());
+  count_forwarded(*hop, world_.dispatcher(hop->site).answered(hop->ticket, {}, loop_.now()));
   end_hop(hop, End::answered, served_by);
+}
+
+// --- usage: what the gateway is told, and what should come of it ---
+
+void Traffic::count_served(Hop& hop, Duration compute, const gateway::Served& served) {
+  hop.meter.answer_begins(gateway::RequestMeter::By::replica_here, 200, compute, compute);
+  hop.meter.body_out(bytes_out);
+  count(hop, {.served = {.requests = 1,
+                         .bytes_in = static_cast<int64_t>(bytes_in(hop.device)),
+                         .bytes_out = bytes_out,
+                         .compute_us = compute.count() / 1000},
+              .forwarded = {},
+              .noted = {}});
+  count_late(hop, served);
+}
+
+void Traffic::count_forwarded(Hop& hop, const gateway::Served& served) {
+  hop.meter.answer_begins(gateway::RequestMeter::By::other_site, 200, {}, {});
+  hop.meter.body_out(bytes_out);
+  count(hop,
+        {.served = {},
+         .forwarded = {.requests = 1, .bytes_in = static_cast<int64_t>(bytes_in(hop.device)), .bytes_out = bytes_out},
+         .noted = {}});
+  count_late(hop, served);
+}
+
+void Traffic::count_late(Hop& hop, const gateway::Served& served) {
+  if (!served.late) return;
+  hop.meter.late();
+  if (!hop.forwarded) count(hop, {.served = {}, .forwarded = {}, .noted = {.late = 1}});
+}
+
+void Traffic::count_refused(Hop& hop, RefusalReason reason) {
+  hop.meter.refused(reason);
+  if (!hop.forwarded && reason != RefusalReason::unknown_app)
+    count(hop, {.served = {}, .forwarded = {}, .noted = {.refused = 1}});
 }
 
 void Traffic::fail_hop(const HopRef& hop, uint64_t attempt, gateway::Failure failure, bool sent) {

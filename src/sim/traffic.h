@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 
+#include "gateway/request_meter.h"
 #include "sim/world.h"
 
 namespace barrio::sim {
@@ -42,6 +43,8 @@ class Traffic {
   /// Of sites that answered since the last reset.
   const std::set<size_t>& served_by(size_t device) const { return served_by_[device]; }
   void reset();
+  /// What a bill should say, by app and site, since the beginning: counted here, apart from the meter.
+  const std::map<std::pair<AppKey, size_t>, Usage>& used() const { return used_; }
 
  private:
   /// One request of a device, over all its attempts.
@@ -60,8 +63,10 @@ class Traffic {
     uint64_t life = 0;
     size_t device = 0;
     gateway::Ticket ticket = 0;
-    uint64_t attempt = 0;  // of the dispatcher's decisions
+    uint64_t attempt = 0;    // of the dispatcher's decisions
+    bool forwarded = false;  // came from another gateway
     bool over = false;
+    gateway::RequestMeter meter;
     std::function<void(End, size_t served_by)> end;
   };
   using HopRef = std::shared_ptr<Hop>;
@@ -82,6 +87,11 @@ class Traffic {
   /// Runs `action` later, if the hop is then still waiting for what this decision began.
   void later(const HopRef& hop, Time when, std::function<void()> action);
   void site_crashed(size_t site);
+  void count(const Hop& hop, const Usage& usage) { used_[{devices_[hop.device].app, hop.site}] += usage; }
+  void count_served(Hop& hop, Duration compute, const gateway::Served& served);
+  void count_forwarded(Hop& hop, const gateway::Served& served);
+  void count_late(Hop& hop, const gateway::Served& served);
+  void count_refused(Hop& hop, RefusalReason reason);
 
   World& world_;
   SimLoop& loop_;
@@ -91,6 +101,7 @@ class Traffic {
   std::vector<Tally> tallies_;
   std::vector<std::set<size_t>> served_by_;
   std::vector<std::vector<HopRef>> open_;  // by site
+  std::map<std::pair<AppKey, size_t>, Usage> used_;
 };
 
 }  // namespace barrio::sim

@@ -39,11 +39,18 @@ struct World::Life {
         workloads(world.loop_, [this, &world](const ReplicaOrder& order) { world.checker_.started(order.app, site); }),
         link(world, index, runtime),
         dispatcher(site.id, runtime.rng().next()),
+        meter(world.sites_[index].usage_memory.bytes(), static_cast<int64_t>(runtime.rng().next() >> 1 | 1),
+              runtime.wall()),
         agent(runtime, workloads, link, files,
-              {.site = site.id, .data_folder = "", .gateway_address = site.id.str() + ":7000"},
+              {.site = site.id,
+               .data_folder = "",
+               .gateway_address = site.id.str() + ":7000",
+               .period = world.config_.agent_period,
+               .sync_period = world.config_.agent_period},
               {.on_snapshot = [this](auto snapshot) { dispatcher.set_snapshot(std::move(snapshot), runtime.now()); },
                .on_local = [this](auto statuses) { dispatcher.set_local(statuses, runtime.now()); },
-               .flows = [this] { return dispatcher.flows(runtime.now()); }}) {}
+               .flows = [this] { return dispatcher.flows(runtime.now()); },
+               .cut_usage = [this](const JournaledPeriod& done) { return meter.cut(done, runtime.wall()); }}) {}
 
   const Site& site;
   SimRuntime runtime;
@@ -51,6 +58,7 @@ struct World::Life {
   SimWorkloadRuntime workloads;
   Link link;
   gateway::Dispatcher dispatcher;
+  gateway::Meter meter;
   agent::Agent agent;
 };
 
@@ -60,6 +68,7 @@ World::World(WorldConfig config)
       checker_(config_.network),
       outside_(loop_, "outside"),
       state_(config_.make_state(outside_)),
+      usage_state_(make_usage_state()),
       sites_(config_.network.sites.size()) {
   boot_control();
   for (size_t i = 0; i < sites_.size(); ++i) {
@@ -107,9 +116,19 @@ void World::crash_control() {
   control_life_.reset();
 }
 
+std::unique_ptr<ports::StateStore> World::make_usage_state() {
+  return config_.make_usage_state ? config_.make_usage_state(outside_) : config_.make_state(outside_);
+}
+
+void World::lose_usage() {
+  crash_control();
+  usage_state_ = make_usage_state();
+  boot_control();
+}
+
 void World::boot_control() {
   if (control_is_up()) return;
-  control_life_ = std::make_unique<ControlLife>(loop_, *state_, config_.network);
+  control_life_ = std::make_unique<ControlLife>(loop_, *state_, *usage_state_, config_.network);
   ControlLife& life = *control_life_;
   life.runtime.spawn("loop", [&life] {
     CHECK(life.control.start().has_value());
@@ -158,6 +177,7 @@ Result<SiteOrders> World::call_control(size_t site, ports::Runtime& caller, cons
   const Time deadline = caller.now() + call_timeout;
   const Duration one_way = rtt(site, at_control) / 2;
   const bool lost = loop_.rng().unit() < config_.loss;
+  if (loop_.rng().unit() < config_.doubled) again_later(site, report);
   caller.sleep_for(one_way);
   if (!is_cut(site, at_control) && !control_is_up()) {
     caller.sleep_for(refused_after);
@@ -166,8 +186,8 @@ Result<SiteOrders> World::call_control(size_t site, ports::Runtime& caller, cons
   if (!is_cut(site, at_control) && !lost) {
     in_control([this, exchange, report, site, one_way](control::Control& there) {
       auto answer = std::make_shared<Result<SiteOrders>>(there.sync(report));
-      loop_.after(one_way, [this, exchange, answer, site] {
-        if (is_cut(site, World::at_control)) return;
+      loop_.after(one_way, [this, exchange, answer, site, gone = loop_.rng().unit() < config_.loss] {
+        if (gone || is_cut(site, World::at_control)) return;
         exchange->answer = std::move(*answer);
         exchange->answered->notify();
       });
@@ -176,6 +196,13 @@ Result<SiteOrders> World::call_control(size_t site, ports::Runtime& caller, cons
   exchange->answered->wait_until(deadline);
   if (!exchange->answer) return fail(Code::timed_out, "control did not answer");
   return std::move(*exchange->answer);
+}
+
+void World::again_later(size_t site, const SiteReport& report) {
+  loop_.after(from_ms(3000 * loop_.rng().unit()), [this, site, report] {
+    if (!control_is_up() || is_cut(site, at_control)) return;
+    in_control([report](control::Control& there) { static_cast<void>(there.sync(report)); });
+  });
 }
 
 void World::ping_peers(size_t site) {
@@ -192,6 +219,10 @@ void World::ping_peers(size_t site) {
 
 gateway::Dispatcher& World::dispatcher(size_t site) {
   return sites_[site].life->dispatcher;
+}
+
+gateway::Meter& World::meter(size_t site) {
+  return sites_[site].life->meter;
 }
 
 SimWorkloadRuntime& World::workloads(size_t site) {

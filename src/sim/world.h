@@ -13,6 +13,7 @@
 #include "agent/agent.h"
 #include "control/control.h"
 #include "gateway/dispatcher.h"
+#include "gateway/meter.h"
 #include "sim/checker.h"
 #include "sim/site_fakes.h"
 
@@ -22,7 +23,10 @@ struct WorldConfig {
   Network network;
   std::function<std::unique_ptr<ports::StateStore>(ports::Runtime&)> make_state;
   uint64_t seed = 1;
-  double loss = 0.01;  // of exchanges between a site and control
+  double loss = 0.01;  // of exchanges between a site and control; as often on their way back
+  double doubled = 0;  // messages to control that come once more, up to 3 s later
+  Duration agent_period = 500ms;
+  std::function<std::unique_ptr<ports::StateStore>(ports::Runtime&)> make_usage_state = {};  // none: as make_state
 };
 
 class World {
@@ -43,6 +47,8 @@ class World {
   void boot_site(size_t site);
   void crash_control();  // its state stays
   void boot_control();
+  /// Control restarts with an empty store of usage, as after a restore from an old copy.
+  void lose_usage();
   static constexpr size_t at_control = SIZE_MAX;
   void cut(size_t a, size_t b);     // sites, or control
   void crash_replica(size_t site);  // one of them, by chance
@@ -56,6 +62,7 @@ class World {
   /// Only of a site that is up.
   gateway::Dispatcher& dispatcher(size_t site);
   SimWorkloadRuntime& workloads(size_t site);
+  gateway::Meter& meter(size_t site);
   /// Grows with each boot of the site.
   uint64_t life(size_t site) const { return sites_[site].lives; }
   size_t index(const SiteId& site) const;
@@ -72,18 +79,24 @@ class World {
   struct Life;
   struct SimSite {
     Disk disk;
+    gateway::MeterMemory usage_memory{gateway::Meter::memory_bytes()};  // survives its processes, as a mapped file does
     std::unique_ptr<Life> life;
     uint64_t lives = 0;
   };
   struct ControlLife {
-    ControlLife(SimLoop& loop, ports::StateStore& state, const Network& network)
-        : runtime(loop, "control"), control(runtime, state, {.network = network, .accounts = {}}) {}
+    ControlLife(SimLoop& loop, ports::StateStore& state, ports::StateStore& usage_state, const Network& network)
+        : runtime(loop, "control"),
+          usage(runtime, usage_state),
+          control(runtime, state, {.network = network, .accounts = {}}, nullptr, &usage) {}
     SimRuntime runtime;
+    control::UsageBook usage;
     control::Control control;
     bool started = false;
   };
 
   Result<SiteOrders> call_control(size_t site, ports::Runtime& caller, const SiteReport& report);
+  std::unique_ptr<ports::StateStore> make_usage_state();
+  void again_later(size_t site, const SiteReport& report);
   void ping_peers(size_t site);
   std::optional<std::string> difference_at(size_t site, const Snapshot& wanted);
 
@@ -92,6 +105,7 @@ class World {
   Checker checker_;
   SimRuntime outside_;  // what never crashes: the disk under control
   std::unique_ptr<ports::StateStore> state_;
+  std::unique_ptr<ports::StateStore> usage_state_;
   std::set<std::pair<size_t, size_t>> cuts_;
   std::vector<size_t> running_;
   std::vector<SimSite> sites_;

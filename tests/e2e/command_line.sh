@@ -95,6 +95,13 @@ expect 4 "there is no context 'nobody'" b site list --as nobody
 expect 3 "barrio site list" b site show atlantis
 expect 0 "planned" b site show Zaragoza
 expect 0 "zaz1 (Zaragoza) is active" b site activate zaragoza
+expect 0 "REQUESTS" b usage
+expect 0 "tenant,app,site,hour,requests" b usage --output csv --by app,hour
+expect 0 '"total"' b usage --as operator --tenant rival --from 2026-11-24 --to 2026-11-25 --output json
+expect 2 "by: 'week' must be tenant, app, site or hour" b usage --by week
+expect 2 "from: 'yesterday' must be a time" b usage --from yesterday
+expect 4 "the token is for tenant acme" b usage --tenant rival
+expect 2 "only usage is printed as csv" b app list --output csv
 expect 2 "name=" b infer people --input nonsense --gateway 127.0.0.1:1
 expect 0 "its credentials are context 'newcomer'" b tenant create newcomer
 expect 0 "newcomer" b tenant list

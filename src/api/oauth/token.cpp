@@ -86,9 +86,11 @@ bool Identity::has(std::string_view scope) const {
 
 std::vector<std::string> scopes_of(std::string_view role) {
   std::vector<std::string_view> scopes;
-  if (role == role::tenant) scopes = {scope::apps_read, scope::apps_write, scope::infer, scope::sites_read};
+  if (role == role::tenant)
+    scopes = {scope::apps_read, scope::apps_write, scope::infer, scope::sites_read, scope::usage_read};
   if (role == role::network_operator) {
-    scopes = {scope::apps_read, scope::apps_write, scope::sites_read, scope::sites_write, scope::tenants_write};
+    scopes = {scope::apps_read,   scope::apps_write,    scope::sites_read,
+              scope::sites_write, scope::tenants_write, scope::usage_read};
   }
   if (role == role::site) scopes = {scope::site_sync};
   return {scopes.begin(), scopes.end()};

@@ -1,0 +1,58 @@
+#pragma once
+// GET /barrio/v1/usage: what is asked, and what is answered as JSON or CSV.
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/usage.h"
+
+namespace barrio::api {
+
+/// Whole hours; `to` is not in it.
+struct UsageQuery {
+  WallTime from;
+  WallTime to;
+  TenantId tenant;  // these three: empty for all
+  AppName app;
+  SiteId site;
+  struct By {
+    bool tenant = false;
+    bool app = false;
+    bool site = false;
+    bool hour = false;
+  } by;
+
+  static constexpr auto longest = std::chrono::days(400);
+  /// The value of a parameter of the query, if it is there.
+  using Parameter = std::function<std::optional<std::string>(std::string_view name)>;
+  /// `tenant`, if not empty, is the only one that may be asked for. Without from and to: the last 24 hours, and the
+  /// present one. Without by: by tenant, app and site. Errors: invalid.
+  static Result<UsageQuery> parse(const Parameter& parameter, const TenantId& tenant, WallTime now);
+  bool wants(const AppKey& app, const SiteId& site, WallTime hour) const;
+};
+
+/// One group; what the answer is not grouped by is empty.
+struct UsageSum {
+  std::string tenant;
+  std::string app;
+  std::string site;
+  std::string hour;
+  Usage usage;
+};
+BARRIO_DESCRIBE(UsageSum, (), (tenant, app, site, hour, usage))
+
+struct UsageAnswer {
+  WallTime from;
+  WallTime to;
+  std::vector<UsageSum> lines;
+  UsageSum total;
+};
+BARRIO_DESCRIBE(UsageAnswer, (), (from, to, lines, total))
+
+/// RFC 4180 with a line of heads; without the total.
+std::string usage_csv(const UsageAnswer& answer);
+
+}  // namespace barrio::api

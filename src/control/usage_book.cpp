@@ -1,0 +1,155 @@
+#include "control/usage_book.h"
+
+#include <array>
+#include <map>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "control/desired.h"
+
+namespace barrio::control {
+
+namespace {
+
+constexpr int most_attempts = 5;
+constexpr size_t most_lines = 100'000;  // of an answer
+
+struct Through {
+  int64_t sequence = 0;
+};
+BARRIO_DESCRIBE(Through, (), (sequence))
+
+std::string through_key(const SiteId& site, int64_t journal) {
+  return "through/" + site.str() + "/" + std::to_string(journal);
+}
+
+std::string day_of(WallTime time) {
+  return to_string(time).substr(0, 10);  // "2026-11-24"
+}
+
+std::string row_key(const SiteId& site, int64_t journal, const UsageRow& row) {
+  return "hour/" + day_of(row.hour) + "/" + row.app.str() + "/" + to_string(row.hour).substr(11, 2) + "/" + site.str() +
+         "/" + std::to_string(journal);
+}
+
+/// The site in a row's key.
+Result<SiteId> site_in(const std::string& key) {
+  const auto parts = split(key, '/');
+  if (parts.size() != 7) return fail(Code::unavailable, "the key of a stored row cannot be read", key);
+  return SiteId::parse(parts[5]);
+}
+
+Result<void> check(const UsageShipment& shipment) {
+  if (shipment.journal <= 0) return fail(Code::invalid, "must be positive", "usage.journal");
+  if (shipment.after < 0 || shipment.through < shipment.after) {
+    return fail(Code::invalid, "must be from 'after' on", "usage.through");
+  }
+  if (shipment.rows.size() > UsageBook::most_rows_shipped) {
+    return fail(Code::invalid, "more than " + std::to_string(UsageBook::most_rows_shipped) + " rows", "usage.rows");
+  }
+  for (const UsageRow& row : shipment.rows) {
+    if (row.hour != hour_of(row.hour)) return fail(Code::invalid, "must be the start of an hour", "usage.rows.hour");
+  }
+  return {};
+}
+
+/// Adds up rows by what the query groups by.
+class Sums {
+ public:
+  explicit Sums(const api::UsageQuery& query) : query_(query) {}
+
+  Result<void> add(const ports::Entry& entry) {
+    TRY(const SiteId site, site_in(entry.key));
+    TRY(const UsageRow row, read_json<UsageRow>(entry));
+    if (!query_.wants(row.app, site, row.hour)) return {};
+    const auto& by = query_.by;
+    const Group group{by.hour ? to_string(row.hour) : "", by.tenant ? row.app.tenant.str() : "",
+                      by.app ? row.app.name.str() : "", by.site ? site.str() : ""};
+    groups_[group] += row.usage;
+    total_ += row.usage;
+    if (groups_.size() <= most_lines) return {};
+    return fail(Code::invalid, "more than " + std::to_string(most_lines) + " lines; ask for a shorter time", "from");
+  }
+
+  Result<void> add_all(const ports::Listing& listing) {
+    for (const ports::Entry& entry : listing.entries) TRY_DO(add(entry));
+    return {};
+  }
+
+  api::UsageAnswer answer() const {
+    api::UsageAnswer answer{query_.from, query_.to, {}, {}};
+    for (const auto& [group, usage] : groups_) {
+      const auto& [hour, tenant, app, site] = group;
+      answer.lines.push_back({tenant, app, site, hour, usage});
+    }
+    answer.total.usage = total_;
+    return answer;
+  }
+
+ private:
+  using Group = std::array<std::string, 4>;  // hour, tenant, app, site
+  const api::UsageQuery& query_;
+  std::map<Group, Usage> groups_;
+  Usage total_;
+};
+
+}  // namespace
+
+Result<int64_t> UsageBook::take(const SiteId& site, const UsageShipment& shipment) {
+  Result<int64_t> through = fail(Code::conflict, "not tried");
+  for (int attempt = 0; attempt < most_attempts; ++attempt) {
+    through = try_take(site, shipment);
+    if (through || through.error().code != Code::conflict) break;
+  }
+  if (!through) {
+    ++figures_.failures;
+    log_error("usage not taken; the site keeps it", {{"site", site.str()}, {"why", through.error().text()}});
+  }
+  return through;
+}
+
+Result<int64_t> UsageBook::try_take(const SiteId& site, const UsageShipment& shipment) {
+  TRY_DO(check(shipment));
+  const std::string key = through_key(site, shipment.journal);
+  TRY(const auto entry, store_.get(key));
+  Through through;
+  if (entry) {
+    TRY(through, read_json<Through>(*entry));
+  }
+  if (shipment.through <= through.sequence) {
+    ++figures_.duplicates;
+    return through.sequence;
+  }
+  if (shipment.after > through.sequence) {
+    ++figures_.gaps;
+    log_error("usage refused: something before it is missing here", {{"site", site.str()},
+                                                                     {"journal", std::to_string(shipment.journal)},
+                                                                     {"here through", std::to_string(through.sequence)},
+                                                                     {"came after", std::to_string(shipment.after)}});
+    return through.sequence;
+  }
+  std::vector<ports::Write> writes;
+  writes.reserve(shipment.rows.size() + 1);
+  for (const UsageRow& row : shipment.rows) writes.push_back(write_json(row_key(site, shipment.journal, row), row));
+  writes.push_back(write_json(key, Through{shipment.through}));
+  TRY_DO(store_.commit({{key, entry ? entry->revision : 0}}, std::move(writes)));
+  if (!entry) log_info("a new usage journal", {{"site", site.str()}, {"journal", std::to_string(shipment.journal)}});
+  ++figures_.shipments;
+  figures_.rows += shipment.rows.size();
+  return shipment.through;
+}
+
+Result<api::UsageAnswer> UsageBook::report(const api::UsageQuery& query) const {
+  Sums sums(query);
+  for (WallTime day = std::chrono::floor<std::chrono::days>(query.from); day < query.to; day += std::chrono::days(1)) {
+    std::string prefix = "hour/" + day_of(day) + "/";
+    if (!query.tenant.empty()) prefix += query.tenant.str() + "/" + (query.app.empty() ? "" : query.app.str() + "/");
+    TRY(const auto listing, store_.list(prefix));
+    Result<void> added;
+    runtime_.offload([&] { added = sums.add_all(listing); });
+    TRY_DO(std::move(added));
+  }
+  return sums.answer();
+}
+
+}  // namespace barrio::control

@@ -1,0 +1,97 @@
+#pragma once
+// What bills are made from. Whole amounts only, and each request in exactly one place: the site whose replica answered
+// it counts it as Served; a gateway that only passed it on counts it as Forwarded, another kind with its own price (or
+// none); Noted is information and never billed.
+//
+// On its way an amount is first in the gateway's memory (gateway/meter.h), then in a UsageRecord in the journal of the
+// site's disk (agent/usage_ledger.h), then in a UsageShipment to control. docs/metering.md tells the whole story.
+
+#include <vector>
+
+#include "model/ids.h"
+
+namespace barrio {
+
+/// What a replica of this site did. The only part that counts a request as processed.
+struct ServedUsage {
+  int64_t requests = 0;
+  int64_t bytes_in = 0;    // bodies of requests
+  int64_t bytes_out = 0;   // bodies of answers
+  int64_t compute_us = 0;  // device time, as the replica says, at most what passed
+};
+BARRIO_DESCRIBE(ServedUsage, (), (requests, bytes_in, bytes_out, compute_us))
+
+/// What this site's gateway passed on to another site, which counts the same requests as Served.
+struct ForwardedUsage {
+  int64_t requests = 0;
+  int64_t bytes_in = 0;
+  int64_t bytes_out = 0;
+};
+BARRIO_DESCRIBE(ForwardedUsage, (), (requests, bytes_in, bytes_out))
+
+/// Not billed.
+struct NotedUsage {
+  int64_t refused = 0;  // by the gateway that the device reached
+  int64_t failed = 0;   // answered 5xx by a replica here
+  int64_t late = 0;     // answered later than the objective, at the gateway that the device reached
+};
+BARRIO_DESCRIBE(NotedUsage, (), (refused, failed, late))
+
+struct Usage {
+  ServedUsage served;
+  ForwardedUsage forwarded;
+  NotedUsage noted;
+  Usage& operator+=(const Usage& more);
+  /// No amount is negative.
+  Result<void> check() const;
+};
+BARRIO_DESCRIBE(Usage, (), (served, forwarded, noted))
+
+struct UsageLine {
+  AppKey app;
+  Usage usage;
+};
+BARRIO_DESCRIBE(UsageLine, (), (app, usage))
+
+/// Everything that one gateway counted in one period; a line of the journal. `meter` and `period` say which period it
+/// was, so that a period that was journaled just before a crash is not journaled twice; `sequence` numbers the records
+/// of a site without a gap.
+struct UsageRecord {
+  int64_t sequence = 0;  // given by the journal
+  int64_t meter = 0;
+  int64_t period = 0;
+  WallTime from;
+  WallTime until;
+  std::vector<UsageLine> lines;
+};
+BARRIO_DESCRIBE(UsageRecord, (), (sequence, meter, period, from, until, lines))
+
+/// The last period that is safely in the journal.
+struct JournaledPeriod {
+  int64_t meter = 0;
+  int64_t period = 0;
+};
+BARRIO_DESCRIBE(JournaledPeriod, (), (meter, period))
+
+/// All that one site counted for one app in one hour, so far.
+struct UsageRow {
+  AppKey app;
+  WallTime hour;   // its first instant; a period counts in the hour in which it began
+  WallTime until;  // end of the last period in it
+  Usage usage;
+};
+BARRIO_DESCRIBE(UsageRow, (), (app, hour, until, usage))
+
+/// Every row of a site's journal that records (after, through] changed, with its present total. Totals, not
+/// differences: taking one twice changes nothing.
+struct UsageShipment {
+  int64_t journal = 0;  // which journal the numbers are of: a site whose disk was lost begins another
+  int64_t after = 0;
+  int64_t through = 0;
+  std::vector<UsageRow> rows;
+};
+BARRIO_DESCRIBE(UsageShipment, (), (journal, after, through, rows))
+
+WallTime hour_of(WallTime time);
+
+}  // namespace barrio

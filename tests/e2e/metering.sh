@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# Bills are exact though site and control are killed (kill -9) again and again under load: every request that was
+# answered 200 is billed once, and none that was not sent. Usage: metering.sh BARRIO
+set -uo pipefail
+barrio=$1
+home=$(mktemp -d /tmp/barrio-metering-XXXXXX)
+control_pid= site_pid= client_pids=
+finish() {
+  touch "$home/stop"
+  for pid in $client_pids; do wait "$pid" 2>/dev/null; done
+  for pid in $site_pid $control_pid; do kill -9 "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
+  rm -rf "$home"
+}
+trap finish EXIT
+unset BARRIO_HOME BARRIO_CONTROL BARRIO_CLIENT_ID BARRIO_CLIENT_SECRET
+give_up() { echo "FAIL: $*"; tail -n 5 "$home"/*.log; exit 1; }
+
+# write_configs CONTROL_ADDRESS SITE_ADDRESS
+write_configs() {
+  cat >"$home/control.yaml" <<YAML
+listen: $1
+network: data/networks/spain.yaml
+state: $home/control/state.db
+blobs: $home/control/blobs
+open_console: false
+accounts:
+  - {client_id: operator, client_secret: operator-secret-of-the-test, role: operator, subject: operator}
+  - {client_id: acme, client_secret: acme-secret-of-the-test, role: tenant, subject: acme}
+  - {client_id: site-mad1, client_secret: site-secret-of-the-test, role: site, subject: mad1}
+YAML
+  cat >"$home/site.yaml" <<YAML
+site: mad1
+listen: $2
+control: $1
+client_id: site-mad1
+client_secret: site-secret-of-the-test
+folder: $home/site
+core: $home/core.yaml
+peer_secret: peer-secret-of-the-test
+proxy_peers: []
+peers: {}
+YAML
+}
+# start NAME COMMAND...: in the background; its address goes to $address
+start() {
+  local name=$1
+  shift
+  : >"$home/$name.log"
+  "$barrio" "$@" --config "$home/$name.yaml" 2>>"$home/$name.log" &
+  started_pid=$!
+  for _ in $(seq 300); do
+    address=$(sed -n 's/.*"serving".*"address":"\([0-9.:]*\)".*/\1/p' "$home/$name.log" | tail -1)
+    [ -n "$address" ] && return 0
+    kill -0 "$started_pid" 2>/dev/null || break
+    sleep 0.05
+  done
+  give_up "$name did not start"
+}
+start_control() { start control control; control_pid=$started_pid; }
+start_site() { start site site serve; site_pid=$started_pid; }
+kill_now() { kill -9 "$1" && wait "$1" 2>/dev/null; }
+
+printf 'devices: []\n' >"$home/core.yaml"
+mkdir -p "$home/control" "$home/site"
+write_configs 127.0.0.1:0 127.0.0.1:0
+start_control
+control=$address
+write_configs "$control" 127.0.0.1:0
+start_site
+gateway=$address
+write_configs "$control" "$gateway" # from now on at the same addresses
+
+b() { "$barrio" --home "$home" "$@"; }
+for who in operator acme; do
+  printf '%s-secret-of-the-test\n' "$who" | b context set "$who" --control "http://$control" --client-id "$who" >/dev/null
+done
+b context use acme >/dev/null
+cat >"$home/app.yaml" <<YAML
+name: people
+model: {backend: opencv, builtin: people}
+objective: {latency: 2s, percentile: 99}
+policy: {jurisdictions: [ES-MD]}
+resources: {power: 40W, memory: 256MiB, cores: 1}
+YAML
+b app deploy "$home/app.yaml" --no-wait >/dev/null || give_up "deploy"
+token=$(curl -s -d "grant_type=client_credentials&client_id=acme&client_secret=acme-secret-of-the-test" \
+  "http://$control/oauth2/token" | sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p')
+[ -n "$token" ] || give_up "no token"
+
+# One grey picture of 80 by 144, 205 bytes, as a binary request.
+base64 -d >"$home/picture" <<B64
+/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQc1tdhbWGkJ6jq62rZ4C8yb
+qmx5moq6T/wAALCACQAFABAREA/8QAFQABAQAAAAAAAAAAAAAAAAAAAAP/xAAUEAEAAAAAAAAAAAAAAAAAAAAA/9oACAEBAAA/ALgAAAAAAAAA
+AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA//2Q==
+B64
+head='{"inputs":[{"name":"image","shape":[1],"datatype":"BYTES","parameters":{"binary_data_size":209}}]}'
+{ printf '%s' "$head"; printf '\xcd\0\0\0'; cat "$home/picture"; } >"$home/body"
+body_bytes=$(stat -c %s "$home/body")
+# Prints the status; 000 where the connection ended without an answer.
+infer() {
+  curl -s -o /dev/null -w '%{http_code}\n' --max-time 10 -H "Authorization: Bearer $token" \
+    -H 'Content-Type: application/octet-stream' -H "Inference-Header-Content-Length: ${#head}" \
+    --data-binary @"$home/body" "http://$gateway/v2/models/people/infer"
+}
+wait_until_served() {
+  for _ in $(seq 300); do
+    infer >>"$home/answers.main"
+    [ "$(tail -n 1 "$home/answers.main")" = 200 ] && return 0
+    sleep 0.05
+  done
+  give_up "the app is not served"
+}
+client() { while [ ! -e "$home/stop" ]; do infer >>"$home/answers.$1"; done; }
+
+wait_until_served
+# Killed right after an answer, then with many requests on their way.
+for _ in 1 2 3 4; do
+  infer >>"$home/answers.main"
+  kill_now "$site_pid"
+  start_site
+  wait_until_served
+done
+for i in 1 2 3; do client "$i" & client_pids="$client_pids $!"; done
+for round in 1 2 3; do
+  sleep "1.$round"
+  kill_now "$site_pid"
+  start_site
+  sleep "0.$((round * 3))"
+  kill_now "$control_pid"
+  sleep "0.$round"
+  start_control
+done
+wait_until_served
+touch "$home/stop"
+for pid in $client_pids; do wait "$pid"; done
+client_pids=
+
+answered=$(cat "$home"/answers.* | grep -c '^200$')
+unknown=$(cat "$home"/answers.* | grep -c '^000$')
+billed() { b usage --output csv --by app | sed -n "s/^acme,people,,,//p" | tr -d '\r' | cut -d, -f"$1"; }
+requests=0
+for _ in $(seq 40); do
+  requests=$(billed 1)
+  [ "${requests:-0}" -ge "$answered" ] && break
+  sleep 0.5
+done
+# What is billed stays billed, once, over restarts that ship again.
+kill_now "$control_pid"
+kill_now "$site_pid"
+start_control
+start_site
+sleep 2
+[ "$(billed 1)" = "$requests" ] || give_up "billed $requests requests, and $(billed 1) after a restart"
+echo "answered $answered, unknown $unknown, billed ${requests:-none}, $(billed 4) us of compute"
+[ "$answered" -ge 60 ] || give_up "too few answers to mean anything"
+[ "${requests:-0}" -ge "$answered" ] || give_up "answered but not billed"
+[ "$requests" -le $((answered + unknown)) ] || give_up "billed but never answered"
+[ "$(billed 2)" = $((requests * body_bytes)) ] || give_up "bytes in: $(billed 2), wanted $((requests * body_bytes))"
+[ "$(billed 3)" -gt $((answered * 10)) ] || give_up "bytes out: $(billed 3)"
+[ "$(billed 4)" -gt "$answered" ] || give_up "compute: $(billed 4) us"
+[[ "$(b usage --as operator --by site)" == *mad1* ]] || give_up "the operator's table"
+echo "what was answered is billed, exactly"
