@@ -211,7 +211,8 @@ TEST_CASE("what was passed on, refused and failed is noted apart from what was s
   w.bio_replica.status = 500;
   w.infer(w.bio_address, "private", w.token());
   Usage usage;
-  for (const UsageLine& line : w.bio->cut_usage({}).at(0).lines) usage += line.usage;
+  const auto records = w.bio->cut_usage({});
+  for (const UsageLine& line : records.at(0).lines) usage += line.usage;
   CHECK(usage.served.requests == 0);
   CHECK(usage.served.bytes_in == 0);
   CHECK(usage.forwarded.requests == 1);
