@@ -44,6 +44,7 @@ void ServerConnection::set_deadline() {
   if (phase_ == Phase::proxy) due = first_byte_ + limits.head_timeout;
   if (phase_ == Phase::head) {
     due = parser_.started() ? first_byte_ + limits.head_timeout : last_read_ + limits.idle_timeout;
+    if (core_.draining_ && !parser_.started()) due = std::max(last_read_, core_.drain_began_) + core_.drain_idle_;
   }
   if (phase_ == Phase::body && !paused_ && !ended_) due = last_read_ + limits.body_timeout;
   if (phase_ == Phase::linger && stream_.unsent() == 0) due = last_read_ + linger_for;
@@ -207,7 +208,8 @@ bool ServerConnection::finish_exchange() {
   open_ = false;
   core_.handler_.on_closed(*this, aborted_ || !ended_ || stream_.unsent() > 0);
   if (closed_ || phase_ == Phase::linger) return false;
-  if (phase_ == Phase::answer && keep_alive_ && !core_.draining_) {
+  // One that was told to keep alive before the drain began may be sending its next request already.
+  if (phase_ == Phase::answer && keep_alive_) {
     next_request();
     return true;
   }
@@ -243,8 +245,9 @@ void ServerConnection::linger() {
 }
 
 void ServerConnection::drain() {
-  keep_alive_ = false;
-  if (phase_ == Phase::head && !parser_.started() && !open_) close();
+  if (!begun_) keep_alive_ = false;
+  if (phase_ != Phase::head || parser_.started() || open_) return;
+  core_.drain_idle_ > Duration::zero() ? set_deadline() : close();
 }
 
 void ServerConnection::close() {
