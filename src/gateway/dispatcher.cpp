@@ -167,10 +167,15 @@ void Dispatcher::blame(const Open& request, Failure failure, bool sent, Time now
   if (!app || !site || failure == Failure::refused) return;
   if (!request.replica.empty()) {
     view_->app_failed(*app, *site, now);
-  } else if (failure == Failure::timed_out && sent) {
-    view_->site_failed(*site, now);
+    ++ejections_;
   } else {
-    view_->site_out(*site);  // the next ping that succeeds brings it back
+    const bool was_reachable = view_->reachable(*site, now);
+    if (failure == Failure::timed_out && sent) {
+      view_->site_failed(*site, now);
+    } else {
+      view_->site_out(*site);  // the next ping that succeeds brings it back
+    }
+    ejections_ += was_reachable && !view_->reachable(*site, now) ? 1 : 0;
   }
 }
 

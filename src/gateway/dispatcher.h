@@ -104,6 +104,9 @@ class Dispatcher {
   std::vector<Flow> flows(Time now) const { return flows_.recent(now); }
   const Snapshot* snapshot() const { return table_ ? &table_->snapshot() : nullptr; }
   bool up(const SiteId& site, Time now) const;
+  size_t open_requests() const { return open_.size() - free_.size(); }
+  /// Sites and replicas left out after a request failed there, so far.
+  uint64_t ejections() const { return ejections_; }
 
  private:
   struct Replica {
@@ -161,6 +164,7 @@ class Dispatcher {
   std::vector<ports::WorkloadStatus> statuses_;
   std::vector<Open> open_;
   std::vector<uint32_t> free_;
+  uint64_t ejections_ = 0;
   FlowTable flows_;
 };
 

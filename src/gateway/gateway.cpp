@@ -40,13 +40,18 @@ Gateway::State::State(net::Reactor& loop, GatewayConfig settings, const ports::C
       config(std::move(settings)),
       core(core_network),
       registry(metrics_registry),
-      metrics(registry),
+      metrics(registry, config.site),
+      observer({.site = config.site,
+                .access_log = config.access_log,
+                .tracing = config.tracing,
+                .seed = mix(config.seed, 3)},
+               registry),
       dispatcher(config.site, config.seed),
       client(loop, {}),
       peers(
           loop, client, dispatcher,
           {.self = config.site, .addresses = config.peers, .secret = config.peer_secret, .seed = mix(config.seed, 2)}),
-      parts{loop, client, dispatcher, peers, metrics, config.site, config.peer_secret},
+      parts{loop, client, dispatcher, peers, metrics, observer, config.site, config.peer_secret},
       server(loop, config.limits, *this) {
   if (!config.wall) {
     config.wall = [] { return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()); };
@@ -59,8 +64,17 @@ Gateway::State::~State() {
 
 void Gateway::State::tick() {
   dispatcher.tick(reactor.now());
-  metrics.peers_up.set(static_cast<double>(peers.up()));
+  measure();
   timer = reactor.call_after(1s, [this] { tick(); });
+}
+
+void Gateway::State::measure() {
+  metrics.peers_up.set(static_cast<double>(peers.up()));
+  metrics.connections.set(static_cast<double>(server.connections()));
+  metrics.open_requests.set(static_cast<double>(dispatcher.open_requests()));
+  metrics.loop_turn.observe(reactor.take_longest_turn());
+  const uint64_t ejections = dispatcher.ejections();
+  metrics.ejections.add(ejections - std::exchange(ejections_told, ejections));
 }
 
 ProxiedRequest& Gateway::State::request() {

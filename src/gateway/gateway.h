@@ -11,6 +11,7 @@
 
 #include "base/metrics.h"
 #include "gateway/dispatcher.h"
+#include "gateway/telemetry_config.h"
 #include "net/server.h"
 #include "ports/core_network.h"
 
@@ -24,6 +25,8 @@ struct GatewayConfig {
   net::ServerLimits limits = {};
   uint64_t seed = 1;
   std::function<WallTime()> wall = {};  // for the expiry of tokens; none: the system's clock
+  std::optional<AccessLogConfig> access_log = {};
+  std::optional<TracingConfig> tracing = {};
 };
 
 class Gateway {

@@ -2,6 +2,7 @@
 // The parts of a Gateway, and what it does with a request before it is proxied. Private to gateway/.
 
 #include "gateway/gateway.h"
+#include "gateway/observer.h"
 #include "gateway/peers.h"
 #include "gateway/proxied_request.h"
 #include "gateway/request_metrics.h"
@@ -29,12 +30,16 @@ struct Gateway::State final : net::ExchangeHandler {
   std::optional<DeviceLocation> locate(const net::Exchange& exchange) const;
   ProxiedRequest& request();
   void reclaim();
+  void measure();
+  /// Every refusal that is made right here is seen, too: within this class, this is the one that is called.
+  void reply_problem(net::Exchange& exchange, const Problem& problem);
 
   net::Reactor& reactor;
   GatewayConfig config;
   const ports::CoreNetwork& core;
   Registry& registry;
   RequestMetrics metrics;
+  Observer observer;
   Dispatcher dispatcher;
   TokenCache tokens;
   std::vector<std::unique_ptr<ProxiedRequest>> requests;
@@ -42,6 +47,7 @@ struct Gateway::State final : net::ExchangeHandler {
   std::vector<ProxiedRequest*> closing;  // over, but perhaps still on the stack
   net::TimerId timer = 0;
   net::TimerId reclaim_timer = 0;
+  uint64_t ejections_told = 0;
   bool ending = false;
   // Ended first, in this order from the last: the server closes its exchanges, which cancels their calls.
   net::Client client;

@@ -19,6 +19,7 @@ void ProxiedRequest::start(net::Exchange& exchange, RequestStart start) {
   kept_.clear();
   timings_ = {};
   status_ = 0;
+  sight_ = parts_.observer.begin(exchange.request(), parts_.reactor.now());
   const Arrival arrival{.app = &start_.app,
                         .device = start_.device,
                         .location = start_.location ? &*start_.location : nullptr,
@@ -61,8 +62,9 @@ bool ProxiedRequest::send_to(const net::SocketAddress& address, bool to_gateway)
   if (to_gateway) {
     headers_.push_back({"Barrio-Peer", parts_.peer_secret});
     headers_.push_back({"Barrio-Forwarded-By", parts_.self.str()});
-    parts_.metrics.forwards.add();
+    parts_.metrics.forwarded_to(site_);
   }
+  parts_.observer.pass_on(sight_, headers_, parts_.reactor.now());
   const net::CallStart call{.method = head.method,
                             .target = head.target,
                             .headers = headers_,
@@ -83,6 +85,7 @@ void ProxiedRequest::keep(std::string_view piece) {
 }
 
 void ProxiedRequest::on_device_body(std::string_view piece) {
+  sight_.bytes_in += piece.size();
   keep(piece);
   if (call_ != nullptr && !call_->write(piece)) exchange_->pause();
 }
@@ -103,7 +106,11 @@ void ProxiedRequest::on_device_writable() {
 
 void ProxiedRequest::on_device_closed() {
   if (call_ != nullptr) call_->cancel();
-  if (ticket_ != 0) parts_.dispatcher.abandoned(ticket_, parts_.reactor.now());
+  if (ticket_ != 0) {
+    parts_.dispatcher.abandoned(ticket_, parts_.reactor.now());
+    parts_.metrics.broken(start_.app);
+    seen(answering_ ? status_ : 0, "device_left");
+  }
   call_ = nullptr;
   ticket_ = 0;
   exchange_ = nullptr;
@@ -136,6 +143,7 @@ void ProxiedRequest::on_head(const net::ResponseHead& head) {
 }
 
 void ProxiedRequest::on_body(std::string_view piece) {
+  sight_.bytes_out += piece.size();
   if (!exchange_->write(piece)) call_->pause();
 }
 
@@ -144,8 +152,12 @@ void ProxiedRequest::on_done() {
   const Time now = parts_.reactor.fresh_now();
   const Served served = parts_.dispatcher.answered(ticket_, timings_, now);
   ticket_ = 0;
-  parts_.metrics.answered(start_.app, status_, now - exchange_->first_byte());
-  if (served.late && start_.infer) parts_.metrics.late.add();
+  parts_.metrics.answered(start_.app, {.status = status_,
+                                       .took = now - exchange_->first_byte(),
+                                       .late = served.late && start_.infer,
+                                       .bytes_in = sight_.bytes_in,
+                                       .bytes_out = sight_.bytes_out});
+  seen(status_, {}, served.late && start_.infer);
   exchange_->end();
 }
 
@@ -154,6 +166,8 @@ void ProxiedRequest::on_error(net::CallError error) {
   if (answering_) {
     parts_.dispatcher.abandoned(ticket_, parts_.reactor.now());
     ticket_ = 0;
+    parts_.metrics.broken(start_.app);
+    seen(status_, "broken_answer");
     return exchange_->abort();
   }
   Failure failure = error.sent ? Failure::broken : Failure::connect;
@@ -167,7 +181,10 @@ void ProxiedRequest::on_error(net::CallError error) {
 void ProxiedRequest::retry_or_refuse(Failure failure, bool sent) {
   Decision next = parts_.dispatcher.failed(ticket_, failure, sent, parts_.reactor.now());
   if (std::holds_alternative<Refuse>(next.act) || keeping_) {
-    if (next.ticket != 0) parts_.metrics.retries.add();
+    if (next.ticket != 0) {
+      parts_.metrics.retries.add();
+      sight_.retried = true;
+    }
     return act(std::move(next));
   }
   // Part of the body is gone: it cannot be sent again.
@@ -180,20 +197,38 @@ void ProxiedRequest::retry_or_refuse(Failure failure, bool sent) {
 
 void ProxiedRequest::refuse(const Refuse& refuse) {
   ticket_ = 0;
-  parts_.metrics.refused(refuse.refusal.reason);
+  parts_.metrics.refused(start_.app, refuse.refusal.reason);
+  seen(refuse.status, to_name(refuse.refusal.reason));
   reply_problem(*exchange_, problem_of(refuse.status, refuse.refusal));
 }
 
 /// `gateway` is what Barrio itself took: all since the request was complete but the path between sites, queue and
 /// compute.
-std::string ProxiedRequest::server_timing(const Timings& timings, Time now) const {
+std::string ProxiedRequest::server_timing(const Timings& timings, Time now) {
   const Duration queue = timings.queue.value_or(Duration::zero());
   const Duration compute = timings.compute.value_or(Duration::zero());
   const Duration between = to_gateway_ ? parts_.dispatcher.rtt(site_) : Duration::zero();
   const Duration access = parts_.dispatcher.access(start_.location ? &*start_.location : nullptr);
   const Duration own = std::max(Duration::zero(), now - ended_at_ - queue - compute - between);
+  sight_.network = access + between;
+  sight_.own = own;
+  sight_.queue = timings.queue.value_or(RequestRecord::unknown);
+  sight_.compute = timings.compute.value_or(RequestRecord::unknown);
   return fmt::format("network;dur={:.3f}, gateway;dur={:.3f}, queue;dur={:.3f}, compute;dur={:.3f}",
                      to_ms(access + between), to_ms(own), to_ms(queue), to_ms(compute));
+}
+
+void ProxiedRequest::seen(int status, std::string_view reason, bool late) {
+  const Ending ending{.status = status,
+                      .reason = reason,
+                      .tenant = start_.app.tenant.str(),
+                      .app = start_.app.name.str(),
+                      .served_by = site_.str(),
+                      .place = start_.location ? std::string_view(start_.location->place) : std::string_view(),
+                      .forwarded = start_.forwarded,
+                      .to_gateway = to_gateway_,
+                      .late = late};
+  parts_.observer.end(sight_, *exchange_, ending, parts_.reactor.now());
 }
 
 }  // namespace barrio::gateway

@@ -9,6 +9,7 @@
 
 #include "base/metrics.h"
 #include "gateway/dispatcher.h"
+#include "gateway/observer.h"
 #include "gateway/peers.h"
 #include "gateway/problem.h"
 #include "net/client.h"
@@ -23,6 +24,7 @@ struct RequestParts {
   Dispatcher& dispatcher;
   Peers& peers;
   class RequestMetrics& metrics;
+  Observer& observer;
   SiteId self;
   std::string peer_secret;
 };
@@ -63,7 +65,9 @@ class ProxiedRequest final : public net::CallHandler {
   bool cannot_serve(int status) const;
   void refuse(const Refuse& refuse);
   void keep(std::string_view piece);
-  std::string server_timing(const Timings& timings, Time now) const;
+  std::string server_timing(const Timings& timings, Time now);
+  /// The last word on this request, for those who look.
+  void seen(int status, std::string_view reason, bool late = false);
 
   RequestParts& parts_;
   net::Exchange* exchange_ = nullptr;
@@ -79,6 +83,7 @@ class ProxiedRequest final : public net::CallHandler {
   bool keeping_ = true;  // all of the body so far is in kept_
   std::string kept_;
   Timings timings_;
+  Sight sight_;
   int status_ = 0;
   std::vector<net::Header> headers_;
 };
