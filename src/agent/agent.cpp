@@ -128,7 +128,7 @@ SiteReport Agent::report() const {
   for (const ReplicaOrder& order : orders_) {
     const bool listed =
         std::any_of(local_.begin(), local_.end(), [&](const auto& status) { return status.report.id == order.id; });
-    if (listed) continue;
+    if (listed || order.leave_within) continue;  // one that has left is simply not there any more
     ReplicaReport missing{order.id, order.generation, ReplicaPhase::starting, "not started yet", 0};
     const auto model_fault = model_fault_.find(order.model.sha256);
     const auto start_fault = start_fault_.find(order.id);
@@ -217,12 +217,23 @@ void Agent::forget_old_models() {
 
 // --- what runs here ---
 
+void Agent::withdraw_leaving(std::vector<ports::WorkloadStatus>& listed) {
+  const auto state_of = [this](const ReplicaOrder& order) {
+    return hooks_.leaving ? hooks_.leaving(order) : LeaveState();
+  };
+  leaving_.look(orders_, state_of, runtime_.now());
+  for (ports::WorkloadStatus& status : listed) {
+    if (leaving_.withdrawn(status.report.id)) status.report.phase = ReplicaPhase::stopping;
+  }
+}
+
 void Agent::local_step() {
   auto listed = workloads_.list();
   if (!listed) {
     log_error("cannot list what runs here", {{"site", config_.site.str()}, {"why", listed.error().text()}});
     return;
   }
+  withdraw_leaving(*listed);
   const bool news = !same_phases(local_, *listed);
   local_ = std::move(*listed);
   if (news) local_changed_->notify();
@@ -231,7 +242,8 @@ void Agent::local_step() {
   std::vector<ReplicaReport> observed;
   for (const ports::WorkloadStatus& status : local_) observed.push_back(status.report);
   start_fault_.clear();
-  for (const decide::Action& action : decide::reconcile(orders_, observed)) {
+  for (const decide::Action& action : decide::reconcile(
+           orders_, observed, [this](const ReplicaId& id) { return leaving_.may_stop(id); })) {
     const auto applied = apply(action);
     if (!applied) log_warning("cannot repair", {{"site", config_.site.str()}, {"why", applied.error().text()}});
   }

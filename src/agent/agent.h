@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/leaving.h"
 #include "agent/site_files.h"
 #include "decide/reconcile/reconcile.h"
 #include "model/snapshot.h"
@@ -35,6 +36,7 @@ struct AgentHooks {
   std::function<void(std::shared_ptr<const Snapshot>)> on_snapshot;
   std::function<void(std::vector<ports::WorkloadStatus>)> on_local;
   std::function<std::vector<Flow>()> flows;
+  std::function<LeaveState(const ReplicaOrder&)> leaving = {};  // none: nothing stands against it
 };
 
 class Agent {
@@ -64,6 +66,7 @@ class Agent {
   void forget_old_models();
 
   void local_step();
+  void withdraw_leaving(std::vector<ports::WorkloadStatus>& listed);
   Result<void> apply(const decide::Action& action);
 
   ports::Runtime& runtime_;
@@ -81,6 +84,7 @@ class Agent {
   std::set<std::string> models_;                    // hashes whose content is on disk and verified
   std::map<std::string, std::string> model_fault_;  // hash -> why it is not
   std::vector<ports::WorkloadStatus> local_;        // as last listed
+  Leaving leaving_;                                 // replicas that are to leave
   std::map<ReplicaId, std::string> start_fault_;    // replica -> why it could not even be started
   std::unique_ptr<ports::Signal> work_changed_;     // for the local loop: orders or models are new
   std::unique_ptr<ports::Signal> local_changed_;    // for the link loop: control should hear of it now

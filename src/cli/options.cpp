@@ -98,7 +98,8 @@ class Grammar {
     leaf(site, "list", "All sites", std::make_shared<SiteListCommand>());
     add_site_verb(site, "show", "One site in full", SiteCommand::Verb::show);
     add_site_verb(site, "activate", "Let a site take replicas", SiteCommand::Verb::activate);
-    add_site_verb(site, "drain", "Let a site finish what it has and take nothing new", SiteCommand::Verb::drain);
+    add_site_verb(site, "drain", "Move a site's replicas away, losing no request", SiteCommand::Verb::drain);
+    add_site_verb(site, "retire", "Take a drained site out of the network for good", SiteCommand::Verb::retire);
   }
 
   void add_site_verb(CLI::App& site, const char* name, const char* help, SiteCommand::Verb verb) {

@@ -39,7 +39,7 @@ struct EngineCommand {
 };
 struct SiteListCommand {};
 struct SiteCommand {
-  enum class Verb { show, activate, drain } verb = Verb::show;
+  enum class Verb { show, activate, drain, retire } verb = Verb::show;
   std::string site;  // id or city
 };
 struct AppDeployCommand {

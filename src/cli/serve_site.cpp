@@ -61,7 +61,12 @@ Result<void> serve_site(const std::string& config) {
       {.site = gateway_settings.site, .data_folder = file.folder, .gateway_address = bound.str()},
       {.on_snapshot = [&](std::shared_ptr<const Snapshot> snapshot) { gateway.set_snapshot(std::move(snapshot)); },
        .on_local = [&](std::vector<ports::WorkloadStatus> local) { gateway.set_local(std::move(local)); },
-       .flows = [&] { return gateway.flows(); }});
+       .flows = [&] { return gateway.flows(); },
+       .leaving =
+           [&](const ReplicaOrder& order) {
+             return agent::LeaveState{.in_flight = gateway.in_flight(order.id),
+                                      .elsewhere = gateway.served_elsewhere(order.app)};
+           }});
   loop.runtime().spawn("agent", [&] { agent.run(); });
   log_info("serving", {{"address", bound.str()}});
   return loop.run();

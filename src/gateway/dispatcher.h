@@ -104,6 +104,10 @@ class Dispatcher {
   std::vector<Flow> flows(Time now) const { return flows_.recent(now); }
   const Snapshot* snapshot() const { return table_ ? &table_->snapshot() : nullptr; }
   bool up(const SiteId& site, Time now) const;
+  /// Requests that this replica has not answered yet, whether or not it still takes new ones.
+  size_t in_flight(const ReplicaId& replica) const;
+  /// Another site, not draining, is ready to serve the app.
+  bool served_elsewhere(const AppKey& app, Time now) const;
   size_t open_requests() const { return open_.size() - free_.size(); }
   /// Sites and replicas left out after a request failed there, so far.
   uint64_t ejections() const { return ejections_; }

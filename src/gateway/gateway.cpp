@@ -34,6 +34,14 @@ std::vector<Flow> Gateway::flows() const {
   return state_->dispatcher.flows(state_->reactor.now());
 }
 
+size_t Gateway::in_flight(const ReplicaId& replica) const {
+  return state_->dispatcher.in_flight(replica);
+}
+
+bool Gateway::served_elsewhere(const AppKey& app) const {
+  return state_->dispatcher.served_elsewhere(app, state_->reactor.now());
+}
+
 Gateway::State::State(net::Reactor& loop, GatewayConfig settings, const ports::CoreNetwork& core_network,
                       Registry& metrics_registry)
     : reactor(loop),

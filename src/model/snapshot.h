@@ -47,8 +47,11 @@ struct ReplicaOrder {
   int64_t generation = 0;  // of the app; a change means: replace
   ModelSource model;
   Resources resources;
+  /// Set: another site is ready to serve; nothing new comes here where it can be avoided, and the replica ends once its
+  /// requests are answered, at the latest after this time. It is not started any more.
+  std::optional<Duration> leave_within = {};
 };
-BARRIO_DESCRIBE(ReplicaOrder, (), (id, app, generation, model, resources))
+BARRIO_DESCRIBE(ReplicaOrder, (), (id, app, generation, model, resources, leave_within))
 
 struct ReplicaReport {
   ReplicaId id;

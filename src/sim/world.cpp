@@ -43,7 +43,12 @@ struct World::Life {
               {.site = site.id, .data_folder = "", .gateway_address = site.id.str() + ":7000"},
               {.on_snapshot = [this](auto snapshot) { dispatcher.set_snapshot(std::move(snapshot), runtime.now()); },
                .on_local = [this](auto statuses) { dispatcher.set_local(statuses, runtime.now()); },
-               .flows = [this] { return dispatcher.flows(runtime.now()); }}) {}
+               .flows = [this] { return dispatcher.flows(runtime.now()); },
+               .leaving =
+                   [this](const ReplicaOrder& order) {
+                     return agent::LeaveState{.in_flight = dispatcher.in_flight(order.id),
+                                              .elsewhere = dispatcher.served_elsewhere(order.app, runtime.now())};
+                   }}) {}
 
   const Site& site;
   SimRuntime runtime;
