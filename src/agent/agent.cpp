@@ -76,11 +76,41 @@ void Agent::run() {
   work_changed_ = runtime_.make_signal();
   local_changed_ = runtime_.make_signal();
   load_from_disk();
-  runtime_.spawn("link " + config_.site.str(), [this] { link_loop(); });
+  loaded_ = true;
+  if (!config_.standby) take_over();
   while (!runtime_.stopping()) {
     local_step();
     work_changed_->wait_until(runtime_.now() + config_.period);
   }
+}
+
+void Agent::take_over() {
+  if (std::exchange(linked_, true)) return;
+  runtime_.spawn("link " + config_.site.str(), [this] { link_loop(); });
+}
+
+void Agent::stand_down() {
+  stood_down_ = true;
+}
+
+std::optional<std::vector<std::string>> Agent::not_ready() const {
+  if (!loaded_) return std::nullopt;
+  std::vector<std::string> missing;
+  for (const ReplicaOrder& order : orders_) {
+    const auto is_this = [&](const auto& item) { return item.id == order.id; };
+    const bool believed =
+        snapshot_ && std::ranges::any_of(snapshot_->replicas, [&](const Replica& replica) {
+          return is_this(replica) && replica.phase == ReplicaPhase::ready;
+        });
+    if (!believed || order.leave_within) continue;
+    const auto status = std::ranges::find_if(local_, [&](const auto& item) { return is_this(item.report); });
+    if (status == local_.end()) {
+      missing.push_back(order.id.str() + " (not started)");
+    } else if (status->report.phase != ReplicaPhase::ready) {
+      missing.push_back(order.id.str() + " (" + status->report.detail + ")");
+    }
+  }
+  return missing;
 }
 
 void Agent::load_from_disk() {
@@ -96,7 +126,7 @@ void Agent::load_from_disk() {
 // --- the link to control ---
 
 void Agent::link_loop() {
-  while (!runtime_.stopping()) {
+  while (!runtime_.stopping() && !stood_down_) {
     sync_once();
     const Duration jitter = from_ms(to_ms(config_.sync_period) * sync_jitter * runtime_.rng().unit());
     local_changed_->wait_until(runtime_.now() + config_.sync_period + jitter);
@@ -113,7 +143,7 @@ void Agent::sync_once() {
       log_warning("control is away; going on with the last orders",
                   {{"site", config_.site.str()}, {"why", orders.error().text()}});
   }
-  if (!orders) return;
+  if (!orders || stood_down_) return;
   take(std::move(*orders));
   obtain_models(true);
   forget_old_models();

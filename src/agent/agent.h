@@ -29,6 +29,7 @@ struct AgentConfig {
   std::string gateway_address;  // "host:port" as others reach this site's gateway
   Duration period = 500ms;      // of the local loop
   Duration sync_period = 500ms;
+  bool standby = false;  // does not speak to control before take_over(): another process of the site does
 };
 
 /// The agent's view to its gateway. All are called on the agent's loop and must not park.
@@ -51,6 +52,14 @@ class Agent {
   /// In a fiber: starts from disk, then runs until the runtime stops. The agent must not be destroyed while its loop
   /// may still run.
   void run();
+
+  // For a handover; on the loop, outside of fibers too.
+  /// From now on this agent speaks for its site.
+  void take_over();
+  /// From now on another one does: no more reports, and nothing more is written. Replicas are kept running.
+  void stand_down();
+  /// Of the replicas that the network believes ready here: those that are not, in words. None: not loaded yet.
+  std::optional<std::vector<std::string>> not_ready() const;
 
  private:
   void load_from_disk();
@@ -89,6 +98,9 @@ class Agent {
   std::unique_ptr<ports::Signal> work_changed_;     // for the local loop: orders or models are new
   std::unique_ptr<ports::Signal> local_changed_;    // for the link loop: control should hear of it now
   bool control_away_ = false;
+  bool loaded_ = false;
+  bool linked_ = false;  // speaks to control
+  bool stood_down_ = false;
 };
 
 }  // namespace barrio::agent

@@ -11,7 +11,27 @@ Gateway::~Gateway() = default;
 
 Result<net::SocketAddress> Gateway::start() {
   state_->tick();
-  return state_->server.listen(state_->config.listen);
+  return state_->server.listen(state_->config.listen, state_->config.inherited.get());
+}
+
+void Gateway::hold() {
+  state_->server.hold();
+}
+
+void Gateway::accept() {
+  state_->server.accept();
+}
+
+std::vector<int> Gateway::share_listeners() {
+  return state_->server.share_listeners();
+}
+
+void Gateway::drain(Duration idle) {
+  state_->server.drain(idle);
+}
+
+size_t Gateway::connections() const {
+  return state_->server.connections();
 }
 
 void Gateway::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {

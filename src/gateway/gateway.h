@@ -27,6 +27,7 @@ struct GatewayConfig {
   std::function<WallTime()> wall = {};  // for the expiry of tokens; none: the system's clock
   std::optional<AccessLogConfig> access_log = {};
   std::optional<TracingConfig> tracing = {};
+  std::shared_ptr<net::InheritedSockets> inherited = {};  // listening sockets that the process was started with
 };
 
 class Gateway {
@@ -38,6 +39,15 @@ class Gateway {
 
   /// Errors: conflict (address in use), invalid, unavailable.
   Result<net::SocketAddress> start();
+  // For a handover; on the loop's thread.
+  /// New connections wait until accept(). Before start(), too.
+  void hold();
+  void accept();
+  std::vector<int> share_listeners();
+  /// As net::Server::drain.
+  void drain(Duration idle);
+  size_t connections() const;
+
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
   void set_local(std::vector<ports::WorkloadStatus> statuses);
   std::vector<Flow> flows() const;
