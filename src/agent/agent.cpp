@@ -98,10 +98,9 @@ std::optional<std::vector<std::string>> Agent::not_ready() const {
   std::vector<std::string> missing;
   for (const ReplicaOrder& order : orders_) {
     const auto is_this = [&](const auto& item) { return item.id == order.id; };
-    const bool believed =
-        snapshot_ && std::ranges::any_of(snapshot_->replicas, [&](const Replica& replica) {
-          return is_this(replica) && replica.phase == ReplicaPhase::ready;
-        });
+    const bool believed = snapshot_ && std::ranges::any_of(snapshot_->replicas, [&](const Replica& replica) {
+                            return is_this(replica) && replica.phase == ReplicaPhase::ready;
+                          });
     if (!believed || order.leave_within) continue;
     const auto status = std::ranges::find_if(local_, [&](const auto& item) { return is_this(item.report); });
     if (status == local_.end()) {
@@ -272,8 +271,8 @@ void Agent::local_step() {
   std::vector<ReplicaReport> observed;
   for (const ports::WorkloadStatus& status : local_) observed.push_back(status.report);
   start_fault_.clear();
-  for (const decide::Action& action : decide::reconcile(
-           orders_, observed, [this](const ReplicaId& id) { return leaving_.may_stop(id); })) {
+  for (const decide::Action& action :
+       decide::reconcile(orders_, observed, [this](const ReplicaId& id) { return leaving_.may_stop(id); })) {
     const auto applied = apply(action);
     if (!applied) log_warning("cannot repair", {{"site", config_.site.str()}, {"why", applied.error().text()}});
   }

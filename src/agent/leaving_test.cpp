@@ -22,7 +22,8 @@ struct Watch {
   }
 };
 
-TEST_CASE("a replica is withdrawn once all gateways know the others, and ends in a later look when nothing is in flight") {
+TEST_CASE(
+    "a replica is withdrawn once all gateways know the others, and ends in a later look when nothing is in flight") {
   Watch watch;
   watch.state = {.in_flight = 0, .elsewhere = true};
   watch.look(100s);

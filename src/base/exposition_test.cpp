@@ -196,10 +196,11 @@ TEST_CASE("the exposition is what the format says, for any label's value") {
 }
 
 TEST_CASE("the strict parser is strict") {
-  for (const char* bad : {"a 1", "# HELP a x\n# TYPE a counter\na{b=\"\\x\"} 1\n", "# HELP a x\n# TYPE a counter\na -1\n",
-                          "# HELP a x\n# TYPE a counter\na{b=\"1\",b=\"2\"} 1\n", "# HELP a x\n# TYPE a thing\na 1\n",
-                          "# HELP a x\n# TYPE a histogram\na_bucket{le=\"1\"} 1\na_sum 1\na_count 1\n",
-                          "# HELP a x\n# TYPE a counter\na 1\na 1\n", "# HELP a x\n# TYPE a counter\nb 1\n"}) {
+  for (const char* bad :
+       {"a 1", "# HELP a x\n# TYPE a counter\na{b=\"\\x\"} 1\n", "# HELP a x\n# TYPE a counter\na -1\n",
+        "# HELP a x\n# TYPE a counter\na{b=\"1\",b=\"2\"} 1\n", "# HELP a x\n# TYPE a thing\na 1\n",
+        "# HELP a x\n# TYPE a histogram\na_bucket{le=\"1\"} 1\na_sum 1\na_count 1\n",
+        "# HELP a x\n# TYPE a counter\na 1\na 1\n", "# HELP a x\n# TYPE a counter\nb 1\n"}) {
     StrictParser parser;
     parser.parse(bad);
     CAPTURE(bad);

@@ -34,7 +34,7 @@ class ServiceLoop {
   void stop_when_idle(Time latest);
 
   net::Reactor reactor_;
-  Signals signals_;   // before the runtime: its threads must inherit the blocked signals
+  Signals signals_;  // before the runtime: its threads must inherit the blocked signals
   adapters::ReactorRuntime runtime_;
   net::Client client_;
   std::optional<Error> error_;

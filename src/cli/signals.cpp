@@ -9,8 +9,7 @@
 
 namespace barrio::cli {
 
-Signals::Signals(net::Reactor& reactor, std::function<void()> stop)
-    : reactor_(reactor), stop_(std::move(stop)) {
+Signals::Signals(net::Reactor& reactor, std::function<void()> stop) : reactor_(reactor), stop_(std::move(stop)) {
   std::signal(SIGPIPE, SIG_IGN);
   sigset_t set;
   sigemptyset(&set);

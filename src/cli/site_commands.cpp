@@ -45,9 +45,8 @@ std::string site_table(const Json& site) {
   }
   table.add({"servers", text_at(site, "servers.cores") + " cores, " + text_at(site, "servers.memory")});
   for (const Json& replica : items(site, "replicas")) {
-    table.add(
-        {"replica", text_at(replica, "app") + " " + text_at(replica, "phase") + " (" + text_at(replica, "id") + ")" +
-                        (text_at(replica, "detail").empty() ? "" : ": " + text_at(replica, "detail"))});
+    table.add({"replica", text_at(replica, "app") + " " + text_at(replica, "phase") + " (" + text_at(replica, "id") +
+                              ")" + (text_at(replica, "detail").empty() ? "" : ": " + text_at(replica, "detail"))});
   }
   for (const Json& assumption : items(site, "assumptions")) table.add({"assumption", text_at(assumption, "")});
   return table.text();

@@ -55,14 +55,15 @@ agent::AgentConfig SiteProcess::agent_config(const std::string& address) const {
 }
 
 agent::AgentHooks SiteProcess::hooks() {
-  return {.on_snapshot = [this](std::shared_ptr<const Snapshot> snapshot) { gateway_.set_snapshot(std::move(snapshot)); },
-          .on_local = [this](std::vector<ports::WorkloadStatus> local) { gateway_.set_local(std::move(local)); },
-          .flows = [this] { return gateway_.flows(); },
-          .leaving =
-              [this](const ReplicaOrder& order) {
-                return agent::LeaveState{.in_flight = gateway_.in_flight(order.id),
-                                         .elsewhere = gateway_.served_elsewhere(order.app)};
-              }};
+  return {
+      .on_snapshot = [this](std::shared_ptr<const Snapshot> snapshot) { gateway_.set_snapshot(std::move(snapshot)); },
+      .on_local = [this](std::vector<ports::WorkloadStatus> local) { gateway_.set_local(std::move(local)); },
+      .flows = [this] { return gateway_.flows(); },
+      .leaving =
+          [this](const ReplicaOrder& order) {
+            return agent::LeaveState{.in_flight = gateway_.in_flight(order.id),
+                                     .elsewhere = gateway_.served_elsewhere(order.app)};
+          }};
 }
 
 Result<void> SiteProcess::start() {

@@ -58,9 +58,9 @@ struct World {
     net::SocketAddress mad_address;
     bio = gateway("bio1", bio_address, log, tracing);
     mad = gateway("mad1", mad_address, std::nullopt, tracing);
-    auto snapshot = decide::test::snapshot_of({decide::test::site_at("bio1", -2.9, "ES-PV"),
-                                               decide::test::site_at("mad1", -3.7)},
-                                              {decide::test::app_named("street")});
+    auto snapshot =
+        decide::test::snapshot_of({decide::test::site_at("bio1", -2.9, "ES-PV"), decide::test::site_at("mad1", -3.7)},
+                                  {decide::test::app_named("street")});
     snapshot->keys = {api::verifying_key(key)};
     snapshot->gateways = {{"bio1", bio_address.str()}, {"mad1", mad_address.str()}};
     ports::WorkloadStatus status;
@@ -100,9 +100,9 @@ struct World {
   }
   std::string token() {
     const WallTime now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-    return "Bearer " + api::issue_token(key, api::verifying_key(key).kid,
-                                        {.subject = "acme", .role = "tenant", .scopes = {"barrio:infer"}, .expires = now + 1h},
-                                        now);
+    return "Bearer " + api::issue_token(
+                           key, api::verifying_key(key).kid,
+                           {.subject = "acme", .role = "tenant", .scopes = {"barrio:infer"}, .expires = now + 1h}, now);
   }
   net::Response infer(const std::string& app, net::OwnedHeaders headers = {}) {
     headers.emplace_back("Authorization", token());
@@ -173,7 +173,8 @@ TEST_CASE("with a sample of nothing only errors are logged, up to their rate") {
   CHECK(lines.size() < 5);
   for (const Json& line : lines) CHECK(line.at("status").as_int64() == 404);
   CHECK(lines.at(0).at("device").as_string() == "127.0.0.1");
-  const auto suppressed = w.registry.counter("barrio_gateway_access_log_suppressed_total", "", {{"site", "bio1"}}).value();
+  const auto suppressed =
+      w.registry.counter("barrio_gateway_access_log_suppressed_total", "", {{"site", "bio1"}}).value();
   CHECK(suppressed == 5 - lines.size());
 }
 

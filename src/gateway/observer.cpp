@@ -24,7 +24,8 @@ Observer::Observer(const ObserverConfig& config, Registry& registry)
       suppressed_(registry.counter("barrio_gateway_access_log_suppressed_total",
                                    "Errors, refusals and late answers beyond the rate that is always logged",
                                    {{"site", config.site.str()}})) {
-  if (logs_ || traces_) telemetry_ = std::make_unique<Telemetry>(config.site, config.access_log, config.tracing, registry);
+  if (logs_ || traces_)
+    telemetry_ = std::make_unique<Telemetry>(config.site, config.access_log, config.tracing, registry);
 }
 
 Sight Observer::begin(const net::RequestHead& head, Time now) {
@@ -46,8 +47,7 @@ void Observer::pass_on(Sight& sight, std::vector<net::Header>& headers, Time now
   const bool drop_parent = sight.traced || sight.incoming.drop_parent;
   if (drop_parent || sight.incoming.drop_state) {
     std::erase_if(headers, [&](const net::Header& header) {
-      return (drop_parent && is_traceparent(header.name)) ||
-             (sight.incoming.drop_state && is_tracestate(header.name));
+      return (drop_parent && is_traceparent(header.name)) || (sight.incoming.drop_state && is_tracestate(header.name));
     });
   }
   if (!sight.traced) return;

@@ -49,7 +49,8 @@ class OtlpCheck {
     expect(value.is_object(), where + " must be an object");
     if (!value.is_object()) return false;
     for (const auto& [key, ignored] : value.as_object()) {
-      expect(keys.contains(std::string(std::string_view(key))), where + " has no field " + std::string(std::string_view(key)));
+      expect(keys.contains(std::string(std::string_view(key))),
+             where + " has no field " + std::string(std::string_view(key)));
     }
     return true;
   }
@@ -86,7 +87,8 @@ class OtlpCheck {
     const Json* name = span.as_object().if_contains("name");
     expect(name != nullptr && name->is_string() && !name->as_string().empty(), "name is required");
     const Json* kind = span.as_object().if_contains("kind");
-    expect(kind != nullptr && kind->is_int64() && kind->as_int64() >= 1 && kind->as_int64() <= 5, "kind is a number 1-5");
+    expect(kind != nullptr && kind->is_int64() && kind->as_int64() >= 1 && kind->as_int64() <= 5,
+           "kind is a number 1-5");
     const uint64_t start = time(span, "startTimeUnixNano");
     expect(start > 1'700'000'000'000'000'000, "startTimeUnixNano is of this time");
     expect(time(span, "endTimeUnixNano") >= start, "a span ends after it starts");
@@ -108,7 +110,8 @@ class OtlpCheck {
     for (const Json& pair : list(holder, "attributes")) {
       only(pair, {"key", "value"}, "attribute");
       expect(keys.insert(std::string(std::string_view(pair.at("key").as_string()))).second, "keys are unique");
-      only(pair.at("value"), {"stringValue", "boolValue", "intValue", "doubleValue", "arrayValue", "kvlistValue"}, "value");
+      only(pair.at("value"), {"stringValue", "boolValue", "intValue", "doubleValue", "arrayValue", "kvlistValue"},
+           "value");
       expect(pair.at("value").as_object().size() == 1, "a value has one kind");
       const Json* number = pair.at("value").as_object().if_contains("intValue");
       expect(number == nullptr || number->is_string(), "intValue is decimal text");

@@ -14,8 +14,8 @@ RequestMetrics::RequestMetrics(Registry& registry, SiteId site)
       peers_up(registry.gauge("barrio_gateway_peers_up", "Other gateways that answer", {{"site", site.str()}})),
       connections(registry.gauge("barrio_gateway_connections", "Open connections of devices and other gateways",
                                  {{"site", site.str()}})),
-      open_requests(registry.gauge("barrio_gateway_open_requests", "Requests that are being served now",
-                                   {{"site", site.str()}})),
+      open_requests(
+          registry.gauge("barrio_gateway_open_requests", "Requests that are being served now", {{"site", site.str()}})),
       loop_turn(registry.histogram("barrio_gateway_loop_turn_seconds",
                                    "The longest turn of the gateway's loop in each second: what all else had to wait",
                                    {{"site", site.str()}})),
@@ -31,10 +31,9 @@ void RequestMetrics::fill(App& app) const {
   }
   app.took = &registry_.histogram("barrio_gateway_request_seconds", "First byte of a request to the end of its answer",
                                   app.labels);
-  app.late =
-      &registry_.counter("barrio_gateway_late_total", "Answers later than their app's objective", app.labels);
-  app.broken = &registry_.counter("barrio_gateway_broken_total", "Requests that ended without a whole answer",
-                                  app.labels);
+  app.late = &registry_.counter("barrio_gateway_late_total", "Answers later than their app's objective", app.labels);
+  app.broken =
+      &registry_.counter("barrio_gateway_broken_total", "Requests that ended without a whole answer", app.labels);
   app.bytes_in = &registry_.counter("barrio_gateway_request_bytes_total", "Bytes of request bodies", app.labels);
   app.bytes_out = &registry_.counter("barrio_gateway_answer_bytes_total", "Bytes of answers' bodies", app.labels);
 }
@@ -44,9 +43,8 @@ RequestMetrics::App& RequestMetrics::app(const AppKey& key) {
   const bool known = !key.tenant.empty() && apps_.size() < most_apps;
   App& app = apps_[known ? key : AppKey{}];
   if (app.took != nullptr) return app;
-  app.labels = {{"site", site_.str()},
-                {"tenant", known ? key.tenant.str() : "other"},
-                {"app", known ? key.name.str() : "other"}};
+  app.labels = {
+      {"site", site_.str()}, {"tenant", known ? key.tenant.str() : "other"}, {"app", known ? key.name.str() : "other"}};
   fill(app);
   return app;
 }

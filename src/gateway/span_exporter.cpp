@@ -27,8 +27,8 @@ uint64_t rejected(const net::Response& answer) {
   const auto json = parse_json(answer.body);
   if (!json || !json->is_object()) return 0;
   const Json* partial = json->as_object().if_contains("partialSuccess");
-  const Json* count = partial != nullptr && partial->is_object() ? partial->as_object().if_contains("rejectedSpans")
-                                                                 : nullptr;
+  const Json* count =
+      partial != nullptr && partial->is_object() ? partial->as_object().if_contains("rejectedSpans") : nullptr;
   if (count == nullptr) return 0;
   if (count->is_string()) return parse_uint(std::string_view(count->as_string())).value_or(0);
   return count->is_int64() && count->as_int64() > 0 ? static_cast<uint64_t>(count->as_int64()) : 0;
@@ -101,7 +101,8 @@ void SpanExporter::answered(const Result<net::Response>& answer) {
     complained_ = false;
     return done();
   }
-  if (!complained_) log_warning("traces are not delivered", {{"collector", collector_.address.str()}, {"why", why(answer)}});
+  if (!complained_)
+    log_warning("traces are not delivered", {{"collector", collector_.address.str()}, {"why", why(answer)}});
   complained_ = true;
   if (may_come_again(answer) && attempts_ < most_attempts) return again(answer);
   dropped_.add(spans_in(batch_));

@@ -1,6 +1,6 @@
 #pragma once
-// Ships traced requests to an OpenTelemetry collector: OTLP/HTTP with JSON, in batches, one call at a time. Answers that
-// ask to come again (429, 502, 503, 504) and lost connections are tried again with growing pauses; everything is
+// Ships traced requests to an OpenTelemetry collector: OTLP/HTTP with JSON, in batches, one call at a time. Answers
+// that ask to come again (429, 502, 503, 504) and lost connections are tried again with growing pauses; everything is
 // bounded, and what does not fit or cannot be delivered is counted as dropped. Lives on a SideLoop's reactor.
 
 #include <vector>

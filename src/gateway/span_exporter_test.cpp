@@ -134,7 +134,8 @@ TEST_CASE("what a dead collector does not take is bounded and counted") {
 TEST_CASE("a collector's address is numeric, with the usual path where none is given") {
   CHECK(parse_collector("http://127.0.0.1:4318")->path == "/v1/traces");
   CHECK(parse_collector("http://[::1]:4318/otel/v1/traces")->path == "/otel/v1/traces");
-  for (const char* bad : {"", "127.0.0.1:4318", "https://127.0.0.1:1", "http://collector:4318", "http://127.0.0.1:1/a b"})
+  for (const char* bad :
+       {"", "127.0.0.1:4318", "https://127.0.0.1:1", "http://collector:4318", "http://127.0.0.1:1/a b"})
     CHECK_FALSE(parse_collector(bad));
   CHECK_FALSE(TracingConfig{.collector = "http://127.0.0.1:1", .sample = 1.5}.check());
   CHECK_FALSE(AccessLogConfig{.folder = ""}.check());
@@ -145,14 +146,18 @@ TEST_CASE("a line of the access log is one JSON object, whatever a path holds") 
   RequestRecord record = record_of(1);
   const std::string path = "/v2/models/\x01\xff\"quote/\xc3\xa9/" + std::string(300, 'x');
   record.path.set(path);
-  record.place.set("A Coru\xc3\xb1" "a");
+  record.place.set(
+      "A Coru\xc3\xb1"
+      "a");
   record.network = 3ms;
   const std::string line = access_line(record, SiteId::of("bio1"), net::calendar_offset());
   CHECK(std::ranges::count(line, '\n') == 1);
   const auto json = parse_json(line);
   REQUIRE(json);
   CHECK(json->at("site").as_string() == "bio1");
-  CHECK(json->at("place").as_string() == "A Coru\xc3\xb1" "a");
+  CHECK(json->at("place").as_string() ==
+        "A Coru\xc3\xb1"
+        "a");
   CHECK(json->at("total_ms").to_number<double>() == doctest::Approx(30));
   CHECK(json->at("network_ms").to_number<double>() == doctest::Approx(3));
   CHECK_FALSE(json->as_object().contains("gateway_ms"));

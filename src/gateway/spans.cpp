@@ -16,8 +16,8 @@ constexpr int flag_sampled = 0x01;
 constexpr int flag_knows_remote = 0x100;
 constexpr int flag_remote = 0x200;
 
-constexpr std::array<std::string_view, 9> known_methods = {"CONNECT", "DELETE", "GET",  "HEAD", "OPTIONS",
-                                                           "PATCH",   "POST",   "PUT",  "TRACE"};
+constexpr std::array<std::string_view, 9> known_methods = {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS",
+                                                           "PATCH",   "POST",   "PUT", "TRACE"};
 
 class Attributes {
  public:

@@ -22,8 +22,8 @@ Telemetry::Telemetry(SiteId site, const std::optional<AccessLogConfig>& access_l
       lost_(registry.counter("barrio_gateway_records_lost_total",
                              "Records of requests for the access log or traces for which there was no room",
                              {{"site", site_.str()}})),
-      lines_(
-          registry.counter("barrio_gateway_access_log_lines_total", "Lines of the access log", {{"site", site_.str()}})),
+      lines_(registry.counter("barrio_gateway_access_log_lines_total", "Lines of the access log",
+                              {{"site", site_.str()}})),
       unwritten_(registry.counter("barrio_gateway_access_log_failures_total",
                                   "Pieces of the access log that could not be written", {{"site", site_.str()}})) {
   CHECK(access_log || tracing);

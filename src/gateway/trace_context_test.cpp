@@ -24,8 +24,7 @@ TEST_CASE("a valid traceparent is read, and written the same") {
 
 TEST_CASE("what is not a valid traceparent is none") {
   for (const char* bad : {
-           "",
-           "00",
+           "", "00",
            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",      // no trace
            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",      // no parent
            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",      // upper case
@@ -46,7 +45,8 @@ TEST_CASE("tracestate is held to the recommendation's bounds") {
   CHECK(valid_tracestate("rojo=00f067aa0ba902b7,congo=t61rcWkgMzE"));
   CHECK(valid_tracestate("fw529a3039@dt=FfFfFf , 0t@v=a b"));
   CHECK(valid_tracestate("a=1,,b=2"));
-  for (const std::string bad : {"", "a", "a=", "=1", "A=1", "a=1,a=2", "0a=1", "a=b=c", "a@toolongvendorname=1", "a=\x7f"})
+  for (const std::string bad :
+       {"", "a", "a=", "=1", "A=1", "a=1,a=2", "0a=1", "a=b=c", "a@toolongvendorname=1", "a=\x7f"})
     CHECK_FALSE(valid_tracestate(bad));
   std::string many;
   for (int i = 0; i < 32; ++i) many += (i ? ",k" : "k") + std::to_string(i) + "=v";

@@ -19,8 +19,8 @@ class InheritedSockets {
   InheritedSockets(InheritedSockets&& other) noexcept : sockets_(std::move(other.sockets_)) { other.sockets_.clear(); }
   InheritedSockets& operator=(InheritedSockets&&) = delete;
 
-  /// From LISTEN_PID and LISTEN_FDS, which are removed, so that children do not take them for theirs. None when they are
-  /// not there or name another process. Errors: invalid (a descriptor that does not listen).
+  /// From LISTEN_PID and LISTEN_FDS, which are removed, so that children do not take them for theirs. None when they
+  /// are not there or name another process. Errors: invalid (a descriptor that does not listen).
   static Result<InheritedSockets> from_environment();
   /// Takes these descriptors, close-on-exec from now on. Errors: invalid.
   static Result<InheritedSockets> of(const std::vector<int>& descriptors);

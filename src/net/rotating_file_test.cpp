@@ -20,9 +20,7 @@ struct Folder {
     text << in.rdbuf();
     return text.str();
   }
-  size_t files() const {
-    return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(path), {}));
-  }
+  size_t files() const { return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(path), {})); }
 };
 
 TEST_CASE("a full file is set aside, and the oldest goes") {

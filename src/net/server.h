@@ -87,8 +87,8 @@ class Server {
   /// Its listening descriptors, to be inherited by the process that takes over: the kernel's queue is shared from then
   /// on, and the files of Unix sockets stay when this server ends. They remain this server's.
   std::vector<int> share_listeners();
-  /// Stops accepting, lets open exchanges finish, and answers with `Connection: close` from now on. A connection without
-  /// a request is closed after `idle`: until then a request that crosses the end on its way is still answered.
+  /// Stops accepting, lets open exchanges finish, and answers with `Connection: close` from now on. A connection
+  /// without a request is closed after `idle`: until then a request that crosses the end on its way is still answered.
   void drain(Duration idle = Duration::zero());
   size_t connections() const;
 

@@ -1,7 +1,7 @@
 #pragma once
-// A second reactor on a thread of its own, for what may block or take long beside a data path: writing files, formatting
-// and shipping what was recorded. What lives on it is made before start() and destroyed after stop(), when its reactor
-// does not run and any thread may use it.
+// A second reactor on a thread of its own, for what may block or take long beside a data path: writing files,
+// formatting and shipping what was recorded. What lives on it is made before start() and destroyed after stop(), when
+// its reactor does not run and any thread may use it.
 
 #include <thread>
 

@@ -229,8 +229,7 @@ TEST_CASE("draining a site loses no request: its app moves, its last requests ar
     REQUIRE(first != SIZE_MAX);
     CHECK(light.traffic.served_by(7).contains(first));
     const SiteId id = light.world.network().sites[first].id;
-    light.world.in_control(
-        [&](control::Control& control) { REQUIRE(control.set_status(id, SiteStatus::draining)); });
+    light.world.in_control([&](control::Control& control) { REQUIRE(control.set_status(id, SiteStatus::draining)); });
     light.world.loop().run_for(30s);
     CHECK(light.world.workloads(first).replicas().empty());
     light.traffic.reset();

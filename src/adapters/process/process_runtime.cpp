@@ -231,7 +231,8 @@ void ProcessWorkloadRuntime::has_ended(Replica& replica, const std::string& how)
 }
 
 Result<std::string> ProcessWorkloadRuntime::socket_path(const ReplicaId& id, int64_t generation) const {
-  const std::string name = sha256_hex(id.str() + "/" + std::to_string(generation) + config_.incarnation).substr(0, 12) + ".sock";
+  const std::string name =
+      sha256_hex(id.str() + "/" + std::to_string(generation) + config_.incarnation).substr(0, 12) + ".sock";
   std::filesystem::path folder = std::filesystem::path(config_.folder) / "run";
   if (folder.string().size() + 1 + name.size() > longest_socket_path) {
     const std::string whose = std::to_string(getuid()) + "-" + sha256_hex(config_.folder).substr(0, 12);
