@@ -169,6 +169,7 @@ SiteReport Agent::report() const {
     report.replicas.push_back(std::move(missing));
   }
   if (hooks_.flows) report.flows = hooks_.flows();
+  if (hooks_.in_flight) report.in_flight = static_cast<int64_t>(hooks_.in_flight());
   return report;
 }
 

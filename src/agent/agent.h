@@ -37,6 +37,7 @@ struct AgentHooks {
   std::function<void(std::shared_ptr<const Snapshot>)> on_snapshot;
   std::function<void(std::vector<ports::WorkloadStatus>)> on_local;
   std::function<std::vector<Flow>()> flows;
+  std::function<size_t()> in_flight = {};
   std::function<LeaveState(const ReplicaOrder&)> leaving = {};  // none: nothing stands against it
 };
 

@@ -16,6 +16,7 @@ class Grammar {
   void build() {
     add_global();
     add_up();
+    add_top();
     add_site();
     add_app();
     add_infer();
@@ -91,6 +92,12 @@ class Grammar {
     app->add_option("--network", up->network, "Network file")->capture_default_str();
     app->add_flag("--once", up->once, "Play the story, print a summary, end; exit 0 only if all of it held");
     app->add_flag("--keep", up->keep, "Start from the state of the last run, and play no story");
+  }
+
+  void add_top() {
+    auto top = std::make_shared<TopCommand>();
+    leaf(root_, "top", "Watch sites and apps: rates, latency against objectives, what is refused", top)
+        ->add_flag("--once", top->once, "Print one frame and end");
   }
 
   void add_site() {

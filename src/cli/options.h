@@ -37,6 +37,9 @@ struct EngineCommand {
   std::string model;
   int workers = 1;
 };
+struct TopCommand {
+  bool once = false;
+};
 struct SiteListCommand {};
 struct SiteCommand {
   enum class Verb { show, activate, drain, retire } verb = Verb::show;
@@ -79,7 +82,7 @@ struct CompletionCommand {
 struct VersionCommand {};
 
 using Command =
-    std::variant<UpCommand, RoleCommand, EngineCommand, SiteListCommand, SiteCommand, AppDeployCommand, AppListCommand,
+    std::variant<UpCommand, RoleCommand, EngineCommand, TopCommand, SiteListCommand, SiteCommand, AppDeployCommand, AppListCommand,
                  AppCommand, InferCommand, TenantListCommand, TenantCreateCommand, ContextListCommand,
                  ContextUseCommand, ContextSetCommand, CompletionCommand, VersionCommand>;
 

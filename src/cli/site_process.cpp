@@ -59,6 +59,7 @@ agent::AgentHooks SiteProcess::hooks() {
       .on_snapshot = [this](std::shared_ptr<const Snapshot> snapshot) { gateway_.set_snapshot(std::move(snapshot)); },
       .on_local = [this](std::vector<ports::WorkloadStatus> local) { gateway_.set_local(std::move(local)); },
       .flows = [this] { return gateway_.flows(); },
+      .in_flight = [this] { return gateway_.open_requests(); },
       .leaving =
           [this](const ReplicaOrder& order) {
             return agent::LeaveState{.in_flight = gateway_.in_flight(order.id),

@@ -145,8 +145,9 @@ api::LiveView Control::live(const TenantId& viewer) const {
       ++live.replicas;
       live.replicas_ready += replica.phase == ReplicaPhase::ready && live.connected ? 1 : 0;
     }
-    view.sites.push_back(std::move(live));
     const Observation* seen = live.connected ? observed_.of(site.id) : nullptr;
+    live.in_flight = seen == nullptr ? 0 : seen->report.in_flight;
+    view.sites.push_back(std::move(live));
     if (seen == nullptr) continue;  // what a lost site saw last is history
     for (const Flow& flow : seen->report.flows) {
       if (viewer.empty() || flow.app.tenant == viewer) view.flows.push_back({site.id, flow});

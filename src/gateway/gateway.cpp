@@ -54,6 +54,10 @@ std::vector<Flow> Gateway::flows() const {
   return state_->dispatcher.flows(state_->reactor.now());
 }
 
+size_t Gateway::open_requests() const {
+  return state_->dispatcher.open_requests();
+}
+
 size_t Gateway::in_flight(const ReplicaId& replica) const {
   return state_->dispatcher.in_flight(replica);
 }

@@ -51,6 +51,7 @@ class Gateway {
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
   void set_local(std::vector<ports::WorkloadStatus> statuses);
   std::vector<Flow> flows() const;
+  size_t open_requests() const;
   /// For replicas that are to leave: requests not answered yet, and whether another site serves the app.
   size_t in_flight(const ReplicaId& replica) const;
   bool served_elsewhere(const AppKey& app) const;

@@ -84,11 +84,12 @@ struct Flow {
   LatencyPair queue;
   LatencyPair compute;
   LatencyPair total;
-  static constexpr std::string_view defaulted[] = {"served_by"};
+  double seconds = 0;  // that the counts are of; 0: an older site, which does not say
+  static constexpr std::string_view defaulted[] = {"served_by", "seconds"};
 };
 BARRIO_DESCRIBE(Flow, (),
                 (app, place, location, access, served_by, answered, late, refused, refusal, network, queue, compute,
-                 total))
+                 total, seconds))
 
 /// Sent by every agent about once a second; complete each time, so that a lost one does not matter.
 struct SiteReport {
@@ -97,8 +98,10 @@ struct SiteReport {
   std::string gateway;           // the address that other gateways and devices reach it at
   std::vector<ReplicaReport> replicas;
   std::vector<Flow> flows;
+  int64_t in_flight = 0;  // requests that its gateway is serving
+  static constexpr std::string_view defaulted[] = {"in_flight"};
 };
-BARRIO_DESCRIBE(SiteReport, (), (site, snapshot_version, gateway, replicas, flows))
+BARRIO_DESCRIBE(SiteReport, (), (site, snapshot_version, gateway, replicas, flows, in_flight))
 
 /// The answer: everything that the site should run now, and the snapshot if the site's is older.
 struct SiteOrders {
