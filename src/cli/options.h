@@ -82,8 +82,8 @@ struct CompletionCommand {
 struct VersionCommand {};
 
 using Command =
-    std::variant<UpCommand, RoleCommand, EngineCommand, TopCommand, SiteListCommand, SiteCommand, AppDeployCommand, AppListCommand,
-                 AppCommand, InferCommand, TenantListCommand, TenantCreateCommand, ContextListCommand,
+    std::variant<UpCommand, RoleCommand, EngineCommand, TopCommand, SiteListCommand, SiteCommand, AppDeployCommand,
+                 AppListCommand, AppCommand, InferCommand, TenantListCommand, TenantCreateCommand, ContextListCommand,
                  ContextUseCommand, ContextSetCommand, CompletionCommand, VersionCommand>;
 
 struct Parsed {

@@ -88,18 +88,19 @@ struct Sums {
 TopSite site_of(const Json& site, Sums& sums) {
   const std::string id = text_at(site, "id");
   const Sum& entered = sums.by_entry[id];
-  return {.site = id,
-          .city = text_at(site, "city"),
-          .status = true_at(site, "connected") || text_at(site, "status") == "planned" ? text_at(site, "status") : "lost",
-          .power_used_w = whole_at(site, "power_used_w"),
-          .power_budget_w = whole_at(site, "power_budget_w"),
-          .replicas = whole_at(site, "replicas"),
-          .replicas_ready = whole_at(site, "replicas_ready"),
-          .in_flight = whole_at(site, "in_flight"),
-          .requests_per_s = entered.requests_per_s(),
-          .served_per_s = sums.served_per_s[id],
-          .p50_ms = entered.p50_ms(),
-          .p99_ms = entered.p99_ms};
+  return {
+      .site = id,
+      .city = text_at(site, "city"),
+      .status = true_at(site, "connected") || text_at(site, "status") == "planned" ? text_at(site, "status") : "lost",
+      .power_used_w = whole_at(site, "power_used_w"),
+      .power_budget_w = whole_at(site, "power_budget_w"),
+      .replicas = whole_at(site, "replicas"),
+      .replicas_ready = whole_at(site, "replicas_ready"),
+      .in_flight = whole_at(site, "in_flight"),
+      .requests_per_s = entered.requests_per_s(),
+      .served_per_s = sums.served_per_s[id],
+      .p50_ms = entered.p50_ms(),
+      .p99_ms = entered.p99_ms};
 }
 
 std::vector<std::string> busiest_first(const std::map<std::string, double>& rates) {
@@ -208,10 +209,8 @@ std::set<std::string> top_tenants(const Json& live, const Json& apps) {
 
 TopView top_view(const Json& live, const Json& apps, const TopOptions& options) {
   Sums sums(live, options.tenant);
-  TopView view{.time = text_at(live, "time"),
-               .snapshot_version = whole_at(live, "snapshot_version"),
-               .sites = {},
-               .apps = {}};
+  TopView view{
+      .time = text_at(live, "time"), .snapshot_version = whole_at(live, "snapshot_version"), .sites = {}, .apps = {}};
   for (const Json& site : items(live, "sites")) {
     view.sites.push_back(site_of(site, sums));
     view.requests_per_s += view.sites.back().requests_per_s;

@@ -45,8 +45,7 @@ struct TopApp {
   double p50_ms = 0, p99_ms = 0;
   double objective_ms = 0;  // 0: not known
 };
-BARRIO_DESCRIBE(TopApp, (),
-                (app, served_by, requests_per_s, refused_per_s, late_percent, p50_ms, p99_ms, objective_ms))
+BARRIO_DESCRIBE(TopApp, (), (app, served_by, requests_per_s, refused_per_s, late_percent, p50_ms, p99_ms, objective_ms))
 
 struct TopView {
   std::string time;

@@ -66,18 +66,19 @@ TEST_CASE("rows are sorted as asked, and a tenant's are picked out") {
 
 TEST_CASE("the frame is text that lines up, and keeps within the terminal") {
   const TopOptions options;
-  CHECK(top_text(top_view(live, apps, options), options) ==
-        "barrio top  2026-11-24T10:00:00.000Z  snapshot 17  2 sites (1 lost)  25.0 requests/s  3 in flight   sort: rate "
-        " tenant: all\n"
-        "\n"
-        "SITE  CITY    STATUS  POWER W     READY  REQ/S  SERVED/S  IN FLIGHT  P50 ms  P99 ms\n"
-        "bio1  Bilbao  active  80 of 4000  2/2    22.0   20.0      3          20.0    120.0\n"
-        "mad1  Madrid  lost    40 of 9000  0/1    3.0    2.0       0          -       -\n"
-        "\n"
-        "APP           SERVED BY  REQ/S  REFUSED/S  LATE %  P50 ms  P99 ms  OBJECTIVE ms\n"
-        "acme/street   bio1 mad1  22.0   0.0        9.1     20.0    120.0   100.0\n"
-        "rival/plates  -          3.0    3.0        0.0     -       -       50.0\n"
-        "acme/idle     -          0.0    0.0        0.0     -       -       1000.0\n");
+  CHECK(
+      top_text(top_view(live, apps, options), options) ==
+      "barrio top  2026-11-24T10:00:00.000Z  snapshot 17  2 sites (1 lost)  25.0 requests/s  3 in flight   sort: rate "
+      " tenant: all\n"
+      "\n"
+      "SITE  CITY    STATUS  POWER W     READY  REQ/S  SERVED/S  IN FLIGHT  P50 ms  P99 ms\n"
+      "bio1  Bilbao  active  80 of 4000  2/2    22.0   20.0      3          20.0    120.0\n"
+      "mad1  Madrid  lost    40 of 9000  0/1    3.0    2.0       0          -       -\n"
+      "\n"
+      "APP           SERVED BY  REQ/S  REFUSED/S  LATE %  P50 ms  P99 ms  OBJECTIVE ms\n"
+      "acme/street   bio1 mad1  22.0   0.0        9.1     20.0    120.0   100.0\n"
+      "rival/plates  -          3.0    3.0        0.0     -       -       50.0\n"
+      "acme/idle     -          0.0    0.0        0.0     -       -       1000.0\n");
   for (const size_t rows : {size_t{7}, size_t{8}, size_t{9}}) {
     const TopOptions small{.rows = rows};
     const std::string text = top_text(top_view(live, apps, small), small);

@@ -3,7 +3,6 @@
 // loop to the side that formats it. Never a token, never a query.
 
 #include <algorithm>
-#include <cstring>
 #include <string_view>
 
 #include "base/time.h"
@@ -18,7 +17,7 @@ class FixedText {
   void set(std::string_view text) {
     cut_ = text.size() > most;
     size_ = static_cast<uint16_t>(std::min(text.size(), most));
-    std::memcpy(bytes_, text.data(), size_);
+    text.copy(bytes_, size_);
   }
   std::string_view view() const { return {bytes_, size_}; }
   bool empty() const { return size_ == 0; }
