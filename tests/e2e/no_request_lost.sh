@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Under constant load, a gateway's binary is replaced twice and the site that serves is drained: not one request fails.
+# Under constant load, a gateway's binary is replaced twice (and once by one that does not work), and the site that serves
+# is drained: not one request fails.
 # Usage: no_request_lost.sh BARRIO
 set -euo pipefail
 barrio=$1
@@ -110,6 +111,13 @@ upgrade() {
   wait_for 60 "$site's old process to end" gone "$old"
   echo "$site: process $old gave way to $(cat "$home/$site/site.pid")"
 }
+# A binary that does not work changes nothing.
+serving=$(cat "$home/$first/site.pid")
+printf '#!/bin/sh\nexit 3\n' >"$home/bin/barrio.new"
+chmod +x "$home/bin/barrio.new" && mv "$home/bin/barrio.new" "$home/bin/barrio"
+kill -USR2 "$serving"
+wait_for 20 "the failed upgrade to be told" grep -q 'upgrade failed.*status 3' "$home/$first.log"
+kill -0 "$serving"
 upgrade "$first"
 upgrade "$first"
 sleep 1
