@@ -98,6 +98,8 @@ expect 0 "zaz1 (Zaragoza) is active" b site activate zaragoza
 expect 2 "name=" b infer people --input nonsense --gateway 127.0.0.1:1
 expect 0 "its credentials are context 'newcomer'" b tenant create newcomer
 expect 0 "newcomer" b tenant list
+expect 0 "acme/people" b top --once
+expect 0 '"requests_per_s":' b top --once --output json
 expect 0 "deleted people" b app delete people --no-input
 status=$(curl -s -o /dev/null -w '%{http_code}' "http://$address/barrio/v1/sites")
 [ "$status" = 401 ] || { echo "FAIL: without a token: $status, wanted 401"; failures=$((failures + 1)); }
