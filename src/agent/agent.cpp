@@ -78,12 +78,41 @@ void Agent::run() {
   work_changed_ = runtime_.make_signal();
   local_changed_ = runtime_.make_signal();
   load_from_disk();
-  runtime_.spawn("link " + config_.site.str(), [this] { link_loop(); });
+  loaded_ = true;
+  if (!config_.standby) take_over();
   if (hooks_.cut_usage) runtime_.spawn("usage " + config_.site.str(), [this] { usage_loop(); });
   while (!runtime_.stopping()) {
     local_step();
     work_changed_->wait_until(runtime_.now() + config_.period);
   }
+}
+
+void Agent::take_over() {
+  if (std::exchange(linked_, true)) return;
+  runtime_.spawn("link " + config_.site.str(), [this] { link_loop(); });
+}
+
+void Agent::stand_down() {
+  stood_down_ = true;
+}
+
+std::optional<std::vector<std::string>> Agent::not_ready() const {
+  if (!loaded_) return std::nullopt;
+  std::vector<std::string> missing;
+  for (const ReplicaOrder& order : orders_) {
+    const auto is_this = [&](const auto& item) { return item.id == order.id; };
+    const bool believed = snapshot_ && std::ranges::any_of(snapshot_->replicas, [&](const Replica& replica) {
+                            return is_this(replica) && replica.phase == ReplicaPhase::ready;
+                          });
+    if (!believed || order.leave_within) continue;
+    const auto status = std::ranges::find_if(local_, [&](const auto& item) { return is_this(item.report); });
+    if (status == local_.end()) {
+      missing.push_back(order.id.str() + " (not started)");
+    } else if (status->report.phase != ReplicaPhase::ready) {
+      missing.push_back(order.id.str() + " (" + status->report.detail + ")");
+    }
+  }
+  return missing;
 }
 
 void Agent::load_from_disk() {
@@ -99,7 +128,7 @@ void Agent::load_from_disk() {
 // --- the link to control ---
 
 void Agent::link_loop() {
-  while (!runtime_.stopping()) {
+  while (!runtime_.stopping() && !stood_down_) {
     sync_once();
     const Duration jitter = from_ms(to_ms(config_.sync_period) * sync_jitter * runtime_.rng().unit());
     local_changed_->wait_until(runtime_.now() + config_.sync_period + jitter);
@@ -120,7 +149,7 @@ void Agent::sync_once() {
       log_warning("control is away; going on with the last orders",
                   {{"site", config_.site.str()}, {"why", orders.error().text()}});
   }
-  if (!orders) return;
+  if (!orders || stood_down_) return;
   if (now.usage && orders->usage_through) {
     usage_.acknowledged(*orders->usage_through);
     if (more_usage) next_shipment_ = {};
@@ -139,7 +168,7 @@ SiteReport Agent::report() const {
   for (const ReplicaOrder& order : orders_) {
     const bool listed =
         std::any_of(local_.begin(), local_.end(), [&](const auto& status) { return status.report.id == order.id; });
-    if (listed) continue;
+    if (listed || order.leave_within) continue;  // one that has left is simply not there any more
     ReplicaReport missing{order.id, order.generation, ReplicaPhase::starting, "not started yet", 0};
     const auto model_fault = model_fault_.find(order.model.sha256);
     const auto start_fault = start_fault_.find(order.id);
@@ -151,6 +180,7 @@ SiteReport Agent::report() const {
     report.replicas.push_back(std::move(missing));
   }
   if (hooks_.flows) report.flows = hooks_.flows();
+  if (hooks_.in_flight) report.in_flight = static_cast<int64_t>(hooks_.in_flight());
   return report;
 }
 
@@ -240,6 +270,7 @@ void Agent::usage_loop() {
 
 /// One period: the present one, unless one before it could not be kept.
 void Agent::journal_usage() {
+  if (!usage_.loaded() && hooks_.journal_is_ours && !hooks_.journal_is_ours()) return;
   Result<void> kept;
   if (!usage_.loaded()) kept = usage_.load();
   if (kept) {
@@ -253,12 +284,23 @@ void Agent::journal_usage() {
 
 // --- what runs here ---
 
+void Agent::withdraw_leaving(std::vector<ports::WorkloadStatus>& listed) {
+  const auto state_of = [this](const ReplicaOrder& order) {
+    return hooks_.leaving ? hooks_.leaving(order) : LeaveState();
+  };
+  leaving_.look(orders_, state_of, runtime_.now());
+  for (ports::WorkloadStatus& status : listed) {
+    if (leaving_.withdrawn(status.report.id)) status.report.phase = ReplicaPhase::stopping;
+  }
+}
+
 void Agent::local_step() {
   auto listed = workloads_.list();
   if (!listed) {
     log_error("cannot list what runs here", {{"site", config_.site.str()}, {"why", listed.error().text()}});
     return;
   }
+  withdraw_leaving(*listed);
   const bool news = !same_phases(local_, *listed);
   local_ = std::move(*listed);
   if (news) local_changed_->notify();
@@ -267,7 +309,8 @@ void Agent::local_step() {
   std::vector<ReplicaReport> observed;
   for (const ports::WorkloadStatus& status : local_) observed.push_back(status.report);
   start_fault_.clear();
-  for (const decide::Action& action : decide::reconcile(orders_, observed)) {
+  for (const decide::Action& action :
+       decide::reconcile(orders_, observed, [this](const ReplicaId& id) { return leaving_.may_stop(id); })) {
     const auto applied = apply(action);
     if (!applied) log_warning("cannot repair", {{"site", config_.site.str()}, {"why", applied.error().text()}});
   }

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/leaving.h"
 #include "agent/site_files.h"
 #include "agent/usage_ledger.h"
 #include "decide/reconcile/reconcile.h"
@@ -32,6 +33,7 @@ struct AgentConfig {
   Duration sync_period = 500ms;
   Duration usage_period = 1s;    // from the gateway to disk: what a power loss can lose
   Duration usage_shipped = 10s;  // from disk to control; without a pause while there is a backlog
+  bool standby = false;          // does not speak to control before take_over(): another process of the site does
 };
 
 /// The agent's view to its gateway. All are called on the agent's loop and must not park.
@@ -39,8 +41,12 @@ struct AgentHooks {
   std::function<void(std::shared_ptr<const Snapshot>)> on_snapshot;
   std::function<void(std::vector<ports::WorkloadStatus>)> on_local;
   std::function<std::vector<Flow>()> flows;
-  /// As gateway::Meter::cut. None: nothing is metered.
-  std::function<std::vector<UsageRecord>(const JournaledPeriod&)> cut_usage = {};
+  /// As gateway::Meter::cut, from what the journal has of each meter. None: nothing is metered.
+  std::function<std::vector<UsageRecord>(std::span<const JournaledPeriod>)> cut_usage = {};
+  /// False while another process of the site still writes the journal. None: there is no other.
+  std::function<bool()> journal_is_ours = {};
+  std::function<size_t()> in_flight = {};
+  std::function<LeaveState(const ReplicaOrder&)> leaving = {};  // none: nothing stands against it
 };
 
 class Agent {
@@ -55,6 +61,14 @@ class Agent {
   /// In a fiber: starts from disk, then runs until the runtime stops. The agent must not be destroyed while its loop
   /// may still run.
   void run();
+
+  // For a handover; on the loop, outside of fibers too.
+  /// From now on this agent speaks for its site.
+  void take_over();
+  /// From now on another one does: no more reports, and nothing more is written. Replicas are kept running.
+  void stand_down();
+  /// Of the replicas that the network believes ready here: those that are not, in words. None: not loaded yet.
+  std::optional<std::vector<std::string>> not_ready() const;
 
  private:
   void load_from_disk();
@@ -72,6 +86,7 @@ class Agent {
   void forget_old_models();
 
   void local_step();
+  void withdraw_leaving(std::vector<ports::WorkloadStatus>& listed);
   Result<void> apply(const decide::Action& action);
 
   ports::Runtime& runtime_;
@@ -89,12 +104,16 @@ class Agent {
   std::set<std::string> models_;                    // hashes whose content is on disk and verified
   std::map<std::string, std::string> model_fault_;  // hash -> why it is not
   std::vector<ports::WorkloadStatus> local_;        // as last listed
+  Leaving leaving_;                                 // replicas that are to leave
   std::map<ReplicaId, std::string> start_fault_;    // replica -> why it could not even be started
   std::unique_ptr<ports::Signal> work_changed_;     // for the local loop: orders or models are new
   std::unique_ptr<ports::Signal> local_changed_;    // for the link loop: control should hear of it now
   bool control_away_ = false;
   UsageLedger usage_;
   Time next_shipment_{};
+  bool loaded_ = false;
+  bool linked_ = false;  // speaks to control
+  bool stood_down_ = false;
 };
 
 }  // namespace barrio::agent

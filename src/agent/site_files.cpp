@@ -74,7 +74,8 @@ Result<void> replace_file(const std::string& path, const std::string& content) {
   std::error_code problem;
   std::filesystem::create_directories(folder, problem);
   if (problem) return fail(Code::unavailable, "cannot make the folder: " + problem.message(), folder.string());
-  const std::string temporary = path + ".new";
+  // Its own for each process: during a handover a site has two.
+  const std::string temporary = path + "." + std::to_string(::getpid()) + ".new";
   TRY_DO(write_synced(temporary, content, O_TRUNC));
   if (rename(temporary.c_str(), path.c_str()) != 0) return failed("rename", temporary);
   return sync_folder(folder.string());

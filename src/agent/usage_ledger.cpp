@@ -22,7 +22,7 @@ struct UsageCheckpoint {
   int64_t shipped = 0;
   int64_t dropped = 0;
   WallTime floor;
-  JournaledPeriod metered;
+  std::vector<JournaledPeriod> metered;
   std::vector<CheckpointRow> rows;
 };
 BARRIO_DESCRIBE(UsageCheckpoint, (), (journal, sequence, shipped, dropped, floor, metered, rows))
@@ -144,9 +144,9 @@ void UsageLedger::begin_journal() {
 // --- to disk ---
 
 Result<void> UsageLedger::add(UsageRecord record) {
-  if (record.meter == head_.metered.meter && record.period <= head_.metered.period) return {};
+  if (record.period <= journaled_of(record.meter, head_.metered).period) return {};
   if (record.lines.empty()) {
-    head_.metered = {record.meter, record.period};
+    note_metered(record);
     return {};
   }
   if (begin_again_) begin_journal();
@@ -195,7 +195,7 @@ std::string UsageLedger::checkpoint_line(const Head& head) const {
 
 void UsageLedger::apply(const UsageRecord& record) {
   head_.sequence = record.sequence;
-  head_.metered = {record.meter, record.period};
+  note_metered(record);
   for (const UsageLine& line : record.lines) {
     const auto row = row_for(line.app, record.from);
     by_touch_.erase({row->second.touched, row->first});
@@ -204,6 +204,12 @@ void UsageLedger::apply(const UsageRecord& record) {
     row->second.touched = record.sequence;
     by_touch_.emplace(record.sequence, row->first);
   }
+}
+
+void UsageLedger::note_metered(const UsageRecord& record) {
+  std::erase_if(head_.metered, [&](const JournaledPeriod& one) { return one.meter == record.meter; });
+  if (head_.metered.size() == most_meters) head_.metered.erase(head_.metered.begin());
+  head_.metered.push_back({record.meter, record.period});
 }
 
 std::map<UsageLedger::Key, UsageLedger::Row>::iterator UsageLedger::row_for(const AppKey& app, WallTime from) {

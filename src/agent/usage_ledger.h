@@ -33,6 +33,7 @@ struct UsageLimits {
 class UsageLedger {
  public:
   static constexpr const char* file = "usage.journal";
+  static constexpr size_t most_meters = 4;
 
   UsageLedger(ports::Runtime& runtime, SiteFiles& files, UsageLimits limits = {});
 
@@ -40,7 +41,8 @@ class UsageLedger {
   /// usage.journal.damaged, logged, and used as far as it is whole. May park.
   Result<void> load();
   bool loaded() const { return loaded_; }
-  JournaledPeriod journaled() const { return head_.metered; }
+  /// Of each of the last meters: a site has two during an upgrade.
+  std::span<const JournaledPeriod> journaled() const { return head_.metered; }
   /// In order; after success it survives kill -9 and power loss. A period that is journaled already is left out.
   /// Errors: exhausted (disk full), unavailable; the same record again later is right. May park.
   Result<void> add(UsageRecord record);
@@ -65,12 +67,12 @@ class UsageLedger {
   };
   /// As on disk, before the rows.
   struct Head {
-    int64_t journal = 0;   // random; 0: none yet
-    int64_t sequence = 0;  // of the last record
-    int64_t shipped = 0;   // what control has
-    int64_t dropped = 0;   // the newest change among the rows dropped
-    WallTime floor;        // the newest hour among them: its rows must not begin again
-    JournaledPeriod metered;
+    int64_t journal = 0;                   // random; 0: none yet
+    int64_t sequence = 0;                  // of the last record
+    int64_t shipped = 0;                   // what control has
+    int64_t dropped = 0;                   // the newest change among the rows dropped
+    WallTime floor;                        // the newest hour among them: its rows must not begin again
+    std::vector<JournaledPeriod> metered;  // of the last most_meters, the newest at the end
   };
   struct Content;
 
@@ -81,6 +83,7 @@ class UsageLedger {
   std::string checkpoint_line(const Head& head) const;
   void begin_journal();
   void apply(const UsageRecord& record);
+  void note_metered(const UsageRecord& record);
   std::map<Key, Row>::iterator row_for(const AppKey& app, WallTime from);
   void prune(WallTime now);
 

@@ -125,8 +125,8 @@ TEST_CASE("a restarted site goes on with its journal; a period that is in it is 
   w.add(1, start, {street});
   w.add(2, start, {street, harbour});
   w.restart();
-  CHECK(w.ledger->journaled().meter == 7);
-  CHECK(w.ledger->journaled().period == 2);
+  CHECK(w.ledger->journaled().back().meter == 7);
+  CHECK(w.ledger->journaled().back().period == 2);
   w.add(2, start, {street, harbour});
   w.add(3, start, {street});
   w.ship();
@@ -145,7 +145,7 @@ TEST_CASE("a line torn at any byte is as if it had never been begun, and the jou
     World w;
     w.files.journal() = text.substr(0, size);
     w.restart();
-    REQUIRE(w.ledger->journaled().period == 1);
+    REQUIRE(w.ledger->journaled().back().period == 1);
     w.add(2, start, {harbour});
     w.add(3, start, {street});
     w.restart();
@@ -196,10 +196,10 @@ TEST_CASE("a full disk loses nothing: the same period is added again, whatever p
     w.files.failures = 2;
     CHECK(w.ledger->add(w.record(2, start, {street})).error().code == Code::exhausted);
     CHECK(w.ledger->add(w.record(2, start, {street})).error().code == Code::exhausted);
-    CHECK(w.ledger->journaled().period == 1);
+    CHECK(w.ledger->journaled().back().period == 1);
     if (failed_bytes == 100'000) {
       w.restart();  // it was whole on the disk
-      CHECK(w.ledger->journaled().period == 2);
+      CHECK(w.ledger->journaled().back().period == 2);
     }
     w.add(2, start, {street});
     w.add(3, start, {street});
@@ -219,7 +219,7 @@ TEST_CASE("a journal that cannot be read yet is read later") {
   CHECK_FALSE(w.ledger->shipment());
   w.files.unreadable = false;
   REQUIRE(w.ledger->load());
-  CHECK(w.ledger->journaled().period == 1);
+  CHECK(w.ledger->journaled().back().period == 1);
 }
 
 TEST_CASE("the file is bounded: it is replaced by totals when what was appended grows as long") {

@@ -16,6 +16,7 @@ class Grammar {
   void build() {
     add_global();
     add_up();
+    add_top();
     add_site();
     add_app();
     add_infer();
@@ -98,12 +99,19 @@ class Grammar {
     app->add_flag("--keep", up->keep, "Start from the state of the last run, and play no story");
   }
 
+  void add_top() {
+    auto top = std::make_shared<TopCommand>();
+    leaf(root_, "top", "Watch sites and apps: rates, latency against objectives, what is refused", top)
+        ->add_flag("--once", top->once, "Print one frame and end");
+  }
+
   void add_site() {
     CLI::App& site = group("site", "The sites of the network");
     leaf(site, "list", "All sites", std::make_shared<SiteListCommand>());
     add_site_verb(site, "show", "One site in full", SiteCommand::Verb::show);
     add_site_verb(site, "activate", "Let a site take replicas", SiteCommand::Verb::activate);
-    add_site_verb(site, "drain", "Let a site finish what it has and take nothing new", SiteCommand::Verb::drain);
+    add_site_verb(site, "drain", "Move a site's replicas away, losing no request", SiteCommand::Verb::drain);
+    add_site_verb(site, "retire", "Take a drained site out of the network for good", SiteCommand::Verb::retire);
   }
 
   void add_site_verb(CLI::App& site, const char* name, const char* help, SiteCommand::Verb verb) {

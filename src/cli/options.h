@@ -39,9 +39,12 @@ struct EngineCommand {
   std::string model;
   int workers = 1;
 };
+struct TopCommand {
+  bool once = false;
+};
 struct SiteListCommand {};
 struct SiteCommand {
-  enum class Verb { show, activate, drain } verb = Verb::show;
+  enum class Verb { show, activate, drain, retire } verb = Verb::show;
   std::string site;  // id or city
 };
 struct AppDeployCommand {
@@ -109,10 +112,11 @@ struct CompletionCommand {
 };
 struct VersionCommand {};
 
-using Command = std::variant<UpCommand, RoleCommand, EngineCommand, SiteListCommand, SiteCommand, AppDeployCommand,
-                             AppListCommand, AppCommand, InferCommand, TenantListCommand, TenantCreateCommand,
-                             TenantQuotaCommand, KeyCreateCommand, KeyListCommand, KeyRevokeCommand, ContextListCommand,
-                             ContextUseCommand, ContextSetCommand, UsageCommand, CompletionCommand, VersionCommand>;
+using Command =
+    std::variant<UpCommand, RoleCommand, EngineCommand, TopCommand, SiteListCommand, SiteCommand, AppDeployCommand,
+                 AppListCommand, AppCommand, InferCommand, TenantListCommand, TenantCreateCommand, TenantQuotaCommand,
+                 KeyCreateCommand, KeyListCommand, KeyRevokeCommand, ContextListCommand, ContextUseCommand,
+                 ContextSetCommand, UsageCommand, CompletionCommand, VersionCommand>;
 
 struct Parsed {
   /// Set when there is nothing to do: help was shown (0) or the usage was wrong (2).

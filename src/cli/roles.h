@@ -3,11 +3,13 @@
 // files are written by `barrio up`, or by hand for an installation.
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/json.h"
 #include "cli/options.h"
+#include "gateway/telemetry_config.h"
 
 namespace barrio::cli {
 
@@ -40,9 +42,12 @@ struct SiteFile {
   std::string peer_secret;
   std::vector<std::string> proxy_peers;
   std::map<std::string, std::string> peers;  // site -> "ip:port", where not as advertised
+  std::optional<gateway::AccessLogConfig> access_log;
+  std::optional<gateway::TracingConfig> tracing;
 };
 BARRIO_DESCRIBE(SiteFile, (),
-                (site, listen, control, client_id, client_secret, folder, core, peer_secret, proxy_peers, peers))
+                (site, listen, control, client_id, client_secret, folder, core, peer_secret, proxy_peers, peers,
+                 access_log, tracing))
 
 Result<void> serve_control(const std::string& config);
 Result<void> serve_site(const std::string& config);

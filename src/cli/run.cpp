@@ -32,6 +32,7 @@ struct Act {
     return {};
   }
   Result<void> operator()(const EngineCommand&) const { return {}; }  // run() has done it: its exit codes are its own
+  Result<void> operator()(const TopCommand& command) const { return show_top(session, command); }
   Result<void> operator()(const SiteListCommand&) const { return list_sites(session); }
   Result<void> operator()(const SiteCommand& command) const { return act_on_site(session, command); }
   Result<void> operator()(const AppDeployCommand& command) const { return run_deploy(session, command); }

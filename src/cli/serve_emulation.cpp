@@ -29,7 +29,7 @@ Result<void> serve_wan(const std::string& config) {
   raise_descriptor_limit();
   TRY(auto file, read_yaml<emulation::WanConfig>(config));
   net::Reactor reactor;
-  StopSignals signals(reactor, [&] { reactor.stop(); });
+  Signals signals(reactor, [&] { reactor.stop(); });
   emulation::WanRelay relay(reactor, std::move(file));
   TRY_DO(relay.start());
   log_info("relaying", {{"links", std::to_string(relay.addresses().size())}});
@@ -44,7 +44,7 @@ Result<void> serve_cameras(const std::string& config) {
   net::compute_in_background();
   TRY(auto file, read_yaml<emulation::CamerasConfig>(config));
   net::Reactor reactor;
-  StopSignals signals(reactor, [&] { reactor.stop(); });
+  Signals signals(reactor, [&] { reactor.stop(); });
   emulation::Cameras cameras(reactor, std::move(file), [](const emulation::CameraLine& line) {
     std::printf("%s\n", print_json(to_json(line)).c_str());
     std::fflush(stdout);

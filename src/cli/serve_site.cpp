@@ -1,15 +1,8 @@
-#include <filesystem>
-
-#include "adapters/fake_core/fake_core_network.h"
-#include "adapters/http_control/http_control_link.h"
-#include "adapters/mapped_file/mapped_file.h"
-#include "adapters/process/process_runtime.h"
-#include "agent/agent.h"
 #include "base/log.h"
 #include "cli/files.h"
 #include "cli/roles.h"
 #include "cli/service_loop.h"
-#include "gateway/gateway.h"
+#include "cli/site_process.h"
 
 namespace barrio::cli {
 
@@ -18,12 +11,15 @@ namespace {
 Result<gateway::GatewayConfig> gateway_config(const SiteFile& file, uint64_t seed) {
   TRY(auto site, SiteId::parse(file.site));
   TRY(auto listen, net::SocketAddress::parse(file.listen));
+  if (file.access_log) TRY_DO(make_folder(file.access_log->folder, 0750));
   return gateway::GatewayConfig{.site = site,
                                 .listen = listen,
                                 .peers = file.peers,
                                 .peer_secret = file.peer_secret,
                                 .limits = {.proxy_peers = file.proxy_peers},
-                                .seed = seed};
+                                .seed = seed,
+                                .access_log = file.access_log,
+                                .tracing = file.tracing};
 }
 
 Result<adapters::HttpControlConfig> link_config(const SiteFile& file) {
@@ -33,40 +29,27 @@ Result<adapters::HttpControlConfig> link_config(const SiteFile& file) {
       .control = control, .site = site, .client_id = file.client_id, .client_secret = file.client_secret};
 }
 
-adapters::ProcessConfig process_config(const SiteFile& file) {
-  std::error_code error;
-  adapters::ProcessConfig config;
-  config.engine_program = std::filesystem::read_symlink("/proc/self/exe", error).string();
-  config.folder = file.folder + "/engines";
-  return config;
-}
-
 }  // namespace
 
 Result<void> serve_site(const std::string& config) {
   TRY(auto file, read_yaml<SiteFile>(config));
   configure_log("site " + file.site, LogLevel::info, "");
+  TRY(auto inherited, net::InheritedSockets::from_environment());
+  const auto sockets = std::make_shared<net::InheritedSockets>(std::move(inherited));
   TRY(auto core, adapters::FakeCoreNetwork::load(file.core));
   TRY_DO(make_folder(file.folder + "/engines", 0700));
-  TRY(auto usage, adapters::MappedFile::open(file.folder + "/usage.live", gateway::usage_memory_bytes()));
+  TRY(auto usage, UsageMemory::open(file.folder));
   ServiceLoop loop;
   TRY(auto gateway_settings, gateway_config(file, loop.runtime().rng().next()));
-  gateway_settings.usage_memory = usage.memory();
+  gateway_settings.inherited = sockets;
   TRY(auto link_settings, link_config(file));
-  Registry metrics;
-  adapters::ProcessWorkloadRuntime workloads(loop.runtime(), loop.fetcher(), process_config(file));
-  adapters::HttpControlLink control(loop.runtime(), loop.fetcher(), link_settings);
-  gateway::Gateway gateway(loop.reactor(), gateway_settings, core, metrics);
-  TRY(auto bound, gateway.start());
-  agent::Agent agent(
-      loop.runtime(), workloads, control,
-      {.site = gateway_settings.site, .data_folder = file.folder, .gateway_address = bound.str()},
-      {.on_snapshot = [&](std::shared_ptr<const Snapshot> snapshot) { gateway.set_snapshot(std::move(snapshot)); },
-       .on_local = [&](std::vector<ports::WorkloadStatus> local) { gateway.set_local(std::move(local)); },
-       .flows = [&] { return gateway.flows(); },
-       .cut_usage = [&](const JournaledPeriod& journaled) { return gateway.cut_usage(journaled); }});
-  loop.runtime().spawn("agent", [&] { agent.run(); });
-  log_info("serving", {{"address", bound.str()}});
+  SiteProcess site(loop, {.file = file,
+                          .gateway = std::move(gateway_settings),
+                          .control = std::move(link_settings),
+                          .core = std::move(core),
+                          .usage = std::move(usage)});
+  TRY_DO(site.start());
+  if (!sockets->empty()) log_warning("sockets that were handed over are not used", {{"addresses", sockets->text()}});
   return loop.run();
 }
 

@@ -21,6 +21,8 @@ class ServiceLoop {
       return adapters::fetch(runtime_, client_, address, std::move(request), deadline);
     };
   }
+  /// What SIGUSR2 begins.
+  void on_upgrade(std::function<void()> upgrade) { signals_.on_upgrade(std::move(upgrade)); }
   /// Ends the loop with this error, from any fiber.
   void fail_with(Error error);
   /// Ends the loop; fibers have a few seconds to finish.
@@ -32,7 +34,7 @@ class ServiceLoop {
   void stop_when_idle(Time latest);
 
   net::Reactor reactor_;
-  StopSignals signals_;  // before the runtime: its threads must inherit the blocked signals
+  Signals signals_;  // before the runtime: its threads must inherit the blocked signals
   adapters::ReactorRuntime runtime_;
   net::Client client_;
   std::optional<Error> error_;

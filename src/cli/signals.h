@@ -1,5 +1,5 @@
 #pragma once
-// SIGINT and SIGTERM as an event of a reactor; SIGPIPE ignored.
+// SIGINT and SIGTERM (stop), and SIGUSR2 (upgrade), as events of a reactor; SIGPIPE ignored.
 
 #include <functional>
 
@@ -7,18 +7,21 @@
 
 namespace barrio::cli {
 
-class StopSignals final : public net::IoHandler {
+class Signals final : public net::IoHandler {
  public:
   /// Blocks the signals for this thread and those it starts afterwards: make it before any thread.
-  StopSignals(net::Reactor& reactor, std::function<void()> stop);
-  ~StopSignals();
-  StopSignals(const StopSignals&) = delete;
-  StopSignals& operator=(const StopSignals&) = delete;
+  Signals(net::Reactor& reactor, std::function<void()> stop);
+  ~Signals();
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+  /// Without one, SIGUSR2 does nothing.
+  void on_upgrade(std::function<void()> upgrade) { upgrade_ = std::move(upgrade); }
   void on_io(uint32_t events) override;
 
  private:
   net::Reactor& reactor_;
   std::function<void()> stop_;
+  std::function<void()> upgrade_;
   int fd_ = -1;
 };
 

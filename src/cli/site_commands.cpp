@@ -45,11 +45,34 @@ std::string site_table(const Json& site) {
   }
   table.add({"servers", text_at(site, "servers.cores") + " cores, " + text_at(site, "servers.memory")});
   for (const Json& replica : items(site, "replicas")) {
-    table.add(
-        {"replica", text_at(replica, "app") + " " + text_at(replica, "phase") + " (" + text_at(replica, "id") + ")"});
+    table.add({"replica", text_at(replica, "app") + " " + text_at(replica, "phase") + " (" + text_at(replica, "id") +
+                              ")" + (text_at(replica, "detail").empty() ? "" : ": " + text_at(replica, "detail"))});
   }
   for (const Json& assumption : items(site, "assumptions")) table.add({"assumption", text_at(assumption, "")});
   return table.text();
+}
+
+std::string verb_path(SiteCommand::Verb verb) {
+  switch (verb) {
+    case SiteCommand::Verb::activate: return "/activate";
+    case SiteCommand::Verb::drain: return "/drain";
+    case SiteCommand::Verb::retire: return "/retire";
+    case SiteCommand::Verb::show: break;
+  }
+  return "";
+}
+
+/// What became of it, and for a draining site what is still there and why.
+std::string status_text(const Json& site) {
+  const std::string id = text_at(site, "id");
+  const std::string status = text_at(site, "status");
+  std::string text = id + " (" + text_at(site, "city") + ") is " + status + "\n";
+  if (status != "draining") return text;
+  for (const Json& replica : items(site, "replicas")) {
+    text += "  " + text_at(replica, "app") + " " + text_at(replica, "detail") + "\n";
+  }
+  if (items(site, "replicas").empty()) return text + "  it is empty: barrio site retire " + id + "\n";
+  return text + "  watch it: barrio site show " + id + "\n";
 }
 
 }  // namespace
@@ -69,9 +92,8 @@ Result<void> act_on_site(Session& session, const SiteCommand& command) {
     session.print(site, site_table(site));
     return {};
   }
-  const bool activate = command.verb == SiteCommand::Verb::activate;
-  TRY(auto site, control.post(path + (activate ? "/activate" : "/drain"), JsonObject()));
-  session.print(site, text_at(site, "id") + " (" + text_at(site, "city") + ") is " + text_at(site, "status") + "\n");
+  TRY(auto site, control.post(path + verb_path(command.verb), JsonObject()));
+  session.print(site, status_text(site));
   return {};
 }
 

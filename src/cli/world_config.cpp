@@ -109,7 +109,9 @@ class Writer {
                   .core = file("core"),
                   .peer_secret = secrets_.peer,
                   .proxy_peers = {plan_.layout.relay_source()},
-                  .peers = {}};
+                  .peers = {},
+                  .access_log = gateway::AccessLogConfig{.folder = plan_.home + "/log/" + id},
+                  .tracing = {}};
     for (size_t other = 0; other < sites_.size(); ++other) {
       if (other != index) site.peers[sites_[other].id.str()] = plan_.layout.site_to_site(index + 1, other + 1);
     }

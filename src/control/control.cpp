@@ -1,6 +1,7 @@
 #include "control/control.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/log.h"
 
@@ -102,6 +103,7 @@ Result<void> Control::step_once() {
     const AppKey app = placement.app;
     placements_.emplace(app, std::move(placement));
   }
+  note_leaving();
   Writes writes;
   std::vector<ports::Guard> guards;
   gather(writes, guards);
@@ -134,7 +136,10 @@ void Control::gather_replicas(Writes& writes) const {
   for (const App& app : desired_.apps) {
     auto placement = placements_.find(app.key());
     if (placement == placements_.end()) continue;
-    for (const decide::PlacedReplica& wanted : placement->second.replicas) {
+    std::vector<decide::PlacedReplica> kept = placement->second.replicas;
+    std::ranges::remove_copy_if(placement->second.leaving, std::back_inserter(kept),
+                                [this](const auto& replica) { return has_left(replica); });
+    for (const decide::PlacedReplica& wanted : kept) {
       Replica replica{wanted.id, wanted.app, wanted.site, ReplicaPhase::starting};
       auto known = present.extract(wanted.id);
       if (!known.empty()) replica.phase = known.mapped()->phase;
@@ -194,6 +199,7 @@ Result<SiteOrders> Control::sync(const SiteReport& report) {
     const App* app = replica.site == report.site ? find_app(replica.app) : nullptr;
     if (app == nullptr) continue;
     orders.run.push_back({replica.id, replica.app, app->generation, app->spec.model, app->spec.resources});
+    if (leave_of(replica.id, replica.app) == Leave::goes) orders.run.back().leave_within = config_.drain_grace;
   }
   if (snapshot_->version != report.snapshot_version) orders.snapshot = *snapshot_;
   return orders;

@@ -31,6 +31,7 @@ struct ControlConfig {
   Network network;  // imported by the first start; afterwards the state rules
   AccountsConfig accounts;
   std::set<std::string> builtin_models = {"people"};
+  Duration drain_grace = 30s;  // a leaving replica's requests get so long to be answered
 };
 
 /// A deployment that was not accepted: nothing changed. `refusal` where it is for lack of a place.
@@ -69,7 +70,8 @@ class Control {
   tl::expected<Deployed, Rejected> deploy(const TenantId& tenant, AppSpec spec);
   /// Errors: not_found.
   Result<void> remove(const AppKey& app);
-  /// Errors: not_found, unsupported (the status may not follow the present one).
+  /// Errors: not_found, conflict (the status may not follow the present one, or it still has replicas and is to be
+  /// retired).
   Result<Site> set_status(const SiteId& site, SiteStatus status);
   /// By id or by city, whatever its case and accents. Errors: not_found with the nearest, invalid (a city with
   /// several).
@@ -113,6 +115,13 @@ class Control {
   Result<void> step_once();
   void gather(Writes& writes, std::vector<ports::Guard>& guards) const;
   void gather_replicas(Writes& writes) const;
+  // Replicas on draining sites (control_leaving.cpp).
+  enum class Leave { not_leaving, stays, waits, goes };
+  Leave leave_of(const ReplicaId& id, const AppKey& app) const;
+  void note_leaving();
+  bool has_left(const decide::PlacedReplica& replica) const;
+  std::string leave_text(const Replica& replica) const;
+  Result<void> check_empty(const Site& site) const;
   bool differs(const SiteReport& report) const;
   void publish();
   Result<void> check_model(const TenantId& tenant, const ModelSource& model);
@@ -139,6 +148,7 @@ class Control {
   std::unique_ptr<ports::Signal> changed_;
   Desired desired_;  // as of the last load()
   std::map<AppKey, decide::AppPlacement> placements_;
+  std::map<ReplicaId, Time> going_since_;  // replicas that were let go
   std::shared_ptr<const Snapshot> snapshot_;
   std::string published_;                    // its content without the version
   ports::Revision published_revision_ = -1;  // of the state it was made from

@@ -150,6 +150,7 @@ Result<Site> Control::set_status(const SiteId& site, SiteStatus status) {
     changed = *present;
     if (present->status == status) return {};
     if (!may_become(present->status, status)) return wrong_status(*present, status);
+    if (status == SiteStatus::retired) TRY_DO(check_empty(*present));
     changed->status = status;
     TRY_DO(state_.commit({desired_.guard(key::site(site))}, {write_site(desired_, *changed)}));
     return {};
@@ -157,6 +158,19 @@ Result<Site> Control::set_status(const SiteId& site, SiteStatus status) {
   TRY_DO(change(set));
   log_info("site status set", {{"site", site.str()}, {"status", to_name(status)}});
   return std::move(*changed);
+}
+
+/// A site that still serves cannot go: who depends on it is named.
+Result<void> Control::check_empty(const Site& site) const {
+  std::vector<std::string> left;
+  for (const Replica& replica : desired_.replicas) {
+    if (replica.site == site.id) left.push_back(replica.app.str() + " (" + leave_text(replica) + ")");
+  }
+  if (left.empty()) return {};
+  return fail(Code::conflict,
+              site.id.str() + " still runs " + join_text(std::span<const std::string>(left), ", ") +
+                  "; it can be retired once it is empty",
+              "status");
 }
 
 Result<SiteId> Control::find_site(std::string_view id_or_city) const {

@@ -37,7 +37,7 @@ TEST_CASE("an app that no site may run is refused with the reason and what would
   CHECK(world.control->snapshot()->version == before);
 }
 
-TEST_CASE("activating a planned site brings a replica there; draining it takes the replica away") {
+TEST_CASE("activating a planned site brings a replica there, and it cannot be planned again") {
   World world;
   REQUIRE(world.control->deploy(traffic, people_app("street", "ES")));
   auto id = world.control->find_site("zaragoza");
@@ -47,10 +47,85 @@ TEST_CASE("activating a planned site brings a replica there; draining it takes t
   CHECK(world.control->snapshot()->network.find(*id)->status == SiteStatus::active);
   REQUIRE(world.control->set_status(*id, SiteStatus::active));  // asked twice: the same
   REQUIRE(world.control->set_status(*id, SiteStatus::draining));
-  CHECK(!world.replica_sites().contains(id->str()));
   auto back = world.control->set_status(*id, SiteStatus::planned);
   REQUIRE(!back);
   CHECK(back.error().what.find("only active or retired") != std::string::npos);
+}
+
+std::string detail_at(World& world, const std::string& site) {
+  const auto view = world.control->site(SiteId::of(site));
+  REQUIRE(view);
+  return view->replicas.empty() ? "" : view->replicas.front().detail;
+}
+
+TEST_CASE("a replica leaves a draining site when another site is ready, and only when its own says that it has ended") {
+  World world;
+  AppSpec one = people_app("street", "ES");
+  one.replicas = 1;
+  REQUIRE(world.control->deploy(traffic, one));
+  const std::string first = *world.replica_sites().begin();
+  world.run_orders(first);
+  REQUIRE(world.control->set_status(SiteId::of(first), SiteStatus::draining));
+  REQUIRE(world.replica_sites().size() == 2);
+  CHECK(detail_at(world, first) == "leaves once a replica elsewhere is ready");
+  CHECK(!world.sync(first).run.at(0).leave_within);
+  std::string second;
+  for (const std::string& site : world.replica_sites()) second = site == first ? second : site;
+  world.run_orders(second);
+  REQUIRE(world.control->step());
+  CHECK(detail_at(world, first) == "leaves once its requests are answered");
+  world.runtime.sleep_for(1ms);
+  const ReplicaOrder order = world.sync(first).run.at(0);
+  CHECK(order.leave_within == 30s);
+  world.runtime.sleep_for(60s);
+  world.sync(first, {{order.id, order.generation, ReplicaPhase::stopping, "", 0}});
+  REQUIRE(world.control->step());
+  CHECK(world.replica_sites().contains(first));
+  const auto early = world.control->set_status(SiteId::of(first), SiteStatus::retired);
+  REQUIRE(!early);
+  CHECK(early.error().what.find("still runs traffic/street (leaves once") != std::string::npos);
+  for (int i = 0; i < 3; ++i) {
+    world.run_orders(second);
+    world.runtime.sleep_for(1ms);
+    world.sync(first);
+  }
+  REQUIRE(world.control->step());
+  CHECK(world.replica_sites() == std::set<std::string>{second});
+  CHECK(world.control->set_status(SiteId::of(first), SiteStatus::retired));
+}
+
+TEST_CASE("a replica that no other site can take stays on a draining site, and the drain says so") {
+  World world;
+  REQUIRE(world.control->deploy(traffic, people_app("street", "ES-PV")));
+  world.run_orders("bio1");
+  REQUIRE(world.control->set_status(SiteId::of("bio1"), SiteStatus::draining));
+  world.run_orders("bio1");
+  CHECK(world.replica_sites() == std::set<std::string>{"bio1"});
+  CHECK(world.phase_at("bio1") == ReplicaPhase::ready);
+  CHECK(!world.sync("bio1").run.at(0).leave_within);
+  CHECK(detail_at(world, "bio1").starts_with("stays: no other site can take it: "));
+  REQUIRE(world.control->set_status(SiteId::of("bio1"), SiteStatus::active));
+  CHECK(world.replica_sites() == std::set<std::string>{"bio1"});
+}
+
+TEST_CASE("a draining site that is lost does not keep its replicas for ever") {
+  World world;
+  AppSpec one = people_app("street", "ES");
+  one.replicas = 1;
+  REQUIRE(world.control->deploy(traffic, one));
+  const std::string first = *world.replica_sites().begin();
+  world.run_orders(first);
+  REQUIRE(world.control->set_status(SiteId::of(first), SiteStatus::draining));
+  std::string second;
+  for (const std::string& site : world.replica_sites()) second = site == first ? second : site;
+  for (int i = 0; i < 39; ++i) {
+    world.run_orders(second);
+    world.runtime.sleep_for(1s);
+  }
+  CHECK(world.replica_sites().contains(first));
+  world.runtime.sleep_for(2s);
+  world.run_orders(second);
+  CHECK(world.replica_sites() == std::set<std::string>{second});
 }
 
 TEST_CASE("a snapshot comes only when the site's differs, and its version grows only with its content") {

@@ -47,7 +47,9 @@ std::vector<api::DecisionView> Control::decisions(const decide::AppPlacement& pl
       if (view.detail.empty()) view.detail = decision.refusal.detail;
     }
     for (const Replica& replica : desired_.replicas) {
-      if (replica.app == placement.app && replica.site == decision.site) view.phase = to_name(replica.phase);
+      if (replica.app != placement.app || replica.site != decision.site) continue;
+      view.phase = to_name(replica.phase);
+      if (const std::string leaving = leave_text(replica); !leaving.empty()) view.detail += "; its replica " + leaving;
     }
     views.push_back(std::move(view));
   }
@@ -109,8 +111,10 @@ api::SiteView Control::site_view(const Site& site, const TenantId& viewer) const
   for (const Replica& replica : desired_.replicas) {
     if (replica.site != site.id || (!viewer.empty() && replica.app.tenant != viewer)) continue;
     const ReplicaReport* report = observed_.replica(replica);
-    view.replicas.push_back({replica.id.str(), replica.app.str(), to_name(replica.phase),
-                             report == nullptr ? "" : report->detail, report == nullptr ? 0 : report->restarts});
+    std::string detail = leave_text(replica);
+    if (detail.empty() && report != nullptr) detail = report->detail;
+    view.replicas.push_back({replica.id.str(), replica.app.str(), to_name(replica.phase), std::move(detail),
+                             report == nullptr ? 0 : report->restarts});
   }
   return view;
 }
@@ -142,6 +146,7 @@ api::LiveView Control::live(const TenantId& viewer) const {
       live.replicas_ready += replica.phase == ReplicaPhase::ready && live.connected ? 1 : 0;
     }
     const Observation* seen = live.connected ? observed_.of(site.id) : nullptr;
+    live.in_flight = seen == nullptr ? 0 : seen->report.in_flight;
     view.sites.push_back(std::move(live));
     if (seen == nullptr) continue;  // what a lost site saw last is history
     for (const Flow& flow : seen->report.flows) {

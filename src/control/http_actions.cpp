@@ -92,6 +92,10 @@ Response HttpApi::drain(const Call& call) {
   return set_status(call, SiteStatus::draining);
 }
 
+Response HttpApi::retire(const Call& call) {
+  return set_status(call, SiteStatus::retired);
+}
+
 Response HttpApi::set_status(const Call& call, SiteStatus status) {
   auto id = control_.find_site(call.params[0]);
   if (!id) return answer(id.error());

@@ -48,6 +48,7 @@ std::span<const HttpApi::Route> HttpApi::routes() {
       {"GET", "/barrio/v1/sites/{}", scope::sites_read, Whose::anybody, &HttpApi::show_site},
       {"POST", "/barrio/v1/sites/{}/activate", scope::sites_write, Whose::anybody, &HttpApi::activate},
       {"POST", "/barrio/v1/sites/{}/drain", scope::sites_write, Whose::anybody, &HttpApi::drain},
+      {"POST", "/barrio/v1/sites/{}/retire", scope::sites_write, Whose::anybody, &HttpApi::retire},
       {"POST", "/barrio/v1/sites/{}/sync", scope::site_sync, Whose::anybody, &HttpApi::sync},
       {"GET", "/barrio/v1/apps", scope::apps_read, Whose::anybody, &HttpApi::list_apps},
       {"GET", "/barrio/v1/apps/{}", scope::apps_read, Whose::tenant, &HttpApi::show_app},

@@ -68,6 +68,7 @@ class HttpApi {
   net::Response show_site(const Call& call);
   net::Response activate(const Call& call);
   net::Response drain(const Call& call);
+  net::Response retire(const Call& call);
   net::Response set_status(const Call& call, SiteStatus status);
   net::Response sync(const Call& call);
   net::Response list_apps(const Call& call);

@@ -178,11 +178,17 @@ void Dispatcher::blame(const Open& request, Failure failure, bool sent, Time now
   if (failure == Failure::refused) return view_->app_erred(*app, *site, now);
   if (!request.replica.empty()) {
     const LocalApp* local = local_app(request.app);
-    if (local == nullptr || !local->replicas.usable_beside(request.replica, now)) view_->app_failed(*app, *site, now);
-  } else if (failure == Failure::timed_out && sent) {
-    view_->site_failed(*site, now);
+    if (local != nullptr && local->replicas.usable_beside(request.replica, now)) return;
+    view_->app_failed(*app, *site, now);
+    ++ejections_;
   } else {
-    view_->site_out(*site);  // the next ping that succeeds brings it back
+    const bool was_reachable = view_->reachable(*site, now);
+    if (failure == Failure::timed_out && sent) {
+      view_->site_failed(*site, now);
+    } else {
+      view_->site_out(*site);  // the next ping that succeeds brings it back
+    }
+    ejections_ += was_reachable && !view_->reachable(*site, now) ? 1 : 0;
   }
 }
 

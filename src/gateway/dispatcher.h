@@ -112,8 +112,13 @@ class Dispatcher {
   std::vector<Flow> flows(Time now) const { return flows_.recent(now); }
   const Snapshot* snapshot() const { return table_ ? &table_->snapshot() : nullptr; }
   bool up(const SiteId& site, Time now) const;
-  /// Requests that were decided and are not over.
+  /// Requests that this replica has not answered yet, whether or not it still takes new ones.
+  size_t in_flight(const ReplicaId& replica) const;
+  /// Another site, not draining, is ready to serve the app.
+  bool served_elsewhere(const AppKey& app, Time now) const;
   size_t open_requests() const { return open_.size() - free_.size(); }
+  /// Sites and replicas left out after a request failed there, so far.
+  uint64_t ejections() const { return ejections_; }
 
  private:
   struct LocalApp {
@@ -172,6 +177,7 @@ class Dispatcher {
   std::vector<ports::WorkloadStatus> statuses_;
   std::vector<Open> open_;
   std::vector<uint32_t> free_;
+  uint64_t ejections_ = 0;
   FlowTable flows_;
 };
 

@@ -82,6 +82,16 @@ bool Dispatcher::up(const SiteId& site, Time now) const {
   return index && view_->reachable(*index, now);
 }
 
+size_t Dispatcher::in_flight(const ReplicaId& replica) const {
+  return static_cast<size_t>(
+      std::ranges::count_if(open_, [&](const Open& request) { return request.used && request.replica == replica; }));
+}
+
+bool Dispatcher::served_elsewhere(const AppKey& key, Time now) const {
+  const auto app = app_of(key);
+  return app && decide::served_elsewhere(*table_, *view_, *app, now);
+}
+
 void Dispatcher::tick(Time now) {
   if (!table_) return;
   for (auto& [key, local] : local_) {

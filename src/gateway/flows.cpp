@@ -111,7 +111,8 @@ std::vector<Flow> FlowTable::recent(Time now) const {
                      .network = shown.network.percentiles(),
                      .queue = shown.queue.percentiles(),
                      .compute = shown.compute.percentiles(),
-                     .total = shown.total.percentiles()});
+                     .total = shown.total.percentiles(),
+                     .seconds = use_present ? std::max(1.0, to_ms(into_window) / 1000) : to_ms(window) / 1000});
   }
   return flows;
 }

@@ -11,7 +11,27 @@ Gateway::~Gateway() = default;
 
 Result<net::SocketAddress> Gateway::start() {
   state_->tick();
-  return state_->server.listen(state_->config.listen);
+  return state_->server.listen(state_->config.listen, state_->config.inherited.get());
+}
+
+void Gateway::hold() {
+  state_->server.hold();
+}
+
+void Gateway::accept() {
+  state_->server.accept();
+}
+
+std::vector<int> Gateway::share_listeners() {
+  return state_->server.share_listeners();
+}
+
+void Gateway::drain(Duration idle) {
+  state_->server.drain(idle);
+}
+
+size_t Gateway::connections() const {
+  return state_->server.connections();
 }
 
 void Gateway::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
@@ -39,8 +59,17 @@ size_t Gateway::open_requests() const {
   return state_->dispatcher.open_requests();
 }
 
-std::vector<UsageRecord> Gateway::cut_usage(const JournaledPeriod& journaled) {
-  return state_->meter.cut(journaled, state_->config.wall());
+size_t Gateway::in_flight(const ReplicaId& replica) const {
+  return state_->dispatcher.in_flight(replica);
+}
+
+bool Gateway::served_elsewhere(const AppKey& app) const {
+  return state_->dispatcher.served_elsewhere(app, state_->reactor.now());
+}
+
+std::vector<UsageRecord> Gateway::cut_usage(std::span<const JournaledPeriod> journaled) {
+  const Meter& meter = state_->meter;
+  return state_->meter.cut(journaled_of(meter.id(), journaled), state_->config.wall());
 }
 
 size_t usage_memory_bytes() {
@@ -72,17 +101,22 @@ Gateway::State::State(net::Reactor& loop, GatewayConfig settings, const ports::C
       config(with_defaults(std::move(settings))),
       core(core_network),
       registry(metrics_registry),
-      metrics(registry),
+      metrics(registry, config.site),
+      observer({.site = config.site,
+                .access_log = config.access_log,
+                .tracing = config.tracing,
+                .seed = mix(config.seed, 3)},
+               registry),
       own_usage_memory(config.usage_memory.empty() ? usage_memory_bytes() : 0),
       meter(config.usage_memory.empty() ? own_usage_memory.bytes() : config.usage_memory,
-            static_cast<int64_t>(mix(config.seed, 3) >> 1 | 1), config.wall()),
+            static_cast<int64_t>(mix(config.seed, 4) >> 1 | 1), config.wall()),
       dispatcher(config.site, config.seed),
       limits(config.policy, registry),
       client(loop, upstream_limits()),
       peers(
           loop, client, dispatcher,
           {.self = config.site, .addresses = config.peers, .secret = config.peer_secret, .seed = mix(config.seed, 2)}),
-      parts{loop, client, dispatcher, peers, limits, metrics, meter, config.site, config.peer_secret},
+      parts{loop, client, dispatcher, peers, limits, metrics, meter, observer, config.site, config.peer_secret},
       server(loop, config.limits, *this) {}
 
 Gateway::State::~State() {
@@ -92,9 +126,18 @@ Gateway::State::~State() {
 void Gateway::State::tick() {
   dispatcher.tick(reactor.now());
   limits.tick();
-  metrics.peers_up.set(static_cast<double>(peers.up()));
-  metrics.unmetered.add(meter.unmetered() - std::exchange(unmetered_told, meter.unmetered()));
+  measure();
   timer = reactor.call_after(1s, [this] { tick(); });
+}
+
+void Gateway::State::measure() {
+  metrics.peers_up.set(static_cast<double>(peers.up()));
+  metrics.connections.set(static_cast<double>(server.connections()));
+  metrics.open_requests.set(static_cast<double>(dispatcher.open_requests()));
+  metrics.loop_turn.observe(reactor.take_longest_turn());
+  metrics.unmetered.add(meter.unmetered() - std::exchange(unmetered_told, meter.unmetered()));
+  const uint64_t ejections = dispatcher.ejections();
+  metrics.ejections.add(ejections - std::exchange(ejections_told, ejections));
 }
 
 ProxiedRequest& Gateway::State::request() {

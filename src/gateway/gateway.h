@@ -13,6 +13,7 @@
 #include "base/metrics.h"
 #include "gateway/dispatcher.h"
 #include "gateway/limits.h"
+#include "gateway/telemetry_config.h"
 #include "net/server.h"
 #include "ports/core_network.h"
 
@@ -30,6 +31,9 @@ struct GatewayConfig {
   /// Where usage is counted (gateway/meter.h): at least usage_memory_bytes(), outliving the gateway, and the process
   /// where bills depend on it.
   std::span<std::byte> usage_memory = {};  // none: the gateway's own
+  std::optional<AccessLogConfig> access_log = {};
+  std::optional<TracingConfig> tracing = {};
+  std::shared_ptr<net::InheritedSockets> inherited = {};  // listening sockets that the process was started with
 };
 size_t usage_memory_bytes();
 
@@ -42,13 +46,25 @@ class Gateway {
 
   /// Errors: conflict (address in use), invalid, unavailable.
   Result<net::SocketAddress> start();
+  // For a handover; on the loop's thread.
+  /// New connections wait until accept(). Before start(), too.
+  void hold();
+  void accept();
+  std::vector<int> share_listeners();
+  /// As net::Server::drain.
+  void drain(Duration idle);
+  size_t connections() const;
+
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
   void set_local(std::vector<ports::WorkloadStatus> statuses);
   std::vector<Flow> flows() const;
   /// Requests that were decided and are not over. On the reactor's thread, like flows().
   size_t open_requests() const;
   /// What was used and is not in the journal yet; see Meter::cut. On the reactor's thread.
-  std::vector<UsageRecord> cut_usage(const JournaledPeriod& journaled);
+  std::vector<UsageRecord> cut_usage(std::span<const JournaledPeriod> journaled);
+  /// For replicas that are to leave: requests not answered yet, and whether another site serves the app.
+  size_t in_flight(const ReplicaId& replica) const;
+  bool served_elsewhere(const AppKey& app) const;
 
  private:
   struct State;

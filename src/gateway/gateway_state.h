@@ -5,6 +5,7 @@
 #include "gateway/callers.h"
 #include "gateway/gateway.h"
 #include "gateway/meter.h"
+#include "gateway/observer.h"
 #include "gateway/peers.h"
 #include "gateway/proxied_request.h"
 #include "gateway/request_metrics.h"
@@ -38,12 +39,16 @@ struct Gateway::State final : net::ExchangeHandler {
   std::optional<DeviceLocation> locate(const net::Exchange& exchange) const;
   ProxiedRequest& request();
   void reclaim();
+  void measure();
+  /// Every refusal that is made right here is seen, too: within this class, this is the one that is called.
+  void reply_problem(net::Exchange& exchange, const Problem& problem);
 
   net::Reactor& reactor;
   GatewayConfig config;
   const ports::CoreNetwork& core;
   Registry& registry;
   RequestMetrics metrics;
+  Observer observer;
   MeterMemory own_usage_memory;
   Meter meter;
   uint64_t unmetered_told = 0;
@@ -55,6 +60,7 @@ struct Gateway::State final : net::ExchangeHandler {
   std::vector<ProxiedRequest*> closing;  // over, but perhaps still on the stack
   net::TimerId timer = 0;
   net::TimerId reclaim_timer = 0;
+  uint64_t ejections_told = 0;
   bool ending = false;
   // Ended first, in this order from the last: the server closes its exchanges, which cancels their calls.
   net::Client client;

@@ -238,7 +238,9 @@ TEST_CASE("discovery lists permitted sites best first, and metrics count") {
   CHECK(json->at("entries").at(0).at("gateway").as_string() == w.mad_address.str().c_str());
   const net::Response metrics =
       w.ask(w.bio_address, {.method = "GET", .target = "/metrics", .headers = {}, .body = {}, .peer_ip = {}});
-  CHECK(metrics.body.find("barrio_gateway_requests_total{app=\"acme/street\",class=\"2xx\"} 1") != std::string::npos);
+  CHECK(metrics.body.find(
+            "barrio_gateway_requests_total{site=\"bio1\",tenant=\"acme\",app=\"street\",class=\"2xx\"} 1") !=
+        std::string::npos);
 }
 
 }  // namespace

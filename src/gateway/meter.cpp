@@ -100,6 +100,10 @@ Meter::Line& Meter::at(int64_t period, size_t index) const {
   return lines_[static_cast<size_t>(period % 2) * most_lines + index];
 }
 
+int64_t Meter::id() const {
+  return header_.id;
+}
+
 void Meter::add(const AppKey& app, const Usage& usage) {
   Line* to = line(app);
   if (to == nullptr) {

@@ -40,6 +40,7 @@ class Meter {
   /// nothing: then `new_id` (positive) tells this meter from every other. The memory is borrowed.
   Meter(std::span<std::byte> memory, int64_t new_id, WallTime now);
 
+  int64_t id() const;
   void add(const AppKey& app, const Usage& usage);
   /// What the journal does not have yet, one period, closing the present one if there is no older; nothing when all is
   /// journaled and nothing was added since. `now` ends a period that is closed.

@@ -39,6 +39,8 @@ class OutgoingHead {
   void write(const Outgoing& outgoing);
   std::string_view target() const { return target_; }
   std::span<const net::Header> headers() const { return headers_; }
+  /// For what else goes on with the request.
+  std::vector<net::Header>& fields() { return headers_; }
 
  private:
   void pass(const Outgoing& outgoing);

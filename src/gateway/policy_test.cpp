@@ -179,6 +179,17 @@ bool has(const std::string& text, std::string_view piece) {
   return text.find(piece) != std::string::npos;
 }
 
+/// Of all series of a counter.
+double total_of(const std::string& exposition, std::string_view name) {
+  double sum = 0;
+  for (size_t at = exposition.find(name); at != std::string::npos; at = exposition.find(name, at + 1)) {
+    const bool series =
+        (at == 0 || exposition[at - 1] == '\n') && exposition.find_first_of("{ ", at) == at + name.size();
+    if (series) sum += std::stod(exposition.substr(exposition.find("} ", at) + 2));
+  }
+  return sum;
+}
+
 /// Sees the head of an answer to a request whose body was never sent.
 struct HeadOnly final : net::CallHandler {
   int status = 0;
@@ -279,7 +290,7 @@ TEST_CASE("a tenant that has its share of the way to another gateway leaves the 
   // The other tenant's request reaches the other gateway, which has no replica for it.
   const net::Response other = w.ask(w.app("GET", "/apps/street.rival/"));
   CHECK(problem(other).at("reason") != "rate_limited");
-  CHECK(has(w.metrics(), "barrio_gateway_forwards_total 3"));
+  CHECK(total_of(w.metrics(), "barrio_gateway_forwards_total") == 3);
 }
 
 TEST_CASE("a body over the tenant's or the app's limit is refused with 413, its length announced or not") {
@@ -394,7 +405,7 @@ TEST_CASE("a forwarded request is never forwarded again: where nobody can serve,
   CHECK(refused.status == 503);
   CHECK(header(refused, "Barrio-Refused") == problem(refused).at("reason").as_string().c_str());
   const std::string metrics = w.metrics();
-  CHECK(has(metrics, "barrio_gateway_forwards_total 1\n"));
+  CHECK(total_of(metrics, "barrio_gateway_forwards_total") == 1);
 }
 
 TEST_CASE(
@@ -468,7 +479,7 @@ TEST_CASE("an app's own errors are its answer, not a reason to ask elsewhere, al
       CHECK(answer.body == "body of 0");
       CHECK(header(answer, "Barrio-Refused").empty());
       CHECK(replica.asked == 1);
-      CHECK(has(w.metrics(), "barrio_gateway_retries_total 0"));
+      CHECK(total_of(w.metrics(), "barrio_gateway_retries_total") == 0);
     }
   }
 }
@@ -492,7 +503,7 @@ TEST_CASE("a POST that failed at another gateway's replica is not sent again eit
   const net::Response post = w.ask(w.app("POST", "/apps/open.acme/pay"));
   CHECK(post.status == 502);
   CHECK(w.there.asked == 1);
-  CHECK(has(w.metrics(), "barrio_gateway_retries_total 0"));
+  CHECK(total_of(w.metrics(), "barrio_gateway_retries_total") == 0);
 }
 
 TEST_CASE("an app's answer may stream on beyond the deadline that it had to begin by") {

@@ -22,6 +22,7 @@ void ProxiedRequest::start(net::Exchange& exchange, RequestStart start) {
   status_ = 0;
   meter_.begin(start_.app, start_.infer ? RequestMeter::Billed::yes : RequestMeter::Billed::no,
                start_.forwarded ? RequestMeter::From::other_gateway : RequestMeter::From::device);
+  sight_ = parts_.observer.begin(exchange.request(), parts_.reactor.now());
   const Arrival arrival{.app = &start_.app,
                         .device = start_.device,
                         .location = start_.location ? &*start_.location : nullptr,
@@ -72,7 +73,8 @@ bool ProxiedRequest::send_to(const net::SocketAddress& address, bool to_gateway)
                    .left = deadline_ - sent_at_ - way_back,
                    .self = parts_.self.str(),
                    .peer_secret = parts_.peer_secret});
-  if (to_gateway) parts_.metrics.forwards.add();
+  if (to_gateway) parts_.metrics.forwarded_to(site_);
+  parts_.observer.pass_on(sight_, outgoing_.fields(), parts_.reactor.now());
   const net::CallStart call{.method = head.method,
                             .target = outgoing_.target(),
                             .headers = outgoing_.headers(),
@@ -113,6 +115,7 @@ void ProxiedRequest::forget_body() {
 }
 
 void ProxiedRequest::on_device_body(std::string_view piece) {
+  sight_.bytes_in += piece.size();
   received_ += piece.size();
   meter_.body_in(piece.size());
   if (received_ > start_.most_body) return body_too_long();
@@ -126,7 +129,9 @@ void ProxiedRequest::body_too_long() {
   if (ticket_ != 0) parts_.dispatcher.abandoned(ticket_, parts_.reactor.now());
   ticket_ = 0;
   if (answering_) return exchange_->abort();
-  parts_.metrics.refused(RefusalReason::body_too_long);
+  parts_.metrics.refused(start_.app, RefusalReason::body_too_long);
+  meter_.refused(RefusalReason::body_too_long);
+  seen(413, to_name(RefusalReason::body_too_long));
   reply_problem(*exchange_, parts_.limits.body_too_long(start_.app, parts_.dispatcher.find_app(start_.app)));
 }
 
@@ -148,7 +153,11 @@ void ProxiedRequest::on_device_writable() {
 
 void ProxiedRequest::on_device_closed() {
   if (call_ != nullptr) call_->cancel();
-  if (ticket_ != 0) parts_.dispatcher.abandoned(ticket_, parts_.reactor.now());
+  if (ticket_ != 0) {
+    parts_.dispatcher.abandoned(ticket_, parts_.reactor.now());
+    parts_.metrics.broken(start_.app);
+    seen(answering_ ? status_ : 0, "device_left");
+  }
   call_ = nullptr;
   ticket_ = 0;
   exchange_ = nullptr;
@@ -203,6 +212,7 @@ void ProxiedRequest::note_begun(const net::ResponseHead& head) {
 
 void ProxiedRequest::on_body(std::string_view piece) {
   meter_.body_out(piece.size());
+  sight_.bytes_out += piece.size();
   if (!exchange_->write(piece)) call_->pause();
 }
 
@@ -211,9 +221,14 @@ void ProxiedRequest::on_done() {
   const Time now = parts_.reactor.fresh_now();
   const Served served = parts_.dispatcher.answered(ticket_, timings_, now);
   ticket_ = 0;
-  parts_.metrics.answered(start_.app, status_, now - exchange_->first_byte());
-  if (served.late && (start_.infer || start_.route.used)) parts_.metrics.late.add();
-  if (served.late) meter_.late();
+  const bool late = served.late && (start_.infer || start_.route.used);
+  parts_.metrics.answered(start_.app, {.status = status_,
+                                       .took = now - exchange_->first_byte(),
+                                       .late = late,
+                                       .bytes_in = sight_.bytes_in,
+                                       .bytes_out = sight_.bytes_out});
+  if (late) meter_.late();
+  seen(status_, {}, late);
   exchange_->end();
 }
 
@@ -222,6 +237,8 @@ void ProxiedRequest::on_error(net::CallError error) {
   if (answering_) {
     parts_.dispatcher.abandoned(ticket_, parts_.reactor.now());
     ticket_ = 0;
+    parts_.metrics.broken(start_.app);
+    seen(status_, "broken_answer");
     return exchange_->abort();
   }
   Failure failure = error.sent ? Failure::broken : Failure::connect;
@@ -236,7 +253,10 @@ void ProxiedRequest::retry_or_refuse(Failure failure, bool sent) {
   begin_timer_.clear();
   Decision next = parts_.dispatcher.failed(ticket_, failure, sent, parts_.reactor.now());
   if (std::holds_alternative<Refuse>(next.act) || keeping_) {
-    if (next.ticket != 0) parts_.metrics.retries.add();
+    if (next.ticket != 0) {
+      parts_.metrics.retries.add();
+      sight_.retried = true;
+    }
     return act(std::move(next));
   }
   // Part of the body is gone: it cannot be sent again.
@@ -250,21 +270,39 @@ void ProxiedRequest::retry_or_refuse(Failure failure, bool sent) {
 
 void ProxiedRequest::refuse(const Refuse& refuse) {
   ticket_ = 0;
-  parts_.metrics.refused(refuse.refusal.reason);
+  parts_.metrics.refused(start_.app, refuse.refusal.reason);
   meter_.refused(refuse.refusal.reason);
+  seen(refuse.status, to_name(refuse.refusal.reason));
   reply_problem(*exchange_, problem_of(refuse.status, refuse.refusal));
 }
 
 /// `gateway` is what Barrio itself took: all since the request was complete but the path between sites, queue and
 /// compute.
-std::string ProxiedRequest::server_timing(const Timings& timings, Time now) const {
+std::string ProxiedRequest::server_timing(const Timings& timings, Time now) {
   const Duration queue = timings.queue.value_or(Duration::zero());
   const Duration compute = timings.compute.value_or(Duration::zero());
   const Duration between = to_gateway_ ? parts_.dispatcher.rtt(site_) : Duration::zero();
   const Duration access = parts_.dispatcher.access(start_.location ? &*start_.location : nullptr);
   const Duration own = std::max(Duration::zero(), now - ended_at_ - queue - compute - between);
+  sight_.network = access + between;
+  sight_.own = own;
+  sight_.queue = timings.queue.value_or(RequestRecord::unknown);
+  sight_.compute = timings.compute.value_or(RequestRecord::unknown);
   return fmt::format("network;dur={:.3f}, gateway;dur={:.3f}, queue;dur={:.3f}, compute;dur={:.3f}",
                      to_ms(access + between), to_ms(own), to_ms(queue), to_ms(compute));
+}
+
+void ProxiedRequest::seen(int status, std::string_view reason, bool late) {
+  const Ending ending{.status = status,
+                      .reason = reason,
+                      .tenant = start_.app.tenant.str(),
+                      .app = start_.app.name.str(),
+                      .served_by = site_.str(),
+                      .place = start_.location ? std::string_view(start_.location->place) : std::string_view(),
+                      .forwarded = start_.forwarded,
+                      .to_gateway = to_gateway_,
+                      .late = late};
+  parts_.observer.end(sight_, *exchange_, ending, parts_.reactor.now());
 }
 
 }  // namespace barrio::gateway

@@ -10,6 +10,7 @@
 #include "base/metrics.h"
 #include "gateway/dispatcher.h"
 #include "gateway/limits.h"
+#include "gateway/observer.h"
 #include "gateway/outgoing.h"
 #include "gateway/peers.h"
 #include "gateway/problem.h"
@@ -29,6 +30,7 @@ struct RequestParts {
   Limits& limits;
   class RequestMetrics& metrics;
   Meter& meter;
+  Observer& observer;
   SiteId self;
   std::string peer_secret;
 };
@@ -85,7 +87,9 @@ class ProxiedRequest final : public net::CallHandler {
   bool cannot_serve(const net::ResponseHead& head) const;
   void refuse(const Refuse& refuse);
   void keep(std::string_view piece);
-  std::string server_timing(const Timings& timings, Time now) const;
+  std::string server_timing(const Timings& timings, Time now);
+  /// The last word on this request, for those who look.
+  void seen(int status, std::string_view reason, bool late = false);
 
   RequestParts& parts_;
   RequestMeter meter_;
@@ -106,6 +110,7 @@ class ProxiedRequest final : public net::CallHandler {
   net::LazyTimer begin_timer_;  // of requests that stream
   OutgoingHead outgoing_;
   Timings timings_;
+  Sight sight_;
   int status_ = 0;
   std::vector<net::Header> headers_;
 };

@@ -1,39 +1,69 @@
 #pragma once
-// The counters of a gateway's requests. Series are looked up once per app and then kept: nothing allocates per request.
+// The figures of a gateway's requests, for Prometheus. All series carry the site; those of an app are looked up once a
+// request, by hash, and are then a few relaxed adds: nothing allocates per request.
 
 #include <array>
 #include <map>
+#include <unordered_map>
 
 #include "base/metrics.h"
+#include "base/rng.h"
 #include "model/refusal.h"
 
 namespace barrio::gateway {
 
+struct RequestFigures {
+  int status = 0;
+  Duration took{};
+  bool late = false;
+  uint64_t bytes_in = 0;
+  uint64_t bytes_out = 0;
+};
+
 class RequestMetrics {
  public:
-  static constexpr size_t most_apps = 4096;  // later ones count as "other"
+  static constexpr size_t most_apps = 4096;  // later ones count as tenant "other", app "other"
 
-  explicit RequestMetrics(Registry& registry);
-  void answered(const AppKey& app, int status, Duration took);
-  void refused(RefusalReason reason);
+  RequestMetrics(Registry& registry, SiteId site);
+  void answered(const AppKey& app, const RequestFigures& figures);
+  /// Apps that do not exist count as "other": their names are the caller's.
+  void refused(const AppKey& app, RefusalReason reason);
+  /// The device, or what served it, left before the whole answer was there.
+  void broken(const AppKey& app);
+  void forwarded_to(const SiteId& site);
 
-  Counter& forwards;
   Counter& retries;
-  Counter& late;
   Counter& denied;
+  Counter& ejections;
   Counter& unmetered;
   Gauge& peers_up;
+  Gauge& connections;
+  Gauge& open_requests;
+  Histogram& loop_turn;
 
  private:
   struct App {
+    Labels labels;
     std::array<Counter*, 6> by_class{};  // 1xx to 5xx at 1 to 5
     Histogram* took = nullptr;
+    Counter* late = nullptr;
+    Counter* broken = nullptr;
+    Counter* bytes_in = nullptr;
+    Counter* bytes_out = nullptr;
+    std::map<RefusalReason, Counter*> refusals;  // made with the first of each
+  };
+  struct Hash {
+    size_t operator()(const AppKey& key) const {
+      return mix(std::hash<std::string>()(key.tenant.str()), std::hash<std::string>()(key.name.str()));
+    }
   };
   App& app(const AppKey& key);
+  void fill(App& app) const;
 
   Registry& registry_;
-  std::map<AppKey, App> apps_;
-  std::map<RefusalReason, Counter*> refusals_;
+  const SiteId site_;
+  std::unordered_map<AppKey, App, Hash> apps_;  // the empty key: "other"
+  std::map<SiteId, Counter*> forwards_;         // at most max_sites
 };
 
 }  // namespace barrio::gateway

@@ -56,6 +56,14 @@ void Gateway::State::on_head(net::Exchange& exchange) {
   reply_problem(exchange, {404, "not_found", "no such path: " + std::string(head.path), "/v2/models/APP/infer"});
 }
 
+void Gateway::State::reply_problem(net::Exchange& exchange, const Problem& problem) {
+  Sight sight = observer.begin(exchange.request(), reactor.now());
+  const bool forwarded = is_peer(exchange.request());
+  observer.end(sight, exchange, {.status = problem.status, .reason = problem.reason, .forwarded = forwarded},
+               reactor.now());
+  gateway::reply_problem(exchange, problem);
+}
+
 void Gateway::State::model_request(net::Exchange& exchange) {
   const net::RequestHead& head = exchange.request();
   const std::string_view rest = head.path.substr(models_prefix.size());

@@ -16,7 +16,8 @@ struct Operator {
 };
 BARRIO_DESCRIBE(Operator, (), (id, name, country))
 
-/// Only active sites take new replicas; a draining site finishes what it has.
+/// Only active sites take new replicas. A draining site keeps each replica until another site serves the app and the
+/// replica's requests are answered; one that no other site can take stays.
 enum class SiteStatus { planned, testing, active, draining, retired };
 BARRIO_DESCRIBE_ENUM(SiteStatus, planned, testing, active, draining, retired)
 /// planned -> testing -> active -> draining -> retired; planned -> active and draining -> active are allowed too.

@@ -50,8 +50,11 @@ struct ReplicaOrder {
   int64_t generation = 0;  // of the app; a change means: replace
   ModelSource model;
   Resources resources;
+  /// Set: another site is ready to serve; nothing new comes here where it can be avoided, and the replica ends once its
+  /// requests are answered, at the latest after this time. It is not started any more.
+  std::optional<Duration> leave_within = {};
 };
-BARRIO_DESCRIBE(ReplicaOrder, (), (id, app, generation, model, resources))
+BARRIO_DESCRIBE(ReplicaOrder, (), (id, app, generation, model, resources, leave_within))
 
 struct ReplicaReport {
   ReplicaId id;
@@ -84,11 +87,12 @@ struct Flow {
   LatencyPair queue;
   LatencyPair compute;
   LatencyPair total;
-  static constexpr std::string_view defaulted[] = {"served_by"};
+  double seconds = 0;  // that the counts are of; 0: an older site, which does not say
+  static constexpr std::string_view defaulted[] = {"served_by", "seconds"};
 };
 BARRIO_DESCRIBE(Flow, (),
                 (app, place, location, access, served_by, answered, late, refused, refusal, network, queue, compute,
-                 total))
+                 total, seconds))
 
 /// Sent by every agent about once a second; complete each time, so that a lost one does not matter.
 struct SiteReport {
@@ -98,8 +102,10 @@ struct SiteReport {
   std::vector<ReplicaReport> replicas;
   std::vector<Flow> flows;
   std::optional<UsageShipment> usage = {};  // now and then, and until control has it
+  int64_t in_flight = 0;                    // requests that its gateway is serving
+  static constexpr std::string_view defaulted[] = {"in_flight"};
 };
-BARRIO_DESCRIBE(SiteReport, (), (site, snapshot_version, gateway, replicas, flows, usage))
+BARRIO_DESCRIBE(SiteReport, (), (site, snapshot_version, gateway, replicas, flows, in_flight, usage))
 
 /// The answer: everything that the site should run now, and the snapshot if the site's is older.
 struct SiteOrders {

@@ -6,6 +6,7 @@
 // On its way an amount is first in the gateway's memory (gateway/meter.h), then in a UsageRecord in the journal of the
 // site's disk (agent/usage_ledger.h), then in a UsageShipment to control. docs/metering.md tells the whole story.
 
+#include <span>
 #include <vector>
 
 #include "model/ids.h"
@@ -72,6 +73,14 @@ struct JournaledPeriod {
   int64_t period = 0;
 };
 BARRIO_DESCRIBE(JournaledPeriod, (), (meter, period))
+
+/// Of one meter, among those that wrote to a journal; period 0 if it never did.
+inline JournaledPeriod journaled_of(int64_t meter, std::span<const JournaledPeriod> all) {
+  for (const JournaledPeriod& one : all) {
+    if (one.meter == meter) return one;
+  }
+  return {meter, 0};
+}
 
 /// All that one site counted for one app in one hour, so far.
 struct UsageRow {

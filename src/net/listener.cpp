@@ -1,5 +1,6 @@
 #include "net/listener.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -67,6 +68,27 @@ Result<SocketAddress> Listener::open(const SocketAddress& address) {
   unix_path_ = path;
   resume();
   return SocketAddress::from_native(bound, length);
+}
+
+Result<SocketAddress> Listener::adopt(int fd) {
+  sockaddr_storage bound{};
+  socklen_t length = sizeof(bound);
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &length) != 0 || flags < 0 ||
+      ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || ::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+    const int error = errno;
+    ::close(fd);
+    return fail(Code::invalid, std::strerror(error), "the listening descriptor that was handed over");
+  }
+  fd_ = fd;
+  if (bound.ss_family == AF_UNIX) unix_path_ = reinterpret_cast<const sockaddr_un*>(&bound)->sun_path;
+  resume();
+  return SocketAddress::from_native(bound, length);
+}
+
+int Listener::share() {
+  unix_path_.clear();
+  return fd_;
 }
 
 void Listener::pause() {

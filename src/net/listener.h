@@ -19,6 +19,10 @@ class Listener final : public IoHandler {
 
   /// Errors: conflict (in use), invalid, unavailable. A Unix socket left over by a dead process is replaced.
   Result<SocketAddress> open(const SocketAddress& address);
+  /// Takes over a listening descriptor that this process was started with. Errors: invalid.
+  Result<SocketAddress> adopt(int fd);
+  /// The descriptor, for another process: a Unix socket's file is not removed by this one any more.
+  int share();
   /// Paused, new connections wait in the kernel's queue.
   void pause();
   void resume();

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
@@ -25,6 +26,8 @@ struct Reactor::State {
   int epoll = -1;
   int wake = -1;
   Time now;
+  Time woke;
+  Duration longest_turn{};
   TimerHeap timers;
   std::array<epoll_event, 256> events{};
   int event_count = 0;
@@ -100,7 +103,7 @@ Reactor::Reactor() : state_(std::make_unique<State>()) {
   event.events = EPOLLIN;
   event.data.ptr = state_.get();
   CHECK(epoll_ctl(state_->epoll, EPOLL_CTL_ADD, state_->wake, &event) == 0);
-  state_->now = read_clock();
+  state_->now = state_->woke = read_clock();
 }
 
 Reactor::~Reactor() {
@@ -159,6 +162,10 @@ void Reactor::run() {
   while (!state_->stopping.exchange(false)) turn(60s);
 }
 
+Duration Reactor::take_longest_turn() {
+  return std::exchange(state_->longest_turn, Duration::zero());
+}
+
 void Reactor::stop() {
   state_->stopping = true;
   state_->ring();
@@ -166,9 +173,11 @@ void Reactor::stop() {
 
 void Reactor::turn(Duration most) {
   State& state = *state_;
-  if (const auto next = state.timers.next()) most = std::min(most, *next - fresh_now());
+  const Time idle_from = fresh_now();
+  state.longest_turn = std::max(state.longest_turn, idle_from - state.woke);
+  if (const auto next = state.timers.next()) most = std::min(most, *next - idle_from);
   state.wait(most);
-  fresh_now();
+  state.woke = fresh_now();
   state.dispatch();
   state.run_posted();
   state.timers.run_due(state.now);

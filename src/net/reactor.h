@@ -52,6 +52,8 @@ class Reactor {
   /// Runs until stop(). Thread-safe stop; also callable from a signal-fd handler.
   void run();
   void stop();
+  /// The longest that one turn has kept the loop busy since this was last asked: what everything else had to wait.
+  Duration take_longest_turn();
   /// One turn, waiting at most `most`: for tests.
   void turn(Duration most);
 

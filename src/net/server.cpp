@@ -14,12 +14,24 @@ Server::Server(Reactor& reactor, ServerLimits limits, ExchangeHandler& handler)
 
 Server::~Server() = default;
 
-Result<SocketAddress> Server::listen(const SocketAddress& address) {
-  return state_->core.listen(address);
+Result<SocketAddress> Server::listen(const SocketAddress& address, InheritedSockets* inherited) {
+  return state_->core.listen(address, inherited);
 }
 
-void Server::drain() {
-  state_->core.drain();
+void Server::hold() {
+  state_->core.hold();
+}
+
+void Server::accept() {
+  state_->core.accept();
+}
+
+std::vector<int> Server::share_listeners() {
+  return state_->core.share_listeners();
+}
+
+void Server::drain(Duration idle) {
+  state_->core.drain(idle);
 }
 
 size_t Server::connections() const {

@@ -9,6 +9,7 @@
 #include "base/metrics.h"
 #include "net/address.h"
 #include "net/http.h"
+#include "net/inherited_sockets.h"
 #include "net/reactor.h"
 
 namespace barrio::net {
@@ -102,11 +103,19 @@ class Server {
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
-  /// Port 0 takes a free one; the address really bound is returned. Errors: conflict (in use), invalid, unavailable.
-  Result<SocketAddress> listen(const SocketAddress& address);
-  /// Stops accepting, closes idle connections, lets open exchanges finish; HTTP/2 clients get a GOAWAY twice, tunnels
-  /// tunnel_grace.
-  void drain();
+  /// Port 0 takes a free one; the address really bound is returned. A socket for this address that the process was
+  /// started with is used before a new one is made. Errors: conflict (in use), invalid, unavailable.
+  Result<SocketAddress> listen(const SocketAddress& address, InheritedSockets* inherited = nullptr);
+  /// New connections wait in the kernel's queue until accept(), also those of later listen().
+  void hold();
+  void accept();
+  /// Its listening descriptors, to be inherited by the process that takes over: the kernel's queue is shared from then
+  /// on, and the files of Unix sockets stay when this server ends. They remain this server's.
+  std::vector<int> share_listeners();
+  /// Stops accepting, lets open exchanges finish, and answers with `Connection: close` from now on. A connection
+  /// without a request is closed after `idle`: until then a request that crosses the end on its way is still answered.
+  /// HTTP/2 clients get a GOAWAY twice, tunnels tunnel_grace.
+  void drain(Duration idle = Duration::zero());
   size_t connections() const;
 
  private:

@@ -51,6 +51,7 @@ void ServerConnection::set_deadline() {
   if (phase_ == Phase::proxy) due = first_byte_ + limits.head_timeout;
   if (phase_ == Phase::start || phase_ == Phase::head) {
     due = head_begun() ? first_byte_ + limits.head_timeout : last_read_ + limits.idle_timeout;
+    if (core_.draining_ && !head_begun()) due = std::max(last_read_, core_.drain_began_) + core_.drain_idle_;
   }
   if (phase_ == Phase::tunnel) due = tunnel_due();
   if (phase_ == Phase::http2) due = http2_->due();
@@ -267,7 +268,8 @@ bool ServerConnection::finish_exchange() {
     close();
     return false;
   }
-  if (phase_ == Phase::answer && keep_alive_ && !core_.draining_) {
+  // One that was told to keep alive before the drain began may be sending its next request already.
+  if (phase_ == Phase::answer && keep_alive_) {
     next_request();
     return true;
   }
@@ -316,13 +318,14 @@ void ServerConnection::linger() {
 }
 
 void ServerConnection::drain() {
-  keep_alive_ = false;
   if (phase_ == Phase::http2) return http2_->drain();
   if (phase_ == Phase::tunnel) {
     tunnel_end_ = core_.reactor_.now() + core_.limits_.tunnel_grace;
     return set_deadline();
   }
-  if ((phase_ == Phase::start || phase_ == Phase::head) && !head_begun() && !open_) close();
+  if (!begun_) keep_alive_ = false;
+  if ((phase_ != Phase::start && phase_ != Phase::head) || head_begun() || open_) return;
+  core_.drain_idle_ > Duration::zero() ? set_deadline() : close();
 }
 
 void ServerConnection::close() {

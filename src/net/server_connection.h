@@ -34,8 +34,11 @@ class ServerCore {
  public:
   ServerCore(Reactor& reactor, ServerLimits limits, ExchangeHandler& handler);
   ~ServerCore();
-  Result<SocketAddress> listen(const SocketAddress& address);
-  void drain();
+  Result<SocketAddress> listen(const SocketAddress& address, InheritedSockets* inherited);
+  void hold();
+  void accept();
+  std::vector<int> share_listeners();
+  void drain(Duration idle);
   size_t connections() const { return connections_.size(); }
 
  private:
@@ -49,7 +52,10 @@ class ServerCore {
   Reactor& reactor_;
   const ServerLimits limits_;
   ExchangeHandler& handler_;
+  bool held_ = false;
   bool draining_ = false;
+  Time drain_began_{};
+  Duration drain_idle_{};
   std::vector<std::unique_ptr<Listener>> listeners_;
   WorkList<ServerConnection> work_;
   std::vector<std::unique_ptr<http2::ServerStream>> spare_streams_;  // to be used again; bounded

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <functional>
@@ -321,6 +323,95 @@ TEST_CASE("drain lets an open exchange finish, and closes the rest") {
   world.until([&] { return busy.poll(); });
   CHECK(busy.has("Connection: close"));
   CHECK(busy.has("done"));
+}
+
+TEST_CASE("a drain with patience answers a request that crosses it, and says close") {
+  World world;
+  RawClient used(world.address);
+  used.send(get);
+  world.until([&] { return used.has("ok"); });
+  RawClient fresh(world.address);
+  world.until([&] { return world.server.connections() == 2; });
+  world.server.drain(20s);
+  for (int i = 0; i < 3; ++i) world.reactor.turn(0ns);
+  CHECK(world.server.connections() == 2);
+  for (RawClient* client : {&used, &fresh}) {
+    client->send(get);
+    world.until([&] { return client->poll(); });
+    CHECK(client->count("Connection: close") == 1);
+    CHECK(client->has("ok"));
+  }
+  world.until([&] { return world.server.connections() == 0; });
+}
+
+TEST_CASE("a drain with patience closes who stays silent, and who was told to keep alive may still ask once") {
+  World world;
+  Exchange* open = nullptr;
+  world.recorder.end = [&](Exchange& exchange) {
+    if (open != nullptr) return exchange.reply(200, {}, "second");
+    open = &exchange;
+    exchange.begin(200, {}, 5);
+  };
+  RawClient silent(world.address);
+  RawClient busy(world.address);
+  busy.send(get);
+  world.until([&] { return busy.has("200 OK"); });
+  world.server.drain(30ms);
+  open->write("first");
+  open->end();
+  busy.send(get);
+  world.until([&] { return busy.poll(); });
+  CHECK(busy.has("first"));
+  CHECK(busy.has("second"));
+  CHECK(busy.count("Connection: close") == 1);
+  world.until([&] { return silent.poll(); });
+  CHECK(silent.text.empty());
+}
+
+TEST_CASE("a held server leaves connections in the queue, and one that takes the listener over serves them") {
+  World world;
+  world.server.hold();
+  RawClient waiting(world.address);
+  waiting.send(get);
+  for (int i = 0; i < 5; ++i) world.reactor.turn(0ns);
+  CHECK_FALSE(waiting.has("ok"));
+  auto inherited = InheritedSockets::of({::dup(world.server.share_listeners().at(0))});
+  REQUIRE(inherited);
+  CHECK(inherited->text() == world.address.str());
+  Recorder recorder;
+  recorder.end = [](Exchange& exchange) { exchange.reply(200, {}, "successor"); };
+  Server successor(world.reactor, {}, recorder);
+  const auto bound = successor.listen(any_port(), &*inherited);
+  REQUIRE(bound);
+  CHECK(bound->str() == world.address.str());
+  CHECK(inherited->empty());
+  world.server.drain();
+  world.until([&] { return waiting.has("successor"); });
+  RawClient later(world.address);
+  later.send(get);
+  world.until([&] { return later.has("successor"); });
+}
+
+TEST_CASE("a listener handed over by the environment is for the process that it names only") {
+  World world;
+  const int listener = world.server.share_listeners().at(0);
+  const auto in_child = [&](const std::string& pid) {
+    const pid_t child = ::fork();
+    if (child != 0) {
+      int status = 0;
+      REQUIRE(::waitpid(child, &status, 0) == child);
+      return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    }
+    ::dup2(listener, InheritedSockets::first_descriptor);
+    ::setenv("LISTEN_PID", pid.empty() ? std::to_string(::getpid()).c_str() : pid.c_str(), 1);
+    ::setenv("LISTEN_FDS", "1", 1);
+    auto got = InheritedSockets::from_environment();
+    if (!got || ::getenv("LISTEN_FDS") != nullptr) ::_exit(10);
+    ::_exit(got->empty() ? 0 : got->take(world.address) == InheritedSockets::first_descriptor ? 1 : 2);
+  };
+  CHECK(in_child("") == 1);
+  CHECK(in_child("1") == 0);
+  CHECK_FALSE(InheritedSockets::of({::open("/dev/null", O_RDONLY)}));
 }
 
 TEST_CASE("connections over the limit wait until one closes") {

@@ -208,6 +208,70 @@ TEST_CASE("the Basque tenant's frames are refused while Bilbao is away, never pr
   CHECK_MESSAGE(light.world.checker().violations().empty(), violations(light));
 }
 
+TEST_CASE("draining a site loses no request: its app moves, its last requests are answered, and it can be retired") {
+  for (uint64_t seed = 21; seed < 21 + fixed_seeds / 3; ++seed) {
+    FirstLight light(seed);
+    const AppKey single{TenantId::of("city"), AppName::of("single")};
+    light.world.checker().deployed(single, only_in("ES"));
+    size_t first = SIZE_MAX;
+    light.world.in_control([&](control::Control& control) {
+      AppSpec spec = street_video(single, "ES");
+      spec.replicas = 1;
+      const auto deployed = control.deploy(single.tenant, spec);
+      REQUIRE(deployed);
+      first = light.world.index(deployed->placement.replicas.at(0).site);
+    });
+    light.world.loop().run_for(5s);
+    light.traffic.add(camera(single, "ES", "Vigo", 42.24, -8.72, "ES-GA"));
+    light.traffic.add(camera(single, "ES", "Madrid", 40.42, -3.70, "ES-MD"));
+    light.traffic.start();
+    light.world.loop().run_for(5s);
+    REQUIRE(first != SIZE_MAX);
+    CHECK(light.traffic.served_by(7).contains(first));
+    const SiteId id = light.world.network().sites[first].id;
+    light.world.in_control([&](control::Control& control) { REQUIRE(control.set_status(id, SiteStatus::draining)); });
+    light.world.loop().run_for(30s);
+    CHECK(light.world.workloads(first).replicas().empty());
+    light.traffic.reset();
+    light.world.loop().run_for(5s);
+    for (size_t device : {size_t{7}, size_t{8}}) {
+      CHECK_FALSE(light.traffic.served_by(device).contains(first));
+    }
+    bool retired = false;
+    light.world.in_control(
+        [&](control::Control& control) { retired = control.set_status(id, SiteStatus::retired).has_value(); });
+    light.world.loop().run_for(2s);
+    CHECK(retired);
+    CHECK_MESSAGE(light.world.checker().violations().empty(), violations(light));
+  }
+}
+
+TEST_CASE("not one request is refused or lost while a site drains") {
+  for (uint64_t seed = 41; seed < 41 + fixed_seeds / 3; ++seed) {
+    FirstLight light(seed);
+    light.traffic.start();
+    light.world.loop().run_for(2s);
+    light.traffic.reset();
+    light.world.in_control([&](control::Control& control) {
+      for (const char* id : {"mad1", "bcn1", "bio1"}) REQUIRE(control.set_status(SiteId::of(id), SiteStatus::draining));
+    });
+    light.world.loop().run_for(30s);
+    light.traffic.stop();
+    light.world.loop().run_for(10s);
+    CHECK(light.traffic.total().sent > 500);
+    for (size_t device = 0; device < light.basque_camera; ++device) {
+      const Tally& tally = light.traffic.tally(device);
+      CHECK(tally.of(Outcome::answered) == tally.sent);
+    }
+    // Some of its requests enter at sites that may not read them, whatever drains.
+    CHECK(light.traffic.tally(light.basque_camera).of(Outcome::lost) == 0);
+    CHECK(light.traffic.served_by(light.basque_camera) == std::set<size_t>{light.site("bio1")});
+    // The Basque tenant has nowhere else: its replica stays.
+    CHECK(light.world.workloads(light.site("bio1")).replicas().size() == 1);
+    CHECK(light.world.workloads(light.site("mad1")).replicas().empty());
+  }
+}
+
 TEST_CASE("a site cut off from everything serves its own devices from its last snapshot") {
   FirstLight light(13);
   const size_t palma = light.site("pmi1");

@@ -62,7 +62,7 @@ Usage one_request() {
     meter.add(apps[static_cast<size_t>(adds.begun % 2)], one_request());
     adds.done = adds.done + 1;
     if (adds.done % adds_per_period != 0) continue;
-    auto cut = meter.cut(ledger.journaled(), runtime.wall());
+    auto cut = meter.cut(journaled_of(meter.id(), ledger.journaled()), runtime.wall());
     if (!cut.empty() && !ledger.add(std::move(cut.front()))) _exit(1);
   }
 }
@@ -82,7 +82,7 @@ Usage left_behind(const std::string& folder) {
   live.seekg(mapped_header);
   live.read(reinterpret_cast<char*>(copy.bytes().data()), static_cast<std::streamsize>(gateway::Meter::memory_bytes()));
   gateway::Meter meter(copy.bytes(), 8, runtime.wall());
-  JournaledPeriod journaled = ledger.journaled();
+  JournaledPeriod journaled = journaled_of(meter.id(), ledger.journaled());
   for (auto cut = meter.cut(journaled, runtime.wall()); !cut.empty(); cut = meter.cut(journaled, runtime.wall())) {
     journaled = {cut[0].meter, cut[0].period};
     for (const UsageLine& line : cut[0].lines) all += line.usage;

@@ -50,7 +50,15 @@ struct World::Life {
               {.on_snapshot = [this](auto snapshot) { dispatcher.set_snapshot(std::move(snapshot), runtime.now()); },
                .on_local = [this](auto statuses) { dispatcher.set_local(statuses, runtime.now()); },
                .flows = [this] { return dispatcher.flows(runtime.now()); },
-               .cut_usage = [this](const JournaledPeriod& done) { return meter.cut(done, runtime.wall()); }}) {}
+               .cut_usage =
+                   [this](std::span<const JournaledPeriod> done) {
+                     return meter.cut(journaled_of(meter.id(), done), runtime.wall());
+                   },
+               .leaving =
+                   [this](const ReplicaOrder& order) {
+                     return agent::LeaveState{.in_flight = dispatcher.in_flight(order.id),
+                                              .elsewhere = dispatcher.served_elsewhere(order.app, runtime.now())};
+                   }}) {}
 
   const Site& site;
   SimRuntime runtime;

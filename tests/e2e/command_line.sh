@@ -118,6 +118,8 @@ expect 0 "barrio:infer" b tenant key list acme
 id=$(b tenant key list acme --output json | sed -n 's/.*"id": "\([0-9a-f]*\)".*/\1/p' | head -1)
 expect 0 "revoked $id" b tenant key revoke acme "$id"
 expect 3 "has no key '$id'" b tenant key revoke acme "$id"
+expect 0 "acme/people" b top --once
+expect 0 '"requests_per_s":' b top --once --output json
 expect 0 "deleted people" b app delete people --no-input
 status=$(curl -s -o /dev/null -w '%{http_code}' "http://$address/barrio/v1/sites")
 [ "$status" = 401 ] || { echo "FAIL: without a token: $status, wanted 401"; failures=$((failures + 1)); }

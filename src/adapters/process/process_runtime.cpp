@@ -172,7 +172,7 @@ Result<void> ProcessWorkloadRuntime::start(Replica& replica) {
 void ProcessWorkloadRuntime::watch(const std::shared_ptr<Replica>& replica) {
   const pid_t mine = replica->child->pid();
   // list() may have seen the end first, and a successor may run already.
-  while (replica->child && replica->child->pid() == mine) {
+  while (!runtime_.stopping() && replica->child && replica->child->pid() == mine) {
     if (const auto how = replica->child->ended()) return has_ended(*replica, *how);
     if (replica->ending != Ending::none && runtime_.now() >= replica->kill_at) replica->child->kill();
     if (replica->ending == Ending::none && runtime_.now() >= replica->next_probe) probe(*replica);
@@ -230,7 +230,8 @@ void ProcessWorkloadRuntime::has_ended(Replica& replica, const std::string& how)
 }
 
 Result<std::string> ProcessWorkloadRuntime::socket_path(const ReplicaId& id, int64_t generation) const {
-  const std::string name = sha256_hex(id.str() + "/" + std::to_string(generation)).substr(0, 12) + ".sock";
+  const std::string name =
+      sha256_hex(id.str() + "/" + std::to_string(generation) + config_.incarnation).substr(0, 12) + ".sock";
   std::filesystem::path folder = std::filesystem::path(config_.folder) / "run";
   if (folder.string().size() + 1 + name.size() > longest_socket_path) {
     const std::string whose = std::to_string(getuid()) + "-" + sha256_hex(config_.folder).substr(0, 12);

@@ -25,6 +25,7 @@ struct ProcessConfig {
   std::string engine_program;                       // path of the barrio binary
   std::vector<std::string> arguments = {"engine"};  // put before --listen
   std::string folder;                               // logs, and sockets where the path is short enough
+  std::string incarnation = {};                     // tells the sockets of two processes of one site apart
   Bytes memory_room = mib(512);    // added to resources.memory: the data of libraries, and the stacks of threads
   size_t log_bytes = 1024 * 1024;  // over it, the older half goes
   Duration stop_grace = 2s;        // from SIGTERM to SIGKILL

@@ -151,9 +151,11 @@ struct LiveSite {
   int64_t power_used_w = 0;
   int64_t replicas = 0;
   int64_t replicas_ready = 0;
+  int64_t in_flight = 0;  // requests that its gateway is serving
 };
 BARRIO_DESCRIBE(LiveSite, (),
-                (id, city, lat, lon, status, connected, power_budget_w, power_used_w, replicas, replicas_ready))
+                (id, city, lat, lon, status, connected, power_budget_w, power_used_w, replicas, replicas_ready,
+                 in_flight))
 
 struct LiveFlow {
   SiteId entered;  // the site whose gateway saw it

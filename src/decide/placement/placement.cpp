@@ -52,6 +52,7 @@ struct Plan {
   std::vector<Duration> network_times;
   std::vector<std::optional<Refusal>> refusals;  // for reasons that no other app changes, then for lack of room
   std::vector<size_t> sites;                     // chosen
+  std::vector<size_t> leaving;                   // draining, with a replica
 };
 
 class Placer {
@@ -76,7 +77,7 @@ class Placer {
  private:
   Plan plan(const App& app) const {
     const AppSpec& spec = app.spec;
-    Plan made{.app = &app, .own_demand = {}, .network_times = {}, .refusals = {}, .sites = {}};
+    Plan made{.app = &app, .own_demand = {}, .network_times = {}, .refusals = {}, .sites = {}, .leaving = {}};
     if (!spec.demand.empty()) made.own_demand.emplace(network_, spec.demand);
     for (size_t i = 0; i < network_.sites.size(); ++i) {
       const Site& site = network_.sites[i];
@@ -119,6 +120,18 @@ class Placer {
       if (!plan.refusals[i] && present_at(plan, i) && !rooms_[i].lacks(plan.app->spec.resources)) pool.push_back(i);
     }
     choose(plan, pool);
+    keep_leaving(plan);
+  }
+
+  void keep_leaving(Plan& plan) {
+    const AppSpec& spec = plan.app->spec;
+    for (size_t i = 0; i < rooms_.size(); ++i) {
+      const Site& site = network_.sites[i];
+      if (site.status != SiteStatus::draining || !present_at(plan, i)) continue;
+      if (!permits(spec.policy, site).permitted || rooms_[i].lacks(spec.resources)) continue;
+      rooms_[i].take(spec.resources);
+      plan.leaving.push_back(i);
+    }
   }
 
   void add_new(Plan& plan) {
@@ -160,7 +173,7 @@ class Placer {
   }
 
   AppPlacement answer(const Plan& plan) const {
-    AppPlacement placement{.app = plan.app->key(), .replicas = {}, .decisions = {}, .refusal = {}};
+    AppPlacement placement{.app = plan.app->key(), .replicas = {}, .leaving = {}, .decisions = {}, .refusal = {}};
     for (size_t i = 0; i < rooms_.size(); ++i) placement.decisions.push_back(decide_site(plan, i));
     for (const size_t i : plan.sites) {
       const SiteId& site = network_.sites[i].id;
@@ -168,6 +181,7 @@ class Placer {
       const ReplicaId id = kept ? kept->id : replica_id(placement.app, site, 0);
       placement.replicas.push_back({.id = id, .app = placement.app, .site = site});
     }
+    for (const size_t i : plan.leaving) placement.leaving.push_back(*present_at(plan, i));
     if (placement.replicas.empty()) placement.refusal = refuse_app(plan);
     return placement;
   }

@@ -34,12 +34,14 @@ struct SiteDecision {
 struct AppPlacement {
   AppKey app;
   std::vector<PlacedReplica> replicas;  // in the network's order of sites, one per site at most
+  std::vector<PlacedReplica> leaving;   // present on draining sites: kept until control lets them go, counted nowhere
   std::vector<SiteDecision> decisions;
   std::optional<Refusal> refusal;  // if and only if there are no replicas
 };
 
 /// Ordered by app key. `present` replicas that still fit keep their place before any new one is placed; replicas of
-/// unknown apps, or on sites that are not active (draining too), are not in the answer. An app that asks for N
+/// unknown apps, or on sites that are not active, are not in the answer; those on draining sites are in `leaving`, if
+/// the policy still permits them and they still fit, while their successors are placed. An app that asks for N
 /// replicas gets those N sites, chosen greedily, that lower the weighted network time from its demand places most
 /// (default: the cities of all active sites); an app that does not gets every site where it fits.
 std::vector<AppPlacement> place(const Network& network, std::span<const App> apps,

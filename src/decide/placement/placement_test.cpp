@@ -184,7 +184,7 @@ TEST_CASE("a limited number of replicas goes where it shortens the way most") {
   CHECK(at(placement, "mad1").detail == "1 asked, placed at bcn1");
 }
 
-TEST_CASE("a draining site loses its replica and the next best takes over") {
+TEST_CASE("a draining site's replica is leaving and the next best takes over") {
   Network network = spain();
   App one = app("video");
   one.spec.replicas = 1;
@@ -195,6 +195,26 @@ TEST_CASE("a draining site loses its replica and the next best takes over") {
   const auto after = place(network, std::vector{one}, before.replicas).front();
   CHECK(sites(after) == Ids{"bio1"});
   CHECK(at(after, "mad1").refusal.reason == RefusalReason::not_active);
+  CHECK(after.leaving == before.replicas);
+  // Both are present now: nothing changes by deciding again, and back to active it is kept.
+  auto both = after.replicas;
+  both.insert(both.end(), after.leaving.begin(), after.leaving.end());
+  const auto again = place(network, std::vector{one}, both).front();
+  CHECK(again.replicas == after.replicas);
+  CHECK(again.leaving == after.leaving);
+  network.sites[0].status = SiteStatus::active;
+  const auto back = place(network, std::vector{one}, both).front();
+  CHECK(sites(back) == Ids{"mad1"});
+  CHECK(back.leaving.empty());
+}
+
+TEST_CASE("a replica leaves a draining site at once where the policy does not permit it any more") {
+  Network network = spain();
+  App one = app("video");
+  const auto before = place_one(network, one);
+  network.sites[0].status = SiteStatus::draining;
+  one.spec.policy.jurisdictions = {*Jurisdiction::parse("ES-PV")};
+  CHECK(place(network, std::vector{one}, before.replicas).front().leaving.empty());
 }
 
 TEST_CASE("fewer replicas than present keeps the most useful ones: Bilbao is nearest to the other two") {

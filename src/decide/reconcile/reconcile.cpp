@@ -18,12 +18,16 @@ auto find_id(const List& list, const ReplicaId& id) {
 
 }  // namespace
 
-std::vector<Action> reconcile(std::span<const ReplicaOrder> desired, std::span<const ReplicaReport> observed) {
+std::vector<Action> reconcile(std::span<const ReplicaOrder> desired, std::span<const ReplicaReport> observed,
+                              const std::function<bool(const ReplicaId&)>& may_stop) {
   std::vector<Action> actions;
   for (const ReplicaReport& report : observed) {
-    if (find_id(desired, report.id) == desired.end()) actions.push_back(StopReplica{report.id});
+    const auto order = find_id(desired, report.id);
+    const bool wanted = order != desired.end() && (!order->leave_within || !may_stop(report.id));
+    if (!wanted) actions.push_back(StopReplica{report.id});
   }
   for (const ReplicaOrder& order : desired) {
+    if (order.leave_within) continue;
     const auto report = find_id(observed, order.id);
     if (report == observed.end() || !serves(*report, order)) actions.push_back(StartReplica{order});
   }

@@ -76,6 +76,15 @@ TEST_CASE("what is missing, failed, stopping or of another generation starts; wh
         std::vector<std::string>{"stop gone", "start old", "start missing", "start failed", "start going"});
 }
 
+TEST_CASE("a replica that is to leave is not started, and stops only when it may") {
+  std::vector orders = {order("leaving", 1), order("gone", 1)};
+  for (ReplicaOrder& one : orders) one.leave_within = 30s;
+  const std::vector observed = {report("leaving", 1, ReplicaPhase::ready)};
+  CHECK(reconcile(orders, observed).empty());
+  const auto actions = reconcile(orders, observed, [](const ReplicaId&) { return true; });
+  CHECK(text(actions) == std::vector<std::string>{"stop leaving"});
+}
+
 TEST_CASE("an empty order list stops everything and nothing more") {
   CHECK(text(reconcile({}, std::vector{report("a", 1, ReplicaPhase::failed)})) == std::vector<std::string>{"stop a"});
   CHECK(reconcile({}, {}).empty());

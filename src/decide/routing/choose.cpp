@@ -73,6 +73,15 @@ SiteSet candidates_of(const RoutingTable& table, const LoadView& view, const Ask
   return ask.here_only ? candidates & SiteSet::of(view.self()) : candidates;
 }
 
+/// Present sites before returning ones, and of either the draining ones last.
+SiteSet preferred(const Scores& scores, SiteSet draining) {
+  const SiteSet present = scores.usable.without(draining);
+  if (!present.empty()) return present;
+  if (!scores.usable.empty()) return scores.usable;
+  const SiteSet returning = scores.returning.without(draining);
+  return returning.empty() ? scores.returning : returning;
+}
+
 size_t pick(const Scores& scores, SiteSet from, size_t self, Rng& rng) {
   float best = std::numeric_limits<float>::max();
   from.each([&](size_t i) { best = std::min(best, scores.predicted_ms[i]); });
@@ -91,10 +100,19 @@ size_t pick(const Scores& scores, SiteSet from, size_t self, Rng& rng) {
 Routed choose(const RoutingTable& table, const LoadView& view, const Ask& ask, Rng& rng) {
   Scores scores;
   score(scores, candidates_of(table, view, ask), view, ask);
-  const SiteSet from = scores.usable.empty() ? scores.returning : scores.usable;
+  const SiteSet from = preferred(scores, table.draining());
   if (from.empty()) return explain(table, view, ask);
   const size_t site = pick(scores, from, view.self(), rng);
   return Choice{site, from_ms(static_cast<double>(scores.predicted_ms[site]))};
+}
+
+bool served_elsewhere(const RoutingTable& table, const LoadView& view, size_t app, Time now) {
+  const SiteSet others = (table.app(app).permitted & view.ready(table, app)).without(table.draining());
+  bool found = false;
+  others.each([&](size_t i) {
+    found = found || (i != view.self() && view.reachable(i, now) && now >= view.load(app, i).back_at);
+  });
+  return found;
 }
 
 std::vector<Ranked> rank(const RoutingTable& table, const LoadView& view, size_t app, uint64_t device,
@@ -102,7 +120,7 @@ std::vector<Ranked> rank(const RoutingTable& table, const LoadView& view, size_t
   const Ask ask{.app = app, .device = device, .now = now, .left = Duration::max()};
   Scores scores;
   score(scores, candidates_of(table, view, ask), view, ask);
-  const SiteSet from = scores.usable.empty() ? scores.returning : scores.usable;
+  const SiteSet from = preferred(scores, table.draining());
   const PathModel& paths = table.snapshot().network.paths;
   std::vector<Ranked> ranked;
   from.each([&](size_t i) {

@@ -1,7 +1,7 @@
 #pragma once
 // Which site answers soonest? predicted = round trip + queue + service at the objective's percentile + penalty, over
-// sites that the policy permits, that are ready and that can be reached. Never distance alone. No lock, no allocation
-// unless refused.
+// sites that the policy permits, that are ready and that can be reached. Never distance alone. A draining site is used
+// only where no other is. No lock, no allocation unless refused.
 //
 // The queue is what that site last reported as waiting (fading with its age) or what this worker has in flight there,
 // whichever is more, times the mean service time. A site counts as faster or slower than the others only beyond what is
@@ -43,6 +43,9 @@ struct Choice {
 using Routed = std::variant<Choice, Refusal>;
 
 Routed choose(const RoutingTable& table, const LoadView& view, const Ask& ask, Rng& rng);
+
+/// Another site, not draining, is ready to serve the app and can be reached from here.
+bool served_elsewhere(const RoutingTable& table, const LoadView& view, size_t app, Time now);
 
 struct Ranked {
   size_t site = 0;

@@ -29,6 +29,29 @@ TEST_CASE("before anything is measured, the nearest ready site is chosen") {
   CHECK(w.choice(w.ask(start)) == "near");
 }
 
+TEST_CASE("a draining site is chosen only where no other can be") {
+  World w;
+  auto snapshot = std::make_shared<Snapshot>(w.table.snapshot());
+  snapshot->network.sites[0].status = SiteStatus::draining;
+  const RoutingTable table(snapshot);
+  LoadView view(table, 0);
+  const auto chosen = [&](size_t app, Time now) {
+    const Ask ask{.app = app, .device = 1, .now = now, .left = 1s};
+    const Routed routed = choose(table, view, ask, w.rng);
+    return table.site(std::get<Choice>(routed).site).id.str();
+  };
+  CHECK(chosen(0, start) == "middle");
+  CHECK(served_elsewhere(table, view, 0, start));
+  view.set_ready(1, 1, false, start);
+  CHECK(chosen(1, start) == "near");  // nobody else runs it
+  CHECK_FALSE(served_elsewhere(table, view, 1, start));
+  CHECK(table.site(rank(table, view, 0, 1, nullptr, start).front().site).id.str() == "middle");
+  view.site_out(1);
+  view.set_ready(0, 2, false, start);
+  CHECK(chosen(0, start) == "near");
+  CHECK_FALSE(served_elsewhere(table, view, 0, start));
+}
+
 TEST_CASE("a near busy site loses to a far idle one") {
   World w;
   w.view.reported(w.table, 0, 0, load_of(20ms, 3), start);
@@ -209,10 +232,13 @@ TEST_CASE(
     const auto predicted = [&](size_t i) {
       return static_cast<double>(view.site(i).rtt_ms) + static_cast<double>(view.load(0, i).waiting) * 25 + 50;
     };
+    const auto drains = [&](size_t i) { return table.site(i).status == SiteStatus::draining; };
     if (const auto* chosen = std::get_if<Choice>(&routed)) {
       RC_ASSERT(fits(chosen->site));
       for (size_t i = 0; i < count; ++i) {
-        if (fits(i)) RC_ASSERT(predicted(chosen->site) <= predicted(i) + 0.501);
+        if (!fits(i)) continue;
+        RC_ASSERT(drains(i) || !drains(chosen->site));
+        if (drains(i) == drains(chosen->site)) RC_ASSERT(predicted(chosen->site) <= predicted(i) + 0.501);
       }
     } else {
       for (size_t i = 0; i < count; ++i) RC_ASSERT(!fits(i));

@@ -9,7 +9,10 @@ namespace barrio::decide {
 
 RoutingTable::RoutingTable(std::shared_ptr<const Snapshot> snapshot) : snapshot_(std::move(snapshot)) {
   CHECK(site_count() <= max_sites);
-  for (size_t i = 0; i < site_count(); ++i) site_by_id_.emplace(site(i).id, i);
+  for (size_t i = 0; i < site_count(); ++i) {
+    site_by_id_.emplace(site(i).id, i);
+    if (site(i).status == SiteStatus::draining) draining_.add(i);
+  }
   add_apps();
   add_replicas();
 }

@@ -30,6 +30,8 @@ class RoutingTable {
   size_t app_count() const { return apps_.size(); }
   const Site& site(size_t index) const { return snapshot_->network.sites[index]; }
   const AppRoute& app(size_t index) const { return apps_[index]; }
+  /// They serve, but only what no other site can.
+  SiteSet draining() const { return draining_; }
   std::optional<size_t> site_index(const SiteId& id) const;
   /// Does not allocate.
   std::optional<size_t> app_index(std::string_view tenant, std::string_view name) const;
@@ -42,6 +44,7 @@ class RoutingTable {
   void add_replicas();
 
   std::shared_ptr<const Snapshot> snapshot_;
+  SiteSet draining_;
   std::vector<AppRoute> apps_;  // in the snapshot's order
   std::unordered_multimap<uint64_t, uint32_t> app_by_key_;
   std::unordered_map<SiteId, size_t> site_by_id_;

@@ -1,0 +1,162 @@
+#include "cli/site_process.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "base/crypto.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "cli/files.h"
+
+namespace barrio::cli {
+
+namespace {
+
+constexpr Duration replicas_ready_within = 60s;  // of a successor
+constexpr Duration successor_patience = 90s;     // of its predecessor
+constexpr Duration idle_connections = 2s;        // while draining
+constexpr Duration drain_grace = 30s;            // for open requests of a predecessor
+constexpr Duration check_period = 50ms;
+
+/// Of this process among those of its site: what two of them must not share carries it.
+std::string new_incarnation() {
+  const std::string bytes = random_bytes(6);
+  return to_hex({reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()});
+}
+
+adapters::ProcessConfig process_config(const SiteFile& file) {
+  std::error_code error;
+  adapters::ProcessConfig config;
+  config.engine_program = std::filesystem::read_symlink("/proc/self/exe", error).string();
+  config.folder = file.folder + "/engines";
+  config.incarnation = new_incarnation();
+  return config;
+}
+
+gateway::GatewayConfig with_memory(gateway::GatewayConfig config, const UsageMemory& usage) {
+  config.usage_memory = usage.memory();
+  return config;
+}
+
+}  // namespace
+
+SiteProcess::SiteProcess(ServiceLoop& loop, Parts parts)
+    : loop_(loop),
+      file_(std::move(parts.file)),
+      command_(own_command()),
+      predecessor_(Predecessor::from_environment()),
+      core_(std::move(parts.core)),
+      usage_(std::move(parts.usage)),
+      workloads_(loop.runtime(), loop.fetcher(), process_config(file_)),
+      control_(loop.runtime(), loop.fetcher(), parts.control),
+      gateway_(loop.reactor(), with_memory(std::move(parts.gateway), usage_), core_, metrics_) {}
+
+agent::AgentConfig SiteProcess::agent_config(const std::string& address) const {
+  return {.site = SiteId::of(file_.site),
+          .data_folder = file_.folder,
+          .gateway_address = address,
+          .standby = predecessor_.present()};
+}
+
+agent::AgentHooks SiteProcess::hooks() {
+  return {
+      .on_snapshot = [this](std::shared_ptr<const Snapshot> snapshot) { gateway_.set_snapshot(std::move(snapshot)); },
+      .on_local = [this](std::vector<ports::WorkloadStatus> local) { gateway_.set_local(std::move(local)); },
+      .flows = [this] { return gateway_.flows(); },
+      .cut_usage = [this](std::span<const JournaledPeriod> journaled) { return cut_usage(journaled); },
+      .journal_is_ours = [this] { return usage_.is_alone(); },
+      .in_flight = [this] { return gateway_.open_requests(); },
+      .leaving =
+          [this](const ReplicaOrder& order) {
+            return agent::LeaveState{.in_flight = gateway_.in_flight(order.id),
+                                     .elsewhere = gateway_.served_elsewhere(order.app)};
+          }};
+}
+
+/// What a process before this one left first: its file goes only when the journal has all of it.
+std::vector<UsageRecord> SiteProcess::cut_usage(std::span<const JournaledPeriod> journaled) {
+  auto left = usage_.left_behind(journaled, loop_.runtime().wall());
+  return left.empty() ? gateway_.cut_usage(journaled) : left;
+}
+
+Result<void> SiteProcess::start() {
+  const bool standby = predecessor_.present();
+  if (standby) gateway_.hold();
+  TRY(auto bound, gateway_.start());
+  address_ = bound.str();
+  agent_.emplace(loop_.runtime(), workloads_, control_, agent_config(address_), hooks());
+  loop_.runtime().spawn("agent", [this] { agent_->run(); });
+  loop_.on_upgrade([this] { begin_upgrade(); });
+  if (standby) {
+    loop_.runtime().spawn("take over", [this] { take_over(); });
+  } else {
+    serve();
+  }
+  return {};
+}
+
+/// What the network believes ready here is ready in this process, too, before it says so.
+void SiteProcess::take_over() {
+  ports::Runtime& runtime = loop_.runtime();
+  const Time latest = runtime.now() + replicas_ready_within;
+  std::vector<std::string> missing = {"the site's orders"};
+  while (!runtime.stopping()) {
+    if (const auto unready = agent_->not_ready()) missing = *unready;
+    if (missing.empty()) break;
+    if (runtime.now() >= latest) {
+      return loop_.fail_with({Code::timed_out, "not ready: " + join_text(std::span<const std::string>(missing), ", "),
+                              "site " + file_.site + ": take over"});
+    }
+    runtime.sleep_for(check_period);
+  }
+  if (runtime.stopping()) return;
+  gateway_.accept();
+  agent_->take_over();
+  serve();
+  predecessor_.say_ready();
+}
+
+void SiteProcess::serve() {
+  serving_ = true;
+  const auto written = write_file(file_.folder + "/site.pid", std::to_string(::getpid()) + "\n");
+  if (!written) log_warning("cannot write the process's number", {{"why", written.error().text()}});
+  notify_systemd();
+  log_info("serving", {{"address", address_}, {"pid", std::to_string(::getpid())}});
+}
+
+void SiteProcess::begin_upgrade() {
+  if (!serving_ || replaced_ || successor_) {
+    return log_warning("no upgrade now", {{"why", successor_ ? "one is under way" : "this process does not serve"}});
+  }
+  auto started = Successor::start(loop_.reactor(), command_, gateway_.share_listeners(), successor_patience,
+                                  [this](Result<void> ready) { upgraded(std::move(ready)); });
+  if (!started) return log_error("cannot start the new binary", {{"why", started.error().text()}});
+  successor_ = std::move(*started);
+  log_info("upgrade begins", {{"program", command_.program}, {"pid", std::to_string(successor_->pid())}});
+}
+
+void SiteProcess::upgraded(Result<void> ready) {
+  if (!ready) {
+    log_error("upgrade failed; going on", {{"why", ready.error().text()}});
+    loop_.reactor().post([this] { successor_.reset(); });
+    return;
+  }
+  replaced_ = true;
+  log_info("the new binary serves; answering what is open", {{"connections", std::to_string(gateway_.connections())}});
+  agent_->stand_down();
+  gateway_.drain(idle_connections);
+  end_when_empty(loop_.reactor().now() + drain_grace);
+}
+
+void SiteProcess::end_when_empty(Time latest) {
+  const size_t open = gateway_.connections();
+  if (open != 0 && loop_.reactor().now() < latest) {
+    loop_.reactor().call_after(check_period, [this, latest] { end_when_empty(latest); });
+    return;
+  }
+  if (open != 0) log_warning("ending with open connections", {{"connections", std::to_string(open)}});
+  loop_.begin_stop();
+}
+
+}  // namespace barrio::cli

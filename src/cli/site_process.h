@@ -1,0 +1,61 @@
+#pragma once
+// The process of one site: gateway and agent on one loop, and how it gives way to a newer binary (SIGUSR2).
+//
+// A process that takes over runs its own replicas before it serves: for that time the site holds each model twice.
+
+#include <optional>
+
+#include "adapters/fake_core/fake_core_network.h"
+#include "adapters/http_control/http_control_link.h"
+#include "adapters/process/process_runtime.h"
+#include "agent/agent.h"
+#include "cli/handover.h"
+#include "cli/roles.h"
+#include "cli/service_loop.h"
+#include "cli/usage_memory.h"
+#include "gateway/gateway.h"
+
+namespace barrio::cli {
+
+class SiteProcess {
+ public:
+  struct Parts {
+    SiteFile file;
+    gateway::GatewayConfig gateway;
+    adapters::HttpControlConfig control;
+    adapters::FakeCoreNetwork core;
+    UsageMemory usage;
+  };
+
+  SiteProcess(ServiceLoop& loop, Parts parts);
+  /// Listens and starts the agent; serves at once, or after it has taken over. Errors: those of Gateway::start.
+  Result<void> start();
+
+ private:
+  agent::AgentConfig agent_config(const std::string& address) const;
+  agent::AgentHooks hooks();
+  std::vector<UsageRecord> cut_usage(std::span<const JournaledPeriod> journaled);
+  void take_over();
+  void serve();
+  void begin_upgrade();
+  void upgraded(Result<void> ready);
+  void end_when_empty(Time latest);
+
+  ServiceLoop& loop_;
+  const SiteFile file_;
+  const OwnCommand command_;
+  Predecessor predecessor_;
+  Registry metrics_;
+  adapters::FakeCoreNetwork core_;
+  UsageMemory usage_;
+  adapters::ProcessWorkloadRuntime workloads_;
+  adapters::HttpControlLink control_;
+  gateway::Gateway gateway_;
+  std::optional<agent::Agent> agent_;
+  std::unique_ptr<Successor> successor_;
+  std::string address_;
+  bool serving_ = false;
+  bool replaced_ = false;
+};
+
+}  // namespace barrio::cli

@@ -1,0 +1,60 @@
+// How replicas leave a draining site: never before another site serves their app, and never with a request open while
+// there is time.
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "control/control.h"
+
+namespace barrio::control {
+
+Control::Leave Control::leave_of(const ReplicaId& id, const AppKey& app) const {
+  const auto placement = placements_.find(app);
+  if (placement == placements_.end()) return Leave::not_leaving;
+  const auto& leaving = placement->second.leaving;
+  if (std::ranges::find(leaving, id, &decide::PlacedReplica::id) == leaving.end()) return Leave::not_leaving;
+  if (placement->second.replicas.empty()) return Leave::stays;
+  const bool ready_elsewhere = std::ranges::any_of(placement->second.replicas, [this](const auto& other) {
+    const auto known = std::ranges::find(desired_.replicas, other.id, &Replica::id);
+    return known != desired_.replicas.end() && known->phase == ReplicaPhase::ready;
+  });
+  return ready_elsewhere ? Leave::goes : Leave::waits;
+}
+
+void Control::note_leaving() {
+  std::map<ReplicaId, Time> going;
+  for (const auto& [app, placement] : placements_) {
+    for (const decide::PlacedReplica& replica : placement.leaving) {
+      if (leave_of(replica.id, app) != Leave::goes) continue;
+      const auto known = going_since_.find(replica.id);
+      if (known == going_since_.end()) log_info("replica may leave", {{"replica", replica.id.str()}});
+      going.emplace(replica.id, known == going_since_.end() ? runtime_.now() : known->second);
+    }
+  }
+  going_since_ = std::move(going);
+}
+
+/// Its site says so, or has been silent for longer than it would have taken.
+bool Control::has_left(const decide::PlacedReplica& replica) const {
+  const auto going = going_since_.find(replica.id);
+  if (going == going_since_.end()) return false;
+  const Observation* seen = observed_.of(replica.site);
+  const Time now = runtime_.now();
+  if (seen != nullptr && now - seen->last < trusted_for) {
+    return seen->last > going->second && observed_.replica({replica.id, replica.app, replica.site}) == nullptr;
+  }
+  return now - going->second >= config_.drain_grace + trusted_for;
+}
+
+std::string Control::leave_text(const Replica& replica) const {
+  switch (leave_of(replica.id, replica.app)) {
+    case Leave::not_leaving: return "";
+    case Leave::waits: return "leaves once a replica elsewhere is ready";
+    case Leave::goes: return "leaves once its requests are answered";
+    case Leave::stays: break;
+  }
+  const auto& refusal = placements_.at(replica.app).refusal;
+  return "stays: no other site can take it" + (refusal ? ": " + refusal->detail : "");
+}
+
+}  // namespace barrio::control
