@@ -8,7 +8,7 @@ namespace barrio::net {
 
 ClientCore::ClientCore(Reactor& reactor, ClientLimits limits)
     : reactor_(reactor), limits_(limits), work_(reactor, [this](ClientConnection& one) {
-        if (one.work()) remove(one);
+        if (one.work() && !one.scheduled) remove(one);
       }) {}
 
 ClientCore::~ClientCore() {
