@@ -1,5 +1,5 @@
 #pragma once
-// Saying no over HTTP: RFC 9457 problem details with Barrio's `reason` and `nearest`.
+// Saying no over HTTP: RFC 9457 problem details with Barrio's `reason` and `nearest`; to gRPC, its status and message.
 
 #include <string>
 
@@ -17,7 +17,9 @@ struct Problem {
 
 Problem problem_of(int status, const Refusal& refusal);
 std::string problem_json(const Problem& problem);
-/// With Retry-After on 503 and WWW-Authenticate on 401.
+bool is_grpc(const net::RequestHead& head);
+/// To a gRPC request: HTTP 200 with nothing but trailers, as its protocol wants it. Else with Retry-After on 503 and
+/// WWW-Authenticate on 401.
 void reply_problem(net::Exchange& exchange, const Problem& problem);
 
 }  // namespace barrio::gateway

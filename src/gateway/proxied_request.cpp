@@ -7,6 +7,17 @@
 
 namespace barrio::gateway {
 
+namespace {
+
+/// The views live as long as `trailers`.
+std::vector<net::Header> views_of(const net::OwnedHeaders& trailers) {
+  std::vector<net::Header> views;
+  for (const auto& [name, value] : trailers) views.push_back({name, value});
+  return views;
+}
+
+}  // namespace
+
 void ProxiedRequest::start(net::Exchange& exchange, RequestStart start) {
   exchange_ = &exchange;
   exchange.context = this;
@@ -17,6 +28,11 @@ void ProxiedRequest::start(net::Exchange& exchange, RequestStart start) {
   ended_at_ = exchange.first_byte();
   keeping_ = exchange.request().content_length.value_or(0) <= most_kept_body;
   kept_.clear();
+  request_trailers_.clear();
+  answer_trailers_.clear();
+  // Any other protocol in a tunnel would go past what is checked here.
+  upgrade_ = net::same_name(exchange.request().upgrade, "websocket") ? exchange.request().upgrade : std::string_view();
+  if (!upgrade_.empty()) start_.infer = false;
   timings_ = {};
   status_ = 0;
   const Arrival arrival{.app = &start_.app,
@@ -67,13 +83,24 @@ bool ProxiedRequest::send_to(const net::SocketAddress& address, bool to_gateway)
                             .target = head.target,
                             .headers = headers_,
                             .length = head.has_body ? head.content_length : std::optional<uint64_t>(0),
-                            .deadline = deadline_};
-  call_ = &parts_.client.start(address, call, *this);
+                            .deadline = deadline_,
+                            .upgrade = upgrade_,
+                            .takes_trailers = head.takes_trailers};
+  net::Endpoint endpoint = address;
+  endpoint.protocol = protocol_to(to_gateway);
+  call_ = &parts_.client.start(endpoint, call, *this);
   bool room = true;
   if (!kept_.empty()) room = call_->write(kept_);
-  if (ended_ && head.has_body) call_->end();
+  if (ended_ && head.has_body) call_->end(views_of(request_trailers_));
   if (!room) exchange_->pause();
   return true;
+}
+
+/// Gateways speak HTTP/2 to each other, and replicas HTTP/1.1 but for gRPC. An upgrade is HTTP/1.1's.
+net::Protocol ProxiedRequest::protocol_to(bool gateway) const {
+  if (!upgrade_.empty()) return net::Protocol::http1;
+  const net::RequestHead& head = exchange_->request();
+  return gateway || (head.major_version == 2 && is_grpc(head)) ? net::Protocol::http2 : net::Protocol::http1;
 }
 
 void ProxiedRequest::keep(std::string_view piece) {
@@ -90,7 +117,17 @@ void ProxiedRequest::on_device_body(std::string_view piece) {
 void ProxiedRequest::on_device_end() {
   ended_ = true;
   ended_at_ = parts_.reactor.now();
-  if (call_ != nullptr && exchange_->request().has_body) call_->end();
+  if (call_ != nullptr && exchange_->request().has_body) call_->end(views_of(request_trailers_));
+}
+
+void ProxiedRequest::on_device_trailers(std::span<const net::Header> trailers) {
+  std::vector<net::Header> passed;
+  pass_request_headers(trailers, to_gateway_, passed);
+  for (const net::Header& header : passed) request_trailers_.emplace_back(header.name, header.value);
+}
+
+void ProxiedRequest::on_device_tunnel_end() {
+  if (call_ != nullptr) call_->end();
 }
 
 void ProxiedRequest::on_writable() {
@@ -124,19 +161,41 @@ void ProxiedRequest::on_head(const net::ResponseHead& head) {
     call_ = nullptr;
     return retry_or_refuse(Failure::refused, true);
   }
-  headers_.clear();
-  pass_answer_headers(head.headers, start_.forwarded, headers_);
   const std::string timing = server_timing(timings_, parts_.reactor.fresh_now());
+  answer_headers(head.headers, timing);
+  exchange_->begin(head.status, headers_, head.has_body ? head.content_length : std::optional<uint64_t>(0));
+}
+
+void ProxiedRequest::answer_headers(std::span<const net::Header> from, const std::string& timing) {
+  headers_.clear();
+  pass_answer_headers(from, start_.forwarded, headers_);
   headers_.push_back({"Server-Timing", timing});
   const Site* site = parts_.dispatcher.find_site(site_);
   headers_.push_back({"Barrio-Served-By", site_.str()});
   if (site != nullptr) headers_.push_back({"Barrio-Processed-In", site->jurisdiction.str()});
   answering_ = true;
-  exchange_->begin(head.status, headers_, head.has_body ? head.content_length : std::optional<uint64_t>(0));
+}
+
+void ProxiedRequest::on_upgraded(const net::ResponseHead& head) {
+  status_ = head.status;
+  keeping_ = false;  // what passes from now on is not sent twice
+  const std::string timing = server_timing(timings_, parts_.reactor.fresh_now());
+  answer_headers(head.headers, timing);
+  exchange_->upgrade(headers_);
+}
+
+void ProxiedRequest::on_tunnel_end() {
+  exchange_->end();
 }
 
 void ProxiedRequest::on_body(std::string_view piece) {
   if (!exchange_->write(piece)) call_->pause();
+}
+
+void ProxiedRequest::on_trailers(std::span<const net::Header> trailers) {
+  headers_.clear();
+  pass_answer_headers(trailers, start_.forwarded, headers_);
+  for (const net::Header& header : headers_) answer_trailers_.emplace_back(header.name, header.value);
 }
 
 void ProxiedRequest::on_done() {
@@ -146,7 +205,7 @@ void ProxiedRequest::on_done() {
   ticket_ = 0;
   parts_.metrics.answered(start_.app, status_, now - exchange_->first_byte());
   if (served.late && start_.infer) parts_.metrics.late.add();
-  exchange_->end();
+  exchange_->end(views_of(answer_trailers_));
 }
 
 void ProxiedRequest::on_error(net::CallError error) {

@@ -1,8 +1,8 @@
 #pragma once
 // One request on its way through the gateway: from a device (or another gateway) to a replica or another gateway, and
 // the answer back. Both directions stream with back-pressure. What came of the body is kept up to a bound, so that the
-// request can be sent once more elsewhere; a longer body is not retried. Reused from a pool; lives on the gateway's
-// reactor.
+// request can be sent once more elsewhere; a longer body is not retried. Trailer fields pass both ways; an upgrade to
+// WebSocket becomes a tunnel. Reused from a pool; lives on the gateway's reactor.
 
 #include <string>
 #include <vector>
@@ -45,20 +45,27 @@ class ProxiedRequest final : public net::CallHandler {
 
   // From the device's side.
   void on_device_body(std::string_view piece);
+  void on_device_trailers(std::span<const net::Header> trailers);
   void on_device_end();
+  void on_device_tunnel_end();
   void on_device_writable();
   void on_device_closed();
 
   // From the serving side.
   void on_head(const net::ResponseHead& head) override;
   void on_body(std::string_view piece) override;
+  void on_trailers(std::span<const net::Header> trailers) override;
   void on_done() override;
   void on_error(net::CallError error) override;
   void on_writable() override;
+  void on_upgraded(const net::ResponseHead& head) override;
+  void on_tunnel_end() override;
 
  private:
   void act(Decision decision);
   bool send_to(const net::SocketAddress& address, bool to_gateway);
+  net::Protocol protocol_to(bool gateway) const;
+  void answer_headers(std::span<const net::Header> from, const std::string& timing);
   void retry_or_refuse(Failure failure, bool sent);
   bool cannot_serve(int status) const;
   void refuse(const Refuse& refuse);
@@ -78,6 +85,9 @@ class ProxiedRequest final : public net::CallHandler {
   Time ended_at_{};
   bool keeping_ = true;  // all of the body so far is in kept_
   std::string kept_;
+  net::OwnedHeaders request_trailers_;
+  net::OwnedHeaders answer_trailers_;
+  std::string_view upgrade_;  // the protocol that a tunnel is asked for; empty: none
   Timings timings_;
   int status_ = 0;
   std::vector<net::Header> headers_;

@@ -159,6 +159,7 @@ class Session {
   int send_data(Channel& channel, std::string_view frame_head, size_t size);
   void frame_begins(const nghttp2_frame& frame);
   void frame_sent(const nghttp2_frame& frame);
+  void frame_not_sent(const nghttp2_frame& frame);
   void wake(Channel& channel);
   void stream_closed(int32_t id, uint32_t error);
   void submit_trailers(Channel& channel);
