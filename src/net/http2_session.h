@@ -88,7 +88,7 @@ struct SessionLimits {
   size_t header_fields = 64;
   size_t held_bytes = 16 * 1024 * 1024;
   size_t write_buffer_bytes = 256 * 1024;
-  uint32_t resets_per_second = 200;
+  uint32_t resets_per_second = 1000;
   uint32_t idle_frames_per_second = 1000;
 };
 
