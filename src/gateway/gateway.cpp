@@ -160,6 +160,14 @@ void Gateway::State::on_body(net::Exchange& exchange, std::string_view piece) {
   if (exchange.context != nullptr) static_cast<ProxiedRequest*>(exchange.context)->on_device_body(piece);
 }
 
+void Gateway::State::on_trailers(net::Exchange& exchange, std::span<const net::Header> trailers) {
+  if (exchange.context != nullptr) static_cast<ProxiedRequest*>(exchange.context)->on_device_trailers(trailers);
+}
+
+void Gateway::State::on_tunnel_end(net::Exchange& exchange) {
+  if (exchange.context != nullptr) static_cast<ProxiedRequest*>(exchange.context)->on_device_tunnel_end();
+}
+
 void Gateway::State::on_end(net::Exchange& exchange) {
   if (exchange.context != nullptr) static_cast<ProxiedRequest*>(exchange.context)->on_device_end();
 }

@@ -18,7 +18,9 @@ struct Gateway::State final : net::ExchangeHandler {
 
   void on_head(net::Exchange& exchange) override;
   void on_body(net::Exchange& exchange, std::string_view piece) override;
+  void on_trailers(net::Exchange& exchange, std::span<const net::Header> trailers) override;
   void on_end(net::Exchange& exchange) override;
+  void on_tunnel_end(net::Exchange& exchange) override;
   void on_writable(net::Exchange& exchange) override;
   void on_closed(net::Exchange& exchange, bool aborted) override;
 

@@ -87,8 +87,10 @@ void Peers::ping(const SiteId& site) {
                        .body = {},
                        .peer_ip = {}};
   const Time asked = reactor_.fresh_now();
+  net::Endpoint endpoint = peer.address;
+  endpoint.protocol = net::Protocol::http2;
   client_.fetch(
-      peer.address, std::move(request), asked + patience,
+      endpoint, std::move(request), asked + patience,
       [this, site, generation = peer.generation, asked](Result<net::Response> answer) {
         pinged(site, generation, asked, std::move(answer));
       },

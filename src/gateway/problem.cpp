@@ -5,6 +5,51 @@
 
 namespace barrio::gateway {
 
+namespace {
+
+/// The codes of grpc.io/docs/guides/status-codes that mean what the HTTP status does.
+std::string_view grpc_status(int status) {
+  switch (status) {
+    case 400: return "3";   // INVALID_ARGUMENT
+    case 401: return "16";  // UNAUTHENTICATED
+    case 403: return "7";   // PERMISSION_DENIED
+    case 404:
+    case 405: return "12";  // UNIMPLEMENTED
+    case 413:
+    case 429: return "8";   // RESOURCE_EXHAUSTED
+    case 421: return "9";   // FAILED_PRECONDITION
+    case 503: return "14";  // UNAVAILABLE
+    case 504: return "4";   // DEADLINE_EXCEEDED
+    default: return "2";    // UNKNOWN
+  }
+}
+
+/// Percent-encoded as gRPC over HTTP/2 has it: all but printable ASCII, and the percent sign.
+std::string grpc_message(std::string_view text) {
+  std::string encoded;
+  for (const char c : text) {
+    if (c >= ' ' && c <= '~' && c != '%') {
+      encoded += c;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    encoded += {'%', "0123456789ABCDEF"[byte >> 4], "0123456789ABCDEF"[byte & 15]};
+  }
+  return encoded;
+}
+
+void reply_grpc(net::Exchange& exchange, const Problem& problem) {
+  const std::string nearest = problem.nearest.empty() ? "" : "; nearest: " + problem.nearest;
+  const std::string message = grpc_message(problem.detail + nearest);
+  const net::Header headers[] = {{"Content-Type", "application/grpc"},
+                                 {"Grpc-Status", grpc_status(problem.status)},
+                                 {"Grpc-Message", message},
+                                 {"Barrio-Reason", problem.reason}};
+  exchange.reply(200, headers, "");
+}
+
+}  // namespace
+
 Problem problem_of(int status, const Refusal& refusal) {
   return {.status = status, .reason = to_name(refusal.reason), .detail = refusal.detail, .nearest = refusal.nearest};
 }
@@ -24,7 +69,16 @@ std::string problem_json(const Problem& problem) {
   return print_json(body);
 }
 
+bool is_grpc(const net::RequestHead& head) {
+  constexpr std::string_view type = "application/grpc";
+  const auto value = net::find_header(head.headers, "Content-Type");
+  return value && net::same_name(value->substr(0, type.size()), type);
+}
+
 void reply_problem(net::Exchange& exchange, const Problem& problem) {
+  // Another gateway reads the HTTP status, to try elsewhere, and says it to the device in its own form.
+  const bool to_gateway = net::find_header(exchange.request().headers, "Barrio-Forwarded-By").has_value();
+  if (is_grpc(exchange.request()) && !to_gateway) return reply_grpc(exchange, problem);
   std::vector<net::Header> headers = {{"Content-Type", "application/problem+json"}, {"Barrio-Refused", problem.reason}};
   const bool later = problem.retry_after > 0 || problem.status == 503;
   const std::string seconds = std::to_string(std::max<int64_t>(1, problem.retry_after));

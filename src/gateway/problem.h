@@ -1,5 +1,5 @@
 #pragma once
-// Saying no over HTTP: RFC 9457 problem details with Barrio's `reason` and `nearest`.
+// Saying no over HTTP: RFC 9457 problem details with Barrio's `reason` and `nearest`; to gRPC, its status and message.
 
 #include <string>
 
@@ -20,8 +20,10 @@ struct Problem {
 
 Problem problem_of(int status, const Refusal& refusal);
 std::string problem_json(const Problem& problem);
+bool is_grpc(const net::RequestHead& head);
 /// With Barrio-Refused (the reason), by which other gateways tell our refusals from an app's own answers; Retry-After
-/// on 429 and 503, WWW-Authenticate on 401.
+/// on 429 and 503, WWW-Authenticate on 401. To a gRPC request: HTTP 200 with nothing but trailers, as its protocol
+/// wants it.
 void reply_problem(net::Exchange& exchange, const Problem& problem);
 
 }  // namespace barrio::gateway

@@ -7,6 +7,17 @@
 
 namespace barrio::gateway {
 
+namespace {
+
+/// The views live as long as `trailers`.
+std::vector<net::Header> views_of(const net::OwnedHeaders& trailers) {
+  std::vector<net::Header> views;
+  for (const auto& [name, value] : trailers) views.push_back({name, value});
+  return views;
+}
+
+}  // namespace
+
 void ProxiedRequest::start(net::Exchange& exchange, RequestStart start) {
   exchange_ = &exchange;
   exchange.context = this;
@@ -18,9 +29,14 @@ void ProxiedRequest::start(net::Exchange& exchange, RequestStart start) {
   received_ = 0;
   keeping_ = exchange.request().content_length.value_or(0) <= most_kept_body;
   kept_.clear();
+  request_trailers_.clear();
+  answer_trailers_.clear();
+  // Any other protocol in a tunnel would go past what is checked here.
+  upgrade_ = net::same_name(exchange.request().upgrade, "websocket") ? exchange.request().upgrade : std::string_view();
+  if (!upgrade_.empty()) start_.infer = false;
   timings_ = {};
   status_ = 0;
-  meter_.begin(start_.app, start_.infer ? RequestMeter::Billed::yes : RequestMeter::Billed::no,
+  meter_.begin(start_.app, start_.infer || start_.route.used ? RequestMeter::Billed::yes : RequestMeter::Billed::no,
                start_.forwarded ? RequestMeter::From::other_gateway : RequestMeter::From::device);
   sight_ = parts_.observer.begin(exchange.request(), parts_.reactor.now());
   const Arrival arrival{.app = &start_.app,
@@ -79,11 +95,15 @@ bool ProxiedRequest::send_to(const net::SocketAddress& address, bool to_gateway)
                             .target = outgoing_.target(),
                             .headers = outgoing_.headers(),
                             .length = head.has_body ? head.content_length : std::optional<uint64_t>(0),
-                            .deadline = start_.streams ? exchange_->first_byte() + longest_stream : deadline_};
-  call_ = &parts_.client.start(address, call, *this);
+                            .deadline = start_.streams ? exchange_->first_byte() + longest_stream : deadline_,
+                            .upgrade = upgrade_,
+                            .takes_trailers = head.takes_trailers};
+  net::Endpoint endpoint = address;
+  endpoint.protocol = protocol_to(to_gateway);
+  call_ = &parts_.client.start(endpoint, call, *this);
   bool room = true;
   if (!kept_.empty()) room = call_->write(kept_);
-  if (ended_ && head.has_body) call_->end();
+  if (ended_ && head.has_body) call_->end(views_of(request_trailers_));
   if (!room) exchange_->pause();
   set_begin_timer();
   return true;
@@ -99,6 +119,13 @@ void ProxiedRequest::not_begun() {
   call_->cancel();
   call_ = nullptr;
   retry_or_refuse(Failure::timed_out, true);
+}
+
+/// Gateways speak HTTP/2 to each other, and replicas HTTP/1.1 but for gRPC. An upgrade is HTTP/1.1's.
+net::Protocol ProxiedRequest::protocol_to(bool gateway) const {
+  if (!upgrade_.empty()) return net::Protocol::http1;
+  const net::RequestHead& head = exchange_->request();
+  return gateway || (head.major_version == 2 && is_grpc(head)) ? net::Protocol::http2 : net::Protocol::http1;
 }
 
 void ProxiedRequest::keep(std::string_view piece) {
@@ -118,7 +145,7 @@ void ProxiedRequest::on_device_body(std::string_view piece) {
   sight_.bytes_in += piece.size();
   received_ += piece.size();
   meter_.body_in(piece.size());
-  if (received_ > start_.most_body) return body_too_long();
+  if (upgrade_.empty() && received_ > start_.most_body) return body_too_long();
   keep(piece);
   if (call_ != nullptr && !call_->write(piece)) exchange_->pause();
 }
@@ -139,8 +166,18 @@ void ProxiedRequest::on_device_end() {
   ended_ = true;
   ended_at_ = parts_.reactor.now();
   if (call_ == nullptr) return;
-  if (exchange_->request().has_body) call_->end();
+  if (exchange_->request().has_body) call_->end(views_of(request_trailers_));
   set_begin_timer();
+}
+
+void ProxiedRequest::on_device_trailers(std::span<const net::Header> trailers) {
+  std::vector<net::Header> passed;
+  pass_request_headers(trailers, to_gateway_, passed);
+  for (const net::Header& header : passed) request_trailers_.emplace_back(header.name, header.value);
+}
+
+void ProxiedRequest::on_device_tunnel_end() {
+  if (call_ != nullptr) call_->end();
 }
 
 void ProxiedRequest::on_writable() {
@@ -166,11 +203,11 @@ void ProxiedRequest::on_device_closed() {
   parts_.limits.leave(start_.hold);
 }
 
-/// Answers that mean "not here, perhaps elsewhere": an engine that is full, or a gateway that says no by itself. Any
-/// other error is the app's answer and goes to the device.
+/// Answers that mean "not here, perhaps elsewhere": a model server that is full, or a gateway that says no by itself.
+/// Any other error is the app's answer and goes to the device.
 bool ProxiedRequest::cannot_serve(const net::ResponseHead& head) const {
   const int status = head.status;
-  if (!to_gateway_) return status == 503 && start_.infer;
+  if (!to_gateway_) return status == 503 && !start_.route.used;
   const bool elsewhere = status == 404 || status == 421 || status == 502 || status == 503;
   return elsewhere && net::find_header(head.headers, "Barrio-Refused").has_value();
 }
@@ -185,19 +222,35 @@ void ProxiedRequest::on_head(const net::ResponseHead& head) {
     return retry_or_refuse(Failure::refused, head.status == 502);
   }
   note_begun(head);
-  headers_.clear();
-  pass_answer_headers(head.headers, start_.forwarded, headers_);
   const std::string timing = server_timing(timings_, parts_.reactor.fresh_now());
+  answer_headers(head.headers, timing);
+  exchange_->begin(head.status, headers_, head.has_body ? head.content_length : std::optional<uint64_t>(0));
+}
+
+void ProxiedRequest::answer_headers(std::span<const net::Header> from, const std::string& timing) {
+  headers_.clear();
+  pass_answer_headers(from, start_.forwarded, headers_);
   headers_.push_back({"Server-Timing", timing});
   const Site* site = parts_.dispatcher.find_site(site_);
   headers_.push_back({"Barrio-Served-By", site_.str()});
   if (site != nullptr) headers_.push_back({"Barrio-Processed-In", site->jurisdiction.str()});
   answering_ = true;
-  meter_.answer_begins(to_gateway_ ? RequestMeter::By::other_site : RequestMeter::By::replica_here, head.status,
+  meter_.answer_begins(to_gateway_ ? RequestMeter::By::other_site : RequestMeter::By::replica_here, status_,
                        timings_.compute.value_or(Duration::zero()), parts_.reactor.now() - exchange_->first_byte());
   keeping_ = false;  // no second attempt from here on
   forget_body();
-  exchange_->begin(head.status, headers_, head.has_body ? head.content_length : std::optional<uint64_t>(0));
+}
+
+void ProxiedRequest::on_upgraded(const net::ResponseHead& head) {
+  status_ = head.status;
+  begin_timer_.clear();
+  const std::string timing = server_timing(timings_, parts_.reactor.fresh_now());
+  answer_headers(head.headers, timing);
+  exchange_->upgrade(headers_);
+}
+
+void ProxiedRequest::on_tunnel_end() {
+  exchange_->end();
 }
 
 /// A streamed answer is as fast as it began.
@@ -216,6 +269,12 @@ void ProxiedRequest::on_body(std::string_view piece) {
   if (!exchange_->write(piece)) call_->pause();
 }
 
+void ProxiedRequest::on_trailers(std::span<const net::Header> trailers) {
+  headers_.clear();
+  pass_answer_headers(trailers, start_.forwarded, headers_);
+  for (const net::Header& header : headers_) answer_trailers_.emplace_back(header.name, header.value);
+}
+
 void ProxiedRequest::on_done() {
   call_ = nullptr;
   const Time now = parts_.reactor.fresh_now();
@@ -229,7 +288,7 @@ void ProxiedRequest::on_done() {
                                        .bytes_out = sight_.bytes_out});
   if (late) meter_.late();
   seen(status_, {}, late);
-  exchange_->end();
+  exchange_->end(views_of(answer_trailers_));
 }
 
 void ProxiedRequest::on_error(net::CallError error) {

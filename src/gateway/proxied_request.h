@@ -1,8 +1,8 @@
 #pragma once
 // One request on its way through the gateway: from a device (or another gateway) to a replica or another gateway, and
 // the answer back. Both directions stream with back-pressure. What came of the body is kept up to a bound, so that the
-// request can be sent once more elsewhere; a longer body is not retried. Reused from a pool; lives on the gateway's
-// reactor.
+// request can be sent once more elsewhere; a longer body is not retried. Trailer fields pass both ways; an upgrade to
+// WebSocket becomes a tunnel. Reused from a pool; lives on the gateway's reactor.
 
 #include <string>
 #include <vector>
@@ -64,20 +64,27 @@ class ProxiedRequest final : public net::CallHandler {
 
   // From the device's side.
   void on_device_body(std::string_view piece);
+  void on_device_trailers(std::span<const net::Header> trailers);
   void on_device_end();
+  void on_device_tunnel_end();
   void on_device_writable();
   void on_device_closed();
 
   // From the serving side.
   void on_head(const net::ResponseHead& head) override;
   void on_body(std::string_view piece) override;
+  void on_trailers(std::span<const net::Header> trailers) override;
   void on_done() override;
   void on_error(net::CallError error) override;
   void on_writable() override;
+  void on_upgraded(const net::ResponseHead& head) override;
+  void on_tunnel_end() override;
 
  private:
   void act(Decision decision);
   bool send_to(const net::SocketAddress& address, bool to_gateway);
+  net::Protocol protocol_to(bool gateway) const;
+  void answer_headers(std::span<const net::Header> from, const std::string& timing);
   void retry_or_refuse(Failure failure, bool sent);
   void set_begin_timer();
   void not_begun();
@@ -109,6 +116,9 @@ class ProxiedRequest final : public net::CallHandler {
   Time sent_at_{};
   net::LazyTimer begin_timer_;  // of requests that stream
   OutgoingHead outgoing_;
+  net::OwnedHeaders request_trailers_;
+  net::OwnedHeaders answer_trailers_;
+  std::string_view upgrade_;  // the protocol that a tunnel is asked for; empty: none
   Timings timings_;
   Sight sight_;
   int status_ = 0;

@@ -8,7 +8,7 @@ namespace barrio::net {
 
 ClientCore::ClientCore(Reactor& reactor, ClientLimits limits)
     : reactor_(reactor), limits_(limits), work_(reactor, [this](ClientConnection& one) {
-        if (one.work()) remove(one);
+        if (one.work() && !one.scheduled) remove(one);
       }) {}
 
 ClientCore::~ClientCore() {
@@ -17,7 +17,8 @@ ClientCore::~ClientCore() {
 
 ClientPool& ClientCore::pool_of(const Endpoint& endpoint) {
   const SocketAddress& address = endpoint.address;
-  const TlsClient* tls = endpoint.tls.get();  // kept by the pool, so no other one can have its address
+  // The pool keeps the TlsClient, so no other one can have its address.
+  const auto tls = reinterpret_cast<uintptr_t>(endpoint.tls.get());
   key_.assign(reinterpret_cast<const char*>(address.native()), address.native_length());
   key_.push_back(static_cast<char>(endpoint.protocol));
   key_.append(reinterpret_cast<const char*>(&tls), sizeof(tls)).append(endpoint.name);

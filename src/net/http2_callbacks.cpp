@@ -76,6 +76,11 @@ void Callbacks::set_sending(nghttp2_session_callbacks* callbacks) {
                                                          session_of(user).frame_sent(*frame);
                                                          return 0;
                                                        });
+  nghttp2_session_callbacks_set_on_frame_not_send_callback(
+      callbacks, [](nghttp2_session*, const nghttp2_frame* frame, int, void* user) {
+        session_of(user).frame_not_sent(*frame);
+        return 0;
+      });
   nghttp2_session_callbacks_set_send_data_callback(callbacks, [](nghttp2_session*, nghttp2_frame*,
                                                                  const uint8_t* frame_head, size_t size,
                                                                  nghttp2_data_source* source, void* user) {

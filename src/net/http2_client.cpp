@@ -20,7 +20,7 @@ EndpointCalls::EndpointCalls(Reactor& reactor, const ClientLimits& limits, const
       waiting_timer_(reactor, [this] { waiting_timed_out(); }),
       stream_work_(reactor, [this](ClientStream& stream) { stream_work(stream); }),
       session_work_(reactor, [this](ClientSession& session) {
-        if (session.work()) remove(session);
+        if (session.work() && !session.scheduled) remove(session);
       }) {}
 
 EndpointCalls::~EndpointCalls() = default;

@@ -174,13 +174,13 @@ Channel& ClientSession::on_begin(int32_t) {
 void ClientSession::on_head(Channel& channel, bool ended) {
   ClientStream& stream = stream_of(channel);
   if (!stream.listening()) return;
-  const std::string where = calls_.endpoint_.address.str();
-  if (stream.head_too_big) return stream.fail({Code::invalid, "the answer's head is too long", where}, true);
+  const auto bad = [&](const char* what) { stream.fail({Code::invalid, what, calls_.endpoint_.address.str()}, true); };
+  if (stream.head_too_big) return bad("the answer's head is too long");
   const ResponseRead read = read_response(stream.head, ended);
-  if (read.failure != nullptr) return stream.fail({Code::invalid, read.failure, where}, true);
+  if (read.failure != nullptr) return bad(read.failure);
   if (read.head.status < 200) {
     if (read.head.status == 101 || ++stream.interim_answers_ > most_interim_answers) {
-      return stream.fail({Code::invalid, "unexpected interim answer", where}, true);
+      return bad("unexpected interim answer");
     }
     stream.head.clear();
     stream.head_bytes = 0;

@@ -189,6 +189,12 @@ void Session::frame_sent(const nghttp2_frame& frame) {
   if (side_ == Side::server && !channel->peer_ended) reset(*channel, NGHTTP2_NO_ERROR);
 }
 
+/// A head that is too long for nghttp2, or comes too late. Nothing else would end the stream.
+void Session::frame_not_sent(const nghttp2_frame& frame) {
+  Channel* channel = frame.hd.type == NGHTTP2_HEADERS ? find(frame.hd.stream_id) : nullptr;
+  if (channel != nullptr) reset(*channel, NGHTTP2_INTERNAL_ERROR);
+}
+
 void Session::reset(Channel& channel, uint32_t error) {
   drop(channel);
   if (std::exchange(channel.was_reset, true)) return;

@@ -88,7 +88,7 @@ struct SessionLimits {
   size_t header_fields = 64;
   size_t held_bytes = 16 * 1024 * 1024;
   size_t write_buffer_bytes = 256 * 1024;
-  uint32_t resets_per_second = 200;
+  uint32_t resets_per_second = 1000;
   uint32_t idle_frames_per_second = 1000;
 };
 
@@ -159,6 +159,7 @@ class Session {
   int send_data(Channel& channel, std::string_view frame_head, size_t size);
   void frame_begins(const nghttp2_frame& frame);
   void frame_sent(const nghttp2_frame& frame);
+  void frame_not_sent(const nghttp2_frame& frame);
   void wake(Channel& channel);
   void stream_closed(int32_t id, uint32_t error);
   void submit_trailers(Channel& channel);

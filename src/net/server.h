@@ -20,7 +20,7 @@ struct Http2Limits {
   uint32_t stream_window = 1024 * 1024;      // bytes a client may send ahead on one stream: flow control error
   uint32_t connection_window = 4096 * 1024;  // and on all
   size_t held_bytes = 16 * 1024 * 1024;      // held each way for all streams; over it: they wait
-  uint32_t resets_per_second = 200;          // streams that the client resets: ENHANCE_YOUR_CALM
+  uint32_t resets_per_second = 1000;         // streams that the client resets: ENHANCE_YOUR_CALM
   uint32_t idle_frames_per_second = 1000;    // SETTINGS, PING, PRIORITY, empty DATA: ENHANCE_YOUR_CALM
 };
 

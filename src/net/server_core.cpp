@@ -7,7 +7,7 @@ namespace barrio::net {
 
 ServerCore::ServerCore(Reactor& reactor, ServerLimits limits, ExchangeHandler& handler)
     : reactor_(reactor), limits_(std::move(limits)), handler_(handler), work_(reactor, [this](ServerConnection& one) {
-        if (one.work()) remove(one);
+        if (one.work() && !one.scheduled) remove(one);
       }) {}
 
 ServerCore::~ServerCore() = default;

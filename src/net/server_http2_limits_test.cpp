@@ -18,6 +18,7 @@ void ends_with(uint32_t code, const std::function<void(FramePeer&)>& act, Server
   world.until([&] { return client->poll(); });
   REQUIRE(client->go_away_code().has_value());
   CHECK(*client->go_away_code() == code);
+  client->close();
   world.until([&] { return world.server->connections() == 0; });
 }
 

@@ -215,6 +215,21 @@ TEST_CASE("HEAD, 204 and known lengths are framed as they must be") {
   CHECK(client->body(5) == "hello");
 }
 
+TEST_CASE("an answer's head that cannot be sent ends its stream, and only that") {
+  World world;
+  world.recorder.end = [](Exchange& exchange) {
+    const std::string value(exchange.request().path == "/long" ? 100'000 : 10, 'x');
+    const Header header{"x", value};
+    exchange.reply(200, {&header, 1}, "ok");
+  };
+  auto client = world.client();
+  client->headers(1, FramePeer::get("/long"));
+  world.until([&] { return client->reset_code(1).has_value() && world.recorder.all_closed(1); });
+  CHECK(world.recorder.seen[0].aborted);
+  client->headers(3, FramePeer::get());
+  world.until([&] { return client->ended(3); });
+}
+
 TEST_CASE("100 Continue is said when the handler reads on, and not before") {
   World world;
   world.recorder.head = [](Exchange& exchange) { exchange.pause(); };

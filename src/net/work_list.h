@@ -1,7 +1,7 @@
 #pragma once
 // Things of one owner that have something to do before the loop waits again: applications' calls only note what they
 // want, and it is done from here, so that no callback ever runs inside a call of the application.
-// T has a `bool scheduled`. The owner's `run` may destroy the item it is given.
+// T has a `bool scheduled`. The owner's `run` may destroy the item it is given, unless that is scheduled again by then.
 
 #include <functional>
 #include <vector>
