@@ -88,8 +88,7 @@ std::string key_text(const EVP_PKEY* key) {
 }
 
 void read_names(const X509* certificate, CertificateInfo& info) {
-  const Names names(
-      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+  const Names names(static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
   for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
     const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
     if (name->type == GEN_DNS) info.dns.push_back(to_lower(ia5_text(name->d.dNSName)));

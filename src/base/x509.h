@@ -56,10 +56,10 @@ class PrivateKey {
   static Result<PrivateKey> from_pem(std::string_view pem);
   std::string pem() const;  // PKCS #8, not encrypted
   bool belongs_to(const Certificate& certificate) const;
+  explicit PrivateKey(std::shared_ptr<evp_pkey_st> native) : native_(std::move(native)) {}
   evp_pkey_st* native() const { return native_.get(); }
 
  private:
-  explicit PrivateKey(std::shared_ptr<evp_pkey_st> native) : native_(std::move(native)) {}
   std::shared_ptr<evp_pkey_st> native_;
 };
 

@@ -48,8 +48,7 @@ void set_name(X509_NAME* name, std::string_view common) {
 void add_extension(X509* certificate, X509* issuer, int kind, const char* value) {
   X509V3_CTX context;
   X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
-  const OpensslPtr<X509_EXTENSION, X509_EXTENSION_free> extension(
-      X509V3_EXT_conf_nid(nullptr, &context, kind, value));
+  const OpensslPtr<X509_EXTENSION, X509_EXTENSION_free> extension(X509V3_EXT_conf_nid(nullptr, &context, kind, value));
   CHECK(extension && X509_add_ext(certificate, extension.get(), -1) == 1);
 }
 

@@ -14,8 +14,8 @@ Server::Server(Reactor& reactor, ServerLimits limits, ExchangeHandler& handler)
 
 Server::~Server() = default;
 
-Result<SocketAddress> Server::listen(const SocketAddress& address) {
-  return state_->core.listen(address);
+Result<SocketAddress> Server::listen(const SocketAddress& address, std::shared_ptr<TlsServer> tls, InClear in_clear) {
+  return state_->core.listen(address, {std::move(tls), in_clear});
 }
 
 void Server::drain() {
@@ -24,6 +24,10 @@ void Server::drain() {
 
 size_t Server::connections() const {
   return state_->core.connections();
+}
+
+size_t Server::handshakes() const {
+  return state_->core.handshakes();
 }
 
 }  // namespace barrio::net

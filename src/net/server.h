@@ -1,7 +1,8 @@
 #pragma once
-// HTTP/1.1 and HTTP/2 server on a reactor: strict parsing, keep-alive, limits, back-pressure, PROXY protocol v2 from
-// trusted peers. A connection that begins with the HTTP/2 preface speaks HTTP/2, every other one HTTP/1.1. Streaming
-// interface (Exchange) for proxies; whole-message interface (MessageServer) for everything else.
+// HTTP/1.1 and HTTP/2 server on a reactor, in clear or with TLS (net/tls.h): strict parsing, keep-alive, limits,
+// back-pressure, PROXY protocol v2 from trusted peers. A connection that begins with the HTTP/2 preface speaks HTTP/2,
+// every other one HTTP/1.1. Streaming interface (Exchange) for proxies; whole-message interface (MessageServer) for
+// everything else.
 
 #include <functional>
 #include <memory>
@@ -35,11 +36,15 @@ struct ServerLimits {
   Duration write_timeout = 30s;            // no progress: closed
   Duration tunnel_idle_timeout = 5min;     // an upgraded connection without a byte either way: closed
   Duration tunnel_grace = 10s;             // what an upgraded connection gets when the server drains
+  Duration handshake_timeout = 5s;         // of TLS: closed
+  size_t handshakes = 256;                 // of TLS at a time; over it: not accepted where TLS is spoken
   Http2Limits http2 = {};
   std::vector<std::string> proxy_peers = {};  // IP addresses that must (and alone may) begin with a PROXY v2 header
 };
 
 class Exchange;
+class TlsServer;
+struct TlsInfo;
 
 /// The application's side. All calls come on the reactor's thread. on_closed is always the last call for an exchange.
 class ExchangeHandler {
@@ -68,6 +73,8 @@ class Exchange {
   virtual const RequestHead& request() const = 0;
   /// The device: from the PROXY header where there was one, else the socket's peer. Empty for Unix sockets.
   virtual const std::string& device_ip() const = 0;
+  /// What was agreed on with the client; null: the connection is in clear.
+  virtual const TlsInfo* tls() const = 0;
   /// When the first byte of this request arrived.
   virtual Time first_byte() const = 0;
   /// Stop and go on reading the body (back-pressure from where it is forwarded to).
@@ -96,6 +103,9 @@ class Exchange {
   ~Exchange() = default;
 };
 
+/// Whether a listener with TLS also takes clients that speak in clear, told apart by their first byte.
+enum class InClear { refused, accepted };
+
 class Server {
  public:
   Server(Reactor& reactor, ServerLimits limits, ExchangeHandler& handler);
@@ -103,11 +113,15 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   /// Port 0 takes a free one; the address really bound is returned. Errors: conflict (in use), invalid, unavailable.
-  Result<SocketAddress> listen(const SocketAddress& address);
+  /// With `tls`, what a PROXY header says still comes in clear, before the handshake.
+  Result<SocketAddress> listen(const SocketAddress& address, std::shared_ptr<TlsServer> tls = nullptr,
+                               InClear in_clear = InClear::refused);
   /// Stops accepting, closes idle connections, lets open exchanges finish; HTTP/2 clients get a GOAWAY twice, tunnels
   /// tunnel_grace.
   void drain();
   size_t connections() const;
+  /// TLS handshakes that are not over.
+  size_t handshakes() const;
 
  private:
   struct State;
@@ -133,7 +147,7 @@ class MessageServer {
  public:
   MessageServer(Reactor& reactor, ServerLimits limits, RequestHandler handler);
   ~MessageServer();
-  Result<SocketAddress> listen(const SocketAddress& address);
+  Result<SocketAddress> listen(const SocketAddress& address, std::shared_ptr<TlsServer> tls = nullptr);
   void drain();
 
  private:

@@ -12,11 +12,13 @@ ServerCore::ServerCore(Reactor& reactor, ServerLimits limits, ExchangeHandler& h
 
 ServerCore::~ServerCore() = default;
 
-Result<SocketAddress> ServerCore::listen(const SocketAddress& address) {
-  auto listener =
-      std::make_unique<Listener>(reactor_, [this](int fd, const SocketAddress& peer) { accepted(fd, peer); });
-  TRY(auto bound, listener->open(address));
-  listeners_.push_back(std::move(listener));
+Result<SocketAddress> ServerCore::listen(const SocketAddress& address, Welcome welcome) {
+  auto door = std::make_unique<Door>(Door{.welcome = std::move(welcome)});
+  door->listener = std::make_unique<Listener>(
+      reactor_, [this, at = door.get()](int fd, const SocketAddress& peer) { accepted(*at, fd, peer); });
+  TRY(auto bound, door->listener->open(address));
+  doors_.push_back(std::move(door));
+  set_accepting();
   return bound;
 }
 
@@ -24,11 +26,25 @@ bool ServerCore::is_proxy(const std::string& ip) const {
   return std::find(limits_.proxy_peers.begin(), limits_.proxy_peers.end(), ip) != limits_.proxy_peers.end();
 }
 
-void ServerCore::accepted(int fd, const SocketAddress& peer) {
-  connections_.push_back(std::make_unique<ServerConnection>(*this, fd, peer));
+void ServerCore::accepted(Door& door, int fd, const SocketAddress& peer) {
+  connections_.push_back(std::make_unique<ServerConnection>(*this, door.welcome, fd, peer));
   connections_.back()->index = connections_.size() - 1;
-  if (connections_.size() < limits_.connections) return;
-  for (auto& listener : listeners_) listener->pause();
+  if (connections_.size() >= limits_.connections) set_accepting();
+}
+
+void ServerCore::set_accepting() {
+  if (draining_) return;
+  const bool full = connections_.size() >= limits_.connections;
+  for (auto& door : doors_) {
+    const bool busy = door->welcome.tls && handshakes_ >= limits_.handshakes;
+    full || busy ? door->listener->pause() : door->listener->resume();
+  }
+}
+
+void ServerCore::count_handshakes(int change) {
+  const bool was_busy = handshakes_ >= limits_.handshakes;
+  handshakes_ += static_cast<size_t>(change);
+  if (was_busy != (handshakes_ >= limits_.handshakes)) set_accepting();
 }
 
 void ServerCore::remove(ServerConnection& connection) {
@@ -36,13 +52,12 @@ void ServerCore::remove(ServerConnection& connection) {
   std::swap(connections_[index], connections_.back());
   connections_[index]->index = index;
   connections_.pop_back();
-  if (draining_ || connections_.size() + 1 != limits_.connections) return;
-  for (auto& listener : listeners_) listener->resume();
+  if (connections_.size() + 1 == limits_.connections) set_accepting();
 }
 
 void ServerCore::drain() {
   draining_ = true;
-  for (auto& listener : listeners_) listener->close();
+  for (auto& door : doors_) door->listener->close();
   for (auto& connection : connections_) connection->drain();
 }
 
