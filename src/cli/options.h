@@ -72,16 +72,29 @@ struct ContextSetCommand {
   std::string control;
   std::string client_id;
 };
+struct CertCaCommand {
+  std::string folder;
+};
+struct CertIssueCommand {
+  std::string folder;
+  std::string site;
+  std::vector<std::string> names;
+  std::vector<std::string> ips;
+  int days = 90;
+};
+struct CertShowCommand {
+  std::string file;
+};
 struct CompletionCommand {
   std::string shell;
   std::map<std::string, std::vector<std::string>> words;  // command path -> what may follow
 };
 struct VersionCommand {};
 
-using Command =
-    std::variant<UpCommand, RoleCommand, EngineCommand, SiteListCommand, SiteCommand, AppDeployCommand, AppListCommand,
-                 AppCommand, InferCommand, TenantListCommand, TenantCreateCommand, ContextListCommand,
-                 ContextUseCommand, ContextSetCommand, CompletionCommand, VersionCommand>;
+using Command = std::variant<UpCommand, RoleCommand, EngineCommand, SiteListCommand, SiteCommand, AppDeployCommand,
+                             AppListCommand, AppCommand, InferCommand, TenantListCommand, TenantCreateCommand,
+                             ContextListCommand, ContextUseCommand, ContextSetCommand, CertCaCommand, CertIssueCommand,
+                             CertShowCommand, CompletionCommand, VersionCommand>;
 
 struct Parsed {
   /// Set when there is nothing to do: help was shown (0) or the usage was wrong (2).
