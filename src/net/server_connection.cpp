@@ -52,7 +52,9 @@ void ServerConnection::set_deadline() {
   const ServerLimits& limits = core_.limits_;
   Time due = Time::max();
   if (phase_ == Phase::proxy) due = first_byte_ + limits.head_timeout;
-  if (phase_ == Phase::handshake) due = first_byte_ + limits.handshake_timeout;
+  if (phase_ == Phase::handshake) {
+    due = shaking_hands_ ? first_byte_ + limits.handshake_timeout : last_read_ + limits.idle_timeout;
+  }
   if (phase_ == Phase::start || phase_ == Phase::head) {
     due = head_begun() ? first_byte_ + limits.head_timeout : last_read_ + limits.idle_timeout;
   }

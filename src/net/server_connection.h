@@ -109,6 +109,7 @@ class ServerConnection final : public IoHandler, public Exchange {
   void on_io(uint32_t events) override;
   void timed_out();
   void welcome();
+  void begin_handshake();
   bool begins_in_clear();
   bool finish_handshake();
   void end_handshake();

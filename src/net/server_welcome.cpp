@@ -15,10 +15,14 @@ constexpr unsigned char tls_handshake = 0x16;
 void ServerConnection::welcome() {
   if (!welcome_.tls) return;
   phase_ = Phase::handshake;
+  if (welcome_.in_clear == InClear::refused) begin_handshake();
+}
+
+void ServerConnection::begin_handshake() {
   first_byte_ = core_.reactor_.now();
   shaking_hands_ = true;
   core_.count_handshakes(+1);
-  if (welcome_.in_clear == InClear::refused) stream_.secure(welcome_.tls->session());
+  stream_.secure(welcome_.tls->session());
 }
 
 /// Of a listener that takes both. True: no TLS. False: TLS, or closed, or nobody knows yet.
@@ -31,7 +35,8 @@ bool ServerConnection::begins_in_clear() {
     case Stream::Got::data: break;
   }
   if (first != tls_handshake) return true;
-  stream_.secure(welcome_.tls->session());
+  begin_handshake();
+  set_deadline();
   return false;
 }
 
@@ -41,9 +46,12 @@ bool ServerConnection::finish_handshake() {
     close();
     return false;
   }
-  const bool undecided = welcome_.in_clear == InClear::accepted && !stream_.is_secure();
-  if (undecided ? !begins_in_clear() : !stream_.ready()) return false;
-  end_handshake();
+  if (!shaking_hands_) {
+    if (!begins_in_clear()) return false;
+  } else {
+    if (!stream_.ready()) return false;
+    end_handshake();
+  }
   phase_ = Phase::start;
   last_read_ = core_.reactor_.now();
   return true;
@@ -52,7 +60,7 @@ bool ServerConnection::finish_handshake() {
 void ServerConnection::end_handshake() {
   shaking_hands_ = false;
   core_.count_handshakes(-1);
-  if (stream_.is_secure()) welcome_.tls->count(stream_.tls());
+  welcome_.tls->count(stream_.tls());
 }
 
 /// Where ALPN chose a protocol it is that one.

@@ -180,7 +180,7 @@ std::unique_ptr<TlsSession> TlsServer::session() const {
   }
   SSL_CTX* context = generation->standard();
   return std::make_unique<TlsSession>(
-      context, TlsSession::Options{.side = TlsSession::Side::server, .keep = std::move(generation)});
+      context, TlsSession::Options{.side = TlsSession::Side::server, .server = this, .keep = std::move(generation)});
 }
 
 void TlsServer::count(const TlsInfo* shaken) {

@@ -109,6 +109,7 @@ TlsSession::Outcome TlsSession::shake_hands() {
 }
 
 TlsSession::Outcome TlsSession::finish_handshake() {
+  info_.server = options_.server;
   info_.version = SSL_get_version(ssl_);
   info_.cipher = SSL_get_cipher_name(ssl_);
   info_.resumed = SSL_session_reused(ssl_) == 1;

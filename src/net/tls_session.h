@@ -15,6 +15,8 @@ struct ssl_ctx_st;  // OpenSSL's SSL_CTX
 
 namespace barrio::net {
 
+class TlsServer;
+
 /// What was agreed on.
 struct TlsInfo {
   std::string_view version;   // "TLSv1.3"
@@ -23,6 +25,7 @@ struct TlsInfo {
   std::string protocol = {};  // by ALPN: "h2", "http/1.1"; empty: none
   std::string peer = {};      // first URI in the peer's verified certificate; empty: no certificate, or no URI in it
   bool resumed = false;
+  const TlsServer* server = nullptr;  // that accepted it, by whose rules `peer` was verified; null on a client's side
 };
 
 class TlsSession {
@@ -35,6 +38,7 @@ class TlsSession {
   };
   struct Options {
     Side side;
+    const TlsServer* server = nullptr;
     std::string wanted_protocol = {};       // of a client: the one without which the handshake fails
     std::string resumption_key = {};        // of a client: see TlsClient
     std::shared_ptr<const void> keep = {};  // alive as long as the session
