@@ -8,6 +8,7 @@
 #include "cli/files.h"
 #include "cli/roles.h"
 #include "cli/service_loop.h"
+#include "cli/site_tls.h"
 #include "gateway/gateway.h"
 
 namespace barrio::cli {
@@ -41,6 +42,17 @@ adapters::ProcessConfig process_config(const SiteFile& file) {
   return config;
 }
 
+/// Reads certificates again when their files change, or at once on SIGHUP.
+void keep_certificates(ServiceLoop& loop, ports::Signal& hangup, SiteTls& tls) {
+  while (!loop.runtime().stopping()) {
+    const bool asked = hangup.wait_until(loop.runtime().now() + SiteTls::check_period);
+    if (loop.runtime().stopping()) return;
+    loop.runtime().offload([&] {
+      if (tls.changed() || asked) tls.reload();
+    });
+  }
+}
+
 }  // namespace
 
 Result<void> serve_site(const std::string& config) {
@@ -50,6 +62,8 @@ Result<void> serve_site(const std::string& config) {
   TRY_DO(make_folder(file.folder + "/engines", 0700));
   ServiceLoop loop;
   TRY(auto gateway_settings, gateway_config(file, loop.runtime().rng().next()));
+  TRY(const auto tls, SiteTls::load(file));
+  tls->add_to(gateway_settings);
   TRY(auto link_settings, link_config(file));
   Registry metrics;
   adapters::ProcessWorkloadRuntime workloads(loop.runtime(), loop.fetcher(), process_config(file));
@@ -62,7 +76,10 @@ Result<void> serve_site(const std::string& config) {
       {.on_snapshot = [&](std::shared_ptr<const Snapshot> snapshot) { gateway.set_snapshot(std::move(snapshot)); },
        .on_local = [&](std::vector<ports::WorkloadStatus> local) { gateway.set_local(std::move(local)); },
        .flows = [&] { return gateway.flows(); }});
+  const auto hangup = loop.runtime().make_signal();
+  loop.on_hangup([&] { hangup->notify(); });
   loop.runtime().spawn("agent", [&] { agent.run(); });
+  loop.runtime().spawn("certificates", [&] { keep_certificates(loop, *hangup, *tls); });
   log_info("serving", {{"address", bound.str()}});
   return loop.run();
 }

@@ -8,7 +8,10 @@
 namespace barrio::cli {
 
 ServiceLoop::ServiceLoop()
-    : signals_(reactor_, [this] { begin_stop(); }), runtime_(reactor_), client_(reactor_, net::ClientLimits{}) {}
+    : signals_(
+          reactor_, [this] { begin_stop(); }, [this] { hangup_ ? hangup_() : begin_stop(); }),
+      runtime_(reactor_),
+      client_(reactor_, net::ClientLimits{}) {}
 
 void ServiceLoop::fail_with(Error error) {
   if (!error_) error_ = std::move(error);

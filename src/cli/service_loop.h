@@ -1,5 +1,6 @@
 #pragma once
-// The loop that control and sites live on: a reactor with its runtime, until SIGINT or SIGTERM.
+// The loop that control and sites live on: a reactor with its runtime, until SIGINT or SIGTERM (or SIGHUP, where
+// nothing else is to happen then).
 
 #include <optional>
 
@@ -21,6 +22,8 @@ class ServiceLoop {
       return adapters::fetch(runtime_, client_, address, std::move(request), deadline);
     };
   }
+  /// What SIGHUP does instead of ending the loop.
+  void on_hangup(std::function<void()> action) { hangup_ = std::move(action); }
   /// Ends the loop with this error, from any fiber.
   void fail_with(Error error);
   /// Ends the loop; fibers have a few seconds to finish.
@@ -31,6 +34,7 @@ class ServiceLoop {
  private:
   void stop_when_idle(Time latest);
 
+  std::function<void()> hangup_;
   net::Reactor reactor_;
   StopSignals signals_;  // before the runtime: its threads must inherit the blocked signals
   adapters::ReactorRuntime runtime_;

@@ -1,5 +1,5 @@
 #pragma once
-// SIGINT and SIGTERM as an event of a reactor; SIGPIPE ignored.
+// SIGINT, SIGTERM and SIGHUP as events of a reactor; SIGPIPE ignored.
 
 #include <functional>
 
@@ -10,7 +10,8 @@ namespace barrio::cli {
 class StopSignals final : public net::IoHandler {
  public:
   /// Blocks the signals for this thread and those it starts afterwards: make it before any thread.
-  StopSignals(net::Reactor& reactor, std::function<void()> stop);
+  /// `hangup` none: SIGHUP is left as it is.
+  StopSignals(net::Reactor& reactor, std::function<void()> stop, std::function<void()> hangup = {});
   ~StopSignals();
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
@@ -19,6 +20,7 @@ class StopSignals final : public net::IoHandler {
  private:
   net::Reactor& reactor_;
   std::function<void()> stop_;
+  std::function<void()> hangup_;
   int fd_ = -1;
 };
 

@@ -11,7 +11,9 @@ Gateway::~Gateway() = default;
 
 Result<net::SocketAddress> Gateway::start() {
   state_->tick();
-  return state_->server.listen(state_->config.listen);
+  const GatewayConfig& config = state_->config;
+  if (config.tls) TRY_DO(state_->server.listen(config.tls_listen, config.tls));
+  return state_->server.listen(config.listen, config.peer_tls.server, net::InClear::accepted);
 }
 
 void Gateway::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
@@ -43,10 +45,13 @@ Gateway::State::State(net::Reactor& loop, GatewayConfig settings, const ports::C
       metrics(registry),
       dispatcher(config.site, config.seed),
       client(loop, {}),
-      peers(
-          loop, client, dispatcher,
-          {.self = config.site, .addresses = config.peers, .secret = config.peer_secret, .seed = mix(config.seed, 2)}),
-      parts{loop, client, dispatcher, peers, metrics, config.site, config.peer_secret},
+      peers(loop, client, dispatcher,
+            {.self = config.site,
+             .addresses = config.peers,
+             .secret = peer_secret(),
+             .tls = config.peer_tls.client,
+             .seed = mix(config.seed, 2)}),
+      parts{loop, client, dispatcher, peers, metrics, config.site, peer_secret()},
       server(loop, config.limits, *this) {
   if (!config.wall) {
     config.wall = [] { return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()); };

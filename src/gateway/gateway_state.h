@@ -23,7 +23,9 @@ struct Gateway::State final : net::ExchangeHandler {
   void model_request(net::Exchange& exchange);
   void discovery(net::Exchange& exchange);
   void peer_load(net::Exchange& exchange);
-  bool is_peer(const net::RequestHead& head) const;
+  bool is_peer(const net::Exchange& exchange) const;
+  /// As sent to peers; empty where certificates say who is one.
+  std::string peer_secret() const { return config.peer_tls.client ? "" : config.peer_secret; }
   /// The tenant's identity; else the exchange is answered with 401 or 403.
   const api::Identity* tenant_of(net::Exchange& exchange);
   std::optional<DeviceLocation> locate(const net::Exchange& exchange) const;

@@ -41,14 +41,14 @@ void ProxiedRequest::act(Decision decision) {
       if (address && send_to(*address, false)) return;
     } else {
       site_ = std::get<Forward>(decision.act).site;
-      const net::SocketAddress* address = parts_.peers.address(site_);
-      if (address != nullptr && send_to(*address, true)) return;
+      const net::Endpoint* peer = parts_.peers.endpoint(site_);
+      if (peer != nullptr && send_to(*peer, true)) return;
     }
     decision = parts_.dispatcher.failed(ticket_, Failure::connect, false, parts_.reactor.now());
   }
 }
 
-bool ProxiedRequest::send_to(const net::SocketAddress& address, bool to_gateway) {
+bool ProxiedRequest::send_to(const net::Endpoint& endpoint, bool to_gateway) {
   to_gateway_ = to_gateway;
   const net::RequestHead& head = exchange_->request();
   headers_.clear();
@@ -59,7 +59,7 @@ bool ProxiedRequest::send_to(const net::SocketAddress& address, bool to_gateway)
   const std::string left_text = fmt::format("{:.1f}", std::max(0.1, to_ms(left)));
   headers_.push_back({"Barrio-Deadline-Ms", left_text});
   if (to_gateway) {
-    headers_.push_back({"Barrio-Peer", parts_.peer_secret});
+    if (!parts_.peer_secret.empty()) headers_.push_back({"Barrio-Peer", parts_.peer_secret});
     headers_.push_back({"Barrio-Forwarded-By", parts_.self.str()});
     parts_.metrics.forwards.add();
   }
@@ -68,7 +68,7 @@ bool ProxiedRequest::send_to(const net::SocketAddress& address, bool to_gateway)
                             .headers = headers_,
                             .length = head.has_body ? head.content_length : std::optional<uint64_t>(0),
                             .deadline = deadline_};
-  call_ = &parts_.client.start(address, call, *this);
+  call_ = &parts_.client.start(endpoint, call, *this);
   bool room = true;
   if (!kept_.empty()) room = call_->write(kept_);
   if (ended_ && head.has_body) call_->end();

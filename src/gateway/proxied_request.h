@@ -58,7 +58,7 @@ class ProxiedRequest final : public net::CallHandler {
 
  private:
   void act(Decision decision);
-  bool send_to(const net::SocketAddress& address, bool to_gateway);
+  bool send_to(const net::Endpoint& endpoint, bool to_gateway);
   void retry_or_refuse(Failure failure, bool sent);
   bool cannot_serve(int status) const;
   void refuse(const Refuse& refuse);

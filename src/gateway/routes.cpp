@@ -3,6 +3,7 @@
 #include "base/crypto.h"
 #include "base/text.h"
 #include "gateway/gateway_state.h"
+#include "model/site_identity.h"
 
 namespace barrio::gateway {
 
@@ -79,7 +80,7 @@ void Gateway::State::model_request(net::Exchange& exchange) {
   RequestStart start{
       .app = {std::move(*tenant), std::move(*app)}, .device = stable_hash(exchange.device_ip()), .location = {}};
   start.infer = infer;
-  start.forwarded = is_peer(head);
+  start.forwarded = is_peer(exchange);
   if (start.forwarded) {
     const auto left = parse_double(net::find_header(head.headers, "Barrio-Deadline-Ms").value_or(""));
     if (left && *left > 0 && *left < 1e6) start.deadline = exchange.first_byte() + from_ms(*left);
@@ -89,8 +90,14 @@ void Gateway::State::model_request(net::Exchange& exchange) {
   request().start(exchange, std::move(start));
 }
 
-bool Gateway::State::is_peer(const net::RequestHead& head) const {
-  const auto secret = net::find_header(head.headers, "Barrio-Peer");
+bool Gateway::State::is_peer(const net::Exchange& exchange) const {
+  if (config.peer_tls.server) {
+    const net::TlsInfo* tls = exchange.tls();
+    if (tls == nullptr || tls->server != config.peer_tls.server.get()) return false;
+    const auto site = site_of_uri(tls->peer);
+    return site && *site != config.site && dispatcher.find_site(*site) != nullptr;
+  }
+  const auto secret = net::find_header(exchange.request().headers, "Barrio-Peer");
   return secret && !config.peer_secret.empty() && constant_time_equal(*secret, config.peer_secret);
 }
 
@@ -148,7 +155,7 @@ void Gateway::State::discovery(net::Exchange& exchange) {
 }
 
 void Gateway::State::peer_load(net::Exchange& exchange) {
-  if (!is_peer(exchange.request())) {
+  if (!is_peer(exchange)) {
     metrics.denied.add();
     return reply_problem(exchange, {403, "not_a_peer", "only other gateways may ask this", ""});
   }
