@@ -1,5 +1,6 @@
 #include "gateway/gateway.h"
 
+#include "base/log.h"
 #include "gateway/gateway_state.h"
 
 namespace barrio::gateway {
@@ -12,7 +13,10 @@ Gateway::~Gateway() = default;
 Result<net::SocketAddress> Gateway::start() {
   state_->tick();
   const GatewayConfig& config = state_->config;
-  if (config.tls) TRY_DO(state_->server.listen(config.tls_listen, config.tls));
+  if (config.tls) {
+    TRY(const auto bound, state_->server.listen(config.tls_listen, config.tls));
+    log_info("serving clients with TLS", {{"tls_address", bound.str()}});
+  }
   return state_->server.listen(config.listen, config.peer_tls.server, net::InClear::accepted);
 }
 
