@@ -3,7 +3,7 @@
 
 #include <arpa/inet.h>
 
-#include <deque>
+#include <algorithm>
 #include <map>
 #include <mutex>
 
@@ -16,35 +16,46 @@ namespace {
 
 using Resumable = OpensslPtr<SSL_SESSION, SSL_SESSION_free>;
 
-/// The sessions that servers offered to resume, the newest of each; the ones kept longest go first.
+/// The sessions that servers offered to resume, the newest of each server. What is kept here is on no connection: other
+/// threads have theirs.
 class Resumables {
  public:
   explicit Resumables(size_t most) : most_(most) {}
 
   void put(const std::string& key, Resumable session) {
     const std::lock_guard lock(mutex_);
-    if (most_ == 0) return;
-    const auto [at, fresh] = sessions_.try_emplace(key);
-    at->second = std::move(session);
-    if (fresh) order_.push_back(key);
-    if (order_.size() <= most_) return;
-    sessions_.erase(order_.front());
-    order_.pop_front();
+    if (most_ == 0 || !session) return;
+    if (!sessions_.contains(key) && sessions_.size() >= most_) sessions_.erase(oldest());
+    sessions_[key] = {std::move(session), ++age_};
   }
 
   Resumable get(const std::string& key) {
     const std::lock_guard lock(mutex_);
     const auto found = sessions_.find(key);
     if (found == sessions_.end()) return nullptr;
-    SSL_SESSION_up_ref(found->second.get());
-    return Resumable(found->second.get());
+    Resumable& kept = found->second.session;
+    if (SSL_SESSION_get_protocol_version(kept.get()) < TLS1_3_VERSION) return Resumable(SSL_SESSION_dup(kept.get()));
+    Resumable once = std::move(kept);  // RFC 8446 C.4: a ticket is not used twice
+    sessions_.erase(found);
+    return once;
   }
 
  private:
+  struct Kept {
+    Resumable session;
+    uint64_t age = 0;
+  };
+  using Sessions = std::map<std::string, Kept, std::less<>>;
+
+  Sessions::iterator oldest() {
+    return std::min_element(sessions_.begin(), sessions_.end(),
+                            [](const auto& a, const auto& b) { return a.second.age < b.second.age; });
+  }
+
   const size_t most_;
   std::mutex mutex_;
-  std::map<std::string, Resumable, std::less<>> sessions_;  // these two under mutex_
-  std::deque<std::string> order_;
+  Sessions sessions_;  // these two under mutex_
+  uint64_t age_ = 0;
 };
 
 bool is_ip(const std::string& text) {
@@ -69,8 +80,8 @@ struct Generation {
   explicit Generation(size_t sessions) : resumables(sessions) {}
   static int offered(SSL* ssl, SSL_SESSION* session) {
     auto& generation = *static_cast<Generation*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
-    generation.resumables.put(TlsSession::of(ssl).resumption_key(), Resumable(session));
-    return 1;  // it is ours now
+    generation.resumables.put(TlsSession::of(ssl).resumption_key(), Resumable(SSL_SESSION_dup(session)));
+    return 0;  // the connection keeps its own
   }
 
   Resumables resumables;

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
+#include <thread>
 
 #include "net/tls_test_files.h"
 #include "net/tls_tickets.h"
@@ -171,6 +173,22 @@ TEST_CASE("tickets: servers with one secret resume each other's sessions, across
   }
 }
 
+TEST_CASE("a client keeps as many sessions as it may, the newest ones") {
+  const TestFiles files;
+  const auto server = files.server({.certificates = {files.issue("a", {"a.example", "b.example"})}});
+  const auto client = *TlsClient::load({.ca = files.authority(), .sessions = 1});
+  auto resumed = [&](const std::string& name) {
+    Pair pair = connect(*server, *client, name);
+    REQUIRE(pair.shake());
+    return pair.server->info().resumed;
+  };
+  CHECK(!resumed("a.example"));
+  CHECK(resumed("a.example"));
+  CHECK(!resumed("b.example"));
+  CHECK(!resumed("a.example"));
+  CHECK(resumed("a.example"));
+}
+
 TEST_CASE("keys of tickets are the same for all who know the secret, and differ by epoch") {
   const TicketKey one = derive_ticket_key("secret", 7);
   CHECK(one.name == derive_ticket_key("secret", 7).name);
@@ -280,6 +298,26 @@ TEST_CASE("files that cannot be used are named, with the reason, and a reload th
   CHECK(before.server->read(buffer).bytes == 5);
   *clock.now += std::chrono::days(100);
   CHECK(server->reload().error().what.starts_with("expired at 20"));
+}
+
+TEST_CASE("connections are made on many threads while certificates are reloaded on another") {
+  const TestFiles files;
+  const auto certificate = files.issue("a", {"a.example"});
+  const auto server = files.server({.certificates = {certificate}});
+  const auto client = files.client(certificate);
+  std::atomic<int> good = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < 20; ++round) good += connect(*server, *client, "a.example").shake() ? 1 : 0;
+    });
+  }
+  for (int i = 0; i < 20; ++i) {
+    CHECK(server->reload());
+    CHECK(client->reload());
+  }
+  for (std::thread& one : threads) one.join();
+  CHECK(good == 60);
 }
 
 TEST_CASE("an end without close_notify is not an end, and one with it is") {
