@@ -14,6 +14,8 @@ class Layout {
   static Result<Layout> pick();
   std::string control() const { return address(0, 1, 8080); }
   std::string gateway(size_t site) const { return address(1, site, 7000); }
+  /// The same gateway's listener with TLS for clients.
+  std::string gateway_tls(size_t site) const { return address(1, site, 7443); }
   /// Where the relay's own connections to gateways come from.
   std::string relay_source() const { return host(2, 1); }
   /// The relay's listener for one camera's traffic to one site.

@@ -23,6 +23,7 @@ class Grammar {
     add_tenant();
     add_usage();
     add_context();
+    add_cert();
     add_shell();
     add_roles();
     add_engine();
@@ -210,6 +211,23 @@ class Grammar {
     app->add_option("NAME", set->name)->required();
     app->add_option("--control", set->control, "http://IP:PORT")->required();
     app->add_option("--client-id", set->client_id)->required();
+  }
+
+  void add_cert() {
+    CLI::App& cert = group("cert", "Certificates for TLS: an own authority, and one for each site");
+    auto ca = std::make_shared<CertCaCommand>();
+    leaf(cert, "ca", "Make a certificate authority: DIR/ca.pem and DIR/ca.key", ca)
+        ->add_option("DIR", ca->folder)
+        ->required();
+    auto issue = std::make_shared<CertIssueCommand>();
+    auto* issuing = leaf(cert, "issue", "Make a site's certificate: DIR/ID.pem and DIR/ID.key", issue);
+    issuing->add_option("DIR", issue->folder, "Folder of the authority")->required();
+    issuing->add_option("--site", issue->site, "Id of the site")->required();
+    issuing->add_option("--name", issue->names, "DNS name that clients use; may be repeated");
+    issuing->add_option("--ip", issue->ips, "IP address that clients use; may be repeated");
+    issuing->add_option("--days", issue->days, "How long it is valid")->check(CLI::Range(1, 3650));
+    auto show = std::make_shared<CertShowCommand>();
+    leaf(cert, "show", "What is in a certificate file", show)->add_option("FILE", show->file, "PEM file")->required();
   }
 
   void add_shell() {

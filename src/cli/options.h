@@ -106,17 +106,30 @@ struct UsageCommand {
   std::string to;
   std::string by;
 };
+struct CertCaCommand {
+  std::string folder;
+};
+struct CertIssueCommand {
+  std::string folder;
+  std::string site;
+  std::vector<std::string> names;
+  std::vector<std::string> ips;
+  int days = 90;
+};
+struct CertShowCommand {
+  std::string file;
+};
 struct CompletionCommand {
   std::string shell;
   std::map<std::string, std::vector<std::string>> words;  // command path -> what may follow
 };
 struct VersionCommand {};
 
-using Command =
-    std::variant<UpCommand, RoleCommand, EngineCommand, TopCommand, SiteListCommand, SiteCommand, AppDeployCommand,
-                 AppListCommand, AppCommand, InferCommand, TenantListCommand, TenantCreateCommand, TenantQuotaCommand,
-                 KeyCreateCommand, KeyListCommand, KeyRevokeCommand, ContextListCommand, ContextUseCommand,
-                 ContextSetCommand, UsageCommand, CompletionCommand, VersionCommand>;
+using Command = std::variant<UpCommand, RoleCommand, EngineCommand, TopCommand, SiteListCommand, SiteCommand,
+                             AppDeployCommand, AppListCommand, AppCommand, InferCommand, TenantListCommand,
+                             TenantCreateCommand, TenantQuotaCommand, KeyCreateCommand, KeyListCommand,
+                             KeyRevokeCommand, ContextListCommand, ContextUseCommand, ContextSetCommand, UsageCommand,
+                             CertCaCommand, CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
 
 struct Parsed {
   /// Set when there is nothing to do: help was shown (0) or the usage was wrong (2).

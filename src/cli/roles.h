@@ -31,6 +31,30 @@ struct ControlFile {
 };
 BARRIO_DESCRIBE(ControlFile, (), (listen, network, state, blobs, open_console, accounts))
 
+/// Paths of PEM files.
+struct TlsCertificateFile {
+  std::string chain;
+  std::string key;
+};
+BARRIO_DESCRIBE(TlsCertificateFile, (), (chain, key))
+
+/// TLS for clients, docs/tls.md.
+struct TlsFile {
+  std::string listen;
+  std::vector<TlsCertificateFile> certificates;   // by the name that is asked for; the first for all others
+  std::optional<std::string> ticket_secret_file;  // the same at all sites that resume each other's sessions
+  std::optional<std::string> client_ca;           // clients must have a certificate of it
+};
+BARRIO_DESCRIBE(TlsFile, (), (listen, certificates, ticket_secret_file, client_ca))
+
+/// Mutual TLS between sites.
+struct PeerTlsFile {
+  std::string ca;
+  std::string chain;
+  std::string key;
+};
+BARRIO_DESCRIBE(PeerTlsFile, (), (ca, chain, key))
+
 struct SiteFile {
   std::string site;
   std::string listen;   // also the address it advertises
@@ -38,16 +62,18 @@ struct SiteFile {
   std::string client_id;
   std::string client_secret;
   std::string folder;
-  std::string core;  // the fake core network's file
-  std::string peer_secret;
+  std::string core;         // the fake core network's file
+  std::string peer_secret;  // counts only without peer_tls
   std::vector<std::string> proxy_peers;
   std::map<std::string, std::string> peers;  // site -> "ip:port", where not as advertised
   std::optional<gateway::AccessLogConfig> access_log;
   std::optional<gateway::TracingConfig> tracing;
+  std::optional<TlsFile> tls = {};
+  std::optional<PeerTlsFile> peer_tls = {};
 };
 BARRIO_DESCRIBE(SiteFile, (),
-                (site, listen, control, client_id, client_secret, folder, core, peer_secret, proxy_peers, peers,
-                 access_log, tracing))
+                (site, listen, control, client_id, client_secret, folder, core, peer_secret, proxy_peers, peers, tls,
+                 peer_tls, access_log, tracing))
 
 Result<void> serve_control(const std::string& config);
 Result<void> serve_site(const std::string& config);

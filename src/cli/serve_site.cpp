@@ -3,6 +3,7 @@
 #include "cli/roles.h"
 #include "cli/service_loop.h"
 #include "cli/site_process.h"
+#include "cli/site_tls.h"
 
 namespace barrio::cli {
 
@@ -42,12 +43,15 @@ Result<void> serve_site(const std::string& config) {
   ServiceLoop loop;
   TRY(auto gateway_settings, gateway_config(file, loop.runtime().rng().next()));
   gateway_settings.inherited = sockets;
+  TRY(auto tls, SiteTls::load(file));
+  tls->add_to(gateway_settings);
   TRY(auto link_settings, link_config(file));
   SiteProcess site(loop, {.file = file,
                           .gateway = std::move(gateway_settings),
                           .control = std::move(link_settings),
                           .core = std::move(core),
-                          .usage = std::move(usage)});
+                          .usage = std::move(usage),
+                          .tls = std::move(tls)});
   TRY_DO(site.start());
   if (!sockets->empty()) log_warning("sockets that were handed over are not used", {{"addresses", sockets->text()}});
   return loop.run();

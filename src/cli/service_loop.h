@@ -1,5 +1,6 @@
 #pragma once
-// The loop that control and sites live on: a reactor with its runtime, until SIGINT or SIGTERM.
+// The loop that control and sites live on: a reactor with its runtime, until SIGINT or SIGTERM (or SIGHUP, where
+// nothing else is to happen then).
 
 #include <optional>
 
@@ -23,6 +24,8 @@ class ServiceLoop {
   }
   /// What SIGUSR2 begins.
   void on_upgrade(std::function<void()> upgrade) { signals_.on_upgrade(std::move(upgrade)); }
+  /// What SIGHUP does instead of ending the loop.
+  void on_hangup(std::function<void()> action) { signals_.on_hangup(std::move(action)); }
   /// Ends the loop with this error, from any fiber.
   void fail_with(Error error);
   /// Ends the loop; fibers have a few seconds to finish.

@@ -15,6 +15,7 @@ Signals::Signals(net::Reactor& reactor, std::function<void()> stop) : reactor_(r
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGHUP);
   sigaddset(&set, SIGUSR2);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   fd_ = ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -30,10 +31,12 @@ Signals::~Signals() {
 void Signals::on_io(uint32_t) {
   signalfd_siginfo info;
   while (::read(fd_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
-    if (info.ssi_signo != SIGUSR2) {
+    if (info.ssi_signo == SIGUSR2) {
+      if (upgrade_) upgrade_();
+    } else if (info.ssi_signo == SIGHUP && hangup_) {
+      hangup_();
+    } else {
       stop_();
-    } else if (upgrade_) {
-      upgrade_();
     }
   }
 }

@@ -1,5 +1,6 @@
 #pragma once
-// SIGINT and SIGTERM (stop), and SIGUSR2 (upgrade), as events of a reactor; SIGPIPE ignored.
+// SIGINT, SIGTERM (stop), SIGHUP (what it means here, else stop) and SIGUSR2 (upgrade) as events of a reactor; SIGPIPE
+// ignored.
 
 #include <functional>
 
@@ -16,12 +17,15 @@ class Signals final : public net::IoHandler {
   Signals& operator=(const Signals&) = delete;
   /// Without one, SIGUSR2 does nothing.
   void on_upgrade(std::function<void()> upgrade) { upgrade_ = std::move(upgrade); }
+  /// Without one, SIGHUP stops.
+  void on_hangup(std::function<void()> hangup) { hangup_ = std::move(hangup); }
   void on_io(uint32_t events) override;
 
  private:
   net::Reactor& reactor_;
   std::function<void()> stop_;
   std::function<void()> upgrade_;
+  std::function<void()> hangup_;
   int fd_ = -1;
 };
 

@@ -48,6 +48,8 @@ SiteProcess::SiteProcess(ServiceLoop& loop, Parts parts)
       predecessor_(Predecessor::from_environment()),
       core_(std::move(parts.core)),
       usage_(std::move(parts.usage)),
+      tls_(std::move(parts.tls)),
+      hangup_(loop.runtime().make_signal()),
       workloads_(loop.runtime(), loop.fetcher(), process_config(file_)),
       control_(loop.runtime(), loop.fetcher(), parts.control),
       gateway_(loop.reactor(), with_memory(std::move(parts.gateway), usage_), core_, metrics_) {}
@@ -87,6 +89,8 @@ Result<void> SiteProcess::start() {
   address_ = bound.str();
   agent_.emplace(loop_.runtime(), workloads_, control_, agent_config(address_), hooks());
   loop_.runtime().spawn("agent", [this] { agent_->run(); });
+  loop_.runtime().spawn("certificates", [this] { keep_certificates(); });
+  loop_.on_hangup([this] { hangup_->notify(); });
   loop_.on_upgrade([this] { begin_upgrade(); });
   if (standby) {
     loop_.runtime().spawn("take over", [this] { take_over(); });
@@ -94,6 +98,17 @@ Result<void> SiteProcess::start() {
     serve();
   }
   return {};
+}
+
+/// Reads certificates again when their files change, or at once on SIGHUP.
+void SiteProcess::keep_certificates() {
+  while (!loop_.runtime().stopping()) {
+    const bool asked = hangup_->wait_until(loop_.runtime().now() + SiteTls::check_period);
+    if (loop_.runtime().stopping()) return;
+    loop_.runtime().offload([&] {
+      if (tls_->changed() || asked) tls_->reload();
+    });
+  }
 }
 
 /// What the network believes ready here is ready in this process, too, before it says so.

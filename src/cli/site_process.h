@@ -12,6 +12,7 @@
 #include "cli/handover.h"
 #include "cli/roles.h"
 #include "cli/service_loop.h"
+#include "cli/site_tls.h"
 #include "cli/usage_memory.h"
 #include "gateway/gateway.h"
 
@@ -25,6 +26,7 @@ class SiteProcess {
     adapters::HttpControlConfig control;
     adapters::FakeCoreNetwork core;
     UsageMemory usage;
+    std::unique_ptr<SiteTls> tls;
   };
 
   SiteProcess(ServiceLoop& loop, Parts parts);
@@ -35,6 +37,7 @@ class SiteProcess {
   agent::AgentConfig agent_config(const std::string& address) const;
   agent::AgentHooks hooks();
   std::vector<UsageRecord> cut_usage(std::span<const JournaledPeriod> journaled);
+  void keep_certificates();
   void take_over();
   void serve();
   void begin_upgrade();
@@ -48,6 +51,8 @@ class SiteProcess {
   Registry metrics_;
   adapters::FakeCoreNetwork core_;
   UsageMemory usage_;
+  std::unique_ptr<SiteTls> tls_;
+  std::unique_ptr<ports::Signal> hangup_;
   adapters::ProcessWorkloadRuntime workloads_;
   adapters::HttpControlLink control_;
   gateway::Gateway gateway_;

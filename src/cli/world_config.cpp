@@ -3,6 +3,7 @@
 #include "adapters/fake_core/fake_core_network.h"
 #include "base/crypto.h"
 #include "base/text.h"
+#include "cli/certificates.h"
 #include "cli/files.h"
 #include "cli/roles.h"
 #include "cli/world.h"
@@ -51,6 +52,7 @@ class Writer {
     for (const char* folder : {"config", "log", "sites", "control"})
       TRY_DO(make_folder(plan_.home + "/" + folder, 0700));
     TRY_DO(load_secrets());
+    TRY_DO(prepare_tls());
     TRY_DO(write_control());
     for (size_t i = 0; i < sites_.size(); ++i) TRY_DO(write_site(i));
     TRY_DO(write_wan());
@@ -73,6 +75,33 @@ class Writer {
     account("operator");
     for (const DemoApp& app : plan_.demo.apps) account(app.tenant.str());
     for (const Site& site : sites_) account("site-" + site.id.str());
+    return {};
+  }
+
+  std::string tls_file(const std::string& name) const { return plan_.home + "/tls/" + name; }
+
+  /// The authority stays from run to run, so that who trusts it goes on; sites get new certificates each time.
+  Result<void> prepare_tls() {
+    const std::string folder = plan_.home + "/tls";
+    now_ = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    TRY_DO(make_folder(folder, 0700));
+    auto loaded = load_authority(folder);
+    if (!loaded && loaded.error().code == Code::not_found) loaded = make_authority(folder, now_);
+    if (!loaded) return fail(std::move(loaded).error());
+    authority_ = std::move(*loaded);
+    return write_file(tls_file("tickets.secret"), new_secret() + "\n", 0600);
+  }
+
+  Result<void> add_tls(SiteFile& site, size_t index) const {
+    const SiteId& id = sites_[index].id;
+    TRY_DO(issue_to(plan_.home + "/tls", *authority_, {.site = id, .ips = {plan_.layout.gateway_ip(index + 1)}}, now_));
+    const std::string chain = tls_file(id.str() + ".pem");
+    const std::string key = tls_file(id.str() + ".key");
+    site.peer_tls = PeerTlsFile{.ca = tls_file("ca.pem"), .chain = chain, .key = key};
+    site.tls = TlsFile{.listen = plan_.layout.gateway_tls(index + 1),
+                       .certificates = {{chain, key}},
+                       .ticket_secret_file = tls_file("tickets.secret"),
+                       .client_ca = {}};
     return {};
   }
 
@@ -115,6 +144,7 @@ class Writer {
     for (size_t other = 0; other < sites_.size(); ++other) {
       if (other != index) site.peers[sites_[other].id.str()] = plan_.layout.site_to_site(index + 1, other + 1);
     }
+    TRY_DO(add_tls(site, index));
     TRY_DO(make_folder(site.folder, 0700));
     return write_yaml(file("site-" + id), site, 0600);
   }
@@ -215,6 +245,8 @@ class Writer {
   const WorldPlan& plan_;
   const std::vector<Site>& sites_;
   Secrets secrets_;
+  std::optional<CertificateAuthority> authority_;
+  WallTime now_;
 };
 
 }  // namespace

@@ -72,7 +72,7 @@ bool Gateway::State::set_deadline(net::Exchange& exchange, RequestStart& start) 
 void Gateway::State::take(net::Exchange& exchange, RequestStart start) {
   const net::RequestHead& head = exchange.request();
   start.device = device_hash(exchange.device_ip());
-  start.forwarded = is_peer(head);
+  start.forwarded = is_peer(exchange);
   if (!set_deadline(exchange, start)) return;
   const App* app = dispatcher.find_app(start.app);
   const Limits::Request asks{.app = start.app,

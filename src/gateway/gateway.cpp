@@ -1,5 +1,6 @@
 #include "gateway/gateway.h"
 
+#include "base/log.h"
 #include "gateway/gateway_state.h"
 
 namespace barrio::gateway {
@@ -11,7 +12,13 @@ Gateway::~Gateway() = default;
 
 Result<net::SocketAddress> Gateway::start() {
   state_->tick();
-  return state_->server.listen(state_->config.listen, state_->config.inherited.get());
+  const GatewayConfig& config = state_->config;
+  net::InheritedSockets* inherited = config.inherited.get();
+  if (config.tls) {
+    TRY(const auto bound, state_->server.listen(config.tls_listen, config.tls, net::InClear::refused, inherited));
+    log_info("serving clients with TLS", {{"tls_address", bound.str()}});
+  }
+  return state_->server.listen(config.listen, config.peer_tls.server, net::InClear::accepted, inherited);
 }
 
 void Gateway::hold() {
@@ -113,10 +120,13 @@ Gateway::State::State(net::Reactor& loop, GatewayConfig settings, const ports::C
       dispatcher(config.site, config.seed),
       limits(config.policy, registry),
       client(loop, upstream_limits()),
-      peers(
-          loop, client, dispatcher,
-          {.self = config.site, .addresses = config.peers, .secret = config.peer_secret, .seed = mix(config.seed, 2)}),
-      parts{loop, client, dispatcher, peers, limits, metrics, meter, observer, config.site, config.peer_secret},
+      peers(loop, client, dispatcher,
+            {.self = config.site,
+             .addresses = config.peers,
+             .secret = peer_secret(),
+             .tls = config.peer_tls.client,
+             .seed = mix(config.seed, 2)}),
+      parts{loop, client, dispatcher, peers, limits, metrics, meter, observer, config.site, peer_secret()},
       server(loop, config.limits, *this) {}
 
 Gateway::State::~State() {

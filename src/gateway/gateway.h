@@ -15,15 +15,27 @@
 #include "gateway/limits.h"
 #include "gateway/telemetry_config.h"
 #include "net/server.h"
+#include "net/tls.h"
 #include "ports/core_network.h"
 
 namespace barrio::gateway {
+
+/// How gateways know each other. Where it is set, `listen` takes TLS besides clear; a request is a peer's only if it
+/// came with a certificate that the server side trusts, of another site of the snapshot; and peer_secret is not looked
+/// at.
+struct PeerTls {
+  std::shared_ptr<net::TlsServer> server = {};  // requests certificates of the authority that signs those of sites
+  std::shared_ptr<net::TlsClient> client = {};  // presents this site's
+};
 
 struct GatewayConfig {
   SiteId site;
   net::SocketAddress listen;
   std::map<std::string, std::string> peers = {};  // site -> host:port, before what the snapshot says
-  std::string peer_secret = {};                   // shared by the gateways; empty: no peers
+  std::string peer_secret = {};                   // shared by the gateways; empty: no peers, unless by peer_tls
+  PeerTls peer_tls = {};
+  std::shared_ptr<net::TlsServer> tls = {};  // for clients, at tls_listen
+  net::SocketAddress tls_listen = {};
   net::ServerLimits limits = {};
   LimitsConfig policy = {};
   uint64_t seed = 1;

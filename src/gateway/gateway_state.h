@@ -35,7 +35,9 @@ struct Gateway::State final : net::ExchangeHandler {
   bool set_deadline(net::Exchange& exchange, RequestStart& start);
   void discovery(net::Exchange& exchange);
   void peer_load(net::Exchange& exchange);
-  bool is_peer(const net::RequestHead& head) const;
+  bool is_peer(const net::Exchange& exchange) const;
+  /// As sent to peers; empty where certificates say who is one.
+  std::string peer_secret() const { return config.peer_tls.client ? "" : config.peer_secret; }
   /// The tenant's identity; else the exchange is answered with 401 or 403.
   const api::Identity* tenant_of(net::Exchange& exchange);
   std::optional<DeviceLocation> locate(const net::Exchange& exchange) const;

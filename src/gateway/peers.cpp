@@ -1,6 +1,7 @@
 #include "gateway/peers.h"
 
 #include "base/log.h"
+#include "model/site_identity.h"
 
 namespace barrio::gateway {
 
@@ -42,7 +43,12 @@ void Peers::set_snapshot(const Snapshot& snapshot) {
     }
     Peer& peer = next[site.id];
     peer.text = text;
-    peer.address = *address;
+    peer.endpoint = *address;
+    peer.endpoint.protocol = net::Protocol::http2;
+    if (config_.tls) {
+      peer.endpoint.tls = config_.tls;
+      peer.endpoint.name = site_host(site.id);
+    }
     peer.generation = ++generation_;
     // Not all gateways of a network that starts at once ask at once.
     schedule(site.id, peer,
@@ -55,9 +61,9 @@ void Peers::set_snapshot(const Snapshot& snapshot) {
   peers_ = std::move(next);
 }
 
-const net::SocketAddress* Peers::address(const SiteId& site) const {
+const net::Endpoint* Peers::endpoint(const SiteId& site) const {
   const auto found = peers_.find(site);
-  return found == peers_.end() ? nullptr : &found->second.address;
+  return found == peers_.end() ? nullptr : &found->second.endpoint;
 }
 
 std::string Peers::address_text(const SiteId& site) const {
@@ -81,16 +87,11 @@ void Peers::schedule(const SiteId& site, Peer& peer, Duration delay) {
 void Peers::ping(const SiteId& site) {
   Peer& peer = peers_.at(site);
   peer.timer = 0;
-  net::Request request{.method = "GET",
-                       .target = "/barrio/peer/v1/load",
-                       .headers = {{"Barrio-Peer", config_.secret}},
-                       .body = {},
-                       .peer_ip = {}};
+  net::Request request{.method = "GET", .target = "/barrio/peer/v1/load", .headers = {}, .body = {}, .peer_ip = {}};
+  if (!config_.secret.empty()) request.headers.emplace_back("Barrio-Peer", config_.secret);
   const Time asked = reactor_.fresh_now();
-  net::Endpoint endpoint = peer.address;
-  endpoint.protocol = net::Protocol::http2;
   client_.fetch(
-      endpoint, std::move(request), asked + patience,
+      peer.endpoint, std::move(request), asked + patience,
       [this, site, generation = peer.generation, asked](Result<net::Response> answer) {
         pinged(site, generation, asked, std::move(answer));
       },

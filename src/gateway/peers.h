@@ -19,7 +19,8 @@ class Peers {
   struct Config {
     SiteId self;
     std::map<std::string, std::string> addresses;  // site -> host:port, before what the snapshot says
-    std::string secret;
+    std::string secret;                            // sent with requests; empty: none
+    std::shared_ptr<net::TlsClient> tls;           // null: in clear
     uint64_t seed = 1;
   };
 
@@ -29,7 +30,7 @@ class Peers {
   Peers& operator=(const Peers&) = delete;
 
   void set_snapshot(const Snapshot& snapshot);
-  const net::SocketAddress* address(const SiteId& site) const;
+  const net::Endpoint* endpoint(const SiteId& site) const;
   /// As sent to devices: "host:port"; empty for an unknown site.
   std::string address_text(const SiteId& site) const;
   size_t count() const { return peers_.size(); }
@@ -38,7 +39,7 @@ class Peers {
  private:
   struct Peer {
     std::string text;
-    net::SocketAddress address;
+    net::Endpoint endpoint;
     net::TimerId timer = 0;
     uint64_t generation = 0;
     bool warm = false;  // a connection is open: the next round trip is one

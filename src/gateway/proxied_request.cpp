@@ -64,17 +64,17 @@ void ProxiedRequest::act(Decision decision) {
       if (address && send_to(*address, false)) return;
     } else {
       site_ = std::get<Forward>(decision.act).site;
-      const net::SocketAddress* address = parts_.peers.address(site_);
+      const net::Endpoint* peer = parts_.peers.endpoint(site_);
       // That this tenant has its share there says nothing against the site.
       const bool room = parts_.limits.enter_peer(site_, start_.hold, parts_.reactor.now());
       if (!room) failure = Failure::refused;
-      if (room && address != nullptr && send_to(*address, true)) return;
+      if (room && peer != nullptr && send_to(*peer, true)) return;
     }
     decision = parts_.dispatcher.failed(ticket_, failure, false, parts_.reactor.now());
   }
 }
 
-bool ProxiedRequest::send_to(const net::SocketAddress& address, bool to_gateway) {
+bool ProxiedRequest::send_to(const net::Endpoint& where, bool to_gateway) {
   to_gateway_ = to_gateway;
   sent_at_ = parts_.reactor.now();
   const net::RequestHead& head = exchange_->request();
@@ -84,6 +84,7 @@ bool ProxiedRequest::send_to(const net::SocketAddress& address, bool to_gateway)
                    .app = &start_.app,
                    .route = start_.route,
                    .device_ip = exchange_->device_ip(),
+                   .secure = exchange_->tls() != nullptr,
                    .from_peer = start_.forwarded,
                    .to_gateway = to_gateway,
                    .left = deadline_ - sent_at_ - way_back,
@@ -98,7 +99,7 @@ bool ProxiedRequest::send_to(const net::SocketAddress& address, bool to_gateway)
                             .deadline = start_.streams ? exchange_->first_byte() + longest_stream : deadline_,
                             .upgrade = upgrade_,
                             .takes_trailers = head.takes_trailers};
-  net::Endpoint endpoint = address;
+  net::Endpoint endpoint = where;
   endpoint.protocol = protocol_to(to_gateway);
   call_ = &parts_.client.start(endpoint, call, *this);
   bool room = true;

@@ -82,7 +82,7 @@ class ProxiedRequest final : public net::CallHandler {
 
  private:
   void act(Decision decision);
-  bool send_to(const net::SocketAddress& address, bool to_gateway);
+  bool send_to(const net::Endpoint& where, bool to_gateway);
   net::Protocol protocol_to(bool gateway) const;
   void answer_headers(std::span<const net::Header> from, const std::string& timing);
   void retry_or_refuse(Failure failure, bool sent);

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "gateway/device_hash.h"
 #include "gateway/gateway_state.h"
+#include "model/site_identity.h"
 
 namespace barrio::gateway {
 
@@ -58,7 +59,7 @@ void Gateway::State::on_head(net::Exchange& exchange) {
 
 void Gateway::State::reply_problem(net::Exchange& exchange, const Problem& problem) {
   Sight sight = observer.begin(exchange.request(), reactor.now());
-  const bool forwarded = is_peer(exchange.request());
+  const bool forwarded = is_peer(exchange);
   observer.end(sight, exchange, {.status = problem.status, .reason = problem.reason, .forwarded = forwarded},
                reactor.now());
   gateway::reply_problem(exchange, problem);
@@ -88,8 +89,14 @@ void Gateway::State::model_request(net::Exchange& exchange) {
   take(exchange, std::move(start));
 }
 
-bool Gateway::State::is_peer(const net::RequestHead& head) const {
-  const auto secret = net::find_header(head.headers, "Barrio-Peer");
+bool Gateway::State::is_peer(const net::Exchange& exchange) const {
+  if (config.peer_tls.server) {
+    const net::TlsInfo* tls = exchange.tls();
+    if (tls == nullptr || tls->server != config.peer_tls.server.get()) return false;
+    const auto site = site_of_uri(tls->peer);
+    return site && *site != config.site && dispatcher.find_site(*site) != nullptr;
+  }
+  const auto secret = net::find_header(exchange.request().headers, "Barrio-Peer");
   return secret && !config.peer_secret.empty() && constant_time_equal(*secret, config.peer_secret);
 }
 
@@ -132,7 +139,7 @@ void Gateway::State::discovery(net::Exchange& exchange) {
 }
 
 void Gateway::State::peer_load(net::Exchange& exchange) {
-  if (!is_peer(exchange.request())) {
+  if (!is_peer(exchange)) {
     metrics.denied.add();
     return reply_problem(exchange, {403, "not_a_peer", "only other gateways may ask this", ""});
   }

@@ -17,7 +17,8 @@ constexpr int most_interim_answers = 8;
 
 void ClientConnection::on_io(uint32_t events) {
   if (phase_ == Phase::idle) {
-    // Closed by the server, or it speaks out of turn.
+    std::string_view out_of_turn;
+    if (stream_.read(core_.scratch_, out_of_turn) == Stream::Got::nothing) return;  // a session ticket, at most
     std::erase(pool_->idle, this);
     return close();
   }

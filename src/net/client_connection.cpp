@@ -63,17 +63,21 @@ void ClientConnection::connect() {
   phase_ = Phase::connecting;
   auto dialed = dial(pool_->endpoint.address);
   if (!dialed) return fail(std::move(dialed.error()));
-  stream_.open(dialed->fd, dialed->connected);
+  stream_.open(dialed->fd, dialed->connected, pool_->endpoint.tls ? tls_session(pool_->endpoint) : nullptr);
   sent_before_ = 0;
-  if (dialed->connected) phase_ = Phase::head;
+  if (stream_.ready()) phase_ = Phase::head;
 }
 
 void ClientConnection::established() {
-  auto result = dial_result(stream_.fd(), pool_->endpoint.address);
-  if (!result) return fail(std::move(result.error()));
+  if (!stream_.is_connected()) {
+    auto result = dial_result(stream_.fd(), pool_->endpoint.address);
+    if (!result) return fail(std::move(result.error()));
+    stream_.connected();
+  }
+  if (const Error* refused = stream_.tls_failure()) return fail(Error(*refused).within(pool_->endpoint.address.str()));
+  if (!stream_.ready()) return;
   connect_time_ = core_.reactor_.now() - since_;
   phase_ = Phase::head;
-  stream_.connected();
   set_deadline();
   flush();
 }
@@ -186,7 +190,11 @@ void ClientConnection::timed_out() {
 /// The connection is gone. Where the server cannot have seen the request, or closed a pooled connection while it was on
 /// its way, it is sent once more.
 void ClientConnection::lost(const char* what) {
-  if (!pooled_ || answered_ || !replayable_) return fail({Code::unavailable, what, pool_->endpoint.address.str()});
+  const std::string where = pool_->endpoint.address.str();
+  if (const Error* broken = stream_.tls_failure(); broken != nullptr && broken->code == Code::denied) {
+    return fail(Error(*broken).within(where));
+  }
+  if (!pooled_ || answered_ || !replayable_) return fail({Code::unavailable, what, where});
   pooled_ = replayable_ = send_broken_ = false;
   stream_.close();
   connect();

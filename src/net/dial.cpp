@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "net/tls.h"
+
 namespace barrio::net {
 
 namespace {
@@ -35,6 +37,13 @@ Result<void> dial_result(int fd, const SocketAddress& address) {
   if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
   if (error != 0) return fail(failure(address, error));
   return {};
+}
+
+std::unique_ptr<TlsSession> tls_session(const Endpoint& endpoint) {
+  const std::string ip = endpoint.address.is_unix() ? "localhost" : endpoint.address.ip();
+  const std::string& name = endpoint.name.empty() ? ip : endpoint.name;
+  const char* protocol = endpoint.protocol == Protocol::http2 ? "h2" : "http/1.1";
+  return endpoint.tls->session(name, protocol, endpoint.address.str());
 }
 
 }  // namespace barrio::net

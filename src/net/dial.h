@@ -1,7 +1,8 @@
 #pragma once
 // Opening a connection without waiting for it.
 
-#include "net/address.h"
+#include "net/endpoint.h"
+#include "net/tls_session.h"
 
 namespace barrio::net {
 
@@ -14,5 +15,7 @@ struct Dialed {
 Result<Dialed> dial(const SocketAddress& address);
 /// What became of it.
 Result<void> dial_result(int fd, const SocketAddress& address);
+/// For a connection to an endpoint that has `tls`.
+std::unique_ptr<TlsSession> tls_session(const Endpoint& endpoint);
 
 }  // namespace barrio::net

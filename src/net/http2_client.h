@@ -95,6 +95,7 @@ class ClientSession final : public IoHandler, public SessionHandler {
   void on_settings() override;
   void on_goaway() override;
 
+  bool go_on_connecting();
   void established();
   void receive();
   void advance();
@@ -107,6 +108,7 @@ class ClientSession final : public IoHandler, public SessionHandler {
   void check_alive(Time now);
   void detach(ClientStream& stream);
   void lost(Error error);
+  void broken();
   void close();
   bool is_stale_for(const ClientStream& stream) const;
   bool was_sent(const ClientStream& stream) const;

@@ -61,9 +61,28 @@ void ClientSession::connect() {
   look_at(since_ + calls_.limits_.connect_timeout);
   auto dialed = dial(calls_.endpoint_.address);
   if (!dialed) return lost(std::move(dialed.error()));
-  socket_.open(dialed->fd, dialed->connected);
-  if (dialed->connected) established();
+  socket_.open(dialed->fd, dialed->connected, calls_.endpoint_.tls ? tls_session(calls_.endpoint_) : nullptr);
+  if (socket_.ready()) established();
   schedule();
+}
+
+/// False: not there yet, or lost.
+bool ClientSession::go_on_connecting() {
+  if (!socket_.is_connected()) {
+    auto result = dial_result(socket_.fd(), calls_.endpoint_.address);
+    if (!result) {
+      lost(std::move(result.error()));
+      return false;
+    }
+    socket_.connected();
+  }
+  if (const Error* refused = socket_.tls_failure()) {
+    lost(Error(*refused));
+    return false;
+  }
+  if (!socket_.ready()) return false;
+  established();
+  return true;
 }
 
 void ClientSession::established() {
@@ -106,10 +125,7 @@ bool ClientSession::work() {
 
 void ClientSession::on_io(uint32_t events) {
   if (connecting_) {
-    auto result = dial_result(socket_.fd(), calls_.endpoint_.address);
-    if (!result) return lost(std::move(result.error()));
-    socket_.connected();
-    established();
+    if (!go_on_connecting()) return;
   } else if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) {
     receive();
   }
@@ -121,7 +137,7 @@ void ClientSession::receive() {
   switch (socket_.read(calls_.scratch_, got)) {
     case Stream::Got::nothing: return;
     case Stream::Got::end: return lost({Code::unavailable, "the server closed the connection"});
-    case Stream::Got::broken: return lost({Code::unavailable, "the connection broke"});
+    case Stream::Got::broken: return broken();
     case Stream::Got::data: break;
   }
   ++heard_;
@@ -135,7 +151,7 @@ void ClientSession::advance() {
   if (std::exchange(resumed_, false)) deliver();
   if (!session_.pump()) {
     receive();  // an answer that came before the break
-    if (!closed_) lost({Code::unavailable, "the connection broke"});
+    if (!closed_) broken();
     return;
   }
   if (std::exchange(sweeps_, false)) sweep();
@@ -270,6 +286,12 @@ void ClientSession::lost(Error error) {
       stream->fail(error, sent);
     calls_.stream_work_.add(*stream);
   }
+}
+
+void ClientSession::broken() {
+  const Error* failure = socket_.tls_failure();
+  const bool refused = failure != nullptr && failure->code == Code::denied;
+  lost(refused ? Error(*failure) : Error{Code::unavailable, "the connection broke"});
 }
 
 void ClientSession::close() {

@@ -221,6 +221,10 @@ const std::string& ServerStream::device_ip() const {
   return session_->connection_.device_ip();
 }
 
+const TlsInfo* ServerStream::tls() const {
+  return session_->connection_.tls();
+}
+
 Time ServerStream::due(const ServerLimits& limits) const {
   if (!head_complete) return first_byte_ + limits.head_timeout;
   if (unsent() > 0) return last_progress + limits.write_timeout;

@@ -25,6 +25,7 @@ class ServerStream final : public Exchange, public Channel {
 
   const RequestHead& request() const override { return request_.head; }
   const std::string& device_ip() const override;
+  const TlsInfo* tls() const override;
   Time first_byte() const override { return first_byte_; }
   void pause() override { paused = true; }
   void resume() override;

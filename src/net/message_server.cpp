@@ -73,8 +73,8 @@ MessageServer::MessageServer(Reactor& reactor, ServerLimits limits, RequestHandl
 
 MessageServer::~MessageServer() = default;
 
-Result<SocketAddress> MessageServer::listen(const SocketAddress& address) {
-  return state_->server.listen(address);
+Result<SocketAddress> MessageServer::listen(const SocketAddress& address, std::shared_ptr<TlsServer> tls) {
+  return state_->server.listen(address, std::move(tls));
 }
 
 void MessageServer::drain() {

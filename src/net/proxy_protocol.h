@@ -14,6 +14,8 @@ class ProxyHeaderReader {
  public:
   /// Takes bytes up to the end of the header; returns how many.
   size_t feed(std::string_view input);
+  /// Bytes up to the end of the header, as far as is known.
+  size_t missing() const { return wanted() - text_.size(); }
   bool complete() const { return complete_; }
   bool failed() const { return failed_; }
   /// The client that the relay speaks for; none when the relay speaks for itself (LOCAL).

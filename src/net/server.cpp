@@ -14,8 +14,9 @@ Server::Server(Reactor& reactor, ServerLimits limits, ExchangeHandler& handler)
 
 Server::~Server() = default;
 
-Result<SocketAddress> Server::listen(const SocketAddress& address, InheritedSockets* inherited) {
-  return state_->core.listen(address, inherited);
+Result<SocketAddress> Server::listen(const SocketAddress& address, std::shared_ptr<TlsServer> tls, InClear in_clear,
+                                     InheritedSockets* inherited) {
+  return state_->core.listen(address, {std::move(tls), in_clear}, inherited);
 }
 
 void Server::hold() {
@@ -36,6 +37,10 @@ void Server::drain(Duration idle) {
 
 size_t Server::connections() const {
   return state_->core.connections();
+}
+
+size_t Server::handshakes() const {
+  return state_->core.handshakes();
 }
 
 }  // namespace barrio::net

@@ -1,7 +1,8 @@
 #pragma once
-// HTTP/1.1 and HTTP/2 server on a reactor: strict parsing, keep-alive, limits, back-pressure, PROXY protocol v2 from
-// trusted peers. A connection that begins with the HTTP/2 preface speaks HTTP/2, every other one HTTP/1.1. Streaming
-// interface (Exchange) for proxies; whole-message interface (MessageServer) for everything else.
+// HTTP/1.1 and HTTP/2 server on a reactor, in clear or with TLS (net/tls.h): strict parsing, keep-alive, limits,
+// back-pressure, PROXY protocol v2 from trusted peers. A connection that begins with the HTTP/2 preface speaks HTTP/2,
+// every other one HTTP/1.1. Streaming interface (Exchange) for proxies; whole-message interface (MessageServer) for
+// everything else.
 
 #include <functional>
 #include <memory>
@@ -36,11 +37,15 @@ struct ServerLimits {
   Duration write_timeout = 30s;            // no progress: closed
   Duration tunnel_idle_timeout = 5min;     // an upgraded connection without a byte either way: closed
   Duration tunnel_grace = 10s;             // what an upgraded connection gets when the server drains
+  Duration handshake_timeout = 5s;         // of TLS: closed
+  size_t handshakes = 256;                 // of TLS at a time; over it: not accepted where TLS is spoken
   Http2Limits http2 = {};
   std::vector<std::string> proxy_peers = {};  // IP addresses that must (and alone may) begin with a PROXY v2 header
 };
 
 class Exchange;
+class TlsServer;
+struct TlsInfo;
 
 /// The application's side. All calls come on the reactor's thread. on_closed is always the last call for an exchange.
 class ExchangeHandler {
@@ -69,6 +74,8 @@ class Exchange {
   virtual const RequestHead& request() const = 0;
   /// The device: from the PROXY header where there was one, else the socket's peer. Empty for Unix sockets.
   virtual const std::string& device_ip() const = 0;
+  /// What was agreed on with the client; null: the connection is in clear.
+  virtual const TlsInfo* tls() const = 0;
   /// When the first byte of this request arrived.
   virtual Time first_byte() const = 0;
   /// Stop and go on reading the body (back-pressure from where it is forwarded to).
@@ -97,6 +104,9 @@ class Exchange {
   ~Exchange() = default;
 };
 
+/// Whether a listener with TLS also takes clients that speak in clear, told apart by their first byte.
+enum class InClear { refused, accepted };
+
 class Server {
  public:
   Server(Reactor& reactor, ServerLimits limits, ExchangeHandler& handler);
@@ -105,7 +115,9 @@ class Server {
   Server& operator=(const Server&) = delete;
   /// Port 0 takes a free one; the address really bound is returned. A socket for this address that the process was
   /// started with is used before a new one is made. Errors: conflict (in use), invalid, unavailable.
-  Result<SocketAddress> listen(const SocketAddress& address, InheritedSockets* inherited = nullptr);
+  /// With `tls`, what a PROXY header says still comes in clear, before the handshake.
+  Result<SocketAddress> listen(const SocketAddress& address, std::shared_ptr<TlsServer> tls = nullptr,
+                               InClear in_clear = InClear::refused, InheritedSockets* inherited = nullptr);
   /// New connections wait in the kernel's queue until accept(), also those of later listen().
   void hold();
   void accept();
@@ -117,6 +129,8 @@ class Server {
   /// HTTP/2 clients get a GOAWAY twice, tunnels tunnel_grace.
   void drain(Duration idle = Duration::zero());
   size_t connections() const;
+  /// TLS handshakes that are not over.
+  size_t handshakes() const;
 
  private:
   struct State;
@@ -142,7 +156,7 @@ class MessageServer {
  public:
   MessageServer(Reactor& reactor, ServerLimits limits, RequestHandler handler);
   ~MessageServer();
-  Result<SocketAddress> listen(const SocketAddress& address);
+  Result<SocketAddress> listen(const SocketAddress& address, std::shared_ptr<TlsServer> tls = nullptr);
   void drain();
 
  private:

@@ -20,8 +20,9 @@ constexpr std::string_view http2_preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 }  // namespace
 
-ServerConnection::ServerConnection(ServerCore& core, int fd, const SocketAddress& peer)
+ServerConnection::ServerConnection(ServerCore& core, const Welcome& door, int fd, const SocketAddress& peer)
     : core_(core),
+      welcome_(door),
       stream_(core.reactor_, *this),
       timer_(core.reactor_, [this] { timed_out(); }),
       device_ip_(peer.ip()),
@@ -29,11 +30,13 @@ ServerConnection::ServerConnection(ServerCore& core, int fd, const SocketAddress
   if (core.is_proxy(device_ip_)) phase_ = Phase::proxy;
   first_byte_ = last_read_ = last_sent_ = core.reactor_.now();
   stream_.open(fd, true);
+  if (phase_ == Phase::start) welcome();
   set_deadline();
 }
 
 ServerConnection::~ServerConnection() {
   closed_ = true;
+  if (shaking_hands_) --core_.handshakes_;
   if (http2_) http2_->closed();
   if (open_) core_.handler_.on_closed(*this, true);
 }
@@ -49,6 +52,9 @@ void ServerConnection::set_deadline() {
   const ServerLimits& limits = core_.limits_;
   Time due = Time::max();
   if (phase_ == Phase::proxy) due = first_byte_ + limits.head_timeout;
+  if (phase_ == Phase::handshake) {
+    due = shaking_hands_ ? first_byte_ + limits.handshake_timeout : last_read_ + limits.idle_timeout;
+  }
   if (phase_ == Phase::start || phase_ == Phase::head) {
     due = head_begun() ? first_byte_ + limits.head_timeout : last_read_ + limits.idle_timeout;
     if (core_.draining_ && !head_begun()) due = std::max(last_read_, core_.drain_began_) + core_.drain_idle_;
@@ -75,6 +81,7 @@ void ServerConnection::timed_out() {
 }
 
 void ServerConnection::on_io(uint32_t events) {
+  if (phase_ == Phase::handshake && !finish_handshake()) return;
   if (events & EPOLLOUT) flush();
   if (closed_) return;
   if ((events & EPOLLIN) && may_read()) {
@@ -102,7 +109,10 @@ void ServerConnection::flush() {
 
 void ServerConnection::receive() {
   std::string_view got;
-  switch (stream_.read(core_.scratch_, got)) {
+  std::span<char> room = core_.scratch_;
+  // What follows the PROXY header is not ours to read if TLS begins there.
+  if (phase_ == Phase::proxy && welcome_.tls) room = room.first(proxy_.missing());
+  switch (stream_.read(room, got)) {
     case Stream::Got::nothing: return;
     case Stream::Got::broken: return close();
     case Stream::Got::end: return input_ended();
@@ -128,6 +138,7 @@ void ServerConnection::consume(std::string_view input, size_t& used) {
     const std::string_view rest = input.substr(used);
     switch (phase_) {
       case Phase::proxy: used += take_proxy(rest); break;
+      case Phase::handshake: return;
       case Phase::start: used += take_start(rest); break;
       case Phase::head: used += take_head(rest); break;
       case Phase::body:
@@ -154,6 +165,7 @@ size_t ServerConnection::take_proxy(std::string_view input) {
   if (!proxy_.complete()) return used;
   if (proxy_.source()) device_ip_ = proxy_.source()->ip();
   phase_ = Phase::start;
+  welcome();
   return used;
 }
 
@@ -166,10 +178,18 @@ size_t ServerConnection::take_start(std::string_view input) {
   while (same < compared && input[same] == wanted[same]) ++same;
   preface_matched_ += same;
   if (preface_matched_ == http2_preface.size()) {
+    if (!speaks("h2")) {
+      close();
+      return same;
+    }
     phase_ = Phase::http2;
     http2_ = std::make_unique<http2::ServerSession>(core_, *this);
     http2_->receive(http2_preface);
   } else if (same < compared) {
+    if (!speaks("http/1.1")) {
+      close();
+      return same;
+    }
     phase_ = Phase::head;
     const std::string_view head = http2_preface.substr(0, preface_matched_);
     if (!head.empty()) take_head(head);
@@ -324,6 +344,7 @@ void ServerConnection::drain() {
     return set_deadline();
   }
   if (!begun_) keep_alive_ = false;
+  if (phase_ == Phase::handshake) return close();
   if ((phase_ != Phase::start && phase_ != Phase::head) || head_begun() || open_) return;
   core_.drain_idle_ > Duration::zero() ? set_deadline() : close();
 }
@@ -332,6 +353,7 @@ void ServerConnection::close() {
   if (closed_) return;
   closed_ = true;
   timer_.clear();
+  if (shaking_hands_) end_handshake();
   // The bytes that were not sent are what tells an answer in full from a broken one.
   if (ended_ && stream_.unsent() > 0) aborted_ = true;
   stream_.close();

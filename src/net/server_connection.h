@@ -1,6 +1,6 @@
 #pragma once
-// One accepted connection: PROXY header (from trusted peers), then requests, one exchange at a time, or the HTTP/2
-// preface and an http2::ServerSession. Owned by its ServerCore; lives on its loop.
+// One accepted connection: PROXY header (from trusted peers), TLS handshake, then requests, one exchange at a time, or
+// the HTTP/2 preface and an http2::ServerSession. Owned by its ServerCore; lives on its loop.
 //
 // Two rules keep it safe against handlers that answer or abort inside any callback:
 //   - what a handler asks for is noted, and on_closed comes only when no callback of this connection is running;
@@ -19,6 +19,7 @@
 #include "net/proxy_protocol.h"
 #include "net/server.h"
 #include "net/stream.h"
+#include "net/tls.h"
 #include "net/work_list.h"
 
 namespace barrio::net {
@@ -29,23 +30,38 @@ class ServerSession;
 class ServerStream;
 }  // namespace http2
 
+/// How a listener's connections begin.
+struct Welcome {
+  std::shared_ptr<TlsServer> tls = {};
+  InClear in_clear = InClear::refused;
+};
+
 /// What the connections of one server share.
 class ServerCore {
  public:
   ServerCore(Reactor& reactor, ServerLimits limits, ExchangeHandler& handler);
   ~ServerCore();
-  Result<SocketAddress> listen(const SocketAddress& address, InheritedSockets* inherited);
+  Result<SocketAddress> listen(const SocketAddress& address, Welcome welcome, InheritedSockets* inherited);
   void hold();
   void accept();
   std::vector<int> share_listeners();
   void drain(Duration idle);
   size_t connections() const { return connections_.size(); }
+  size_t handshakes() const { return handshakes_; }
 
  private:
   friend class ServerConnection;
   friend class http2::ServerSession;
   friend class http2::ServerStream;
-  void accepted(int fd, const SocketAddress& peer);
+  /// A listener and what its connections keep a reference to: it stays as long as the server.
+  struct Door {
+    Welcome welcome;
+    std::unique_ptr<Listener> listener = {};
+  };
+
+  void accepted(Door& door, int fd, const SocketAddress& peer);
+  void set_accepting();
+  void count_handshakes(int change);
   void remove(ServerConnection& connection);
   bool is_proxy(const std::string& ip) const;
 
@@ -56,7 +72,8 @@ class ServerCore {
   bool draining_ = false;
   Time drain_began_{};
   Duration drain_idle_{};
-  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::unique_ptr<Door>> doors_;
+  size_t handshakes_ = 0;  // that are not over
   WorkList<ServerConnection> work_;
   std::vector<std::unique_ptr<http2::ServerStream>> spare_streams_;  // to be used again; bounded
   std::vector<std::unique_ptr<ServerConnection>> connections_;
@@ -65,7 +82,7 @@ class ServerCore {
 
 class ServerConnection final : public IoHandler, public Exchange {
  public:
-  ServerConnection(ServerCore& core, int fd, const SocketAddress& peer);
+  ServerConnection(ServerCore& core, const Welcome& welcome, int fd, const SocketAddress& peer);
   ~ServerConnection();
 
   /// From the work list: does what was put off. True: closed, to be freed.
@@ -74,6 +91,7 @@ class ServerConnection final : public IoHandler, public Exchange {
 
   const RequestHead& request() const override { return parser_.head(); }
   const std::string& device_ip() const override { return device_ip_; }
+  const TlsInfo* tls() const override { return stream_.tls(); }
   Time first_byte() const override { return first_byte_; }
   void pause() override;
   void resume() override;
@@ -91,11 +109,17 @@ class ServerConnection final : public IoHandler, public Exchange {
  private:
   friend class http2::ServerSession;
   /// start: the first bytes, which are those of the HTTP/2 preface or of a head.
-  enum class Phase { proxy, start, head, body, answer, tunnel, http2, linger };
+  enum class Phase { proxy, handshake, start, head, body, answer, tunnel, http2, linger };
   enum class BodyMode { none, length, chunked, until_close };
 
   void on_io(uint32_t events) override;
   void timed_out();
+  void welcome();
+  void begin_handshake();
+  bool begins_in_clear();
+  bool finish_handshake();
+  void end_handshake();
+  bool speaks(std::string_view protocol) const;
   void receive();
   void consume(std::string_view input, size_t& used);
   size_t take_proxy(std::string_view input);
@@ -122,8 +146,10 @@ class ServerConnection final : public IoHandler, public Exchange {
   bool answering() const { return open_ && !ended_ && !closed_; }
 
   ServerCore& core_;
+  const Welcome& welcome_;
   Stream stream_;
   LazyTimer timer_;
+  bool shaking_hands_ = false;  // counted in the core
   std::string device_ip_;
   ProxyHeaderReader proxy_;
   http1::RequestParser parser_;

@@ -12,30 +12,30 @@ ServerCore::ServerCore(Reactor& reactor, ServerLimits limits, ExchangeHandler& h
 
 ServerCore::~ServerCore() = default;
 
-Result<SocketAddress> ServerCore::listen(const SocketAddress& address, InheritedSockets* inherited) {
-  auto listener =
-      std::make_unique<Listener>(reactor_, [this](int fd, const SocketAddress& peer) { accepted(fd, peer); });
+Result<SocketAddress> ServerCore::listen(const SocketAddress& address, Welcome welcome, InheritedSockets* inherited) {
+  auto door = std::make_unique<Door>(Door{.welcome = std::move(welcome)});
+  door->listener = std::make_unique<Listener>(
+      reactor_, [this, at = door.get()](int fd, const SocketAddress& peer) { accepted(*at, fd, peer); });
   const auto given = inherited != nullptr ? inherited->take(address) : std::nullopt;
-  TRY(auto bound, given ? listener->adopt(*given) : listener->open(address));
-  if (held_) listener->pause();
-  listeners_.push_back(std::move(listener));
+  TRY(auto bound, given ? door->listener->adopt(*given) : door->listener->open(address));
+  doors_.push_back(std::move(door));
+  set_accepting();
   return bound;
 }
 
 void ServerCore::hold() {
   held_ = true;
-  for (auto& listener : listeners_) listener->pause();
+  set_accepting();
 }
 
 void ServerCore::accept() {
   held_ = false;
-  if (draining_ || connections_.size() >= limits_.connections) return;
-  for (auto& listener : listeners_) listener->resume();
+  set_accepting();
 }
 
 std::vector<int> ServerCore::share_listeners() {
   std::vector<int> descriptors;
-  for (auto& listener : listeners_) descriptors.push_back(listener->share());
+  for (auto& door : doors_) descriptors.push_back(door->listener->share());
   return descriptors;
 }
 
@@ -43,11 +43,25 @@ bool ServerCore::is_proxy(const std::string& ip) const {
   return std::find(limits_.proxy_peers.begin(), limits_.proxy_peers.end(), ip) != limits_.proxy_peers.end();
 }
 
-void ServerCore::accepted(int fd, const SocketAddress& peer) {
-  connections_.push_back(std::make_unique<ServerConnection>(*this, fd, peer));
+void ServerCore::accepted(Door& door, int fd, const SocketAddress& peer) {
+  connections_.push_back(std::make_unique<ServerConnection>(*this, door.welcome, fd, peer));
   connections_.back()->index = connections_.size() - 1;
-  if (connections_.size() < limits_.connections) return;
-  for (auto& listener : listeners_) listener->pause();
+  if (connections_.size() >= limits_.connections) set_accepting();
+}
+
+void ServerCore::set_accepting() {
+  if (draining_) return;
+  const bool full = held_ || connections_.size() >= limits_.connections;
+  for (auto& door : doors_) {
+    const bool busy = door->welcome.tls && handshakes_ >= limits_.handshakes;
+    full || busy ? door->listener->pause() : door->listener->resume();
+  }
+}
+
+void ServerCore::count_handshakes(int change) {
+  const bool was_busy = handshakes_ >= limits_.handshakes;
+  handshakes_ += static_cast<size_t>(change);
+  if (was_busy != (handshakes_ >= limits_.handshakes)) set_accepting();
 }
 
 void ServerCore::remove(ServerConnection& connection) {
@@ -55,15 +69,14 @@ void ServerCore::remove(ServerConnection& connection) {
   std::swap(connections_[index], connections_.back());
   connections_[index]->index = index;
   connections_.pop_back();
-  if (draining_ || held_ || connections_.size() + 1 != limits_.connections) return;
-  for (auto& listener : listeners_) listener->resume();
+  if (connections_.size() + 1 == limits_.connections) set_accepting();
 }
 
 void ServerCore::drain(Duration idle) {
   draining_ = true;
   drain_began_ = reactor_.now();
   drain_idle_ = idle;
-  for (auto& listener : listeners_) listener->close();
+  for (auto& door : doors_) door->listener->close();
   for (auto& connection : connections_) connection->drain();
 }
 

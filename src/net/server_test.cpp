@@ -381,7 +381,7 @@ TEST_CASE("a held server leaves connections in the queue, and one that takes the
   Recorder recorder;
   recorder.end = [](Exchange& exchange) { exchange.reply(200, {}, "successor"); };
   Server successor(world.reactor, {}, recorder);
-  const auto bound = successor.listen(any_port(), &*inherited);
+  const auto bound = successor.listen(any_port(), nullptr, InClear::refused, &*inherited);
   REQUIRE(bound);
   CHECK(bound->str() == world.address.str());
   CHECK(inherited->empty());

@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "base/check.h"
+#include "net/stream_tls.h"
 
 namespace barrio::net {
 
@@ -20,37 +21,61 @@ constexpr size_t kept_capacity = 512 * 1024;
 
 }  // namespace
 
-void Stream::open(int fd, bool connected) {
+Stream::Stream(Reactor& reactor, IoHandler& handler) : reactor_(reactor), handler_(handler) {}
+
+Stream::~Stream() {
+  close();
+}
+
+void Stream::open(int fd, bool connected, std::unique_ptr<TlsSession> tls) {
   CHECK(fd_ < 0 && fd >= 0);
   fd_ = fd;
   connected_ = connected;
   want_read_ = connected;
   sent_ = 0;
   armed_ = connected ? static_cast<uint32_t>(EPOLLIN) : static_cast<uint32_t>(EPOLLOUT);
-  reactor_.watch(fd_, armed_, handler_);
+  if (tls) tls_ = std::make_unique<Tls>(*this, std::move(tls));
+  reactor_.watch(fd_, armed_, watcher());
+  if (tls_ && connected) tls_->begin();
 }
 
 void Stream::connected() {
   connected_ = true;
   want_read_ = true;
+  if (tls_) tls_->begin();
   arm();
+}
+
+IoHandler& Stream::watcher() {
+  if (tls_) return *tls_;
+  return handler_;
 }
 
 void Stream::close() {
   if (fd_ < 0) return;
-  reactor_.unwatch(fd_, handler_);
+  reactor_.unwatch(fd_, watcher());
+  tls_.reset();
   ::close(fd_);
   fd_ = -1;
+  connected_ = false;
   out_.clear();
   out_begin_ = 0;
 }
 
 Stream::Got Stream::read(std::span<char> into, std::string_view& got) {
+  if (tls_) return read_secure(into, got);
   const ssize_t size = ::recv(fd_, into.data(), into.size(), 0);
   if (size > 0) {
     got = std::string_view(into.data(), static_cast<size_t>(size));
     return Got::data;
   }
+  if (size == 0) return Got::end;
+  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? Got::nothing : Got::broken;
+}
+
+Stream::Got Stream::peek(unsigned char& byte) {
+  const ssize_t size = ::recv(fd_, &byte, 1, MSG_PEEK);
+  if (size == 1) return Got::data;
   if (size == 0) return Got::end;
   return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? Got::nothing : Got::broken;
 }
@@ -62,6 +87,7 @@ bool Stream::send(std::initializer_list<std::string_view> pieces) {
     keep({pieces.begin(), pieces.size()}, 0);
     return true;
   }
+  if (tls_) return send_secure({pieces.begin(), pieces.size()});
   std::array<iovec, most_pieces + 1> parts{};
   size_t count = 0;
   size_t total = unsent();
@@ -104,21 +130,26 @@ void Stream::keep(std::span<const std::string_view> pieces, size_t skip) {
 
 void Stream::arm_read(bool on) {
   want_read_ = on;
-  if (fd_ >= 0 && connected_) arm();
+  if (fd_ < 0 || !connected_) return;
+  if (tls_ && on) tls_->go_on();
+  arm();
 }
 
 void Stream::arm() {
   // Errors and hang-ups are always reported; to somebody who does not read they would be again and again if not by
   // edge.
   const uint32_t reading = want_read_ ? static_cast<uint32_t>(EPOLLIN) : static_cast<uint32_t>(EPOLLET);
-  const uint32_t wanted = reading | (unsent() > 0 ? EPOLLOUT : 0U);
+  uint32_t wanted = reading | (unsent() > 0 ? EPOLLOUT : 0U);
+  if (tls_) wanted = tls_->interest(wanted);
   if (wanted == armed_) return;
   armed_ = wanted;
-  reactor_.change(fd_, armed_, handler_);
+  reactor_.change(fd_, armed_, watcher());
 }
 
 void Stream::shutdown_write() {
-  if (fd_ >= 0) ::shutdown(fd_, SHUT_WR);
+  if (fd_ < 0) return;
+  if (tls_ && !tls_->say_end()) return;
+  ::shutdown(fd_, SHUT_WR);
 }
 
 }  // namespace barrio::net

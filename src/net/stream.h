@@ -1,30 +1,45 @@
 #pragma once
-// A connected, non-blocking socket with a buffer of what is not sent yet. Owned by a connection; lives on its loop.
+// A connected, non-blocking socket with a buffer of what is not sent yet, in clear or with TLS, which looks the same
+// from here. Owned by a connection; lives on its loop.
 
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "net/reactor.h"
+#include "net/tls_session.h"
 
 namespace barrio::net {
 
 class Stream {
  public:
-  Stream(Reactor& reactor, IoHandler& handler) : reactor_(reactor), handler_(handler) {}
-  ~Stream() { close(); }
+  Stream(Reactor& reactor, IoHandler& handler);
+  ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  /// Takes the descriptor. `connected` false: what is sent is kept until connected().
-  void open(int fd, bool connected);
+  /// Takes the descriptor. What is sent is kept until ready().
+  void open(int fd, bool connected, std::unique_ptr<TlsSession> tls = nullptr);
   void connected();
+  bool is_connected() const { return connected_; }
+  /// From here on with TLS. The stream is connected, and nothing is unsent.
+  void secure(std::unique_ptr<TlsSession> tls);
+  bool is_secure() const { return tls_ != nullptr; }
+  /// Connected, and the TLS handshake, if there is one, is over. The handler's on_io tells.
+  bool ready() const;
+  /// Null: in clear, or not ready.
+  const TlsInfo* tls() const;
+  /// Why TLS has failed; null: it has not. The handler's on_io tells.
+  const Error* tls_failure() const;
   bool is_open() const { return fd_ >= 0; }
   int fd() const { return fd_; }
 
   enum class Got { data, nothing, end, broken };
   /// One read; `got` is cut to what came.
   Got read(std::span<char> into, std::string_view& got);
+  /// The first byte that waits in the socket; it stays there.
+  Got peek(unsigned char& byte);
 
   /// Appended to, not sent until the next send() or flush().
   std::string& unsent_text() { return out_; }
@@ -37,11 +52,16 @@ class Stream {
 
   /// Whether readiness to read is reported; readiness to write is, while something is unsent.
   void arm_read(bool on);
+  /// With TLS the peer is told that this was all. close() does not say so.
   void shutdown_write();
   void close();
 
  private:
+  class Tls;
   void arm();
+  IoHandler& watcher();
+  Got read_secure(std::span<char> into, std::string_view& got);
+  bool send_secure(std::span<const std::string_view> pieces);
   void keep(std::span<const std::string_view> pieces, size_t skip);
 
   Reactor& reactor_;
@@ -53,6 +73,7 @@ class Stream {
   std::string out_;
   size_t out_begin_ = 0;
   uint64_t sent_ = 0;
+  std::unique_ptr<Tls> tls_;
 };
 
 }  // namespace barrio::net

@@ -1,0 +1,57 @@
+#include "cli/certificates.h"
+
+#include <filesystem>
+
+#include "cli/files.h"
+
+namespace barrio::cli {
+
+namespace {
+
+constexpr mode_t secret_mode = 0600;
+
+template <class T>
+Result<T> in_file(Result<T> result, const std::string& path) {
+  if (!result) return fail(std::move(result).error().within(path));
+  return result;
+}
+
+}  // namespace
+
+Result<CertificateAuthority> make_authority(const std::string& folder, WallTime now) {
+  const std::string chain = folder + "/ca.pem";
+  const std::string key = folder + "/ca.key";
+  for (const std::string& path : {chain, key}) {
+    if (std::filesystem::exists(path))
+      return fail(Code::conflict, "is there already; what it signed would not be trusted any more", path);
+  }
+  TRY_DO(make_folder(folder, 0700));
+  auto made = CertificateAuthority::make("Barrio CA", now);
+  TRY_DO(write_file(key, made.key().pem(), secret_mode));
+  TRY_DO(write_file(chain, made.certificate().pem()));
+  return made;
+}
+
+Result<CertificateAuthority> load_authority(const std::string& folder) {
+  TRY(const std::string certificate, read_file(folder + "/ca.pem"));
+  TRY(const std::string key, read_file(folder + "/ca.key"));
+  return in_file(CertificateAuthority::from_pem(certificate, key), folder + "/ca.pem");
+}
+
+Result<Certificate> issue_to(const std::string& folder, const CertificateAuthority& authority,
+                             const SiteCertificate& wanted, WallTime now) {
+  CertificateRequest request{.common_name = wanted.site.str(),
+                             .dns = {site_host(wanted.site)},
+                             .ips = wanted.ips,
+                             .uris = {site_uri(wanted.site)},
+                             .days = wanted.days};
+  request.dns.insert(request.dns.end(), wanted.names.begin(), wanted.names.end());
+  TRY(const IssuedCertificate issued, authority.issue(request, now));
+  const std::string path = folder + "/" + wanted.site.str();
+  // Key first: who reloads between the two finds a pair that does not match, and keeps what it has.
+  TRY_DO(write_file(path + ".key", issued.key.pem(), secret_mode));
+  TRY_DO(write_file(path + ".pem", issued.certificate.pem()));
+  return issued.certificate;
+}
+
+}  // namespace barrio::cli

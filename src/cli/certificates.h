@@ -1,0 +1,25 @@
+#pragma once
+// Barrio's own certificate authority as files: DIR/ca.pem and DIR/ca.key, and for each site SITE.pem and SITE.key.
+// Keys are readable by their owner only.
+
+#include "base/x509.h"
+#include "model/site_identity.h"
+
+namespace barrio::cli {
+
+/// Errors: conflict (there is one already), unavailable.
+Result<CertificateAuthority> make_authority(const std::string& folder, WallTime now);
+/// Errors: not_found, invalid, naming the file.
+Result<CertificateAuthority> load_authority(const std::string& folder);
+
+struct SiteCertificate {
+  SiteId site;
+  std::vector<std::string> names = {};  // DNS, besides site_host()
+  std::vector<std::string> ips = {};
+  std::chrono::days days = std::chrono::days(90);
+};
+/// Writes SITE.pem and SITE.key into `folder`, over what was there. Errors: invalid, unavailable.
+Result<Certificate> issue_to(const std::string& folder, const CertificateAuthority& authority,
+                             const SiteCertificate& wanted, WallTime now);
+
+}  // namespace barrio::cli

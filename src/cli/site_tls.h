@@ -1,0 +1,39 @@
+#pragma once
+// The TLS of a site's process: made from its configuration, and kept as its files are.
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "cli/roles.h"
+#include "gateway/gateway.h"
+
+namespace barrio::cli {
+
+class SiteTls {
+ public:
+  static constexpr Duration check_period = 10s;
+
+  /// Errors: invalid, not_found, naming the file or the field.
+  static Result<std::unique_ptr<SiteTls>> load(const SiteFile& file);
+  /// Hands over what there is.
+  void add_to(gateway::GatewayConfig& config) const;
+  /// Whether a file is another one than when it was read last. Looks at the disk.
+  bool changed();
+  /// Reads all files again; what cannot be used stays as it was, and is logged. Reads the disk. Safe while connections
+  /// are made on other threads.
+  void reload();
+
+ private:
+  Result<void> load_peers(const PeerTlsFile& file);
+  Result<void> load_clients(const TlsFile& file);
+  void watch(const std::string& path);
+
+  gateway::PeerTls peers_;
+  std::shared_ptr<net::TlsServer> clients_;
+  net::SocketAddress clients_listen_;
+  std::map<std::string, std::filesystem::file_time_type> times_;  // by path
+};
+
+}  // namespace barrio::cli
