@@ -94,17 +94,14 @@ TEST_CASE("gateways reach each other with mutual TLS") {
   World w;
   const auto up = [](World::Member& member) {
     const std::string text = member.registry.text();
-    const size_t at = text.find("
-barrio_gateway_peers_up{
-      ");
-              return at != std::string::npos &&
-          text.substr(text.find("} ", at) + 2, 1) == "1";
+    const size_t at = text.find("\nbarrio_gateway_peers_up{");
+    return at != std::string::npos && text.substr(text.find("} ", at) + 2, 1) == "1";
   };
   const Time limit = w.reactor.fresh_now() + 20s;
   while (!(up(w.bio) && up(w.mad)) && w.reactor.now() < limit) w.reactor.turn(100ms);
   CHECK(up(w.bio));
   CHECK(up(w.mad));
-  }
+}
 
 }  // namespace
 }  // namespace barrio::gateway
