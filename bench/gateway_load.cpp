@@ -190,8 +190,9 @@ class Generator {
   const std::string& request() const { return request_; }
 
   void answered(Sender& sender, Time due, std::string_view head) {
-    if (head.substr(9, 3) != "200") return failed(std::string(head.substr(0, head.find('\r'))).c_str());
-    if (counting_) {
+    const bool good = head.substr(9, 3) == "200";
+    if (!good) failed(std::string(head.substr(0, head.find('\r'))).c_str());
+    if (counting_ && good) {
       ++answered_;
       latencies_us_.push_back(to_ms(reactor_.fresh_now() - due) * 1000);
     }

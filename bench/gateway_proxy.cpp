@@ -40,6 +40,8 @@ std::shared_ptr<Snapshot> network(const Es256Key& key) {
     app.spec.policy.jurisdictions = {*Jurisdiction::parse("ES")};
     snapshot->apps.push_back(std::move(app));
   }
+  // Limits are held but not reached.
+  snapshot->quotas["tenant0"] = {.requests_per_second = 1'000'000, .burst = 1'000'000, .in_flight = 100'000};
   snapshot->keys = {api::verifying_key(key)};
   return snapshot;
 }
