@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/time.h"
 
 namespace barrio {
 
@@ -24,6 +25,8 @@ std::optional<double> parse_double(std::string_view text);
 std::optional<std::string_view> nearest(std::string_view word, std::span<const std::string_view> known);
 /// Well-formed UTF-8 (RFC 3629): the only text that JSON can carry.
 bool is_utf8(std::string_view text);
+/// Appends milliseconds with three decimals, "12.345"; nothing negative is shown.
+void append_ms(std::string& out, Duration duration);
 std::string to_hex(std::span<const unsigned char> bytes);
 std::string base64url(std::string_view bytes);
 std::optional<std::string> from_base64url(std::string_view text);

@@ -8,6 +8,19 @@
 
 using namespace barrio;
 
+TEST_CASE("milliseconds as text, rounded to microseconds, never negative") {
+  const auto text = [](Duration duration) {
+    std::string out = "t=";
+    append_ms(out, duration);
+    return out;
+  };
+  CHECK(text(Duration(0)) == "t=0.000");
+  CHECK(text(12345678ns) == "t=12.346");
+  CHECK(text(1007ms) == "t=1007.000");
+  CHECK(text(1499ns) == "t=0.001");
+  CHECK(text(-5ms) == "t=0.000");
+}
+
 TEST_CASE("durations, sizes and powers are read with their unit") {
   CHECK(parse_duration("250ms") == 250ms);
   CHECK(parse_duration("1.5s") == 1500ms);

@@ -37,7 +37,7 @@ Decision Dispatcher::arrived(const Arrival& arrival, Time now) {
   const FlowId flow = arrival.forwarded || !arrival.measured
                           ? no_flow
                           : flows_.find(*arrival.app, arrival.location, table_->site(self_index_).location);
-  if (!decide::permits(route.app->spec.policy, table_->site(self_index_)).permitted) {
+  if (!decide::is_permitted(route.app->spec.policy, table_->site(self_index_))) {
     Refusal refusal = decide::explain_entry(*table_, *view_, *app, self_index_, now);
     flows_.refused(flow, to_name(refusal.reason), now);
     return {.act = Refuse{421, std::move(refusal)}};
@@ -56,6 +56,7 @@ Decision Dispatcher::arrived(const Arrival& arrival, Time now) {
 
 void Dispatcher::fill(Open& request, const Arrival& arrival, const decide::AppRoute& route) {
   request.app = *arrival.app;
+  request.index_of = 0;
   request.forwarded = arrival.forwarded;
   request.repeatable = arrival.repeatable;
   request.retried = false;
@@ -74,7 +75,7 @@ void Dispatcher::fill(Open& request, const Arrival& arrival, const decide::AppRo
 
 Decision Dispatcher::decide_for(Ticket ticket, Time now) {
   const Open& request = open(ticket);
-  const auto app = app_of(request.app);
+  const auto app = app_of(request);
   if (!app) {
     return refuse(ticket, 404, {RefusalReason::unknown_app, "app '" + request.app.name.str() + "' was removed", ""},
                   now);
@@ -112,7 +113,7 @@ Decision Dispatcher::forward_to(Ticket ticket, size_t app, size_t site, Time now
   Open& request = open(ticket);
   // The choke point: whatever chose this site, no byte leaves for one that the policy forbids.
   CHECK(!request.forwarded);
-  CHECK(decide::permits(table_->app(app).app->spec.policy, table_->site(site)).permitted);
+  CHECK(decide::is_permitted(table_->app(app).app->spec.policy, table_->site(site)));
   view_->sent(app, site);
   request.site = table_->site(site).id;
   request.replica = {};
@@ -133,7 +134,7 @@ Served Dispatcher::answered(Ticket ticket, const Timings& timings, Time now) {
       .by = request.site, .processed_in = {}, .forwarded = request.replica.empty(), .retried = request.retried};
   const Duration here = timings.begun_at.value_or(now) - request.first_byte;
   served.network = request.access;
-  const auto app = app_of(request.app);
+  const auto app = app_of(request);
   const auto site = table_->site_index(request.site);
   if (app && site) {
     served.processed_in = table_->site(*site).jurisdiction;
@@ -172,7 +173,7 @@ void Dispatcher::note_times(Open& request, size_t app, size_t site, const Timing
 }
 
 void Dispatcher::blame(const Open& request, Failure failure, bool sent, Time now) {
-  const auto app = app_of(request.app);
+  const auto app = app_of(request);
   const auto site = table_->site_index(request.site);
   if (!app || !site) return;
   if (failure == Failure::refused) return view_->app_erred(*app, *site, now);
@@ -216,7 +217,7 @@ Decision Dispatcher::failed(Ticket ticket, Failure failure, bool sent, Time now)
 
 bool Dispatcher::may_retry(const Open& request, bool sent, Time now) {
   if (request.retried || (sent && !request.repeatable)) return false;
-  const auto app = app_of(request.app);
+  const auto app = app_of(request);
   return app && budgets_[*app].take(now);
 }
 

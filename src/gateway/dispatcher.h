@@ -136,6 +136,8 @@ class Dispatcher {
     bool retried = false;
     bool probe = false;  // of the replica that it was sent to
     AppKey app;
+    mutable std::optional<size_t> index;  // of the app, in table number index_of
+    mutable uint64_t index_of = 0;
     uint64_t device = 0;
     FlowId flow = no_flow;
     Duration access{};
@@ -150,6 +152,7 @@ class Dispatcher {
   void adopt_local(Time now);
   LocalApp* local_app(const AppKey& key);
   std::optional<size_t> app_of(const AppKey& key) const;
+  std::optional<size_t> app_of(const Open& request) const;
   Open& open(Ticket ticket);
   const Open& open(Ticket ticket) const;
   Ticket new_ticket();
@@ -170,6 +173,7 @@ class Dispatcher {
   SiteId self_;
   Rng rng_;
   std::unique_ptr<decide::RoutingTable> table_;
+  uint64_t tables_ = 0;  // so far: the present one is this number
   std::unique_ptr<decide::LoadView> view_;
   size_t self_index_ = 0;
   std::vector<decide::RetryBudget> budgets_;  // by the app's index in table_

@@ -21,6 +21,7 @@ void Dispatcher::set_snapshot(std::shared_ptr<const Snapshot> snapshot, Time now
   }
   budgets_ = std::move(budgets);
   table_ = std::move(table);
+  ++tables_;
   self_index_ = *self;
   adopt_local(now);
 }
@@ -152,6 +153,15 @@ std::optional<size_t> Dispatcher::app_of(const AppKey& key) const {
   return table_ ? table_->app_index(key.tenant.str(), key.name.str()) : std::nullopt;
 }
 
+/// Looked up once per request and snapshot.
+std::optional<size_t> Dispatcher::app_of(const Open& request) const {
+  if (request.index_of != tables_) {
+    request.index = app_of(request.app);
+    request.index_of = tables_;
+  }
+  return request.index;
+}
+
 Dispatcher::LocalApp* Dispatcher::local_app(const AppKey& key) {
   const auto found = local_.find(key);
   return found == local_.end() ? nullptr : &found->second;
@@ -223,7 +233,7 @@ void Dispatcher::close(Ticket ticket) {
 
 /// Gives back what the last decision took in flight.
 void Dispatcher::release(Open& request, ReplicaOutcome outcome, Time now) {
-  const auto app = app_of(request.app);
+  const auto app = app_of(request);
   const auto site = table_->site_index(request.site);
   if (app && site) view_->finished(*app, *site);
   LocalApp* local = request.replica.empty() ? nullptr : local_app(request.app);

@@ -1,11 +1,9 @@
 #include "gateway/outgoing.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
-#include <iterator>
 
+#include "base/text.h"
 #include "gateway/app_address.h"
 #include "gateway/deadlines.h"
 #include "gateway/headers.h"
@@ -37,7 +35,7 @@ void OutgoingHead::write(const Outgoing& outgoing) {
     if (!outgoing.from_peer) add_forwarded(outgoing);
   }
   left_text_.clear();
-  fmt::format_to(std::back_inserter(left_text_), "{:.1f}", std::max(0.1, to_ms(outgoing.left)));
+  append_ms(left_text_, std::max<Duration>(100us, outgoing.left));
   headers_.push_back({"Barrio-Deadline-Ms", left_text_});
   if (outgoing.to_gateway) {
     headers_.push_back({"Barrio-Peer", outgoing.peer_secret});

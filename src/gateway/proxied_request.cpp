@@ -1,7 +1,6 @@
 #include "gateway/proxied_request.h"
 
-#include <fmt/format.h>
-
+#include "base/text.h"
 #include "gateway/headers.h"
 #include "gateway/request_metrics.h"
 
@@ -223,7 +222,7 @@ void ProxiedRequest::on_head(const net::ResponseHead& head) {
     return retry_or_refuse(Failure::refused, head.status == 502);
   }
   note_begun(head);
-  const std::string timing = server_timing(timings_, parts_.reactor.fresh_now());
+  const std::string& timing = server_timing(timings_, parts_.reactor.fresh_now());
   answer_headers(head.headers, timing);
   exchange_->begin(head.status, headers_, head.has_body ? head.content_length : std::optional<uint64_t>(0));
 }
@@ -245,7 +244,7 @@ void ProxiedRequest::answer_headers(std::span<const net::Header> from, const std
 void ProxiedRequest::on_upgraded(const net::ResponseHead& head) {
   status_ = head.status;
   begin_timer_.clear();
-  const std::string timing = server_timing(timings_, parts_.reactor.fresh_now());
+  const std::string& timing = server_timing(timings_, parts_.reactor.fresh_now());
   answer_headers(head.headers, timing);
   exchange_->upgrade(headers_);
 }
@@ -338,7 +337,7 @@ void ProxiedRequest::refuse(const Refuse& refuse) {
 
 /// `gateway` is what Barrio itself took: all since the request was complete but the path between sites, queue and
 /// compute.
-std::string ProxiedRequest::server_timing(const Timings& timings, Time now) {
+const std::string& ProxiedRequest::server_timing(const Timings& timings, Time now) {
   const Duration queue = timings.queue.value_or(Duration::zero());
   const Duration compute = timings.compute.value_or(Duration::zero());
   const Duration between = to_gateway_ ? parts_.dispatcher.rtt(site_) : Duration::zero();
@@ -348,8 +347,12 @@ std::string ProxiedRequest::server_timing(const Timings& timings, Time now) {
   sight_.own = own;
   sight_.queue = timings.queue.value_or(RequestRecord::unknown);
   sight_.compute = timings.compute.value_or(RequestRecord::unknown);
-  return fmt::format("network;dur={:.3f}, gateway;dur={:.3f}, queue;dur={:.3f}, compute;dur={:.3f}",
-                     to_ms(access + between), to_ms(own), to_ms(queue), to_ms(compute));
+  timing_text_ = "network;dur=";
+  append_ms(timing_text_, access + between);
+  append_ms(timing_text_.append(", gateway;dur="), own);
+  append_ms(timing_text_.append(", queue;dur="), queue);
+  append_ms(timing_text_.append(", compute;dur="), compute);
+  return timing_text_;
 }
 
 void ProxiedRequest::seen(int status, std::string_view reason, bool late) {

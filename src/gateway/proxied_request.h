@@ -94,7 +94,7 @@ class ProxiedRequest final : public net::CallHandler {
   bool cannot_serve(const net::ResponseHead& head) const;
   void refuse(const Refuse& refuse);
   void keep(std::string_view piece);
-  std::string server_timing(const Timings& timings, Time now);
+  const std::string& server_timing(const Timings& timings, Time now);
   /// The last word on this request, for those who look.
   void seen(int status, std::string_view reason, bool late = false);
 
@@ -120,6 +120,7 @@ class ProxiedRequest final : public net::CallHandler {
   net::OwnedHeaders answer_trailers_;
   std::string_view upgrade_;  // the protocol that a tunnel is asked for; empty: none
   Timings timings_;
+  std::string timing_text_;
   Sight sight_;
   int status_ = 0;
   std::vector<net::Header> headers_;

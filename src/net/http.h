@@ -17,8 +17,11 @@ struct Header {
   std::string_view value;
 };
 
-/// Case-insensitive comparison of ASCII field names.
-bool same_name(std::string_view a, std::string_view b);
+bool same_letters(std::string_view a, std::string_view b);  // of equal length
+/// Case-insensitive comparison of ASCII field names. Most differ in length already.
+inline bool same_name(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && same_letters(a, b);
+}
 /// The first field with this name.
 std::optional<std::string_view> find_header(std::span<const Header> headers, std::string_view name);
 

@@ -164,6 +164,18 @@ bool is_host(std::string_view text) {
 }
 
 bool is_field_value(std::string_view text) {
+  // Eight at a time while there is no control character among them, which is nearly always.
+  constexpr uint64_t ones = 0x0101010101010101;
+  constexpr uint64_t tops = ones * 0x80;
+  while (text.size() >= sizeof(uint64_t)) {
+    uint64_t eight = 0;
+    std::memcpy(&eight, text.data(), sizeof(eight));
+    const uint64_t below_space = (eight - ones * 0x20) & ~eight;
+    const uint64_t with_delete = eight ^ (ones * 0x7f);
+    const uint64_t is_delete = (with_delete - ones) & ~with_delete;
+    if (((below_space | is_delete) & tops) != 0 && !all(value_chars, text.substr(0, sizeof(eight)))) return false;
+    text.remove_prefix(sizeof(eight));
+  }
   return all(value_chars, text);
 }
 

@@ -16,6 +16,8 @@ namespace barrio::net {
 namespace {
 
 constexpr size_t most_pieces = 7;
+/// Up to so many bytes, one copy and send() cost less than what the kernel does for sendmsg().
+constexpr size_t most_copied = 4096;
 /// A buffer that once had to hold more than this is given back when it is empty.
 constexpr size_t kept_capacity = 512 * 1024;
 
@@ -98,6 +100,10 @@ bool Stream::send(std::initializer_list<std::string_view> pieces) {
     total += piece.size();
   }
   if (total == 0) return true;
+  if (count > 1 && total <= most_copied) {
+    keep({pieces.begin(), pieces.size()}, 0);
+    return send_kept();
+  }
   msghdr message{};
   message.msg_iov = parts.data();
   message.msg_iovlen = count;
@@ -108,6 +114,17 @@ bool Stream::send(std::initializer_list<std::string_view> pieces) {
   const size_t from_buffer = std::min(taken, unsent());
   out_begin_ += from_buffer;
   keep({pieces.begin(), pieces.size()}, taken - from_buffer);
+  arm();
+  return true;
+}
+
+bool Stream::send_kept() {
+  const ssize_t result = ::send(fd_, out_.data() + out_begin_, unsent(), MSG_NOSIGNAL);
+  if (result < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) return false;
+  const size_t taken = result < 0 ? 0 : static_cast<size_t>(result);
+  sent_ += taken;
+  out_begin_ += taken;
+  keep({}, 0);
   arm();
   return true;
 }

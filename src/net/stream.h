@@ -62,6 +62,7 @@ class Stream {
   IoHandler& watcher();
   Got read_secure(std::span<char> into, std::string_view& got);
   bool send_secure(std::span<const std::string_view> pieces);
+  bool send_kept();
   void keep(std::span<const std::string_view> pieces, size_t skip);
 
   Reactor& reactor_;

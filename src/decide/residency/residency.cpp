@@ -30,6 +30,20 @@ std::string join_parts(std::vector<std::string> parts) {
   return join_text(parts, ", ");
 }
 
+/// The first thing in a policy that speaks against a site.
+enum class Objection { none, policy, unknown, jurisdiction, site, owner };
+
+Objection objection(const Policy& policy, const Site& site) {
+  if (!policy.check()) return Objection::policy;
+  if (site.id.empty() || site.owner.empty() || site.jurisdiction.str().empty()) return Objection::unknown;
+  if (!policy.jurisdictions.empty() && !contains_area(policy.jurisdictions, site.jurisdiction)) {
+    return Objection::jurisdiction;
+  }
+  if (!policy.sites.empty() && !contains(policy.sites, site.id)) return Objection::site;
+  if (!policy.operators.empty() && !contains(policy.operators, site.owner)) return Objection::owner;
+  return Objection::none;
+}
+
 }  // namespace
 
 std::string describe(const Policy& policy) {
@@ -39,28 +53,28 @@ std::string describe(const Policy& policy) {
   return parts.empty() ? "nothing" : parts;
 }
 
+bool is_permitted(const Policy& policy, const Site& site) {
+  return objection(policy, site) == Objection::none;
+}
+
 Verdict permits(const Policy& policy, const Site& site) {
   const std::string allows = ", the policy allows " + describe(policy);
-  if (!policy.check()) return {false, "the policy allows nothing"};
-  if (site.id.empty() || site.owner.empty() || site.jurisdiction.str().empty()) {
-    return {false, "site '" + site.id.str() + "' has no known owner or jurisdiction" + allows};
+  const std::string& id = site.id.str();
+  switch (objection(policy, site)) {
+    case Objection::policy: return {false, "the policy allows nothing"};
+    case Objection::unknown: return {false, "site '" + id + "' has no known owner or jurisdiction" + allows};
+    case Objection::jurisdiction: return {false, id + " lies in " + site.jurisdiction.str() + allows};
+    case Objection::site: return {false, id + " is not one of the named sites" + allows};
+    case Objection::owner: return {false, id + " belongs to " + site.owner.str() + allows};
+    case Objection::none: break;
   }
-  if (!policy.jurisdictions.empty() && !contains_area(policy.jurisdictions, site.jurisdiction)) {
-    return {false, site.id.str() + " lies in " + site.jurisdiction.str() + allows};
-  }
-  if (!policy.sites.empty() && !contains(policy.sites, site.id)) {
-    return {false, site.id.str() + " is not one of the named sites" + allows};
-  }
-  if (!policy.operators.empty() && !contains(policy.operators, site.owner)) {
-    return {false, site.id.str() + " belongs to " + site.owner.str() + allows};
-  }
-  return {true, site.id.str() + " lies in " + site.jurisdiction.str() + " and belongs to " + site.owner.str() + allows};
+  return {true, id + " lies in " + site.jurisdiction.str() + " and belongs to " + site.owner.str() + allows};
 }
 
 std::vector<SiteId> permitted_sites(const Policy& policy, const Network& network) {
   std::vector<SiteId> found;
   for (const Site& site : network.sites) {
-    if (permits(policy, site).permitted) found.push_back(site.id);
+    if (is_permitted(policy, site)) found.push_back(site.id);
   }
   return found;
 }

@@ -14,7 +14,9 @@ struct Verdict {
   std::string reason;  // one sentence, also when permitted
 };
 
-/// Whether data under `policy` may be processed or stored at `site`.
+/// Whether data under `policy` may be processed or stored at `site`. Does not allocate.
+bool is_permitted(const Policy& policy, const Site& site);
+/// The same, with the reason.
 Verdict permits(const Policy& policy, const Site& site);
 
 /// The permitted sites of the network in its order, whatever their status.

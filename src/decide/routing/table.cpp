@@ -27,7 +27,7 @@ void RoutingTable::add_apps() {
                    .app = &app};
     for (size_t i = 0; i < site_count(); ++i) {
       const bool serves = site(i).status == SiteStatus::active || site(i).status == SiteStatus::draining;
-      if (serves && permits(app.spec.policy, site(i)).permitted) route.permitted.add(i);
+      if (serves && is_permitted(app.spec.policy, site(i))) route.permitted.add(i);
     }
     app_by_key_.emplace(key(app.tenant.str(), app.spec.name.str()), static_cast<uint32_t>(apps_.size()));
     apps_.push_back(route);
