@@ -156,10 +156,11 @@ struct World {
     REQUIRE(done());
   }
   /// A gRPC call to bio's gateway.
-  net::Call& grpc(Told& told, const std::string& target, const std::string& bearer) {
+  net::Call& grpc(Told& told, const std::string& target, const std::string& bearer, const std::string& host = "x") {
     net::Endpoint endpoint = bio_address;
     endpoint.protocol = net::Protocol::http2;
-    const net::Header headers[] = {{"Content-Type", "application/grpc+proto"}, {"Authorization", bearer}};
+    const net::Header headers[] = {
+        {"Host", host}, {"Content-Type", "application/grpc+proto"}, {"Authorization", bearer}};
     return client.start(endpoint,
                         {.method = "POST",
                          .target = target,
@@ -169,11 +170,11 @@ struct World {
                          .takes_trailers = true},
                         told);
   }
-  net::Call& websocket(Told& told) {
+  net::Call& websocket(Told& told, const std::string& target = "/v2/models/street") {
     const net::Header headers[] = {{"Authorization", authorization}, {"Sec-WebSocket-Key", "a2V5"}};
     return client.start(bio_address,
                         {.method = "GET",
-                         .target = "/v2/models/street",
+                         .target = target,
                          .headers = headers,
                          .deadline = reactor.fresh_now() + 10s,
                          .upgrade = "websocket"},
@@ -273,6 +274,31 @@ TEST_CASE("a WebSocket passes one gateway or two, in both directions, until both
     call.end();
     w.until([&] { return told.their_end && told.done && replica.closed == closed + 1; });
     CHECK_FALSE(told.error);
+  }
+}
+
+TEST_CASE("an app's own gRPC services by host, and its WebSockets by path, pass one gateway or two") {
+  for (const bool forwarded : {false, true}) {
+    World w;
+    if (forwarded) w.bio->set_local({});
+    for (int i = 0; i < 5; ++i) w.reactor.turn(1ms);
+    const std::string site = forwarded ? "mad1" : "bio1";
+    Told told;
+    net::Call& call = w.grpc(told, "/acme.Street/Watch", w.authorization, "street.acme.apps.bio1");
+    call.write("first ");
+    w.until([&] { return told.body == "first "; });
+    call.end();
+    w.until([&] { return told.done; });
+    CHECK(told.header("barrio-served-by") == site);
+    CHECK(net::find_header(told.trailers, "grpc-status") == "0");
+    Told socket;
+    net::Call& tunnel = w.websocket(socket, "/apps/street/live");
+    w.until([&] { return socket.upgraded; });
+    CHECK(socket.header("Barrio-Served-By") == site);
+    tunnel.write("ping");
+    w.until([&] { return socket.body == "ping"; });
+    tunnel.end();
+    w.until([&] { return socket.done; });
   }
 }
 
