@@ -4,6 +4,7 @@
 // A closed loop (`rate` 0) keeps every connection busy; an open loop starts requests at fixed instants, and their time
 // counts from then whether a connection was free or not, so a slow proxy hides nothing.
 
+#include <fcntl.h>
 #include <openssl/ssl.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -20,6 +21,7 @@
 #include "base/check.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "gateway_load_h2.h"
 #include "net/listener.h"
 #include "net/reactor.h"
 
@@ -34,10 +36,11 @@ struct Run {
   int64_t rate = 0;  // requests a second; 0: closed loop
   int64_t upload = 100;
   bool tls = false;
+  bool http2 = false;  // gRPC-like calls, `connections` of them in flight
   double seconds = 1;
-  static constexpr std::string_view defaulted[] = {"connections", "rate", "upload", "tls", "seconds"};
+  static constexpr std::string_view defaulted[] = {"connections", "rate", "upload", "tls", "http2", "seconds"};
 };
-BARRIO_DESCRIBE(Run, (), (target, token, pid, connections, rate, upload, tls, seconds))
+BARRIO_DESCRIBE(Run, (), (target, token, pid, connections, rate, upload, tls, http2, seconds))
 
 /// The number of a Content-Length field in a head; 0 without one.
 size_t content_length(std::string_view head) {
@@ -154,6 +157,32 @@ class Sender final : public net::IoHandler {
   Time due_{};
 };
 
+/// Time on a core of all threads of a process, in microseconds.
+double cpu_us(int64_t pid) {
+  double sum = 0;
+  std::error_code ignored;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task", ignored)) {
+    double ns = 0;
+    std::ifstream(task.path() / "schedstat") >> ns;
+    sum += ns / 1000;
+  }
+  return sum;
+}
+
+JsonObject measure_http2(net::Reactor& reactor, const Run& run) {
+  Http2Load load(reactor, *net::SocketAddress::parse(run.target), run.token, run.connections, run.upload);
+  load.drive(0.2);
+  const double before = cpu_us(run.pid);
+  const Time begin = reactor.fresh_now();
+  load.drive(run.seconds);
+  const double wall = to_ms(reactor.fresh_now() - begin) / 1000;
+  const auto answered = static_cast<double>(load.answered);
+  return {{"requests", load.answered},
+          {"errors", load.errors},
+          {"per_s", answered / wall},
+          {"cpu_us", (cpu_us(run.pid) - before) / std::max(1.0, answered)}};
+}
+
 class Generator {
  public:
   Generator(net::Reactor& reactor, const Run& run, SSL_CTX* tls) : reactor_(reactor), run_(run) {
@@ -168,11 +197,11 @@ class Generator {
 
   JsonObject measure() {
     drive(0.2, false);  // connections and pools warm
-    const double cpu_before = cpu_us();
+    const double cpu_before = cpu_us(run_.pid);
     const Time begin = reactor_.fresh_now();
     drive(run_.seconds, true);
     const double wall = to_ms(reactor_.fresh_now() - begin) / 1000;
-    const double cpu = cpu_us() - cpu_before;
+    const double cpu = cpu_us(run_.pid) - cpu_before;
     std::ranges::sort(latencies_us_);
     const auto at = [&](double share) {
       return latencies_us_.empty()
@@ -247,19 +276,6 @@ class Generator {
     }
   }
 
-  /// Time on a core of all threads of the proxy, in microseconds.
-  double cpu_us() const {
-    double sum = 0;
-    std::error_code ignored;
-    for (const auto& task :
-         std::filesystem::directory_iterator("/proc/" + std::to_string(run_.pid) + "/task", ignored)) {
-      double ns = 0;
-      std::ifstream(task.path() / "schedstat") >> ns;
-      sum += ns / 1000;
-    }
-    return sum;
-  }
-
   net::Reactor& reactor_;
   const Run& run_;
   std::string request_;
@@ -281,6 +297,8 @@ Sender::Sender(Generator& generator, net::Reactor& reactor, const net::SocketAdd
     tls_ = SSL_new(tls);
     SSL_set_fd(tls_, fd_);
     CHECK(SSL_connect(tls_) == 1);
+    // A read may bring nothing but tickets, and then must not wait: the origin is on this thread too.
+    ::fcntl(fd_, F_SETFL, O_NONBLOCK);
   }
   reactor_.watch(fd_, EPOLLIN, *this);
 }
@@ -317,6 +335,7 @@ void Sender::on_io(uint32_t events) {
   if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
   static char buffer[64 * 1024];
   const ssize_t got = read(buffer, sizeof(buffer));
+  if (got <= 0 && tls_ != nullptr && SSL_get_error(tls_, static_cast<int>(got)) == SSL_ERROR_WANT_READ) return;
   if (got <= 0) {
     reactor_.unwatch(fd_, *this);
     ::close(fd_);
@@ -331,7 +350,11 @@ int serve(const std::string& tcp, const std::string& unix_path) {
   net::Reactor reactor;
   Origin over_tcp(reactor);
   Origin over_unix(reactor);
-  if (!over_tcp.listen(tcp) || !over_unix.listen(unix_path)) return 1;
+  Http2Origin over_http2(reactor);
+  const auto http2 = over_http2.listen();
+  if (!over_tcp.listen(tcp) || !over_unix.listen(unix_path) || !http2) return 1;
+  std::printf("%s\n", print_json(JsonObject{{"http2_port", http2->port()}}).c_str());
+  std::fflush(stdout);
   SSL_CTX* tls = SSL_CTX_new(TLS_client_method());
   SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_OFF);
   std::string line;
@@ -342,7 +365,9 @@ int serve(const std::string& tcp, const std::string& unix_path) {
       std::fprintf(stderr, "bench_gateway_load: %s\n", run.error().text().c_str());
       return 2;
     }
-    std::printf("%s\n", print_json(Generator(reactor, *run, run->tls ? tls : nullptr).measure()).c_str());
+    const JsonObject result =
+        run->http2 ? measure_http2(reactor, *run) : Generator(reactor, *run, run->tls ? tls : nullptr).measure();
+    std::printf("%s\n", print_json(result).c_str());
     std::fflush(stdout);
   }
   SSL_CTX_free(tls);

@@ -10,7 +10,9 @@
 #include "adapters/fake_core/fake_core_network.h"
 #include "api/oauth/token.h"
 #include "gateway/gateway.h"
+#include "net/listener.h"
 #include "net/thread_priority.h"
+#include "net/tls.h"
 
 namespace barrio {
 namespace {
@@ -46,6 +48,13 @@ std::shared_ptr<Snapshot> network(const Es256Key& key) {
   return snapshot;
 }
 
+/// Of a listener that is gone again: the gateway does not tell which port its TLS got.
+uint16_t free_port() {
+  net::Reactor reactor;
+  net::Listener listener(reactor, [](int, const net::SocketAddress&) {});
+  return listener.open(*net::SocketAddress::parse("127.0.0.1:0"))->port();
+}
+
 class EndOfInput final : public net::IoHandler {
  public:
   explicit EndOfInput(net::Reactor& reactor) : reactor_(reactor) { reactor_.watch(STDIN_FILENO, 1U, *this); }
@@ -58,12 +67,22 @@ class EndOfInput final : public net::IoHandler {
   net::Reactor& reactor_;
 };
 
-int run(const std::string& replica) {
+int run(const std::string& replica, const net::TlsFiles& files) {
   auto key = Es256Key::generate();
   net::Reactor reactor;
   Registry registry;
   const adapters::FakeCoreNetwork core;
-  gateway::Gateway gateway(reactor, {.site = SiteId::of("site0"), .listen = *net::SocketAddress::parse("127.0.0.1:0")},
+  auto tls = net::TlsServer::load({.certificates = {files}});
+  const auto tls_address = net::SocketAddress::parse("127.0.0.1:" + std::to_string(free_port()));
+  if (!tls) {
+    std::fprintf(stderr, "bench_gateway_proxy: %s\n", tls.error().text().c_str());
+    return 1;
+  }
+  gateway::Gateway gateway(reactor,
+                           {.site = SiteId::of("site0"),
+                            .listen = *net::SocketAddress::parse("127.0.0.1:0"),
+                            .tls = *tls,
+                            .tls_listen = *tls_address},
                            core, registry);
   const auto address = gateway.start();
   if (!key || !address) {
@@ -86,7 +105,9 @@ int run(const std::string& replica) {
                                               .scopes = {std::string(api::scope::infer)},
                                               .expires = now + 1h},
                                              now);
-  std::printf("%s\n", print_json(JsonObject{{"port", address->port()}, {"token", token}}).c_str());
+  std::printf(
+      "%s\n",
+      print_json(JsonObject{{"port", address->port()}, {"tls_port", tls_address->port()}, {"token", token}}).c_str());
   std::fflush(stdout);
   const EndOfInput end(reactor);
   net::carry_requests();
@@ -98,9 +119,9 @@ int run(const std::string& replica) {
 }  // namespace barrio
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: bench_gateway_proxy REPLICA (127.0.0.1:PORT or unix:PATH)\n");
+  if (argc != 4) {
+    std::fprintf(stderr, "usage: bench_gateway_proxy REPLICA CHAIN KEY   (REPLICA: 127.0.0.1:PORT or unix:PATH)\n");
     return 2;
   }
-  return barrio::run(argv[1]);
+  return barrio::run(argv[1], {argv[2], argv[3]});
 }
