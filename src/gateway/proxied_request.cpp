@@ -131,7 +131,11 @@ net::Protocol ProxiedRequest::protocol_to(bool gateway) const {
 void ProxiedRequest::keep(std::string_view piece) {
   if (!keeping_) return;
   keeping_ = kept_.size() + piece.size() <= most_kept_body && parts_.limits.keep(start_.hold, piece.size());
-  keeping_ ? static_cast<void>(kept_.append(piece)) : forget_body();
+  if (!keeping_) return forget_body();
+  // In one piece where it is of usual size; what is only announced takes no more than that.
+  if (kept_.empty())
+    kept_.reserve(std::min<uint64_t>(exchange_->request().content_length.value_or(0), most_spare_body));
+  kept_.append(piece);
 }
 
 /// Nothing that was kept is of use without the rest.

@@ -55,7 +55,7 @@ class ProxiedRequest final : public net::CallHandler {
  public:
   static constexpr size_t most_kept_body = 1024 * 1024;
   /// What a pooled one may go on holding.
-  static constexpr size_t most_spare_body = 64 * 1024;
+  static constexpr size_t most_spare_body = 256 * 1024;
   static constexpr Duration longest_stream = 1h;
 
   explicit ProxiedRequest(RequestParts& parts)

@@ -77,7 +77,7 @@ class ServerCore {
   WorkList<ServerConnection> work_;
   std::vector<std::unique_ptr<http2::ServerStream>> spare_streams_;  // to be used again; bounded
   std::vector<std::unique_ptr<ServerConnection>> connections_;
-  std::array<char, 64 * 1024> scratch_;  // what one read brought; consumed before the next
+  std::array<char, 128 * 1024> scratch_;  // what one read brought; consumed before the next
 };
 
 class ServerConnection final : public IoHandler, public Exchange {
