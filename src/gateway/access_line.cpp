@@ -58,7 +58,7 @@ std::string access_line(const RequestRecord& record, const SiteId& site, Duratio
   put(line, "app", record.app);
   put(line, "method", record.method);
   put(line, "path", record.path);
-  line["protocol"] = record.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
+  line["protocol"] = record.major_version == 2 ? "HTTP/2" : record.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
   line["status"] = record.status;
   put(line, "reason", record.reason);
   line["bytes_in"] = record.bytes_in;

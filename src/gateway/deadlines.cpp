@@ -61,8 +61,9 @@ Result<std::optional<Duration>> asked_timeout(std::span<const net::Header> heade
 }
 
 bool is_grpc(std::span<const net::Header> headers) {
-  const auto type = net::find_header(headers, "Content-Type");
-  return type && type->starts_with("application/grpc");
+  constexpr std::string_view type = "application/grpc";
+  const auto value = net::find_header(headers, "Content-Type");
+  return value && net::same_name(value->substr(0, type.size()), type);
 }
 
 }  // namespace barrio::gateway

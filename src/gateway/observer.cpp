@@ -80,6 +80,7 @@ void Observer::end(Sight& sight, const net::Exchange& exchange, const Ending& en
   record.late = ending.late;
   record.has_parent = sight.traced && sight.incoming.context.has_value();
   record.has_sent = sight.has_sent;
+  record.major_version = static_cast<uint8_t>(head.major_version);
   record.minor_version = static_cast<uint8_t>(head.minor_version);
   record.status = static_cast<uint16_t>(ending.status);
   record.began = exchange.first_byte();

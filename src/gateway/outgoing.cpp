@@ -38,7 +38,7 @@ void OutgoingHead::write(const Outgoing& outgoing) {
   append_ms(left_text_, std::max<Duration>(100us, outgoing.left));
   headers_.push_back({"Barrio-Deadline-Ms", left_text_});
   if (outgoing.to_gateway) {
-    headers_.push_back({"Barrio-Peer", outgoing.peer_secret});
+    if (!outgoing.peer_secret.empty()) headers_.push_back({"Barrio-Peer", outgoing.peer_secret});
     headers_.push_back({"Barrio-Forwarded-By", outgoing.self});
   }
 }

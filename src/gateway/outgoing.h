@@ -30,7 +30,7 @@ struct Outgoing {
   Duration left{};  // of the deadline, as the next hop may use it
   // To another gateway.
   std::string_view self = {};
-  std::string_view peer_secret = {};
+  std::string_view peer_secret = {};  // empty: certificates say who this gateway is
 };
 
 class OutgoingHead {

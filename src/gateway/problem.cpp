@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "gateway/deadlines.h"
+
 namespace barrio::gateway {
 
 namespace {
@@ -69,16 +71,10 @@ std::string problem_json(const Problem& problem) {
   return print_json(body);
 }
 
-bool is_grpc(const net::RequestHead& head) {
-  constexpr std::string_view type = "application/grpc";
-  const auto value = net::find_header(head.headers, "Content-Type");
-  return value && net::same_name(value->substr(0, type.size()), type);
-}
-
 void reply_problem(net::Exchange& exchange, const Problem& problem) {
   // Another gateway reads the HTTP status, to try elsewhere, and says it to the device in its own form.
   const bool to_gateway = net::find_header(exchange.request().headers, "Barrio-Forwarded-By").has_value();
-  if (is_grpc(exchange.request()) && !to_gateway) return reply_grpc(exchange, problem);
+  if (is_grpc(exchange.request().headers) && !to_gateway) return reply_grpc(exchange, problem);
   std::vector<net::Header> headers = {{"Content-Type", "application/problem+json"}, {"Barrio-Refused", problem.reason}};
   const bool later = problem.retry_after > 0 || problem.status == 503;
   const std::string seconds = std::to_string(std::max<int64_t>(1, problem.retry_after));

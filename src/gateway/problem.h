@@ -20,7 +20,6 @@ struct Problem {
 
 Problem problem_of(int status, const Refusal& refusal);
 std::string problem_json(const Problem& problem);
-bool is_grpc(const net::RequestHead& head);
 /// With Barrio-Refused (the reason), by which other gateways tell our refusals from an app's own answers; Retry-After
 /// on 429 and 503, WWW-Authenticate on 401. To a gRPC request: HTTP 200 with nothing but trailers, as its protocol
 /// wants it.

@@ -1,6 +1,7 @@
 #include "gateway/proxied_request.h"
 
 #include "base/text.h"
+#include "gateway/deadlines.h"
 #include "gateway/headers.h"
 #include "gateway/request_metrics.h"
 
@@ -125,7 +126,7 @@ void ProxiedRequest::not_begun() {
 net::Protocol ProxiedRequest::protocol_to(bool gateway) const {
   if (!upgrade_.empty()) return net::Protocol::http1;
   const net::RequestHead& head = exchange_->request();
-  return gateway || (head.major_version == 2 && is_grpc(head)) ? net::Protocol::http2 : net::Protocol::http1;
+  return gateway || (head.major_version == 2 && is_grpc(head.headers)) ? net::Protocol::http2 : net::Protocol::http1;
 }
 
 void ProxiedRequest::keep(std::string_view piece) {

@@ -40,7 +40,8 @@ struct RequestRecord {
   bool late = false;
   bool has_parent = false;
   bool has_sent = false;
-  uint8_t minor_version = 1;  // of HTTP/1
+  uint8_t major_version = 1;  // of HTTP
+  uint8_t minor_version = 1;
   uint16_t status = 0;        // 0: the device left before an answer began
 
   Time began{};  // first byte

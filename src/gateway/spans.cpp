@@ -106,7 +106,9 @@ JsonObject server_span(const RequestRecord& record, Duration calendar) {
   attributes.text("url.path", record.path);
   attributes.text("url.scheme", "http");
   attributes.text("http.route", route);
-  attributes.text("network.protocol.version", record.minor_version == 0 ? "1.0" : "1.1");
+  attributes.text("network.protocol.version", record.major_version == 2   ? "2"
+                                              : record.minor_version == 0 ? "1.0"
+                                                                          : "1.1");
   attributes.text("client.address", record.device);
   attributes.number("http.request.body.size", record.bytes_in);
   attributes.number("http.response.body.size", record.bytes_out);

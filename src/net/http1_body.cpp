@@ -103,11 +103,10 @@ void BodyReader::take_size(char c) {
     left_ = left_ * 16 + static_cast<uint64_t>(digit);
     return;
   }
-  if (state_ == State::size_first)
-    failure_ = "bad chunk size";
-  else if (c == '\r')
+  const bool has_digits = state_ == State::size;
+  if (has_digits && c == '\r')
     state_ = State::size_lf;
-  else if (c == ';')
+  else if (has_digits && c == ';')
     state_ = State::extension;
   else
     failure_ = "bad chunk size";

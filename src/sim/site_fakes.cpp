@@ -19,9 +19,9 @@ Result<std::optional<std::string>> SimSiteFiles::read(const std::string& name) {
 
 Result<void> SimSiteFiles::write(const std::string& name, const std::string& content) {
   // A crash during the wait leaves the old content: writes are atomic.
-  const std::string taken = content;
+  std::string taken = content;
   runtime_.sleep_for(disk_write);
-  disk_[name] = taken;
+  disk_[name] = std::move(taken);
   return {};
 }
 
