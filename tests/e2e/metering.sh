@@ -58,7 +58,24 @@ start() {
 }
 start_control() { start control control; control_pid=$started_pid; }
 start_site() { start site site serve; site_pid=$started_pid; }
-kill_now() { kill -9 "$1" && wait "$1" 2>/dev/null; }
+gone() { ! kill -0 "$1" 2>/dev/null; }
+# eventually WHAT COMMAND...
+eventually() {
+  local what=$1
+  shift
+  for _ in $(seq 900); do
+    "$@" && return 0
+    sleep 0.1
+  done
+  give_up "waited in vain for $what"
+}
+# A successor is not our child: it is gone when nobody has its number any more.
+kill_now() {
+  kill -9 "$1"
+  wait "$1" 2>/dev/null
+  eventually "process $1 to end" gone "$1"
+}
+has_successor() { [ "$(cat "$home/site/site.pid")" != "$site_pid" ]; }
 
 printf 'devices: []\n' >"$home/core.yaml"
 mkdir -p "$home/control" "$home/site"
@@ -129,6 +146,15 @@ for round in 1 2 3; do
   kill_now "$control_pid"
   sleep "0.$round"
   start_control
+done
+# Two processes of the site count at the same time while one gives way to the other: to its end, and killed before it.
+for ending in drained killed; do
+  kill -USR2 "$site_pid"
+  eventually "the site's successor" has_successor
+  [ "$ending" = killed ] && kill_now "$site_pid"
+  eventually "the site's old process to end" gone "$site_pid"
+  site_pid=$(cat "$home/site/site.pid")
+  sleep 1
 done
 wait_until_served
 touch "$home/stop"
