@@ -7,6 +7,7 @@
 #include "adapters/memory_state/memory_state_store.h"
 #include "base/text.h"
 #include "sim/spain_test.h"
+#include "sim/street_video_test.h"
 #include "sim/traffic.h"
 
 using namespace barrio;
@@ -19,23 +20,6 @@ constexpr uint64_t fixed_seeds = 3;
 #else
 constexpr uint64_t fixed_seeds = 30;
 #endif
-
-const AppKey everywhere{TenantId::of("city"), AppName::of("street-video")};
-const AppKey basque{TenantId::of("euskadi"), AppName::of("street-video")};
-
-Policy only_in(std::string_view area) {
-  return {{*Jurisdiction::parse(area)}, {}, {}};
-}
-
-AppSpec street_video(const AppKey& key, std::string_view area) {
-  AppSpec spec;
-  spec.name = key.name;
-  spec.model = {Backend::opencv, "people", "", ""};
-  spec.objective = {300ms, 99};
-  spec.policy = only_in(area);
-  spec.resources = {Watts(40), mib(512), 1, "", 0};
-  return spec;
-}
 
 SimDevice camera(const AppKey& app, std::string_view area, const char* place, double lat, double lon,
                  const char* region) {

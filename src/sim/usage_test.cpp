@@ -8,6 +8,7 @@
 #include "adapters/memory_state/memory_state_store.h"
 #include "base/text.h"
 #include "sim/spain_test.h"
+#include "sim/street_video_test.h"
 #include "sim/traffic.h"
 
 using namespace barrio;
@@ -22,9 +23,6 @@ constexpr auto days_apart = 3h;
 constexpr uint64_t fixed_seeds = 30;
 constexpr auto days_apart = 54h;
 #endif
-
-const AppKey everywhere{TenantId::of("city"), AppName::of("street-video")};
-const AppKey basque{TenantId::of("euskadi"), AppName::of("street-video")};
 
 /// A crash of control finds a commit before it, in it, or done and not answered.
 class SlowCommits final : public ports::StateStore {
@@ -49,20 +47,6 @@ class SlowCommits final : public ports::StateStore {
   ports::Runtime& runtime_;
   adapters::MemoryStateStore inner_;
 };
-
-Policy only_in(std::string_view area) {
-  return {{*Jurisdiction::parse(area)}, {}, {}};
-}
-
-AppSpec street_video(const AppKey& key, std::string_view area) {
-  AppSpec spec;
-  spec.name = key.name;
-  spec.model = {Backend::opencv, "people", "", ""};
-  spec.objective = {300ms, 99};
-  spec.policy = only_in(area);
-  spec.resources = {Watts(40), mib(512), 1, "", 0};
-  return spec;
-}
 
 struct Options {
   Network network = spain();
