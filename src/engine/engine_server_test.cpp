@@ -34,7 +34,12 @@ class FakeModel final : public ports::Model {
   FakeModel(std::string name, Gate& gate)
       : info_{std::move(name), "fake", {{"x", DataType::UINT8, {-1}}}, {{"y", DataType::UINT8, {-1}}}}, gate_(gate) {}
   const ports::ModelInfo& info() const override { return info_; }
-  Result<std::vector<Tensor>> run(const ports::InferenceRequest& request) override {
+  std::vector<Result<ports::Outputs>> run(std::span<const ports::InferenceRequest> batch) override {
+    std::vector<Result<ports::Outputs>> answers;
+    for (const auto& request : batch) answers.push_back(run_one(request));
+    return answers;
+  }
+  Result<ports::Outputs> run_one(const ports::InferenceRequest& request) {
     Tensor answer = request.inputs.at(0);
     answer.name = "y";
     for (char& byte : answer.data) {

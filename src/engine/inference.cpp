@@ -53,7 +53,7 @@ Result<api::Message> run(ports::Model& model, const net::Request& http) {
   // Before the model runs, which costs more than all the rest.
   TRY_DO(check_wanted(model.info(), request.outputs));
   const ports::InferenceRequest inference{std::move(request.inputs), request.stream};
-  TRY(auto outputs, model.run(inference));
+  TRY(auto outputs, ports::run_alone(model, inference));
   TRY(auto selected, select(std::move(outputs), request.outputs));
   return api::print_infer_response({model.info().name, request.id, std::move(selected)}, request);
 }
@@ -101,7 +101,7 @@ void warm(ports::Model& model) {
     request.inputs.push_back(std::move(tensor));
   }
   // A model may well refuse zeros; that is no fault.
-  (void)model.run(request);
+  (void)ports::run_alone(model, request);
 }
 
 }  // namespace barrio::engine

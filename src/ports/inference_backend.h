@@ -3,12 +3,15 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/json.h"
 #include "base/quantity.h"
 #include "base/result.h"
+#include "base/time.h"
 
 namespace barrio::ports {
 
@@ -38,20 +41,31 @@ struct ModelInfo {
   std::string platform;  // "onnxruntime_onnx", "opencv_hog"
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
+  size_t max_batch = 1;  // requests that one run takes together; 1: it gains nothing from more
 };
 
 struct InferenceRequest {
   std::vector<Tensor> inputs;
   std::string stream;  // requests of one camera share a name, so that a detector can see motion; empty: none
+  std::optional<Time> deadline = {};  // backends elsewhere are told what is left
 };
+
+using Outputs = std::vector<Tensor>;
 
 class Model {
  public:
   virtual ~Model() = default;
   virtual const ModelInfo& info() const = 0;
-  /// Errors: invalid (names the input tensor), exhausted, unavailable.
-  virtual Result<std::vector<Tensor>> run(const InferenceRequest& request) = 0;
+  /// One answer per request, in their order; at most info().max_batch requests. A request that is wrong in itself fails
+  /// alone. Errors of one: invalid (names the input tensor), exhausted, unavailable, timed_out.
+  virtual std::vector<Result<Outputs>> run(std::span<const InferenceRequest> batch) = 0;
 };
+
+/// A batch of one.
+inline Result<Outputs> run_alone(Model& model, const InferenceRequest& request) {
+  auto answers = model.run({&request, 1});
+  return std::move(answers.front());
+}
 
 struct LoadSpec {
   std::string name;

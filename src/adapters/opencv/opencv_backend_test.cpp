@@ -39,7 +39,7 @@ std::string jpeg_of(const cv::Mat& frame) {
 }
 
 Result<std::vector<Tensor>> run(ports::Model& model, const std::string& jpeg, const std::string& stream = "") {
-  return model.run({{Tensor{"image", DataType::BYTES, {1}, ports::pack_bytes(jpeg)}}, stream});
+  return ports::run_alone(model, {{Tensor{"image", DataType::BYTES, {1}, ports::pack_bytes(jpeg)}}, stream});
 }
 
 std::vector<cv::Rect2f> boxes_of(const Result<std::vector<Tensor>>& answer) {
@@ -93,7 +93,7 @@ TEST_CASE("a malformed frame is refused by the tensor's name") {
   CHECK(run(*model, jpeg.substr(0, jpeg.size() / 2)).error().text() == "input 'image': is a JPEG that was cut short");
   CHECK(run(*model, jpeg.substr(0, 10)).error().text() == "input 'image': is a malformed JPEG: no frame header");
   CHECK(run(*model, "").error().code == Code::invalid);
-  CHECK(model->run({{}, ""}).error().text() == "input 'image': is missing");
+  CHECK(ports::run_alone(*model, {{}, ""}).error().text() == "input 'image': is missing");
 }
 
 TEST_CASE("a JPEG that claims to be huge is refused before it is decoded") {

@@ -68,7 +68,13 @@ PeopleModel::PeopleModel(const std::string& name)
   detector_.setSVMDetector(cv::HOGDescriptor::getDaimlerPeopleDetector());
 }
 
-Result<std::vector<Tensor>> PeopleModel::run(const ports::InferenceRequest& request) {
+std::vector<Result<ports::Outputs>> PeopleModel::run(std::span<const ports::InferenceRequest> batch) {
+  std::vector<Result<ports::Outputs>> answers;
+  for (const auto& request : batch) answers.push_back(run_one(request));
+  return answers;
+}
+
+Result<ports::Outputs> PeopleModel::run_one(const ports::InferenceRequest& request) {
   TRY_DO(ports::check_inputs(info_, request));
   TRY(auto elements, ports::unpack_bytes(ports::input_named(request, "image").data, 1));
   auto decoded = decode_grey(elements.front(), searched_width);

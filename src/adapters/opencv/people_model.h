@@ -22,9 +22,10 @@ class PeopleModel final : public ports::Model {
  public:
   explicit PeopleModel(const std::string& name);
   const ports::ModelInfo& info() const override { return info_; }
-  Result<std::vector<ports::Tensor>> run(const ports::InferenceRequest& request) override;
+  std::vector<Result<ports::Outputs>> run(std::span<const ports::InferenceRequest> batch) override;
 
  private:
+  Result<ports::Outputs> run_one(const ports::InferenceRequest& request);
   std::vector<Detection> detect(const cv::Mat& frame, const std::string& stream);
   std::vector<Detection> search(const cv::Mat& frame, const std::vector<cv::Rect>& regions);
 

@@ -65,9 +65,10 @@ class OnnxModel final : public ports::Model {
 
   Result<void> read_specs(const std::string& name);
   const ports::ModelInfo& info() const override { return info_; }
-  Result<std::vector<Tensor>> run(const ports::InferenceRequest& request) override;
+  std::vector<Result<ports::Outputs>> run(std::span<const ports::InferenceRequest> batch) override;
 
  private:
+  Result<ports::Outputs> run_one(const ports::InferenceRequest& request);
   using OwnedValue = Owned<ort::Value>;
   Result<TensorSpec> read_spec(size_t index, bool is_input);
   Result<OwnedValue> make_value(const Tensor& tensor) const;
@@ -185,7 +186,13 @@ Result<Tensor> OnnxModel::read_value(const std::string& name, ort::Value* value)
   return tensor;
 }
 
-Result<std::vector<Tensor>> OnnxModel::run(const ports::InferenceRequest& request) {
+std::vector<Result<ports::Outputs>> OnnxModel::run(std::span<const ports::InferenceRequest> batch) {
+  std::vector<Result<ports::Outputs>> answers;
+  for (const auto& request : batch) answers.push_back(run_one(request));
+  return answers;
+}
+
+Result<ports::Outputs> OnnxModel::run_one(const ports::InferenceRequest& request) {
   TRY_DO(ports::check_inputs(info_, request));
   std::vector<OwnedValue> inputs;
   std::vector<const char*> input_names;

@@ -77,7 +77,7 @@ TEST_CASE("an ONNX model made by the example's script finds the edges") {
   CHECK((*model)->info().inputs[0].shape == std::vector<int64_t>{1, 1, -1, -1});
   CHECK((*model)->info().outputs[1].name == "energy");
   // A step from 0 to 1: the inner pixels beside it have a horizontal gradient of 1 + 2 + 1.
-  auto answer = (*model)->run({{image({0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1}, 3, 4)}, ""});
+  auto answer = ports::run_alone(**model, {{image({0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1}, 3, 4)}, ""});
   REQUIRE_MESSAGE(answer, answer.error().text());
   const Tensor& edges = answer->at(0);
   CHECK(edges.shape == std::vector<int64_t>{1, 1, 3, 4});
@@ -98,14 +98,14 @@ TEST_CASE("inputs that do not fit the model are refused before it runs, by name"
   REQUIRE(model);
   Tensor wrong = image({1, 2}, 1, 2);
   wrong.shape = {1, 2};
-  auto refused = (*model)->run({{wrong}, ""});
+  auto refused = ports::run_alone(**model, {{wrong}, ""});
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == Code::invalid);
   CHECK(refused.error().text() == "input 'image': has shape [1,2], but the model takes [1,1,-1,-1] (-1: any)");
   wrong = image({1, 2}, 1, 2);
   wrong.type = DataType::INT32;
-  CHECK((*model)->run({{wrong}, ""}).error().text() == "input 'image': is INT32, but the model takes FP32");
-  CHECK((*model)->run({{}, ""}).error().text() == "input 'image': is missing");
+  CHECK(ports::run_alone(**model, {{wrong}, ""}).error().text() == "input 'image': is INT32, but the model takes FP32");
+  CHECK(ports::run_alone(**model, {{}, ""}).error().text() == "input 'image': is missing");
 }
 
 TEST_CASE("a file that is not a model is refused in ONNX Runtime's words") {

@@ -1,0 +1,61 @@
+#pragma once
+// What the engine's fronts (Open Inference Protocol over REST and gRPC, OpenAI, video, pipelines) ask of its core: one
+// inference by the name of a model, with its absolute deadline, answered once. Everything happens on the engine's loop.
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ports/inference_backend.h"
+
+namespace barrio::engine {
+
+/// hard: late is worthless, and it goes first under overload; soft: late is worth less; best effort: what is left over.
+enum class UrgencyClass { hard, soft, best_effort };
+BARRIO_DESCRIBE_ENUM(UrgencyClass, hard, soft, best_effort)
+
+struct Submission {
+  std::string model;
+  std::string version;  // empty: the one that is served now
+  std::string tenant;   // empty: the app's own
+  UrgencyClass urgency = UrgencyClass::soft;
+  Time arrived{};                  // its first byte
+  std::optional<Time> deadline{};  // none: the model's default, where it has one
+  ports::InferenceRequest request;
+};
+
+/// Why a request was not run, in the words that its protocol carries, and when it would work.
+struct Declined {
+  enum class Why { overloaded, too_late, not_ready, unknown_model };
+  Why why = Why::overloaded;
+  std::string what;
+  Duration retry_after{};  // zero: not known
+};
+
+struct Times {
+  Duration queue{};  // from its arrival until it ran
+  Duration run{};
+  size_t batch = 1;
+};
+
+/// Exactly one of outputs, error and declined.
+struct Served {
+  ports::Outputs outputs;
+  std::optional<Error> error;
+  std::optional<Declined> declined;
+  Times times;
+};
+
+class InferenceService {
+ public:
+  virtual ~InferenceService() = default;
+  /// `done` is called on the loop exactly once, possibly before this returns. The number cancels it.
+  virtual uint64_t submit(Submission submission, std::function<void(Served)> done) = 0;
+  /// The caller is gone: it is dropped where it still waits; `done` is not called any more.
+  virtual void cancel(uint64_t id) = 0;
+  /// Null: not loaded.
+  virtual const ports::ModelInfo* find(std::string_view model, std::string_view version) const = 0;
+};
+
+}  // namespace barrio::engine
