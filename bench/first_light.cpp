@@ -1,6 +1,7 @@
 // Barrio's own share of an answered request: what a client on this machine waits, less the model's computing and its
 // queue. Open loop: requests are due at fixed instants and their time counts from then, so a slow answer delays no
-// count. Started by bench/first-light against a running network; prints one JSON object.
+// count. Half way between two requests a round of the bare chain is due: the same hops with nothing done, in the same
+// run. Started by bench/first-light against a running network; prints one JSON object.
 
 #include <algorithm>
 #include <cstdio>
@@ -9,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "bare_chain.h"
 #include "base/text.h"
 #include "cli/actions.h"
 #include "cli/view.h"
@@ -30,21 +32,26 @@ struct Load {
 struct Seen {
   std::vector<double> total_ms;
   std::vector<double> own_ms;
+  std::vector<double> bare_ms;
   int64_t failed = 0;
 };
 
 class Generator {
  public:
-  explicit Generator(Load load) : load_(std::move(load)), client_(reactor_, net::ClientLimits{}) {}
+  explicit Generator(Load load) : load_(std::move(load)), client_(reactor_, net::ClientLimits{}), bare_(reactor_) {}
 
   Seen run() {
     const Time begin = reactor_.fresh_now() + 100ms;
     for (int64_t i = 0; i < load_.count; ++i) {
-      const Time due = begin + i * (Duration(1s) / load_.rate);
+      const Duration between = Duration(1s) / load_.rate;
+      const Time due = begin + i * between;
       reactor_.call_at(due, [this, due] { send(due); });
+      const Time bare_due = due + between / 2;
+      reactor_.call_at(bare_due, [this, bare_due] { bare_.send(bare_due); });
     }
     net::carry_requests();  // a client has a core of its own
     reactor_.run();
+    seen_.bare_ms = std::move(bare_.took_ms());
     return std::move(seen_);
   }
 
@@ -75,6 +82,7 @@ class Generator {
   Load load_;
   net::Reactor reactor_;
   net::Client client_;
+  bench::BareChain bare_;
   Seen seen_;
   int64_t ended_ = 0;
 };
@@ -116,6 +124,8 @@ int run(const std::string& home, int64_t rate, int64_t seconds) {
   const char* commit = std::getenv("BARRIO_COMMIT");
   JsonArray results{result("own_share_p50", percentile(seen.own_ms, 0.5), "ms"),
                     result("own_share_p99", percentile(seen.own_ms, 0.99), "ms"),
+                    result("bare_chain_p50", percentile(seen.bare_ms, 0.5), "ms"),
+                    result("bare_chain_p99", percentile(seen.bare_ms, 0.99), "ms"),
                     result("total_p50", percentile(seen.total_ms, 0.5), "ms"),
                     result("total_p99", percentile(seen.total_ms, 0.99), "ms"),
                     result("failed", static_cast<double>(seen.failed), "requests")};
