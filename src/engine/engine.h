@@ -23,9 +23,9 @@ namespace barrio::engine {
 
 struct DeviceSpec {
   std::string name = "cpu";
-  size_t slots = 1;     // runs at the same time; of a CPU: one for each core
-  bool is_cpu = true;   // earliest deadline first, batches of at most 2
-  Bytes memory{};       // for models; 0: not known, not limited
+  size_t slots = 1;    // runs at the same time; of a CPU: one for each core
+  bool is_cpu = true;  // earliest deadline first, batches of at most 2
+  Bytes memory{};      // for models; 0: not known, not limited
 };
 
 struct EngineConfig {

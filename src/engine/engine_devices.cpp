@@ -83,6 +83,7 @@ void Engine::State::start(size_t index, const decide::RunBatch& run) {
     job.submission.request.deadline = job.submission.deadline;
     batch->requests.push_back(std::move(job.submission.request));
   }
+  show_waiting(*batch->version);
   ports::Model& model = *batch->version->instances[run.slot];
   device.pool.run(
       run.slot, [batch, &model] { batch->answers = model.run(batch->requests); },
@@ -105,6 +106,10 @@ void Engine::State::finish(size_t index, const std::shared_ptr<Batch>& batch, ne
   judge_canary(batch->version);
 }
 
+void Engine::State::show_waiting(const Version& version) const {
+  version.metrics->waiting.set(static_cast<double>(devices[version.device]->scheduler.waiting(version.index)));
+}
+
 /// What a slot was in use for, from being handed the batch: that is what the next one waits for.
 void Engine::State::learn(Batch& batch, Duration took) {
   Version& version = *batch.version;
@@ -115,8 +120,8 @@ void Engine::State::learn(Batch& batch, Duration took) {
   const size_t size = batch.ids.size();
   if (!version.estimate) {
     const size_t most = std::max(size, hopeful_profile(version, devices[version.device]->spec).max_batch());
-    version.estimate.emplace(
-        decide::Profile::affine(Duration::zero(), std::max(Duration(1), took / static_cast<Duration::rep>(size)), most));
+    version.estimate.emplace(decide::Profile::affine(
+        Duration::zero(), std::max(Duration(1), took / static_cast<Duration::rep>(size)), most));
   } else {
     version.estimate->ran(size, took);
   }
@@ -156,7 +161,6 @@ void Engine::State::answer(Batch& batch, net::WorkDone ran) {
   if (of_size == statistics.batches.end()) of_size = statistics.batches.insert(of_size, {.size = size, .run = {}});
   of_size->run.add(ran.took);
   version.metrics->batch(size);
-  version.metrics->waiting.set(static_cast<double>(devices[version.device]->scheduler.waiting(version.index)));
   const auto kept = batch.version;  // a caller that is told may unload it
   for (size_t i = 0; i < size; ++i) {
     const auto found = jobs.find(batch.ids[i]);
@@ -190,6 +194,7 @@ void Engine::State::drop(std::span<const decide::Dropped> dropped) {
     if (found == jobs.end()) continue;
     Job job = std::move(found->second);
     jobs.erase(found);
+    show_waiting(*job.version);
     const Time now = reactor.now();
     const Reason reason = reason_of(one.why);
     job.share->refused_for(reason.counted).add();
@@ -197,7 +202,8 @@ void Engine::State::drop(std::span<const decide::Dropped> dropped) {
     job.version->statistics.fail.add(now - job.submission.arrived);
     metrics.over(job.tenant, false, now);
     Served served;
-    served.declined = Declined{.why = Declined::Why::too_late, .what = reason.what, .retry_after = {}, .earliest = {}, .waited = true};
+    served.declined = Declined{
+        .why = Declined::Why::too_late, .what = reason.what, .retry_after = {}, .earliest = {}, .waited = true};
     served.times.queue = now - job.submitted;
     job.version->metrics->queue.observe(served.times.queue);
     tell(std::move(job), std::move(served));
