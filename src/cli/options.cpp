@@ -277,8 +277,8 @@ class Grammar {
     app->group(internal_group);
     app->add_option("--listen", engine->listen, "unix:PATH or ip:port")->required();
     app->add_option("--name", engine->name, "Name of the model in requests")->required();
-    app->add_option("--backend", engine->backend)->required()->check(CLI::IsMember({"opencv", "onnx"}));
-    app->add_option("--builtin", engine->builtin, "A model built into the backend");
+    app->add_option("--backend", engine->backend)->required()->check(CLI::IsMember({"opencv", "onnx", "profile"}));
+    app->add_option("--builtin", engine->builtin, "A model built into the backend; for profile: its settings");
     app->add_option("--model", engine->model, "A model file");
     app->add_option("--workers", engine->workers, "Requests computed at the same time")->check(CLI::Range(1, 256));
   }

@@ -1,5 +1,6 @@
 #include "adapters/opencv/opencv_backend.h"
 #include "adapters/ort/onnx_runtime_backend.h"
+#include "adapters/profile/profile_backend.h"
 #include "base/log.h"
 #include "cli/roles.h"
 #include "engine/engine_main.h"
@@ -15,6 +16,10 @@ int serve_engine(const EngineCommand& command) {
                                       .workers = static_cast<size_t>(command.workers)};
   if (command.backend == "opencv") {
     adapters::OpencvBackend backend;
+    return engine::run_engine(options, backend);
+  }
+  if (command.backend == "profile") {
+    adapters::ProfileBackend backend;
     return engine::run_engine(options, backend);
   }
   adapters::OnnxRuntimeBackend backend;
