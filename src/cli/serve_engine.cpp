@@ -1,5 +1,6 @@
 #include "adapters/opencv/opencv_backend.h"
 #include "adapters/ort/onnx_runtime_backend.h"
+#include "adapters/profile/profile_backend.h"
 #include "base/log.h"
 #include "cli/engine_file.h"
 #include "cli/files.h"
@@ -35,7 +36,8 @@ int serve_engine(const EngineCommand& command) {
   }
   adapters::OnnxRuntimeBackend onnx;
   adapters::OpencvBackend opencv;
-  return engine::run_engine(*options, {{"onnx", &onnx}, {"opencv", &opencv}});
+  adapters::ProfileBackend profile;
+  return engine::run_engine(*options, {{"onnx", &onnx}, {"opencv", &opencv}, {"profile", &profile}});
 }
 
 }  // namespace barrio::cli
