@@ -42,9 +42,13 @@ decide::Profile first_guess(size_t batch, Duration took, size_t most) {
 
 }  // namespace
 
-Device::Device(net::Reactor& reactor, const DeviceSpec& device_spec, size_t most_waiting, DeviceMetrics device_metrics)
+Device::Device(net::Reactor& reactor, const DeviceSpec& device_spec, const EngineConfig& config,
+               DeviceMetrics device_metrics)
     : spec(device_spec),
-      scheduler({.slots = device_spec.slots, .most_waiting = most_waiting, .is_cpu = device_spec.is_cpu}),
+      scheduler({.slots = device_spec.slots,
+                 .most_waiting = config.device_queue,
+                 .is_cpu = device_spec.is_cpu,
+                 .margin = config.margin}),
       metrics(device_metrics),
       free_since(device_spec.slots),
       pool(reactor, device_spec.slots) {}
