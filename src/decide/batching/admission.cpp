@@ -12,7 +12,7 @@ namespace {
 /// How sure to be of later arrivals before one is refused for them, in standard deviations of their number.
 constexpr double sure = 0.5;
 /// Arrivals that scatter more than this are not foreseen: all are taken that could make it.
-constexpr double foreseeable = 3;
+constexpr double foreseeable = 5;
 /// Share of what the device can answer at best that a model's arrivals ask for, from which on works are refused for
 /// later ones.
 constexpr double under_pressure = 0.9;
