@@ -35,14 +35,14 @@ struct ListedModel {
 };
 
 struct LoadParameters {
-  std::string backend = {};   // "onnx", "opencv" ...; empty: that of its present version, else the engine's first
-  std::string builtin = {};   // exactly one of builtin and path; both empty: as its present version has it, read anew
-  std::string path = {};      // of a model file on this machine: only for callers that may name files
-  std::string version = {};   // a positive number that is not in use; empty: one more than the newest
-  double share = 1;           // of the requests that name no version, once it is ready; the others keep the rest
-  Bytes memory{};             // that it may take; 0: the engine's own limit
-  std::string device = {};    // empty: the engine's first
-  std::string urgency = {};   // class of requests that name none: "hard", "soft", "best_effort"; empty: soft
+  std::string backend = {};  // "onnx", "opencv" ...; empty: that of its present version, else the engine's first
+  std::string builtin = {};  // exactly one of builtin and path; both empty: as its present version has it, read anew
+  std::string path = {};     // of a model file on this machine: only for callers that may name files
+  std::string version = {};  // a positive number that is not in use; empty: one more than the newest
+  double share = 1;          // of the requests that name no version, once it is ready; the others keep the rest
+  Bytes memory{};            // that it may take; 0: the engine's own limit
+  std::string device = {};   // empty: the engine's first
+  std::string urgency = {};  // class of requests that name none: "hard", "soft", "best_effort"; empty: soft
   std::optional<Duration> deadline = {};  // of requests that name none, from their first byte
 };
 
