@@ -43,10 +43,7 @@ class UnaryCall final : public GrpcCall, public std::enable_shared_from_this<Una
   void refuse(const GrpcFailure& failure) { exchange_.fail(failure); }
 
   void server_live(std::string_view) { answer(api::print_grpc_flag(true)); }
-  void server_ready(std::string_view) {
-    const auto models = parts_.repository.index();
-    answer(api::print_grpc_flag(std::ranges::all_of(models, answers_requests)));
-  }
+  void server_ready(std::string_view) { answer(api::print_grpc_flag(serves_all(parts_.repository))); }
   void server_metadata(std::string_view) { answer(api::print_grpc_server_metadata(engine_version)); }
   void model_ready(std::string_view message) {
     const auto name = api::parse_grpc_model_name(message);
@@ -72,10 +69,6 @@ class UnaryCall final : public GrpcCall, public std::enable_shared_from_this<Una
   void repository_unload(std::string_view message) { done_or_refused(unload(message)); }
 
  private:
-  static bool answers_requests(const ListedModel& model) {
-    return std::ranges::any_of(model.versions, [](const auto& each) { return each.state == ModelState::ready; });
-  }
-
   void wrong(std::string_view what) {
     exchange_.fail({.status = api::GrpcStatus::invalid_argument, .what = std::string(what)});
   }
@@ -127,10 +120,7 @@ const ports::ModelInfo* UnaryCall::model_named(std::string_view message) {
     return nullptr;
   }
   const auto* model = parts_.service.find(name->name, name->version);
-  if (model == nullptr) {
-    const std::string version = name->version.empty() ? "" : " version " + name->version;
-    exchange_.fail({.status = api::GrpcStatus::not_found, .what = "no model " + name->name + version + " is ready"});
-  }
+  if (model == nullptr) exchange_.fail(grpc_failure(parts_.service.why_not(name->name, name->version)));
   return model;
 }
 

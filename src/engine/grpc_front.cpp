@@ -24,6 +24,7 @@ bool GrpcFront::takes(const net::RequestHead& head) const {
 }
 
 void GrpcFront::on_head(net::Exchange& exchange) {
+  ++open_;
   exchange.context = new Call(open_grpc_call(exchange, {reactor_, service_, repository_, config_}));
 }
 
@@ -40,6 +41,7 @@ void GrpcFront::on_writable(net::Exchange& exchange) {
 }
 
 void GrpcFront::on_closed(net::Exchange& exchange, bool) {
+  --open_;
   delete static_cast<Call*>(exchange.context);
 }
 

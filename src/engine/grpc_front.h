@@ -33,11 +33,15 @@ class GrpcFront final : public Front {
   void on_writable(net::Exchange& exchange) override;
   void on_closed(net::Exchange& exchange, bool aborted) override;
 
+  /// No call is open.
+  bool idle() const { return open_ == 0; }
+
  private:
   net::Reactor& reactor_;
   InferenceService& service_;
   ModelRepository& repository_;
   GrpcFrontConfig config_;
+  size_t open_ = 0;
 };
 
 }  // namespace barrio::engine

@@ -17,17 +17,23 @@ struct Asked {
   std::vector<api::RequestedOutput> outputs;
 };
 
-GrpcFailure failure_of(const Declined& declined) {
+}  // namespace
+
+GrpcFailure grpc_failure(const Declined& declined) {
   using Why = Declined::Why;
   GrpcFailure failure{.what = declined.what, .retry_after = declined.retry_after, .earliest = declined.earliest};
   switch (declined.why) {
     case Why::overloaded:
-    case Why::too_late: failure.status = api::GrpcStatus::resource_exhausted; break;
+    case Why::too_late:
+      failure.status = declined.waited ? api::GrpcStatus::unavailable : api::GrpcStatus::resource_exhausted;
+      break;
     case Why::not_ready: failure.status = api::GrpcStatus::unavailable; break;
     case Why::unknown_model: failure.status = api::GrpcStatus::not_found; break;
   }
   return failure;
 }
+
+namespace {
 
 Result<std::string> print(ports::Outputs outputs, const Asked& asked) {
   TRY(auto selected, select_outputs(std::move(outputs), asked.outputs));
@@ -40,7 +46,7 @@ Result<std::string> print(ports::Outputs outputs, const Asked& asked) {
 GrpcAnswer answer_of(Served served, Asked asked) {
   GrpcAnswer answer{.id = asked.id, .frame = {}, .times = served.times, .waiting = served.waiting};
   if (served.declined) {
-    answer.failure = failure_of(*served.declined);
+    answer.failure = grpc_failure(*served.declined);
   } else if (served.error) {
     answer.failure = grpc_failure(*served.error);
   } else {

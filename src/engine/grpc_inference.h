@@ -18,6 +18,9 @@ struct GrpcAnswer {
   size_t waiting = 0;
 };
 
+/// Declined at arrival: RESOURCE_EXHAUSTED; given up later, or not ready: UNAVAILABLE; unknown: NOT_FOUND.
+GrpcFailure grpc_failure(const Declined& declined);
+
 /// As InferenceService::submit: `done` is called once, possibly before this returns. 0: it has been called; nothing to
 /// cancel.
 uint64_t submit_grpc(InferenceService& service, std::string_view message, const RequestFields& fields, Time arrived,

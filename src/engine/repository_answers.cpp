@@ -1,5 +1,7 @@
 #include "engine/repository_answers.h"
 
+#include <algorithm>
+
 #include "api/oip/parameters.h"
 
 namespace barrio::engine {
@@ -94,6 +96,15 @@ Result<void> set(const std::string& name, const ports::Parameter& value, LoadPar
 }
 
 }  // namespace
+
+bool serves_all(const ModelRepository& repository) {
+  return std::ranges::all_of(repository.index(), [](const ListedModel& model) {
+    const auto any = [&](ModelState state) {
+      return std::ranges::find(model.versions, state, &ModelVersion::state) != model.versions.end();
+    };
+    return any(ModelState::ready) || !any(ModelState::loading);
+  });
+}
 
 std::vector<api::RepositoryEntry> repository_entries(const ModelRepository& repository, Listed listed) {
   std::vector<api::RepositoryEntry> entries;

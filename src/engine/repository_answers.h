@@ -16,6 +16,9 @@ enum class RepositoryRights {
   files  // and load any model file by its path
 };
 
+/// Every model that is to be served is: none has only versions that are still loading.
+bool serves_all(const ModelRepository& repository);
+
 enum class Listed { all, ready };
 
 std::vector<api::RepositoryEntry> repository_entries(const ModelRepository& repository, Listed listed);
