@@ -39,8 +39,9 @@ struct Resources {
 };
 BARRIO_DESCRIBE(Resources, (), (power, memory, cores, accelerator, accelerators))
 
-enum class Backend { opencv, onnx };
-BARRIO_DESCRIBE_ENUM(Backend, opencv, onnx)
+/// profile: an emulated device, for tests; only where control and site are configured to run it (emulated_models).
+enum class Backend { opencv, onnx, profile };
+BARRIO_DESCRIBE_ENUM(Backend, opencv, onnx, profile)
 
 /// The model to run: a detector built into a backend (`builtin: people`), or a file (`file: model.onnx`, relative to
 /// the app file), which the CLI uploads and replaces by its `sha256`.
