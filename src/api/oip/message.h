@@ -8,6 +8,7 @@
 // Unknown members are skipped, as other clients of the protocol send members of their own.
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,10 @@
 namespace barrio::api {
 
 inline constexpr std::string_view json_length_header = "Inference-Header-Content-Length";
+
+/// Of Triton's extensions, those that are spoken here.
+inline constexpr std::string_view server_extensions[] = {"binary_tensor_data", "generate",   "model_configuration",
+                                                         "model_repository",   "parameters", "statistics"};
 
 struct RequestedOutput {
   std::string name;
@@ -29,6 +34,7 @@ struct InferRequest {
   bool binary_output = false;  // parameters.binary_data_output
   std::vector<ports::Tensor> inputs;
   std::vector<RequestedOutput> outputs;  // empty: all of the model
+  ports::Parameters parameters = {};     // without those above
 
   bool wants_binary(std::string_view output) const;
 };
@@ -37,12 +43,20 @@ struct InferResponse {
   std::string model_name;
   std::string id;
   std::vector<ports::Tensor> outputs;
+  std::string model_version = {};  // may be empty
 };
 
 /// A body as it goes over the wire.
 struct Message {
   std::string body;
   std::optional<size_t> json_length;  // none: all of it is JSON
+};
+
+/// A request's body whose parts were told apart as they arrived, so that a large tensor is not copied once more.
+struct SplitBody {
+  std::string json;
+  std::string tail;                  // the binary data behind it
+  std::optional<size_t> json_length;  // as announced; none: all of it is JSON
 };
 
 constexpr size_t max_tensors = 64;
@@ -52,6 +66,8 @@ constexpr size_t max_text = 256;  // bytes of a name, an id, a stream
 /// as its one element) and all outputs are wanted in binary. Errors: invalid, naming the tensor.
 Result<InferRequest> parse_infer_request(std::string_view body, std::optional<size_t> json_length,
                                          const ports::ModelInfo& model);
+/// The same; binary data that is one tensor's alone is moved into it.
+Result<InferRequest> parse_infer_request(SplitBody body, const ports::ModelInfo& model);
 /// Inputs go as binary data if `binary_inputs`. Errors: invalid (see print_infer_response).
 Result<Message> print_infer_request(const InferRequest& request, bool binary_inputs);
 
@@ -61,7 +77,7 @@ Result<InferResponse> parse_infer_response(std::string_view body, std::optional<
 Result<Message> print_infer_response(const InferResponse& response, const InferRequest& request);
 
 std::string print_server_metadata(std::string_view version);
-std::string print_model_metadata(const ports::ModelInfo& model);
+std::string print_model_metadata(const ports::ModelInfo& model, std::span<const std::string> versions);
 Result<ports::ModelInfo> parse_model_metadata(std::string_view body);
 std::string print_model_ready(std::string_view model, bool ready);
 std::string print_error(std::string_view what);
