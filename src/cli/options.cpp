@@ -109,6 +109,7 @@ class Grammar {
   void add_site() {
     CLI::App& site = group("site", "The sites of the network");
     leaf(site, "list", "All sites", std::make_shared<SiteListCommand>());
+    leaf(site, "devices", "The accelerators of this machine", std::make_shared<SiteDevicesCommand>());
     add_site_verb(site, "show", "One site in full", SiteCommand::Verb::show);
     add_site_verb(site, "activate", "Let a site take replicas", SiteCommand::Verb::activate);
     add_site_verb(site, "drain", "Move a site's replicas away, losing no request", SiteCommand::Verb::drain);
