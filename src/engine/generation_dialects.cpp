@@ -126,10 +126,11 @@ std::unique_ptr<GenerationDialect> generate_dialect(std::string_view model, Gene
 GenerationReply openai_error(int status, std::string message, std::string param, std::string code) {
   std::string type = status < 500 ? "invalid_request_error" : "server_error";
   if (status == 429) type = "requests";
-  return {status,
-          api::print_openai_error(
-              {.message = std::move(message), .type = std::move(type), .param = std::move(param), .code = std::move(code)}),
-          {}};
+  return {
+      status,
+      api::print_openai_error(
+          {.message = std::move(message), .type = std::move(type), .param = std::move(param), .code = std::move(code)}),
+      {}};
 }
 
 }  // namespace barrio::engine

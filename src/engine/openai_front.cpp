@@ -82,8 +82,8 @@ void OpenAiFront::on_head(net::Exchange& exchange) {
 void OpenAiFront::answer_here(net::Exchange& exchange) const {
   const std::string_view path = exchange.request().path;
   const bool all = path == openai_models;
-  const bool one = path.starts_with(openai_models) && path.size() > openai_models.size() + 1 &&
-                   path[openai_models.size()] == '/';
+  const bool one =
+      path.starts_with(openai_models) && path.size() > openai_models.size() + 1 && path[openai_models.size()] == '/';
   if (!all && !one) {
     return reply_error(exchange, openai_error(404, "no such path: " + std::string(path), {}, "unknown_url"));
   }
@@ -93,8 +93,8 @@ void OpenAiFront::answer_here(net::Exchange& exchange) const {
   const auto name = net::percent_decode(path.substr(openai_models.size() + 1));
   const auto found = std::ranges::find(models, name.value_or(""), &ports::GenerationModel::name);
   if (found != models.end()) return reply_json(exchange, 200, api::print_openai_model(*found));
-  reply_error(exchange, openai_error(404, "the model '" + name.value_or("") + "' does not exist", "model",
-                                     "model_not_found"));
+  reply_error(exchange,
+              openai_error(404, "the model '" + name.value_or("") + "' does not exist", "model", "model_not_found"));
 }
 
 void OpenAiFront::on_body(net::Exchange& exchange, std::string_view piece) {
