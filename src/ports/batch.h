@@ -23,7 +23,7 @@ struct Joined {
 bool may_join(const ModelInfo& model);
 
 /// Groups `wanted` (positions in `batch` of requests that passed check_inputs), in their order. Together go requests
-/// whose inputs agree in all but the first dimension, which is the same for all inputs of one; at most `most_rows` rows
+/// whose parameters are the same and whose inputs agree in all but the first dimension, which all inputs of one share; at most `most_rows` rows
 /// in a group, except that a request which is larger alone is a group. The group's deadline is its earliest, its stream
 /// that of all members or empty.
 std::vector<Joined> join(const ModelInfo& model, std::span<const InferenceRequest> batch,
