@@ -203,9 +203,10 @@ void measure(const Trace& trace, std::vector<LlmRequest> requests, double load, 
   results.push_back(result(name + "_best_bound_goodput", goodput(best), "1/s", "higher", "unbounded"));
   results.push_back(result(name + "_goodput", goodput(worst_of_seeds), "1/s", "higher", "unbounded"));
   results.push_back(result(name + "_gain", goodput(worst_of_seeds) / goodput(fcfs), "x", "higher", "unbounded"));
-  results.push_back(result(name + "_share_of_offered", static_cast<double>(worst_of_seeds.good) / offered, "share", "higher",
-                           "1 / load at most where arrivals are even"));
-  results.push_back(result(name + "_served_late", static_cast<double>(worst_of_seeds.late) / offered, "share", "lower", ""));
+  results.push_back(result(name + "_share_of_offered", static_cast<double>(worst_of_seeds.good) / offered, "share",
+                           "higher", "1 / load at most where arrivals are even"));
+  results.push_back(
+      result(name + "_served_late", static_cast<double>(worst_of_seeds.late) / offered, "share", "lower", ""));
   results.push_back(
       result(name + "_longest_wait_for_a_refusal", to_ms(worst_of_seeds.refusal_wait), "ms", "lower", "objective"));
 }

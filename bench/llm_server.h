@@ -15,7 +15,7 @@ namespace barrio::bench {
 
 /// Defaults: about an 8-billion-parameter model on one 80 GB device.
 struct LlmServerSpec {
-  double step_ms = 8;               // each step: the weights are read once
+  double step_ms = 8;  // each step: the weights are read once
   double prefill_ms_per_token = 0.04;
   double decode_ms_per_request = 0.03;
   double kv_ms_per_1k_tokens = 0.02;  // each step, of what is in the cache

@@ -121,7 +121,8 @@ int main(int argc, char** argv) {
   for (const size_t threads : {size_t{1}, size_t{2}}) {
     for (const size_t batch : {size_t{1}, size_t{8}}) {
       results.push_back(result("threads_" + std::to_string(threads) + "_batch_" + std::to_string(batch),
-                               together(argv[1], library, threads, batch), "requests/s", "higher", "threads_1_batch_1"));
+                               together(argv[1], library, threads, batch), "requests/s", "higher",
+                               "threads_1_batch_1"));
     }
   }
   double machine_load = 0;

@@ -39,7 +39,7 @@ struct GenerationFailure {
   Error error;
   Duration retry_after{};  // zero: not known
   int status = 0;          // what the server answered, 4xx or 5xx; 0: it did not
-  std::string body;        // its error object, if it sent one; at most 64 KiB
+  std::string body = {};   // its error object, if it sent one; at most 64 KiB
 };
 
 /// Who waits for one answer; lives until on_end, on_failure or cancel(). Calls may come before start() returns.

@@ -18,7 +18,7 @@ FakeNvml& fake() {
   void* handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
   REQUIRE(handle != nullptr);
   const auto get = reinterpret_cast<FakeNvml* (*)()>(dlsym(handle, "fake_nvml"));
-  REQUIRE(get != nullptr);
+  REQUIRE(static_cast<bool>(get));
   const int started = get()->started;
   const int samples = get()->samples;
   *get() = {};

@@ -20,7 +20,8 @@ using ports::DataType;
 
 namespace {
 
-const ports::ModelInfo doubler{"doubler", "fake", {{"x", DataType::UINT8, {-1, 1}}}, {{"y", DataType::UINT8, {-1, 1}}}, 4};
+const ports::ModelInfo doubler{
+    "doubler", "fake", {{"x", DataType::UINT8, {-1, 1}}}, {{"y", DataType::UINT8, {-1, 1}}}, 4};
 
 ports::InferenceRequest request_of(const std::string& bytes) {
   return {{{"x", DataType::UINT8, {static_cast<int64_t>(bytes.size()), 1}, bytes}}, ""};
@@ -37,8 +38,8 @@ class GrpcDoubler final : public net::ExchangeHandler {
 
   std::string url() const { return "grpc://" + address_.str(); }
   std::atomic<int> infers = 0;
-  std::atomic<int64_t> timeout_us = 0;   // of the last, as a parameter
-  std::atomic<int64_t> timeout_ns = 0;   // and as grpc-timeout
+  std::atomic<int64_t> timeout_us = 0;  // of the last, as a parameter
+  std::atomic<int64_t> timeout_ns = 0;  // and as grpc-timeout
   std::atomic<bool> has_config = true;
 
  private:

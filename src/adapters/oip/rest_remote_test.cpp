@@ -13,7 +13,8 @@ using ports::DataType;
 
 namespace {
 
-const ports::ModelInfo doubler{"doubler", "fake", {{"x", DataType::UINT8, {-1, 1}}}, {{"y", DataType::UINT8, {-1, 1}}}, 8};
+const ports::ModelInfo doubler{
+    "doubler", "fake", {{"x", DataType::UINT8, {-1, 1}}}, {{"y", DataType::UINT8, {-1, 1}}}, 8};
 
 ports::InferenceRequest request_of(const std::string& bytes) {
   return {{{"x", DataType::UINT8, {static_cast<int64_t>(bytes.size()), 1}, bytes}}, ""};

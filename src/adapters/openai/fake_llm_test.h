@@ -35,8 +35,8 @@ class FakeLlm final : public net::ExchangeHandler {
       : server_(reactor, {}, *this), address_(*server_.listen(*net::SocketAddress::parse("127.0.0.1:0"))) {}
 
   std::string url() const { return "http://" + address_.str(); }
-  std::deque<Asked> asked;            // without those for /metrics
-  std::string metrics;                // empty: 404
+  std::deque<Asked> asked;  // without those for /metrics
+  std::string metrics;      // empty: 404
   size_t metrics_asked = 0;
 
  private:
@@ -117,7 +117,9 @@ struct World {
     request.prompt_bytes = prompt_bytes;
     return request;
   }
-  uint64_t start(Sink& sink, ports::GenerationRequest request = ask()) { return backend->start(std::move(request), sink); }
+  uint64_t start(Sink& sink, ports::GenerationRequest request = ask()) {
+    return backend->start(std::move(request), sink);
+  }
   /// Waits until the server has been asked so often.
   Asked& asked(size_t count) {
     until([&] { return llm.asked.size() >= count && llm.asked[count - 1].ended; });

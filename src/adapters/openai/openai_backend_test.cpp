@@ -64,7 +64,8 @@ TEST_CASE("a caller that takes no more holds the server up, until it takes more"
   world.some_turns();
   const size_t read = sink.pieces.size();
   CHECK(read < 60);  // of what sockets and buffers hold, no more
-  while (asked.exchange != nullptr && asked.exchange->write("data: " + large + "\n\n") && read < 400) world.some_turns();
+  while (asked.exchange != nullptr && asked.exchange->write("data: " + large + "\n\n") && read < 400)
+    world.some_turns();
   world.some_turns();
   CHECK(sink.pieces.size() == read);
   sink.takes_more = true;
