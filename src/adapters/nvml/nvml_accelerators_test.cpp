@@ -4,7 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "adapters/nvml/nvml_abi.h"
-#include "tests/fake_nvml/fake_nvml.h"
+#include "adapters/nvml/fake_nvml_test.h"
 
 using namespace barrio;
 using namespace barrio::adapters;
