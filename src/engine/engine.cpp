@@ -46,7 +46,7 @@ Engine::State::State(net::Reactor& loop, Backends named, EngineConfig settings, 
       loader(std::make_unique<ModelLoader>(loop, config.loaders)) {
   CHECK(!backends.empty() && !config.devices.empty());
   for (const DeviceSpec& spec : config.devices) {
-    devices.push_back(std::make_unique<Device>(reactor, spec, config.device_queue, metrics.device(spec.name)));
+    devices.push_back(std::make_unique<Device>(reactor, spec, config, metrics.device(spec.name)));
   }
 }
 
@@ -106,7 +106,7 @@ uint64_t Engine::State::submit(Submission submission, std::function<void(Served)
   if (!submission.deadline && version->parameters.deadline) {
     submission.deadline = submission.arrived + *version->parameters.deadline;
   }
-  const uint32_t tenant = metrics.tenant(submission.tenant);
+  const uint32_t tenant = metrics.tenant(submission.tenant.empty() ? "own" : submission.tenant);
   Job job{.submission = std::move(submission), .done = std::move(done), .version = version, .tenant = tenant};
   job.share = &version->metrics->of(*job.submission.urgency, tenant, metrics.tenant_name(tenant));
   job.submitted = reactor.fresh_now();
@@ -126,6 +126,7 @@ uint64_t Engine::State::submit(Submission submission, std::function<void(Served)
   jobs.emplace(id, std::move(job));
   drop(take_dropped(device));
   dispatch(device);
+  show_waiting(*version);
   return id;
 }
 
@@ -141,7 +142,7 @@ void Engine::State::cancel(uint64_t id) {
   if (job.runs || !device.scheduler.cancel(id)) return;
   jobs.erase(found);
   --version->open;
-  version->metrics->waiting.set(static_cast<double>(device.scheduler.waiting(version->index)));
+  show_waiting(*version);
   unload_if_done(version);
   dispatch(version->device);
 }

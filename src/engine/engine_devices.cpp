@@ -32,11 +32,23 @@ decide::Profile hopeful_profile(const Version& version, const DeviceSpec& device
   return decide::Profile::affine(hopeful, hopeful, std::clamp<size_t>(version.info.max_batch, 1, most));
 }
 
+/// After the first run of a model that could not be measured. A request more in a batch is taken to cost a fifth: if it
+/// were taken to cost as much as the first, larger batches would not be tried, and it would never be learned.
+decide::Profile first_guess(size_t batch, Duration took, size_t most) {
+  const double of_one = static_cast<double>(took.count()) / (0.8 + 0.2 * static_cast<double>(batch));
+  const auto part = [&](double share) { return std::max(Duration(1), Duration(static_cast<int64_t>(share * of_one))); };
+  return decide::Profile::affine(part(0.8), part(0.2), most);
+}
+
 }  // namespace
 
-Device::Device(net::Reactor& reactor, const DeviceSpec& device_spec, size_t most_waiting, DeviceMetrics device_metrics)
+Device::Device(net::Reactor& reactor, const DeviceSpec& device_spec, const EngineConfig& config,
+               DeviceMetrics device_metrics)
     : spec(device_spec),
-      scheduler({.slots = device_spec.slots, .most_waiting = most_waiting, .is_cpu = device_spec.is_cpu}),
+      scheduler({.slots = device_spec.slots,
+                 .most_waiting = config.device_queue,
+                 .is_cpu = device_spec.is_cpu,
+                 .margin = config.margin}),
       metrics(device_metrics),
       free_since(device_spec.slots),
       pool(reactor, device_spec.slots) {}
@@ -83,6 +95,7 @@ void Engine::State::start(size_t index, const decide::RunBatch& run) {
     job.submission.request.deadline = job.submission.deadline;
     batch->requests.push_back(std::move(job.submission.request));
   }
+  show_waiting(*batch->version);
   ports::Model& model = *batch->version->instances[run.slot];
   device.pool.run(
       run.slot, [batch, &model] { batch->answers = model.run(batch->requests); },
@@ -105,6 +118,10 @@ void Engine::State::finish(size_t index, const std::shared_ptr<Batch>& batch, ne
   judge_canary(batch->version);
 }
 
+void Engine::State::show_waiting(const Version& version) const {
+  version.metrics->waiting.set(static_cast<double>(devices[version.device]->scheduler.waiting(version.index)));
+}
+
 /// What a slot was in use for, from being handed the batch: that is what the next one waits for.
 void Engine::State::learn(Batch& batch, Duration took) {
   Version& version = *batch.version;
@@ -115,8 +132,7 @@ void Engine::State::learn(Batch& batch, Duration took) {
   const size_t size = batch.ids.size();
   if (!version.estimate) {
     const size_t most = std::max(size, hopeful_profile(version, devices[version.device]->spec).max_batch());
-    version.estimate.emplace(
-        decide::Profile::affine(Duration::zero(), std::max(Duration(1), took / static_cast<Duration::rep>(size)), most));
+    version.estimate.emplace(first_guess(size, took, most));
   } else {
     version.estimate->ran(size, took);
   }
@@ -156,7 +172,6 @@ void Engine::State::answer(Batch& batch, net::WorkDone ran) {
   if (of_size == statistics.batches.end()) of_size = statistics.batches.insert(of_size, {.size = size, .run = {}});
   of_size->run.add(ran.took);
   version.metrics->batch(size);
-  version.metrics->waiting.set(static_cast<double>(devices[version.device]->scheduler.waiting(version.index)));
   const auto kept = batch.version;  // a caller that is told may unload it
   for (size_t i = 0; i < size; ++i) {
     const auto found = jobs.find(batch.ids[i]);
@@ -190,6 +205,7 @@ void Engine::State::drop(std::span<const decide::Dropped> dropped) {
     if (found == jobs.end()) continue;
     Job job = std::move(found->second);
     jobs.erase(found);
+    show_waiting(*job.version);
     const Time now = reactor.now();
     const Reason reason = reason_of(one.why);
     job.share->refused_for(reason.counted).add();
@@ -197,7 +213,8 @@ void Engine::State::drop(std::span<const decide::Dropped> dropped) {
     job.version->statistics.fail.add(now - job.submission.arrived);
     metrics.over(job.tenant, false, now);
     Served served;
-    served.declined = Declined{.why = Declined::Why::too_late, .what = reason.what, .retry_after = {}, .earliest = {}, .waited = true};
+    served.declined = Declined{
+        .why = Declined::Why::too_late, .what = reason.what, .retry_after = {}, .earliest = {}, .waited = true};
     served.times.queue = now - job.submitted;
     job.version->metrics->queue.observe(served.times.queue);
     tell(std::move(job), std::move(served));

@@ -22,8 +22,8 @@ struct EngineOptions {
 constexpr int exit_model_failed = 3;
 
 /// Serves until SIGTERM or SIGINT, then answers what it has (for 5 s at most) and returns 0. Returns 2 if it cannot
-/// listen and exit_model_failed if one of the models cannot be loaded, each with one log line at level error saying why.
-/// The log must have been configured.
+/// listen and exit_model_failed if one of the models cannot be loaded, each with one log line at level error saying
+/// why. The log must have been configured.
 int run_engine(const EngineOptions& options, Engine::Backends backends);
 
 }  // namespace barrio::engine

@@ -37,8 +37,9 @@ ModelMetrics::ModelMetrics(Registry& registry, std::string model)
                                      {{"model", model_}, {"stage", to_name(static_cast<Stage>(i))}});
   }
   for (size_t i = 0; i < batches_.size(); ++i) {
-    batches_[i] = &registry.counter("barrio_engine_batches_total", "Runs by the number of requests, rounded down to 2^n.",
-                                    {{"model", model_}, {"size", std::to_string(1u << i)}});
+    batches_[i] =
+        &registry.counter("barrio_engine_batches_total", "Runs by the number of requests, rounded down to 2^n.",
+                          {{"model", model_}, {"size", std::to_string(1u << i)}});
   }
 }
 

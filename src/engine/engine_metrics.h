@@ -1,6 +1,7 @@
 #pragma once
 // What the engine counts. Offered requests end in exactly one of: on_time, late, refused (by reason). Label sets are
-// bounded: models and tenants beyond the bound share the label "other". Series are made on first use, never per request.
+// bounded: models and tenants beyond the bound share the label "other". Series are made on first use, never per
+// request.
 
 #include <array>
 #include <map>

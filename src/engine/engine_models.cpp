@@ -89,7 +89,8 @@ Result<Bytes> Engine::State::memory_needed(const std::string& name, const LoadPa
   const Bytes free(device.spec.memory.count() - device.kept.count());
   if (device.spec.memory.count() > 0 && needed > free) {
     return fail(Code::exhausted,
-                "needs " + to_string(needed) + ", " + to_string(free) + " are free on device " + device.spec.name, name);
+                "needs " + to_string(needed) + ", " + to_string(free) + " are free on device " + device.spec.name,
+                name);
   }
   return needed;
 }
@@ -101,8 +102,7 @@ Result<std::shared_ptr<Version>> Engine::State::plan_load(const std::string& nam
   TRY(auto parameters, complete(name, std::move(asked)));
   if (!(parameters.share >= 0 && parameters.share <= 1)) return fail(Code::invalid, "must be in 0..1", "share");
   TRY(const UrgencyClass urgency, urgency_named(parameters.urgency));
-  const auto device =
-      std::ranges::find(devices, parameters.device, [](const auto& one) { return one->spec.name; });
+  const auto device = std::ranges::find(devices, parameters.device, [](const auto& one) { return one->spec.name; });
   if (device == devices.end()) return fail(Code::invalid, "there is no device '" + parameters.device + "'", "device");
   if (std::ranges::find(backends, parameters.backend, &Backends::value_type::first) == backends.end()) {
     return fail(Code::unsupported, "there is no backend '" + parameters.backend + "' here", "backend");
@@ -222,11 +222,11 @@ void Engine::State::judge_canary(const std::shared_ptr<Version>& version) {
   if (static_cast<double>(failed) < canary_failures * static_cast<double>(seen)) return;
   const ModelTable::Versions& all = *table.versions(version->model);
   const auto better = std::ranges::find_if(all, [&](const auto& one) {
-    return one != version && one->ready() && one->canary_failed * seen < failed * std::max<uint64_t>(one->canary_seen, 1);
+    return one != version && one->ready() &&
+           one->canary_failed * seen < failed * std::max<uint64_t>(one->canary_seen, 1);
   });
   if (better == all.end()) return;
-  const std::string why =
-      "rolled back: " + std::to_string(failed) + " of " + std::to_string(seen) + " requests failed";
+  const std::string why = "rolled back: " + std::to_string(failed) + " of " + std::to_string(seen) + " requests failed";
   log_warning("canary is taken back", {{"model", version->text()}, {"why", why}});
   unload(version, why);
 }
@@ -246,7 +246,8 @@ void Engine::unload(std::string name, std::string version, std::function<void(Re
     chosen = *all;
   }
   std::erase_if(chosen, [](const auto& one) { return one->state == ModelState::unavailable; });
-  if (chosen.empty()) return done(fail(Code::not_found, "is not loaded", name + (version.empty() ? "" : " version " + version)));
+  if (chosen.empty())
+    return done(fail(Code::not_found, "is not loaded", name + (version.empty() ? "" : " version " + version)));
   const auto left = std::make_shared<size_t>(chosen.size());
   for (const auto& one : chosen) {
     one->on_unloaded.push_back([left, done](Result<void>) {

@@ -1,5 +1,6 @@
 #pragma once
-// The parts of Engine: devices (engine_devices.cpp), requests (engine.cpp), models (engine_models.cpp). Private to them.
+// The parts of Engine: devices (engine_devices.cpp), requests (engine.cpp), models (engine_models.cpp). Private to
+// them.
 
 #include <unordered_map>
 
@@ -34,7 +35,8 @@ struct Batch {
 };
 
 struct Device {
-  Device(net::Reactor& reactor, const DeviceSpec& device_spec, size_t most_waiting, DeviceMetrics device_metrics);
+  Device(net::Reactor& reactor, const DeviceSpec& device_spec, const EngineConfig& config,
+         DeviceMetrics device_metrics);
 
   DeviceSpec spec;
   decide::DeviceScheduler scheduler;
@@ -65,6 +67,7 @@ struct Engine::State {
   void answer(Batch& batch, net::WorkDone ran);
   void drop(std::span<const decide::Dropped> dropped);
   std::vector<decide::Dropped> take_dropped(size_t device);
+  void show_waiting(const Version& version) const;
   void learn(Batch& batch, Duration took);
   void give_profile(Version& version);
   bool forget_stale_profile(Version& version, Time now);
@@ -90,7 +93,7 @@ struct Engine::State {
   ModelTable table;
   std::unordered_map<uint64_t, Job> jobs;
   uint64_t last_id = 0;
-  std::vector<bool> indices;                         // in use
+  std::vector<bool> indices;  // in use
   std::vector<std::unique_ptr<Device>> devices;
   std::unique_ptr<ModelLoader> loader;  // last: its threads end first
 };

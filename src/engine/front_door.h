@@ -18,7 +18,9 @@ class FrontDoor final : public net::ExchangeHandler {
   void drain() { server_.drain(); }
 
   void on_head(net::Exchange& exchange) override { front_of(exchange).on_head(exchange); }
-  void on_body(net::Exchange& exchange, std::string_view piece) override { front_of(exchange).on_body(exchange, piece); }
+  void on_body(net::Exchange& exchange, std::string_view piece) override {
+    front_of(exchange).on_body(exchange, piece);
+  }
   void on_trailers(net::Exchange& exchange, std::span<const net::Header> trailers) override {
     front_of(exchange).on_trailers(exchange, trailers);
   }

@@ -1,6 +1,6 @@
 #pragma once
-// What surrounds a model's run in the Open Inference Protocol over REST: from a request's bytes to its tensors, and from
-// outputs to an answer's bytes. Runs on the loop, or for large JSON on a thread; knows no sockets and no queue.
+// What surrounds a model's run in the Open Inference Protocol over REST: from a request's bytes to its tensors, and
+// from outputs to an answer's bytes. Runs on the loop, or for large JSON on a thread; knows no sockets and no queue.
 
 #include "api/oip/message.h"
 #include "engine/inference_service.h"

@@ -56,13 +56,14 @@ struct Point {
 
 /// The line through the two points next to `batch`.
 Duration on_line(std::span<const Point> points, size_t batch) {
-  if (points.size() == 1) return points[0].took * static_cast<Duration::rep>(batch) / static_cast<Duration::rep>(points[0].batch);
+  if (points.size() == 1)
+    return points[0].took * static_cast<Duration::rep>(batch) / static_cast<Duration::rep>(points[0].batch);
   size_t high = 1;
   while (high + 1 < points.size() && points[high].batch < batch) ++high;
   const Point& a = points[high - 1];
   const Point& b = points[high];
-  const double slope = std::max(
-      0.0, static_cast<double>((b.took - a.took).count()) / (static_cast<double>(b.batch) - static_cast<double>(a.batch)));
+  const double slope = std::max(0.0, static_cast<double>((b.took - a.took).count()) /
+                                         (static_cast<double>(b.batch) - static_cast<double>(a.batch)));
   const double ahead = slope * (static_cast<double>(batch) - static_cast<double>(a.batch));
   return std::max(Duration(1), a.took + Duration(static_cast<Duration::rep>(ahead)));
 }
@@ -78,7 +79,8 @@ void warm(ports::Model& model) {
 std::optional<decide::Profile> measure(ports::Model& model, size_t most_batch) {
   const auto request = zeros(model.info());
   if (!request || !has_one_size(model.info())) return std::nullopt;
-  const size_t most = std::clamp<size_t>(std::min(most_batch, model.info().max_batch), 1, decide::Profile::largest_batch);
+  const size_t most =
+      std::clamp<size_t>(std::min(most_batch, model.info().max_batch), 1, decide::Profile::largest_batch);
   std::vector<Point> points;
   const Time begin = net::read_clock();
   for (size_t batch = 1;; batch = std::min(batch * 2, most)) {

@@ -77,8 +77,9 @@ Declined ModelTable::why_not(std::string_view model, std::string_view version) c
       return {.why = Declined::Why::unknown_model,
               .what = "model " + name + " has version " + numbers(*all) + ", not " + std::string(version)};
     }
-    return {.why = Declined::Why::not_ready,
-            .what = named->text() + " is " + to_name(named->state) + (named->reason.empty() ? "" : ": " + named->reason)};
+    return {
+        .why = Declined::Why::not_ready,
+        .what = named->text() + " is " + to_name(named->state) + (named->reason.empty() ? "" : ": " + named->reason)};
   }
   if (loading != all->end()) return {.why = Declined::Why::not_ready, .what = "model " + name + " is loading"};
   const std::string& reason = all->empty() ? std::string() : all->back()->reason;

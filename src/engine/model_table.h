@@ -29,13 +29,13 @@ struct Version {
   Bytes memory{};      // that is kept for it
 
   ports::ModelInfo info;
-  Instances instances;  // by slot; each touched by one run at a time
+  Instances instances;                              // by slot; each touched by one run at a time
   std::optional<decide::ProfileEstimate> estimate;  // none: not known before the first run
   uint64_t estimate_given = 0;                      // to the device
   Time last_run{};
   UrgencyClass urgency = UrgencyClass::soft;
 
-  size_t open = 0;  // requests taken and not answered
+  size_t open = 0;             // requests taken and not answered
   uint64_t canary_seen = 0;    // answers since shares last changed
   uint64_t canary_failed = 0;  // of them: the model's own errors
   ModelStatistics statistics;

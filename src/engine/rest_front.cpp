@@ -83,10 +83,10 @@ RestFront::Metrics& RestFront::metrics_of(const std::string& model) {
     return registry_.histogram("barrio_engine_stage_seconds", "Time of requests by part.",
                                {{"model", name}, {"stage", to_name(which)}});
   };
-  metrics = std::make_unique<Metrics>(Metrics{
-      registry_.counter("barrio_engine_requests_total", "Inference requests by outcome.",
-                        {{"model", name}, {"outcome", "rejected"}}),
-      stage(Stage::front), stage(Stage::decode), stage(Stage::reply)});
+  metrics = std::make_unique<Metrics>(
+      Metrics{registry_.counter("barrio_engine_requests_total", "Inference requests by outcome.",
+                                {{"model", name}, {"outcome", "rejected"}}),
+              stage(Stage::front), stage(Stage::decode), stage(Stage::reply)});
   return *metrics;
 }
 
@@ -193,7 +193,9 @@ void RestFront::model_request(Call& call, std::string_view rest) {
       if (one.state == ModelState::ready) versions.push_back(one.version);
     }
   }
-  answer(call, json_response(200, api::print_model_metadata(*info, versions)));
+  ports::ModelInfo named = *info;
+  named.name = asked.model;  // as it is called here
+  answer(call, json_response(200, api::print_model_metadata(named, versions)));
 }
 
 /// What the request's fields ask for. Errors: invalid.
@@ -212,7 +214,7 @@ void RestFront::infer(const CallPtr& call) {
   const Submission& asked = call->submission;
   const ports::ModelInfo* info = service_.find(asked.model, asked.version);
   if (info == nullptr) return answer(*call, declined_response(service_.why_not(asked.model, asked.version)));
-  call->model = info->name;
+  call->model = asked.model;
   call->metrics = &metrics_of(info->name);
   call->metrics->front.observe(call->complete - call->first_byte);
   if (auto fields = read_fields(*call); !fields) return parsed(call, fail(std::move(fields).error()));
@@ -220,9 +222,9 @@ void RestFront::infer(const CallPtr& call) {
     return parsed(call, parse_inference(std::move(call->body), *info));
   }
   const auto result = std::make_shared<std::optional<Result<api::InferRequest>>>();
-  const bool taken = codec_.run(
-      [result, call, model = *info] { result->emplace(parse_inference(std::move(call->body), model)); },
-      [this, result, call] { parsed(call, std::move(**result)); });
+  const bool taken =
+      codec_.run([result, call, model = *info] { result->emplace(parse_inference(std::move(call->body), model)); },
+                 [this, result, call] { parsed(call, std::move(**result)); });
   if (!taken) answer(*call, error_response(503, "too much JSON is being read; binary tensors are read at once"));
 }
 
@@ -262,9 +264,9 @@ void RestFront::print(const CallPtr& call, ports::Outputs outputs) {
   if (json_bytes(outputs, call->asked) > limits_.json_on_loop) {
     const auto response = std::make_shared<net::Response>();
     const auto held = std::make_shared<ports::Outputs>(std::move(outputs));
-    const bool taken = codec_.run(
-        [response, held, call] { *response = print_inference(std::move(*held), call->asked, call->model); },
-        [this, response, call] { answer(*call, std::move(*response)); });
+    const bool taken =
+        codec_.run([response, held, call] { *response = print_inference(std::move(*held), call->asked, call->model); },
+                   [this, response, call] { answer(*call, std::move(*response)); });
     if (taken) return;
     // It is computed: the loop rather waits than throws it away.
     outputs = std::move(*held);

@@ -11,8 +11,8 @@
 //                 Barrio-Load: waiting=2           requests that wait for the model, without those that run
 //                 Retry-After, Barrio-Earliest-Ms  with 429: when, or with how much time, it would have been taken
 //
-// 429: declined at arrival; 503: given up in the queue, or not ready. Live as soon as it listens; ready when every model
-// that is to be served is. Large JSON is parsed and printed on threads; binary tensors are moved, not copied.
+// 429: declined at arrival; 503: given up in the queue, or not ready. Live as soon as it listens; ready when every
+// model that is to be served is. Large JSON is parsed and printed on threads; binary tensors are moved, not copied.
 // Lives on the loop.
 
 #include <map>
@@ -30,7 +30,7 @@
 namespace barrio::engine {
 
 struct RestLimits {
-  size_t json_on_loop = 16 * 1024;       // bytes of JSON that are parsed or printed on the loop
+  size_t json_on_loop = 16 * 1024;        // bytes of JSON that are parsed or printed on the loop
   size_t held_bytes = 512 * 1024 * 1024;  // of all bodies; over it: 503
 };
 

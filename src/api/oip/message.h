@@ -55,7 +55,7 @@ struct Message {
 /// A request's body whose parts were told apart as they arrived, so that a large tensor is not copied once more.
 struct SplitBody {
   std::string json;
-  std::string tail;                  // the binary data behind it
+  std::string tail;                   // the binary data behind it
   std::optional<size_t> json_length;  // as announced; none: all of it is JSON
 };
 
