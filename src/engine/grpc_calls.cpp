@@ -96,18 +96,19 @@ class UnaryCall final : public GrpcCall, public std::enable_shared_from_this<Una
 };
 
 void UnaryCall::model_infer(std::string_view message) {
-  const uint64_t id = submit_grpc(parts_.service, message, fields_, exchange_.first_byte(), [this](GrpcAnswer answered) {
-    submitted_ = 0;
-    answer(std::move(answered));
-  });
+  const uint64_t id =
+      submit_grpc(parts_.service, message, fields_, exchange_.first_byte(), [this](GrpcAnswer answered) {
+        submitted_ = 0;
+        answer(std::move(answered));
+      });
   if (!exchange_.over()) submitted_ = id;
   message_ = {};
 }
 
 void UnaryCall::answer(GrpcAnswer answered) {
   if (answered.failure) return exchange_.fail(*answered.failure);
-  const std::string timing = fmt::format("queue;dur={:.3f}, compute;dur={:.3f}", to_ms(answered.times.queue),
-                                         to_ms(answered.times.run));
+  const std::string timing =
+      fmt::format("queue;dur={:.3f}, compute;dur={:.3f}", to_ms(answered.times.queue), to_ms(answered.times.run));
   const std::string load = "waiting=" + std::to_string(answered.waiting);
   const net::Header fields[] = {{"Server-Timing", timing}, {"Barrio-Load", load}};
   exchange_.answer(std::move(answered.frame), fields);

@@ -104,12 +104,11 @@ uint64_t submit_grpc(InferenceService& service, std::string_view message, const 
     return 0;
   }
   const auto called = std::make_shared<bool>(false);
-  const uint64_t id = service.submit(
-      std::move(request->first),
-      [called, asked = std::move(request->second), done = std::move(done)](Served served) mutable {
-        *called = true;
-        done(answer_of(std::move(served), std::move(asked)));
-      });
+  const uint64_t id = service.submit(std::move(request->first), [called, asked = std::move(request->second),
+                                                                 done = std::move(done)](Served served) mutable {
+    *called = true;
+    done(answer_of(std::move(served), std::move(asked)));
+  });
   return *called ? 0 : id;
 }
 

@@ -20,12 +20,12 @@ enum class GenerationKind { chat, completion, embedding };
 
 struct GenerationRequest {
   GenerationKind kind = GenerationKind::chat;
-  std::string model;   // as the caller names it; the backend puts its server's own name into the body
-  std::string body;    // the request object, valid JSON; its members are the caller's, known to us or not
-  bool stream = false;  // as the body's "stream" says
-  size_t prompt_bytes = 0;              // text that has to be read before the first token, for the backend's estimate
-  std::optional<uint64_t> most_tokens;  // what the caller allows the answer; none: the model's default
-  std::string tenant;                   // empty: the app's own
+  std::string model;        // as the caller names it; the backend puts its server's own name into the body
+  std::string body;         // the request object, valid JSON; its members are the caller's, known to us or not
+  bool stream = false;      // as the body's "stream" says
+  size_t prompt_bytes = 0;  // text that has to be read before the first token, for the backend's estimate
+  std::optional<uint64_t> most_tokens;   // what the caller allows the answer; none: the model's default
+  std::string tenant;                    // empty: the app's own
   std::optional<Time> first_token = {};  // the answer is worthless if it begins later
   std::optional<Time> deadline = {};     // and if it is not complete by then
 };
@@ -57,11 +57,11 @@ class GenerationSink {
 
 struct GenerationModel {
   std::string name;
-  std::string owner;      // "barrio", or what its server says
-  WallTime created{};     // epoch: not known
-  bool chat = true;       // kinds it answers
+  std::string owner;   // "barrio", or what its server says
+  WallTime created{};  // epoch: not known
+  bool chat = true;    // kinds it answers
   bool embedding = true;
-  bool ready = true;      // its server answers
+  bool ready = true;  // its server answers
 };
 
 class GenerationBackend {

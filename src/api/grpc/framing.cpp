@@ -32,8 +32,10 @@ std::string grpc_frame(std::string_view message) {
 Result<void> GrpcReader::begin() {
   length_ = 0;
   for (size_t i = 1; i < grpc_prefix_size; ++i) length_ = length_ << 8 | prefix_[i];
-  if (prefix_[0] == 1) return fail(Code::unsupported, "compressed messages are not taken; the encoding must be identity");
-  if (prefix_[0] > 1) return fail(Code::invalid, "a message begins with byte " + std::to_string(prefix_[0]) + ", not 0");
+  if (prefix_[0] == 1)
+    return fail(Code::unsupported, "compressed messages are not taken; the encoding must be identity");
+  if (prefix_[0] > 1)
+    return fail(Code::invalid, "a message begins with byte " + std::to_string(prefix_[0]) + ", not 0");
   if (length_ > most_) {
     return fail(Code::exhausted, "a message of " + std::to_string(length_) + " bytes is longer than " +
                                      std::to_string(most_) + " bytes");

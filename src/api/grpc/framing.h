@@ -1,5 +1,6 @@
 #pragma once
-// gRPC's Length-Prefixed-Message: one byte that says whether it is compressed, four of length (big-endian), the message.
+// gRPC's Length-Prefixed-Message: one byte that says whether it is compressed, four of length (big-endian), the
+// message.
 
 #include <cstdint>
 #include <string>

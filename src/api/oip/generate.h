@@ -1,6 +1,6 @@
 #pragma once
-// Triton's generate extension: text in, text out. A request is passed on as a completion of OpenAI's API, its parameters
-// becoming members of that request.
+// Triton's generate extension: text in, text out. A request is passed on as a completion of OpenAI's API, its
+// parameters becoming members of that request.
 
 #include <string>
 #include <string_view>

@@ -21,9 +21,8 @@ constexpr uint32_t raw_inputs_field = 7;
 constexpr uint32_t raw_outputs_field = 6;
 /// A dimension takes ten bytes at most, and more are not read anyway.
 constexpr WireLimit contents_limits[] = {{8, max_bytes_elements, "bytes_contents"}};
-constexpr WireLimit tensor_limits[] = {{3, ports::max_tensor_rank, "shape"},
-                                       {4, max_parameters, "parameters"},
-                                       {5, 1, "contents", contents_limits}};
+constexpr WireLimit tensor_limits[] = {
+    {3, ports::max_tensor_rank, "shape"}, {4, max_parameters, "parameters"}, {5, 1, "contents", contents_limits}};
 constexpr WireLimit requested_limits[] = {{2, max_parameters, "parameters"}};
 constexpr WireLimit request_limits[] = {{4, max_parameters, "parameters"},
                                         {5, max_tensors, "inputs", tensor_limits},

@@ -1,7 +1,7 @@
 #include "api/openai/request.h"
 
-#include <array>
 #include <algorithm>
+#include <array>
 
 namespace barrio::api {
 
