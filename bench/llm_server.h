@@ -15,7 +15,7 @@ namespace barrio::bench {
 
 /// Defaults: about an 8-billion-parameter model on one 80 GB device.
 struct LlmServerSpec {
-  double step_ms = 8;               // each step: the weights are read once
+  double step_ms = 8;  // each step: the weights are read once
   double prefill_ms_per_token = 0.04;
   double decode_ms_per_request = 0.03;
   double kv_ms_per_1k_tokens = 0.02;  // each step, of what is in the cache
@@ -41,7 +41,6 @@ class LlmServer {
   void cancel(uint64_t id) {
     const auto is = [&](const Request& request) { return request.id == id; };
     std::erase_if(waiting_, is);
-    for (const Request& request : running_) kv_used_ -= is(request) ? held(request) : 0;
     std::erase_if(running_, is);
   }
   /// When the step that runs ends; none: idle.
@@ -51,14 +50,13 @@ class LlmServer {
     const Time now = *ends_;
     std::vector<Event> events;
     for (Request& request : running_) advance(request, events);
-    for (const Request& request : running_) kv_used_ -= is_over(request) ? held(request) : 0;
     std::erase_if(running_, is_over);
     begin(now);
     return events;
   }
   size_t waiting() const { return waiting_.size(); }
   size_t running() const { return running_.size(); }
-  double kv_usage() const { return static_cast<double>(kv_used_) / static_cast<double>(spec_.kv_tokens); }
+  double kv_usage() const { return static_cast<double>(kv_used()) / static_cast<double>(spec_.kv_tokens); }
   uint64_t preemptions() const { return preemptions_; }
 
  private:
@@ -72,6 +70,12 @@ class LlmServer {
     bool decodes = false;
     bool began = false;  // its first token has been told
   };
+
+  uint64_t kv_used() const {
+    uint64_t tokens = 0;
+    for (const Request& request : running_) tokens += held(request);
+    return tokens;
+  }
 
   static bool is_over(const Request& request) { return request.generated >= request.output; }
   /// The cache is taken for the whole prompt at admission, then token by token.
@@ -97,15 +101,15 @@ class LlmServer {
       request.decodes = request.read >= request.prompt + request.generated && request.generated > 0;
       if (!request.decodes) continue;
       ++decodes;
-      ++kv_used_;
       budget -= std::min<uint64_t>(budget, 1);
     }
     for (Request& request : running_) prefill += take_chunk(request, budget);
+    uint64_t kv = kv_used();
     while (!waiting_.empty() && budget > 0 && running_.size() < spec_.running &&
-           kv_used_ + held(waiting_.front()) + 1 <= spec_.kv_tokens) {
+           kv + held(waiting_.front()) + running_.size() < spec_.kv_tokens) {
       running_.push_back(waiting_.front());
       waiting_.pop_front();
-      kv_used_ += held(running_.back());
+      kv += held(running_.back());
       prefill += take_chunk(running_.back(), budget);
     }
     // What no cache could ever hold is given up, so that it does not block all others.
@@ -118,7 +122,7 @@ class LlmServer {
     if (running_.empty()) return;
     const double ms = spec_.step_ms + spec_.prefill_ms_per_token * static_cast<double>(prefill) +
                       spec_.decode_ms_per_request * static_cast<double>(decodes) +
-                      spec_.kv_ms_per_1k_tokens * static_cast<double>(kv_used_) / 1000;
+                      spec_.kv_ms_per_1k_tokens * static_cast<double>(kv) / 1000;
     ends_ = now + from_ms(ms);
   }
 
@@ -131,10 +135,9 @@ class LlmServer {
 
   /// Each that decodes needs one more token; where there is none, the youngest starts again later.
   void make_room() {
-    while (running_.size() > 1 && kv_used_ + running_.size() > spec_.kv_tokens) {
+    while (running_.size() > 1 && kv_used() + running_.size() > spec_.kv_tokens) {
       Request youngest = running_.back();
       running_.pop_back();
-      kv_used_ -= held(youngest);
       youngest.read = 0;
       youngest.decodes = false;
       waiting_.push_front(youngest);
@@ -146,7 +149,6 @@ class LlmServer {
   std::deque<Request> waiting_;
   std::vector<Request> running_;
   std::optional<Time> ends_;
-  uint64_t kv_used_ = 0;
   uint64_t preemptions_ = 0;
 };
 

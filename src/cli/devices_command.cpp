@@ -20,7 +20,8 @@ std::string state_text(const Accelerator& device) {
   std::string text = device.sliced ? "sliced" : "";
   const auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
   if (!device.throttled.empty()) add("slowed: " + join_text(std::span<const std::string>(device.throttled), ", "));
-  if (device.errors > 0) add(std::to_string(device.errors) + " errors, the last Xid " + std::to_string(device.last_error));
+  if (device.errors > 0)
+    add(std::to_string(device.errors) + " errors, the last Xid " + std::to_string(device.last_error));
   return text;
 }
 

@@ -31,9 +31,9 @@ TEST_CASE("https brings TLS to the host that is named") {
 }
 
 TEST_CASE("what is no URL of ours is refused") {
-  for (const char* text : {"", "127.0.0.1:8000", "ftp://127.0.0.1:1", "http://", "http://example.com", "grpc://127.0.0.1",
-                           "http://127.0.0.1:8000/a b", "http://127.0.0.1:8000/?q", "http://127.0.0.1:99999",
-                           "http://unix:/x"}) {
+  for (const char* text :
+       {"", "127.0.0.1:8000", "ftp://127.0.0.1:1", "http://", "http://example.com", "grpc://127.0.0.1",
+        "http://127.0.0.1:8000/a b", "http://127.0.0.1:8000/?q", "http://127.0.0.1:99999", "http://unix:/x"}) {
     const auto url = parse_url(text);
     CHECK_MESSAGE(!url, text);
   }

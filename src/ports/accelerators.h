@@ -12,9 +12,9 @@
 namespace barrio::ports {
 
 struct Accelerator {
-  std::string id;      // "GPU-5f0c...", "MIG-92a1...": what CUDA_VISIBLE_DEVICES takes
-  std::string name;    // "NVIDIA L4"
-  std::string parent;  // of a slice: its device's id; else empty
+  std::string id;       // "GPU-5f0c...", "MIG-92a1...": what CUDA_VISIBLE_DEVICES takes
+  std::string name;     // "NVIDIA L4"
+  std::string parent;   // of a slice: its device's id; else empty
   bool sliced = false;  // slices of it are in the list, and it runs nothing itself
   Bytes memory;
   Bytes memory_used;

@@ -1,7 +1,7 @@
 // Plays libnvidia-ml.so.1 for the tests of adapters/nvml: two devices, of which the second has two MIG slices and
 // performance monitors. Built as a shared library; what the tests change, they change through fake_nvml().
 
-#include "tests/fake_nvml/fake_nvml.h"
+#include "adapters/nvml/fake_nvml_test.h"
 
 #include <array>
 #include <cstdio>

@@ -99,7 +99,8 @@ Result<ports::Accelerator> identify(const Library& library, Device device) {
 void read_state(const Api& api, Device device, ports::Accelerator& into) {
   into.power = watts(tell<unsigned>(api.power, device));
   into.power_cap = watts(tell<unsigned>(api.power_cap, device));
-  if (const auto mj = tell<unsigned long long>(api.energy, device)) into.energy = Joules(static_cast<int64_t>(*mj / 1000));
+  if (const auto mj = tell<unsigned long long>(api.energy, device))
+    into.energy = Joules(static_cast<int64_t>(*mj / 1000));
   unsigned celsius = 0;
   if (api.temperature != nullptr && api.temperature(device, sensor_gpu, &celsius) == success)
     into.temperature_c = static_cast<int>(celsius);

@@ -4,7 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "adapters/nvml/nvml_abi.h"
-#include "tests/fake_nvml/fake_nvml.h"
+#include "adapters/nvml/fake_nvml_test.h"
 
 using namespace barrio;
 using namespace barrio::adapters;
@@ -18,7 +18,7 @@ FakeNvml& fake() {
   void* handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
   REQUIRE(handle != nullptr);
   const auto get = reinterpret_cast<FakeNvml* (*)()>(dlsym(handle, "fake_nvml"));
-  REQUIRE(get != nullptr);
+  REQUIRE(static_cast<bool>(get));
   const int started = get()->started;
   const int samples = get()->samples;
   *get() = {};

@@ -121,8 +121,7 @@ class GrpcRemote final : public Remote {
   }
 
   tl::unexpected<RemoteFailure> broken(const Error& error) const {
-    return tl::unexpected(
-        RemoteFailure{{Code::unavailable, said(settings_, "what cannot be read", error.text())}});
+    return tl::unexpected(RemoteFailure{{Code::unavailable, said(settings_, "what cannot be read", error.text())}});
   }
 
   OipSettings settings_;

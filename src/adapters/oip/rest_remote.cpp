@@ -101,8 +101,7 @@ class RestRemote final : public Remote {
                       .target = base_ + "/infer",
                       .headers = {{"Content-Type", "application/octet-stream"}, {"Barrio-Deadline-Ms", left_ms}},
                       .body = std::move(message.body)};
-    if (message.json_length)
-      http.headers.emplace_back(api::json_length_header, std::to_string(*message.json_length));
+    if (message.json_length) http.headers.emplace_back(api::json_length_header, std::to_string(*message.json_length));
     return http;
   }
 
@@ -123,14 +122,13 @@ class RestRemote final : public Remote {
     if (answer->status == 200) return std::move(*answer);
     const std::string status = std::to_string(answer->status);
     const bool of_request = answer->status == 400 || answer->status == 422 || answer->status == 500;
-    return tl::unexpected(RemoteFailure{
-        {code_of(answer->status), said(settings_, status, api::parse_error(answer->body))}, of_request});
+    return tl::unexpected(
+        RemoteFailure{{code_of(answer->status), said(settings_, status, api::parse_error(answer->body))}, of_request});
   }
 
   RemoteFailure late() const { return {{Code::timed_out, "no time is left", settings_.where()}}; }
   tl::unexpected<RemoteFailure> broken(Error error) const {
-    return tl::unexpected(RemoteFailure{
-        {Code::unavailable, said(settings_, "what cannot be read", error.text())}});
+    return tl::unexpected(RemoteFailure{{Code::unavailable, said(settings_, "what cannot be read", error.text())}});
   }
 
   OipSettings settings_;

@@ -13,7 +13,10 @@ using ports::DataType;
 
 namespace {
 
-const ports::ModelInfo doubler{"doubler", "fake", {{"x", DataType::UINT8, {-1, 1}}}, {{"y", DataType::UINT8, {-1, 1}}}, 8};
+const ports::ModelInfo doubler{
+    "doubler", "fake", {{"x", DataType::UINT8, {-1, 1}}}, {{"y", DataType::UINT8, {-1, 1}}}, 8};
+
+const std::vector<std::string> versions{"1"};
 
 ports::InferenceRequest request_of(const std::string& bytes) {
   return {{{"x", DataType::UINT8, {static_cast<int64_t>(bytes.size()), 1}, bytes}}, ""};
@@ -25,7 +28,7 @@ struct Doubler {
 
   std::optional<net::Response> answer(const net::Request& request) const {
     const std::string_view path = request.path();
-    if (path == "/v2/models/doubler") return net::Response{200, {}, api::print_model_metadata(doubler)};
+    if (path == "/v2/models/doubler") return net::Response{200, {}, api::print_model_metadata(doubler, versions)};
     if (path == "/v2/models/doubler/config" && max_batch_size >= 0)
       return net::Response{200, {}, R"({"name":"doubler","max_batch_size":)" + std::to_string(max_batch_size) + "}"};
     if (path != "/v2/models/doubler/infer") return net::Response{404, {}, api::print_error("unknown here")};
@@ -180,7 +183,7 @@ TEST_CASE("servers that close, send no HTTP or send nonsense are unavailable") {
 TEST_CASE("an answer that does not fit its own description fails its requests only") {
   int count = 0;
   FakeServer server([&](const net::Request& request) -> net::Response {
-    if (request.path() == "/v2/models/m") return {200, {}, api::print_model_metadata(doubler)};
+    if (request.path() == "/v2/models/m") return {200, {}, api::print_model_metadata(doubler, versions)};
     if (request.path() == "/v2/models/m/config") return {200, {}, "not JSON"};
     const char* answers[] = {"{}", R"({"outputs":[{"name":"y","shape":[2,1],"datatype":"UINT8","data":[1]}]})",
                              R"({"outputs":[{"name":"y","shape":[1,1],"datatype":"UINT8","data":[1]}]})"};

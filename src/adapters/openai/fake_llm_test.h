@@ -12,9 +12,9 @@ namespace barrio::adapters::openai::test {
 
 struct Asked {
   net::Exchange* exchange = nullptr;  // null: over
-  std::string target;
-  std::string key;
-  std::string body;
+  std::string target = {};
+  std::string key = {};
+  std::string body = {};
   bool ended = false;
   bool aborted = false;
 
@@ -35,8 +35,8 @@ class FakeLlm final : public net::ExchangeHandler {
       : server_(reactor, {}, *this), address_(*server_.listen(*net::SocketAddress::parse("127.0.0.1:0"))) {}
 
   std::string url() const { return "http://" + address_.str(); }
-  std::deque<Asked> asked;            // without those for /metrics
-  std::string metrics;                // empty: 404
+  std::deque<Asked> asked;  // without those for /metrics
+  std::string metrics;      // empty: 404
   size_t metrics_asked = 0;
 
  private:
@@ -98,7 +98,8 @@ struct World {
     std::vector<OpenaiSettings> models;
     for (size_t i = 0; i < each.size(); ++i) {
       auto parsed = OpenaiSettings::parse(i == 0 ? "m" : "m" + std::to_string(i + 1),
-                                          "model=theirs,url=" + llm.url() + (each[i].empty() ? "" : ",") + each[i]);
+                                          (each[i].find("model=") == std::string::npos ? "model=theirs,url=" : "url=") +
+                                              llm.url() + (each[i].empty() ? "" : ",") + each[i]);
       REQUIRE_MESSAGE(parsed, (parsed ? "" : parsed.error().text()));
       models.push_back(std::move(*parsed));
     }
@@ -109,15 +110,29 @@ struct World {
     while (!done() && reactor.now() < limit) reactor.turn(10ms);
     REQUIRE(done());
   }
+  /// The server goes on writing until it notices that nobody reads: one side of a connection may end for good reason.
+  void until_closed(size_t index) {
+    Asked& one = llm.asked.at(index);
+    until([&] {
+      if (one.exchange != nullptr) one.event("{}");
+      return one.exchange == nullptr;
+    });
+    CHECK(one.aborted);
+  }
   void some_turns() {
     for (int i = 0; i < 20; ++i) reactor.turn(1ms);
   }
   static ports::GenerationRequest ask(bool stream = true, size_t prompt_bytes = 4) {
-    ports::GenerationRequest request{.model = "m", .body = R"({"model":"m","messages":[]})", .stream = stream};
+    ports::GenerationRequest request;
+    request.model = "m";
+    request.body = R"({"model":"m","messages":[]})";
+    request.stream = stream;
     request.prompt_bytes = prompt_bytes;
     return request;
   }
-  uint64_t start(Sink& sink, ports::GenerationRequest request = ask()) { return backend->start(std::move(request), sink); }
+  uint64_t start(Sink& sink, ports::GenerationRequest request = ask()) {
+    return backend->start(std::move(request), sink);
+  }
   /// Waits until the server has been asked so often.
   Asked& asked(size_t count) {
     until([&] { return llm.asked.size() >= count && llm.asked[count - 1].ended; });

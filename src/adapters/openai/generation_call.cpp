@@ -1,5 +1,6 @@
 #include "adapters/openai/generation_call.h"
 
+#include "base/json.h"
 #include "base/text.h"
 
 namespace barrio::adapters::openai {

@@ -12,25 +12,26 @@ namespace {
 
 struct Known {
   std::string_view name;  // without what comes before a colon
-  std::optional<double> ServerFigures::*figure;
+  std::optional<double> ServerFigures::* figure;
 };
-constexpr std::array<Known, 11> known_series = {{{"num_requests_waiting", &ServerFigures::waiting},
-                                                 {"num_queue_reqs", &ServerFigures::waiting},
-                                                 {"num_requests_running", &ServerFigures::running},
-                                                 {"num_request_running", &ServerFigures::running},
-                                                 {"num_running_reqs", &ServerFigures::running},
-                                                 {"kv_cache_usage_perc", &ServerFigures::kv_usage},
-                                                 {"gpu_cache_usage_perc", &ServerFigures::kv_usage},
-                                                 {"token_usage", &ServerFigures::kv_usage},
-                                                 {"time_to_first_token_seconds_sum", &ServerFigures::first_token_sum},
-                                                 {"time_to_first_token_seconds_count", &ServerFigures::first_token_count},
-                                                 {"num_request_waiting", &ServerFigures::waiting}}};
+constexpr std::array<Known, 11> known_series = {
+    {{"num_requests_waiting", &ServerFigures::waiting},
+     {"num_queue_reqs", &ServerFigures::waiting},
+     {"num_requests_running", &ServerFigures::running},
+     {"num_request_running", &ServerFigures::running},
+     {"num_running_reqs", &ServerFigures::running},
+     {"kv_cache_usage_perc", &ServerFigures::kv_usage},
+     {"gpu_cache_usage_perc", &ServerFigures::kv_usage},
+     {"token_usage", &ServerFigures::kv_usage},
+     {"time_to_first_token_seconds_sum", &ServerFigures::first_token_sum},
+     {"time_to_first_token_seconds_count", &ServerFigures::first_token_count},
+     {"num_request_waiting", &ServerFigures::waiting}}};
 
 void take(ServerFigures& figures, std::string_view name, double value) {
   const size_t colon = name.rfind(':');
   if (colon != std::string_view::npos) name.remove_prefix(colon + 1);
-  const auto* found = std::find_if(known_series.begin(), known_series.end(),
-                                   [&](const Known& known) { return known.name == name; });
+  const auto* found =
+      std::find_if(known_series.begin(), known_series.end(), [&](const Known& known) { return known.name == name; });
   if (found == known_series.end() || !std::isfinite(value) || value < 0) return;
   std::optional<double>& into = figures.*(found->figure);
   if (found->figure == &ServerFigures::kv_usage)

@@ -1,6 +1,6 @@
 #pragma once
-// What servers of language models say of their load at /metrics (Prometheus text): vLLM (vllm:num_requests_waiting ...),
-// NIM (the same without a prefix), SGLang (sglang:num_queue_reqs ...). Pure.
+// What servers of language models say of their load at /metrics (Prometheus text): vLLM (vllm:num_requests_waiting
+// ...), NIM (the same without a prefix), SGLang (sglang:num_queue_reqs ...). Pure.
 
 #include <optional>
 #include <string_view>
@@ -13,8 +13,8 @@ namespace barrio::adapters::openai {
 struct ServerFigures {
   std::optional<double> waiting;
   std::optional<double> running;
-  std::optional<double> kv_usage;           // 0..1
-  std::optional<double> first_token_sum;    // seconds, of all so far
+  std::optional<double> kv_usage;         // 0..1
+  std::optional<double> first_token_sum;  // seconds, of all so far
   std::optional<double> first_token_count;
 
   /// Nothing of it: not a server that we know.

@@ -6,7 +6,8 @@ using namespace barrio;
 using namespace barrio::adapters::openai;
 
 TEST_CASE("vLLM's figures are read") {
-  const auto figures = parse_server_figures(R"(# HELP vllm:num_requests_running Number of requests in model execution batches.
+  const auto figures =
+      parse_server_figures(R"(# HELP vllm:num_requests_running Number of requests in model execution batches.
 # TYPE vllm:num_requests_running gauge
 vllm:num_requests_running{engine="0",model_name="meta/llama {8B}"} 8.0
 vllm:num_requests_waiting{engine="0",model_name="meta/llama {8B}"} 3.0
@@ -24,11 +25,13 @@ vllm:prompt_tokens_total{engine="0",model_name="m"} 1.2e+06
 }
 
 TEST_CASE("so are those of NIM, older vLLM and SGLang, with timestamps, and several models together") {
-  const auto nim = parse_server_figures("num_requests_waiting{model_name=\"m\"} 2 1700000000000\ngpu_cache_usage_perc 0.5\r\n");
+  const auto nim =
+      parse_server_figures("num_requests_waiting{model_name=\"m\"} 2 1700000000000\ngpu_cache_usage_perc 0.5\r\n");
   CHECK(nim.waiting == 2);
   CHECK(nim.kv_usage == 0.5);
-  const auto two = parse_server_figures("sglang:num_queue_reqs{m=\"a\"} 2\nsglang:num_queue_reqs{m=\"b\"} 3\n"
-                                        "sglang:token_usage{m=\"a\"} 0.9\nsglang:token_usage{m=\"b\"} 0.1\n");
+  const auto two = parse_server_figures(
+      "sglang:num_queue_reqs{m=\"a\"} 2\nsglang:num_queue_reqs{m=\"b\"} 3\n"
+      "sglang:token_usage{m=\"a\"} 0.9\nsglang:token_usage{m=\"b\"} 0.1\n");
   CHECK(two.waiting == 5);
   CHECK(two.kv_usage == 0.9);
 }

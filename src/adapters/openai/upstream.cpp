@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/json.h"
 #include "base/text.h"
 
 namespace barrio::adapters::openai {
@@ -66,10 +67,9 @@ void Upstream::start(uint64_t id, ports::GenerationRequest request, ports::Gener
   if (request.deadline) until = std::min(until.value_or(*request.deadline), *request.deadline);
   if (until && *until <= now) return sink.on_failure({{Code::timed_out, "its time was over when it came"}});
   if (const auto refused = queue_.offer(id, tokens_of(request), until, now)) {
-    const std::string why = refused->predicted
-                                ? "the first token would come in " + milliseconds(*refused->predicted) + ", and has to in " +
-                                      milliseconds(*until - now)
-                                : "too many requests wait for model " + settings_.name;
+    const std::string why = refused->predicted ? "the first token would come in " + milliseconds(*refused->predicted) +
+                                                     ", and has to in " + milliseconds(*until - now)
+                                               : "too many requests wait for model " + settings_.name;
     return sink.on_failure(cannot_begin(why, refused->retry_after));
   }
   Request& kept = requests_[id];
@@ -176,8 +176,8 @@ void Upstream::learn(const Request& request, std::string_view json) {
   if (!tokens || *tokens == 0) return;
   const double seen = static_cast<double>(request.request.prompt_bytes) / static_cast<double>(*tokens);
   constexpr double weight = 0.1;
-  bytes_per_token_ = std::clamp(bytes_per_token_ + weight * (seen - bytes_per_token_), fewest_bytes_per_token,
-                                most_bytes_per_token);
+  bytes_per_token_ =
+      std::clamp(bytes_per_token_ + weight * (seen - bytes_per_token_), fewest_bytes_per_token, most_bytes_per_token);
 }
 
 std::optional<Upstream::Request> Upstream::remove(uint64_t id) {

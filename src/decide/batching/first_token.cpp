@@ -67,7 +67,8 @@ std::optional<FirstTokenQueue::Refused> FirstTokenQueue::offer(uint64_t id, uint
   }
   waiting_.push_back({id, tokens, until});
   waiting_tokens_ += tokens;
-  mean_tokens_ = mean_tokens_ > 0 ? 0.95 * mean_tokens_ + 0.05 * static_cast<double>(tokens) : static_cast<double>(tokens);
+  mean_tokens_ =
+      mean_tokens_ > 0 ? 0.95 * mean_tokens_ + 0.05 * static_cast<double>(tokens) : static_cast<double>(tokens);
   return std::nullopt;
 }
 

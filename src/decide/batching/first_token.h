@@ -19,11 +19,11 @@
 namespace barrio::decide {
 
 struct FirstTokenLimits {
-  uint64_t unread_tokens = 8192;  // of prompts sent and not read; one prompt goes out alone, however long it is
-  size_t running = 256;           // requests sent and not over
-  size_t waiting = 1024;          // requests held here
-  double margin = 1.1;            // by which a prediction must be better than needed
-  double kv_full = 0.97;          // the server's cache is this full: it is given nothing more, it could only queue it
+  uint64_t unread_tokens = 8192;    // of prompts sent and not read; one prompt goes out alone, however long it is
+  size_t running = 256;             // requests sent and not over
+  size_t waiting = 1024;            // requests held here
+  double margin = 1.1;              // by which a prediction must be better than needed
+  double kv_full = 0.97;            // the server's cache is this full: it is given nothing more, it could only queue it
   std::optional<double> rate = {};  // prompt tokens per second, until it has been seen; none: all is admitted till then
 };
 
@@ -52,7 +52,7 @@ Duration predicted_first_token(uint64_t tokens, double rate);
 struct ServerReport {
   double waiting = 0;
   double running = 0;
-  std::optional<double> kv_usage;             // 0..1
+  std::optional<double> kv_usage;              // 0..1
   std::optional<Duration> recent_first_token;  // mean of those since the last report
 };
 
