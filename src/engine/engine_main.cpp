@@ -73,7 +73,8 @@ class EngineProcess {
     std::vector<Front*> fronts = {&grpc_, &repository_};
     if (generation_) fronts.push_back(&openai_.emplace(reactor_, *generation_, registry_));
     fronts.push_back(&rest_);
-    door_.emplace(reactor_, net::ServerLimits(), std::move(fronts));
+    // Each front bounds its own bodies: a stream of gRPC requests is one body that may go on for days.
+    door_.emplace(reactor_, net::ServerLimits{.body_bytes = UINT64_MAX}, std::move(fronts));
     for (const InitialModel& model : options.models) load(model);
   }
 

@@ -42,7 +42,8 @@ struct RestFront::Call {
   net::Exchange* exchange = nullptr;  // null: answered, or the client has gone
   bool infers = false;
   size_t json_left = 0;  // of the body: what belongs to its JSON part
-  size_t held = 0;
+  uint64_t received = 0;
+  size_t held = 0;  // what of it is kept
   api::SplitBody body;
   Time first_byte{};
   Time complete{};
@@ -101,6 +102,7 @@ void RestFront::on_head(net::Exchange& exchange) {
   call->exchange = &exchange;
   call->first_byte = exchange.first_byte();
   const net::RequestHead& head = exchange.request();
+  if (head.content_length.value_or(0) > limits_.body_bytes) return refuse_long(*call);
   call->infers = head.method == "POST" && head.path.starts_with(models_path) && head.path.ends_with("/infer");
   if (!call->infers) return;
   // One that cannot be read is answered once the body is there.
@@ -115,7 +117,10 @@ void RestFront::on_head(net::Exchange& exchange) {
 
 void RestFront::on_body(net::Exchange& exchange, std::string_view piece) {
   Call& call = *static_cast<Call*>(exchange.context);
-  if (!call.infers || call.exchange == nullptr) return;
+  if (call.exchange == nullptr) return;
+  call.received += piece.size();
+  if (call.received > limits_.body_bytes) return refuse_long(call);
+  if (!call.infers) return;
   call.held += piece.size();
   held_ += piece.size();
   held_gauge_.set(static_cast<double>(held_));
@@ -124,6 +129,10 @@ void RestFront::on_body(net::Exchange& exchange, std::string_view piece) {
   call.json_left -= json.size();
   call.body.json += json;
   call.body.tail += piece.substr(json.size());
+}
+
+void RestFront::refuse_long(Call& call) {
+  answer(call, error_response(413, "the body is longer than " + std::to_string(limits_.body_bytes) + " bytes"));
 }
 
 void RestFront::refuse_held(Call& call) {
