@@ -174,14 +174,18 @@ TEST_CASE("a slow client stops the backend, and makes it go on when it has read"
   CHECK(told.body.ends_with("data: [DONE]\n\n"));
 }
 
-TEST_CASE("a client that leaves cancels; one that has its answer does not") {
+TEST_CASE("a client that leaves in the middle of a stream cancels it") {
   World w;
   Told told;
   net::Call& call = w.ask(told, chat_path, streamed);
   w.generation.sink->on_piece("{}");
   w.until([&] { return !told.body.empty(); });
   call.cancel();
-  w.until([&] { return w.generation.cancelled == 1 && w.front.idle(); });
+  // A client may shut down its side and still read: over TCP it is gone when what is sent comes back.
+  w.until([&] {
+    if (w.generation.sink != nullptr) w.generation.sink->on_piece("{}");
+    return w.generation.cancelled == 1 && w.front.idle();
+  });
   CHECK(w.registry.text().find(R"(barrio_engine_generations_total{outcome="cancelled"} 1)") != std::string::npos);
 }
 
