@@ -43,7 +43,10 @@ GenerationCall::GenerationCall(net::Exchange& exchange, const GenerationParts& p
                                std::unique_ptr<GenerationDialect> dialect)
     : exchange_(exchange), parts_(parts), dialect_(std::move(dialect)) {
   const uint64_t length = exchange.request().content_length.value_or(0);
-  if (length > parts_.limits.body_bytes) return reply(dialect_->too_long(parts_.limits.body_bytes));
+  if (length > parts_.limits.body_bytes) {
+    reply(dialect_->too_long(parts_.limits.body_bytes));
+    return;
+  }
   constexpr uint64_t most_reserved = 1 << 20;  // of what is only announced
   body_.reserve(static_cast<size_t>(std::min(length, most_reserved)));
 }

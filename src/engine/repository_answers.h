@@ -15,6 +15,7 @@ enum class RepositoryRights {
   load,  // and load and unload, but no files of this machine
   files  // and load any model file by its path
 };
+BARRIO_DESCRIBE_ENUM(RepositoryRights, show, load, files)
 
 /// Every model that is to be served is: none has only versions that are still loading.
 bool serves_all(const ModelRepository& repository);

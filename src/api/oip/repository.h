@@ -26,23 +26,23 @@ struct StatisticDuration {
 BARRIO_DESCRIBE(StatisticDuration, (), (count, ns))
 
 struct InferStatistics {
-  StatisticDuration success;
-  StatisticDuration fail;
-  StatisticDuration queue;
-  StatisticDuration compute_input;
-  StatisticDuration compute_infer;
-  StatisticDuration compute_output;
-  StatisticDuration cache_hit;
-  StatisticDuration cache_miss;
+  StatisticDuration success = {};
+  StatisticDuration fail = {};
+  StatisticDuration queue = {};
+  StatisticDuration compute_input = {};
+  StatisticDuration compute_infer = {};
+  StatisticDuration compute_output = {};
+  StatisticDuration cache_hit = {};
+  StatisticDuration cache_miss = {};
 };
 BARRIO_DESCRIBE(InferStatistics, (),
                 (success, fail, queue, compute_input, compute_infer, compute_output, cache_hit, cache_miss))
 
 struct BatchStatistics {
   uint64_t batch_size = 1;
-  StatisticDuration compute_input;
-  StatisticDuration compute_infer;
-  StatisticDuration compute_output;
+  StatisticDuration compute_input = {};
+  StatisticDuration compute_infer = {};
+  StatisticDuration compute_output = {};
 };
 BARRIO_DESCRIBE(BatchStatistics, (), (batch_size, compute_input, compute_infer, compute_output))
 
@@ -52,8 +52,8 @@ struct VersionStatistics {
   uint64_t last_inference = 0;  // milliseconds since 1970; 0: none
   uint64_t inference_count = 0;
   uint64_t execution_count = 0;
-  InferStatistics inference_stats;
-  std::vector<BatchStatistics> batch_stats;
+  InferStatistics inference_stats = {};
+  std::vector<BatchStatistics> batch_stats = {};
 };
 BARRIO_DESCRIBE(VersionStatistics, (),
                 (name, version, last_inference, inference_count, execution_count, inference_stats, batch_stats))
