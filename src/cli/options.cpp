@@ -280,7 +280,7 @@ class Grammar {
     app->add_option("--listen", engine->listen, "unix:PATH or ip:port")->excludes(config);
     app->add_option("--name", engine->name, "Name of the model in requests")->excludes(config);
     app->add_option("--backend", engine->backend)->excludes(config);
-    app->add_option("--builtin", engine->builtin, "A model built into the backend; for profile: its settings")
+    app->add_option("--builtin", engine->builtin, "A model built into the backend; for profile and oip: their settings")
         ->excludes(config);
     app->add_option("--model", engine->model, "A model file")->excludes(config);
     app->add_option("--workers", engine->workers, "Requests computed at the same time")
