@@ -1,20 +1,11 @@
-// Starts `barrio engine` (BARRIO: the program) on a Unix socket's place in a folder of its own, with one emulated model, "echo"
-// (UINT8 x to y, the same bytes, 2 ms), and the text models that are given: name -> settings of its server.
+// Starts an engine_server (ENGINE_SERVER: the program) with the text models that are given: name -> settings of its server.
 
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 
 export async function startEngine({ textModels = {}, repository = 'show' } = {}) {
-  const folder = mkdtempSync(join(tmpdir(), 'barrio-engine-'));
-  const file = join(folder, 'engine.yaml');
-  const texts = Object.entries(textModels).map(([name, server]) => `  - {name: "${name}", server: "${server}"}\n`).join('');
-  writeFileSync(file, 'listen: 127.0.0.1:0\n' +
-    'models:\n  - {name: echo, backend: profile, builtin: "a=1ms,c=1ms"}\n' +
-    `repository: ${repository}\n` + (texts ? `text_models:\n${texts}` : ''));
-  const child = spawn(process.env.BARRIO, ['engine', '--config', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const models = Object.entries(textModels).map(([name, server]) => `${name}=${server}`);
+  const child = spawn(process.env.ENGINE_SERVER, [repository, ...models], { stdio: ['ignore', 'pipe', 'pipe'] });
   const address = await new Promise((resolve, reject) => {
     const seen = [];
     for (const output of [child.stdout, child.stderr]) {
@@ -39,7 +30,6 @@ export async function startEngine({ textModels = {}, repository = 'show' } = {})
       const ended = new Promise((resolve) => child.once('exit', resolve));
       child.kill('SIGTERM');
       await ended;
-      rmSync(folder, { recursive: true, force: true });
     },
   };
 }
