@@ -109,7 +109,7 @@ test('statistics, configuration and the repository', async () => {
   assert.ok(Number(one.inferenceCount) > 0);
   assert.ok(Number(one.inferenceStats.success.ns) > 1e6);
   assert.ok(Math.abs(Number(one.lastInference) - Date.now()) < 60000);
-  assert.equal((await call(client, 'ModelConfig', { name: 'echo' })).config.input[0].dataType, 'TYPE_UINT8');
+  assert.equal((await call(client, 'ModelConfig', { name: 'echo' })).config.input[0].dataType, 2); // TYPE_UINT8
   await call(client, 'RepositoryModelLoad', {
     modelName: 'second', parameters: { backend: { stringParam: 'profile' }, builtin: { stringParam: 'a=1ms,c=0ms' } },
   });

@@ -42,7 +42,10 @@ export async function startFakeLlm() {
     for (let i = 0; i < count && !response.destroyed; ++i) {
       const piece = chat ? { delta: { content: `w${i} ` } } : { text: `w${i} ` };
       if (!event([{ index: 0, finish_reason: null, ...piece }])) await Promise.race([once(response, 'drain'), once(response, 'close')]);
-      if (body.model === 'broken' && i === 1) return response.destroy();
+      if (body.model === 'broken' && i === 1) {
+        await new Promise((resolve) => response.write('\n', resolve)); // what was written has left
+        return response.destroy();
+      }
       if (count > 1000) await new Promise((resolve) => setTimeout(resolve, 5));
     }
     if (body.stream_options?.include_usage) event([], { usage: usage(count) });
