@@ -1,7 +1,7 @@
 // What the engine costs beside what it runs, with real threads and sockets.
 //
-//   front   one client, one request at a time: a binary tensor of 600 kB to an emulated device that takes no time. The
-//           client's time, less the run's.
+//   front   one client, one request at a time: a binary tensor of 600 kB to an emulated device that takes no time, over
+//           REST and over gRPC. The client's time, less the run's.
 //   CPU     as many requests at a time as keep every worker busy, of an ONNX model on 1 and 2 single-threaded workers,
 //           beside a bare loop around the same model on as many threads. Engine and loop run in turns.
 //
@@ -18,10 +18,13 @@
 
 #include "adapters/ort/onnx_runtime_backend.h"
 #include "adapters/profile/profile_backend.h"
+#include "api/grpc/framing.h"
+#include "api/oip/grpc_infer.h"
 #include "base/check.h"
 #include "base/text.h"
 #include "engine/engine.h"
 #include "engine/front_door.h"
+#include "engine/grpc_front.h"
 #include "engine/rest_front.h"
 #include "net/client.h"
 #include "net/thread_priority.h"
@@ -60,7 +63,8 @@ class EngineThread {
     engine::Engine engine(reactor, {{"backend", &backend}}, config, registry);
     engine::WorkQueue codec(reactor, 1, 64);
     engine::RestFront rest(reactor, engine, engine, codec, registry);
-    engine::FrontDoor door(reactor, {}, {&rest});
+    engine::GrpcFront grpc(reactor, engine, engine, {});
+    engine::FrontDoor door(reactor, {}, {&grpc, &rest});
     bool loaded = false;
     engine.load("m", model, [&](Result<void> result) {
       if (!result) std::fprintf(stderr, "%s\n", result.error().text().c_str());
@@ -87,11 +91,23 @@ net::Request raw_request(const std::string& body) {
           .body = body};
 }
 
+net::Request grpc_request(const std::string& data) {
+  api::GrpcInferRequest request{"m", "", true, {}};
+  request.request.inputs.push_back({"x", ports::DataType::UINT8, {static_cast<int64_t>(data.size())}, data});
+  std::string frame(api::grpc_prefix_size, '\0');
+  CHECK(api::append_grpc_infer_request(request, frame).has_value());
+  api::set_grpc_prefix(frame);
+  return {.method = "POST",
+          .target = "/inference.GRPCInferenceService/ModelInfer",
+          .headers = {{"Content-Type", "application/grpc"}, {"TE", "trailers"}},
+          .body = std::move(frame)};
+}
+
 /// `at_a_time` requests, each followed by the next, until `until`.
 class Clients {
  public:
-  Clients(const net::SocketAddress& address, std::string body, size_t at_a_time)
-      : address_(address), body_(std::move(body)), at_a_time_(at_a_time) {}
+  Clients(net::Endpoint endpoint, net::Request request, size_t at_a_time)
+      : endpoint_(std::move(endpoint)), request_(std::move(request)), at_a_time_(at_a_time) {}
 
   struct Seen {
     std::vector<double> own_ms;  // the client's time, less the run's
@@ -110,7 +126,7 @@ class Clients {
   void send() {
     ++open_;
     const Time began = reactor_.fresh_now();
-    client_.fetch(address_, raw_request(body_), began + 30s, [this, began](Result<net::Response> answer) {
+    client_.fetch(endpoint_, request_, began + 30s, [this, began](Result<net::Response> answer) {
       --open_;
       CHECK(answer.has_value() && answer->status == 200);
       last_ = reactor_.fresh_now();
@@ -122,8 +138,8 @@ class Clients {
     });
   }
 
-  net::SocketAddress address_;
-  std::string body_;
+  net::Endpoint endpoint_;
+  net::Request request_;
   size_t at_a_time_;
   net::Reactor reactor_;
   net::Client client_{reactor_, {}};
@@ -147,9 +163,15 @@ Json result(const char* name, double value, const char* unit, bool higher) {
 void front(Duration time, JsonArray& results) {
   adapters::ProfileBackend backend;
   const EngineThread engine(backend, {.builtin = "a=1us,c=0us,max_batch=1,output=16"}, 1);
-  Clients::Seen seen = Clients(engine.address(), std::string(tensor_bytes, 'x'), 1).run(time);
-  results.push_back(result("front_600kB_own_p50", percentile(seen.own_ms, 0.5), "ms", false));
-  results.push_back(result("front_600kB_own_p99", percentile(seen.own_ms, 0.99), "ms", false));
+  const std::string tensor(tensor_bytes, 'x');
+  Clients::Seen rest = Clients(engine.address(), raw_request(tensor), 1).run(time);
+  results.push_back(result("front_600kB_own_p50", percentile(rest.own_ms, 0.5), "ms", false));
+  results.push_back(result("front_600kB_own_p99", percentile(rest.own_ms, 0.99), "ms", false));
+  net::Endpoint endpoint = engine.address();
+  endpoint.protocol = net::Protocol::http2;
+  Clients::Seen grpc = Clients(endpoint, grpc_request(tensor), 1).run(time);
+  results.push_back(result("front_600kB_grpc_own_p50", percentile(grpc.own_ms, 0.5), "ms", false));
+  results.push_back(result("front_600kB_grpc_own_p99", percentile(grpc.own_ms, 0.99), "ms", false));
 }
 
 /// Runs a second around the model on each thread.
@@ -179,7 +201,7 @@ double bare_loop(ports::InferenceBackend& backend, const std::string& model, siz
 double engine_loop(ports::InferenceBackend& backend, const std::string& model, size_t workers, Duration time) {
   const EngineThread engine(backend, {.path = model}, workers);
   constexpr size_t input_bytes = 3 * 96 * 96 * sizeof(float);
-  return Clients(engine.address(), std::string(input_bytes, '\0'), workers + 1).run(time).per_second;
+  return Clients(engine.address(), raw_request(std::string(input_bytes, '\0')), workers + 1).run(time).per_second;
 }
 
 double median(std::vector<double> values) {

@@ -19,6 +19,8 @@ struct Session {
 Result<void> show_top(Session& session, const TopCommand& command);
 Result<void> list_sites(Session& session);
 Result<void> act_on_site(Session& session, const SiteCommand& command);
+/// Those of this machine.
+Result<void> list_devices(Session& session);
 Result<void> run_deploy(Session& session, const AppDeployCommand& command);
 Result<void> list_apps(Session& session);
 Result<void> act_on_app(Session& session, const AppCommand& command);

@@ -1,5 +1,7 @@
 #include "cli/engine_file.h"
 
+#include "adapters/openai/openai_backend.h"
+
 namespace barrio::cli {
 
 Result<void> EngineDeviceFile::check() const {
@@ -15,8 +17,29 @@ Result<void> EngineFile::check() const {
   return {};
 }
 
-engine::EngineOptions options_of(const EngineFile& file) {
+namespace {
+
+Result<std::vector<adapters::OpenaiSettings>> servers_of(const std::vector<EngineTextModelFile>& models) {
+  std::vector<adapters::OpenaiSettings> servers;
+  for (const EngineTextModelFile& model : models) {
+    auto settings = adapters::OpenaiSettings::parse(model.name, model.server);
+    if (!settings) return fail(std::move(settings).error().within("text_models '" + model.name + "'"));
+    servers.push_back(std::move(*settings));
+  }
+  return servers;
+}
+
+}  // namespace
+
+Result<engine::EngineOptions> options_of(const EngineFile& file) {
   engine::EngineOptions options{.listen = file.listen, .models = {}, .engine = {.tenant_weights = file.tenant_weights}};
+  options.repository = file.repository;
+  TRY(auto servers, servers_of(file.text_models));
+  if (!servers.empty()) {
+    options.generation = [servers = std::move(servers)](net::Reactor& reactor) {
+      return std::make_unique<adapters::OpenaiBackend>(reactor, servers);
+    };
+  }
   if (!file.devices.empty()) options.engine.devices.clear();
   for (const EngineDeviceFile& device : file.devices) {
     options.engine.devices.push_back({.name = device.name,

@@ -29,15 +29,26 @@ struct EngineModelFile {
 };
 BARRIO_DESCRIBE(EngineModelFile, (), (name, backend, builtin, path, device, urgency, deadline, memory))
 
+/// A model that a server of OpenAI's API has.
+struct EngineTextModelFile {
+  std::string name;
+  std::string server;  // adapters/openai/openai_settings.h: "url=http://127.0.0.1:8001/v1,first_token=500ms"
+};
+BARRIO_DESCRIBE(EngineTextModelFile, (), (name, server))
+
 struct EngineFile {
   std::string listen;
   std::vector<EngineDeviceFile> devices;  // empty: one CPU with one slot
   std::vector<EngineModelFile> models;
+  std::vector<EngineTextModelFile> text_models;
+  engine::RepositoryRights repository = engine::RepositoryRights::show;  // what requests may do to models
   std::map<std::string, double> tenant_weights;
+  static constexpr std::string_view defaulted[] = {"repository"};
   Result<void> check() const;
 };
-BARRIO_DESCRIBE(EngineFile, (), (listen, devices, models, tenant_weights))
+BARRIO_DESCRIBE(EngineFile, (), (listen, devices, models, text_models, repository, tenant_weights))
 
-engine::EngineOptions options_of(const EngineFile& file);
+/// Errors: those of the servers' settings.
+Result<engine::EngineOptions> options_of(const EngineFile& file);
 
 }  // namespace barrio::cli

@@ -109,6 +109,7 @@ class Grammar {
   void add_site() {
     CLI::App& site = group("site", "The sites of the network");
     leaf(site, "list", "All sites", std::make_shared<SiteListCommand>());
+    leaf(site, "devices", "The accelerators of this machine", std::make_shared<SiteDevicesCommand>());
     add_site_verb(site, "show", "One site in full", SiteCommand::Verb::show);
     add_site_verb(site, "activate", "Let a site take replicas", SiteCommand::Verb::activate);
     add_site_verb(site, "drain", "Move a site's replicas away, losing no request", SiteCommand::Verb::drain);
@@ -279,7 +280,7 @@ class Grammar {
     app->add_option("--listen", engine->listen, "unix:PATH or ip:port")->excludes(config);
     app->add_option("--name", engine->name, "Name of the model in requests")->excludes(config);
     app->add_option("--backend", engine->backend)->excludes(config);
-    app->add_option("--builtin", engine->builtin, "A model built into the backend; for profile: its settings")
+    app->add_option("--builtin", engine->builtin, "A model built into the backend; for profile and oip: their settings")
         ->excludes(config);
     app->add_option("--model", engine->model, "A model file")->excludes(config);
     app->add_option("--workers", engine->workers, "Requests computed at the same time")

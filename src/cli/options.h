@@ -48,6 +48,7 @@ struct SiteCommand {
   enum class Verb { show, activate, drain, retire } verb = Verb::show;
   std::string site;  // id or city
 };
+struct SiteDevicesCommand {};
 struct AppDeployCommand {
   std::string file;
   bool no_wait = false;
@@ -126,7 +127,7 @@ struct CompletionCommand {
 };
 struct VersionCommand {};
 
-using Command = std::variant<UpCommand, RoleCommand, EngineCommand, TopCommand, SiteListCommand, SiteCommand,
+using Command = std::variant<UpCommand, RoleCommand, EngineCommand, TopCommand, SiteListCommand, SiteCommand, SiteDevicesCommand,
                              AppDeployCommand, AppListCommand, AppCommand, InferCommand, TenantListCommand,
                              TenantCreateCommand, TenantQuotaCommand, KeyCreateCommand, KeyListCommand,
                              KeyRevokeCommand, ContextListCommand, ContextUseCommand, ContextSetCommand, UsageCommand,

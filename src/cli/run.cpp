@@ -35,6 +35,7 @@ struct Act {
   Result<void> operator()(const TopCommand& command) const { return show_top(session, command); }
   Result<void> operator()(const SiteListCommand&) const { return list_sites(session); }
   Result<void> operator()(const SiteCommand& command) const { return act_on_site(session, command); }
+  Result<void> operator()(const SiteDevicesCommand&) const { return list_devices(session); }
   Result<void> operator()(const AppDeployCommand& command) const { return run_deploy(session, command); }
   Result<void> operator()(const AppListCommand&) const { return list_apps(session); }
   Result<void> operator()(const AppCommand& command) const { return act_on_app(session, command); }

@@ -1,3 +1,4 @@
+#include "adapters/oip/oip_backend.h"
 #include "adapters/opencv/opencv_backend.h"
 #include "adapters/ort/onnx_runtime_backend.h"
 #include "adapters/profile/profile_backend.h"
@@ -37,7 +38,8 @@ int serve_engine(const EngineCommand& command) {
   adapters::OnnxRuntimeBackend onnx;
   adapters::OpencvBackend opencv;
   adapters::ProfileBackend profile;
-  return engine::run_engine(*options, {{"onnx", &onnx}, {"opencv", &opencv}, {"profile", &profile}});
+  adapters::OipBackend oip;
+  return engine::run_engine(*options, {{"onnx", &onnx}, {"opencv", &opencv}, {"profile", &profile}, {"oip", &oip}});
 }
 
 }  // namespace barrio::cli

@@ -8,8 +8,12 @@
 
 #include "base/log.h"
 #include "engine/front_door.h"
+#include "engine/grpc_front.h"
+#include "engine/openai_front.h"
+#include "engine/repository_front.h"
 #include "engine/rest_front.h"
 #include "net/thread_priority.h"
+#include "net/tls_files.h"
 
 namespace barrio::engine {
 
@@ -62,13 +66,20 @@ class EngineProcess {
       : signals_(reactor_, [this] { end(); }),
         engine_(reactor_, std::move(backends), options.engine, registry_),
         codec_(reactor_, codec_threads, codec_queue),
-        rest_(reactor_, engine_, engine_, codec_, registry_),
-        door_(reactor_, {}, {&rest_}) {
+        generation_(options.generation ? options.generation(reactor_) : nullptr),
+        grpc_(reactor_, engine_, engine_, {.rights = options.repository, .wall = net::system_wall}),
+        repository_(reactor_, engine_, {.rights = options.repository, .wall = net::system_wall}),
+        rest_(reactor_, engine_, engine_, codec_, registry_) {
+    std::vector<Front*> fronts = {&grpc_, &repository_};
+    if (generation_) fronts.push_back(&openai_.emplace(reactor_, *generation_, registry_));
+    fronts.push_back(&rest_);
+    // Each front bounds its own bodies: a stream of gRPC requests is one body that may go on for days.
+    door_.emplace(reactor_, net::ServerLimits{.body_bytes = UINT64_MAX}, std::move(fronts));
     for (const InitialModel& model : options.models) load(model);
   }
 
   int run(const net::SocketAddress& address) {
-    const auto bound = door_.listen(address);
+    const auto bound = door_->listen(address);
     if (!bound) {
       log_error("engine cannot listen", {{"detail", bound.error().text()}});
       return 2;
@@ -92,13 +103,18 @@ class EngineProcess {
 
   void end() {
     if (std::exchange(ending_, true)) return reactor_.stop();
-    door_.drain();
+    door_->drain();
     stop_when_idle(reactor_.now() + drain_time);
   }
 
   void stop_when_idle(Time until) {
-    if ((engine_.idle() && rest_.idle()) || reactor_.now() >= until) return reactor_.stop();
+    if (idle() || reactor_.now() >= until) return reactor_.stop();
     reactor_.call_after(drain_check, [this, until] { stop_when_idle(until); });
+  }
+
+  bool idle() const {
+    const bool generates = openai_ && !openai_->idle();
+    return engine_.idle() && rest_.idle() && grpc_.idle() && repository_.idle() && !generates;
   }
 
   Registry registry_;
@@ -106,8 +122,12 @@ class EngineProcess {
   EndSignals signals_;  // before any thread
   Engine engine_;
   WorkQueue codec_;
+  std::unique_ptr<ports::GenerationBackend> generation_;
+  GrpcFront grpc_;
+  RepositoryFront repository_;
+  std::optional<OpenAiFront> openai_;
   RestFront rest_;
-  FrontDoor door_;
+  std::optional<FrontDoor> door_;
   int exit_code_ = 0;
   bool ending_ = false;
 };

@@ -1,10 +1,14 @@
 #pragma once
 // The engine as a process: `barrio engine` is this with the backends that cli chose.
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/repository_answers.h"
+#include "ports/generation_backend.h"
 
 namespace barrio::engine {
 
@@ -17,6 +21,9 @@ struct EngineOptions {
   std::string listen;  // "unix:/path" or "127.0.0.1:8000"
   std::vector<InitialModel> models;
   EngineConfig engine = {};
+  RepositoryRights repository = RepositoryRights::show;
+  /// Made on the engine's loop; answers OpenAI's API and generate. None: there is no such path.
+  std::function<std::unique_ptr<ports::GenerationBackend>(net::Reactor&)> generation = {};
 };
 
 constexpr int exit_model_failed = 3;

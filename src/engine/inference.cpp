@@ -3,40 +3,14 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "engine/requested_outputs.h"
 
 namespace barrio::engine {
 
-using ports::Tensor;
-
 namespace {
 
-/// The outputs that were asked for, in the order they were asked for; all of them if none was named.
-Result<std::vector<Tensor>> select(std::vector<Tensor> outputs, const std::vector<api::RequestedOutput>& wanted) {
-  if (wanted.empty()) return outputs;
-  std::vector<Tensor> selected;
-  for (const auto& output : wanted) {
-    const auto found =
-        std::find_if(outputs.begin(), outputs.end(), [&](const Tensor& tensor) { return tensor.name == output.name; });
-    if (found == outputs.end())
-      return fail(Code::invalid, "is not an output of the model, or was asked for twice",
-                  "output '" + output.name + "'");
-    selected.push_back(std::move(*found));
-    outputs.erase(found);
-  }
-  return selected;
-}
-
-Result<void> check_wanted(const ports::ModelInfo& model, const std::vector<api::RequestedOutput>& wanted) {
-  for (const auto& output : wanted) {
-    const bool known = std::any_of(model.outputs.begin(), model.outputs.end(),
-                                   [&](const auto& spec) { return spec.name == output.name; });
-    if (!known) return fail(Code::invalid, "is not an output of model " + model.name, "output '" + output.name + "'");
-  }
-  return {};
-}
-
 Result<api::Message> print(ports::Outputs outputs, const api::InferRequest& asked, const std::string& model) {
-  TRY(auto selected, select(std::move(outputs), asked.outputs));
+  TRY(auto selected, select_outputs(std::move(outputs), asked.outputs));
   return api::print_infer_response({model, asked.id, std::move(selected)}, asked);
 }
 
@@ -54,7 +28,7 @@ Result<std::optional<size_t>> json_length_of(std::span<const net::Header> header
 Result<api::InferRequest> parse_inference(api::SplitBody body, const ports::ModelInfo& model) {
   TRY(auto request, api::parse_infer_request(std::move(body), model));
   // Before the model runs, which costs more than all the rest.
-  TRY_DO(check_wanted(model, request.outputs));
+  TRY_DO(check_requested(model, request.outputs));
   return request;
 }
 

@@ -6,15 +6,16 @@
 
 #include "base/text.h"
 #include "engine/engine_metrics.h"
+#include "engine/engine_version.h"
 #include "engine/inference.h"
+#include "engine/model_path.h"
+#include "engine/repository_answers.h"
+#include "engine/request_fields.h"
 
 namespace barrio::engine {
 
 namespace {
 
-constexpr std::string_view engine_version = "0.1.0";
-constexpr std::string_view models_path = "/v2/models/";
-constexpr double most_deadline_ms = 3'600'000;
 constexpr size_t most_reserved = 1 << 20;  // of what is only announced
 constexpr size_t most_metrics = EngineMetrics::most_models;
 
@@ -27,32 +28,6 @@ net::Response not_allowed(std::string_view allowed) {
   response.headers.emplace_back("Allow", allowed);
   return response;
 }
-
-/// What is left of the request's time; none if it says nothing. Errors: invalid.
-Result<std::optional<Duration>> time_left(std::span<const net::Header> headers) {
-  const auto header = net::find_header(headers, "Barrio-Deadline-Ms");
-  if (!header) return std::optional<Duration>();
-  const auto ms = parse_double(*header);
-  if (!ms || !(*ms >= -most_deadline_ms && *ms <= most_deadline_ms)) {
-    return fail(Code::invalid, "'" + std::string(*header) + "' is not a number of milliseconds", "Barrio-Deadline-Ms");
-  }
-  return std::optional<Duration>(from_ms(*ms));
-}
-
-/// "NAME/versions/2/infer": its parts; `rest` begins with '/' or is empty.
-struct ModelPath {
-  std::string_view model;
-  std::string_view version;
-  std::string_view rest;
-
-  explicit ModelPath(std::string_view text) : model(text.substr(0, text.find('/'))), rest(text.substr(model.size())) {
-    constexpr std::string_view versions = "/versions/";
-    if (!rest.starts_with(versions)) return;
-    version = rest.substr(versions.size());
-    version = version.substr(0, version.find('/'));
-    rest.remove_prefix(versions.size() + version.size());
-  }
-};
 
 size_t json_bytes(const ports::Outputs& outputs, const api::InferRequest& asked) {
   size_t bytes = 0;
@@ -67,7 +42,8 @@ struct RestFront::Call {
   net::Exchange* exchange = nullptr;  // null: answered, or the client has gone
   bool infers = false;
   size_t json_left = 0;  // of the body: what belongs to its JSON part
-  size_t held = 0;
+  uint64_t received = 0;
+  size_t held = 0;  // what of it is kept
   api::SplitBody body;
   Time first_byte{};
   Time complete{};
@@ -116,14 +92,7 @@ RestFront::Metrics& RestFront::metrics_of(const std::string& model) {
 }
 
 bool RestFront::ready() const {
-  return std::ranges::all_of(models_.index(), [](const ListedModel& model) {
-    bool any_loading = false;
-    for (const ModelVersion& version : model.versions) {
-      if (version.state == ModelState::ready) return true;
-      any_loading = any_loading || version.state == ModelState::loading;
-    }
-    return !any_loading;
-  });
+  return serves_all(models_);
 }
 
 void RestFront::on_head(net::Exchange& exchange) {
@@ -133,6 +102,7 @@ void RestFront::on_head(net::Exchange& exchange) {
   call->exchange = &exchange;
   call->first_byte = exchange.first_byte();
   const net::RequestHead& head = exchange.request();
+  if (head.content_length.value_or(0) > limits_.body_bytes) return refuse_long(*call);
   call->infers = head.method == "POST" && head.path.starts_with(models_path) && head.path.ends_with("/infer");
   if (!call->infers) return;
   // One that cannot be read is answered once the body is there.
@@ -147,7 +117,10 @@ void RestFront::on_head(net::Exchange& exchange) {
 
 void RestFront::on_body(net::Exchange& exchange, std::string_view piece) {
   Call& call = *static_cast<Call*>(exchange.context);
-  if (!call.infers || call.exchange == nullptr) return;
+  if (call.exchange == nullptr) return;
+  call.received += piece.size();
+  if (call.received > limits_.body_bytes) return refuse_long(call);
+  if (!call.infers) return;
   call.held += piece.size();
   held_ += piece.size();
   held_gauge_.set(static_cast<double>(held_));
@@ -156,6 +129,10 @@ void RestFront::on_body(net::Exchange& exchange, std::string_view piece) {
   call.json_left -= json.size();
   call.body.json += json;
   call.body.tail += piece.substr(json.size());
+}
+
+void RestFront::refuse_long(Call& call) {
+  answer(call, error_response(413, "the body is longer than " + std::to_string(limits_.body_bytes) + " bytes"));
 }
 
 void RestFront::refuse_held(Call& call) {
@@ -178,7 +155,7 @@ void RestFront::on_end(net::Exchange& exchange) {
   call->complete = reactor_.now();
   const net::RequestHead& head = exchange.request();
   if (head.path.starts_with(models_path)) {
-    const ModelPath path(head.path.substr(models_path.size()));
+    const ModelPath path(head.path);
     call->submission.model = path.model;
     call->submission.version = path.version;
     if (call->infers && path.rest == "/infer") return infer(call);
@@ -233,14 +210,12 @@ void RestFront::model_request(Call& call, std::string_view rest) {
 /// What the request's fields ask for. Errors: invalid.
 Result<void> RestFront::read_fields(Call& call) const {
   const auto headers = call.exchange->request().headers;
-  TRY(const auto left, time_left(headers));
   TRY_DO(json_length_of(headers).map([](auto) {}));
+  TRY(auto fields, read_request_fields(call.exchange->request(), call.first_byte));
   call.submission.arrived = call.first_byte;
-  if (left) call.submission.deadline = call.first_byte + *left;
-  call.submission.tenant = net::find_header(headers, "Barrio-Tenant").value_or("");
-  if (const auto urgency = net::find_header(headers, "Barrio-Class")) {
-    TRY(call.submission.urgency, from_json<UrgencyClass>(to_json(std::string(*urgency)), "Barrio-Class"));
-  }
+  call.submission.deadline = fields.deadline;
+  call.submission.tenant = std::move(fields.tenant);
+  call.submission.urgency = fields.urgency;
   return {};
 }
 
@@ -269,7 +244,10 @@ void RestFront::parsed(const CallPtr& call, Result<api::InferRequest> request) {
     return answer(*call, error_response(status_of(request.error().code), request.error().text()));
   }
   call->asked = std::move(*request);
-  call->submission.request = {std::move(call->asked.inputs), call->asked.stream};
+  call->submission.request = {.inputs = std::move(call->asked.inputs),
+                              .stream = call->asked.stream,
+                              .deadline = call->submission.deadline,
+                              .parameters = std::move(call->asked.parameters)};
   call->metrics->decode.observe(reactor_.fresh_now() - call->complete);
   // It may be served before submit() returns.
   const auto over = std::make_shared<bool>(false);

@@ -30,8 +30,9 @@
 namespace barrio::engine {
 
 struct RestLimits {
-  size_t json_on_loop = 16 * 1024;        // bytes of JSON that are parsed or printed on the loop
-  size_t held_bytes = 512 * 1024 * 1024;  // of all bodies; over it: 503
+  uint64_t body_bytes = 16 * 1024 * 1024;  // of one body; over it: 413
+  size_t json_on_loop = 16 * 1024;         // bytes of JSON that are parsed or printed on the loop
+  size_t held_bytes = 512 * 1024 * 1024;   // of all bodies; over it: 503
 };
 
 class RestFront final : public Front {
@@ -68,6 +69,7 @@ class RestFront final : public Front {
   void print(const CallPtr& call, ports::Outputs outputs);
   void answer(Call& call, net::Response response);
   void refuse_held(Call& call);
+  void refuse_long(Call& call);
   Metrics& metrics_of(const std::string& model);
   std::optional<net::Response> server_response(std::string_view path) const;
 

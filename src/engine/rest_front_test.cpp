@@ -290,6 +290,16 @@ TEST_CASE("large JSON is read and printed off the loop, with the same answer") {
   CHECK(world.wait(world.send(request)).status == 400);
 }
 
+TEST_CASE("one body is bounded, whatever its path") {
+  World world({"doubler"}, {.body_bytes = 1000});
+  world.load();
+  for (const std::string target : {"/v2/models/doubler/infer", "/v2/models/doubler"}) {
+    const net::Request large{.method = "POST", .target = target, .body = std::string(2000, ' ')};
+    CHECK(world.wait(world.send(large)).status == 413);
+  }
+  CHECK(world.wait(world.send(infer_request(1))).status == 200);
+}
+
 TEST_CASE("bodies that are held are bounded") {
   World world({"doubler"}, {.held_bytes = 1000});
   world.load();

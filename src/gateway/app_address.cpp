@@ -45,17 +45,22 @@ std::optional<AppAddress> app_by_host(std::string_view host, std::string_view ta
   return address;
 }
 
-std::optional<AppAddress> app_by_path(std::string_view target) {
-  if (!target.starts_with(apps_prefix)) return std::nullopt;
-  const size_t end = std::min(target.find_first_of("/?", apps_prefix.size()), target.size());
-  const std::string_view name = target.substr(apps_prefix.size(), end - apps_prefix.size());
+std::optional<AppAddress> app_by_name(std::string_view name, std::string_view target) {
   const size_t dot = name.find('.');
   const bool owned = dot != std::string_view::npos;
   if (owned && dot + 1 == name.size()) return std::nullopt;
   auto address = named(name.substr(0, dot), owned ? name.substr(dot + 1) : std::string_view());
+  if (address) address->rest = target;
+  return address;
+}
+
+std::optional<AppAddress> app_by_path(std::string_view target) {
+  if (!target.starts_with(apps_prefix)) return std::nullopt;
+  const size_t end = std::min(target.find_first_of("/?", apps_prefix.size()), target.size());
+  const std::string_view name = target.substr(apps_prefix.size(), end - apps_prefix.size());
+  auto address = app_by_name(name, target.substr(end));
   if (!address) return std::nullopt;
   address->prefix = target.substr(0, end);
-  address->rest = target.substr(end);
   return address;
 }
 

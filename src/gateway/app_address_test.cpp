@@ -58,5 +58,15 @@ TEST_CASE("what a gateway writes for another gateway is read there as the same a
   }));
 }
 
+TEST_CASE("a field names an app with or without its tenant") {
+  const auto named = app_by_name("street.acme", "/inference.GRPCInferenceService/ModelInfer");
+  REQUIRE(named);
+  CHECK(named->tenant.str() == "acme");
+  CHECK(named->prefix.empty());
+  CHECK(named->rest == "/inference.GRPCInferenceService/ModelInfer");
+  CHECK(app_by_name("street", "/x")->tenant.str().empty());
+  for (const char* bad : {"", "street.", ".acme", "a/b"}) CHECK_FALSE(app_by_name(bad, "/x"));
+}
+
 }  // namespace
 }  // namespace barrio::gateway

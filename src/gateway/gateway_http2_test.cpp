@@ -156,11 +156,13 @@ struct World {
     REQUIRE(done());
   }
   /// A gRPC call to bio's gateway.
-  net::Call& grpc(Told& told, const std::string& target, const std::string& bearer, const std::string& host = "x") {
+  net::Call& grpc(Told& told, const std::string& target, const std::string& bearer, const std::string& host = "x",
+                  const std::string& app = "") {
     net::Endpoint endpoint = bio_address;
     endpoint.protocol = net::Protocol::http2;
-    const net::Header headers[] = {
+    std::vector<net::Header> headers = {
         {"Host", host}, {"Content-Type", "application/grpc+proto"}, {"Authorization", bearer}};
+    if (!app.empty()) headers.push_back({"barrio-app", app});
     return client.start(endpoint,
                         {.method = "POST",
                          .target = target,
@@ -299,6 +301,29 @@ TEST_CASE("an app's own gRPC services by host, and its WebSockets by path, pass 
     w.until([&] { return socket.body == "ping"; });
     tunnel.end();
     w.until([&] { return socket.done; });
+  }
+}
+
+TEST_CASE("the Open Inference Protocol's service is that of the app that the call's metadata names") {
+  for (const bool forwarded : {false, true}) {
+    World w;
+    if (forwarded) w.bio->set_local({});
+    for (int i = 0; i < 5; ++i) w.reactor.turn(1ms);
+    const std::string target = "/inference.GRPCInferenceService/ModelInfer";
+    for (const std::string app : {"street", "street.acme"}) {
+      Told told;
+      net::Call& call = w.grpc(told, target, w.authorization, "x", app);
+      call.write("message");
+      call.end();
+      w.until([&] { return told.done; });
+      CHECK(told.body == "message");
+      CHECK(told.header("barrio-served-by") == (forwarded ? "mad1" : "bio1"));
+    }
+    Told nameless;
+    w.grpc(nameless, target, w.authorization).end();
+    w.until([&] { return nameless.done; });
+    CHECK(nameless.header("grpc-status") == "3");
+    CHECK(nameless.header("grpc-message").find("Barrio-App") != std::string::npos);
   }
 }
 

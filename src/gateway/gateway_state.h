@@ -26,6 +26,8 @@ struct Gateway::State final : net::ExchangeHandler {
 
   void tick();
   void model_request(net::Exchange& exchange);
+  /// Of the Open Inference Protocol over gRPC: its paths are the same for all apps.
+  void inference_call(net::Exchange& exchange);
   void app_request(net::Exchange& exchange, AppAddress address);
   /// Whose app; none: the exchange is answered.
   std::optional<TenantId> owner_of(net::Exchange& exchange, const AppAddress& address);

@@ -49,7 +49,7 @@ void OutgoingHead::pass(const Outgoing& outgoing) {
     std::erase_if(headers_, [](const net::Header& header) { return is_about_the_way(header.name); });
   }
   if (!is_grpc(headers_)) return;
-  grpc_text_ = grpc_timeout(outgoing.left);
+  grpc_text_ = api::grpc_timeout(outgoing.left);
   headers_.push_back({grpc_timeout_header, grpc_text_});
 }
 

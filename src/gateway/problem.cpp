@@ -3,48 +3,18 @@
 #include <algorithm>
 #include <vector>
 
+#include "api/grpc/status.h"
 #include "gateway/deadlines.h"
 
 namespace barrio::gateway {
 
 namespace {
 
-/// The codes of grpc.io/docs/guides/status-codes that mean what the HTTP status does.
-std::string_view grpc_status(int status) {
-  switch (status) {
-    case 400: return "3";   // INVALID_ARGUMENT
-    case 401: return "16";  // UNAUTHENTICATED
-    case 403: return "7";   // PERMISSION_DENIED
-    case 404:
-    case 405: return "12";  // UNIMPLEMENTED
-    case 413:
-    case 429: return "8";   // RESOURCE_EXHAUSTED
-    case 421: return "9";   // FAILED_PRECONDITION
-    case 503: return "14";  // UNAVAILABLE
-    case 504: return "4";   // DEADLINE_EXCEEDED
-    default: return "2";    // UNKNOWN
-  }
-}
-
-/// Percent-encoded as gRPC over HTTP/2 has it: all but printable ASCII, and the percent sign.
-std::string grpc_message(std::string_view text) {
-  std::string encoded;
-  for (const char c : text) {
-    if (c >= ' ' && c <= '~' && c != '%') {
-      encoded += c;
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    encoded += {'%', "0123456789ABCDEF"[byte >> 4], "0123456789ABCDEF"[byte & 15]};
-  }
-  return encoded;
-}
-
 void reply_grpc(net::Exchange& exchange, const Problem& problem) {
   const std::string nearest = problem.nearest.empty() ? "" : "; nearest: " + problem.nearest;
-  const std::string message = grpc_message(problem.detail + nearest);
+  const std::string message = api::grpc_message(problem.detail + nearest);
   const net::Header headers[] = {{"Content-Type", "application/grpc"},
-                                 {"Grpc-Status", grpc_status(problem.status)},
+                                 {"Grpc-Status", api::grpc_status_text(api::grpc_status_of_http(problem.status))},
                                  {"Grpc-Message", message},
                                  {"Barrio-Reason", problem.reason}};
   exchange.reply(200, headers, "");

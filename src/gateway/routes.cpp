@@ -1,5 +1,6 @@
 // What a gateway does with a request's head: who asks, what for, and everything that is answered right here.
 
+#include "api/oip/grpc_messages.h"
 #include "base/crypto.h"
 #include "base/text.h"
 #include "gateway/device_hash.h"
@@ -36,6 +37,7 @@ void Gateway::State::on_head(net::Exchange& exchange) {
   }
   if (head.path.starts_with(models_prefix)) return model_request(exchange);
   if (auto app = app_by_path(head.target)) return app_request(exchange, std::move(*app));
+  if (head.path.starts_with(api::grpc_service_prefix)) return inference_call(exchange);
   const bool get = head.method == "GET";
   if (head.path == "/healthz" || head.path == "/v2/health/live") {
     return get ? reply_json(exchange, JsonObject{{"live", true}}) : wrong_method(exchange, "GET");
@@ -87,6 +89,15 @@ void Gateway::State::model_request(net::Exchange& exchange) {
   RequestStart start{.app = {std::move(*tenant), std::move(*app)}};
   start.infer = infer;
   take(exchange, std::move(start));
+}
+
+void Gateway::State::inference_call(net::Exchange& exchange) {
+  const net::RequestHead& head = exchange.request();
+  const auto name = net::find_header(head.headers, app_header);
+  auto app = name ? app_by_name(*name, head.target) : std::nullopt;
+  if (app) return app_request(exchange, std::move(*app));
+  reply_problem(exchange, {400, "invalid", "the call does not say which app it is for",
+                           std::string(app_header) + ": APP as metadata, or the host APP.TENANT.apps.SITE"});
 }
 
 bool Gateway::State::is_peer(const net::Exchange& exchange) const {

@@ -25,6 +25,7 @@ std::optional<int64_t> rows_of(const InferenceRequest& request) {
 }
 
 bool is_alike(const ModelInfo& model, const InferenceRequest& a, const InferenceRequest& b) {
+  if (a.parameters != b.parameters) return false;
   return std::all_of(model.inputs.begin(), model.inputs.end(), [&](const TensorSpec& spec) {
     const auto& left = input_named(a, spec.name).shape;
     const auto& right = input_named(b, spec.name).shape;
@@ -41,6 +42,7 @@ InferenceRequest put_together(const ModelInfo& model, std::span<const InferenceR
   const InferenceRequest& first = batch[group.members.front()];
   request.stream = first.stream;
   request.deadline = first.deadline;
+  request.parameters = first.parameters;
   for (const size_t member : group.members) {
     const InferenceRequest& one = batch[member];
     if (one.stream != request.stream) request.stream.clear();

@@ -1,6 +1,6 @@
 #pragma once
-// Several requests as one run: their inputs put together along the first dimension, the outputs taken apart again. Pure;
-// shared by the backends that batch (adapters/ort, adapters/oip).
+// Several requests as one run: their inputs put together along the first dimension, the outputs taken apart again.
+// Pure; shared by the backends that batch (adapters/ort, adapters/oip).
 
 #include <optional>
 #include <span>
@@ -23,13 +23,14 @@ struct Joined {
 bool may_join(const ModelInfo& model);
 
 /// Groups `wanted` (positions in `batch` of requests that passed check_inputs), in their order. Together go requests
-/// whose inputs agree in all but the first dimension, which is the same for all inputs of one; at most `most_rows` rows
-/// in a group, except that a request which is larger alone is a group. The group's deadline is its earliest, its stream
-/// that of all members or empty.
+/// whose parameters are the same and whose inputs agree in all but the first dimension, which all inputs of one share;
+/// at most `most_rows` rows in a group, except that a request which is larger alone is a group. The group's deadline is
+/// its earliest, its stream that of all members or empty.
 std::vector<Joined> join(const ModelInfo& model, std::span<const InferenceRequest> batch,
                          std::span<const size_t> wanted, int64_t most_rows);
 
-/// One answer per member. None: an output's first dimension is not the sum of the rows, so nobody can say whose is what.
+/// One answer per member. None: an output's first dimension is not the sum of the rows, so nobody can say whose is
+/// what.
 std::optional<std::vector<Outputs>> split(const Outputs& together, std::span<const int64_t> rows);
 
 }  // namespace barrio::ports

@@ -58,6 +58,15 @@ TEST_CASE("what does not fit together runs apart") {
   CHECK(groups[1].request.inputs.empty());
 }
 
+TEST_CASE("requests that say different things to the model run apart") {
+  std::vector batch{request_of(1, 'a'), request_of(1, 'b'), request_of(1, 'c')};
+  batch[0].parameters = batch[2].parameters = {{"threshold", 0.5}};
+  const auto groups = join(model_of(), batch, all_of(batch), 8);
+  REQUIRE(groups.size() == 2);
+  CHECK(groups[0].members == std::vector<size_t>{0, 2});
+  CHECK(groups[0].request.parameters == batch[0].parameters);
+}
+
 TEST_CASE("a group has no more rows than the model takes; what is larger alone stays whole") {
   const std::vector batch{request_of(3, 'a'), request_of(3, 'b'), request_of(1, 'c'), request_of(9, 'd')};
   const auto groups = join(model_of(), batch, all_of(batch), 4);

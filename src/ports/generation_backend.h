@@ -20,12 +20,12 @@ enum class GenerationKind { chat, completion, embedding };
 
 struct GenerationRequest {
   GenerationKind kind = GenerationKind::chat;
-  std::string model;   // as the caller names it; the backend puts its server's own name into the body
-  std::string body;    // the request object, valid JSON; its members are the caller's, known to us or not
-  bool stream = false;  // as the body's "stream" says
-  size_t prompt_bytes = 0;              // text that has to be read before the first token, for the backend's estimate
-  std::optional<uint64_t> most_tokens;  // what the caller allows the answer; none: the model's default
-  std::string tenant;                   // empty: the app's own
+  std::string model;        // as the caller names it; the backend puts its server's own name into the body
+  std::string body;         // the request object, valid JSON; its members are the caller's, known to us or not
+  bool stream = false;      // as the body's "stream" says
+  size_t prompt_bytes = 0;  // text that has to be read before the first token, for the backend's estimate
+  std::optional<uint64_t> most_tokens;   // what the caller allows the answer; none: the model's default
+  std::string tenant;                    // empty: the app's own
   std::optional<Time> first_token = {};  // the answer is worthless if it begins later
   std::optional<Time> deadline = {};     // and if it is not complete by then
 };
@@ -39,7 +39,7 @@ struct GenerationFailure {
   Error error;
   Duration retry_after{};  // zero: not known
   int status = 0;          // what the server answered, 4xx or 5xx; 0: it did not
-  std::string body;        // its error object, if it sent one; at most 64 KiB
+  std::string body = {};   // its error object, if it sent one; at most 64 KiB
 };
 
 /// Who waits for one answer; lives until on_end, on_failure or cancel(). Calls may come before start() returns.
@@ -57,11 +57,11 @@ class GenerationSink {
 
 struct GenerationModel {
   std::string name;
-  std::string owner;      // "barrio", or what its server says
-  WallTime created{};     // epoch: not known
-  bool chat = true;       // kinds it answers
+  std::string owner;   // "barrio", or what its server says
+  WallTime created{};  // epoch: not known
+  bool chat = true;    // kinds it answers
   bool embedding = true;
-  bool ready = true;      // its server answers
+  bool ready = true;  // its server answers
 };
 
 class GenerationBackend {

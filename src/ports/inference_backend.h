@@ -6,6 +6,8 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/json.h"
@@ -44,10 +46,15 @@ struct ModelInfo {
   size_t max_batch = 1;  // requests that one run takes together; 1: it gains nothing from more
 };
 
+/// What a request says to its model beside its inputs, for backends that pass it on.
+using Parameter = std::variant<bool, int64_t, double, std::string>;
+using Parameters = std::vector<std::pair<std::string, Parameter>>;
+
 struct InferenceRequest {
   std::vector<Tensor> inputs;
   std::string stream;  // requests of one camera share a name, so that a detector can see motion; empty: none
   std::optional<Time> deadline = {};  // backends elsewhere are told what is left
+  Parameters parameters = {};
 };
 
 using Outputs = std::vector<Tensor>;

@@ -71,15 +71,6 @@ for name in echo forward; do
 done
 [ "$failures" = 0 ] || exit 1
 
-command -v node >/dev/null && command -v npm >/dev/null || { echo "SKIPPED: grpc-js and ws need node and npm"; exit 77; }
-cd "$here" || exit 1
-packages="$(cat package.json package-lock.json .npmrc | sha256sum) $(node --version)"
-if [ "$(cat node_modules/.barrio-packages 2>/dev/null)" != "$packages" ]; then
-  if ! npm ci --ignore-scripts --no-progress --loglevel=error; then
-    npm ping >/dev/null 2>&1 && { echo "FAIL: npm ci"; exit 1; }
-    echo "SKIPPED: the npm registry is not available"
-    exit 77
-  fi
-  echo "$packages" >node_modules/.barrio-packages
-fi
+# shellcheck source=tests/clients/packages.sh
+. "$here/packages.sh"
 ECHO_SERVER=$server node --test grpc_test.mjs websocket_test.mjs

@@ -97,7 +97,7 @@ TEST_CASE("a wrong request in a batch fails alone, also when it is the model tha
   REQUIRE(answers.size() == 4);
   CHECK(answers[0]);
   CHECK(answers[1].error().code == Code::invalid);
-  CHECK(answers[2].error().where == "input 'words'");
+  CHECK(answers[2].error().where == "input 'tokens'");
   REQUIRE(answers[3]);
   CHECK(answers[3]->at(0).data == answers[0]->at(0).data);
 }

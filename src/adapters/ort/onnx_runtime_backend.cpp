@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "adapters/ort/batch_probe.h"
@@ -86,6 +87,7 @@ class OnnxModel final : public ports::Model {
   std::shared_ptr<const Library> library_;
   Owned<ort::Session> session_;
   ports::ModelInfo info_;
+  std::set<std::string> rows_named_;  // what the file calls the first dimensions: "batch"; empty: nothing
 };
 
 Result<void> OnnxModel::read_specs(const std::string& name) {
@@ -123,6 +125,9 @@ Result<TensorSpec> OnnxModel::read_spec(size_t index, bool is_input) {
   auto spec = read_info(*library_, tensor);
   if (!spec) return fail(std::move(spec).error().within(where));
   spec->name = copy;
+  std::vector<const char*> names(spec->shape.size(), "");
+  TRY_DO(library_->check(api.dimension_names(tensor, names.data(), names.size()), Code::invalid));
+  if (!names.empty() && names.front() != nullptr && *names.front() != '\0') rows_named_.insert(names.front());
   return spec;
 }
 
@@ -195,7 +200,8 @@ Result<Tensor> OnnxModel::read_value(const std::string& name, ort::Value* value)
 
 void OnnxModel::find_max_batch(size_t most) {
   const auto run_once = [this](const ports::InferenceRequest& request) { return run_one(request); };
-  if (most > 1 && ort::rows_are_independent(info_, run_once, Rng(1))) info_.max_batch = most;
+  // Of other names, they are not meant to be the same.
+  if (most > 1 && rows_named_.size() <= 1 && ort::rows_are_independent(info_, run_once, Rng(1))) info_.max_batch = most;
 }
 
 std::vector<Result<ports::Outputs>> OnnxModel::run(std::span<const ports::InferenceRequest> batch) {

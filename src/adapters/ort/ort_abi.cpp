@@ -40,6 +40,7 @@ Api::Api(const void* table) {
   take(table, slot_element_type, element_type);
   take(table, slot_dimension_count, dimension_count);
   take(table, slot_dimensions, dimensions);
+  take(table, slot_dimension_names, dimension_names);
   take(table, slot_tensor_info_of_value, tensor_info_of_value);
   take(table, slot_cpu_memory_info, cpu_memory_info);
   take(table, slot_allocator_free, allocator_free);

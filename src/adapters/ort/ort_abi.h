@@ -70,6 +70,7 @@ enum Slot : size_t {
   slot_element_type = 60,
   slot_dimension_count = 61,
   slot_dimensions = 62,
+  slot_dimension_names = 63,
   slot_tensor_info_of_value = 65,
   slot_cpu_memory_info = 69,
   slot_allocator_free = 76,
@@ -115,6 +116,8 @@ struct Api {
   Status* (*element_type)(const TensorInfo*, Element* out);
   Status* (*dimension_count)(const TensorInfo*, size_t* out);
   Status* (*dimensions)(const TensorInfo*, int64_t* out, size_t count);
+  /// Empty texts for fixed and unnamed ones; borrowed from the info.
+  Status* (*dimension_names)(const TensorInfo*, const char** out, size_t count);
   Status* (*tensor_info_of_value)(const Value*, TensorInfo** out);
   Status* (*cpu_memory_info)(int allocator_type, int memory_type, MemoryInfo** out);
   Status* (*allocator_free)(Allocator*, void*);

@@ -14,6 +14,8 @@ class ProfileBackend final : public ports::InferenceBackend {
   ProfileBackend() : clock_(precise_) {}
   /// The clock is used on the threads that load and run models, and outlives them.
   explicit ProfileBackend(DeviceClock& clock) : clock_(clock) {}
+  ProfileBackend(const ProfileBackend&) = delete;
+  ProfileBackend& operator=(const ProfileBackend&) = delete;
   /// spec.builtin are settings. Errors: invalid (a setting; or load_fails is set), unsupported (a file is asked for).
   Result<std::unique_ptr<ports::Model>> load(const ports::LoadSpec& spec) override;
 

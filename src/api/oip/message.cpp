@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "api/oip/parameters.h"
 #include "api/oip/tensor_data.h"
 #include "ports/tensor.h"
 
@@ -186,11 +187,12 @@ Result<InferRequest> raw_request(std::string body, const ModelInfo& model) {
 Result<InferRequest> read_request(Parts parts) {
   InferRequest request;
   TRY(request.id, text_member(parts.json, "id", ""));
-  TRY(auto stream, parameter<std::string>(parts.json, "stream", "request"));
+  TRY(request.parameters, read_parameters(member(parts.json, "parameters")));
+  TRY(auto stream, take_parameter<std::string>(request.parameters, "stream"));
   request.stream = stream.value_or("");
   if (request.stream.size() > max_text)
     return fail(Code::invalid, "is longer than " + std::to_string(max_text) + " bytes", "parameters.stream");
-  TRY(auto binary, parameter<bool>(parts.json, "binary_data_output", "request"));
+  TRY(auto binary, take_parameter<bool>(request.parameters, "binary_data_output"));
   request.binary_output = binary.value_or(false);
   TRY(request.outputs, read_requested(parts.json));
   TRY(request.inputs, read_tensors(parts, "inputs", "input"));
@@ -260,7 +262,7 @@ Result<Message> print_infer_request(const InferRequest& request, bool binary_inp
   std::string json = "{";
   std::string tail;
   if (!request.id.empty()) json += "\"id\":" + quoted(request.id) + ",";
-  JsonObject parameters;
+  JsonObject parameters = print_parameters(request.parameters);
   if (!request.stream.empty()) parameters["stream"] = request.stream;
   if (request.binary_output) parameters["binary_data_output"] = true;
   if (!parameters.empty()) json += "\"parameters\":" + print_json(Json(parameters)) + ",";
@@ -279,6 +281,7 @@ Result<InferResponse> parse_infer_response(std::string_view body, std::optional<
   TRY(auto parts, split_message(body, json_length));
   InferResponse response;
   TRY(response.model_name, text_member(parts.json, "model_name", ""));
+  TRY(response.model_version, text_member(parts.json, "model_version", ""));
   TRY(response.id, text_member(parts.json, "id", ""));
   TRY(response.outputs, read_tensors(parts, "outputs", "output"));
   return response;
@@ -286,6 +289,7 @@ Result<InferResponse> parse_infer_response(std::string_view body, std::optional<
 
 Result<Message> print_infer_response(const InferResponse& response, const InferRequest& request) {
   std::string json = "{\"model_name\":" + quoted(response.model_name);
+  if (!response.model_version.empty()) json += ",\"model_version\":" + quoted(response.model_version);
   if (!response.id.empty()) json += ",\"id\":" + quoted(response.id);
   json += ",\"outputs\":[";
   std::string tail;
@@ -301,8 +305,9 @@ Result<Message> print_infer_response(const InferResponse& response, const InferR
 }
 
 std::string print_server_metadata(std::string_view version) {
-  return "{\"name\":\"barrio\",\"version\":" + quoted(version) +
-         ",\"extensions\":[\"binary_tensor_data\",\"parameters\"]}";
+  JsonArray extensions;
+  for (const std::string_view extension : server_extensions) extensions.push_back(to_json(std::string(extension)));
+  return print_json(JsonObject{{"name", "barrio"}, {"version", version}, {"extensions", std::move(extensions)}});
 }
 
 std::string print_model_metadata(const ModelInfo& model, std::span<const std::string> versions) {

@@ -19,6 +19,10 @@ namespace barrio::api {
 
 inline constexpr std::string_view json_length_header = "Inference-Header-Content-Length";
 
+/// Of Triton's extensions, those that are spoken here.
+inline constexpr std::string_view server_extensions[] = {"binary_tensor_data", "generate",   "model_configuration",
+                                                         "model_repository",   "parameters", "statistics"};
+
 struct RequestedOutput {
   std::string name;
   std::optional<bool> binary;  // none: as InferRequest::binary_output says
@@ -30,6 +34,7 @@ struct InferRequest {
   bool binary_output = false;  // parameters.binary_data_output
   std::vector<ports::Tensor> inputs;
   std::vector<RequestedOutput> outputs;  // empty: all of the model
+  ports::Parameters parameters = {};     // without those above
 
   bool wants_binary(std::string_view output) const;
 };
@@ -38,6 +43,7 @@ struct InferResponse {
   std::string model_name;
   std::string id;
   std::vector<ports::Tensor> outputs;
+  std::string model_version = {};  // may be empty
 };
 
 /// A body as it goes over the wire.
