@@ -38,6 +38,12 @@ struct EngineCommand {
   std::string builtin;
   std::string model;
   int workers = 1;
+  std::string isolate = "process";  // or "none": models run in the engine itself
+  std::string memory;               // of all its models, beyond the programs; empty: no limit
+};
+/// One model's process, started by an engine (adapters/model_process).
+struct ModelWorkerCommand {
+  std::string backend;
 };
 struct TopCommand {
   bool once = false;
@@ -125,7 +131,7 @@ struct CompletionCommand {
 };
 struct VersionCommand {};
 
-using Command = std::variant<UpCommand, RoleCommand, EngineCommand, TopCommand, SiteListCommand, SiteCommand,
+using Command = std::variant<UpCommand, RoleCommand, EngineCommand, ModelWorkerCommand, TopCommand, SiteListCommand, SiteCommand,
                              AppDeployCommand, AppListCommand, AppCommand, InferCommand, TenantListCommand,
                              TenantCreateCommand, TenantQuotaCommand, KeyCreateCommand, KeyListCommand,
                              KeyRevokeCommand, ContextListCommand, ContextUseCommand, ContextSetCommand, UsageCommand,
