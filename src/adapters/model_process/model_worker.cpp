@@ -109,7 +109,9 @@ class Worker {
 }  // namespace
 
 void run_model_worker(const MakeBackend& make_backend) {
-  for (int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTERM, SIGINT}) ::signal(signal, SIG_DFL);
+  for (int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) ::signal(signal, SIG_DFL);
+  // Sent to the whole group, they are its owner's affair, which answers what it has and ends this process.
+  for (int signal : {SIGTERM, SIGINT, SIGHUP}) ::signal(signal, SIG_IGN);
   net::compute_in_background();
   OwnedDescriptor model_file;
   auto channel = Channel::join(OwnedDescriptor(net::handed_over_descriptor), model_file);

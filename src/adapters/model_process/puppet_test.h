@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -86,7 +85,6 @@ inline std::string obey(const std::string& what) {
   const std::map<std::string, std::function<std::string()>> deeds = {
       {"echo", [] { return std::string(); }},
       {"pid", [] { return std::to_string(getpid()); }},
-      {"priority", [] { return std::to_string(getpriority(PRIO_PROCESS, 0)); }},
       {"environment", [] { return std::string(std::getenv("PATH") == nullptr ? "empty" : "not empty"); }},
       {"crash", []() -> std::string { return outcome(raise(SIGSEGV) == 0); }},
       {"hang", []() -> std::string { hang(); }},

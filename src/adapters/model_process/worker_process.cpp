@@ -22,7 +22,7 @@ constexpr size_t longest_detail = 300;
 /// What a model process may know of our environment: where its libraries are.
 std::vector<std::string> environment() {
   std::vector<std::string> kept;
-  for (const char* name : {"BARRIO_ONNXRUNTIME", "LD_LIBRARY_PATH", "ASAN_OPTIONS"}) {
+  for (const char* name : {"BARRIO_ONNXRUNTIME", "LD_LIBRARY_PATH"}) {
     if (const char* value = std::getenv(name); value != nullptr) kept.push_back(std::string(name) + "=" + value);
   }
   return kept;
