@@ -89,12 +89,11 @@ void measure(JsonArray& results, const std::string& what, const std::string& bui
     figures.process.push_back(run_ms(**process, request));
   }
   for (const auto& [name, share] : {std::pair("p50", 0.5), std::pair("p99", 0.99)}) {
-    results.push_back(JsonObject{
-        {"name", what + "_added_" + name},
-        {"value", percentile(figures.process, share) - percentile(figures.inside, share)},
-        {"unit", "ms"},
-        {"better", "lower"},
-        {"against", "the same model in the caller's process"}});
+    results.push_back(JsonObject{{"name", what + "_added_" + name},
+                                 {"value", percentile(figures.process, share) - percentile(figures.inside, share)},
+                                 {"unit", "ms"},
+                                 {"better", "lower"},
+                                 {"against", "the same model in the caller's process"}});
   }
 }
 

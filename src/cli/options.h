@@ -131,8 +131,8 @@ struct CompletionCommand {
 };
 struct VersionCommand {};
 
-using Command = std::variant<UpCommand, RoleCommand, EngineCommand, ModelWorkerCommand, TopCommand, SiteListCommand, SiteCommand,
-                             AppDeployCommand, AppListCommand, AppCommand, InferCommand, TenantListCommand,
+using Command = std::variant<UpCommand, RoleCommand, EngineCommand, ModelWorkerCommand, TopCommand, SiteListCommand,
+                             SiteCommand, AppDeployCommand, AppListCommand, AppCommand, InferCommand, TenantListCommand,
                              TenantCreateCommand, TenantQuotaCommand, KeyCreateCommand, KeyListCommand,
                              KeyRevokeCommand, ContextListCommand, ContextUseCommand, ContextSetCommand, UsageCommand,
                              CertCaCommand, CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;

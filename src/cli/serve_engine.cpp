@@ -28,8 +28,7 @@ Result<std::unique_ptr<ports::InferenceBackend>> make_prepared(const std::string
 
 /// Every worker has a process of its own, with its share of the memory.
 Result<std::unique_ptr<ports::InferenceBackend>> make_isolated(const EngineCommand& command) {
-  adapters::ModelProcessConfig config{
-      .arguments = {"/proc/self/exe", "model-worker", "--backend", command.backend}};
+  adapters::ModelProcessConfig config{.arguments = {"/proc/self/exe", "model-worker", "--backend", command.backend}};
   if (!command.memory.empty()) {
     TRY(const Bytes memory, parse_bytes(command.memory));
     config.memory = Bytes(std::max<int64_t>(1, memory.count() / command.workers));

@@ -56,8 +56,7 @@ TEST_CASE("a child has the descriptor that is handed over as number 3, and none 
 TEST_CASE("a descriptor that has the right number already is handed over, too") {
   const int before = fcntl(handed_over_descriptor, F_DUPFD_CLOEXEC, 10);
   const int low = open("/dev/null", O_WRONLY | O_CLOEXEC);
-  if (low != handed_over_descriptor)
-    REQUIRE(dup3(low, handed_over_descriptor, O_CLOEXEC) == handed_over_descriptor);
+  if (low != handed_over_descriptor) REQUIRE(dup3(low, handed_over_descriptor, O_CLOEXEC) == handed_over_descriptor);
   ChildSpec spec;
   spec.handed_over = handed_over_descriptor;
   CHECK(output_of(spec, "(echo x >&3) && echo written") == "written\n");

@@ -103,11 +103,7 @@ OwnedDescriptor::~OwnedDescriptor() {
 }
 
 Channel::Channel(OwnedDescriptor socket, OwnedDescriptor memory, char* mapped, size_t half_bytes, bool owner)
-    : socket_(std::move(socket)),
-      memory_(std::move(memory)),
-      mapped_(mapped),
-      half_bytes_(half_bytes),
-      owner_(owner) {}
+    : socket_(std::move(socket)), memory_(std::move(memory)), mapped_(mapped), half_bytes_(half_bytes), owner_(owner) {}
 
 Channel::Channel(Channel&& other) noexcept
     : socket_(std::move(other.socket_)),

@@ -1,8 +1,8 @@
 #pragma once
 // How a model process and its owner hand messages over: the bytes lie in memory that both map, the owner's in its first
 // half and the process's in its second; a packet on a socket pair says that they are there. The memory is a memfd that
-// nobody can shrink or grow, so that reading it never faults. What lies in the other's half may change while it is read:
-// it is copied once, and only the copy is looked at.
+// nobody can shrink or grow, so that reading it never faults. What lies in the other's half may change while it is
+// read: it is copied once, and only the copy is looked at.
 
 #include <optional>
 #include <string>

@@ -53,8 +53,8 @@ TEST_CASE("process: in namespaces" * doctest::skip()) {
   say("write", open("/x", O_WRONLY | O_CREAT, 0600) >= 0 ? "possible" : "refused");
   const struct if_nameindex* devices = if_nameindex();
   say("first device", devices != nullptr && devices[0].if_name != nullptr ? devices[0].if_name : "none");
-  say("second device", devices != nullptr && devices[0].if_name != nullptr && devices[1].if_name != nullptr ? "there"
-                                                                                                             : "none");
+  say("second device",
+      devices != nullptr && devices[0].if_name != nullptr && devices[1].if_name != nullptr ? "there" : "none");
   _exit(0);
 }
 

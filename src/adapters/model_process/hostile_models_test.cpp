@@ -78,8 +78,8 @@ std::string nested(uint32_t field, int depth, std::string inside) {
 }
 /// If nodes in the branches of If nodes.
 std::string nested_graphs(int depth) {
-  std::string graph = bytes(1, node("Identity", {"x"}, "y")) + bytes(2, "leaf") +
-                      bytes(12, value_info("y", tensor_type({1})));
+  std::string graph =
+      bytes(1, node("Identity", {"x"}, "y")) + bytes(2, "leaf") + bytes(12, value_info("y", tensor_type({1})));
   for (int i = 0; i < depth; ++i) {
     const std::string then_branch = bytes(1, "then_branch") + bytes(6, graph) + number(20, 5);
     const std::string else_branch = bytes(1, "else_branch") +
@@ -187,9 +187,9 @@ TEST_CASE("a model that declares more than it has, or than there is memory for, 
   std::string target = number(1, 2) + number(2, 7) + bytes(8, "w");
   const int64_t shape[] = {1 << 15, 1 << 15};
   target += bytes(9, std::string(reinterpret_cast<const char*>(shape), sizeof(shape)));
-  const std::string expand =
-      model_of(bytes(1, node("Expand", {"x", "w"}, "y")) + bytes(5, target) +
-               bytes(11, value_info("x", tensor_type({1}))) + bytes(12, value_info("y", tensor_type({1 << 15, 1 << 15}))));
+  const std::string expand = model_of(bytes(1, node("Expand", {"x", "w"}, "y")) + bytes(5, target) +
+                                      bytes(11, value_info("x", tensor_type({1}))) +
+                                      bytes(12, value_info("y", tensor_type({1 << 15, 1 << 15}))));
   auto model = backend.load({"m", "", folder.write("expand.onnx", expand)});
   if (model) {
     const auto answer = ports::run_alone(**model, {{{"x", ports::DataType::FP32, {1}, "1234"}}, ""});

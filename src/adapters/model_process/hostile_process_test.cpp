@@ -73,8 +73,8 @@ void lie(Channel& channel, const std::string& how) {
 }
 
 const std::vector<std::string> lies = {
-    "head beyond memory", "body beyond memory", "sum beyond memory", "not an answer",    "unknown kind",
-    "short packet",       "long packet",        "empty packet",      "descriptor",       "garbage",
+    "head beyond memory", "body beyond memory", "sum beyond memory", "not an answer",     "unknown kind",
+    "short packet",       "long packet",        "empty packet",      "descriptor",        "garbage",
     "empty head",         "two answers",        "no answers",        "shape beyond data", "shape that overflows",
     "bodies left out"};
 

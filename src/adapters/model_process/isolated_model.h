@@ -1,6 +1,6 @@
 #pragma once
-// One model in its process. The caller's thread exchanges batches with the process; the keeper's loop starts it, sees it
-// end between batches, and starts it again. Whose it is at a moment is said by `phase_`: the caller's while ready.
+// One model in its process. The caller's thread exchanges batches with the process; the keeper's loop starts it, sees
+// it end between batches, and starts it again. Whose it is at a moment is said by `phase_`: the caller's while ready.
 
 #include <condition_variable>
 #include <mutex>

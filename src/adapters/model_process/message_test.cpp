@@ -83,8 +83,7 @@ TEST_CASE("answers come out as they went in, failures among them") {
 TEST_CASE("answers that do not fit the model are refused, each with its reason") {
   CHECK(refusal(boxes(3)) == "taken");
   CHECK(refusal({"cats", DataType::FP32, {1}, "1234"}) == "output 'cats': is not one of the model's");
-  CHECK(refusal({"boxes", DataType::INT32, {1}, "1234"}) ==
-        "output 'boxes': is not of the type it was declared with");
+  CHECK(refusal({"boxes", DataType::INT32, {1}, "1234"}) == "output 'boxes': is not of the type it was declared with");
   CHECK(refusal({"boxes", DataType::FP32, {2}, "1234"}).find("output 'boxes': the data has 4 bytes") == 0);
   CHECK(refusal({"boxes", DataType::FP32, {-1}, "1234"}).find("negative") != std::string::npos);
   CHECK(refusal({"boxes", DataType::FP32, {int64_t{1} << 62, 4}, ""}).find("too many") != std::string::npos);

@@ -126,7 +126,8 @@ TEST_CASE("last words of a process are told with its end, and are bounded") {
   CHECK(ask(*model, "flood") == "flooded");
   CHECK(ask(*model, "echo").empty());
   auto other = loaded(backend);
-  CHECK(ask(*other, "last words") == "model m: its process is gone: killed by signal 6 (Aborted): the tensor is on fire");
+  CHECK(ask(*other, "last words") ==
+        "model m: its process is gone: killed by signal 6 (Aborted): the tensor is on fire");
 }
 
 TEST_CASE("until a process is up again, requests are refused at once") {
@@ -274,8 +275,9 @@ TEST_CASE("what fails while a model is loaded is told, and leaves nothing behind
   const size_t descriptors = open_descriptors();
   ModelProcessConfig config = quick();
   CHECK(load_failure(config, {"m", "refuse", ""}) == "invalid: this is no model");
-  CHECK(load_failure(config, {"m", "crash", ""}) ==
-        "unavailable: model m: its process is gone, while it loaded the model: killed by signal 11 (Segmentation fault)");
+  CHECK(
+      load_failure(config, {"m", "crash", ""}) ==
+      "unavailable: model m: its process is gone, while it loaded the model: killed by signal 11 (Segmentation fault)");
   CHECK(load_failure(config, {"m", "socket", ""}).find("Bad system call") != std::string::npos);
   CHECK(load_failure(config, {"m", "", "/none.onnx"}) ==
         "not_found: /none.onnx: cannot read the model file: No such file or directory");

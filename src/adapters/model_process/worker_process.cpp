@@ -55,8 +55,7 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(const WorkerProgram&
                                               .output = words.get(),
                                               .handed_over = theirs.get(),
                                               .environment = environment()}));
-  std::unique_ptr<WorkerProcess> worker(
-      new WorkerProcess(std::move(channel), std::move(words), std::move(process)));
+  std::unique_ptr<WorkerProcess> worker(new WorkerProcess(std::move(channel), std::move(words), std::move(process)));
   TRY_DO(worker->channel_.send_first(Kind::load, pack_load(order), model_file));
   return worker;
 }
@@ -71,8 +70,8 @@ Result<Loaded> WorkerProcess::take_loaded(std::optional<Error>& refused) {
   return unpack_loaded(received.head);
 }
 
-Result<Answers> WorkerProcess::exchange(std::span<const ports::InferenceRequest* const> batch, const ports::ModelInfo& info,
-                                        Time until) {
+Result<Answers> WorkerProcess::exchange(std::span<const ports::InferenceRequest* const> batch,
+                                        const ports::ModelInfo& info, Time until) {
   const auto sent = channel_.send(Kind::run, pack_requests(batch));
   if (!sent && sent.error().code == Code::exhausted)
     return Answers(batch.size(), Result<ports::Outputs>(fail(sent.error())));

@@ -32,7 +32,8 @@ class WorkerProcess {
   Result<Loaded> take_loaded(std::optional<Error>& refused);
   /// Errors say that the process is of no use any more: timed_out (no answer until then), unavailable (gone), invalid
   /// (it answered nonsense). A batch that does not fit its memory is answered so, one by one.
-  Result<Answers> exchange(std::span<const ports::InferenceRequest* const> batch, const ports::ModelInfo& info, Time until);
+  Result<Answers> exchange(std::span<const ports::InferenceRequest* const> batch, const ports::ModelInfo& info,
+                           Time until);
   /// Kills it unless it ends by itself within the grace; how it ended, with its last words.
   std::string end(Duration grace);
 
