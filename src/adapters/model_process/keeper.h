@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <future>
+#include <memory>
 #include <utility>
 
 #include "net/side_loop.h"
@@ -17,12 +18,13 @@ class Keeper {
   net::Reactor& reactor() { return loop_.reactor(); }
   /// Runs it on the loop, after all that was posted before, and waits for its end. Not from the loop.
   void call(const std::function<void()>& action) {
-    std::promise<void> done;
-    reactor().post([&] {
+    // Shared: the waiter may be gone while the promise is still being kept.
+    const auto done = std::make_shared<std::promise<void>>();
+    reactor().post([&action, done] {
       action();
-      done.set_value();
+      done->set_value();
     });
-    done.get_future().wait();
+    done->get_future().wait();
   }
   /// True the first time. On the loop.
   bool first_complaint() { return !std::exchange(complained_, true); }

@@ -90,6 +90,7 @@ TEST_CASE("a model in a process answers like one that is not") {
   const ports::InferenceRequest batch[] = {command("echo", {1, 2, 3}), command("pid"), command("echo", {4})};
   const auto answers = model->run(batch);
   REQUIRE(answers.size() == 3);
+  REQUIRE_MESSAGE(answers[0], answers[0].error().text());
   CHECK(answers[0]->at(1).data == batch[0].inputs[1].data);
   CHECK(answers[2]->at(1).data == batch[2].inputs[1].data);
   CHECK(said(answers[1]) != std::to_string(getpid()));
