@@ -153,7 +153,7 @@ Result<Note> Channel::place(Kind kind, const Message& message) {
                                      std::to_string(half_bytes_) + " that a model process takes at once");
   }
   char* at = mapped_ + (owner_ ? 0 : half_bytes_);
-  std::memcpy(at, message.head.data(), message.head.size());
+  message.head.copy(at, message.head.size());
   at += start;
   for (std::string_view body : message.bodies) {
     if (!body.empty()) std::memcpy(at, body.data(), body.size());
