@@ -9,6 +9,7 @@
 
 #include "adapters/model_process/model_process_backend.h"
 #include "adapters/model_process/model_worker.h"
+#include "base/heap.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "net/reactor.h"
@@ -113,6 +114,7 @@ int main(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "worker") == 0)
     adapters::run_model_worker([] { return std::make_unique<NothingBackend>(); });
   configure_log("bench", LogLevel::warning, "");
+  keep_freed_memory();  // as the engine does
   JsonArray results;
   measure(results, "tensor_of_4_bytes", "one", 4);
   measure(results, "tensor_of_600_kB", "one", 600'000);

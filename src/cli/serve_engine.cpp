@@ -1,3 +1,4 @@
+#include "base/heap.h"
 #include "base/log.h"
 #include "cli/model_backends.h"
 #include "cli/roles.h"
@@ -7,6 +8,7 @@ namespace barrio::cli {
 
 int serve_engine(const EngineCommand& command) {
   configure_log("engine " + command.name, LogLevel::info, "");
+  keep_freed_memory();
   const engine::EngineOptions options{.listen = command.listen,
                                       .name = command.name,
                                       .builtin = command.builtin,

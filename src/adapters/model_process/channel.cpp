@@ -20,7 +20,7 @@ namespace {
 
 constexpr size_t most_head_bytes = 1u << 20;
 constexpr size_t alignment = 64;
-constexpr size_t kept_bytes = 4u << 20;  // of each half, by trim()
+constexpr size_t kept_bytes = 16u << 20;  // of each half, by trim()
 constexpr size_t most_descriptors = 2;
 
 tl::unexpected<Error> failed(Code code, const std::string& doing) {

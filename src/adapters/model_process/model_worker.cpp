@@ -11,6 +11,7 @@
 
 #include "adapters/model_process/channel.h"
 #include "adapters/model_process/confinement.h"
+#include "base/heap.h"
 #include "net/child_process.h"
 #include "net/thread_priority.h"
 
@@ -113,6 +114,7 @@ void run_model_worker(const MakeBackend& make_backend) {
   // Sent to the whole group, they are its owner's affair, which answers what it has and ends this process.
   for (int signal : {SIGTERM, SIGINT, SIGHUP}) ::signal(signal, SIG_IGN);
   net::compute_in_background();
+  keep_freed_memory();
   OwnedDescriptor model_file;
   auto channel = Channel::join(OwnedDescriptor(net::handed_over_descriptor), model_file);
   if (!channel) _exit(1);
