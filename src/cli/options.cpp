@@ -243,7 +243,7 @@ class Grammar {
                       std::map<std::string, std::vector<std::string>>& words) {
     auto& here = words[path];
     for (const CLI::App* child : app.get_subcommands([](const CLI::App*) { return true; })) {
-      if (child->get_group() == internal_group) continue;
+      if (child->get_group() == internal_group || child->get_group() == hidden_group) continue;
       here.push_back(child->get_name());
       collect(*child, path.empty() ? child->get_name() : path + " " + child->get_name(), words);
     }
@@ -286,8 +286,17 @@ class Grammar {
     app->add_option("--workers", engine->workers, "Requests computed at the same time")
         ->check(CLI::Range(1, 256))
         ->excludes(config);
+    app->add_option("--isolate", engine->isolate, "Tenants' models in confined processes, or in the engine itself")
+        ->check(CLI::IsMember({"process", "none"}))
+        ->capture_default_str();
+    app->add_option("--memory", engine->memory, "What its models may take together, like 512MiB (default: no limit)");
+    auto worker = std::make_shared<ModelWorkerCommand>();
+    auto* process = leaf(root_, "model-worker", "One model's process", worker);
+    process->group(hidden_group);
+    process->add_option("--backend", worker->backend)->required()->check(CLI::IsMember({"opencv", "onnx"}));
   }
 
+  static constexpr const char* hidden_group = "";
   static constexpr const char* internal_group = "Processes (started by 'barrio up')";
   Parsed& parsed_;
   CLI::App root_{"Barrio: one edge cloud from a telecom operator's small sites", "barrio"};

@@ -39,6 +39,12 @@ struct EngineCommand {
   std::string builtin;
   std::string model;
   int workers = 1;
+  std::string isolate = "process";  // or "none": models run in the engine itself
+  std::string memory;               // of all its models, beyond the programs; empty: no limit
+};
+/// One model's process, started by an engine (adapters/model_process).
+struct ModelWorkerCommand {
+  std::string backend;
 };
 struct TopCommand {
   bool once = false;
@@ -127,11 +133,12 @@ struct CompletionCommand {
 };
 struct VersionCommand {};
 
-using Command = std::variant<UpCommand, RoleCommand, EngineCommand, TopCommand, SiteListCommand, SiteCommand, SiteDevicesCommand,
-                             AppDeployCommand, AppListCommand, AppCommand, InferCommand, TenantListCommand,
-                             TenantCreateCommand, TenantQuotaCommand, KeyCreateCommand, KeyListCommand,
-                             KeyRevokeCommand, ContextListCommand, ContextUseCommand, ContextSetCommand, UsageCommand,
-                             CertCaCommand, CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
+using Command =
+    std::variant<UpCommand, RoleCommand, EngineCommand, ModelWorkerCommand, TopCommand, SiteListCommand, SiteCommand,
+                 SiteDevicesCommand, AppDeployCommand, AppListCommand, AppCommand, InferCommand, TenantListCommand,
+                 TenantCreateCommand, TenantQuotaCommand, KeyCreateCommand, KeyListCommand, KeyRevokeCommand,
+                 ContextListCommand, ContextUseCommand, ContextSetCommand, UsageCommand, CertCaCommand,
+                 CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
 
 struct Parsed {
   /// Set when there is nothing to do: help was shown (0) or the usage was wrong (2).

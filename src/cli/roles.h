@@ -83,5 +83,6 @@ Result<void> serve_wan(const std::string& config);
 Result<void> serve_cameras(const std::string& config);
 /// Returns what the process exits with (engine/engine_main.h).
 int serve_engine(const EngineCommand& command);
+[[noreturn]] void serve_model_worker(const ModelWorkerCommand& command);
 
 }  // namespace barrio::cli

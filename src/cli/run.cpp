@@ -32,6 +32,7 @@ struct Act {
     return {};
   }
   Result<void> operator()(const EngineCommand&) const { return {}; }  // run() has done it: its exit codes are its own
+  Result<void> operator()(const ModelWorkerCommand&) const { return {}; }  // the same
   Result<void> operator()(const TopCommand& command) const { return show_top(session, command); }
   Result<void> operator()(const SiteListCommand&) const { return list_sites(session); }
   Result<void> operator()(const SiteCommand& command) const { return act_on_site(session, command); }
@@ -69,6 +70,7 @@ int run(int argc, char** argv) {
   const Parsed parsed = parse_options(argc, argv);
   if (parsed.exit >= 0) return parsed.exit;
   if (const auto* engine = std::get_if<EngineCommand>(&parsed.command)) return serve_engine(*engine);
+  if (const auto* worker = std::get_if<ModelWorkerCommand>(&parsed.command)) serve_model_worker(*worker);
   if (parsed.global.output == Output::csv && !std::holds_alternative<UsageCommand>(parsed.command)) {
     return report({Code::invalid, "only usage is printed as csv; others as table or json", "--output"},
                   parsed.global.command);

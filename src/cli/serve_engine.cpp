@@ -1,10 +1,10 @@
 #include "adapters/oip/oip_backend.h"
-#include "adapters/opencv/opencv_backend.h"
-#include "adapters/ort/onnx_runtime_backend.h"
 #include "adapters/profile/profile_backend.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "cli/engine_file.h"
 #include "cli/files.h"
+#include "cli/model_backends.h"
 #include "cli/roles.h"
 #include "engine/engine_main.h"
 
@@ -30,16 +30,23 @@ Result<engine::EngineOptions> engine_options(const EngineCommand& command) {
 
 int serve_engine(const EngineCommand& command) {
   configure_log(command.name.empty() ? "engine" : "engine " + command.name, LogLevel::info, "");
+  keep_freed_memory();
   const auto options = engine_options(command);
   if (!options) {
     log_error("engine cannot start", {{"detail", options.error().text()}});
     return 2;
   }
-  adapters::OnnxRuntimeBackend onnx;
-  adapters::OpencvBackend opencv;
+  const auto onnx = make_backend("onnx", command);
+  const auto opencv = make_backend("opencv", command);
+  for (const auto* backend : {&onnx, &opencv}) {
+    if (*backend) continue;
+    log_error("engine cannot start", {{"detail", backend->error().text()}});
+    return 2;
+  }
   adapters::ProfileBackend profile;
   adapters::OipBackend oip;
-  return engine::run_engine(*options, {{"onnx", &onnx}, {"opencv", &opencv}, {"profile", &profile}, {"oip", &oip}});
+  return engine::run_engine(*options,
+                            {{"onnx", onnx->get()}, {"opencv", opencv->get()}, {"profile", &profile}, {"oip", &oip}});
 }
 
 }  // namespace barrio::cli

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -78,6 +79,8 @@ struct LoadSpec {
   std::string name;
   std::string builtin;  // or
   std::string path;
+  /// The bytes of the file at `path`, where the caller has them already: it is not opened. Read during the load only.
+  std::optional<std::string_view> content = {};
 };
 
 class InferenceBackend {

@@ -265,11 +265,10 @@ Result<std::string> read_file(const std::string& path) {
   if (!file) return fail(Code::not_found, "cannot read the model file: " + std::string(std::strerror(errno)), path);
   std::string content((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   if (file.bad()) return fail(Code::unavailable, "reading the model file failed", path);
-  if (content.empty()) return fail(Code::invalid, "the model file is empty", path);
   return content;
 }
 
-Result<Owned<ort::Session>> make_session(const Library& library, const std::string& content) {
+Result<Owned<ort::Session>> make_session(const Library& library, std::string_view content) {
   const ort::Api& api = library.api();
   ort::SessionOptions* raw_options = nullptr;
   TRY_DO(library.check(api.create_session_options(&raw_options), Code::exhausted));
@@ -288,11 +287,24 @@ Result<Owned<ort::Session>> make_session(const Library& library, const std::stri
 OnnxRuntimeBackend::OnnxRuntimeBackend(OnnxRuntimeConfig config) : config_(std::move(config)) {}
 OnnxRuntimeBackend::~OnnxRuntimeBackend() = default;
 
+Result<void> OnnxRuntimeBackend::prepare() {
+  TRY(prepared_, Library::load(config_.library));
+  return {};
+}
+
 Result<std::unique_ptr<ports::Model>> OnnxRuntimeBackend::load(const ports::LoadSpec& spec) {
   if (spec.path.empty())
     return fail(Code::unsupported, "the onnx backend runs model files; it has no built-in '" + spec.builtin + "'");
-  TRY(auto content, read_file(spec.path));
-  TRY(auto library, Library::load(config_.library));
+  std::string read_here;
+  if (!spec.content) {
+    TRY(read_here, read_file(spec.path));
+  }
+  const std::string_view content = spec.content.value_or(read_here);
+  if (content.empty()) return fail(Code::invalid, "the model file is empty", spec.path);
+  auto library = prepared_;
+  if (!library) {
+    TRY(library, Library::load(config_.library));
+  }
   auto session = make_session(*library, content);
   if (!session) return fail(std::move(session).error().within(spec.path));
   auto model = std::make_unique<OnnxModel>(std::move(library), std::move(*session));

@@ -14,6 +14,10 @@
 
 namespace barrio::adapters {
 
+namespace ort {
+class Library;
+}
+
 struct OnnxRuntimeConfig {
   std::string library = {};  // a file: used instead of the search
   size_t max_batch = 8;      // requests, and rows, in one run; on a CPU more gains nothing (docs/backends.md)
@@ -23,6 +27,9 @@ class OnnxRuntimeBackend final : public ports::InferenceBackend {
  public:
   explicit OnnxRuntimeBackend(OnnxRuntimeConfig config = {});
   ~OnnxRuntimeBackend() override;
+  /// Loads the library now; otherwise the first load does. For a process that gives up opening files before it loads a
+  /// model. Errors: unsupported.
+  Result<void> prepare();
   /// spec.path is an .onnx file with its weights inside. Errors: unsupported (no library found, or a builtin asked
   /// for), not_found (no such file), invalid (not a model: ONNX Runtime's own words; or one with inputs that are not
   /// tensors).
@@ -30,6 +37,7 @@ class OnnxRuntimeBackend final : public ports::InferenceBackend {
 
  private:
   OnnxRuntimeConfig config_;
+  std::shared_ptr<const ort::Library> prepared_;
 };
 
 }  // namespace barrio::adapters

@@ -1,61 +1,21 @@
 #include "adapters/ort/onnx_runtime_backend.h"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
-#include <cmath>
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <optional>
 
+#include "adapters/ort/example_model_test.h"
 #include "adapters/ort/ort_abi.h"
 
 using namespace barrio;
 using namespace barrio::adapters;
 using ports::DataType;
 using ports::Tensor;
+using test::image;
+using test::ScratchFolder;
+using test::sobel;
 
 namespace {
-
-const std::string source = BARRIO_SOURCE_DIR;
-const std::string library = source + "/build/onnxruntime/libonnxruntime.so.1";
-
-struct ScratchFolder {
-  ScratchFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "barrio-ort-XXXXXX").string();
-    path = mkdtemp(pattern.data());
-  }
-  ~ScratchFolder() { std::filesystem::remove_all(path); }
-  std::string write(const std::string& name, const std::string& content) const {
-    std::ofstream(path + "/" + name, std::ios::binary) << content;
-    return path + "/" + name;
-  }
-  std::string path;
-};
-
-/// The example's model, made by its script; none where the library or python3-onnx is missing.
-std::optional<std::string> sobel(const ScratchFolder& folder) {
-  if (!std::filesystem::exists(library)) {
-    MESSAGE("SKIPPED: no " << library << " (scripts/fetch-onnxruntime.sh gets it)");
-    return std::nullopt;
-  }
-  const std::string file = folder.path + "/sobel.onnx";
-  const std::string command =
-      "/usr/bin/python3 '" + source + "/examples/sobel/make_model.py' '" + file + "' >/dev/null 2>&1";
-  if (std::system(command.c_str()) != 0) {
-    MESSAGE("SKIPPED: examples/sobel/make_model.py failed (is python3-onnx installed?)");
-    return std::nullopt;
-  }
-  return file;
-}
-
-Tensor image(std::vector<float> pixels, int64_t height, int64_t width) {
-  Tensor tensor{"image", DataType::FP32, {1, 1, height, width}, std::string(pixels.size() * 4, '\0')};
-  std::memcpy(tensor.data.data(), pixels.data(), tensor.data.size());
-  return tensor;
-}
 
 float number(const Tensor& tensor, size_t index) {
   float value = 0;
@@ -69,7 +29,7 @@ TEST_CASE("an ONNX model made by the example's script finds the edges") {
   const ScratchFolder folder;
   const auto file = sobel(folder);
   if (!file) return;
-  OnnxRuntimeBackend backend({library});
+  OnnxRuntimeBackend backend({test::ort_library});
   auto model = backend.load({"sobel", "", *file});
   REQUIRE_MESSAGE(model, model.error().text());
   CHECK((*model)->info().name == "sobel");
@@ -93,7 +53,7 @@ TEST_CASE("inputs that do not fit the model are refused before it runs, by name"
   const ScratchFolder folder;
   const auto file = sobel(folder);
   if (!file) return;
-  OnnxRuntimeBackend backend({library});
+  OnnxRuntimeBackend backend({test::ort_library});
   auto model = backend.load({"sobel", "", *file});
   REQUIRE(model);
   Tensor wrong = image({1, 2}, 1, 2);
@@ -109,12 +69,9 @@ TEST_CASE("inputs that do not fit the model are refused before it runs, by name"
 }
 
 TEST_CASE("a file that is not a model is refused in ONNX Runtime's words") {
-  if (!std::filesystem::exists(library)) {
-    MESSAGE("SKIPPED: no " << library);
-    return;
-  }
+  if (!test::has_library()) return;
   const ScratchFolder folder;
-  OnnxRuntimeBackend backend({library});
+  OnnxRuntimeBackend backend({test::ort_library});
   auto refused = backend.load({"m", "", folder.write("bad.onnx", "this is no model")});
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == Code::invalid);

@@ -43,7 +43,7 @@ struct ProcessWorkloadRuntime::Replica {
   ports::WorkloadSpec wanted;
   bool forgotten = false;  // stop() was called: goes when its process has ended
 
-  std::optional<ChildProcess> child;
+  std::optional<net::ChildProcess> child;
   int64_t running_generation = 0;
   std::string socket;
   Time started{};
@@ -147,14 +147,14 @@ Result<void> ProcessWorkloadRuntime::start(Replica& replica) {
   TRY_DO(make_folder(config_.folder));
   TRY(replica.socket, socket_path(order.id, order.generation));
   unlink(replica.socket.c_str());  // of a predecessor that was killed
-  ChildSpec spec;
+  net::ChildSpec spec;
   spec.arguments = {config_.engine_program};
   spec.arguments.insert(spec.arguments.end(), config_.arguments.begin(), config_.arguments.end());
   const int workers = std::max(1, static_cast<int>(std::ceil(order.resources.cores)));
   for (const std::string& argument :
        {std::string("--listen"), "unix:" + replica.socket, std::string("--name"), order.app.name.str(),
         std::string("--backend"), std::string(to_name(order.model.backend)), std::string("--workers"),
-        std::to_string(workers)}) {
+        std::to_string(workers), std::string("--memory"), to_string(order.resources.memory)}) {
     spec.arguments.push_back(argument);
   }
   const bool is_builtin = !order.model.builtin.empty();
@@ -162,7 +162,7 @@ Result<void> ProcessWorkloadRuntime::start(Replica& replica) {
   spec.arguments.push_back(is_builtin ? order.model.builtin : replica.wanted.model_path);
   spec.log_file = log_path(order.id);
   if (limits_memory) spec.memory = order.resources.memory + config_.memory_room;
-  TRY(auto child, ChildProcess::start(spec));
+  TRY(auto child, net::ChildProcess::start(spec));
   log_info("engine starts", {{"replica", order.id.str()}, {"pid", std::to_string(child.pid())}});
   replica.child.emplace(std::move(child));
   replica.running_generation = order.generation;

@@ -9,8 +9,8 @@
 #include <optional>
 #include <string>
 
-#include "adapters/process/child_process.h"
 #include "net/address.h"
+#include "net/child_process.h"
 #include "net/http.h"
 #include "ports/runtime.h"
 #include "ports/workload_runtime.h"

@@ -1,6 +1,6 @@
 #pragma once
 // One child process: started with its limits, told to end, reaped. It dies with its parent (PR_SET_PDEATHSIG), stays in
-// the parent's process group, can gain no privileges, and inherits no descriptors but its log.
+// the parent's process group, can gain no privileges, and inherits no descriptors but those that its ChildSpec names.
 
 #include <sys/types.h>
 
@@ -10,13 +10,20 @@
 
 #include "base/quantity.h"
 #include "base/result.h"
+#include "base/time.h"
 
-namespace barrio::adapters {
+namespace barrio::net {
+
+/// The number that ChildSpec::handed_over has in the child.
+constexpr int handed_over_descriptor = 3;
 
 struct ChildSpec {
   std::vector<std::string> arguments;  // the first is the program
-  std::string log_file;                // standard output and error, appended
-  std::optional<Bytes> memory;         // RLIMIT_DATA: private memory that can be written
+  std::string log_file = {};           // standard output and error, appended; or
+  std::optional<int> output = {};      // a descriptor of ours that takes its place
+  std::optional<int> handed_over = {};
+  std::optional<std::vector<std::string>> environment = {};  // "NAME=value"; none: the same as ours
+  std::optional<Bytes> memory = {};                          // RLIMIT_DATA: private memory that can be written
 };
 
 class ChildProcess {
@@ -33,6 +40,8 @@ class ChildProcess {
   pid_t pid() const { return pid_; }
   /// Reaps it if it has ended; how it ended, in words ("killed by signal 9 (Killed)"). Does not wait.
   std::optional<std::string> ended();
+  /// Waits `grace` at most for it to end by itself, then kills it; how it ended.
+  std::string end(Duration grace);
   /// SIGTERM, SIGKILL; nothing happens when it has ended.
   void terminate();
   void kill();
@@ -45,4 +54,4 @@ class ChildProcess {
   std::optional<std::string> how_;
 };
 
-}  // namespace barrio::adapters
+}  // namespace barrio::net
