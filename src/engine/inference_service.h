@@ -17,11 +17,11 @@ BARRIO_DESCRIBE_ENUM(UrgencyClass, hard, soft, best_effort)
 
 struct Submission {
   std::string model;
-  std::string version;  // empty: the one that is served now
-  std::string tenant;   // empty: the app's own
-  UrgencyClass urgency = UrgencyClass::soft;
-  Time arrived{};                  // its first byte
-  std::optional<Time> deadline{};  // none: the model's default, where it has one
+  std::string version;                       // empty: the one that is served now
+  std::string tenant;                        // empty: the app's own
+  std::optional<UrgencyClass> urgency = {};  // none: the model's default
+  Time arrived{};                            // its first byte
+  std::optional<Time> deadline{};            // none: the model's default, where it has one
   ports::InferenceRequest request;
 };
 
@@ -30,11 +30,14 @@ struct Declined {
   enum class Why { overloaded, too_late, not_ready, unknown_model };
   Why why = Why::overloaded;
   std::string what;
-  Duration retry_after{};  // zero: not known
+  Duration retry_after{};                 // until the same request would be taken; zero: not known
+  std::optional<Duration> earliest = {};  // from its arrival: the shortest time that it would have been taken with
+  bool waited = false;                    // it was taken at first, and given up later
 };
 
 struct Times {
-  Duration queue{};  // from its arrival until it ran
+  Duration queue{};  // from its submission until it ran
+  Duration hold{};   // the part of it in which a slot was free: the policy waited for a better batch
   Duration run{};
   size_t batch = 1;
 };
@@ -45,6 +48,7 @@ struct Served {
   std::optional<Error> error;
   std::optional<Declined> declined;
   Times times;
+  size_t waiting = 0;  // requests that wait for the model now
 };
 
 class InferenceService {
@@ -54,7 +58,7 @@ class InferenceService {
   virtual uint64_t submit(Submission submission, std::function<void(Served)> done) = 0;
   /// The caller is gone: it is dropped where it still waits; `done` is not called any more.
   virtual void cancel(uint64_t id) = 0;
-  /// Null: not loaded.
+  /// Null: not loaded. Valid until the loop's next turn.
   virtual const ports::ModelInfo* find(std::string_view model, std::string_view version) const = 0;
 };
 
