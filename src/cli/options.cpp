@@ -273,14 +273,17 @@ class Grammar {
 
   void add_engine() {
     auto engine = std::make_shared<EngineCommand>();
-    auto* app = leaf(root_, "engine", "One model behind an endpoint", engine);
+    auto* app = leaf(root_, "engine", "Models behind an endpoint", engine);
     app->group(internal_group);
-    app->add_option("--listen", engine->listen, "unix:PATH or ip:port")->required();
-    app->add_option("--name", engine->name, "Name of the model in requests")->required();
-    app->add_option("--backend", engine->backend)->required()->check(CLI::IsMember({"opencv", "onnx"}));
-    app->add_option("--builtin", engine->builtin, "A model built into the backend");
-    app->add_option("--model", engine->model, "A model file");
-    app->add_option("--workers", engine->workers, "Requests computed at the same time")->check(CLI::Range(1, 256));
+    auto* config = app->add_option("--config", engine->config, "YAML file: devices, models; instead of the rest");
+    app->add_option("--listen", engine->listen, "unix:PATH or ip:port")->excludes(config);
+    app->add_option("--name", engine->name, "Name of the model in requests")->excludes(config);
+    app->add_option("--backend", engine->backend)->excludes(config);
+    app->add_option("--builtin", engine->builtin, "A model built into the backend")->excludes(config);
+    app->add_option("--model", engine->model, "A model file")->excludes(config);
+    app->add_option("--workers", engine->workers, "Requests computed at the same time")
+        ->check(CLI::Range(1, 256))
+        ->excludes(config);
   }
 
   static constexpr const char* internal_group = "Processes (started by 'barrio up')";

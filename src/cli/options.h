@@ -32,6 +32,7 @@ struct RoleCommand {
   std::string config;
 };
 struct EngineCommand {
+  std::string config;  // a file with all of it, instead of the rest
   std::string listen;
   std::string name;
   std::string backend;

@@ -1,24 +1,41 @@
 #include "adapters/opencv/opencv_backend.h"
 #include "adapters/ort/onnx_runtime_backend.h"
 #include "base/log.h"
+#include "cli/engine_file.h"
+#include "cli/files.h"
 #include "cli/roles.h"
 #include "engine/engine_main.h"
 
 namespace barrio::cli {
 
-int serve_engine(const EngineCommand& command) {
-  configure_log("engine " + command.name, LogLevel::info, "");
-  const engine::EngineOptions options{.listen = command.listen,
-                                      .name = command.name,
-                                      .builtin = command.builtin,
-                                      .model_path = command.model,
-                                      .workers = static_cast<size_t>(command.workers)};
-  if (command.backend == "opencv") {
-    adapters::OpencvBackend backend;
-    return engine::run_engine(options, backend);
+namespace {
+
+Result<engine::EngineOptions> engine_options(const EngineCommand& command) {
+  if (!command.config.empty()) {
+    TRY(const auto file, read_yaml<EngineFile>(command.config));
+    return options_of(file);
   }
-  adapters::OnnxRuntimeBackend backend;
-  return engine::run_engine(options, backend);
+  if (command.listen.empty() || command.name.empty() || command.backend.empty())
+    return fail(Code::invalid, "--config, or --listen, --name and --backend are needed");
+  engine::EngineOptions options{.listen = command.listen, .models = {}};
+  options.engine.devices.front().slots = static_cast<size_t>(command.workers);
+  options.models.push_back(
+      {command.name, {.backend = command.backend, .builtin = command.builtin, .path = command.model}});
+  return options;
+}
+
+}  // namespace
+
+int serve_engine(const EngineCommand& command) {
+  configure_log(command.name.empty() ? "engine" : "engine " + command.name, LogLevel::info, "");
+  const auto options = engine_options(command);
+  if (!options) {
+    log_error("engine cannot start", {{"detail", options.error().text()}});
+    return 2;
+  }
+  adapters::OnnxRuntimeBackend onnx;
+  adapters::OpencvBackend opencv;
+  return engine::run_engine(*options, {{"onnx", &onnx}, {"opencv", &opencv}});
 }
 
 }  // namespace barrio::cli

@@ -7,7 +7,8 @@
 #include <csignal>
 
 #include "base/log.h"
-#include "engine/engine_server.h"
+#include "engine/front_door.h"
+#include "engine/rest_front.h"
 #include "net/thread_priority.h"
 
 namespace barrio::engine {
@@ -51,47 +52,76 @@ class EndSignals final : public net::IoHandler {
   int fd_ = -1;
 };
 
-/// Ends the loop once the engine has answered everything, or at `until`.
-void stop_when_idle(net::Reactor& reactor, const EngineServer& server, Time until) {
-  if (server.idle() || reactor.now() >= until) return reactor.stop();
-  reactor.call_after(drain_check, [&reactor, &server, until] { stop_when_idle(reactor, server, until); });
-}
+constexpr size_t codec_threads = 1;
+constexpr size_t codec_queue = 64;
+
+/// All of it on one loop.
+class EngineProcess {
+ public:
+  EngineProcess(const EngineOptions& options, Engine::Backends backends)
+      : signals_(reactor_, [this] { end(); }),
+        engine_(reactor_, std::move(backends), options.engine, registry_),
+        codec_(reactor_, codec_threads, codec_queue),
+        rest_(reactor_, engine_, engine_, codec_, registry_),
+        door_(reactor_, {}, {&rest_}) {
+    for (const InitialModel& model : options.models) load(model);
+  }
+
+  int run(const net::SocketAddress& address) {
+    const auto bound = door_.listen(address);
+    if (!bound) {
+      log_error("engine cannot listen", {{"detail", bound.error().text()}});
+      return 2;
+    }
+    log_info("engine listens", {{"address", bound->str()}});
+    net::carry_requests();
+    // A model that was refused at once has stopped the loop before it began.
+    if (exit_code_ == 0) reactor_.run();
+    return exit_code_;
+  }
+
+ private:
+  void load(const InitialModel& model) {
+    engine_.load(model.name, model.parameters, [this, name = model.name](Result<void> loaded) {
+      if (loaded || ending_) return;
+      log_error("model cannot be loaded", {{"model", name}, {"detail", loaded.error().text()}});
+      exit_code_ = exit_model_failed;
+      reactor_.stop();
+    });
+  }
+
+  void end() {
+    if (std::exchange(ending_, true)) return reactor_.stop();
+    door_.drain();
+    stop_when_idle(reactor_.now() + drain_time);
+  }
+
+  void stop_when_idle(Time until) {
+    if ((engine_.idle() && rest_.idle()) || reactor_.now() >= until) return reactor_.stop();
+    reactor_.call_after(drain_check, [this, until] { stop_when_idle(until); });
+  }
+
+  Registry registry_;
+  net::Reactor reactor_;
+  EndSignals signals_;  // before any thread
+  Engine engine_;
+  WorkQueue codec_;
+  RestFront rest_;
+  FrontDoor door_;
+  int exit_code_ = 0;
+  bool ending_ = false;
+};
 
 }  // namespace
 
-int run_engine(const EngineOptions& options, ports::InferenceBackend& backend) {
+int run_engine(const EngineOptions& options, Engine::Backends backends) {
   const auto address = net::SocketAddress::parse(options.listen);
   if (!address) {
     log_error("engine cannot listen", {{"detail", address.error().text()}});
     return 2;
   }
-  Registry registry;
-  net::Reactor reactor;
-  int exit_code = 0;
-  EngineServer* running = nullptr;
-  bool ending = false;
-  EndSignals signals(reactor, [&] {
-    if (std::exchange(ending, true)) return reactor.stop();
-    running->drain();
-    stop_when_idle(reactor, *running, reactor.now() + drain_time);
-  });
-  EngineServer server(reactor, backend,
-                      {.model = {options.name, options.builtin, options.model_path}, .workers = options.workers},
-                      registry, [&](const Error& error) {
-                        log_error("model cannot be loaded", {{"model", options.name}, {"detail", error.text()}});
-                        exit_code = exit_model_failed;
-                        reactor.stop();
-                      });
-  running = &server;
-  const auto bound = server.listen(*address);
-  if (!bound) {
-    log_error("engine cannot listen", {{"detail", bound.error().text()}});
-    return 2;
-  }
-  log_info("engine listens", {{"model", options.name}, {"address", bound->str()}});
-  net::carry_requests();
-  reactor.run();
-  return exit_code;
+  EngineProcess process(options, std::move(backends));
+  return process.run(*address);
 }
 
 }  // namespace barrio::engine

@@ -3,24 +3,12 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "ports/tensor.h"
 
 namespace barrio::engine {
 
 using ports::Tensor;
 
 namespace {
-
-constexpr size_t max_warm_bytes = 16u << 20;
-
-Result<std::optional<size_t>> json_length_of(const net::Request& request) {
-  const auto header = net::find_header(request.headers, api::json_length_header);
-  if (!header) return std::optional<size_t>();
-  const auto length = parse_uint(*header);
-  if (!length)
-    return fail(Code::invalid, "'" + std::string(*header) + "' is not a length", std::string(api::json_length_header));
-  return std::optional<size_t>(static_cast<size_t>(*length));
-}
 
 /// The outputs that were asked for, in the order they were asked for; all of them if none was named.
 Result<std::vector<Tensor>> select(std::vector<Tensor> outputs, const std::vector<api::RequestedOutput>& wanted) {
@@ -47,18 +35,39 @@ Result<void> check_wanted(const ports::ModelInfo& model, const std::vector<api::
   return {};
 }
 
-Result<api::Message> run(ports::Model& model, const net::Request& http) {
-  TRY(auto json_length, json_length_of(http));
-  TRY(auto request, api::parse_infer_request(http.body, json_length, model.info()));
-  // Before the model runs, which costs more than all the rest.
-  TRY_DO(check_wanted(model.info(), request.outputs));
-  const ports::InferenceRequest inference{std::move(request.inputs), request.stream};
-  TRY(auto outputs, ports::run_alone(model, inference));
-  TRY(auto selected, select(std::move(outputs), request.outputs));
-  return api::print_infer_response({model.info().name, request.id, std::move(selected)}, request);
+Result<api::Message> print(ports::Outputs outputs, const api::InferRequest& asked, const std::string& model) {
+  TRY(auto selected, select(std::move(outputs), asked.outputs));
+  return api::print_infer_response({model, asked.id, std::move(selected)}, asked);
 }
 
 }  // namespace
+
+Result<std::optional<size_t>> json_length_of(std::span<const net::Header> headers) {
+  const auto header = net::find_header(headers, api::json_length_header);
+  if (!header) return std::optional<size_t>();
+  const auto length = parse_uint(*header);
+  if (!length)
+    return fail(Code::invalid, "'" + std::string(*header) + "' is not a length", std::string(api::json_length_header));
+  return std::optional<size_t>(static_cast<size_t>(*length));
+}
+
+Result<api::InferRequest> parse_inference(api::SplitBody body, const ports::ModelInfo& model) {
+  TRY(auto request, api::parse_infer_request(std::move(body), model));
+  // Before the model runs, which costs more than all the rest.
+  TRY_DO(check_wanted(model, request.outputs));
+  return request;
+}
+
+net::Response print_inference(ports::Outputs outputs, const api::InferRequest& asked, const std::string& model) {
+  auto message = print(std::move(outputs), asked, model);
+  if (!message) return error_response(status_of(message.error().code), message.error().text());
+  net::Response response;
+  response.headers.emplace_back("Content-Type", message->json_length ? "application/octet-stream" : "application/json");
+  if (message->json_length)
+    response.headers.emplace_back(api::json_length_header, std::to_string(*message->json_length));
+  response.body = std::move(message->body);
+  return response;
+}
 
 int status_of(Code code) {
   switch (code) {
@@ -72,36 +81,27 @@ int status_of(Code code) {
   }
 }
 
+net::Response declined_response(const Declined& declined) {
+  int status = declined.waited ? 503 : 429;
+  if (declined.why == Declined::Why::unknown_model) status = 404;
+  if (declined.why == Declined::Why::not_ready) status = 503;
+  net::Response response = error_response(status, declined.what);
+  if (status == 429) {
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(declined.retry_after).count();
+    response.headers.emplace_back("Retry-After", std::to_string(std::max<int64_t>(1, seconds)));
+  }
+  if (declined.earliest) {
+    std::string ms;
+    append_ms(ms, *declined.earliest);
+    response.headers.emplace_back("Barrio-Earliest-Ms", std::move(ms));
+  }
+  return response;
+}
+
 net::Response error_response(int status, std::string_view what) {
   net::Response response{status, {{"Content-Type", "application/json"}}, api::print_error(what)};
   if (status == 503) response.headers.emplace_back("Retry-After", "1");
   return response;
-}
-
-net::Response infer(ports::Model& model, const net::Request& request) {
-  auto message = run(model, request);
-  if (!message) return error_response(status_of(message.error().code), message.error().text());
-  net::Response response;
-  response.headers.emplace_back("Content-Type", message->json_length ? "application/octet-stream" : "application/json");
-  if (message->json_length)
-    response.headers.emplace_back(api::json_length_header, std::to_string(*message->json_length));
-  response.body = std::move(message->body);
-  return response;
-}
-
-void warm(ports::Model& model) {
-  ports::InferenceRequest request;
-  for (const ports::TensorSpec& spec : model.info().inputs) {
-    if (spec.datatype == ports::DataType::BYTES) return;
-    Tensor tensor{spec.name, spec.datatype, spec.shape, {}};
-    for (int64_t& dimension : tensor.shape) dimension = dimension < 0 ? 1 : dimension;
-    const auto count = ports::element_count(tensor.shape);
-    if (!count || *count * ports::element_size(spec.datatype) > max_warm_bytes) return;
-    tensor.data.assign(*count * ports::element_size(spec.datatype), '\0');
-    request.inputs.push_back(std::move(tensor));
-  }
-  // A model may well refuse zeros; that is no fault.
-  (void)ports::run_alone(model, request);
 }
 
 }  // namespace barrio::engine

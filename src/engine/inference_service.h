@@ -60,6 +60,11 @@ class InferenceService {
   virtual void cancel(uint64_t id) = 0;
   /// Null: not loaded. Valid until the loop's next turn.
   virtual const ports::ModelInfo* find(std::string_view model, std::string_view version) const = 0;
+  /// Why find() has nothing.
+  virtual Declined why_not(std::string_view model, std::string_view version) const {
+    return {.why = Declined::Why::unknown_model,
+            .what = "there is no model " + std::string(model) + (version.empty() ? "" : " " + std::string(version))};
+  }
 };
 
 }  // namespace barrio::engine

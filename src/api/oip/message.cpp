@@ -21,6 +21,17 @@ std::string quoted(std::string_view text) {
 /// Takes the binary tensors off the end of a body, in order.
 struct BinaryTail {
   std::string_view rest;
+  std::string* whole = nullptr;  // may be moved away, where one tensor takes all of it
+
+  std::string take(size_t size) {
+    std::string data;
+    if (whole != nullptr && size == rest.size() && size == whole->size())
+      data = std::move(*whole);
+    else
+      data = rest.substr(0, size);
+    rest.remove_prefix(size);
+    return data;
+  }
 };
 
 struct Parts {
@@ -28,14 +39,22 @@ struct Parts {
   BinaryTail tail;
 };
 
-Result<Parts> split_message(std::string_view body, std::optional<size_t> json_length) {
-  if (json_length && *json_length > body.size()) {
-    return fail(Code::invalid, std::string(json_length_header) + " is " + std::to_string(*json_length) +
-                                   ", but the body has " + std::to_string(body.size()) + " bytes");
-  }
-  const size_t length = json_length.value_or(body.size());
-  TRY(auto json, parse_json(body.substr(0, length)));
+Result<Json> parse_object(std::string_view text) {
+  TRY(auto json, parse_json(text));
   if (!json.is_object()) return fail(Code::invalid, "the message must be a JSON object");
+  return json;
+}
+
+Result<void> check_length(std::optional<size_t> announced, size_t size) {
+  if (!announced || *announced <= size) return {};
+  return fail(Code::invalid, std::string(json_length_header) + " is " + std::to_string(*announced) +
+                                 ", but the body has " + std::to_string(size) + " bytes");
+}
+
+Result<Parts> split_message(std::string_view body, std::optional<size_t> json_length) {
+  TRY_DO(check_length(json_length, body.size()));
+  const size_t length = json_length.value_or(body.size());
+  TRY(auto json, parse_object(body.substr(0, length)));
   return Parts{std::move(json), {body.substr(length)}};
 }
 
@@ -75,8 +94,7 @@ Result<void> read_data(const Json& json, BinaryTail& tail, Tensor& tensor, const
                                    std::to_string(tail.rest.size()) + " bytes of binary data are left (is " +
                                    std::string(json_length_header) + " right?)");
   }
-  tensor.data = tail.rest.substr(0, static_cast<size_t>(*size));
-  tail.rest.remove_prefix(static_cast<size_t>(*size));
+  tensor.data = tail.take(static_cast<size_t>(*size));
   return ports::check_size(tensor);
 }
 
@@ -98,14 +116,14 @@ Result<Tensor> read_tensor(const Json& json, BinaryTail& tail, const std::string
   return tensor;
 }
 
-Result<std::vector<Tensor>> read_tensors(const Parts& parts, std::string_view list, std::string_view kind) {
+Result<std::vector<Tensor>> read_tensors(Parts& parts, std::string_view list, std::string_view kind) {
   const Json* found = member(parts.json, list);
   if (found == nullptr || !found->is_array())
     return fail(Code::invalid, "a list of tensors is missing", std::string(list));
   const JsonArray& items = found->get_array();
   if (items.size() > max_tensors)
     return fail(Code::invalid, "more than " + std::to_string(max_tensors) + " tensors", std::string(list));
-  BinaryTail tail = parts.tail;
+  BinaryTail& tail = parts.tail;
   std::vector<Tensor> tensors;
   for (size_t i = 0; i < items.size(); ++i) {
     TRY(auto tensor, read_tensor(items[i], tail, std::string(list) + "[" + std::to_string(i) + "]", kind));
@@ -136,7 +154,7 @@ Result<std::vector<RequestedOutput>> read_requested(const Json& request) {
   return outputs;
 }
 
-Result<InferRequest> raw_request(std::string_view body, const ModelInfo& model) {
+Result<InferRequest> raw_request(std::string body, const ModelInfo& model) {
   const auto unfit = [&](const std::string& why) {
     return fail(Code::invalid, "model " + model.name + " takes no raw binary request (" +
                                    std::string(json_length_header) + ": 0): " + why);
@@ -155,13 +173,27 @@ Result<InferRequest> raw_request(std::string_view body, const ModelInfo& model) 
     TRY(size_t fixed, ports::element_count(tensor.shape));
     const size_t step = fixed * ports::element_size(spec.datatype);
     if (variable != tensor.shape.end() && step > 0) *variable = static_cast<int64_t>(body.size() / step);
-    tensor.data = body;
+    tensor.data = std::move(body);
     auto size = ports::check_size(tensor);
     if (!size) return fail(std::move(size).error().within("input '" + spec.name + "'"));
   }
   InferRequest request;
   request.inputs.push_back(std::move(tensor));
   request.binary_output = true;
+  return request;
+}
+
+Result<InferRequest> read_request(Parts parts) {
+  InferRequest request;
+  TRY(request.id, text_member(parts.json, "id", ""));
+  TRY(auto stream, parameter<std::string>(parts.json, "stream", "request"));
+  request.stream = stream.value_or("");
+  if (request.stream.size() > max_text)
+    return fail(Code::invalid, "is longer than " + std::to_string(max_text) + " bytes", "parameters.stream");
+  TRY(auto binary, parameter<bool>(parts.json, "binary_data_output", "request"));
+  request.binary_output = binary.value_or(false);
+  TRY(request.outputs, read_requested(parts.json));
+  TRY(request.inputs, read_tensors(parts, "inputs", "input"));
   return request;
 }
 
@@ -212,19 +244,16 @@ bool InferRequest::wants_binary(std::string_view output) const {
 
 Result<InferRequest> parse_infer_request(std::string_view body, std::optional<size_t> json_length,
                                          const ModelInfo& model) {
-  if (json_length == 0u) return raw_request(body, model);
+  if (json_length == 0u) return raw_request(std::string(body), model);
   TRY(auto parts, split_message(body, json_length));
-  InferRequest request;
-  TRY(request.id, text_member(parts.json, "id", ""));
-  TRY(auto stream, parameter<std::string>(parts.json, "stream", "request"));
-  request.stream = stream.value_or("");
-  if (request.stream.size() > max_text)
-    return fail(Code::invalid, "is longer than " + std::to_string(max_text) + " bytes", "parameters.stream");
-  TRY(auto binary, parameter<bool>(parts.json, "binary_data_output", "request"));
-  request.binary_output = binary.value_or(false);
-  TRY(request.outputs, read_requested(parts.json));
-  TRY(request.inputs, read_tensors(parts, "inputs", "input"));
-  return request;
+  return read_request(std::move(parts));
+}
+
+Result<InferRequest> parse_infer_request(SplitBody body, const ModelInfo& model) {
+  TRY_DO(check_length(body.json_length, body.json.size() + body.tail.size()));
+  if (body.json_length == 0u) return raw_request(std::move(body.tail), model);
+  TRY(auto json, parse_object(body.json));
+  return read_request({std::move(json), {body.tail, &body.tail}});
 }
 
 Result<Message> print_infer_request(const InferRequest& request, bool binary_inputs) {
@@ -276,9 +305,11 @@ std::string print_server_metadata(std::string_view version) {
          ",\"extensions\":[\"binary_tensor_data\",\"parameters\"]}";
 }
 
-std::string print_model_metadata(const ModelInfo& model) {
+std::string print_model_metadata(const ModelInfo& model, std::span<const std::string> versions) {
+  JsonArray listed;
+  for (const std::string& version : versions) listed.push_back(to_json(version));
   return print_json(JsonObject{{"name", model.name},
-                               {"versions", JsonArray{"1"}},
+                               {"versions", std::move(listed)},
                                {"platform", model.platform},
                                {"inputs", to_json(model.inputs)},
                                {"outputs", to_json(model.outputs)}});

@@ -8,6 +8,7 @@
 // Unknown members are skipped, as other clients of the protocol send members of their own.
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,13 @@ struct Message {
   std::optional<size_t> json_length;  // none: all of it is JSON
 };
 
+/// A request's body whose parts were told apart as they arrived, so that a large tensor is not copied once more.
+struct SplitBody {
+  std::string json;
+  std::string tail;                   // the binary data behind it
+  std::optional<size_t> json_length;  // as announced; none: all of it is JSON
+};
+
 constexpr size_t max_tensors = 64;
 constexpr size_t max_text = 256;  // bytes of a name, an id, a stream
 
@@ -52,6 +60,8 @@ constexpr size_t max_text = 256;  // bytes of a name, an id, a stream
 /// as its one element) and all outputs are wanted in binary. Errors: invalid, naming the tensor.
 Result<InferRequest> parse_infer_request(std::string_view body, std::optional<size_t> json_length,
                                          const ports::ModelInfo& model);
+/// The same; binary data that is one tensor's alone is moved into it.
+Result<InferRequest> parse_infer_request(SplitBody body, const ports::ModelInfo& model);
 /// Inputs go as binary data if `binary_inputs`. Errors: invalid (see print_infer_response).
 Result<Message> print_infer_request(const InferRequest& request, bool binary_inputs);
 
@@ -61,7 +71,7 @@ Result<InferResponse> parse_infer_response(std::string_view body, std::optional<
 Result<Message> print_infer_response(const InferResponse& response, const InferRequest& request);
 
 std::string print_server_metadata(std::string_view version);
-std::string print_model_metadata(const ports::ModelInfo& model);
+std::string print_model_metadata(const ports::ModelInfo& model, std::span<const std::string> versions);
 Result<ports::ModelInfo> parse_model_metadata(std::string_view body);
 std::string print_model_ready(std::string_view model, bool ready);
 std::string print_error(std::string_view what);

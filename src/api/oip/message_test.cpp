@@ -145,8 +145,33 @@ TEST_CASE("an output that JSON cannot carry is refused in JSON and sent in binar
   CHECK_FALSE(print_infer_response(bytes, InferRequest{}));
 }
 
+TEST_CASE("a body whose parts arrived apart reads as the whole one, and its one tensor is moved") {
+  const std::string json =
+      R"({"inputs":[{"name":"x","shape":[3],"datatype":"UINT8","parameters":{"binary_data_size":3}}]})";
+  const std::string tail(3, 'a');
+  const auto split = parse_infer_request(SplitBody{json, tail, json.size()}, camera_model());
+  const auto whole = parse_infer_request(json + tail, json.size(), camera_model());
+  REQUIRE(split);
+  REQUIRE(whole);
+  CHECK(split->inputs[0].data == whole->inputs[0].data);
+  const auto long_one = parse_infer_request(SplitBody{json, tail + "?", json.size()}, camera_model());
+  REQUIRE_FALSE(long_one);
+  CHECK(long_one.error().text() == parse_infer_request(json + tail + "?", json.size(), camera_model()).error().text());
+  CHECK(parse_infer_request(SplitBody{json, "", json.size() + 1}, camera_model()).error().text() ==
+        parse_infer_request(json, json.size() + 1, camera_model()).error().text());
+  std::string large(1 << 20, 'x');
+  const char* const where = large.data();
+  const ports::ModelInfo one{"m", "p", {{"x", DataType::UINT8, {-1}}}, {}};
+  const auto raw = parse_infer_request(SplitBody{"", std::move(large), 0}, one);
+  REQUIRE(raw);
+  CHECK(raw->inputs[0].data.data() == where);
+}
+
 TEST_CASE("metadata reads back") {
-  auto model = parse_model_metadata(print_model_metadata(camera_model()));
+  const std::vector<std::string> versions = {"3", "4"};
+  const std::string printed = print_model_metadata(camera_model(), versions);
+  CHECK(printed.find(R"("versions":["3","4"])") != std::string::npos);
+  auto model = parse_model_metadata(printed);
   REQUIRE(model);
   CHECK(model->name == "people");
   CHECK(model->outputs[0].shape == std::vector<int64_t>{-1, 4});

@@ -36,6 +36,7 @@ class Profile {
  private:
   explicit Profile(std::vector<Duration> times);
   std::vector<Duration> times_;
+  std::vector<size_t> best_;  // of the batches up to each, the one that answers most per second
 };
 
 /// Learns a Profile from measured runs. Before the first run it is the guess; each batch size that was measured often

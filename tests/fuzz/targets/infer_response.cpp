@@ -29,7 +29,7 @@ void read_answer(std::string_view body, std::optional<size_t> json_length) {
 void read_metadata(std::string_view body) {
   const auto model = api::parse_model_metadata(body);
   if (!model) return;
-  const auto again = api::parse_model_metadata(api::print_model_metadata(*model));
+  const auto again = api::parse_model_metadata(api::print_model_metadata(*model, {}));
   CHECK(again && again->name == model->name && again->inputs.size() == model->inputs.size());
 }
 

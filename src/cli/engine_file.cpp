@@ -1,0 +1,40 @@
+#include "cli/engine_file.h"
+
+namespace barrio::cli {
+
+Result<void> EngineDeviceFile::check() const {
+  if (slots < 1 || slots > 256) return fail(Code::invalid, "must be in 1..256", "slots");
+  if (kind != "cpu" && kind != "accelerator") return fail(Code::invalid, "must be cpu or accelerator", "kind");
+  return {};
+}
+
+Result<void> EngineFile::check() const {
+  for (const auto& [tenant, weight] : tenant_weights) {
+    if (!(weight > 0)) return fail(Code::invalid, "must be more than 0", "tenant_weights." + tenant);
+  }
+  return {};
+}
+
+engine::EngineOptions options_of(const EngineFile& file) {
+  engine::EngineOptions options{.listen = file.listen, .models = {}, .engine = {.tenant_weights = file.tenant_weights}};
+  if (!file.devices.empty()) options.engine.devices.clear();
+  for (const EngineDeviceFile& device : file.devices) {
+    options.engine.devices.push_back({.name = device.name,
+                                      .slots = static_cast<size_t>(device.slots),
+                                      .is_cpu = device.kind == "cpu",
+                                      .memory = device.memory.value_or(Bytes())});
+  }
+  for (const EngineModelFile& model : file.models) {
+    options.models.push_back({model.name,
+                              {.backend = model.backend,
+                               .builtin = model.builtin,
+                               .path = model.path,
+                               .memory = model.memory.value_or(Bytes()),
+                               .device = model.device,
+                               .urgency = model.urgency,
+                               .deadline = model.deadline}});
+  }
+  return options;
+}
+
+}  // namespace barrio::cli

@@ -1,0 +1,43 @@
+#pragma once
+// The engine's configuration file: where it listens, its devices and its models.
+
+#include "base/json.h"
+#include "engine/engine_main.h"
+
+namespace barrio::cli {
+
+struct EngineDeviceFile {
+  std::string name;
+  int64_t slots = 1;            // runs at the same time; of a CPU: one for each core
+  std::string kind = "cpu";     // or "accelerator"
+  std::optional<Bytes> memory;  // for models; none: not limited
+  static constexpr std::string_view defaulted[] = {"slots", "kind"};
+  Result<void> check() const;
+};
+BARRIO_DESCRIBE(EngineDeviceFile, (), (name, slots, kind, memory))
+
+struct EngineModelFile {
+  std::string name;
+  std::string backend;
+  std::string builtin;
+  std::string path;
+  std::string device;   // empty: the first
+  std::string urgency;  // "hard", "soft", "best_effort"; empty: soft
+  std::optional<Duration> deadline;
+  std::optional<Bytes> memory;
+  static constexpr std::string_view defaulted[] = {"backend", "builtin", "path", "device", "urgency"};
+};
+BARRIO_DESCRIBE(EngineModelFile, (), (name, backend, builtin, path, device, urgency, deadline, memory))
+
+struct EngineFile {
+  std::string listen;
+  std::vector<EngineDeviceFile> devices;  // empty: one CPU with one slot
+  std::vector<EngineModelFile> models;
+  std::map<std::string, double> tenant_weights;
+  Result<void> check() const;
+};
+BARRIO_DESCRIBE(EngineFile, (), (listen, devices, models, tenant_weights))
+
+engine::EngineOptions options_of(const EngineFile& file);
+
+}  // namespace barrio::cli

@@ -1,0 +1,74 @@
+#pragma once
+// What waits for one model on one device: works with a deadline in the order of their deadlines, and the others.
+
+#include <span>
+#include <vector>
+
+#include "decide/batching/arrival_rate.h"
+#include "decide/batching/profile.h"
+#include "decide/batching/work.h"
+
+namespace barrio::decide {
+
+struct Waiting {
+  WorkId id = 0;
+  Time deadline = Time::max();  // of the run's end; the device's margin is taken off
+  uint64_t number = 0;          // grows with every work admitted on the device
+  uint32_t flow = 0;
+  bool kept = false;  // what was promised to it holds, whatever comes later
+};
+
+/// Consecutive works, in the order of their deadlines, that one run could take: `skip` stay behind.
+struct Window {
+  size_t skip = 0;
+  size_t take = 0;  // 0: none
+};
+
+class Lane {
+ public:
+  /// What a work that is left behind counts, where one more in the batch counts 1. More: small batches of old works, which
+  /// make the next ones old; less: works are given up that need not be.
+  static constexpr double cost_of_skipping = 0.2;
+
+  explicit Lane(Profile profile) : profile_(std::move(profile)) {}
+
+  const Profile& profile() const { return profile_; }
+  void set_profile(Profile profile);
+  /// The device time that one work costs at best, within the time that works of this model usually have: what an answer
+  /// is worth.
+  double worth() const { return worth_; }
+  /// Smallest usual time from arrival to deadline.
+  Duration usual() const { return usual_; }
+  ArrivalRate& arrivals() { return arrivals_; }
+  const ArrivalRate& arrivals() const { return arrivals_; }
+  /// Notes what came, taken or not.
+  void offered(std::optional<Time> deadline, Time now);
+
+  std::span<const Waiting> waiting() const { return {entries_.data() + first_, entries_.size() - first_}; }
+  std::span<const Waiting> spare() const { return {spare_.data() + spare_first_, spare_.size() - spare_first_}; }
+
+  /// Its index in waiting().
+  size_t insert(const Waiting& entry);
+  void insert_spare(const Waiting& entry);
+  void erase(size_t from, size_t count);
+  void erase_spare(size_t from, size_t count);
+  Waiting& at(size_t index) { return entries_[first_ + index]; }
+
+  /// Of waiting() from `from` on, for a run that starts at `start` and takes no more than `most`: the window that is worth
+  /// most per time. Kept works are never skipped.
+  Window window(size_t from, Time start, size_t most) const;
+
+ private:
+  void weigh();
+
+  Profile profile_;
+  double worth_ = 1;
+  Duration usual_ = Duration::max();
+  ArrivalRate arrivals_;
+  std::vector<Waiting> entries_;
+  size_t first_ = 0;
+  std::vector<Waiting> spare_;
+  size_t spare_first_ = 0;
+};
+
+}  // namespace barrio::decide

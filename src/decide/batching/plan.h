@@ -1,0 +1,43 @@
+#pragma once
+// What would become of everything that waits if nothing else came: the device's own choices, played forward. What is admitted
+// and what is promised rests on it.
+
+#include <span>
+#include <vector>
+
+#include "decide/batching/choice.h"
+
+namespace barrio::decide {
+
+struct Outlook {
+  /// When the asked work would be finished; Time::max(): it would not run.
+  Time finish = Time::max();
+  Time start = Time::max();
+  /// A kept work would not be finished in time.
+  bool breaks_promise = false;
+};
+
+class Plan {
+ public:
+  /// `slots`: when each is free. `work`: the `number` of the one that is asked about; 0: none. `promises`: whether there are
+  /// kept works, which must all be followed to their end; those with a smaller number than `promised_from` are not.
+  struct Ask {
+    std::span<const LaneView> views;
+    std::span<const Time> slots;
+    Time now{};
+    uint64_t work = 0;
+    bool promises = false;
+    uint64_t promised_from = 0;
+  };
+  Outlook look(const Ask& ask);
+
+ private:
+  bool give_up_late(const Ask& ask, Time now, Outlook& outlook);
+  void run(const Ask& ask, const Choice& choice, Time start, Outlook& outlook);
+
+  Chooser chooser_;
+  std::vector<LaneView> views_;
+  std::vector<Time> slots_;
+};
+
+}  // namespace barrio::decide

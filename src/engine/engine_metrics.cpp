@@ -1,0 +1,128 @@
+#include "engine/engine_metrics.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace barrio::engine {
+
+namespace {
+
+constexpr std::string_view others = "other";
+constexpr Duration fairness_period = 1s;
+constexpr double fairness_kept = 0.9;  // a second: a window of about ten
+
+Counter& outcome(Registry& registry, const std::string& model, const std::string& name) {
+  return registry.counter("barrio_engine_requests_total", "Inference requests by outcome.",
+                          {{"model", model}, {"outcome", name}});
+}
+
+}  // namespace
+
+ModelMetrics::ModelMetrics(Registry& registry, std::string model)
+    : answered(outcome(registry, model, "answered")),
+      rejected(outcome(registry, model, "rejected")),
+      late(outcome(registry, model, "late")),
+      overloaded(outcome(registry, model, "overloaded")),
+      failed(outcome(registry, model, "failed")),
+      waiting(registry.gauge("barrio_engine_waiting", "Requests in the queue.", {{"model", model}})),
+      ready(registry.gauge("barrio_engine_ready", "Versions of the model that answer requests.", {{"model", model}})),
+      profile_error(registry.gauge("barrio_engine_profile_error",
+                                   "Mean of |took - predicted| / predicted over the last runs.", {{"model", model}})),
+      queue(registry.histogram("barrio_engine_queue_seconds", "Time in the queue.", {{"model", model}})),
+      compute(registry.histogram("barrio_engine_compute_seconds", "Time on a worker.", {{"model", model}})),
+      registry_(registry),
+      model_(std::move(model)) {
+  for (size_t i = 0; i < stages_.size(); ++i) {
+    stages_[i] = &registry.histogram("barrio_engine_stage_seconds", "Time of requests by part.",
+                                     {{"model", model_}, {"stage", to_name(static_cast<Stage>(i))}});
+  }
+  for (size_t i = 0; i < batches_.size(); ++i) {
+    batches_[i] =
+        &registry.counter("barrio_engine_batches_total", "Runs by the number of requests, rounded down to 2^n.",
+                          {{"model", model_}, {"size", std::to_string(1u << i)}});
+  }
+}
+
+void ModelMetrics::batch(size_t size) const {
+  const auto power = static_cast<size_t>(std::bit_width(std::max<size_t>(size, 1))) - 1;
+  batches_[std::min(power, batch_sizes - 1)]->add();
+}
+
+ShareMetrics& ModelMetrics::of(UrgencyClass urgency, uint32_t tenant, const std::string& tenant_name) {
+  auto& share = shares_[{urgency, tenant}];
+  if (share != nullptr) return *share;
+  const Labels labels = {{"model", model_}, {"class", to_name(urgency)}, {"tenant", tenant_name}};
+  share = std::make_unique<ShareMetrics>(ShareMetrics{
+      registry_.counter("barrio_engine_offered_total", "Requests that arrived.", labels),
+      registry_.counter("barrio_engine_admitted_total", "Requests that were taken.", labels),
+      registry_.counter("barrio_engine_on_time_total", "Requests answered within their deadline: goodput.", labels),
+      registry_.counter("barrio_engine_late_total", "Requests answered after their deadline.", labels),
+      {}});
+  for (size_t i = 0; i < share->refused.size(); ++i) {
+    Labels with_reason = labels;
+    with_reason.emplace_back("reason", to_name(static_cast<NotServed>(i)));
+    share->refused[i] =
+        &registry_.counter("barrio_engine_refused_total", "Requests that were not answered, by reason.", with_reason);
+  }
+  return *share;
+}
+
+EngineMetrics::EngineMetrics(Registry& registry, size_t most_tenants)
+    : registry_(registry),
+      most_tenants_(std::max<size_t>(most_tenants, 1)),
+      fairness_(registry.gauge("barrio_engine_fairness",
+                               "Jain's index of the tenants' shares answered on time, over about ten seconds.")) {
+  fairness_.set(1);
+}
+
+ModelMetrics& EngineMetrics::model(std::string_view name) {
+  if (models_.size() >= most_models && !models_.contains(name)) name = others;
+  auto found = models_.find(name);
+  if (found == models_.end()) {
+    found = models_.emplace(name, std::make_unique<ModelMetrics>(registry_, std::string(name))).first;
+  }
+  return *found->second;
+}
+
+DeviceMetrics EngineMetrics::device(const std::string& name) const {
+  return {registry_.gauge("barrio_engine_device_busy_seconds", "Time that the device's slots were in use.",
+                          {{"device", name}}),
+          registry_.gauge("barrio_engine_device_slots_busy", "Slots of the device in use.", {{"device", name}})};
+}
+
+uint32_t EngineMetrics::tenant(std::string_view name) {
+  const auto found = std::ranges::find(tenants_, name);
+  if (found != tenants_.end()) return static_cast<uint32_t>(found - tenants_.begin());
+  if (tenants_.size() >= most_tenants_) return static_cast<uint32_t>(most_tenants_ - 1);
+  tenants_.emplace_back(tenants_.size() + 1 == most_tenants_ ? others : name);
+  recent_.emplace_back();
+  return static_cast<uint32_t>(tenants_.size() - 1);
+}
+
+void EngineMetrics::over(uint32_t tenant, bool on_time, Time now) {
+  recent_[tenant].offered += 1;
+  recent_[tenant].on_time += on_time ? 1 : 0;
+  if (now < fairness_due_) return;
+  fairness_due_ = now + fairness_period;
+  work_out_fairness();
+}
+
+/// (sum x)^2 / (n sum x^2): 1 where all tenants have the same share on time, 1/n where one has it all.
+void EngineMetrics::work_out_fairness() {
+  double count = 0;
+  double sum = 0;
+  double squares = 0;
+  for (Recent& recent : recent_) {
+    if (recent.offered >= 1) {
+      const double share = recent.on_time / recent.offered;
+      count += 1;
+      sum += share;
+      squares += share * share;
+    }
+    recent.offered *= fairness_kept;
+    recent.on_time *= fairness_kept;
+  }
+  fairness_.set(squares > 0 ? sum * sum / (count * squares) : 1);
+}
+
+}  // namespace barrio::engine
