@@ -113,6 +113,16 @@ const ModelInfo* Pipelines::find(std::string_view model, std::string_view versio
   return &found->second->info;
 }
 
+Declined Pipelines::why_not(std::string_view model, std::string_view version) const {
+  const auto found = pipelines_.find(model);
+  if (found == pipelines_.end()) return inner_.why_not(model, version);
+  if (!version.empty() && version != "1") {
+    return {.why = Declined::Why::unknown_model, .what = "pipeline " + found->first + " has version 1 only"};
+  }
+  const auto info = describe(*found->second);
+  return {.why = Declined::Why::not_ready, .what = info ? "" : "pipeline " + found->first + ": " + info.error().text()};
+}
+
 std::vector<decide::StepNeed> Pipelines::needs_of(const Pipeline& pipeline, size_t from, Time now) const {
   std::vector<decide::StepNeed> needs;
   for (size_t i = from; i < pipeline.models.size(); ++i) needs.push_back(needs_(pipeline.models[i], now));
@@ -127,10 +137,8 @@ std::optional<Declined> Pipelines::refusal(const Pipeline& pipeline, const Submi
   if (missing == Duration::zero()) return std::nullopt;
   Declined declined{.why = Declined::Why::too_late, .what = "all steps cannot be finished in the time that is left"};
   declined.earliest = *submission.deadline + missing - submission.arrived;
-  if (decide::step_deadline(needs, now, *submission.deadline)) {
-    declined.why = Declined::Why::overloaded;
-    declined.retry_after = missing;
-  }
+  // Without queues it would work: they are as long as what is missing, or longer.
+  if (decide::step_deadline(needs, now, *submission.deadline)) declined.retry_after = missing;
   return declined;
 }
 

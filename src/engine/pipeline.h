@@ -25,7 +25,7 @@ std::string step_model(std::string_view pipeline, std::string_view step);
 class Pipelines final : public InferenceService {
  public:
   using Clock = std::function<Time()>;
-  /// What a step of a pipeline needs now: `step` is its model's name, `most` the runs that it may be.
+  /// What a step of a pipeline needs now: `step` is its model's name.
   using Needs = std::function<decide::StepNeed(std::string_view step, Time now)>;
 
   /// Without `needs`, what was measured here counts. `inner` outlives this.
@@ -42,6 +42,7 @@ class Pipelines final : public InferenceService {
   void cancel(uint64_t id) override;
   /// Versions of pipelines: none but the present one, "1".
   const ports::ModelInfo* find(std::string_view model, std::string_view version) const override;
+  Declined why_not(std::string_view model, std::string_view version) const override;
   size_t in_flight() const { return flights_.size(); }
 
  private:

@@ -166,9 +166,9 @@ TEST_CASE("what cannot be finished costs no device time, and is told when it wou
   REQUIRE(hopeless->served.declined);
   CHECK(hopeless->served.declined->why == Declined::Why::too_late);
   CHECK(hopeless->served.declined->earliest == 150ms);
+  CHECK(hopeless->served.declined->retry_after == 0ms);
   const auto behind = world.send(world.now + 100ms);
   REQUIRE(behind->served.declined);
-  CHECK(behind->served.declined->why == Declined::Why::overloaded);
   CHECK(behind->served.declined->retry_after == 50ms);
   CHECK(world.inner.submitted == 0);
   CHECK(world.outcome("refused") == 2);
@@ -265,6 +265,7 @@ TEST_CASE("a pipeline says what it takes and answers once all its models are the
   world.inner.models.erase("street.crop");
   CHECK(world.pipelines.find("street", "") == nullptr);
   CHECK(world.pipelines.check("street").error().code == Code::unavailable);
+  CHECK(world.pipelines.why_not("street", "").what == "pipeline street: step crop: its model is not loaded");
   CHECK(world.send()->served.declined->why == Declined::Why::not_ready);
 }
 

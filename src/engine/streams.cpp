@@ -145,6 +145,11 @@ void Streams::stop_listening(uint64_t listener) {
   }
 }
 
+size_t Streams::listeners(std::string_view id) const {
+  const auto found = entry(id);
+  return found ? (*found)->listeners.size() : 0;
+}
+
 void Streams::publish(Entry& entry, const StreamResult& result) {
   std::string json = print_json(to_json(result));
   // Who hears of it may stop listening, itself or another.

@@ -72,6 +72,7 @@ class Streams {
   Result<uint64_t> listen(std::string_view id, Listener listener);
   /// An unknown number is fine.
   void stop_listening(uint64_t listener);
+  size_t listeners(std::string_view id) const;
 
  private:
   struct Kept {
