@@ -1,5 +1,5 @@
-// Pipelines in virtual time: the engine's own Pipelines over the devices' own schedulers, beside the same steps with the
-// full timeout given to each, and beside no limits at all, on the same arrivals. Prints one JSON object.
+// Pipelines in virtual time: the engine's own Pipelines over the devices' own schedulers, beside the same steps with
+// the full timeout given to each, and beside no limits at all, on the same arrivals. Prints one JSON object.
 //
 //   bench_engine_pipeline [seconds of each run, default 60] [seed, default 1]
 
@@ -37,7 +37,7 @@ struct SimScenario {
   std::vector<SimStep> steps;
   size_t devices = 1;
   Duration deadline{};
-  double load = 1;  // times the fluid limit
+  double load = 1;   // times the fluid limit
   int elements = 0;  // the last step runs once for each of 0 to so many, the same number for all that is compared
   Gaps gaps = Gaps::poisson;
 };
@@ -90,7 +90,8 @@ class SimService final : public engine::InferenceService {
     const Model& model = models_.find(submission.model)->second;
     Device& device = *devices_[model.device];
     const uint64_t id = ++last_id_;
-    const decide::Work work{.id = id, .model = model.index, .arrived = submission.arrived, .deadline = submission.deadline};
+    const decide::Work work{
+        .id = id, .model = model.index, .arrived = submission.arrived, .deadline = submission.deadline};
     const auto answer = device.scheduler.admit(work, now_);
     const auto* no = std::get_if<decide::Decline>(&answer);
     if (no == nullptr) jobs_.emplace(id, Job{std::move(submission), std::move(done), now_});
@@ -297,12 +298,16 @@ enum class Way { one_deadline, timeout_per_step, no_limit };
 Outcome run(const SimScenario& scenario, Way way, Duration lasts, uint64_t seed) {
   SimService service(scenario, mix(seed, 7));
   Registry registry;
-  engine::Pipelines pipelines(service, [&service] { return service.now(); }, registry);
+  engine::Pipelines pipelines(
+      service, [&service] { return service.now(); }, registry);
   pipelines.add(app, spec_of(scenario));
   TimeoutPerStep others(service, scenario,
                         way == Way::timeout_per_step ? std::optional(scenario.deadline) : std::nullopt);
-  Scenario shape{scenario.name, 1, {{"pipeline", 1ms, 1ms, scenario.deadline, fluid_limit_of(scenario)}},
-                 {{lasts, scenario.load}}, scenario.gaps};
+  Scenario shape{scenario.name,
+                 1,
+                 {{"pipeline", 1ms, 1ms, scenario.deadline, fluid_limit_of(scenario)}},
+                 {{lasts, scenario.load}},
+                 scenario.gaps};
   const auto all = arrivals(shape, seed, "");
   CHECK(all);
   Rng elements(mix(seed, 9));
@@ -319,8 +324,7 @@ Outcome run(const SimScenario& scenario, Way way, Duration lasts, uint64_t seed)
       submission.model = app;
       submission.arrived = when;
       submission.deadline = when + scenario.deadline;
-      submission.request.inputs = {
-          {"x", ports::DataType::UINT8, {rows}, std::string(static_cast<size_t>(rows), 'x')}};
+      submission.request.inputs = {{"x", ports::DataType::UINT8, {rows}, std::string(static_cast<size_t>(rows), 'x')}};
       const auto done = [&, when](const engine::Served& served) {
         const bool answered = !served.declined && !served.error;
         const bool good = answered && service.now() <= when + scenario.deadline;
@@ -390,8 +394,10 @@ int main(int argc, char** argv) {
         {"one_deadline", figures(ours, lasts, scenario.devices)},
         {"full_timeout_per_step", figures(full, lasts, scenario.devices)},
         {"no_limit", figures(none, lasts, scenario.devices)},
-        {"times_as_many_on_time", static_cast<double>(ours.on_time) / static_cast<double>(std::max<uint64_t>(1, full.on_time))},
+        {"times_as_many_on_time",
+         static_cast<double>(ours.on_time) / static_cast<double>(std::max<uint64_t>(1, full.on_time))},
     });
   }
-  std::puts(pretty_json(JsonObject{{"bench", "engine_pipeline"}, {"seed", seed}, {"results", std::move(results)}}).c_str());
+  std::puts(
+      pretty_json(JsonObject{{"bench", "engine_pipeline"}, {"seed", seed}, {"results", std::move(results)}}).c_str());
 }

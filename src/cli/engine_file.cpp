@@ -1,5 +1,7 @@
 #include "cli/engine_file.h"
 
+#include "engine/pipeline.h"
+
 namespace barrio::cli {
 
 Result<void> EngineDeviceFile::check() const {
@@ -14,6 +16,20 @@ Result<void> EngineFile::check() const {
   }
   return {};
 }
+
+namespace {
+
+void add_pipeline(const EnginePipelineFile& file, engine::EngineOptions& options) {
+  options.pipelines.push_back({file.name, file.pipeline});
+  for (const PipelineStep& step : file.pipeline.steps) {
+    options.models.push_back({engine::step_model(file.name, step.name),
+                              {.backend = to_name(step.model.backend),
+                               .builtin = step.model.builtin,
+                               .path = step.model.file}});
+  }
+}
+
+}  // namespace
 
 engine::EngineOptions options_of(const EngineFile& file) {
   engine::EngineOptions options{.listen = file.listen, .models = {}, .engine = {.tenant_weights = file.tenant_weights}};
@@ -34,6 +50,8 @@ engine::EngineOptions options_of(const EngineFile& file) {
                                .urgency = model.urgency,
                                .deadline = model.deadline}});
   }
+  for (const EnginePipelineFile& file_pipeline : file.pipelines) add_pipeline(file_pipeline, options);
+  if (file.streams) options.streams = {.app = file.streams->app, .spec = file.streams->stream};
   return options;
 }
 

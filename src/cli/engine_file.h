@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "engine/engine_main.h"
+#include "model/app.h"
 
 namespace barrio::cli {
 
@@ -29,14 +30,29 @@ struct EngineModelFile {
 };
 BARRIO_DESCRIBE(EngineModelFile, (), (name, backend, builtin, path, device, urgency, deadline, memory))
 
+/// Its steps' models are loaded beside the others; `file` of a step is a path on this machine.
+struct EnginePipelineFile {
+  std::string name;
+  PipelineSpec pipeline;
+};
+BARRIO_DESCRIBE(EnginePipelineFile, (), (name, pipeline))
+
+struct EngineStreamsFile {
+  std::string app;  // the model or pipeline that looks at the frames
+  StreamSpec stream;
+};
+BARRIO_DESCRIBE(EngineStreamsFile, (), (app, stream))
+
 struct EngineFile {
   std::string listen;
   std::vector<EngineDeviceFile> devices;  // empty: one CPU with one slot
   std::vector<EngineModelFile> models;
+  std::vector<EnginePipelineFile> pipelines;
+  std::optional<EngineStreamsFile> streams;
   std::map<std::string, double> tenant_weights;
   Result<void> check() const;
 };
-BARRIO_DESCRIBE(EngineFile, (), (listen, devices, models, tenant_weights))
+BARRIO_DESCRIBE(EngineFile, (), (listen, devices, models, pipelines, streams, tenant_weights))
 
 engine::EngineOptions options_of(const EngineFile& file);
 

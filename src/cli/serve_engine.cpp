@@ -1,3 +1,4 @@
+#include "adapters/libav/live_video.h"
 #include "adapters/opencv/opencv_backend.h"
 #include "adapters/ort/onnx_runtime_backend.h"
 #include "base/log.h"
@@ -28,10 +29,17 @@ Result<engine::EngineOptions> engine_options(const EngineCommand& command) {
 
 int serve_engine(const EngineCommand& command) {
   configure_log(command.name.empty() ? "engine" : "engine " + command.name, LogLevel::info, "");
-  const auto options = engine_options(command);
+  auto options = engine_options(command);
   if (!options) {
     log_error("engine cannot start", {{"detail", options.error().text()}});
     return 2;
+  }
+  if (options->streams) {
+    const auto most = static_cast<size_t>(options->streams->spec.most);
+    // One more: a stream that was just ended may still be closing its source.
+    options->streams->make_decoder = [most](net::Reactor& reactor) {
+      return std::make_unique<adapters::LibavDecoder>(reactor, adapters::LibavConfig{.streams = most + 1});
+    };
   }
   adapters::OnnxRuntimeBackend onnx;
   adapters::OpencvBackend opencv;

@@ -8,7 +8,9 @@
 
 #include "base/log.h"
 #include "engine/front_door.h"
+#include "engine/pipeline.h"
 #include "engine/rest_front.h"
+#include "engine/streams_front.h"
 #include "net/thread_priority.h"
 
 namespace barrio::engine {
@@ -61,14 +63,18 @@ class EngineProcess {
   EngineProcess(const EngineOptions& options, Engine::Backends backends)
       : signals_(reactor_, [this] { end(); }),
         engine_(reactor_, std::move(backends), options.engine, registry_),
+        pipelines_(engine_, [this] { return reactor_.fresh_now(); }, registry_),
         codec_(reactor_, codec_threads, codec_queue),
-        rest_(reactor_, engine_, engine_, codec_, registry_),
-        door_(reactor_, {}, {&rest_}) {
+        rest_(reactor_, pipelines_, engine_, codec_, registry_) {
+    for (const InitialPipeline& pipeline : options.pipelines) pipelines_.add(pipeline.name, pipeline.spec);
+    if (options.streams) take_streams(*options.streams);
+    fronts_.push_back(&rest_);
+    door_.emplace(reactor_, net::ServerLimits(), fronts_);
     for (const InitialModel& model : options.models) load(model);
   }
 
   int run(const net::SocketAddress& address) {
-    const auto bound = door_.listen(address);
+    const auto bound = door_->listen(address);
     if (!bound) {
       log_error("engine cannot listen", {{"detail", bound.error().text()}});
       return 2;
@@ -81,6 +87,14 @@ class EngineProcess {
   }
 
  private:
+  void take_streams(const InitialStreams& wanted) {
+    if (wanted.make_decoder) decoder_ = wanted.make_decoder(reactor_);
+    streams_.emplace(reactor_, pipelines_, decoder_.get(), registry_,
+                     Streams::Config{.app = wanted.app, .spec = wanted.spec});
+    streams_front_.emplace(reactor_, *streams_);
+    fronts_.push_back(&*streams_front_);
+  }
+
   void load(const InitialModel& model) {
     engine_.load(model.name, model.parameters, [this, name = model.name](Result<void> loaded) {
       if (loaded || ending_) return;
@@ -92,7 +106,7 @@ class EngineProcess {
 
   void end() {
     if (std::exchange(ending_, true)) return reactor_.stop();
-    door_.drain();
+    door_->drain();
     stop_when_idle(reactor_.now() + drain_time);
   }
 
@@ -105,9 +119,14 @@ class EngineProcess {
   net::Reactor reactor_;
   EndSignals signals_;  // before any thread
   Engine engine_;
+  Pipelines pipelines_;
+  std::unique_ptr<ports::VideoDecoder> decoder_;
+  std::optional<Streams> streams_;
   WorkQueue codec_;
   RestFront rest_;
-  FrontDoor door_;
+  std::optional<StreamsFront> streams_front_;
+  std::vector<Front*> fronts_;  // the one that takes everything last
+  std::optional<FrontDoor> door_;
   int exit_code_ = 0;
   bool ending_ = false;
 };

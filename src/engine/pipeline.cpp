@@ -75,7 +75,10 @@ void Pipelines::add(const std::string& name, PipelineSpec spec) {
                              {{"pipeline", name}, {"outcome", what}});
   };
   Pipeline::Metrics metrics{
-      outcome("answered"), outcome("refused"), outcome("given_up"), outcome("failed"),
+      outcome("answered"),
+      outcome("refused"),
+      outcome("given_up"),
+      outcome("failed"),
       registry_.histogram("barrio_engine_pipeline_seconds", "From submission to the answer of all steps.",
                           {{"pipeline", name}}),
       registry_.histogram("barrio_engine_pipeline_wasted_seconds",
@@ -130,7 +133,8 @@ std::vector<decide::StepNeed> Pipelines::needs_of(const Pipeline& pipeline, size
 }
 
 std::optional<Declined> Pipelines::refusal(const Pipeline& pipeline, const Submission& submission, Time now) const {
-  if (auto info = describe(pipeline); !info) return Declined{.why = Declined::Why::not_ready, .what = info.error().text()};
+  if (auto info = describe(pipeline); !info)
+    return Declined{.why = Declined::Why::not_ready, .what = info.error().text()};
   if (!submission.deadline) return std::nullopt;
   const auto needs = needs_of(pipeline, 0, now);
   const Duration missing = decide::missing_time(needs, now, *submission.deadline);
@@ -180,15 +184,16 @@ void Pipelines::start_step(const FlightPtr& flight) {
     deadline = decide::step_deadline(needs_of(pipeline, flight->step, now), now, *deadline);
     if (!deadline) {
       Served late;
-      late.declined = Declined{.why = Declined::Why::too_late,
-                               .what = "step " + pipeline.spec.steps[flight->step].name +
-                                       " and those after it cannot be finished any more",
-                               .waited = true};
+      late.declined = Declined{
+          .why = Declined::Why::too_late,
+          .what = "step " + pipeline.spec.steps[flight->step].name + " and those after it cannot be finished any more",
+          .waited = true};
       return finish(flight, std::move(late));
     }
   }
   const ModelInfo* model = inner_.find(pipeline.models[flight->step], {});
-  if (model == nullptr) return fail_with(flight, {Code::unavailable, "its model was unloaded", pipeline.models[flight->step]});
+  if (model == nullptr)
+    return fail_with(flight, {Code::unavailable, "its model was unloaded", pipeline.models[flight->step]});
   auto runs = flight->tensors.inputs_for(pipeline.spec, flight->step, *model);
   if (!runs) return fail_with(flight, std::move(runs).error());
   flight->step_started = now;
@@ -212,9 +217,8 @@ void Pipelines::run_all(const FlightPtr& flight, std::vector<std::vector<Tensor>
     submission.arrived = flight->submission.arrived;
     submission.deadline = deadline;
     submission.request = {std::move(runs[part]), flight->submission.request.stream, deadline};
-    const uint64_t id = inner_.submit(std::move(submission), [this, flight, part](Served served) {
-      part_served(flight, part, std::move(served));
-    });
+    const uint64_t id = inner_.submit(
+        std::move(submission), [this, flight, part](Served served) { part_served(flight, part, std::move(served)); });
     // Answers may have come before the number did, and with the last of them the next step.
     if (flight->step != step) return;
     if (!flight->parts[part].over) flight->parts[part].id = id;
@@ -257,7 +261,8 @@ void Pipelines::step_done(const FlightPtr& flight) {
   }
   flight->times.run += flight->longest_run;
   const ModelInfo* model = inner_.find(pipeline.models[flight->step], {});
-  if (model == nullptr) return fail_with(flight, {Code::unavailable, "its model was unloaded", pipeline.models[flight->step]});
+  if (model == nullptr)
+    return fail_with(flight, {Code::unavailable, "its model was unloaded", pipeline.models[flight->step]});
   std::vector<Outputs> answers;
   for (Flight::Part& part : flight->parts) answers.push_back(std::move(part.outputs));
   auto kept = flight->tensors.keep(pipeline.spec.steps[flight->step], *model, std::move(answers));

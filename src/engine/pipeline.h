@@ -1,7 +1,7 @@
 #pragma once
-// Pipelines as models: a request for one is run as its steps, one after the other, by the service beneath, under the one
-// deadline of the request (decide/batching/pipeline.h). A step with for_each runs once for each element, all at the same
-// time. Requests for other models pass through as they are.
+// Pipelines as models: a request for one is run as its steps, one after the other, by the service beneath, under the
+// one deadline of the request (decide/batching/pipeline.h). A step with for_each runs once for each element, all at the
+// same time. Requests for other models pass through as they are.
 //
 // A step's model is known to the service beneath as `pipeline.step` (step_model). Each request is answered once: with
 // the outputs, with the first step's failure or refusal, which ends what else runs of it, or not at all once cancelled.

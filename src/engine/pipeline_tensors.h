@@ -11,8 +11,8 @@
 
 namespace barrio::engine {
 
-/// The elements along the first dimension, at most `most`, each with a first dimension of 1. Errors: invalid (a scalar).
-/// The tensor's data must have the size that its shape asks for.
+/// The elements along the first dimension, at most `most`, each with a first dimension of 1. Errors: invalid (a
+/// scalar). The tensor's data must have the size that its shape asks for.
 Result<std::vector<ports::Tensor>> split_tensor(const ports::Tensor& tensor, size_t most);
 /// The opposite: one after the other along the first dimension. Errors: invalid (types or other dimensions differ, a
 /// scalar). `parts` must not be empty.

@@ -45,7 +45,8 @@ Tensor octets(std::string name, std::vector<int64_t> shape, std::string data) {
 
 struct World {
   explicit World(Pipelines::Needs needs = {})
-      : pipelines(inner, [this] { return now; }, registry, std::move(needs)) {
+      : pipelines(
+            inner, [this] { return now; }, registry, std::move(needs)) {
     inner.models["street.detect"] = {
         "street.detect", "fake", {{"image", DataType::BYTES, {1}}}, {{"boxes", DataType::UINT8, {-1, 4}}}};
     inner.models["street.crop"] = {"street.crop",
@@ -80,8 +81,7 @@ struct World {
   }
 
   uint64_t outcome(const char* what) {
-    return registry
-        .counter("barrio_engine_pipeline_requests_total", "", {{"pipeline", "street"}, {"outcome", what}})
+    return registry.counter("barrio_engine_pipeline_requests_total", "", {{"pipeline", "street"}, {"outcome", what}})
         .value();
   }
 

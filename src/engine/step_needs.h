@@ -25,7 +25,7 @@ class MeasuredNeeds {
   struct Step {
     std::array<Duration, window> runs{};  // the last ones
     size_t seen = 0;
-    Duration run{};  // p99 of them
+    Duration run{};    // p99 of them
     double queue = 0;  // ns
     Time last{};
   };

@@ -41,12 +41,12 @@ Json outputs_json(const std::string& model, ports::Outputs outputs) {
 }
 
 ResultBox to_result(const decide::TrackedBox& box) {
-  return {static_cast<int64_t>(box.id), box.box.x,      box.box.y,
-          box.box.width,                box.box.height, box.score};
+  return {static_cast<int64_t>(box.id), box.box.x, box.box.y, box.box.width, box.box.height, box.score};
 }
 
 Counter& frames(Registry& registry, const std::string& app, const char* outcome) {
-  return registry.counter("barrio_engine_frames_total", "Frames of video by outcome; analysed ones are what is metered.",
+  return registry.counter("barrio_engine_frames_total",
+                          "Frames of video by outcome; analysed ones are what is metered.",
                           {{"app", app}, {"outcome", outcome}});
 }
 
@@ -150,8 +150,7 @@ void Stream::broke_off(const Error& error) {
   trouble_ = error.what;
   // Many cameras behind one switch come back at the same time.
   const Duration wait = from_ms(to_ms(back_off_) * (0.5 + 0.5 * rng_.unit()));
-  log_warning("video broke off",
-              {{"stream", options_.id}, {"source", public_url(options_.url)}, {"why", error.what}});
+  log_warning("video broke off", {{"stream", options_.id}, {"source", public_url(options_.url)}, {"why", error.what}});
   back_off_ = std::min(back_off_ * 2, longest_back_off);
   open_timer_ = reactor_.call_after(wait, [this] { open(); });
 }
@@ -209,9 +208,8 @@ void Stream::analyse(ports::VideoFrame frame) {
   submission.deadline = frame.taken + options_.max_age;
   submission.request = {{std::move(image)}, options_.id, submission.deadline};
   running_ = 0;  // the answer may come before the number
-  const uint64_t id = service_.submit(std::move(submission), [this, taken = frame.taken, number = frame.number](Served s) {
-    served(taken, number, std::move(s));
-  });
+  const uint64_t id = service_.submit(std::move(submission), [this, taken = frame.taken, number = frame.number](
+                                                                 Served s) { served(taken, number, std::move(s)); });
   if (running_ == uint64_t{0}) running_ = id;
 }
 
@@ -249,9 +247,8 @@ void Stream::served(Time taken, uint64_t number, Served served) {
 void Stream::publish(StreamResult result, Time taken) {
   result.number = ++last_result_;
   result.age_ms = to_ms(reactor_.fresh_now() - taken);
-  result.time_ms = std::chrono::duration_cast<std::chrono::milliseconds>(taken.time_since_epoch() +
-                                                                         net::calendar_offset())
-                       .count();
+  result.time_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(taken.time_since_epoch() + net::calendar_offset()).count();
   publish_(result);
 }
 

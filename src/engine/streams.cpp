@@ -54,14 +54,14 @@ Result<StreamStatus> Streams::start(const StreamStart& start) {
   TRY(auto options, options_for(start));
   const auto most = static_cast<size_t>(config_.spec.most);
   if (streams_.size() >= most) {
-    return fail(Code::exhausted, std::to_string(most) + " streams are open, the most that the app allows (stream.most)");
+    return fail(Code::exhausted,
+                std::to_string(most) + " streams are open, the most that the app allows (stream.most)");
   }
   options.id = "s" + std::to_string(++last_stream_);
   auto entry = std::make_shared<Entry>();
-  entry->stream = std::make_unique<Stream>(reactor_, service_, decoder_, metrics_, options,
-                                           mix(config_.seed, last_stream_), [this, raw = entry.get()](const auto& result) {
-                                             publish(*raw, result);
-                                           });
+  entry->stream =
+      std::make_unique<Stream>(reactor_, service_, decoder_, metrics_, options, mix(config_.seed, last_stream_),
+                               [this, raw = entry.get()](const auto& result) { publish(*raw, result); });
   streams_[options.id] = entry;
   open_.set(static_cast<double>(streams_.size()));
   return status_of(*entry);

@@ -37,8 +37,7 @@ struct StreamStatus {
   int64_t last_result = 0;
   StreamCounts counts;
 };
-BARRIO_DESCRIBE(StreamStatus, (),
-                (id, model, source, rate, track_rate, max_age, state, trouble, last_result, counts))
+BARRIO_DESCRIBE(StreamStatus, (), (id, model, source, rate, track_rate, max_age, state, trouble, last_result, counts))
 
 class Streams {
  public:

@@ -1,12 +1,10 @@
 #pragma once
 // Streams over HTTP, beside the models of the same engine (docs/video.md):
 //
-//   POST   /v2/streams                {"url": ..., "model": ..., "rate": ..., "track_rate": ..., "max_age": "250ms"}: 201
-//   GET    /v2/streams                all of them
-//   GET    /v2/streams/ID             its state and counts
-//   DELETE /v2/streams/ID             204
-//   POST   /v2/streams/ID/frames      a JPEG, where it has no url: 202
-//   GET    /v2/streams/ID/results     ?after=N&wait_ms=MS: results after number N, at once if there are any, else the next
+//   POST   /v2/streams                {"url": ..., "model": ..., "rate": ..., "track_rate": ..., "max_age": "250ms"}:
+//   201 GET    /v2/streams                all of them GET    /v2/streams/ID             its state and counts DELETE
+//   /v2/streams/ID             204 POST   /v2/streams/ID/frames      a JPEG, where it has no url: 202 GET
+//   /v2/streams/ID/results     ?after=N&wait_ms=MS: results after number N, at once if there are any, else the next
 //                                     one, or none after that time. With Accept: text/event-stream: each as an event.
 //
 // Errors are the Open Inference Protocol's object. A listener that reads too slowly loses events, not newer ones.

@@ -110,7 +110,8 @@ struct World {
   void show(Time taken, uint64_t number) {
     until([&] { return !decoder.opened.empty() && decoder.opened.back()->wanted > 0; });
     decoder.opened.back()->wanted = 0;
-    decoder.opened.back()->listener->on_frame({.jpeg = jpeg, .width = 640, .height = 480, .taken = taken, .number = number});
+    decoder.opened.back()->listener->on_frame(
+        {.jpeg = jpeg, .width = 640, .height = 480, .taken = taken, .number = number});
   }
 
   Registry registry;
@@ -294,9 +295,7 @@ TEST_CASE("between analysed frames the boxes move on") {
     world.until([&] { return !world.service.waiting.empty(); });
     world.service.answer(0, one_box(x));
   };
-  const auto tracked = [&] {
-    return static_cast<size_t>(std::ranges::count(results, false, &StreamResult::analysed));
-  };
+  const auto tracked = [&] { return static_cast<size_t>(std::ranges::count(results, false, &StreamResult::analysed)); };
   look(100);
   look(120);
   const size_t before = tracked();
@@ -340,9 +339,9 @@ TEST_CASE("events: what is kept after the last one seen, then each as it comes, 
   }
   EventReader reader;
   const net::Header headers[] = {{"Accept", "text/event-stream"}, {"Last-Event-ID", "1"}};
-  world.client.start(world.address,
-                     {.target = "/v2/streams/s1/results", .headers = headers, .deadline = world.reactor.fresh_now() + 10s},
-                     reader);
+  world.client.start(
+      world.address,
+      {.target = "/v2/streams/s1/results", .headers = headers, .deadline = world.reactor.fresh_now() + 10s}, reader);
   world.until([&] { return reader.text.find("\n\n") != std::string::npos; });
   CHECK(reader.status == 200);
   CHECK(reader.type == "text/event-stream");
@@ -369,8 +368,8 @@ TEST_CASE("a client that goes away is forgotten, and listeners are bounded") {
   EventReader reader;
   const net::Header headers[] = {{"Accept", "text/event-stream"}};
   net::Call& call = world.client.start(
-      world.address, {.target = "/v2/streams/s1/results", .headers = headers, .deadline = world.reactor.fresh_now() + 10s},
-      reader);
+      world.address,
+      {.target = "/v2/streams/s1/results", .headers = headers, .deadline = world.reactor.fresh_now() + 10s}, reader);
   world.until([&] { return reader.status == 200; });
   call.cancel();
   // Its place is free again once the engine has seen that it is gone.

@@ -72,9 +72,10 @@ class TensorName {
 struct PipelineStep {
   std::string name;  // a label; its outputs are called `name.output`
   ModelSource model;
-  std::map<std::string, TensorName> inputs;  // by the model's own names; those not named: the pipeline's input so called
-  std::optional<TensorName> for_each;        // one run for each of its elements (first dimension)...
-  int most = 16;                             // ... for so many at most, the first ones
+  std::map<std::string, TensorName>
+      inputs;                          // by the model's own names; those not named: the pipeline's input so called
+  std::optional<TensorName> for_each;  // one run for each of its elements (first dimension)...
+  int most = 16;                       // ... for so many at most, the first ones
   static constexpr std::string_view defaulted[] = {"most"};
   Result<void> check() const;
 };

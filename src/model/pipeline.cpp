@@ -31,7 +31,8 @@ Result<TensorName> TensorName::parse(std::string_view text) {
   name.tensor = text.substr(dot == std::string_view::npos ? 0 : dot + 1);
   if (dot != std::string_view::npos) name.step = text.substr(0, dot);
   if (name.tensor.empty() || name.tensor.size() > max_name || dot == 0) {
-    return fail(Code::invalid, "must be an input of the pipeline, like image, or an output of a step, like detect.boxes");
+    return fail(Code::invalid,
+                "must be an input of the pipeline, like image, or an output of a step, like detect.boxes");
   }
   return name;
 }
@@ -44,7 +45,8 @@ Result<void> PipelineStep::check() const {
     return fail(Code::invalid, "must be from 1 to " + std::to_string(PipelineSpec::max_elements), "most");
   }
   if (!for_each) return {};
-  const bool used = std::ranges::any_of(inputs, [&](const auto& input) { return input.second.str() == for_each->str(); });
+  const bool used =
+      std::ranges::any_of(inputs, [&](const auto& input) { return input.second.str() == for_each->str(); });
   if (!used) return fail(Code::invalid, "no input takes " + for_each->str(), "for_each");
   return {};
 }

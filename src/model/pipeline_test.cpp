@@ -61,7 +61,9 @@ TEST_CASE("an app of several steps is read, and survives the way to JSON and bac
 }
 
 TEST_CASE("slips in a pipeline are told by field") {
-  const auto wrong = [](const std::string& from, const std::string& to) { return error_of(with(head + steps, from, to)); };
+  const auto wrong = [](const std::string& from, const std::string& to) {
+    return error_of(with(head + steps, from, to));
+  };
   CHECK(names(wrong("name: crop", "name: detect"), "pipeline.steps[1].name", "an earlier step"));
   CHECK(names(wrong("name: crop", "name: Crop"), "pipeline.steps[1].name", ""));
   CHECK(names(wrong("boxes: detect.boxes}", "boxes: find.boxes}"), "pipeline.steps[1].inputs.boxes", "no step 'find'"));
@@ -95,8 +97,8 @@ TEST_CASE("an app says which cameras it takes, how often and how old; slips are 
   CHECK(names(error_of(app + "{max_age: 1ms}\n"), "stream.max_age", "from 10ms"));
   CHECK(names(error_of(app + "{most: 0}\n"), "stream.most", "from 1 to 64"));
   CHECK(names(error_of(app + "{fps: 3}\n"), "stream", "unknown key 'fps'"));
-  for (const char* bad : {"file:///etc/passwd", "/etc/passwd", "concat:a|b", "rtsp://", "rtsp://a b", "ftp://a/b",
-                          "http://a/\"b"}) {
+  for (const char* bad :
+       {"file:///etc/passwd", "/etc/passwd", "concat:a|b", "rtsp://", "rtsp://a b", "ftp://a/b", "http://a/\"b"}) {
     CHECK_MESSAGE(names(error_of(app + "{sources: ['" + bad + "']}\n"), "stream.sources[0]", "URL"), bad);
   }
 }

@@ -15,9 +15,9 @@ Result<void> check_url(const std::string& url, std::string where) {
   const std::string scheme = url.substr(0, colon == std::string::npos ? 0 : colon);
   const bool known = scheme == "rtsp" || scheme == "rtsps" || scheme == "http" || scheme == "https";
   if (!known) return fail(Code::invalid, "must be an rtsp, rtsps, http or https URL", std::move(where));
-  const bool printable = url.find_first_not_of(
-                             "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?#[]@!$&'()*+,;=%") ==
-                         std::string::npos;
+  const bool printable =
+      url.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?#[]@!$&'()*+,;=%") ==
+      std::string::npos;
   if (printable && url.size() > colon + 3 && url.size() <= max_url) return {};
   return fail(Code::invalid, "is not a URL of at most " + std::to_string(max_url) + " characters", std::move(where));
 }

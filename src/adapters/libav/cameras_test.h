@@ -1,6 +1,7 @@
 #pragma once
-// Cameras for tests, on loopback: one that speaks RTSP with its packets in the same TCP connection (RFC 2326, 10.12), and
-// one that sends MJPEG over HTTP. A white square walks over a grey picture. One client at a time; each has a thread.
+// Cameras for tests, on loopback: one that speaks RTSP with its packets in the same TCP connection (RFC 2326, 10.12),
+// and one that sends MJPEG over HTTP. A white square walks over a grey picture. One client at a time; each has a
+// thread.
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -120,8 +121,9 @@ class MjpegCamera {
     for (int number = 1; !server_.stop && !server_.hang_up; ++number) {
       draw_frame(*frame, number);
       const auto jpeg = encoder->encode(*frame);
-      const std::string part = "--frame\r\nContent-Type: image/jpeg\r\nContent-Length: " +
-                               std::to_string(jpeg->size()) + "\r\n\r\n" + *jpeg + "\r\n";
+      const std::string part =
+          "--frame\r\nContent-Type: image/jpeg\r\nContent-Length: " + std::to_string(jpeg->size()) + "\r\n\r\n" +
+          *jpeg + "\r\n";
       if (!CameraServer::send_all(fd, part)) return;
       std::this_thread::sleep_for(std::chrono::milliseconds(40));
     }

@@ -59,7 +59,8 @@ Result<std::unique_ptr<ports::Video>> LibavDecoder::open(const ports::VideoReque
     return fail(Code::invalid, "must be an rtsp, rtsps, http or https URL", "url");
   const auto free = std::ranges::find(busy_, nullptr);
   if (free == busy_.end())
-    return fail(Code::exhausted, std::to_string(busy_.size()) + " streams are being read, as many as there are threads");
+    return fail(Code::exhausted,
+                std::to_string(busy_.size()) + " streams are being read, as many as there are threads");
   const auto shared = std::make_shared<Shared>();
   shared->request = {request, config_.allow_files};
   shared->listener = &listener;

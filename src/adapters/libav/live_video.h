@@ -1,7 +1,7 @@
 #pragma once
 // ports::VideoDecoder over libavformat and libavcodec: RTSP (over TCP, else UDP) and what HTTP servers send: MJPEG as
-// multipart/x-mixed-replace, MPEG-TS, raw H.264. Each open stream has a thread of a pool of its own, which reads all the
-// time, so that nothing waits in a socket, and makes a picture only when one is wanted.
+// multipart/x-mixed-replace, MPEG-TS, raw H.264. Each open stream has a thread of a pool of its own, which reads all
+// the time, so that nothing waits in a socket, and makes a picture only when one is wanted.
 //
 // A playlist or a redirection to something else is not followed: only the formats and protocols named here are opened.
 

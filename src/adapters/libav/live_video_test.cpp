@@ -149,8 +149,10 @@ TEST_CASE("files, and playlists that name others, are not opened") {
   libav::CameraServer playlist([&](int fd) {
     libav::CameraServer::readable(fd, 1000);
     const std::string body = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n" + camera.url() + "\n";
-    libav::CameraServer::send_all(fd, "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.apple.mpegurl\r\n"
-                                      "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+    libav::CameraServer::send_all(fd,
+                                  "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.apple.mpegurl\r\n"
+                                  "Content-Length: " +
+                                      std::to_string(body.size()) + "\r\n\r\n" + body);
   });
   world.open("http://" + playlist.address() + "/live.m3u8");
   world.until([&] { return world.watcher.end.has_value(); });

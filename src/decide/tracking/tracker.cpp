@@ -53,11 +53,11 @@ std::vector<Tracker::Pair> Tracker::pairs(std::span<const Detected> found, Time 
 void Tracker::follow(Track& track, const Detected& found, Time taken) {
   const double passed = seconds(taken - track.seen);
   if (passed > 0) {
-    const auto centre = [](float from, float size) { return static_cast<double>(from) + static_cast<double>(size) / 2; };
-    const double x =
-        (centre(found.box.x, found.box.width) - centre(track.box.x, track.box.width)) / passed;
-    const double y =
-        (centre(found.box.y, found.box.height) - centre(track.box.y, track.box.height)) / passed;
+    const auto centre = [](float from, float size) {
+      return static_cast<double>(from) + static_cast<double>(size) / 2;
+    };
+    const double x = (centre(found.box.x, found.box.width) - centre(track.box.x, track.box.width)) / passed;
+    const double y = (centre(found.box.y, found.box.height) - centre(track.box.y, track.box.height)) / passed;
     const double weight = track.moving ? weight_of_newest : 1;
     track.speed_x += weight * (x - track.speed_x);
     track.speed_y += weight * (y - track.speed_y);

@@ -52,7 +52,7 @@ class Tracker {
  private:
   struct Track {
     uint64_t id;
-    Box box;   // where it was last found
+    Box box;  // where it was last found
     Time seen;
     float score;
     double speed_x = 0;  // pixels a second
