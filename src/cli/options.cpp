@@ -279,7 +279,8 @@ class Grammar {
     app->add_option("--listen", engine->listen, "unix:PATH or ip:port")->excludes(config);
     app->add_option("--name", engine->name, "Name of the model in requests")->excludes(config);
     app->add_option("--backend", engine->backend)->excludes(config);
-    app->add_option("--builtin", engine->builtin, "A model built into the backend")->excludes(config);
+    app->add_option("--builtin", engine->builtin, "A model built into the backend; for profile: its settings")
+        ->excludes(config);
     app->add_option("--model", engine->model, "A model file")->excludes(config);
     app->add_option("--workers", engine->workers, "Requests computed at the same time")
         ->check(CLI::Range(1, 256))

@@ -27,9 +27,10 @@ struct ControlFile {
   std::string state;    // SQLite file
   std::string blobs;    // folder
   bool open_console = false;
+  std::optional<bool> emulated_models = {};  // accepts apps of the backend profile, for tests
   std::vector<AccountFile> accounts;  // made on the first start, where they do not exist
 };
-BARRIO_DESCRIBE(ControlFile, (), (listen, network, state, blobs, open_console, accounts))
+BARRIO_DESCRIBE(ControlFile, (), (listen, network, state, blobs, open_console, emulated_models, accounts))
 
 /// Paths of PEM files.
 struct TlsCertificateFile {
@@ -70,10 +71,11 @@ struct SiteFile {
   std::optional<gateway::TracingConfig> tracing;
   std::optional<TlsFile> tls = {};
   std::optional<PeerTlsFile> peer_tls = {};
+  std::optional<bool> emulated_models = {};  // runs models of the backend profile, for tests
 };
 BARRIO_DESCRIBE(SiteFile, (),
                 (site, listen, control, client_id, client_secret, folder, core, peer_secret, proxy_peers, peers, tls,
-                 peer_tls, access_log, tracing))
+                 peer_tls, access_log, tracing, emulated_models))
 
 Result<void> serve_control(const std::string& config);
 Result<void> serve_site(const std::string& config);

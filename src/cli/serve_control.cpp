@@ -24,6 +24,7 @@ control::HttpConfig http_config(const ControlFile& file) {
 
 control::ControlConfig control_config(const ControlFile& file, Network network) {
   control::ControlConfig config{.network = std::move(network), .accounts = {}};
+  config.emulated_models = file.emulated_models.value_or(false);
   for (const AccountFile& account : file.accounts) {
     config.accounts.bootstrap.push_back({account.client_id, account.client_secret, account.role, account.subject});
   }

@@ -1,6 +1,7 @@
 #include "adapters/libav/live_video.h"
 #include "adapters/opencv/opencv_backend.h"
 #include "adapters/ort/onnx_runtime_backend.h"
+#include "adapters/profile/profile_backend.h"
 #include "base/log.h"
 #include "cli/engine_file.h"
 #include "cli/files.h"
@@ -43,7 +44,8 @@ int serve_engine(const EngineCommand& command) {
   }
   adapters::OnnxRuntimeBackend onnx;
   adapters::OpencvBackend opencv;
-  return engine::run_engine(*options, {{"onnx", &onnx}, {"opencv", &opencv}});
+  adapters::ProfileBackend profile;
+  return engine::run_engine(*options, {{"onnx", &onnx}, {"opencv", &opencv}, {"profile", &profile}});
 }
 
 }  // namespace barrio::cli

@@ -31,6 +31,7 @@ struct ControlConfig {
   Network network;  // imported by the first start; afterwards the state rules
   AccountsConfig accounts;
   std::set<std::string> builtin_models = {"people"};
+  bool emulated_models = false;  // apps of the backend profile are accepted, for tests
   Duration drain_grace = 30s;  // a leaving replica's requests get so long to be answered
 };
 

@@ -57,6 +57,7 @@ Result<void> Control::change(const std::function<Result<void>()>& change) {
 Result<void> Control::check_model(const TenantId& tenant, const ModelSource& model) {
   if (!model.builtin.empty()) {
     if (model.backend == Backend::opencv && config_.builtin_models.contains(model.builtin)) return {};
+    if (model.backend == Backend::profile && config_.emulated_models) return {};
     const std::vector<std::string> known(config_.builtin_models.begin(), config_.builtin_models.end());
     return fail(Code::invalid,
                 "there is no built-in model '" + model.builtin + "' in the backend " + to_name(model.backend) +

@@ -241,6 +241,17 @@ TEST_CASE("reports of unknown sites and reports over the limits are refused") {
   CHECK(!world.control->site(SiteId::of("bio1"))->connected);
 }
 
+TEST_CASE("emulated models are refused to tenants, unless control is configured to accept them") {
+  AppSpec spec = people_app("street", "ES");
+  spec.model = {Backend::profile, "a=5ms,c=1ms", "", ""};
+  World world;
+  CHECK(world.control->deploy(traffic, spec).error().error.where == "model.builtin");
+  ControlConfig config;
+  config.emulated_models = true;
+  World tests(config);
+  CHECK(tests.control->deploy(traffic, spec));
+}
+
 TEST_CASE("models: unknown built-ins and files that were not uploaded by this tenant are refused") {
   TemporaryFolder folder;
   ports::InlineRuntime disk;

@@ -46,7 +46,7 @@ Engine::State::State(net::Reactor& loop, Backends named, EngineConfig settings, 
       loader(std::make_unique<ModelLoader>(loop, config.loaders)) {
   CHECK(!backends.empty() && !config.devices.empty());
   for (const DeviceSpec& spec : config.devices) {
-    devices.push_back(std::make_unique<Device>(reactor, spec, config.device_queue, metrics.device(spec.name)));
+    devices.push_back(std::make_unique<Device>(reactor, spec, config, metrics.device(spec.name)));
   }
 }
 

@@ -35,7 +35,8 @@ struct Batch {
 };
 
 struct Device {
-  Device(net::Reactor& reactor, const DeviceSpec& device_spec, size_t most_waiting, DeviceMetrics device_metrics);
+  Device(net::Reactor& reactor, const DeviceSpec& device_spec, const EngineConfig& config,
+         DeviceMetrics device_metrics);
 
   DeviceSpec spec;
   decide::DeviceScheduler scheduler;

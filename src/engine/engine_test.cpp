@@ -132,9 +132,8 @@ TEST_CASE("many models share one device, and each answers for itself") {
 
 TEST_CASE("a tight model does not wait behind a loose one that came first") {
   World world;
-  REQUIRE(world.load("loose"));
-  REQUIRE(world.load("tight"));
-  const auto held = world.hold("loose");
+  for (const char* name : {"other", "loose", "tight"}) REQUIRE(world.load(name, {.builtin = "one"}));
+  const auto held = world.hold("other");
   const auto loose = world.submit("loose", 1, world.within(60s));
   const auto tight = world.submit("tight", 2, world.within(5s));
   world.backend.slow.release();
@@ -221,8 +220,8 @@ TEST_CASE("a canary that fails where the others do not is taken back by itself")
   REQUIRE(world.load("m"));
   REQUIRE(world.load("m", {.share = 0.5}));
   for (int i = 0; i < 100 && world.version("m", "2").state == ModelState::ready; ++i) {
-    // Every other one goes to the canary, the first included.
-    const bool to_canary = world.engine.statistics("m", "1")->front().inference_count >=
+    // Every other one goes to the canary.
+    const bool to_canary = world.engine.statistics("m", "1")->front().inference_count >
                            world.engine.statistics("m", "2")->front().inference_count;
     world.ask("m", to_canary ? 13 : 1);
   }
@@ -262,8 +261,7 @@ TEST_CASE("a load that cannot be is refused before anything is read, with the re
     return answer.error();
   };
   std::ofstream(file) << std::string(700'000, 'x');
-  CHECK(refusal("m", {.path = file.string()}).text() ==
-        "m: needs 1400000B, 1MiB are free on device gpu");
+  CHECK(refusal("m", {.path = file.string()}).text() == "m: needs 1400000B, 1MiB are free on device gpu");
   CHECK(refusal("m", {.path = file.string(), .memory = Bytes(1000)}).where == "memory");
   CHECK(world.load("m", {.path = file.string(), .memory = Bytes(800'000)}));
   CHECK(refusal("n", {.path = file.string(), .memory = Bytes(800'000)}).code == Code::exhausted);
@@ -304,7 +302,7 @@ TEST_CASE("the number of loaded versions is bounded, and a load under way is not
 
 TEST_CASE("a model that hopeless figures have stopped is tried again after a while") {
   World world;
-  REQUIRE(world.load("m"));
+  REQUIRE(world.load("m", {.builtin = "one"}));
   const auto held = world.hold("m");
   const Time slow_until = world.reactor.fresh_now() + 30ms;
   world.until([&] { return world.reactor.fresh_now() > slow_until; });
@@ -316,9 +314,7 @@ TEST_CASE("a model that hopeless figures have stopped is tried again after a whi
   const Time forgotten = world.reactor.fresh_now() + 1100ms;
   world.until([&] { return world.reactor.fresh_now() > forgotten; });
   CHECK(value_of(world.wait(world.submit("m", 1, world.within(1s)))) == 2);
-  CHECK(world.submit("m", 1, world.within(20ms)) != nullptr);
-  world.until([&] { return world.engine.idle(); });
-  CHECK(world.engine.statistics("m", "1")->front().inference_count >= 2);
+  CHECK(world.engine.statistics("m", "1")->front().inference_count == 2);
 }
 
 TEST_CASE("statistics count requests, runs and batches") {

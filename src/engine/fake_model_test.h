@@ -48,7 +48,8 @@ class FakeModel final : public ports::Model {
   FakeModel(std::string name, size_t max_batch, const std::shared_future<void>& gate, Runs& runs)
       : info_{std::move(name),
               "fake",
-              {{"x", ports::DataType::UINT8, {-1}}},
+              // With two free dimensions nothing is measured on zeros: the first real run teaches.
+              {{"x", ports::DataType::UINT8, max_batch > 1 ? std::vector<int64_t>{-1, -1} : std::vector<int64_t>{-1}}},
               {{"y", ports::DataType::UINT8, {-1}}},
               max_batch},
         gate_(gate),
@@ -82,8 +83,8 @@ class FakeModel final : public ports::Model {
   Runs& runs_;
 };
 
-/// The builtin "bad" is no model; "held" loads once `loading` is released; "batch" takes 8 at a time. Models loaded from
-/// a path are "good" whatever is in the file.
+/// The builtin "bad" is no model; "held" loads once `loading` is released; "batch" takes 8 at a time. Models loaded
+/// from a path are "good" whatever is in the file.
 class FakeBackend final : public ports::InferenceBackend {
  public:
   Result<std::unique_ptr<ports::Model>> load(const ports::LoadSpec& spec) override {

@@ -225,7 +225,9 @@ void RestFront::model_request(Call& call, std::string_view rest) {
       if (one.state == ModelState::ready) versions.push_back(one.version);
     }
   }
-  answer(call, json_response(200, api::print_model_metadata(*info, versions)));
+  ports::ModelInfo named = *info;
+  named.name = asked.model;  // as it is called here
+  answer(call, json_response(200, api::print_model_metadata(named, versions)));
 }
 
 /// What the request's fields ask for. Errors: invalid.
@@ -246,7 +248,7 @@ void RestFront::infer(const CallPtr& call) {
   const Submission& asked = call->submission;
   const ports::ModelInfo* info = service_.find(asked.model, asked.version);
   if (info == nullptr) return answer(*call, declined_response(service_.why_not(asked.model, asked.version)));
-  call->model = info->name;
+  call->model = asked.model;
   call->metrics = &metrics_of(info->name);
   call->metrics->front.observe(call->complete - call->first_byte);
   if (auto fields = read_fields(*call); !fields) return parsed(call, fail(std::move(fields).error()));

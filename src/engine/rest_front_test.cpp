@@ -18,7 +18,8 @@ using namespace barrio::engine;
 namespace {
 
 struct World {
-  explicit World(std::vector<std::string> models = {"doubler"}, RestLimits limits = {}, EngineConfig config = {.queue = 2})
+  explicit World(std::vector<std::string> models = {"doubler"}, RestLimits limits = {},
+                 EngineConfig config = {.queue = 2})
       : engine(reactor, {{"fake", &backend}}, std::move(config), registry),
         codec(reactor, 1, 4),
         rest(reactor, engine, engine, codec, registry, limits),
@@ -207,10 +208,11 @@ TEST_CASE("a request that cannot make it is declined at arrival; one whose time 
   world.load();
   CHECK(world.wait(world.send(infer_request(13, {{"Barrio-Deadline-Ms", "-1"}}))).status == 429);
   const auto slow = world.send_slow();
-  const auto late = world.send(infer_request(13, {{"Barrio-Deadline-Ms", "20"}}));
+  const auto late = world.send(infer_request(13, {{"Barrio-Deadline-Ms", "300"}}));
   const auto patient = world.send(infer_request(1, {{"Barrio-Deadline-Ms", "60000"}}));
-  world.until([&] { return world.shows(R"(barrio_engine_admitted_total{model="doubler",class="soft",tenant="own"} 3)"); });
-  const Time out_of_time = world.reactor.fresh_now() + 25ms;
+  world.until(
+      [&] { return world.shows(R"(barrio_engine_admitted_total{model="doubler",class="soft",tenant="own"} 3)"); });
+  const Time out_of_time = world.reactor.fresh_now() + 310ms;
   world.until([&] { return world.reactor.fresh_now() > out_of_time; });
   world.backend.slow.release();
   CHECK(world.wait(slow).status == 200);

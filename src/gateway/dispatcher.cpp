@@ -175,7 +175,7 @@ void Dispatcher::note_times(Open& request, size_t app, size_t site, const Timing
 void Dispatcher::blame(const Open& request, Failure failure, bool sent, Time now) {
   const auto app = app_of(request);
   const auto site = table_->site_index(request.site);
-  if (!app || !site) return;
+  if (!app || !site || failure == Failure::declined) return;
   if (failure == Failure::refused) return view_->app_erred(*app, *site, now);
   if (!request.replica.empty()) {
     const LocalApp* local = local_app(request.app);
@@ -195,7 +195,8 @@ void Dispatcher::blame(const Open& request, Failure failure, bool sent, Time now
 
 Decision Dispatcher::failed(Ticket ticket, Failure failure, bool sent, Time now) {
   Open& request = open(ticket);
-  release(request, ReplicaOutcome::failed, now);
+  // One that is too busy for this request is not broken.
+  release(request, failure == Failure::declined ? ReplicaOutcome::unknown : ReplicaOutcome::failed, now);
   blame(request, failure, sent, now);
   if (now >= request.deadline || failure == Failure::timed_out || !may_retry(request, sent, now)) {
     return give_up(ticket, failure, sent, now);
@@ -208,11 +209,20 @@ Decision Dispatcher::failed(Ticket ticket, Failure failure, bool sent, Time now)
   if (!here_again) request.tried.push_back(request.site);
   Decision next = decide_for(ticket, now);
   auto* refused = std::get_if<Refuse>(&next.act);
-  if (refused != nullptr && failure == Failure::refused && refused->refusal.reason == RefusalReason::unavailable) {
+  const bool busy = failure == Failure::refused || failure == Failure::declined;
+  if (refused != nullptr && busy && refused->refusal.reason == RefusalReason::unavailable) {
     refused->refusal.reason = RefusalReason::overloaded;
     refused->refusal.detail = "site " + site + " could not take it; " + refused->refusal.detail;
+    if (failure == Failure::declined) refused->status = 429;
   }
   return next;
+}
+
+void Dispatcher::heard(Ticket ticket, const Timings& timings, Time now) {
+  const Open& request = open(ticket);
+  const auto app = app_of(request);
+  const auto site = table_->site_index(request.site);
+  if (app && site && timings.waiting) view_->waiting(*app, *site, *timings.waiting, now);
 }
 
 bool Dispatcher::may_retry(const Open& request, bool sent, Time now) {
@@ -230,7 +240,9 @@ Decision Dispatcher::give_up(Ticket ticket, Failure failure, bool sent, Time now
                    "a longer objective, or more replicas"},
                   now);
   }
-  const RefusalReason reason = failure == Failure::refused ? RefusalReason::overloaded : RefusalReason::unavailable;
+  const bool declined = failure == Failure::declined;
+  const bool busy = declined || failure == Failure::refused;
+  const RefusalReason reason = busy ? RefusalReason::overloaded : RefusalReason::unavailable;
   if (sent && !request.repeatable) {
     return refuse(ticket, 502,
                   {reason, "site " + site + " failed after the request was sent, and may have acted on it",
@@ -238,10 +250,11 @@ Decision Dispatcher::give_up(Ticket ticket, Failure failure, bool sent, Time now
                   now);
   }
   const bool twice = request.retried && !request.tried.empty();
-  std::string detail = twice ? "sites " + request.tried.front().str() + " and " + site + " both failed to serve it"
-                             : "site " + site + " failed to serve it";
+  const std::string failed = declined ? "declined it: no time is left behind what waits" : "failed to serve it";
+  std::string detail = twice ? "sites " + request.tried.front().str() + " and " + site + " both " + failed
+                             : "site " + site + " " + failed;
   if (!request.retried) detail += ", and the app's retry budget is used up";
-  return refuse(ticket, 503, {reason, std::move(detail), "later"}, now);
+  return refuse(ticket, declined ? 429 : 503, {reason, std::move(detail), "later"}, now);
 }
 
 void Dispatcher::abandoned(Ticket ticket, Time now) {

@@ -75,6 +75,7 @@ enum class Failure {
   connect,   // never reached it
   broken,    // the connection ended before an answer
   refused,   // it answered that it cannot (503, 421, 5xx)
+  declined,  // it works, but not in this request's time (429 of an engine's admission)
   timed_out  // no answer in time
 };
 
@@ -97,6 +98,8 @@ class Dispatcher {
   Served answered(Ticket ticket, const Timings& timings, Time now);
   /// Decides again. `sent`: the other side may have acted on it.
   Decision failed(Ticket ticket, Failure failure, bool sent, Time now);
+  /// What an answer said of its load that is not passed on.
+  void heard(Ticket ticket, const Timings& timings, Time now);
   /// Nobody waits for the answer any more.
   void abandoned(Ticket ticket, Time now);
 

@@ -109,6 +109,26 @@ TEST_CASE("a peer that answers that it cannot is passed over, but stays a peer")
   CHECK(w.dispatcher.up(SiteId::of("mad1"), start));
 }
 
+TEST_CASE("a replica that declines for want of time is passed over, neither blamed nor ejected") {
+  World w;
+  w.run_here({w.street, w.basque});
+  for (int i = 0; i < 10; ++i) {
+    const Decision first = w.arrive(w.street);
+    REQUIRE(what(first) == "local unix:/run/street");
+    const Decision second = w.dispatcher.failed(first.ticket, Failure::declined, false, start);
+    if (std::holds_alternative<Refuse>(second.act)) {
+      // The retry budget is used up.
+      CHECK(what(second) == "refuse 429 overloaded");
+    } else {
+      CHECK(what(second) == "forward mad1");
+      CHECK(what(w.dispatcher.failed(second.ticket, Failure::declined, false, start)) == "refuse 429 overloaded");
+    }
+  }
+  CHECK(w.dispatcher.ejections() == 0);
+  const Decision nowhere_else = w.dispatcher.failed(w.arrive(w.basque).ticket, Failure::declined, false, start);
+  CHECK(what(nowhere_else) == "refuse 429 overloaded");
+}
+
 TEST_CASE("nothing is retried after the deadline of three objectives") {
   World w;
   w.run_here({w.street});

@@ -29,13 +29,14 @@ struct FakeReplica {
   std::string path;
   net::Request last;
   int status = 200;
+  net::OwnedHeaders fields = {};  // besides the usual ones
 
   FakeReplica(net::Reactor& reactor, const std::string& site)
       : server(reactor, {}, [this, site](net::Request request, net::Responder respond) {
           last = std::move(request);
-          respond({status,
-                   {{"Server-Timing", "queue;dur=1.5, compute;dur=20"}, {"Barrio-Load", "waiting=0"}},
-                   site + " got " + std::to_string(last.body.size())});
+          net::OwnedHeaders all = {{"Server-Timing", "queue;dur=1.5, compute;dur=20"}, {"Barrio-Load", "waiting=0"}};
+          all.insert(all.end(), fields.begin(), fields.end());
+          respond({status, std::move(all), site + " got " + std::to_string(last.body.size())});
         }) {
     path = "/tmp/barrio-gateway-test-" + std::to_string(::getpid()) + "-" + site;
     ::unlink(path.c_str());
@@ -168,6 +169,23 @@ TEST_CASE(
   CHECK(refused.body.find("ES-PV") != std::string::npos);
   w.mad.reset();
   CHECK(w.infer(w.bio_address, "street", w.token()).status == 503);
+}
+
+TEST_CASE("what the local replica declines goes to another gateway; where none is permitted, the device learns when") {
+  World w;
+  w.bio_replica.status = 429;
+  w.bio_replica.fields = {{"Retry-After", "2"}, {"Barrio-Earliest-Ms", "45.500"}};
+  const net::Response answer = w.infer(w.bio_address, "street", w.token());
+  CHECK(answer.status == 200);
+  CHECK(header(answer, "Barrio-Served-By") == "mad1");
+  const net::Response declined = w.infer(w.bio_address, "private", w.token());
+  CHECK(declined.status == 429);
+  CHECK(header(declined, "Retry-After") == "2");
+  CHECK(header(declined, "Barrio-Refused") == "overloaded");
+  CHECK(declined.body.find("Barrio-Timeout-Ms: 45.500, or later") != std::string::npos);
+  // Of a gateway that was asked by another, it is the same.
+  w.mad_replica.status = 429;
+  CHECK(w.infer(w.bio_address, "street", w.token()).status == 429);
 }
 
 TEST_CASE("usage is counted where it was served, and apart from that where it was passed on") {

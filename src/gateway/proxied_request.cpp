@@ -35,6 +35,8 @@ void ProxiedRequest::start(net::Exchange& exchange, RequestStart start) {
   upgrade_ = net::same_name(exchange.request().upgrade, "websocket") ? exchange.request().upgrade : std::string_view();
   if (!upgrade_.empty()) start_.infer = false;
   timings_ = {};
+  declined_for_ = 0;
+  declined_earliest_.clear();
   status_ = 0;
   meter_.begin(start_.app, start_.infer || start_.route.used ? RequestMeter::Billed::yes : RequestMeter::Billed::no,
                start_.forwarded ? RequestMeter::From::other_gateway : RequestMeter::From::device);
@@ -208,23 +210,41 @@ void ProxiedRequest::on_device_closed() {
   parts_.limits.leave(start_.hold);
 }
 
-/// Answers that mean "not here, perhaps elsewhere": a model server that is full, or a gateway that says no by itself.
-/// Any other error is the app's answer and goes to the device.
-bool ProxiedRequest::cannot_serve(const net::ResponseHead& head) const {
+/// Answers that mean "not here, perhaps elsewhere": a model server that is full or declines, or a gateway that says no
+/// by itself. Any other error is the app's answer and goes to the device.
+std::optional<Failure> ProxiedRequest::cannot_serve(const net::ResponseHead& head) const {
   const int status = head.status;
-  if (!to_gateway_) return status == 503 && !start_.route.used;
+  if (!to_gateway_) {
+    if (start_.route.used) return std::nullopt;
+    if (status == 429) return Failure::declined;
+    return status == 503 ? std::optional(Failure::refused) : std::nullopt;
+  }
+  const auto refused = net::find_header(head.headers, "Barrio-Refused");
+  if (!refused) return std::nullopt;
+  // A limit of the tenant's, which is a 429, too, holds everywhere.
+  if (status == 429 && *refused == to_name(RefusalReason::overloaded)) return Failure::declined;
   const bool elsewhere = status == 404 || status == 421 || status == 502 || status == 503;
-  return elsewhere && net::find_header(head.headers, "Barrio-Refused").has_value();
+  return elsewhere ? std::optional(Failure::refused) : std::nullopt;
+}
+
+void ProxiedRequest::note_declined(const net::ResponseHead& head) {
+  constexpr uint64_t most_seconds = 3600;
+  const auto seconds = parse_uint(net::find_header(head.headers, "Retry-After").value_or(""));
+  declined_for_ = static_cast<int64_t>(std::min(seconds.value_or(1), most_seconds));
+  declined_earliest_ = net::find_header(head.headers, "Barrio-Earliest-Ms").value_or("");
+  parts_.dispatcher.heard(ticket_, timings_, parts_.reactor.now());
 }
 
 void ProxiedRequest::on_head(const net::ResponseHead& head) {
   timings_ = read_timings(head.headers);
   status_ = head.status;
-  if (cannot_serve(head)) {
+  if (const auto failure = cannot_serve(head)) {
+    if (*failure == Failure::declined) note_declined(head);
+    // 502 is what a gateway says of a request that it had sent on.
+    const bool sent = head.status == 502;
     call_->cancel();
     call_ = nullptr;
-    // 502 is what a gateway says of a request that it had sent on.
-    return retry_or_refuse(Failure::refused, head.status == 502);
+    return retry_or_refuse(*failure, sent);
   }
   note_begun(head);
   const std::string& timing = server_timing(timings_, parts_.reactor.fresh_now());
@@ -337,7 +357,12 @@ void ProxiedRequest::refuse(const Refuse& refuse) {
   parts_.metrics.refused(start_.app, refuse.refusal.reason);
   meter_.refused(refuse.refusal.reason);
   seen(refuse.status, to_name(refuse.refusal.reason));
-  reply_problem(*exchange_, problem_of(refuse.status, refuse.refusal));
+  Problem problem = problem_of(refuse.status, refuse.refusal);
+  if (refuse.status == 429) {
+    problem.retry_after = declined_for_;
+    if (parse_double(declined_earliest_)) problem.nearest = "Barrio-Timeout-Ms: " + declined_earliest_ + ", or later";
+  }
+  reply_problem(*exchange_, problem);
 }
 
 /// `gateway` is what Barrio itself took: all since the request was complete but the path between sites, queue and

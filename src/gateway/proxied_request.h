@@ -91,7 +91,8 @@ class ProxiedRequest final : public net::CallHandler {
   void forget_body();
   void body_too_long();
   void note_begun(const net::ResponseHead& head);
-  bool cannot_serve(const net::ResponseHead& head) const;
+  std::optional<Failure> cannot_serve(const net::ResponseHead& head) const;
+  void note_declined(const net::ResponseHead& head);
   void refuse(const Refuse& refuse);
   void keep(std::string_view piece);
   const std::string& server_timing(const Timings& timings, Time now);
@@ -121,6 +122,9 @@ class ProxiedRequest final : public net::CallHandler {
   std::string_view upgrade_;  // the protocol that a tunnel is asked for; empty: none
   Timings timings_;
   std::string timing_text_;
+  /// What the last 429 said: when, and with how much time, it would be taken.
+  int64_t declined_for_ = 0;
+  std::string declined_earliest_;
   Sight sight_;
   int status_ = 0;
   std::vector<net::Header> headers_;

@@ -40,9 +40,10 @@ struct Resources {
 };
 BARRIO_DESCRIBE(Resources, (), (power, memory, cores, accelerator, accelerators))
 
+/// profile: an emulated device, for tests; only where control and site are configured to run it (emulated_models).
 /// pipeline: no model of its own; its steps' models are run one after the other (PipelineSpec).
-enum class Backend { opencv, onnx, pipeline };
-BARRIO_DESCRIBE_ENUM(Backend, opencv, onnx, pipeline)
+enum class Backend { opencv, onnx, profile, pipeline };
+BARRIO_DESCRIBE_ENUM(Backend, opencv, onnx, profile, pipeline)
 
 /// The model to run: a detector built into a backend (`builtin: people`), or a file (`file: model.onnx`, relative to
 /// the app file), which the CLI uploads and replaces by its `sha256`.

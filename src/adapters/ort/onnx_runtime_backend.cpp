@@ -7,7 +7,9 @@
 #include <optional>
 #include <utility>
 
+#include "adapters/ort/batch_probe.h"
 #include "adapters/ort/ort_library.h"
+#include "ports/batch.h"
 #include "ports/tensor.h"
 
 namespace barrio::adapters {
@@ -64,11 +66,16 @@ class OnnxModel final : public ports::Model {
       : library_(std::move(library)), session_(std::move(session)) {}
 
   Result<void> read_specs(const std::string& name);
+  /// Finds out whether requests can run together, by running some.
+  void find_max_batch(size_t most);
   const ports::ModelInfo& info() const override { return info_; }
   std::vector<Result<ports::Outputs>> run(std::span<const ports::InferenceRequest> batch) override;
 
  private:
+  using Answers = std::vector<Result<ports::Outputs>>;
+  /// The inputs have been checked.
   Result<ports::Outputs> run_one(const ports::InferenceRequest& request);
+  void run_group(std::span<const ports::InferenceRequest> batch, const ports::Joined& group, Answers& answers);
   using OwnedValue = Owned<ort::Value>;
   Result<TensorSpec> read_spec(size_t index, bool is_input);
   Result<OwnedValue> make_value(const Tensor& tensor) const;
@@ -186,14 +193,39 @@ Result<Tensor> OnnxModel::read_value(const std::string& name, ort::Value* value)
   return tensor;
 }
 
+void OnnxModel::find_max_batch(size_t most) {
+  const auto run_once = [this](const ports::InferenceRequest& request) { return run_one(request); };
+  if (most > 1 && ort::rows_are_independent(info_, run_once, Rng(1))) info_.max_batch = most;
+}
+
 std::vector<Result<ports::Outputs>> OnnxModel::run(std::span<const ports::InferenceRequest> batch) {
-  std::vector<Result<ports::Outputs>> answers;
-  for (const auto& request : batch) answers.push_back(run_one(request));
+  Answers answers;
+  std::vector<size_t> good;
+  for (size_t i = 0; i < batch.size(); ++i) {
+    auto checked = ports::check_inputs(info_, batch[i]);
+    answers.push_back(checked ? Result<ports::Outputs>() : fail(std::move(checked).error()));
+    if (checked) good.push_back(i);
+  }
+  const auto rows = static_cast<int64_t>(info_.max_batch);
+  for (const ports::Joined& group : ports::join(info_, batch, good, rows)) run_group(batch, group, answers);
   return answers;
 }
 
+void OnnxModel::run_group(std::span<const ports::InferenceRequest> batch, const ports::Joined& group,
+                          Answers& answers) {
+  if (group.members.size() > 1) {
+    const auto together = run_one(group.request);
+    auto parts = together ? ports::split(*together, group.rows) : std::nullopt;
+    if (parts) {
+      for (size_t i = 0; i < group.members.size(); ++i) answers[group.members[i]] = std::move((*parts)[i]);
+      return;
+    }
+  }
+  // Also what failed together: one of them may be to blame, the others are not.
+  for (const size_t member : group.members) answers[member] = run_one(batch[member]);
+}
+
 Result<ports::Outputs> OnnxModel::run_one(const ports::InferenceRequest& request) {
-  TRY_DO(ports::check_inputs(info_, request));
   std::vector<OwnedValue> inputs;
   std::vector<const char*> input_names;
   std::vector<const ort::Value*> input_values;
@@ -260,6 +292,7 @@ Result<std::unique_ptr<ports::Model>> OnnxRuntimeBackend::load(const ports::Load
   auto model = std::make_unique<OnnxModel>(std::move(library), std::move(*session));
   auto read = model->read_specs(spec.name);
   if (!read) return fail(std::move(read).error().within(spec.path));
+  model->find_max_batch(config_.max_batch);
   return std::unique_ptr<ports::Model>(std::move(model));
 }
 

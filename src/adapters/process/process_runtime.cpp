@@ -140,6 +140,10 @@ Result<std::vector<std::string>> ProcessWorkloadRuntime::logs(const ReplicaId& i
 
 Result<void> ProcessWorkloadRuntime::start(Replica& replica) {
   const ReplicaOrder& order = replica.wanted.order;
+  if (order.model.backend == Backend::profile && !config_.emulated_models) {
+    replica.detail = "this site runs no emulated models (emulated_models in its configuration)";
+    return fail(Code::denied, replica.detail, order.id.str());
+  }
   TRY_DO(make_folder(config_.folder));
   TRY(replica.socket, socket_path(order.id, order.generation));
   unlink(replica.socket.c_str());  // of a predecessor that was killed

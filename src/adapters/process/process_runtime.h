@@ -27,6 +27,7 @@ struct ProcessConfig {
   std::string folder;                               // logs, and sockets where the path is short enough
   std::string incarnation = {};                     // tells the sockets of two processes of one site apart
   Bytes memory_room = mib(512);    // added to resources.memory: the data of libraries, and the stacks of threads
+  bool emulated_models = false;    // models of the backend profile are run, for tests; else they are refused
   size_t log_bytes = 1024 * 1024;  // over it, the older half goes
   Duration stop_grace = 2s;        // from SIGTERM to SIGKILL
   Duration start_limit = 60s;      // not ready by then: killed, started again

@@ -155,6 +155,22 @@ TEST_CASE("an engine that is killed fails with the reason, and starts again afte
   });
 }
 
+TEST_CASE("an emulated model runs only where the site is configured to run them") {
+  Fixture f(good);
+  f.loop.run([&] {
+    auto spec = f.spec();
+    spec.order.model = {Backend::profile, "a=1ms", "", ""};
+    CHECK(f.workloads.ensure(spec).error().code == Code::denied);
+    CHECK(f.status()->report.phase == ReplicaPhase::failed);
+    CHECK(f.status()->report.detail.find("emulated_models") != std::string::npos);
+    auto config = f.config(good);
+    config.emulated_models = true;
+    ProcessWorkloadRuntime tests(f.loop, [](auto&, auto, auto) { return net::Response{200, {}, ""}; }, config);
+    CHECK(tests.ensure(spec).has_value());
+    CHECK(f.until([&] { return tests.list()->front().report.phase == ReplicaPhase::ready; }));
+  });
+}
+
 TEST_CASE("an engine that cannot start says why, in its own words") {
   Fixture f("echo 'model: not an ONNX file' >&2; exit 3");
   f.loop.run([&] {
