@@ -17,19 +17,14 @@ Result<void> EngineFile::check() const {
   return {};
 }
 
-namespace {
-
 void add_pipeline(const EnginePipelineFile& file, engine::EngineOptions& options) {
   options.pipelines.push_back({file.name, file.pipeline});
   for (const PipelineStep& step : file.pipeline.steps) {
-    options.models.push_back({engine::step_model(file.name, step.name),
-                              {.backend = to_name(step.model.backend),
-                               .builtin = step.model.builtin,
-                               .path = step.model.file}});
+    options.models.push_back(
+        {engine::step_model(file.name, step.name),
+         {.backend = to_name(step.model.backend), .builtin = step.model.builtin, .path = step.model.file}});
   }
 }
-
-}  // namespace
 
 engine::EngineOptions options_of(const EngineFile& file) {
   engine::EngineOptions options{.listen = file.listen, .models = {}, .engine = {.tenant_weights = file.tenant_weights}};

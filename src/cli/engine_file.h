@@ -55,5 +55,7 @@ struct EngineFile {
 BARRIO_DESCRIBE(EngineFile, (), (listen, devices, models, pipelines, streams, tenant_weights))
 
 engine::EngineOptions options_of(const EngineFile& file);
+/// The pipeline, and a model for each of its steps.
+void add_pipeline(const EnginePipelineFile& file, engine::EngineOptions& options);
 
 }  // namespace barrio::cli

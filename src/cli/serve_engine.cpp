@@ -7,10 +7,18 @@
 #include "cli/files.h"
 #include "cli/roles.h"
 #include "engine/engine_main.h"
+#include "model/snapshot.h"
 
 namespace barrio::cli {
 
 namespace {
+
+Result<void> add_extras(const EngineCommand& command, engine::EngineOptions& options) {
+  TRY(const auto extras, read_yaml<EngineExtras>(command.extras));
+  if (extras.pipeline) add_pipeline({command.name, *extras.pipeline}, options);
+  if (extras.stream) options.streams = {.app = command.name, .spec = *extras.stream};
+  return {};
+}
 
 Result<engine::EngineOptions> engine_options(const EngineCommand& command) {
   if (!command.config.empty()) {
@@ -21,8 +29,11 @@ Result<engine::EngineOptions> engine_options(const EngineCommand& command) {
     return fail(Code::invalid, "--config, or --listen, --name and --backend are needed");
   engine::EngineOptions options{.listen = command.listen, .models = {}};
   options.engine.devices.front().slots = static_cast<size_t>(command.workers);
-  options.models.push_back(
-      {command.name, {.backend = command.backend, .builtin = command.builtin, .path = command.model}});
+  if (command.backend != to_name(Backend::pipeline)) {
+    options.models.push_back(
+        {command.name, {.backend = command.backend, .builtin = command.builtin, .path = command.model}});
+  }
+  if (!command.extras.empty()) TRY_DO(add_extras(command, options));
   return options;
 }
 

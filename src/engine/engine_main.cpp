@@ -63,9 +63,11 @@ class EngineProcess {
   EngineProcess(const EngineOptions& options, Engine::Backends backends)
       : signals_(reactor_, [this] { end(); }),
         engine_(reactor_, std::move(backends), options.engine, registry_),
-        pipelines_(engine_, [this] { return reactor_.fresh_now(); }, registry_),
+        pipelines_(
+            engine_, [this] { return reactor_.fresh_now(); }, registry_),
         codec_(reactor_, codec_threads, codec_queue),
-        rest_(reactor_, pipelines_, engine_, codec_, registry_) {
+        rest_(reactor_, pipelines_, engine_, codec_, registry_),
+        pipeline_options_(options.pipelines) {
     for (const InitialPipeline& pipeline : options.pipelines) pipelines_.add(pipeline.name, pipeline.spec);
     if (options.streams) take_streams(*options.streams);
     fronts_.push_back(&rest_);
@@ -97,15 +99,30 @@ class EngineProcess {
 
   void load(const InitialModel& model) {
     engine_.load(model.name, model.parameters, [this, name = model.name](Result<void> loaded) {
-      if (loaded || ending_) return;
-      log_error("model cannot be loaded", {{"model", name}, {"detail", loaded.error().text()}});
-      exit_code_ = exit_model_failed;
-      reactor_.stop();
+      if (ending_) return;
+      if (loaded) return check_pipelines();
+      give_up("model cannot be loaded", name, loaded.error());
     });
+  }
+
+  /// One whose tensors do not fit its models never will.
+  void check_pipelines() {
+    for (const InitialPipeline& pipeline : pipeline_options_) {
+      const auto good = pipelines_.check(pipeline.name);
+      if (!good && good.error().code == Code::invalid)
+        give_up("pipeline cannot be served", pipeline.name, good.error());
+    }
+  }
+
+  void give_up(std::string_view what, const std::string& name, const Error& error) {
+    log_error(what, {{"model", name}, {"detail", error.text()}});
+    exit_code_ = exit_model_failed;
+    reactor_.stop();
   }
 
   void end() {
     if (std::exchange(ending_, true)) return reactor_.stop();
+    if (streams_) streams_->stop_all();
     door_->drain();
     stop_when_idle(reactor_.now() + drain_time);
   }
@@ -125,6 +142,7 @@ class EngineProcess {
   WorkQueue codec_;
   RestFront rest_;
   std::optional<StreamsFront> streams_front_;
+  std::vector<InitialPipeline> pipeline_options_;
   std::vector<Front*> fronts_;  // the one that takes everything last
   std::optional<FrontDoor> door_;
   int exit_code_ = 0;

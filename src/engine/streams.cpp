@@ -79,6 +79,10 @@ Result<void> Streams::stop(std::string_view id) {
   return {};
 }
 
+void Streams::stop_all() {
+  while (!streams_.empty()) (void)stop(std::string(streams_.begin()->first));
+}
+
 Result<const Streams::Entry*> Streams::entry(std::string_view id) const {
   const auto found = streams_.find(id);
   if (found == streams_.end()) return fail(Code::not_found, "there is no such stream", std::string(id));

@@ -58,6 +58,7 @@ class Streams {
   Result<StreamStatus> start(const StreamStart& start);
   /// Its listeners hear that it is over. Errors: not_found.
   Result<void> stop(std::string_view id);
+  void stop_all();
   /// Errors: not_found, invalid (not a JPEG; frames of this stream are not posted).
   Result<uint64_t> push(std::string_view id, std::string jpeg);
   std::vector<StreamStatus> list() const;

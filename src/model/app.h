@@ -93,6 +93,9 @@ struct PipelineSpec {
 };
 BARRIO_DESCRIBE(PipelineSpec, (), (steps, outputs))
 
+/// The models that run for an app: its own, or those of its steps.
+std::vector<ModelSource> models_of(const ModelSource& model, const std::optional<PipelineSpec>& pipeline);
+
 /// How an app takes video: from the cameras that it names, and frames that are posted.
 struct StreamSpec {
   double rate = 5;                   // frames that are analysed, a second and stream

@@ -51,6 +51,13 @@ Result<void> PipelineStep::check() const {
   return {};
 }
 
+std::vector<ModelSource> models_of(const ModelSource& model, const std::optional<PipelineSpec>& pipeline) {
+  if (!pipeline) return {model};
+  std::vector<ModelSource> models;
+  for (const PipelineStep& step : pipeline->steps) models.push_back(step.model);
+  return models;
+}
+
 Result<void> PipelineSpec::check() const {
   if (steps.empty() || steps.size() > max_steps) {
     return fail(Code::invalid, "must be 1 to " + std::to_string(max_steps) + " steps", "steps");
