@@ -298,8 +298,7 @@ enum class Way { one_deadline, timeout_per_step, no_limit };
 Outcome run(const SimScenario& scenario, Way way, Duration lasts, uint64_t seed) {
   SimService service(scenario, mix(seed, 7));
   Registry registry;
-  engine::Pipelines pipelines(
-      service, [&service] { return service.now(); }, registry);
+  engine::Pipelines pipelines(service, [&service] { return service.now(); }, registry);
   pipelines.add(app, spec_of(scenario));
   TimeoutPerStep others(service, scenario,
                         way == Way::timeout_per_step ? std::optional(scenario.deadline) : std::nullopt);

@@ -44,9 +44,7 @@ Tensor octets(std::string name, std::vector<int64_t> shape, std::string data) {
 }
 
 struct World {
-  explicit World(Pipelines::Needs needs = {})
-      : pipelines(
-            inner, [this] { return now; }, registry, std::move(needs)) {
+  explicit World(Pipelines::Needs needs = {}) : pipelines(inner, [this] { return now; }, registry, std::move(needs)) {
     inner.models["street.detect"] = {
         "street.detect", "fake", {{"image", DataType::BYTES, {1}}}, {{"boxes", DataType::UINT8, {-1, 4}}}};
     inner.models["street.crop"] = {"street.crop",
@@ -195,10 +193,12 @@ TEST_CASE("what the steps took is what is reserved for the next request") {
   const auto refused = world.send(world.now + 129ms);
   REQUIRE(refused->times == 1);
   CHECK(refused->served.declined->earliest == 130ms);
-  // The queue that was seen is forgotten after a second; the runs are not.
+  // The queue that was seen is forgotten after a second, the runs after five.
   world.now += 1100ms;
   CHECK(world.send(world.now + 100ms)->times == 0);
   CHECK(world.send(world.now + 99ms)->times == 1);
+  world.now += 4s;
+  CHECK(world.send(world.now + 1ms)->times == 0);
 }
 
 TEST_CASE("a part that fails ends the others, and its step is named") {

@@ -7,7 +7,8 @@ namespace barrio::engine {
 namespace {
 
 constexpr double weight_of_newest = 0.125;
-constexpr Duration fresh = 1s;
+constexpr Duration queue_trusted = 1s;
+constexpr Duration run_trusted = 5s;
 
 }  // namespace
 
@@ -15,8 +16,9 @@ void MeasuredNeeds::add(std::string_view step, Duration run, Duration whole, Tim
   auto found = steps_.find(step);
   if (found == steps_.end()) found = steps_.emplace(std::string(step), Step()).first;
   Step& known = found->second;
-  known.runs[known.seen % window] = run;
-  const bool first = known.seen++ == 0 || now - known.last > fresh;
+  if (now - known.last > run_trusted) known.seen = 0;
+  const bool first = known.seen == 0 || now - known.last > queue_trusted;
+  known.runs[known.seen++ % window] = run;
   const auto queue = static_cast<double>(std::max(Duration::zero(), whole - run).count());
   known.queue = first ? queue : known.queue + weight_of_newest * (queue - known.queue);
   known.last = now;
@@ -33,8 +35,9 @@ decide::StepNeed MeasuredNeeds::of(std::string_view step, Time now) const {
   const auto found = steps_.find(step);
   if (found == steps_.end()) return {};
   const Step& known = found->second;
-  const bool believed = now - known.last <= fresh;
-  return {known.run, believed ? Duration(static_cast<Duration::rep>(known.queue)) : Duration::zero()};
+  const Duration age = now - known.last;
+  if (age > run_trusted) return {};
+  return {known.run, age <= queue_trusted ? Duration(static_cast<Duration::rep>(known.queue)) : Duration::zero()};
 }
 
 }  // namespace barrio::engine

@@ -1,7 +1,8 @@
 #pragma once
 // What the steps of pipelines take, as their pipelines have seen it: the p99 of the run and a moving mean of the rest.
-// A step that was not seen needs nothing, so the first request tries it. What was seen of a queue is believed only
-// while it is fresh: else a busy spell would be reserved for when it is over. Lives on one thread.
+// A step that was not seen needs nothing, so the first request tries it. What was seen is believed only while it is
+// fresh: else a busy spell would be reserved for when it is over, and a slow first run, which makes every request look
+// hopeless, would never be corrected. Lives on one thread.
 
 #include <array>
 #include <functional>

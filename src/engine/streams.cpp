@@ -1,5 +1,7 @@
 #include "engine/streams.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace barrio::engine {
@@ -33,7 +35,7 @@ Result<StreamOptions> Streams::options_for(const StreamStart& start) const {
     return fail(Code::denied, "is not among the sources that the app names (stream.sources)", "url");
   }
   if (!(options.rate >= 0.01 && options.rate <= spec.rate)) {
-    return fail(Code::invalid, "must be from 0.01 to the app's stream.rate, " + print_json(to_json(spec.rate)), "rate");
+    return fail(Code::invalid, fmt::format("must be from 0.01 to the app's stream.rate, {}", spec.rate), "rate");
   }
   if (options.track_rate && !(*options.track_rate >= options.rate && *options.track_rate <= 60)) {
     if (start.track_rate) return fail(Code::invalid, "must be from rate to 60", "track_rate");

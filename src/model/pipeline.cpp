@@ -1,6 +1,7 @@
 // What model/app.h says of pipelines.
 
 #include <algorithm>
+#include <span>
 
 #include "model/app.h"
 

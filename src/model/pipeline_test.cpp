@@ -8,7 +8,7 @@ using namespace barrio;
 namespace {
 
 const std::string head = R"(name: street-pipeline
-objective: {latency: 400ms}
+objective: {latency: 400ms, percentile: 99}
 policy: {jurisdictions: [ES]}
 resources: {power: 65W, memory: 512MiB}
 )";

@@ -35,7 +35,6 @@ Code code_of(int error) {
     case AVERROR_INVALIDDATA:
     case AVERROR_DEMUXER_NOT_FOUND:
     case AVERROR_DECODER_NOT_FOUND: return Code::invalid;
-    case AVERROR_EXIT: return Code::timed_out;
     default: return Code::unavailable;
   }
 }
@@ -104,22 +103,25 @@ Result<void> LiveReader::open_codec() {
 Error LiveReader::run() {
   auto opened = open_source();
   if (opened) opened = open_codec();
-  if (!opened) {
-    if (control_.stop) return {Code::cancelled, "it was closed"};
-    return std::move(opened).error();
-  }
+  if (!opened) return ending(std::move(opened).error());
   while (!control_.stop) {
     last_progress_ = net::read_clock();
     const int result = av_read_frame(container_.get(), packet_.get());
     if (result == AVERROR(EAGAIN)) continue;
-    if (control_.stop) break;
-    if (result == AVERROR_EOF) return {Code::unavailable, "it ended"};
-    if (result == AVERROR_EXIT) return {Code::timed_out, "nothing came any more"};
-    if (result < 0) return {code_of(result), "it broke off: " + error_text(result)};
+    if (result == AVERROR_EOF) return ending({Code::unavailable, "it ended"});
+    if (result < 0) return ending({code_of(result), "it broke off: " + error_text(result)});
     if (packet_->stream_index == stream_) take_packet(net::read_clock());
     av_packet_unref(packet_.get());
   }
-  return {Code::cancelled, "it was closed"};
+  return ending({Code::cancelled, "it was closed"});
+}
+
+/// An interruption looks like all sorts of errors by the time that libav returns it.
+Error LiveReader::ending(Error said) const {
+  if (control_.stop) return {Code::cancelled, "it was closed"};
+  const bool silent = net::read_clock() - last_progress_ > request_.video.silence;
+  if (silent) return {Code::timed_out, "nothing came for " + to_string(request_.video.silence)};
+  return said;
 }
 
 std::optional<Duration> LiveReader::stamp_of(int64_t pts) const {

@@ -44,6 +44,7 @@ class LiveReader {
   bool pass_on(Time taken);
   bool is_too_old(Time taken);
   std::optional<Duration> stamp_of(int64_t pts) const;
+  Error ending(Error said) const;
   static int interrupted(void* reader);
 
   const ReaderRequest& request_;

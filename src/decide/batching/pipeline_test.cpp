@@ -17,11 +17,8 @@ rc::Gen<Duration> any_duration() {
 }
 
 rc::Gen<std::vector<StepNeed>> any_steps() {
-  const auto need = rc::gen::apply(
-      [](Duration run, Duration queue) {
-        return StepNeed{run, queue};
-      },
-      any_duration(), any_duration());
+  const auto need =
+      rc::gen::apply([](Duration run, Duration queue) { return StepNeed{run, queue}; }, any_duration(), any_duration());
   return rc::gen::nonEmpty(rc::gen::resize(8, rc::gen::container<std::vector<StepNeed>>(need)));
 }
 
