@@ -12,94 +12,101 @@ constexpr double kept_counts = 16;
 /// Scores closer than this are equal: the more urgent goes first.
 constexpr double same_score = 0.01;
 
-}  // namespace
-
-double Chooser::expected(const LaneView& view, Duration time, const Moment& moment) const {
-  return moment.forecast && time > Duration::zero() ? view.lane->arrivals().expected(time, moment.now) : 0;
-}
-
-/// How long the next batch of this lane runs if it starts at `start`: what waits now, and what comes until then.
-Duration Chooser::next_run(size_t view, Time start, std::span<const LaneView> views, const Moment& moment) const {
-  const Profile& profile = views[view].lane->profile();
-  const double more = expected(views[view], start - moment.now, moment);
-  const size_t batch = windows_[view].take + static_cast<size_t>(std::lround(more));
+/// How long the lane's next batch runs if it starts after `until`: what waits now, and what comes until then.
+Duration next_run(const LaneView& view, const Window& window, Duration until) {
+  const Profile& profile = view.lane->profile();
+  const double coming = Chooser::headroom * view.rate * static_cast<double>(std::max<int64_t>(0, until.count()));
+  const auto batch = static_cast<size_t>(std::ceil(static_cast<double>(window.take) + coming));
   return profile.of(std::clamp<size_t>(batch, 1, profile.max_batch()));
 }
 
-/// A batch that ends until then makes no other lane's head late.
-Time Chooser::harmless_end(size_t chosen, std::span<const LaneView> views, const Moment& moment) const {
-  Time end = Time::max();
-  for (size_t i = 0; i < views.size(); ++i) {
-    if (i == chosen || windows_[i].take == 0) continue;
-    const Waiting& head = views[i].lane->waiting()[views[i].from + windows_[i].skip];
-    const Time latest = head.deadline - next_run(i, head.deadline - views[i].lane->profile().of(1), views, moment);
-    if (moment.next_slot > latest) end = std::min(end, latest);
-  }
-  return end;
+}  // namespace
+
+/// Whether a lane's head, or the first that comes where nothing waits, is late if its next batch starts at `start`.
+bool Chooser::makes_late(size_t other, Time start, std::span<const LaneView> views, Time now) const {
+  const LaneView& view = views[other];
+  const Time end = start + next_run(view, windows_[other], start - now);
+  if (windows_[other].take > 0) return view.waiting[windows_[other].skip].deadline < end;
+  if (view.rate <= 0 || view.lane->usual() == Duration::max()) return false;
+  const auto gap = Duration(static_cast<int64_t>(std::min(1e15, 1 / view.rate)));
+  return now + gap < start && now + gap + view.lane->usual() < end;
 }
 
-/// How many of a lane's works are late if its next batch starts at `start`, which could have made it now.
-double Chooser::loss(size_t view, Time start, std::span<const LaneView> views, const Moment& moment) const {
-  const Lane& lane = *views[view].lane;
-  const Time end = start + next_run(view, start, views, moment);
-  const auto waiting = lane.waiting();
-  const Window& window = windows_[view];
+/// The largest batch of this lane that makes nothing else late; 0: none.
+size_t Chooser::harmless(size_t chosen, std::span<const LaneView> views, const Moment& moment) const {
+  const Profile& profile = views[chosen].lane->profile();
+  size_t fits = windows_[chosen].take;
+  for (size_t other = 0; other < views.size(); ++other) {
+    if (other == chosen) continue;
+    const auto late = [&](size_t batch) {
+      return makes_late(other, std::min(moment.now + profile.of(batch), moment.next_slot), views, moment.now);
+    };
+    // The run time grows with the batch: bisect.
+    size_t good = 0;
+    size_t bad = fits + 1;
+    while (bad - good > 1) {
+      const size_t middle = good + (bad - good) / 2;
+      (late(middle) ? bad : good) = middle;
+    }
+    fits = good;
+  }
+  return fits;
+}
+
+/// How many of a lane's works that could make it now are late if its next batch starts at `start`.
+double Chooser::loss(size_t other, Time start, std::span<const LaneView> views, Time now) const {
+  const LaneView& view = views[other];
+  const Window& window = windows_[other];
+  const Time end = start + next_run(view, window, start - now);
   double lost = 0;
-  for (size_t i = 0; i < window.take; ++i) {
-    const Waiting& entry = waiting[views[view].from + window.skip + i];
+  for (const Waiting& entry : view.waiting.subspan(window.skip, window.take)) {
     if (entry.deadline >= end) break;
     lost += entry.kept ? kept_counts : 1;
-  }
-  if (lane.usual() != Duration::max()) {
-    lost += expected(views[view], std::min(start - moment.now, end - moment.now - lane.usual()), moment);
   }
   return lost;
 }
 
-double Chooser::score(size_t chosen, const Window& window, std::span<const LaneView> views,
-                      const Moment& moment) const {
-  const Lane& lane = *views[chosen].lane;
-  const Duration run = lane.profile().of(window.take);
+Chooser::Scored Chooser::scored(size_t chosen, const Window& window, bool harmless, std::span<const LaneView> views,
+                                const Moment& moment) const {
+  const LaneView& view = views[chosen];
+  const Duration run = view.lane->profile().of(window.take);
+  const double answers = static_cast<double>(window.take) - cost_of_skipping_ * static_cast<double>(window.skip);
+  double worth = answers * view.lane->worth();
   const Time others_start = std::min(moment.now + run, moment.next_slot);
-  const double answers =
-      static_cast<double>(window.take) - Lane::cost_of_skipping * static_cast<double>(window.skip);
-  double value = answers * lane.worth();
-  for (size_t i = 0; i < views.size(); ++i) {
-    if (i != chosen) value -= loss(i, others_start, views, moment) * views[i].lane->worth();
+  for (size_t i = 0; !harmless && i < views.size(); ++i) {
+    if (i != chosen) worth -= loss(i, others_start, views, moment.now) * views[i].lane->worth();
   }
-  return value / static_cast<double>(run.count());
+  return {{chosen, window, moment.now + run},
+          harmless,
+          worth / static_cast<double>(run.count()),
+          view.waiting[window.skip].deadline - run};
+}
+
+bool Chooser::better(const Scored& one, const Scored& than) {
+  if (one.harmless != than.harmless) return one.harmless;
+  const double margin = same_score * std::abs(than.score);
+  if (std::abs(one.score - than.score) > margin) return one.score > than.score;
+  return one.latest < than.latest;
 }
 
 std::optional<Choice> Chooser::choose(std::span<const LaneView> views, const Moment& moment) {
   windows_.clear();
   for (const LaneView& view : views) {
-    windows_.push_back(view.lane->window(view.from, moment.now, view.lane->profile().max_batch()));
+    windows_.push_back(window(view, moment.now, view.lane->profile().max_batch()));
   }
-  std::optional<Choice> best;
-  double best_score = 0;
-  Time best_latest{};
-  const auto consider = [&](size_t i, const Window& window) {
-    const Duration run = views[i].lane->profile().of(window.take);
-    const Time latest = views[i].lane->waiting()[views[i].from + window.skip].deadline - run;
-    const double value = views.size() == 1 ? 1 : score(i, window, views, moment);
-    const double margin = same_score * std::abs(best_score);
-    if (best && (value < best_score - margin || (value <= best_score + margin && latest >= best_latest))) return;
-    best = Choice{i, window, moment.now + run};
-    best_score = value;
-    best_latest = latest;
+  std::optional<Scored> best;
+  const auto consider = [&](const Scored& one) {
+    if (!best || better(one, *best)) best = one;
   };
   for (size_t i = 0; i < views.size(); ++i) {
     const Window& whole = windows_[i];
     if (whole.take == 0 || views[i].hold) continue;
-    consider(i, whole);
-    if (views.size() == 1) continue;
-    const LaneView& view = views[i];
-    const Time until = harmless_end(i, views, moment);
-    const size_t fits = until == Time::max() ? whole.take : view.lane->profile().largest_within(until - moment.now);
-    if (fits == 0 || fits >= whole.take) continue;
-    consider(i, view.lane->window(view.from, moment.now, fits));
+    const size_t fits = views.size() == 1 ? whole.take : harmless(i, views, moment);
+    if (fits < whole.take) consider(scored(i, whole, false, views, moment));
+    if (fits == 0) continue;
+    consider(scored(i, fits == whole.take ? whole : window(views[i], moment.now, fits), true, views, moment));
   }
-  return best;
+  return best ? std::optional(best->choice) : std::nullopt;
 }
 
 }  // namespace barrio::decide

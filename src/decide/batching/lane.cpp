@@ -66,24 +66,22 @@ void Lane::erase_spare(size_t from, size_t count) {
   erase_of(spare_, spare_first_, from, count);
 }
 
-Window Lane::window(size_t from, Time start, size_t most) const {
-  const auto all = waiting();
+Window best_window(const Profile& profile, std::span<const Waiting> waiting, const WindowAsk& ask) {
   Window best;
   double best_value = 0;
-  for (size_t i = from; i < all.size(); ++i) {
-    const size_t left = all.size() - i;
-    const size_t skipped = i - from;
-    const size_t take = std::min({left, most, profile_.largest_within(all[i].deadline - start)});
+  for (size_t skip = 0; skip < waiting.size(); ++skip) {
+    const size_t left = std::min(waiting.size() - skip, ask.most);
+    const size_t take = std::min(left, profile.largest_within(waiting[skip].deadline - ask.start));
     if (take > 0) {
-      const double value = (static_cast<double>(take) - cost_of_skipping * static_cast<double>(skipped)) /
-                           static_cast<double>(profile_.of(take).count());
+      const double value = (static_cast<double>(take) - ask.cost_of_skipping * static_cast<double>(skip)) /
+                           static_cast<double>(profile.of(take).count());
       if (best.take == 0 || value > best_value) {
-        best = {skipped, take};
+        best = {skip, take};
         best_value = value;
       }
     }
     // Nothing further on can take more, or what is left behind may not be.
-    if (take == std::min(left, most) || take == profile_.max_batch() || all[i].kept) break;
+    if (take == left || take == profile.max_batch() || waiting[skip].kept) break;
   }
   return best;
 }

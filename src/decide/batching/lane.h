@@ -16,6 +16,8 @@ struct Waiting {
   uint64_t number = 0;          // grows with every work admitted on the device
   uint32_t flow = 0;
   bool kept = false;  // what was promised to it holds, whatever comes later
+  double weight = 1;  // of its flow
+  Time since{};       // when it was admitted
 };
 
 /// Consecutive works, in the order of their deadlines, that one run could take: `skip` stay behind.
@@ -24,12 +26,19 @@ struct Window {
   size_t take = 0;  // 0: none
 };
 
-class Lane {
- public:
+/// For the run of a batch.
+struct WindowAsk {
+  Time start{};
+  size_t most = 1;
   /// What a work that is left behind counts, where one more in the batch counts 1. More: small batches of old works, which
   /// make the next ones old; less: works are given up that need not be.
-  static constexpr double cost_of_skipping = 0.2;
+  double cost_of_skipping = 0;
+};
+/// Of `waiting`, in the order of their deadlines, the window that is worth most per time. Kept works are never skipped.
+Window best_window(const Profile& profile, std::span<const Waiting> waiting, const WindowAsk& ask);
 
+class Lane {
+ public:
   explicit Lane(Profile profile) : profile_(std::move(profile)) {}
 
   const Profile& profile() const { return profile_; }
@@ -53,10 +62,6 @@ class Lane {
   void erase(size_t from, size_t count);
   void erase_spare(size_t from, size_t count);
   Waiting& at(size_t index) { return entries_[first_ + index]; }
-
-  /// Of waiting() from `from` on, for a run that starts at `start` and takes no more than `most`: the window that is worth
-  /// most per time. Kept works are never skipped.
-  Window window(size_t from, Time start, size_t most) const;
 
  private:
   void weigh();

@@ -13,22 +13,23 @@ struct Outlook {
   /// When the asked work would be finished; Time::max(): it would not run.
   Time finish = Time::max();
   Time start = Time::max();
+  /// It is the first of its batch, whose deadline bounds it.
+  bool opens = false;
   /// A kept work would not be finished in time.
   bool breaks_promise = false;
 };
 
 class Plan {
  public:
-  /// `slots`: when each is free. `work`: the `number` of the one that is asked about; 0: none. `promises`: whether there are
-  /// kept works, which must all be followed to their end; those with a smaller number than `promised_from` are not.
   struct Ask {
     std::span<const LaneView> views;
-    std::span<const Time> slots;
+    std::span<const Time> slots;  // when each is free
     Time now{};
-    uint64_t work = 0;
-    bool promises = false;
-    uint64_t promised_from = 0;
+    uint64_t work = 0;           // the `number` of the one that is asked about; 0: none
+    bool promises = false;       // there are kept works, to be followed to their end
+    uint64_t promised_from = 0;  // those with a smaller number do not count
   };
+  explicit Plan(size_t slots) : chooser_(slots) {}
   Outlook look(const Ask& ask);
 
  private:

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -52,7 +53,7 @@ class ProfileEstimate {
 
   void ran(size_t batch, Duration took);
   /// l(b) as it is known now.
-  Profile profile() const;
+  const Profile& profile() const { return current_; }
   /// Grows by one when profile() would say something new: a reason to give the scheduler a new one.
   uint64_t version() const { return version_; }
 
@@ -65,10 +66,12 @@ class ProfileEstimate {
  private:
   struct Size {
     double quantile = 0;  // ns
+    double mean = 0;      // ns
     double spread = 0;    // mean absolute deviation, ns
     uint32_t runs = 0;
   };
-  void learn(Size& size, double took) const;
+  static void learn(Size& size, double took);
+  std::pair<double, double> line() const;  // fixed and each, ns
   void fit();
 
   std::vector<Size> sizes_;

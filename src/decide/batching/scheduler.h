@@ -74,7 +74,7 @@ class DeviceScheduler {
   size_t waiting(ModelIndex model) const;
   size_t running() const;  // slots in use
   /// When a request for this model that arrived now would be finished; nothing is kept. For choosing between devices.
-  std::optional<Time> predicted_finish(ModelIndex model, Time now) const;
+  std::optional<Time> predicted_finish(ModelIndex model, Time now);
 
  private:
   struct State;
