@@ -16,13 +16,13 @@ enum class UrgencyClass { hard, soft, best_effort };
 BARRIO_DESCRIBE_ENUM(UrgencyClass, hard, soft, best_effort)
 
 struct Submission {
-  std::string model;
-  std::string version;                       // empty: the one that is served now
-  std::string tenant;                        // empty: the app's own
+  std::string model = {};
+  std::string version = {};                  // empty: the one that is served now
+  std::string tenant = {};                   // empty: the app's own
   std::optional<UrgencyClass> urgency = {};  // none: the model's default
   Time arrived{};                            // its first byte
   std::optional<Time> deadline{};            // none: the model's default, where it has one
-  ports::InferenceRequest request;
+  ports::InferenceRequest request = {};
 };
 
 /// Why a request was not run, in the words that its protocol carries, and when it would work.

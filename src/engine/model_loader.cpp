@@ -100,8 +100,8 @@ std::optional<decide::Profile> measure(ports::Model& model, size_t most_batch) {
 struct ModelLoader::Progress {
   LoadJob job;
   std::function<void(Result<LoadedModel>)> done;
-  LoadedModel loaded;
-  std::optional<Error> error;
+  LoadedModel loaded = {};
+  std::optional<Error> error = {};
   size_t left = 0;
 
   void over() {

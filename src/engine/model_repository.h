@@ -23,10 +23,10 @@ enum class ModelState { loading, ready, unloading, unavailable };
 BARRIO_DESCRIBE_ENUM(ModelState, loading, ready, unloading, unavailable)
 
 struct ModelVersion {
-  std::string version;  // a positive number
+  std::string version = {};  // a positive number
   ModelState state = ModelState::loading;
-  std::string reason;  // of unavailable: why; "unloaded" where it was asked for
-  double share = 0;    // of the requests that name no version
+  std::string reason = {};  // of unavailable: why; "unloaded" where it was asked for
+  double share = 0;         // of the requests that name no version
 };
 
 struct ListedModel {

@@ -149,8 +149,11 @@ Result<std::vector<std::vector<Tensor>>> TensorStore::inputs_for(const PipelineS
     }
     whole.push_back(std::move(tensor));
   }
-  if (!elements) return std::vector{std::move(whole)};
   std::vector<std::vector<Tensor>> runs;
+  if (!elements) {
+    runs.push_back(std::move(whole));
+    return runs;
+  }
   for (Tensor& element : *elements) {
     runs.push_back(whole);
     runs.back().push_back(std::move(element));

@@ -258,7 +258,9 @@ void Stream::track_later() {
     const Time now = reactor_.fresh_now();
     const auto boxes = tracker_.at(now);
     if (!tracks_ || boxes.empty()) return;
-    StreamResult result{.frame = last_frame_, .analysed = false};
+    StreamResult result;
+    result.frame = last_frame_;
+    result.analysed = false;
     for (const auto& box : boxes) result.boxes.push_back(to_result(box));
     ++counts_.tracked;
     publish(std::move(result), now);

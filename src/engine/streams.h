@@ -17,11 +17,11 @@ namespace barrio::engine {
 
 /// What a caller asks for. What it leaves out is the app's.
 struct StreamStart {
-  std::optional<std::string> url;    // none: frames are posted
-  std::optional<std::string> model;  // none: the app's own
-  std::optional<double> rate;        // at most the app's
-  std::optional<double> track_rate;
-  std::optional<Duration> max_age;  // at most the app's
+  std::optional<std::string> url = {};    // none: frames are posted
+  std::optional<std::string> model = {};  // none: the app's own
+  std::optional<double> rate = {};        // at most the app's
+  std::optional<double> track_rate = {};
+  std::optional<Duration> max_age = {};  // at most the app's
 };
 BARRIO_DESCRIBE(StreamStart, (), (url, model, rate, track_rate, max_age))
 
