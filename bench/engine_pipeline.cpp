@@ -91,7 +91,11 @@ class SimService final : public engine::InferenceService {
     Device& device = *devices_[model.device];
     const uint64_t id = ++last_id_;
     const decide::Work work{
-        .id = id, .model = model.index, .arrived = submission.arrived, .deadline = submission.deadline};
+        .id = id,
+        .model = model.index,
+        .arrived = submission.arrived,
+        .deadline = submission.deadline,
+        .urgency = submission.urgency == engine::UrgencyClass::hard ? decide::Urgency::hard : decide::Urgency::soft};
     const auto answer = device.scheduler.admit(work, now_);
     const auto* no = std::get_if<decide::Decline>(&answer);
     if (no == nullptr) jobs_.emplace(id, Job{std::move(submission), std::move(done), now_});

@@ -15,6 +15,11 @@ namespace {
 /// Tells our numbers from those of the service beneath, which count up from small ones.
 constexpr uint64_t ours = uint64_t{1} << 63;
 
+/// Of steps after the first: device time was spent on the request, so what has cost nothing yet is given up before it.
+UrgencyClass raised(std::optional<UrgencyClass> asked) {
+  return asked == UrgencyClass::best_effort ? UrgencyClass::soft : UrgencyClass::hard;
+}
+
 }  // namespace
 
 std::string step_model(std::string_view pipeline, std::string_view step) {
@@ -141,8 +146,6 @@ std::optional<Declined> Pipelines::refusal(const Pipeline& pipeline, const Submi
   if (missing == Duration::zero()) return std::nullopt;
   Declined declined{.why = Declined::Why::too_late, .what = "all steps cannot be finished in the time that is left"};
   declined.earliest = *submission.deadline + missing - submission.arrived;
-  // Without queues it would work: they are as long as what is missing, or longer.
-  if (decide::step_deadline(needs, now, *submission.deadline)) declined.retry_after = missing;
   return declined;
 }
 
@@ -213,7 +216,7 @@ void Pipelines::run_all(const FlightPtr& flight, std::vector<std::vector<Tensor>
     Submission submission;
     submission.model = flight->pipeline->models[step];
     submission.tenant = flight->submission.tenant;
-    submission.urgency = flight->submission.urgency;
+    submission.urgency = step == 0 ? flight->submission.urgency : raised(flight->submission.urgency);
     submission.arrived = flight->submission.arrived;
     submission.deadline = deadline;
     submission.request = {std::move(runs[part]), flight->submission.request.stream, deadline};

@@ -40,7 +40,8 @@ PipelineSpec spec_of(const std::string& text) {
 struct World {
   World()
       : engine(reactor, {{"fake", &backend}}, {}, registry),
-        pipelines(engine, [this] { return reactor.fresh_now(); }, registry),
+        pipelines(
+            engine, [this] { return reactor.fresh_now(); }, registry),
         codec(reactor, 1, 16),
         rest(reactor, pipelines, engine, codec, registry),
         door(reactor, {}, {&rest}),
@@ -68,11 +69,11 @@ struct World {
   }
   net::Response infer(const std::string& data, net::OwnedHeaders headers = {}) {
     const auto count = std::to_string(1 + std::ranges::count(data, ','));
-    return call({.method = "POST",
-                 .target = "/v2/models/p/infer",
-                 .headers = std::move(headers),
-                 .body = R"({"inputs":[{"name":"x","shape":[)" + count + R"(],"datatype":"UINT8","data":[)" + data +
-                         "]}]}"});
+    return call(
+        {.method = "POST",
+         .target = "/v2/models/p/infer",
+         .headers = std::move(headers),
+         .body = R"({"inputs":[{"name":"x","shape":[)" + count + R"(],"datatype":"UINT8","data":[)" + data + "]}]}"});
   }
 
   Registry registry;

@@ -196,7 +196,7 @@ void Stream::analyse(ports::VideoFrame frame) {
     return next_frame();
   }
   // At a steady pace, but no burst after a frame that came late.
-  next_due_ = std::max(next_due_ + interval(), now);
+  next_due_ = (now - next_due_ > interval() ? now : next_due_) + interval();
   last_frame_ = static_cast<int64_t>(frame.number);
   const ports::ModelInfo* model = service_.find(options_.model, {});
   ports::Tensor image{.name = "image", .type = ports::DataType::BYTES, .shape = {1}, .data = {}};

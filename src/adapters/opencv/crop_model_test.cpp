@@ -28,7 +28,8 @@ std::string picture() {
 
 Result<ports::Outputs> run(const char* builtin, const std::string& jpeg, const std::vector<float>& boxes) {
   CropModel model("crop", *parse_crop_form(builtin));
-  ports::InferenceRequest request{{{"image", DataType::BYTES, {1}, ports::pack_bytes(jpeg)}}};
+  ports::InferenceRequest request;
+  request.inputs.push_back({"image", DataType::BYTES, {1}, ports::pack_bytes(jpeg)});
   if (model.info().inputs.size() > 1) {
     Tensor tensor{"boxes", DataType::FP32, {static_cast<int64_t>(boxes.size() / 4), 4}, {}};
     tensor.data.assign(reinterpret_cast<const char*>(boxes.data()), boxes.size() * sizeof(float));

@@ -17,17 +17,15 @@ StepNeed sum(std::span<const StepNeed> steps) {
   return total;
 }
 
-/// amount * part / whole, rounded down; amount where whole is zero or less.
+/// amount * part / whole, rounded down; whole is more than zero.
 Duration share(Duration amount, Duration part, Duration whole) {
-  if (whole.count() <= 0) return amount;
   return Duration(static_cast<Duration::rep>(static_cast<__int128>(amount.count()) * part.count() / whole.count()));
 }
 
 }  // namespace
 
 Duration missing_time(std::span<const StepNeed> steps, Time now, Time deadline) {
-  const StepNeed all = sum(steps);
-  return std::max(Duration::zero(), all.run + all.queue - (deadline - now));
+  return std::max(Duration::zero(), sum(steps).run - (deadline - now));
 }
 
 std::optional<Time> step_deadline(std::span<const StepNeed> left, Time now, Time deadline) {
@@ -38,10 +36,7 @@ std::optional<Time> step_deadline(std::span<const StepNeed> left, Time now, Time
   if (left.size() == 1) return deadline;
   const StepNeed& first = left.front();
   if (spare < all.queue) return now + first.run + share(spare, first.queue, all.queue);
-  const Duration whole = all.run + all.queue;
-  // Nothing is known of any step: equal shares.
-  if (whole == Duration::zero()) return now + spare / static_cast<Duration::rep>(left.size());
-  return now + first.run + first.queue + share(spare - all.queue, first.run + first.queue, whole);
+  return deadline - (all.run - first.run) - (all.queue - first.queue);
 }
 
 }  // namespace barrio::decide
