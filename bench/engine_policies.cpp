@@ -59,7 +59,8 @@ class Queues : public Policy {
     queues_[model].pop_front();
   }
   void drop_hopeless(uint32_t model, Time now) {
-    while (!queues_[model].empty() && queues_[model].front().what.deadline < now + profiles_[model].of(1)) drop_head(model);
+    while (!queues_[model].empty() && queues_[model].front().what.deadline < now + profiles_[model].of(1))
+      drop_head(model);
   }
   /// How many the head can make it with.
   size_t fits(uint32_t model, Time now) const {
@@ -175,12 +176,13 @@ class Ours final : public Policy {
     }
   }
   bool arrived(uint32_t job, const Job& what, Time now) override {
-    const decide::Work work{.id = job,
-                            .model = what.model,
-                            .arrived = what.arrived,
-                            .deadline = what.deadline,
-                            .urgency = decide::Urgency::soft,
-                            .tenant = what.model};
+    const decide::Work work{
+        .id = job,
+        .model = what.model,
+        .arrived = what.arrived,
+        .deadline = what.deadline,
+        .urgency = decide::Urgency::soft,
+    };
     const bool taken = std::holds_alternative<decide::Admitted>(device_.admit(work, now));
     note_dropped();
     return taken;
@@ -238,7 +240,8 @@ std::vector<Tuning> tunings() {
   std::vector<Tuning> all;
   for (const size_t batch : {4, 6, 8, 10, 12, 16, 20, 32}) {
     for (const Duration delay : {0ms, 2ms, 5ms}) {
-      for (const Duration timeout : {0ms, 4ms, 6ms, 8ms, 10ms, 12ms, 15ms, 20ms}) all.push_back({batch, delay, timeout});
+      for (const Duration timeout : {0ms, 4ms, 6ms, 8ms, 10ms, 12ms, 15ms, 20ms})
+        all.push_back({batch, delay, timeout});
     }
   }
   return all;

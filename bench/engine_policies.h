@@ -1,5 +1,6 @@
 #pragma once
-// How others choose what to run, re-stated to run on the same arrivals as ours, in virtual time. All see the true run times.
+// How others choose what to run, re-stated to run on the same arrivals as ours, in virtual time. All see the true run
+// times.
 
 #include <functional>
 #include <memory>
@@ -44,7 +45,7 @@ using MakePolicy = std::function<std::unique_ptr<Policy>(const Scenario&)>;
 MakePolicy eager();
 struct Tuning {
   size_t batch = 8;
-  Duration delay{};         // waits so long for a full batch
+  Duration delay{};          // waits so long for a full batch
   Duration queue_timeout{};  // what waited longer is not run; zero: none
 };
 /// The same with max_batch_size, max_queue_delay and a queue timeout.
@@ -54,7 +55,8 @@ std::vector<Tuning> tunings();
 MakePolicy aimd();
 /// Nexus: batches of the size that fits twice into the deadline; gives up the heads that would make them smaller.
 MakePolicy early_drop();
-/// Clockwork: of the batch sizes 1, 2, 4, ... the largest that is there and that the head can make; hopeless ones are refused.
+/// Clockwork: of the batch sizes 1, 2, 4, ... the largest that is there and that the head can make; hopeless ones are
+/// refused.
 MakePolicy clockwork();
 /// Symphony: starts a batch at the last moment at which its head could make it with one more.
 MakePolicy deferral();

@@ -1,6 +1,6 @@
 #pragma once
-// What bench/engine measures, in virtual time (engine_sim.cpp) and over sockets: models of a known run time on a number of
-// alike devices, and arrivals that are the same for everything that is compared.
+// What bench/engine measures, in virtual time (engine_sim.cpp) and over sockets: models of a known run time on a number
+// of alike devices, and arrivals that are the same for everything that is compared.
 
 #include <optional>
 #include <string>
@@ -24,8 +24,8 @@ struct ModelLoad {
   decide::Profile profile() const;
 };
 
-/// The fluid limit of one model alone, in answers per second: `devices` that always run the largest batch that runs within
-/// the deadline.
+/// The fluid limit of one model alone, in answers per second: `devices` that always run the largest batch that runs
+/// within the deadline.
 double fluid_limit(const ModelLoad& model, size_t devices);
 
 enum class Gaps { poisson, cv4, trace_code, trace_conversation, trace_mooncake };
@@ -57,8 +57,9 @@ struct Arrival {
   uint32_t model = 0;
 };
 
-/// In order of time. The same seed gives the same arrivals. Traces: gaps as recorded (longer ones than 60 s left out), time
-/// scaled to the asked rate, a slice that begins where the seed says; nothing where ../shared/data/traces is missing.
+/// In order of time. The same seed gives the same arrivals. Traces: gaps as recorded (longer ones than 60 s left out),
+/// time scaled to the asked rate, a slice that begins where the seed says; nothing where ../shared/data/traces is
+/// missing.
 std::optional<std::vector<Arrival>> arrivals(const Scenario& scenario, uint64_t seed, const std::string& traces);
 
 }  // namespace barrio::bench

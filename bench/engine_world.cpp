@@ -57,11 +57,10 @@ class World {
     }
     return scenario_.phases.size() - 1;
   }
-  void count(uint32_t job, uint64_t Count::*what) {
+  void count(uint32_t job, uint64_t Count::* what) {
     CHECK(!ended_[job]);
     ended_[job] = true;
-    for (Count* counts :
-         {&outcome_.all, &outcome_.models[jobs_[job].model], &outcome_.phases[phase_of(jobs_[job])]}) {
+    for (Count* counts : {&outcome_.all, &outcome_.models[jobs_[job].model], &outcome_.phases[phase_of(jobs_[job])]}) {
       ++counts->offered;
       ++(counts->*what);
     }

@@ -172,16 +172,14 @@ void Engine::State::loaded(const std::shared_ptr<Version>& version, Result<Loade
   give_profile(*version);
   table.set_share(*version, version->parameters.share);
   log_info("model is ready", {{"model", version->text()}});
-  retire_unshared(version->model);
+  if (version->parameters.share >= 1) retire_unshared(version->model);
   show_ready(version->model);
   for (const auto& done : told) done({});
 }
 
-/// Where one version has all the requests, the others go.
+/// One version was given all the requests: the others go.
 void Engine::State::retire_unshared(const std::string& name) {
   const ModelTable::Versions all = *table.versions(name);
-  const bool decided = std::ranges::any_of(all, [](const auto& one) { return one->ready() && one->share >= 1; });
-  if (!decided) return;
   for (const auto& one : all) {
     if (one->ready() && one->share <= 0) unload(one, "replaced by another version");
   }
@@ -263,7 +261,7 @@ Result<void> Engine::share(std::string_view name, std::string_view version, doub
   if (one == nullptr) return fail(Code::not_found, state_->table.why_not(name, version).what);
   if (!one->ready()) return fail(Code::unavailable, state_->table.why_not(name, version).what);
   state_->table.set_share(*one, share);
-  state_->retire_unshared(one->model);
+  if (share >= 1) state_->retire_unshared(one->model);
   return {};
 }
 

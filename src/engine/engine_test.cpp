@@ -261,7 +261,7 @@ TEST_CASE("a load that cannot be is refused before anything is read, with the re
     return answer.error();
   };
   std::ofstream(file) << std::string(700'000, 'x');
-  CHECK(refusal("m", {.path = file.string()}).text() == "m: needs 1400000B, 1MiB are free on device gpu");
+  CHECK(refusal("m", {.path = file.string()}).text() == "m: needs 1400kB, 1MiB are free on device gpu");
   CHECK(refusal("m", {.path = file.string(), .memory = Bytes(1000)}).where == "memory");
   CHECK(world.load("m", {.path = file.string(), .memory = Bytes(800'000)}));
   CHECK(refusal("n", {.path = file.string(), .memory = Bytes(800'000)}).code == Code::exhausted);

@@ -5,7 +5,7 @@
 //
 // A model has one or more versions. One that is loaded is warmed before it gets requests; until then the one before
 // serves. Requests that name no version are shared out by `share` (a canary: 0.05); one without a share still answers
-// requests that name it, and is unloaded when another has all.
+// requests that name it. Giving one all unloads those that have none then.
 
 #include <functional>
 #include <optional>

@@ -12,12 +12,10 @@ namespace {
 /// How sure to be of later arrivals before one is refused for them, in standard deviations of their number.
 constexpr double sure = 0.5;
 /// Arrivals that scatter more than this are not foreseen: all are taken that could make it.
-constexpr double foreseeable = 3;
-/// Share of what the device can answer at best that a model's arrivals ask for, from which on works are refused for later
-/// ones.
+constexpr double foreseeable = 5;
+/// Share of what the device can answer at best that a model's arrivals ask for, from which on works are refused for
+/// later ones.
 constexpr double under_pressure = 0.9;
-/// Tenants whose use differs by less than this have the same.
-constexpr double same_use = 1.1;
 constexpr size_t most_displaced = 8;
 
 }  // namespace
@@ -34,6 +32,13 @@ Waiting DeviceScheduler::State::erase(Lane& lane, size_t index) {
   promises -= entry.kept ? 1 : 0;
   lane.erase(index, 1);
   return entry;
+}
+
+/// What an answer is worth changes the order of things, and so may not break what was promised under another.
+void DeviceScheduler::State::weigh(Lane& lane, Time now) {
+  const double before = lane.worth();
+  lane.weigh();
+  if (promises > 0 && lane.worth() != before && outlook(0, now).breaks_promise) lane.restore_worth(before);
 }
 
 Outlook DeviceScheduler::State::outlook(uint64_t work, Time now) {
@@ -71,25 +76,30 @@ DeviceScheduler::State::Verdict DeviceScheduler::State::judge(const Waiting& ent
   const Outlook& seen = verdict.outlook;
   if (seen.breaks_promise) return verdict;
   if (!entry.kept && lane.arrivals().scatter() > foreseeable) {
-    // Others may be given up for it as for any other.
+    // Others may be given up for it, but not those that are as late as it is and are enough for a batch.
     const Time start = std::max(now, *std::ranges::min_element(slot_times));
-    verdict.good = start + lane.profile().of(1) <= entry.deadline;
+    const Duration each = lane.profile().of(std::min<size_t>(2, lane.profile().max_batch())) - lane.profile().of(1);
+    const auto alike = std::ranges::count_if(
+        lane.waiting(), [&](const Waiting& other) { return other.deadline + each >= entry.deadline; });
+    const size_t fits = lane.profile().largest_within(entry.deadline - start);
+    verdict.good = seen.finish <= entry.deadline || static_cast<size_t>(alike) <= fits;
   } else {
     verdict.good = seen.finish <= entry.deadline && !likely_given_up_for_later(entry, lane, seen, now);
   }
   return verdict;
 }
 
-/// Who makes room: a soft work of the tenant that has had most, if that is more than the asking one's; for a hard work any
-/// soft one. Of these the last.
-std::optional<std::pair<ModelIndex, size_t>> DeviceScheduler::State::victim_for(const Waiting& entry, Time now) const {
+/// Who makes room: a soft work of the tenant that has had most, if that is more than the asking one's; for a hard work
+/// any soft one. Of these the last.
+std::optional<std::pair<ModelIndex, size_t>> DeviceScheduler::State::victim_for(const Waiting& entry, bool hard,
+                                                                                Time now) const {
   std::optional<std::pair<ModelIndex, size_t>> best;
-  double best_use = entry.kept ? -1 : shares.used(entry.flow, now) * same_use;
+  double best_use = hard ? -1 : shares.used(entry.flow, now) * Shares::same_use;
   for (ModelIndex model = 0; model < lanes.size(); ++model) {
     if (!lanes[model]) continue;
     const auto all = lanes[model]->waiting();
     for (size_t i = all.size(); i-- > 0;) {
-      if (all[i].kept || all[i].number == entry.number || (!entry.kept && all[i].flow == entry.flow)) continue;
+      if (all[i].kept || (!hard && all[i].flow == entry.flow)) continue;
       const double use = shares.used(all[i].flow, now);
       if (use <= best_use) continue;
       best = {model, i};
@@ -99,15 +109,23 @@ std::optional<std::pair<ModelIndex, size_t>> DeviceScheduler::State::victim_for(
   return best;
 }
 
-DeviceScheduler::State::Verdict DeviceScheduler::State::displace_others(const Waiting& entry, Time now) {
+void DeviceScheduler::State::keep(Waiting& entry) {
+  entry.kept = true;
+  ++promises;
+}
+
+/// A hard work goes before soft ones, and a tenant that is behind before those that have had more: what it is then
+/// promised is kept.
+DeviceScheduler::State::Verdict DeviceScheduler::State::insist(const Waiting& entry, bool hard, Time now) {
   displaced.clear();
   Verdict verdict;
-  while (!verdict.good && displaced.size() < most_displaced) {
-    const auto victim = victim_for(entry, now);
-    if (!victim) break;
-    displaced.push_back({victim->first, erase(*lanes[victim->first], victim->second)});
+  while (true) {
     verdict.outlook = outlook(entry.number, now);
     verdict.good = verdict.outlook.finish <= entry.deadline && !verdict.outlook.breaks_promise;
+    if (verdict.good || displaced.size() == most_displaced) break;
+    const auto victim = victim_for(entry, hard, now);
+    if (!victim) break;
+    displaced.push_back({victim->first, erase(*lanes[victim->first], victim->second)});
   }
   for (const Displaced& one : displaced) {
     const size_t index = insert(*lanes[one.model], one.entry);
@@ -148,21 +166,26 @@ std::variant<Admitted, Decline> DeviceScheduler::State::admit(const Work& work, 
   if (waiting >= config.most_waiting) return Decline{Decline::Why::queue_full, {}, {}};
   ++number;
   if (!work.deadline || work.urgency == Urgency::best_effort) return admit_spare(work, *into, now);
+  const bool hard = work.urgency == Urgency::hard;
   const Waiting entry{.id = work.id,
                       .deadline = *work.deadline - config.margin,
                       .number = number,
                       .flow = work.tenant,
-                      .kept = work.urgency == Urgency::hard,
+                      .kept = hard,
                       .weight = work.weight,
                       .since = now};
   into->offered(entry.deadline, now);
+  weigh(*into, now);
   if (entry.deadline < now + into->profile().of(1)) {
     const Time earliest = now + into->profile().of(1) + config.margin;
     return Decline{Decline::Why::too_late, earliest, earliest - *work.deadline};
   }
-  insert(*into, entry);
+  const size_t index = insert(*into, entry);
   Verdict verdict = judge(entry, *into, now);
-  if (!verdict.good) verdict = displace_others(entry, now);
+  if (!verdict.good && (hard || shares.behind(entry.flow, now))) {
+    if (!hard) keep(into->at(index));
+    verdict = insist(entry, hard, now);
+  }
   if (verdict.good) {
     shares.charge(entry.flow, entry.weight, into->worth(), now);
     const Time finish = verdict.outlook.finish;

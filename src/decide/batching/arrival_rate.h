@@ -1,6 +1,6 @@
 #pragma once
-// How many requests arrive per second, lately, and how evenly: averages that forget. From nothing they say what they have
-// seen over the time that they have seen.
+// How many requests arrive per second, lately, and how evenly: averages that forget. From nothing they say what they
+// have seen over the time that they have seen.
 
 #include <algorithm>
 #include <cmath>

@@ -1,9 +1,9 @@
 #pragma once
-// Which batch to run now, over all models of a device: of those that make nothing else late, the one that is worth most for
-// the time that it takes.
+// Which batch to run now, over all models of a device: of those that make nothing else late, the one that is worth most
+// for the time that it takes.
 //
-// An answer is worth the device time that it costs at best, so that no model is preferred for being small. Nothing else:
-// neither what waits in other lanes nor what is expected to come into them (docs/engine.md, "Scheduling").
+// An answer is worth the device time that it costs at best, so that no model is preferred for being small. Nothing
+// else: neither what waits in other lanes nor what is expected to come into them (docs/engine.md, "Scheduling").
 
 #include <optional>
 #include <span>
@@ -35,7 +35,8 @@ struct Choice {
 
 class Chooser {
  public:
-  /// Of `slots`. With several, what one leaves behind another can still take, if it is not too old: leaving it costs more.
+  /// Of `slots`. With several, what one leaves behind another can still take, if it is not too old: leaving it costs
+  /// more.
   explicit Chooser(size_t slots) : cost_of_skipping_(slots == 1 ? 0 : 0.2) {}
 
   /// What is expected counts this much more than its mean: arrivals scatter.

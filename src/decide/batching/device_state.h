@@ -35,12 +35,14 @@ struct DeviceScheduler::State {
   Admitted admit_spare(const Work& work, Lane& lane, Time now);
   size_t insert(Lane& lane, const Waiting& entry);
   Waiting erase(Lane& lane, size_t index);
+  void weigh(Lane& lane, Time now);
   Outlook outlook(uint64_t work, Time now);
   Verdict judge(const Waiting& entry, const Lane& lane, Time now);
   bool likely_given_up_for_later(const Waiting& entry, const Lane& lane, const Outlook& seen, Time now) const;
   double pressure(const Lane& lane, Time now) const;
-  Verdict displace_others(const Waiting& entry, Time now);
-  std::optional<std::pair<ModelIndex, size_t>> victim_for(const Waiting& entry, Time now) const;
+  void keep(Waiting& entry);
+  Verdict insist(const Waiting& entry, bool hard, Time now);
+  std::optional<std::pair<ModelIndex, size_t>> victim_for(const Waiting& entry, bool hard, Time now) const;
   Decline decline(const Work& work, Lane& lane, Waiting entry, Time now);
 
   // Starting.

@@ -34,15 +34,11 @@ void Lane::weigh() {
   worth_ = 1e9 / profile_.per_second(best);
 }
 
-void Lane::offered(std::optional<Time> deadline, Time now) {
-  if (!deadline) return;
+void Lane::offered(Time deadline, Time now) {
   arrivals_.arrived(now);
-  const Duration time = std::max(Duration::zero(), *deadline - now);
+  const Duration time = std::max(Duration::zero(), deadline - now);
   // Falls at once and rises slowly: the tightest of several kinds of callers counts.
-  const Duration usual = time < usual_ ? time : usual_ + (time - usual_) / 64;
-  if (usual == usual_) return;
-  usual_ = usual;
-  weigh();
+  usual_ = time < usual_ ? time : usual_ + (time - usual_) / 64;
 }
 
 size_t Lane::insert(const Waiting& entry) {

@@ -30,8 +30,8 @@ struct Window {
 struct WindowAsk {
   Time start{};
   size_t most = 1;
-  /// What a work that is left behind counts, where one more in the batch counts 1. More: small batches of old works, which
-  /// make the next ones old; less: works are given up that need not be.
+  /// What a work that is left behind counts, where one more in the batch counts 1. More: small batches of old works,
+  /// which make the next ones old; less: works are given up that need not be.
   double cost_of_skipping = 0;
 };
 /// Of `waiting`, in the order of their deadlines, the window that is worth most per time. Kept works are never skipped.
@@ -50,8 +50,10 @@ class Lane {
   Duration usual() const { return usual_; }
   ArrivalRate& arrivals() { return arrivals_; }
   const ArrivalRate& arrivals() const { return arrivals_; }
-  /// Notes what came, taken or not.
-  void offered(std::optional<Time> deadline, Time now);
+  /// Notes what came, taken or not. worth() follows when weigh() is called.
+  void offered(Time deadline, Time now);
+  void weigh();
+  void restore_worth(double worth) { worth_ = worth; }
 
   std::span<const Waiting> waiting() const { return {entries_.data() + first_, entries_.size() - first_}; }
   std::span<const Waiting> spare() const { return {spare_.data() + spare_first_, spare_.size() - spare_first_}; }
@@ -64,8 +66,6 @@ class Lane {
   Waiting& at(size_t index) { return entries_[first_ + index]; }
 
  private:
-  void weigh();
-
   Profile profile_;
   double worth_ = 1;
   Duration usual_ = Duration::max();

@@ -1,6 +1,6 @@
 #pragma once
-// What would become of everything that waits if nothing else came: the device's own choices, played forward. What is admitted
-// and what is promised rests on it.
+// What would become of everything that waits if nothing else came: the device's own choices, played forward. What is
+// admitted and what is promised rests on it.
 
 #include <span>
 #include <vector>

@@ -1,6 +1,6 @@
 #pragma once
-// How long a model runs on a device: l(b), the 99th percentile of the run time of a batch of b requests, for b = 1 to the
-// largest batch. Everything that the scheduler promises is computed from it.
+// How long a model runs on a device: l(b), the 99th percentile of the run time of a batch of b requests, for b = 1 to
+// the largest batch. Everything that the scheduler promises is computed from it.
 
 #include <cstddef>
 #include <cstdint>
@@ -28,7 +28,9 @@ class Profile {
   /// The largest batch that runs within `time`; 0: not even one request.
   size_t largest_within(Duration time) const;
   /// Requests per second at batches of `batch`, on one slot.
-  double per_second(size_t batch) const { return static_cast<double>(batch) * 1e9 / static_cast<double>(of(batch).count()); }
+  double per_second(size_t batch) const {
+    return static_cast<double>(batch) * 1e9 / static_cast<double>(of(batch).count());
+  }
   /// The batch, of those that run within `time`, that answers most requests per second; 0: none does.
   size_t best_within(Duration time) const;
   /// The same profile cut at `max_batch`.

@@ -18,8 +18,8 @@ constexpr double worth_telling = 0.02;
 ProfileEstimate::ProfileEstimate(Profile guess)
     : sizes_(guess.max_batch()), current_(guess), guess_(std::move(guess)) {}
 
-/// Stochastic approximation of the quantile, in steps of the spread: up by the quantile's share of a step where a run took
-/// longer, else down by the rest, so that it rests where 1 of 100 is longer.
+/// Stochastic approximation of the quantile, in steps of the spread: up by the quantile's share of a step where a run
+/// took longer, else down by the rest, so that it rests where 1 of 100 is longer.
 void ProfileEstimate::learn(Size& size, double took) {
   ++size.runs;
   if (size.runs == 1) {

@@ -1,9 +1,10 @@
 #pragma once
 // What a device runs next, over all models on it. Pure: the engine and the simulator call it with `now` as an argument.
 //
-// A device has slots that run at the same time and are alike: 1 for an accelerator, n for n alike accelerators that serve
-// the same models, one for each core of a CPU. The caller admits work as it arrives, asks next() after every admit(),
-// finished() and at the time that next() named, until it says that there is nothing to run; and says when a run is over.
+// A device has slots that run at the same time and are alike: 1 for an accelerator, n for n alike accelerators that
+// serve the same models, one for each core of a CPU. The caller admits work as it arrives, asks next() after every
+// admit(), finished() and at the time that next() named, until it says that there is nothing to run; and says when a
+// run is over.
 //
 //   admit    the plan (plan.h) is worked out with the new work in it: taken if it is finished in time and no hard work
 //            becomes late, else declined with the time it would have taken. Everything admitted ends exactly once: it

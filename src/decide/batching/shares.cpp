@@ -22,4 +22,9 @@ double Shares::used(uint32_t flow, Time now) const {
   return flow < flows_.size() ? left(flows_[flow], now) : 0;
 }
 
+bool Shares::behind(uint32_t flow, Time now) const {
+  const double own = used(flow, now) * same_use;
+  return std::ranges::any_of(flows_, [&](const Flow& other) { return left(other, now) > own; });
+}
+
 }  // namespace barrio::decide

@@ -10,11 +10,15 @@ namespace barrio::decide {
 class Shares {
  public:
   static constexpr Duration memory = 1s;
+  /// Tenants whose use differs by less than this factor have the same.
+  static constexpr double same_use = 1.1;
 
   /// `cost`: device time, in ns; negative: it was given back.
   void charge(uint32_t flow, double weight, double cost, Time now);
   /// Device time over weight, in ns; what is long past counts less.
   double used(uint32_t flow, Time now) const;
+  /// Whether another has had clearly more.
+  bool behind(uint32_t flow, Time now) const;
 
  private:
   struct Flow {

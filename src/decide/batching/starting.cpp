@@ -11,7 +11,8 @@ namespace {
 
 /// Holding a batch back pays where batches of that size would keep this share of the slots busy.
 constexpr double busy_enough_to_hold = 0.6;
-/// Best effort does not run where it would probably make something late: expected arrivals up to which that is no matter.
+/// Best effort does not run where it would probably make something late: expected arrivals up to which that is no
+/// matter.
 constexpr double negligible = 0.05;
 
 }  // namespace
@@ -30,8 +31,8 @@ bool DeviceScheduler::State::keeps_promises(const Choice& choice, size_t slot, T
   return !broken;
 }
 
-/// Where several slots serve a model, a batch that is not full may wait for more, as long as its head can still take one
-/// more with it. Returns when to look again, if a lane is held.
+/// Where several slots serve a model, a batch that is not full may wait for more, as long as its head can still take
+/// one more with it. Returns when to look again, if a lane is held.
 std::optional<Time> DeviceScheduler::State::hold(Time now) {
   std::optional<Time> until;
   if (slots.size() == 1) return until;

@@ -9,8 +9,8 @@
 
 namespace barrio::decide {
 
-/// hard: what is admitted is kept, whatever comes later; soft: may be given up for others under overload; best_effort: runs
-/// in what the others leave, and at least once in a while.
+/// hard: what is admitted is kept, whatever comes later; soft: may be given up for others under overload; best_effort:
+/// runs in what the others leave, and at least once in a while.
 enum class Urgency { hard, soft, best_effort };
 
 using WorkId = uint64_t;
@@ -19,7 +19,7 @@ using ModelIndex = uint32_t;  // small numbers, chosen by the caller
 struct Work {
   WorkId id = 0;  // unique among those that are not over
   ModelIndex model = 0;
-  Time arrived{};                   // its first byte
+  Time arrived{};                  // its first byte
   std::optional<Time> deadline{};  // of its run's end: what later steps need is already taken off. None: best effort
   Urgency urgency = Urgency::soft;
   uint32_t tenant = 0;  // a small number
@@ -29,9 +29,9 @@ struct Work {
 /// Not taken. Nothing is kept of it.
 struct Decline {
   enum class Why {
-    too_late,       // could not make it even on an idle device
-    overloaded,     // would not be finished in time behind what is already there
-    queue_full,     // the bound on waiting work
+    too_late,    // could not make it even on an idle device
+    overloaded,  // would not be finished in time behind what is already there
+    queue_full,  // the bound on waiting work
     unknown_model,
   };
   Why why = Why::overloaded;
@@ -48,10 +48,10 @@ struct Admitted {
 /// Was admitted, and will not run.
 struct Dropped {
   enum class Why {
-    late,       // cannot make it any more: a run took longer than its profile
-    sacrificed, // given up, so that more others make it
-    displaced,  // given up for a tenant that had less than its share, or for a hard one
-    removed,    // its model was taken off the device
+    late,        // cannot make it any more: a run took longer than its profile
+    sacrificed,  // given up, so that more others make it
+    displaced,   // given up for a tenant that had less than its share, or for a hard one
+    removed,     // its model was taken off the device
   };
   WorkId id = 0;
   ModelIndex model = 0;
