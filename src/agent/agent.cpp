@@ -170,9 +170,11 @@ SiteReport Agent::report() const {
         std::any_of(local_.begin(), local_.end(), [&](const auto& status) { return status.report.id == order.id; });
     if (listed || order.leave_within) continue;  // one that has left is simply not there any more
     ReplicaReport missing{order.id, order.generation, ReplicaPhase::starting, "not started yet", 0};
-    const auto model_fault = model_fault_.find(order.model.sha256);
     const auto start_fault = start_fault_.find(order.id);
-    if (model_fault != model_fault_.end()) missing.detail = model_fault->second;
+    for (const ModelSource& model : models_of(order.model, order.pipeline)) {
+      const auto model_fault = model_fault_.find(model.sha256);
+      if (model_fault != model_fault_.end()) missing.detail = model_fault->second;
+    }
     if (start_fault != start_fault_.end()) {
       missing.phase = ReplicaPhase::failed;
       missing.detail = start_fault->second;
@@ -218,7 +220,9 @@ void Agent::adopt(std::shared_ptr<const Snapshot> snapshot) {
 void Agent::obtain_models(bool control_is_there) {
   std::set<std::string> wanted;
   for (const ReplicaOrder& order : orders_) {
-    if (!order.model.sha256.empty()) wanted.insert(order.model.sha256);
+    for (const ModelSource& model : models_of(order.model, order.pipeline)) {
+      if (!model.sha256.empty()) wanted.insert(model.sha256);
+    }
   }
   for (const std::string& sha256 : wanted) {
     if (models_.contains(sha256)) continue;
@@ -245,8 +249,10 @@ Result<void> Agent::obtain_model(const std::string& sha256, bool control_is_ther
 
 void Agent::forget_old_models() {
   for (auto model = models_.begin(); model != models_.end();) {
-    const bool wanted =
-        std::any_of(orders_.begin(), orders_.end(), [&](const auto& order) { return order.model.sha256 == *model; });
+    const bool wanted = std::any_of(orders_.begin(), orders_.end(), [&](const ReplicaOrder& order) {
+      const auto models = models_of(order.model, order.pipeline);
+      return std::ranges::find(models, *model, &ModelSource::sha256) != models.end();
+    });
     const std::string sha256 = *model++;
     if (wanted) continue;
     models_.erase(sha256);
@@ -320,9 +326,15 @@ Result<void> Agent::apply(const decide::Action& action) {
   if (const auto* stop = std::get_if<decide::StopReplica>(&action)) return workloads_.stop(stop->id);
   const ReplicaOrder& order = std::get<decide::StartReplica>(action).order;
   ports::WorkloadSpec spec{order, ""};
-  if (!order.model.sha256.empty()) {
-    if (!models_.contains(order.model.sha256)) return {};  // the link loop is at it; its report says so
-    spec.model_path = files_.path(model_file(order.model.sha256));
+  for (const ModelSource& model : models_of(order.model, order.pipeline)) {
+    const bool there = model.sha256.empty() || models_.contains(model.sha256);
+    if (!there) return {};  // the link loop is at it; its report says so
+  }
+  if (!order.model.sha256.empty()) spec.model_path = files_.path(model_file(order.model.sha256));
+  if (spec.order.pipeline) {
+    for (PipelineStep& step : spec.order.pipeline->steps) {
+      if (!step.model.sha256.empty()) step.model.file = files_.path(model_file(step.model.sha256));
+    }
   }
   auto started = workloads_.ensure(spec);
   if (!started) start_fault_[order.id] = started.error().text();

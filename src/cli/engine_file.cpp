@@ -1,6 +1,7 @@
 #include "cli/engine_file.h"
 
 #include "adapters/openai/openai_backend.h"
+#include "engine/pipeline.h"
 
 namespace barrio::cli {
 
@@ -31,6 +32,15 @@ Result<std::vector<adapters::OpenaiSettings>> servers_of(const std::vector<Engin
 
 }  // namespace
 
+void add_pipeline(const EnginePipelineFile& file, engine::EngineOptions& options) {
+  options.pipelines.push_back({file.name, file.pipeline});
+  for (const PipelineStep& step : file.pipeline.steps) {
+    options.models.push_back(
+        {engine::step_model(file.name, step.name),
+         {.backend = to_name(step.model.backend), .builtin = step.model.builtin, .path = step.model.file}});
+  }
+}
+
 Result<engine::EngineOptions> options_of(const EngineFile& file) {
   engine::EngineOptions options{.listen = file.listen, .models = {}, .engine = {.tenant_weights = file.tenant_weights}};
   options.repository = file.repository;
@@ -57,6 +67,8 @@ Result<engine::EngineOptions> options_of(const EngineFile& file) {
                                .urgency = model.urgency,
                                .deadline = model.deadline}});
   }
+  for (const EnginePipelineFile& file_pipeline : file.pipelines) add_pipeline(file_pipeline, options);
+  if (file.streams) options.streams = {.app = file.streams->app, .spec = file.streams->stream};
   return options;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "engine/engine_main.h"
+#include "model/app.h"
 
 namespace barrio::cli {
 
@@ -36,19 +37,36 @@ struct EngineTextModelFile {
 };
 BARRIO_DESCRIBE(EngineTextModelFile, (), (name, server))
 
+/// Its steps' models are loaded beside the others; `file` of a step is a path on this machine.
+struct EnginePipelineFile {
+  std::string name;
+  PipelineSpec pipeline;
+};
+BARRIO_DESCRIBE(EnginePipelineFile, (), (name, pipeline))
+
+struct EngineStreamsFile {
+  std::string app;  // the model or pipeline that looks at the frames
+  StreamSpec stream;
+};
+BARRIO_DESCRIBE(EngineStreamsFile, (), (app, stream))
+
 struct EngineFile {
   std::string listen;
   std::vector<EngineDeviceFile> devices;  // empty: one CPU with one slot
   std::vector<EngineModelFile> models;
   std::vector<EngineTextModelFile> text_models;
   engine::RepositoryRights repository = engine::RepositoryRights::show;  // what requests may do to models
+  std::vector<EnginePipelineFile> pipelines;
+  std::optional<EngineStreamsFile> streams;
   std::map<std::string, double> tenant_weights;
   static constexpr std::string_view defaulted[] = {"repository"};
   Result<void> check() const;
 };
-BARRIO_DESCRIBE(EngineFile, (), (listen, devices, models, text_models, repository, tenant_weights))
+BARRIO_DESCRIBE(EngineFile, (), (listen, devices, models, text_models, repository, pipelines, streams, tenant_weights))
 
 /// Errors: those of the servers' settings.
 Result<engine::EngineOptions> options_of(const EngineFile& file);
+/// The pipeline, and a model for each of its steps.
+void add_pipeline(const EnginePipelineFile& file, engine::EngineOptions& options);
 
 }  // namespace barrio::cli

@@ -283,6 +283,7 @@ class Grammar {
     app->add_option("--builtin", engine->builtin, "A model built into the backend; for profile and oip: their settings")
         ->excludes(config);
     app->add_option("--model", engine->model, "A model file")->excludes(config);
+    app->add_option("--extras", engine->extras, "A file with the app's pipeline and streams")->excludes(config);
     app->add_option("--workers", engine->workers, "Requests computed at the same time")
         ->check(CLI::Range(1, 256))
         ->excludes(config);

@@ -33,6 +33,7 @@ struct RoleCommand {
 };
 struct EngineCommand {
   std::string config;  // a file with all of it, instead of the rest
+  std::string extras;  // a file with the app's pipeline and streams
   std::string listen;
   std::string name;
   std::string backend;

@@ -28,7 +28,7 @@ struct ControlFile {
   std::string blobs;    // folder
   bool open_console = false;
   std::optional<bool> emulated_models = {};  // accepts apps of the backend profile, for tests
-  std::vector<AccountFile> accounts;  // made on the first start, where they do not exist
+  std::vector<AccountFile> accounts;         // made on the first start, where they do not exist
 };
 BARRIO_DESCRIBE(ControlFile, (), (listen, network, state, blobs, open_console, emulated_models, accounts))
 

@@ -199,6 +199,8 @@ Result<SiteOrders> Control::sync(const SiteReport& report) {
     const App* app = replica.site == report.site ? find_app(replica.app) : nullptr;
     if (app == nullptr) continue;
     orders.run.push_back({replica.id, replica.app, app->generation, app->spec.model, app->spec.resources});
+    orders.run.back().pipeline = app->spec.pipeline;
+    orders.run.back().stream = app->spec.stream;
     if (leave_of(replica.id, replica.app) == Leave::goes) orders.run.back().leave_within = config_.drain_grace;
   }
   if (snapshot_->version != report.snapshot_version) orders.snapshot = *snapshot_;

@@ -30,7 +30,8 @@ namespace barrio::control {
 struct ControlConfig {
   Network network;  // imported by the first start; afterwards the state rules
   AccountsConfig accounts;
-  std::set<std::string> builtin_models = {"people"};
+  /// Up to the first '-': what follows are parameters (crop-64x64-grey).
+  std::set<std::string> builtin_models = {"people", "crop", "decode"};
   bool emulated_models = false;  // apps of the backend profile are accepted, for tests
   Duration drain_grace = 30s;  // a leaving replica's requests get so long to be answered
 };
@@ -126,6 +127,7 @@ class Control {
   bool differs(const SiteReport& report) const;
   void publish();
   Result<void> check_model(const TenantId& tenant, const ModelSource& model);
+  Result<void> check_models(const TenantId& tenant, const AppSpec& spec);
   decide::AppPlacement plan(const App& app) const;
   Result<Deployed> try_deploy(const TenantId& tenant, const AppSpec& spec, std::optional<Refusal>& refusal);
   /// Runs `change` after a fresh load, again on conflict, then steps.

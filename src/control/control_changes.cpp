@@ -56,7 +56,8 @@ Result<void> Control::change(const std::function<Result<void>()>& change) {
 
 Result<void> Control::check_model(const TenantId& tenant, const ModelSource& model) {
   if (!model.builtin.empty()) {
-    if (model.backend == Backend::opencv && config_.builtin_models.contains(model.builtin)) return {};
+    const std::string kind = model.builtin.substr(0, model.builtin.find('-'));
+    if (model.backend == Backend::opencv && config_.builtin_models.contains(kind)) return {};
     if (model.backend == Backend::profile && config_.emulated_models) return {};
     const std::vector<std::string> known(config_.builtin_models.begin(), config_.builtin_models.end());
     return fail(Code::invalid,
@@ -78,6 +79,18 @@ Result<void> Control::check_model(const TenantId& tenant, const ModelSource& mod
   return fail(Code::invalid,
               "no file with this hash was uploaded; PUT it to /barrio/v1/blobs/" + model.sha256 + " first",
               "model.sha256");
+}
+
+Result<void> Control::check_models(const TenantId& tenant, const AppSpec& spec) {
+  if (!spec.pipeline) return check_model(tenant, spec.model);
+  for (size_t i = 0; i < spec.pipeline->steps.size(); ++i) {
+    auto good = check_model(tenant, spec.pipeline->steps[i].model);
+    if (good) continue;
+    Error error = std::move(good).error();
+    error.where = "pipeline.steps[" + std::to_string(i) + "]." + error.where;
+    return fail(std::move(error));
+  }
+  return {};
 }
 
 decide::AppPlacement Control::plan(const App& app) const {
@@ -113,9 +126,12 @@ tl::expected<Deployed, Rejected> Control::deploy(const TenantId& tenant, AppSpec
   auto rejected = [](Error error, std::optional<Refusal> refusal = {}) {
     return tl::unexpected(Rejected{std::move(error), std::move(refusal)});
   };
-  if (auto good = check_model(tenant, spec.model); !good) return rejected(good.error());
+  if (auto good = check_models(tenant, spec); !good) return rejected(good.error());
   // The path on the uploader's machine means nothing here.
   if (!spec.model.sha256.empty()) spec.model.file.clear();
+  if (spec.pipeline) {
+    for (PipelineStep& step : spec.pipeline->steps) step.model.file.clear();
+  }
   std::optional<Deployed> deployed;
   std::optional<Refusal> refusal;
   auto changed = change([&]() -> Result<void> {

@@ -271,6 +271,19 @@ TEST_CASE("models: unknown built-ins and files that were not uploaded by this te
   CHECK(!world.control->deploy(TenantId::of("other"), spec));
   CHECK(*world.control->model({}, sha) == bytes);
   CHECK(world.control->model(TenantId::of("other"), sha).error().code == Code::not_found);
+  // A pipeline's are checked step by step.
+  AppSpec several = people_app("several", "ES");
+  several.model = {Backend::pipeline, "", "", ""};
+  several.pipeline.emplace().steps.resize(2);
+  several.pipeline->steps[0].model = {Backend::opencv, "crop-8x8-grey", "", ""};
+  several.pipeline->steps[1].model = {Backend::onnx, "", "m.onnx", sha256_hex("x")};
+  CHECK(world.control->deploy(traffic, several).error().error.where == "pipeline.steps[1].model.sha256");
+  several.pipeline->steps[1].model.sha256 = sha;
+  const auto deployed = world.control->deploy(traffic, several);
+  REQUIRE(deployed);
+  CHECK(deployed->app.spec.pipeline->steps[1].model.file.empty());
+  several.pipeline->steps[0].model.builtin = "cats-8x8";
+  CHECK(world.control->deploy(traffic, several).error().error.where == "pipeline.steps[0].model.builtin");
   // Limits: each, and together.
   CHECK(world.control->add_model(traffic, sha256_hex(bytes + bytes), bytes + bytes).error().code == Code::exhausted);
   const std::string second(60'000, 'n');

@@ -1,12 +1,14 @@
 #include "emulation/cameras.h"
 
+#include "adapters/libav/video_file.h"
+
 namespace barrio::emulation {
 
 Cameras::Cameras(net::Reactor& reactor, CamerasConfig config, Print print)
     : reactor_(reactor), client_(reactor, net::ClientLimits{}), config_(std::move(config)), print_(std::move(print)) {}
 
 Result<void> Cameras::start() {
-  TRY(pictures_, sample_video(config_.video, Sampling{}));
+  TRY(pictures_, adapters::sample_video(config_.video, adapters::Sampling{}));
   TRY(auto control, net::SocketAddress::parse(config_.control));
   for (const CameraConfig& camera : config_.cameras) {
     cameras_.push_back(std::make_unique<Camera>(reactor_, client_, control, camera, pictures_));

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "emulation/camera.h"
-#include "emulation/video.h"
 
 namespace barrio::emulation {
 

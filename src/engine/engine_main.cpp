@@ -10,8 +10,10 @@
 #include "engine/front_door.h"
 #include "engine/grpc_front.h"
 #include "engine/openai_front.h"
+#include "engine/pipeline.h"
 #include "engine/repository_front.h"
 #include "engine/rest_front.h"
+#include "engine/streams_front.h"
 #include "net/thread_priority.h"
 #include "net/tls_files.h"
 
@@ -65,13 +67,18 @@ class EngineProcess {
   EngineProcess(const EngineOptions& options, Engine::Backends backends)
       : signals_(reactor_, [this] { end(); }),
         engine_(reactor_, std::move(backends), options.engine, registry_),
+        pipelines_(
+            engine_, [this] { return reactor_.fresh_now(); }, registry_),
         codec_(reactor_, codec_threads, codec_queue),
         generation_(options.generation ? options.generation(reactor_) : nullptr),
-        grpc_(reactor_, engine_, engine_, {.rights = options.repository, .wall = net::system_wall}),
+        grpc_(reactor_, pipelines_, engine_, {.rights = options.repository, .wall = net::system_wall}),
         repository_(reactor_, engine_, {.rights = options.repository, .wall = net::system_wall}),
-        rest_(reactor_, engine_, engine_, codec_, registry_) {
+        rest_(reactor_, pipelines_, engine_, codec_, registry_),
+        pipeline_options_(options.pipelines) {
+    for (const InitialPipeline& pipeline : options.pipelines) pipelines_.add(pipeline.name, pipeline.spec);
     std::vector<Front*> fronts = {&grpc_, &repository_};
     if (generation_) fronts.push_back(&openai_.emplace(reactor_, *generation_, registry_));
+    if (options.streams) fronts.push_back(&take_streams(*options.streams));
     fronts.push_back(&rest_);
     // Each front bounds its own bodies: a stream of gRPC requests is one body that may go on for days.
     door_.emplace(reactor_, net::ServerLimits{.body_bytes = UINT64_MAX}, std::move(fronts));
@@ -92,17 +99,39 @@ class EngineProcess {
   }
 
  private:
+  Front& take_streams(const InitialStreams& wanted) {
+    if (wanted.make_decoder) decoder_ = wanted.make_decoder(reactor_);
+    streams_.emplace(reactor_, pipelines_, decoder_.get(), registry_,
+                     Streams::Config{.app = wanted.app, .spec = wanted.spec});
+    return streams_front_.emplace(reactor_, *streams_);
+  }
+
   void load(const InitialModel& model) {
     engine_.load(model.name, model.parameters, [this, name = model.name](Result<void> loaded) {
-      if (loaded || ending_) return;
-      log_error("model cannot be loaded", {{"model", name}, {"detail", loaded.error().text()}});
-      exit_code_ = exit_model_failed;
-      reactor_.stop();
+      if (ending_) return;
+      if (loaded) return check_pipelines();
+      give_up("model cannot be loaded", name, loaded.error());
     });
+  }
+
+  /// One whose tensors do not fit its models never will.
+  void check_pipelines() {
+    for (const InitialPipeline& pipeline : pipeline_options_) {
+      const auto good = pipelines_.check(pipeline.name);
+      if (!good && good.error().code == Code::invalid)
+        give_up("pipeline cannot be served", pipeline.name, good.error());
+    }
+  }
+
+  void give_up(std::string_view what, const std::string& name, const Error& error) {
+    log_error(what, {{"model", name}, {"detail", error.text()}});
+    exit_code_ = exit_model_failed;
+    reactor_.stop();
   }
 
   void end() {
     if (std::exchange(ending_, true)) return reactor_.stop();
+    if (streams_) streams_->stop_all();
     door_->drain();
     stop_when_idle(reactor_.now() + drain_time);
   }
@@ -121,12 +150,17 @@ class EngineProcess {
   net::Reactor reactor_;
   EndSignals signals_;  // before any thread
   Engine engine_;
+  Pipelines pipelines_;
+  std::unique_ptr<ports::VideoDecoder> decoder_;
+  std::optional<Streams> streams_;
   WorkQueue codec_;
   std::unique_ptr<ports::GenerationBackend> generation_;
   GrpcFront grpc_;
   RepositoryFront repository_;
   std::optional<OpenAiFront> openai_;
   RestFront rest_;
+  std::optional<StreamsFront> streams_front_;
+  std::vector<InitialPipeline> pipeline_options_;
   std::optional<FrontDoor> door_;
   int exit_code_ = 0;
   bool ending_ = false;

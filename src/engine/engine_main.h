@@ -8,7 +8,9 @@
 
 #include "engine/engine.h"
 #include "engine/repository_answers.h"
+#include "model/app.h"
 #include "ports/generation_backend.h"
+#include "ports/video.h"
 
 namespace barrio::engine {
 
@@ -17,9 +19,24 @@ struct InitialModel {
   LoadParameters parameters;
 };
 
+struct InitialPipeline {
+  std::string name;
+  PipelineSpec spec;  // its steps' models are among the models, as engine/pipeline.h names them
+};
+
+/// Streams of video for one app (engine/streams.h).
+struct InitialStreams {
+  std::string app;  // a model or pipeline
+  StreamSpec spec;
+  /// Reads their sources; empty: only frames that are posted are taken.
+  std::function<std::unique_ptr<ports::VideoDecoder>(net::Reactor&)> make_decoder = {};
+};
+
 struct EngineOptions {
   std::string listen;  // "unix:/path" or "127.0.0.1:8000"
   std::vector<InitialModel> models;
+  std::vector<InitialPipeline> pipelines = {};
+  std::optional<InitialStreams> streams = {};
   EngineConfig engine = {};
   RepositoryRights repository = RepositoryRights::show;
   /// Made on the engine's loop; answers OpenAI's API and generate. None: there is no such path.

@@ -48,6 +48,10 @@ Result<void> ModelSource::check() const {
     return fail(Code::invalid, "must be 64 hexadecimal digits in lower case", "sha256");
   }
   const bool is_file = !file.empty() || !sha256.empty();
+  if (backend == Backend::pipeline) {
+    if (builtin.empty() && !is_file) return {};
+    return fail(Code::invalid, "of a pipeline has no builtin, file or sha256: its steps have");
+  }
   if (builtin.empty() && !is_file) return fail(Code::invalid, "must name one of builtin, file or sha256");
   if (!builtin.empty() && is_file) {
     return fail(Code::invalid, "cannot stand together with file or sha256", "builtin");
@@ -85,6 +89,10 @@ Result<void> AppSpec::check() const {
     if (demand[i].weight > 0) continue;
     return fail(Code::invalid, "must be more than 0", "demand[" + std::to_string(i) + "].weight");
   }
+  if (pipeline && model.backend != Backend::pipeline)
+    return fail(Code::invalid, "must be pipeline, since pipeline names its steps", "model.backend");
+  if (!pipeline && model.backend == Backend::pipeline)
+    return fail(Code::invalid, "is missing: model.backend is pipeline", "pipeline");
   return {};
 }
 

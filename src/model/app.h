@@ -1,6 +1,7 @@
 #pragma once
 // What a tenant deploys: a model with its objective and its policy.
 
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -40,8 +41,9 @@ struct Resources {
 BARRIO_DESCRIBE(Resources, (), (power, memory, cores, accelerator, accelerators))
 
 /// profile: an emulated device, for tests; only where control and site are configured to run it (emulated_models).
-enum class Backend { opencv, onnx, profile };
-BARRIO_DESCRIBE_ENUM(Backend, opencv, onnx, profile)
+/// pipeline: no model of its own; its steps' models are run one after the other (PipelineSpec).
+enum class Backend { opencv, onnx, profile, pipeline };
+BARRIO_DESCRIBE_ENUM(Backend, opencv, onnx, profile, pipeline)
 
 /// The model to run: a detector built into a backend (`builtin: people`), or a file (`file: model.onnx`, relative to
 /// the app file), which the CLI uploads and replaces by its `sha256`.
@@ -51,10 +53,60 @@ struct ModelSource {
   std::string file;
   std::string sha256;  // 64 hex digits
   static constexpr std::string_view defaulted[] = {"builtin", "file", "sha256"};
-  /// Exactly one of builtin, file, sha256... (file and sha256 together name an uploaded file).
+  /// Exactly one of builtin, file, sha256... (file and sha256 together name an uploaded file); none for a pipeline.
   Result<void> check() const;
 };
 BARRIO_DESCRIBE(ModelSource, (), (backend, builtin, file, sha256))
+
+/// A tensor of a pipeline: one of its inputs (`image`), or an output of one of its steps (`detect.boxes`).
+class TensorName {
+ public:
+  /// Errors: invalid.
+  static Result<TensorName> parse(std::string_view text);
+  std::string str() const { return step.empty() ? tensor : step + "." + tensor; }
+
+  std::string step;  // empty: an input of the pipeline
+  std::string tensor;
+};
+
+/// One model of a pipeline, and where its inputs come from.
+struct PipelineStep {
+  std::string name;  // a label; its outputs are called `name.output`
+  ModelSource model;
+  std::map<std::string, TensorName>
+      inputs;                          // by the model's own names; those not named: the pipeline's input so called
+  std::optional<TensorName> for_each;  // one run for each of its elements (first dimension)...
+  int most = 16;                       // ... for so many at most, the first ones
+  static constexpr std::string_view defaulted[] = {"most"};
+  Result<void> check() const;
+};
+BARRIO_DESCRIBE(PipelineStep, (), (name, model, inputs, for_each, most))
+
+/// What runs for one request: the steps, in their order, under the request's one deadline.
+struct PipelineSpec {
+  std::vector<PipelineStep> steps;            // 1 to max_steps
+  std::map<std::string, TensorName> outputs;  // by the names that the answer gives them; empty: those of the last step
+  static constexpr size_t max_steps = 8;
+  static constexpr int max_elements = 64;
+  /// Every tensor is an input of the pipeline or comes from an earlier step.
+  Result<void> check() const;
+};
+BARRIO_DESCRIBE(PipelineSpec, (), (steps, outputs))
+
+/// The models that run for an app: its own, or those of its steps.
+std::vector<ModelSource> models_of(const ModelSource& model, const std::optional<PipelineSpec>& pipeline);
+
+/// How an app takes video: from the cameras that it names, and frames that are posted.
+struct StreamSpec {
+  double rate = 5;                   // frames that are analysed, a second and stream
+  std::optional<double> track_rate;  // results a second: those between analysed frames are tracked; none: only `rate`
+  Duration max_age = 500ms;          // from the camera to the answer; older frames are dropped
+  std::vector<std::string> sources;  // the URLs that may be opened, exactly: rtsp, rtsps, http, https
+  int most = 4;                      // streams at a time, on one replica
+  static constexpr std::string_view defaulted[] = {"rate", "max_age", "most"};
+  Result<void> check() const;
+};
+BARRIO_DESCRIBE(StreamSpec, (), (rate, track_rate, max_age, sources, most))
 
 /// A place where users are, with its relative weight; placement with a limited number of replicas minimises the
 /// weighted network time from these places.
@@ -97,10 +149,13 @@ struct AppSpec {
   std::vector<DemandPlace> demand;
   std::optional<AppAccess> access;  // none: token
   std::optional<AppLimits> limits;
+  std::optional<PipelineSpec> pipeline;  // with model.backend: pipeline
+  std::optional<StreamSpec> stream;      // none: takes no video
   bool is_public() const { return access && access->is_public(); }
   Result<void> check() const;
 };
-BARRIO_DESCRIBE(AppSpec, (), (name, model, objective, policy, resources, replicas, demand, access, limits))
+BARRIO_DESCRIBE(AppSpec, (),
+                (name, model, objective, policy, resources, replicas, demand, access, limits, pipeline, stream))
 
 struct App {
   TenantId tenant;

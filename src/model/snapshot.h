@@ -53,8 +53,17 @@ struct ReplicaOrder {
   /// Set: another site is ready to serve; nothing new comes here where it can be avoided, and the replica ends once its
   /// requests are answered, at the latest after this time. It is not started any more.
   std::optional<Duration> leave_within = {};
+  std::optional<PipelineSpec> pipeline = {};  // with model.backend: pipeline
+  std::optional<StreamSpec> stream = {};
 };
-BARRIO_DESCRIBE(ReplicaOrder, (), (id, app, generation, model, resources, leave_within))
+BARRIO_DESCRIBE(ReplicaOrder, (), (id, app, generation, model, resources, leave_within, pipeline, stream))
+
+/// What an engine is told of its one app beside its model; the files of steps are paths on its machine.
+struct EngineExtras {
+  std::optional<PipelineSpec> pipeline;
+  std::optional<StreamSpec> stream;
+};
+BARRIO_DESCRIBE(EngineExtras, (), (pipeline, stream))
 
 struct ReplicaReport {
   ReplicaId id;

@@ -8,9 +8,9 @@
 
 namespace barrio::ports {
 
-/// A replica to run, with its model already on this site's disk.
+/// A replica to run, with its models already on this site's disk.
 struct WorkloadSpec {
-  ReplicaOrder order;
+  ReplicaOrder order;      // the files of a pipeline's steps are paths on this site's disk
   std::string model_path;  // empty for built-in models
 };
 

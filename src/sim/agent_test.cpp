@@ -63,7 +63,10 @@ struct OneSite {
     explicit Life(OneSite& site)
         : runtime(site.loop, "site"),
           files(runtime, site.disk),
-          workloads(site.loop, [&site](const ReplicaOrder&) { site.starts.push_back(site.loop.now()); }),
+          workloads(site.loop, [&site](const ReplicaOrder& order) {
+                      site.starts.push_back(site.loop.now());
+                      site.started = order;
+                    }),
           agent(runtime, workloads, site.control, files,
                 {.site = SiteId::of("mad1"), .data_folder = "", .gateway_address = "g:1"},
                 {.on_snapshot = [&site](auto snapshot) { site.seen = snapshot; }, .on_local = {}, .flows = {}}) {
@@ -75,6 +78,7 @@ struct OneSite {
     agent::Agent agent;
   };
   std::vector<Time> starts;
+  ReplicaOrder started;  // the last one
   std::shared_ptr<const Snapshot> seen;
   std::unique_ptr<Life> life;
 
@@ -192,6 +196,36 @@ TEST_CASE("a model is fetched once, kept on disk, and used again after a crash w
   site.loop.run_for(1s);
   CHECK(site.control.blobs_fetched == 1);
   CHECK(site.starts.size() == 2);
+}
+
+TEST_CASE("a pipeline starts once the files of all its steps are there, and is told where they are") {
+  OneSite site;
+  ReplicaOrder order = people();
+  order.model = {Backend::pipeline, "", "", ""};
+  const std::string there = sha256_hex("a model");
+  PipelineStep detect;
+  detect.name = "detect";
+  detect.model = {Backend::opencv, "people", "", ""};
+  PipelineStep classify;
+  classify.name = "classify";
+  classify.model = {Backend::onnx, "", "", sha256_hex("another model")};
+  order.pipeline = PipelineSpec{{detect, classify}, {}};
+  site.control.run = {order};
+  site.boot();
+  site.loop.run_for(2s);
+  CHECK(site.starts.empty());
+  REQUIRE(site.control.last.replicas.size() == 1);
+  CHECK(site.control.last.replicas[0].detail.find("waits for its model") != std::string::npos);
+  order.generation = 2;
+  order.pipeline->steps[1].model.sha256 = there;
+  site.control.run = {order};
+  site.loop.run_for(2s);
+  REQUIRE(site.starts.size() == 1);
+  CHECK(site.started.pipeline->steps[0].model.file.empty());
+  CHECK(site.started.pipeline->steps[1].model.file == "/sim/blobs/" + there);
+  site.loop.run_for(60s);
+  CHECK(site.control.blobs_fetched >= 1);
+  CHECK(site.disk.contains("blobs/" + there));
 }
 
 TEST_CASE("a model with another content than ordered never starts, and the report says why") {

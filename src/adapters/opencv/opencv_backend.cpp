@@ -2,6 +2,7 @@
 
 #include <opencv2/core.hpp>
 
+#include "adapters/opencv/crop_model.h"
 #include "adapters/opencv/people_model.h"
 
 namespace barrio::adapters {
@@ -14,8 +15,11 @@ Result<std::unique_ptr<ports::Model>> OpencvBackend::load(const ports::LoadSpec&
   if (spec.builtin.empty())
     return fail(Code::unsupported,
                 "the opencv backend runs built-in detectors only (builtin: people); use backend onnx for a model file");
+  if (const auto form = parse_crop_form(spec.builtin)) return std::make_unique<CropModel>(spec.name, *form);
   if (spec.builtin != "people")
-    return fail(Code::not_found, "the opencv backend has no built-in '" + spec.builtin + "'; it has: people");
+    return fail(Code::not_found, "the opencv backend has no built-in '" + spec.builtin +
+                                     "'; it has: people, crop, crop-WxH-rgb, crop-WxH-grey, decode-WxH-rgb, "
+                                     "decode-WxH-grey");
   try {
     return std::make_unique<PeopleModel>(spec.name);
   } catch (const cv::Exception& error) {

@@ -1,5 +1,6 @@
 #include "adapters/process/process_runtime.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -140,7 +141,8 @@ Result<std::vector<std::string>> ProcessWorkloadRuntime::logs(const ReplicaId& i
 
 Result<void> ProcessWorkloadRuntime::start(Replica& replica) {
   const ReplicaOrder& order = replica.wanted.order;
-  if (order.model.backend == Backend::profile && !config_.emulated_models) {
+  const auto models = models_of(order.model, order.pipeline);
+  if (!config_.emulated_models && std::ranges::find(models, Backend::profile, &ModelSource::backend) != models.end()) {
     replica.detail = "this site runs no emulated models (emulated_models in its configuration)";
     return fail(Code::denied, replica.detail, order.id.str());
   }
@@ -158,8 +160,14 @@ Result<void> ProcessWorkloadRuntime::start(Replica& replica) {
     spec.arguments.push_back(argument);
   }
   const bool is_builtin = !order.model.builtin.empty();
-  spec.arguments.push_back(is_builtin ? "--builtin" : "--model");
-  spec.arguments.push_back(is_builtin ? order.model.builtin : replica.wanted.model_path);
+  if (order.model.backend != Backend::pipeline) {
+    spec.arguments.push_back(is_builtin ? "--builtin" : "--model");
+    spec.arguments.push_back(is_builtin ? order.model.builtin : replica.wanted.model_path);
+  }
+  if (order.pipeline || order.stream) {
+    TRY(auto extras, write_extras(order));
+    spec.arguments.insert(spec.arguments.end(), {"--extras", extras});
+  }
   spec.log_file = log_path(order.id);
   if (limits_memory) spec.memory = order.resources.memory + config_.memory_room;
   TRY(auto child, net::ChildProcess::start(spec));
@@ -171,6 +179,18 @@ Result<void> ProcessWorkloadRuntime::start(Replica& replica) {
   replica.detail = "the engine loads its model";
   runtime_.spawn("watch " + order.id.str(), [this, held = replicas_.at(order.id)] { watch(held); });
   return {};
+}
+
+/// In a file, not on the command line, which anybody on the machine can read: sources of video carry passwords.
+Result<std::string> ProcessWorkloadRuntime::write_extras(const ReplicaOrder& order) const {
+  const std::string path = config_.folder + "/" + order.id.str() + ".extras.json";
+  const std::string text = print_json(to_json(EngineExtras{order.pipeline, order.stream}));
+  unlink(path.c_str());
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  const bool written = fd >= 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  if (fd >= 0) close(fd);
+  if (!written) return fail(Code::unavailable, "cannot be written", path);
+  return path;
 }
 
 void ProcessWorkloadRuntime::watch(const std::shared_ptr<Replica>& replica) {

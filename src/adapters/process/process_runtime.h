@@ -56,6 +56,7 @@ class ProcessWorkloadRuntime final : public ports::WorkloadRuntime {
   void has_ended(Replica& replica, const std::string& how);
   Result<std::string> socket_path(const ReplicaId& id, int64_t generation) const;
   std::string log_path(const ReplicaId& id) const;
+  Result<std::string> write_extras(const ReplicaOrder& order) const;
 
   ports::Runtime& runtime_;
   FetchHttp fetch_;

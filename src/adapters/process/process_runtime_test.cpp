@@ -171,6 +171,34 @@ TEST_CASE("an emulated model runs only where the site is configured to run them"
   });
 }
 
+TEST_CASE("a pipeline and its cameras are told in a file that only the engine may read") {
+  // $0 --listen $1 PATH $2 --name $3 NAME $4 --backend $5 B $6 --workers $7 N $8 --extras $9 FILE
+  Fixture f(R"(touch "${1#unix:}"; echo "$5 $8"; stat -c %a "$9"; cat "$9"; exec sleep 1000)");
+  f.loop.run([&] {
+    ports::WorkloadSpec spec = f.spec();
+    spec.order.model = {Backend::pipeline, "", "", ""};
+    PipelineStep detect;
+    detect.name = "detect";
+    detect.model = {Backend::opencv, "people", "", ""};
+    spec.order.pipeline = PipelineSpec{{detect}, {}};
+    spec.order.stream.emplace().sources = {"rtsp://viewer:secret@camera/"};
+    REQUIRE(f.workloads.ensure(spec).has_value());
+    REQUIRE(f.reaches(ReplicaPhase::ready));
+    std::vector<std::string> lines;
+    CHECK(f.until([&] { return (lines = *f.workloads.logs(f.id, 3)).size() == 3; }));
+    CHECK(lines[0] == "pipeline --extras");
+    CHECK(lines[1] == "600");
+    const auto extras = from_json<EngineExtras>(*parse_json(lines[2]));
+    REQUIRE_MESSAGE(extras, extras.error().text());
+    CHECK(extras->pipeline->steps.at(0).model.builtin == "people");
+    CHECK(extras->stream->sources == spec.order.stream->sources);
+    detect.model = {Backend::profile, "a=5ms", "", ""};
+    spec.order.pipeline = PipelineSpec{{detect}, {}};
+    spec.order.id = ReplicaId::of("emulated");
+    CHECK(f.workloads.ensure(spec).error().code == Code::denied);
+  });
+}
+
 TEST_CASE("an engine that cannot start says why, in its own words") {
   Fixture f("echo 'model: not an ONNX file' >&2; exit 3");
   f.loop.run([&] {

@@ -1,9 +1,9 @@
 #include <doctest/doctest.h>
 
-#include "emulation/video.h"
+#include "adapters/libav/video_file.h"
 
 using namespace barrio;
-using namespace barrio::emulation;
+using namespace barrio::adapters;
 
 TEST_CASE("the street video becomes JPEG pictures, as many as asked for") {
   auto pictures = sample_video("/usr/share/doc/opencv-doc/examples/data/vtest.avi",

@@ -6,7 +6,7 @@
 
 #include "base/result.h"
 
-namespace barrio::emulation {
+namespace barrio::adapters {
 
 struct Sampling {
   int every = 10;   // one frame of so many
@@ -18,4 +18,4 @@ struct Sampling {
 /// JPEG pictures in the order of the video. Errors: not_found (no such file), invalid (no video in it), unavailable.
 Result<std::vector<std::string>> sample_video(const std::string& file, const Sampling& sampling);
 
-}  // namespace barrio::emulation
+}  // namespace barrio::adapters
