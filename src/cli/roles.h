@@ -72,10 +72,12 @@ struct SiteFile {
   std::optional<TlsFile> tls = {};
   std::optional<PeerTlsFile> peer_tls = {};
   std::optional<bool> emulated_models = {};  // runs models of the backend profile, for tests
+  /// For so long after a request the gateway looks for the next one without sleeping: less latency for a busy core.
+  std::optional<int64_t> busy_poll_us = {};
 };
 BARRIO_DESCRIBE(SiteFile, (),
                 (site, listen, control, client_id, client_secret, folder, core, peer_secret, proxy_peers, peers, tls,
-                 peer_tls, access_log, tracing, emulated_models))
+                 peer_tls, access_log, tracing, emulated_models, busy_poll_us))
 
 Result<void> serve_control(const std::string& config);
 Result<void> serve_site(const std::string& config);

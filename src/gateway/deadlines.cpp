@@ -24,7 +24,7 @@ Result<std::optional<Duration>> asked_timeout(std::span<const net::Header> heade
   std::optional<Duration> asked;
   for (const net::Header& header : headers) {
     const bool own = net::same_name(header.name, timeout_header);
-    if (!own && !net::same_name(header.name, grpc_timeout_header)) continue;
+    if (!own && header.field != net::Field::grpc_timeout) continue;
     auto timeout = own ? parse_ms(header.value) : api::parse_grpc_timeout(header.value);
     if (!timeout)
       return fail(std::move(timeout).error().within(std::string(own ? timeout_header : grpc_timeout_header)));
@@ -34,7 +34,7 @@ Result<std::optional<Duration>> asked_timeout(std::span<const net::Header> heade
 }
 
 bool is_grpc(std::span<const net::Header> headers) {
-  const auto type = net::find_header(headers, "Content-Type");
+  const auto type = net::find_header(headers, net::Field::content_type);
   return type && api::is_grpc_type(*type);
 }
 
