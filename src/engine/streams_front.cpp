@@ -12,6 +12,7 @@ using net::Header;
 
 struct StreamsFront::Call {
   std::string body;
+  bool too_long = false;
   uint64_t listener = 0;
   net::TimerId timer = 0;
   bool full = false;  // of events: what comes now is left out
@@ -21,6 +22,7 @@ namespace {
 
 constexpr std::string_view streams_path = "/v2/streams";
 constexpr std::string_view event_stream = "text/event-stream";
+constexpr size_t most_body = 16 * 1024 * 1024;  // a frame
 constexpr Duration wait_default = 10s;
 constexpr uint64_t wait_most_ms = 60'000;
 constexpr Duration keep_alive_period = 15s;
@@ -82,12 +84,21 @@ void StreamsFront::on_head(Exchange& exchange) {
 }
 
 void StreamsFront::on_body(Exchange& exchange, std::string_view piece) {
-  static_cast<Call*>(exchange.context)->body += piece;
+  Call& call = *static_cast<Call*>(exchange.context);
+  if (call.too_long) return;
+  call.too_long = piece.size() > most_body - call.body.size();
+  if (!call.too_long) {
+    call.body += piece;
+    return;
+  }
+  call.body = {};
+  reply_json(exchange, 413, api::print_error("the body is longer than " + std::to_string(most_body) + " bytes"));
 }
 
 void StreamsFront::on_end(Exchange& exchange) {
   const net::RequestHead& head = exchange.request();
   Call& call = *static_cast<Call*>(exchange.context);
+  if (call.too_long) return;
   std::string_view rest = head.path.substr(streams_path.size());
   if (rest.empty() || rest == "/") {
     if (head.method == "POST") return start(exchange, call.body);
