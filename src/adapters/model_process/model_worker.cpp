@@ -82,6 +82,8 @@ class Worker {
  private:
   Result<Loaded> try_load(const MakeBackend& make_backend, OwnedDescriptor model_file) {
     std::string no_namespaces = enter_namespaces();
+    // Threads that a library starts keep what is there now: in namespaces of their own that is nobody else's business.
+    if (!no_namespaces.empty()) TRY_DO(drop_privileges());
     TRY(const auto received, channel_.receive(std::nullopt));
     TRY(auto order, unpack_load(received.head));
     TRY(backend_, make_backend());
