@@ -197,7 +197,6 @@ void Stream::analyse(ports::VideoFrame frame) {
   }
   // At a steady pace, but no burst after a frame that came late.
   next_due_ = (now - next_due_ > interval() ? now : next_due_) + interval();
-  last_frame_ = static_cast<int64_t>(frame.number);
   const ports::ModelInfo* model = service_.find(options_.model, {});
   ports::Tensor image{.name = "image", .type = ports::DataType::BYTES, .shape = {1}, .data = {}};
   if (model != nullptr && model->inputs.size() == 1) image.name = model->inputs.front().name;
@@ -228,7 +227,7 @@ void Stream::served(Time taken, uint64_t number, Served served) {
   metrics_.analysed.add();
   metrics_.age.observe(reactor_.fresh_now() - taken);
   StreamResult result;
-  result.frame = static_cast<int64_t>(number);
+  result.frame = last_frame_ = static_cast<int64_t>(number);
   const auto found = boxes_in(served.outputs);
   tracks_ = found.has_value();
   if (found) {

@@ -63,7 +63,8 @@ struct OneSite {
     explicit Life(OneSite& site)
         : runtime(site.loop, "site"),
           files(runtime, site.disk),
-          workloads(site.loop, [&site](const ReplicaOrder& order) {
+          workloads(site.loop,
+                    [&site](const ReplicaOrder& order) {
                       site.starts.push_back(site.loop.now());
                       site.started = order;
                     }),
