@@ -182,7 +182,7 @@ Result<std::vector<ports::Accelerator>> NvmlAccelerators::list() {
       TRY(auto part, nvml::identify(*library_, slice));
       part.parent = parent;
       if (const auto instance = nvml::tell<unsigned>(api.gpu_instance, slice))
-        part.busy = busy_->look(part.id, device, *instance);
+        part.busy = busy_->look(part.id, device, instance);
       all.push_back(std::move(part));
     }
   }

@@ -3,8 +3,8 @@
 #include <dlfcn.h>
 #include <doctest/doctest.h>
 
-#include "adapters/nvml/nvml_abi.h"
 #include "adapters/nvml/fake_nvml_test.h"
+#include "adapters/nvml/nvml_abi.h"
 
 using namespace barrio;
 using namespace barrio::adapters;

@@ -26,8 +26,12 @@ class OipModel final : public ports::Model {
     std::vector<size_t> good;
     for (size_t i = 0; i < batch.size(); ++i) {
       auto checked = ports::check_inputs(info_, batch[i]);
-      answers.push_back(checked ? Result<ports::Outputs>() : fail(std::move(checked).error()));
-      if (checked) good.push_back(i);
+      if (checked) {
+        good.push_back(i);
+        answers.emplace_back();
+      } else {
+        answers.push_back(fail(std::move(checked).error()));
+      }
     }
     const Time now = net::read_clock();
     for (const ports::Joined& group : ports::join(info_, batch, good, static_cast<int64_t>(info_.max_batch)))

@@ -71,9 +71,8 @@ class RestRemote final : public Remote {
     const auto length_text = net::find_header(answer->headers, api::json_length_header);
     std::optional<size_t> length;
     if (length_text) {
-      const auto parsed = parse_uint(*length_text);
-      if (!parsed) return broken({Code::invalid, "is not a length", std::string(api::json_length_header)});
-      length = *parsed;
+      length = parse_uint(*length_text);
+      if (!length) return broken({Code::invalid, "is not a length", std::string(api::json_length_header)});
     }
     auto response = api::parse_infer_response(answer->body, length);
     if (!response) return broken(std::move(response).error());

@@ -209,8 +209,12 @@ std::vector<Result<ports::Outputs>> OnnxModel::run(std::span<const ports::Infere
   std::vector<size_t> good;
   for (size_t i = 0; i < batch.size(); ++i) {
     auto checked = ports::check_inputs(info_, batch[i]);
-    answers.push_back(checked ? Result<ports::Outputs>() : fail(std::move(checked).error()));
-    if (checked) good.push_back(i);
+    if (checked) {
+      good.push_back(i);
+      answers.emplace_back();
+    } else {
+      answers.push_back(fail(std::move(checked).error()));
+    }
   }
   const auto rows = static_cast<int64_t>(info_.max_batch);
   for (const ports::Joined& group : ports::join(info_, batch, good, rows)) run_group(batch, group, answers);

@@ -63,7 +63,7 @@ std::optional<FirstTokenQueue::Refused> FirstTokenQueue::offer(uint64_t id, uint
   if (predicted && until) {
     const Duration safe(std::llround(static_cast<double>(predicted->count()) * limits_.margin));
     // What is ahead shrinks as time goes: this much later, the same prompt would make it.
-    if (now + safe > *until) return Refused{*predicted, now + safe - *until};
+    if (now + safe > *until) return Refused{predicted, now + safe - *until};
   }
   waiting_.push_back({id, tokens, until});
   waiting_tokens_ += tokens;
