@@ -33,7 +33,10 @@ void Plan::run(const Ask& ask, const Choice& choice, Time start, Outlook& outloo
 Outlook Plan::look(const Ask& ask) {
   views_.assign(ask.views.begin(), ask.views.end());
   slots_.assign(ask.slots.begin(), ask.slots.end());
-  for (LaneView& view : views_) view.rate = 0;
+  for (LaneView& view : views_) {
+    view.rate = 0;
+    view.hold = false;
+  }
   Outlook outlook;
   while (true) {
     const auto slot = std::ranges::min_element(slots_);

@@ -83,7 +83,7 @@ TEST_CASE("for all loads: hard work that was admitted is finished in time, whate
   const bool holds = rc::check([] {
     Rng rng(*rc::gen::arbitrary<uint64_t>());
     const World world = any_world(rng);
-    TestDevice device({.slots = 1, .is_cpu = false}, world.profiles);
+    TestDevice device({.slots = 1 + rng.below(4), .is_cpu = false}, world.profiles);
     play(device, world, {.only_hard = rng.below(2) == 0}, rng);
     device.run_out();
     for (const auto& [id, work] : device.admitted) {

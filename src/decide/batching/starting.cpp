@@ -35,7 +35,7 @@ bool DeviceScheduler::State::keeps_promises(const Choice& choice, size_t slot, T
 /// one more with it. Returns when to look again, if a lane is held.
 std::optional<Time> DeviceScheduler::State::hold(Time now) {
   std::optional<Time> until;
-  if (slots.size() == 1) return until;
+  if (slots.size() == 1 || promises > 0) return until;
   for (LaneView& view : views) {
     const Profile& profile = view.lane->profile();
     if (view.waiting.empty()) continue;
@@ -48,13 +48,7 @@ std::optional<Time> DeviceScheduler::State::hold(Time now) {
     view.hold = true;
     until = std::min(until.value_or(Time::max()), latest);
   }
-  if (!until || promises == 0) return until;
-  look_at_slots(now);
-  for (Time& time : slot_times) time = std::max(time, *until);
-  const Plan::Ask ask{.views = views, .slots = slot_times, .now = *until, .work = 0, .promises = true};
-  if (!plan.look(ask).breaks_promise) return until;
-  for (LaneView& view : views) view.hold = false;
-  return std::nullopt;
+  return until;
 }
 
 std::optional<Choice> DeviceScheduler::State::choose(size_t slot, Time now) {
@@ -80,6 +74,8 @@ RunBatch DeviceScheduler::State::run(const Choice& choice, size_t slot) {
   }
   waiting -= choice.window.take;
   from.erase(choice.window.skip, choice.window.take);
+  // The plan has given up what is left behind, and what was promised rests on it.
+  if (promises > 0) drop(model, 0, choice.window.skip, Dropped::Why::sacrificed);
   slots[slot] = {true, choice.end};
   return {static_cast<uint32_t>(slot), model, ids, choice.end};
 }
