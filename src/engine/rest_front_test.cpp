@@ -249,8 +249,10 @@ TEST_CASE("several models are served by name, with health for all of them") {
   CHECK(world.wait(world.send(infer_request(1, {}, "one"))).status == 200);
   CHECK(world.wait(world.send(infer_request(2, {}, "two"))).body.find(R"("model_name":"two")") != std::string::npos);
   CHECK(world.backend.runs.all() == std::vector<Runs::Run>{{"one", {1}}, {"two", {2}}});
-  world.engine.load("three", {.builtin = "bad"}, [](Result<void>) {});
-  world.until([&] { return world.get("/v2/models/three/ready").body.find("false") != std::string::npos; });
+  bool failed = false;
+  world.engine.load("three", {.builtin = "bad"}, [&](Result<void> loaded) { failed = !loaded.has_value(); });
+  world.until([&] { return failed; });
+  CHECK(world.get("/v2/models/three/ready").body.find("false") != std::string::npos);
   CHECK(world.get("/v2/health/ready").status == 200);
 }
 
