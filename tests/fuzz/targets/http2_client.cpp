@@ -41,7 +41,7 @@ void run_target(std::string_view input) {
   endpoint.protocol = Protocol::http2;
   Caller callers[2];
   // A call that was not sent when the connection ended is tried on another one, which nobody answers.
-  const Time deadline = reactor->fresh_now() + 20ms;
+  const Time deadline = reactor->fresh_now() + 2ms;
   client.start(endpoint, {.method = "GET", .deadline = deadline}, callers[0]);
   Call& post = client.start(endpoint, {.method = "POST", .length = std::nullopt, .deadline = deadline}, callers[1]);
   post.write("body");
