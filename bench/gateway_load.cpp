@@ -154,6 +154,7 @@ class Sender final : public net::IoHandler {
   SSL* tls_ = nullptr;
   Messages messages_;
   std::string_view unsent_;
+  bool waits_to_write_ = false;
   Time due_{};
 };
 
@@ -323,7 +324,9 @@ void Sender::push() {
   }
   const ssize_t sent = ::send(fd_, unsent_.data(), unsent_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent > 0) unsent_.remove_prefix(static_cast<size_t>(sent));
-  reactor_.change(fd_, unsent_.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT, *this);
+  if (waits_to_write_ == !unsent_.empty()) return;
+  waits_to_write_ = !unsent_.empty();
+  reactor_.change(fd_, waits_to_write_ ? EPOLLIN | EPOLLOUT : EPOLLIN, *this);
 }
 
 ssize_t Sender::read(char* into, size_t size) {

@@ -9,6 +9,7 @@
 
 #include "adapters/fake_core/fake_core_network.h"
 #include "api/oauth/token.h"
+#include "base/text.h"
 #include "gateway/gateway.h"
 #include "net/listener.h"
 #include "net/thread_priority.h"
@@ -67,9 +68,10 @@ class EndOfInput final : public net::IoHandler {
   net::Reactor& reactor_;
 };
 
-int run(const std::string& replica, const net::TlsFiles& files) {
+int run(const std::string& replica, const net::TlsFiles& files, Duration busy_poll) {
   auto key = Es256Key::generate();
   net::Reactor reactor;
+  reactor.set_busy_poll(busy_poll);
   Registry registry;
   const adapters::FakeCoreNetwork core;
   auto tls = net::TlsServer::load({.certificates = {files}});
@@ -119,9 +121,11 @@ int run(const std::string& replica, const net::TlsFiles& files) {
 }  // namespace barrio
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    std::fprintf(stderr, "usage: bench_gateway_proxy REPLICA CHAIN KEY   (REPLICA: 127.0.0.1:PORT or unix:PATH)\n");
+  const auto busy_us = argc == 5 ? barrio::parse_uint(argv[4]) : std::optional<uint64_t>(0);
+  if ((argc != 4 && argc != 5) || !busy_us) {
+    std::fprintf(stderr,
+                 "usage: bench_gateway_proxy REPLICA CHAIN KEY [BUSY_US]   (REPLICA: 127.0.0.1:PORT or unix:PATH)\n");
     return 2;
   }
-  return barrio::run(argv[1], {argv[2], argv[3]});
+  return barrio::run(argv[1], {argv[2], argv[3]}, std::chrono::microseconds(*busy_us));
 }

@@ -165,10 +165,11 @@ void append_ms(std::string& out, Duration duration) {
   const auto us = static_cast<uint64_t>(std::max<Duration::rep>(0, (duration.count() + 500) / 1000));
   std::array<char, 24> text{};
   char* end = std::to_chars(text.data(), text.data() + 20, us / 1000).ptr;
+  const auto part = static_cast<uint32_t>(us % 1000);
   *end++ = '.';
-  for (uint64_t part = us % 1000, place = 100; place > 0; place /= 10) {
-    *end++ = static_cast<char>('0' + part / place % 10);
-  }
+  *end++ = static_cast<char>('0' + part / 100);
+  *end++ = static_cast<char>('0' + part / 10 % 10);
+  *end++ = static_cast<char>('0' + part % 10);
   out.append(text.data(), static_cast<size_t>(end - text.data()));
 }
 

@@ -23,6 +23,17 @@ Result<gateway::GatewayConfig> gateway_config(const SiteFile& file, uint64_t see
                                 .tracing = file.tracing};
 }
 
+constexpr int64_t most_busy_poll_us = 10'000;
+
+Result<void> set_busy_poll(const SiteFile& file, net::Reactor& reactor) {
+  const int64_t us = file.busy_poll_us.value_or(0);
+  if (us < 0 || us > most_busy_poll_us) {
+    return fail(Code::invalid, "must be 0 to " + std::to_string(most_busy_poll_us) + " microseconds", "busy_poll_us");
+  }
+  reactor.set_busy_poll(std::chrono::microseconds(us));
+  return {};
+}
+
 Result<adapters::HttpControlConfig> link_config(const SiteFile& file) {
   TRY(auto control, net::SocketAddress::parse(file.control));
   TRY(auto site, SiteId::parse(file.site));
@@ -41,6 +52,7 @@ Result<void> serve_site(const std::string& config) {
   TRY_DO(make_folder(file.folder + "/engines", 0700));
   TRY(auto usage, UsageMemory::open(file.folder));
   ServiceLoop loop;
+  TRY_DO(set_busy_poll(file, loop.reactor()));
   TRY(auto gateway_settings, gateway_config(file, loop.runtime().rng().next()));
   gateway_settings.inherited = sockets;
   TRY(auto tls, SiteTls::load(file));

@@ -97,6 +97,7 @@ void WanConnection::connect(const std::string& from) {
 
 void WanConnection::ready(Side& side, uint32_t events) {
   Side& other = &side == &client_ ? server_ : client_;
+  side.stream.note(events);
   if (&side == &server_ && !side.connected) {
     int error = 0;
     socklen_t length = sizeof(error);

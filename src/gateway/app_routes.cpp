@@ -69,18 +69,19 @@ bool Gateway::State::set_deadline(net::Exchange& exchange, RequestStart& start) 
   return true;
 }
 
-void Gateway::State::take(net::Exchange& exchange, RequestStart start) {
+void Gateway::State::take(net::Exchange& exchange, RequestStart&& start) {
   const net::RequestHead& head = exchange.request();
   start.device = device_hash(exchange.device_ip());
   start.forwarded = is_peer(exchange);
   if (!set_deadline(exchange, start)) return;
-  const App* app = dispatcher.find_app(start.app);
+  start.known = dispatcher.find_app(start.app);
+  start.most_body = limits.most_body(start.app, start.known);
   const Limits::Request asks{.app = start.app,
-                             .known = app,
+                             .known = start.known,
                              .forwarded = start.forwarded,
-                             .length = head.has_body ? head.content_length : std::optional<uint64_t>(0)};
+                             .length = head.has_body ? head.content_length : std::optional<uint64_t>(0),
+                             .most_body = start.most_body};
   if (const auto over = limits.enter(asks, reactor.now(), start.hold)) return reply_problem(exchange, *over);
-  start.most_body = limits.most_body(start.app, app);
   if (!start.forwarded) start.location = locate(exchange);
   request().start(exchange, std::move(start));
 }

@@ -10,8 +10,8 @@ constexpr const char* how = "Authorization: Bearer TOKEN from /oauth2/token, or 
 
 /// What is presented; a key in x-api-key counts where there is no Authorization.
 Result<std::string_view> credential_in(std::span<const net::Header> headers) {
-  if (const auto header = net::find_header(headers, "Authorization")) return api::bearer_token(*header);
-  const auto key = net::find_header(headers, "x-api-key");
+  if (const auto header = net::find_header(headers, net::Field::authorization)) return api::bearer_token(*header);
+  const auto key = net::find_header(headers, net::Field::x_api_key);
   if (key && is_api_key(*key)) return *key;
   return fail(Code::not_found, "no Authorization header");
 }

@@ -51,7 +51,7 @@ Result<std::optional<Duration>> asked_timeout(std::span<const net::Header> heade
   std::optional<Duration> asked;
   for (const net::Header& header : headers) {
     const bool own = net::same_name(header.name, timeout_header);
-    if (!own && !net::same_name(header.name, grpc_timeout_header)) continue;
+    if (!own && header.field != net::Field::grpc_timeout) continue;
     auto timeout = own ? parse_ms(header.value) : parse_grpc_timeout(header.value);
     if (!timeout)
       return fail(std::move(timeout).error().within(std::string(own ? timeout_header : grpc_timeout_header)));
@@ -62,7 +62,7 @@ Result<std::optional<Duration>> asked_timeout(std::span<const net::Header> heade
 
 bool is_grpc(std::span<const net::Header> headers) {
   constexpr std::string_view type = "application/grpc";
-  const auto value = net::find_header(headers, "Content-Type");
+  const auto value = net::find_header(headers, net::Field::content_type);
   return value && net::same_name(value->substr(0, type.size()), type);
 }
 

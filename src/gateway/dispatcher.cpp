@@ -29,7 +29,7 @@ Refuse no_snapshot() {
 
 Decision Dispatcher::arrived(const Arrival& arrival, Time now) {
   if (!table_) return {.act = no_snapshot()};
-  const auto app = app_of(*arrival.app);
+  const auto app = arrival.known != nullptr ? table_->app_index(*arrival.known) : app_of(*arrival.app);
   if (!app) {
     return {.act = Refuse{404, unknown(*arrival.app)}};
   }
@@ -50,13 +50,14 @@ Decision Dispatcher::arrived(const Arrival& arrival, Time now) {
   Open& request = open(ticket);
   request.flow = flow;
   fill(request, arrival, route);
+  request.index = app;
+  request.index_of = tables_;
   budgets_[*app].request(now);
   return decide_for(ticket, now);
 }
 
 void Dispatcher::fill(Open& request, const Arrival& arrival, const decide::AppRoute& route) {
   request.app = *arrival.app;
-  request.index_of = 0;
   request.forwarded = arrival.forwarded;
   request.repeatable = arrival.repeatable;
   request.retried = false;
@@ -66,6 +67,7 @@ void Dispatcher::fill(Open& request, const Arrival& arrival, const decide::AppRo
   request.measured = arrival.measured;
   request.first_byte = arrival.first_byte;
   request.site = {};
+  request.site_index_of = 0;
   request.replica = {};
   request.tried.clear();
   const Time own = arrival.first_byte + std::min(deadline_most, route.objective * deadline_objectives);
@@ -98,11 +100,11 @@ Decision Dispatcher::decide_for(Ticket ticket, Time now) {
 
 Decision Dispatcher::serve_here(Ticket ticket, size_t app, Time now) {
   Open& request = open(ticket);
-  LocalApp* local = local_app(request.app);
+  LocalApp* local = local_app(request);
   CHECK(local != nullptr && !local->replicas.empty());
   const LocalReplicas::Picked picked = local->replicas.pick(request.replica, now);
   view_->sent(app, self_index_);
-  request.site = self_;
+  set_site(request, self_index_);
   request.replica = picked.id;
   request.probe = picked.probe;
   request.sent_at = now;
@@ -115,7 +117,7 @@ Decision Dispatcher::forward_to(Ticket ticket, size_t app, size_t site, Time now
   CHECK(!request.forwarded);
   CHECK(decide::is_permitted(table_->app(app).app->spec.policy, table_->site(site)));
   view_->sent(app, site);
-  request.site = table_->site(site).id;
+  set_site(request, site);
   request.replica = {};
   request.sent_at = now;
   return {.ticket = ticket, .deadline = request.deadline, .act = Forward{request.site}};
@@ -135,7 +137,7 @@ Served Dispatcher::answered(Ticket ticket, const Timings& timings, Time now) {
   const Duration here = timings.begun_at.value_or(now) - request.first_byte;
   served.network = request.access;
   const auto app = app_of(request);
-  const auto site = table_->site_index(request.site);
+  const auto site = site_of(request);
   if (app && site) {
     served.processed_in = table_->site(*site).jurisdiction;
     if (served.forwarded) served.network += from_ms(static_cast<double>(view_->site(*site).rtt_ms));
@@ -163,10 +165,10 @@ void Dispatcher::note_times(Open& request, size_t app, size_t site, const Timing
   if (!request.measured) return;  // says nothing about the speed of inference
   const bool forwarded = request.replica.empty();
   const Duration compute = timings.compute.value_or(now - request.sent_at - timings.queue.value_or(Duration::zero()));
-  LocalApp* local = forwarded ? nullptr : local_app(request.app);
+  LocalApp* local = forwarded ? nullptr : local_app(request);
   if (local != nullptr) {
     local->service.observe(compute, now);
-    renew_local(app, *local, now);
+    if (now - local->renewed >= renew_every) renew_local(app, *local, now);
   } else if (forwarded && timings.compute) {
     view_->sample(app, site, compute);
   }
@@ -174,11 +176,11 @@ void Dispatcher::note_times(Open& request, size_t app, size_t site, const Timing
 
 void Dispatcher::blame(const Open& request, Failure failure, bool sent, Time now) {
   const auto app = app_of(request);
-  const auto site = table_->site_index(request.site);
+  const auto site = site_of(request);
   if (!app || !site) return;
   if (failure == Failure::refused) return view_->app_erred(*app, *site, now);
   if (!request.replica.empty()) {
-    const LocalApp* local = local_app(request.app);
+    const LocalApp* local = local_app(request);
     if (local != nullptr && local->replicas.usable_beside(request.replica, now)) return;
     view_->app_failed(*app, *site, now);
     ++ejections_;
@@ -203,7 +205,7 @@ Decision Dispatcher::failed(Ticket ticket, Failure failure, bool sent, Time now)
   const std::string site = request.site.str();
   request.retried = true;
   // Another replica here may serve it; another site's gateway has tried its own.
-  const LocalApp* local = request.replica.empty() ? nullptr : local_app(request.app);
+  const LocalApp* local = request.replica.empty() ? nullptr : local_app(request);
   const bool here_again = local != nullptr && local->replicas.usable_beside(request.replica, now);
   if (!here_again) request.tried.push_back(request.site);
   Decision next = decide_for(ticket, now);

@@ -21,6 +21,7 @@ namespace barrio::gateway {
 
 struct Arrival {
   const AppKey* app = nullptr;
+  const App* known = nullptr;                // as find_app() has just said; null: looked up
   uint64_t device = 0;                       // stable hash of who asks
   const DeviceLocation* location = nullptr;  // none: not known to the core network
   bool measured = true;                      // false: a small question about the model, not a sample of its speed
@@ -81,6 +82,8 @@ enum class Failure {
 class Dispatcher {
  public:
   static constexpr size_t most_open = 65536;
+  /// What routing knows of this site's own speed is at most so old.
+  static constexpr Duration renew_every = 1ms;
 
   Dispatcher(SiteId self, uint64_t seed) : self_(std::move(self)), rng_(seed) {}
 
@@ -124,8 +127,7 @@ class Dispatcher {
   struct LocalApp {
     LocalReplicas replicas;
     decide::ServiceEstimate service;
-    double waiting = 0;
-    Time waiting_at{};
+    Time renewed{};  // what the view says of it
   };
   struct Open {
     uint32_t generation = 1;  // a ticket is (generation, index): an old one is not another request's
@@ -138,6 +140,8 @@ class Dispatcher {
     AppKey app;
     mutable std::optional<size_t> index;  // of the app, in table number index_of
     mutable uint64_t index_of = 0;
+    mutable std::optional<size_t> site_index;  // of site, in table number site_index_of
+    mutable uint64_t site_index_of = 0;
     uint64_t device = 0;
     FlowId flow = no_flow;
     Duration access{};
@@ -153,6 +157,9 @@ class Dispatcher {
   LocalApp* local_app(const AppKey& key);
   std::optional<size_t> app_of(const AppKey& key) const;
   std::optional<size_t> app_of(const Open& request) const;
+  std::optional<size_t> site_of(const Open& request) const;
+  LocalApp* local_app(const Open& request);
+  void set_site(Open& request, size_t site) const;
   Open& open(Ticket ticket);
   const Open& open(Ticket ticket) const;
   Ticket new_ticket();
@@ -178,6 +185,7 @@ class Dispatcher {
   size_t self_index_ = 0;
   std::vector<decide::RetryBudget> budgets_;  // by the app's index in table_
   std::map<AppKey, LocalApp> local_;
+  std::vector<LocalApp*> local_at_;  // by the app's index in table_; null: none
   std::vector<ports::WorkloadStatus> statuses_;
   std::vector<Open> open_;
   std::vector<uint32_t> free_;

@@ -43,8 +43,9 @@ void Dispatcher::adopt_local(Time now) {
   for (auto& [key, replicas] : ready) local_[key].replicas.adopt(std::move(replicas));
   if (!table_) return;
   std::erase_if(local_, [&](const auto& item) { return item.second.replicas.empty() && !app_of(item.first); });
+  local_at_.assign(table_->app_count(), nullptr);
   for (size_t app = 0; app < table_->app_count(); ++app) {
-    const LocalApp* local = local_app(table_->app(app).app->key());
+    LocalApp* local = local_at_[app] = local_app(table_->app(app).app->key());
     view_->set_ready(app, self_index_, local != nullptr && !local->replicas.empty(), now);
   }
 }
@@ -106,6 +107,7 @@ void Dispatcher::tick(Time now) {
 }
 
 void Dispatcher::renew_local(size_t app, LocalApp& local, Time now) {
+  local.renewed = now;
   view_->measured(app, self_index_, local.service.at(table_->app(app).percentile, view_->app(app).prior, now), now);
 }
 
@@ -162,13 +164,34 @@ std::optional<size_t> Dispatcher::app_of(const Open& request) const {
   return request.index;
 }
 
+std::optional<size_t> Dispatcher::site_of(const Open& request) const {
+  if (request.site_index_of != tables_) {
+    request.site_index = table_->site_index(request.site);
+    request.site_index_of = tables_;
+  }
+  return request.site_index;
+}
+
+void Dispatcher::set_site(Open& request, size_t site) const {
+  request.site = table_->site(site).id;
+  request.site_index = site;
+  request.site_index_of = tables_;
+}
+
+/// Of an app that is no longer in the snapshot, too, while its replicas are still here.
+Dispatcher::LocalApp* Dispatcher::local_app(const Open& request) {
+  const auto app = app_of(request);
+  return app ? local_at_[*app] : local_app(request.app);
+}
+
 Dispatcher::LocalApp* Dispatcher::local_app(const AppKey& key) {
   const auto found = local_.find(key);
   return found == local_.end() ? nullptr : &found->second;
 }
 
 const Site* Dispatcher::find_site(const SiteId& site) const {
-  return table_ ? table_->snapshot().network.find(site) : nullptr;
+  const auto index = table_ ? table_->site_index(site) : std::nullopt;
+  return index ? &table_->site(*index) : nullptr;
 }
 
 const App* Dispatcher::find_app(const AppKey& key) const {
@@ -234,9 +257,9 @@ void Dispatcher::close(Ticket ticket) {
 /// Gives back what the last decision took in flight.
 void Dispatcher::release(Open& request, ReplicaOutcome outcome, Time now) {
   const auto app = app_of(request);
-  const auto site = table_->site_index(request.site);
+  const auto site = site_of(request);
   if (app && site) view_->finished(*app, *site);
-  LocalApp* local = request.replica.empty() ? nullptr : local_app(request.app);
+  LocalApp* local = request.replica.empty() ? nullptr : local_app(request);
   if (local != nullptr) local->replicas.over(request.replica, request.probe, outcome, now);
   request.probe = false;
 }

@@ -21,7 +21,7 @@ void FlowTable::Samples::add(Duration sample) {
     return;
   }
   // Reservoir sampling: every sample of the window is kept with the same probability.
-  const uint64_t slot = mix(seen, 0x5eed) % seen;
+  const uint64_t slot = Rng(seen).below(seen);
   if (slot < most) kept_ms[slot] = value;
 }
 

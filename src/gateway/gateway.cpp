@@ -119,6 +119,7 @@ Gateway::State::State(net::Reactor& loop, GatewayConfig settings, const ports::C
             static_cast<int64_t>(mix(config.seed, 4) >> 1 | 1), config.wall()),
       dispatcher(config.site, config.seed),
       limits(config.policy, registry),
+      closing(loop, [this](ProxiedRequest& over) { spare.push_back(&over); }),
       client(loop, upstream_limits()),
       peers(loop, client, dispatcher,
             {.self = config.site,
@@ -126,7 +127,7 @@ Gateway::State::State(net::Reactor& loop, GatewayConfig settings, const ports::C
              .secret = peer_secret(),
              .tls = config.peer_tls.client,
              .seed = mix(config.seed, 2)}),
-      parts{loop, client, dispatcher, peers, limits, metrics, meter, observer, config.site, peer_secret()},
+      parts{loop, client, dispatcher, peers, limits, metrics, meter, observer, endpoints, config.site, peer_secret()},
       server(loop, config.limits, *this) {}
 
 Gateway::State::~State() {
@@ -160,12 +161,6 @@ ProxiedRequest& Gateway::State::request() {
   return *reused;
 }
 
-void Gateway::State::reclaim() {
-  reclaim_timer = 0;
-  spare.insert(spare.end(), closing.begin(), closing.end());
-  closing.clear();
-}
-
 void Gateway::State::on_body(net::Exchange& exchange, std::string_view piece) {
   if (exchange.context != nullptr) static_cast<ProxiedRequest*>(exchange.context)->on_device_body(piece);
 }
@@ -191,8 +186,7 @@ void Gateway::State::on_closed(net::Exchange& exchange, bool) {
   auto* over = static_cast<ProxiedRequest*>(exchange.context);
   exchange.context = nullptr;
   over->on_device_closed();
-  closing.push_back(over);
-  if (closing.size() == 1 && !ending) reclaim_timer = reactor.call_after(Duration::zero(), [this] { reclaim(); });
+  closing.add(*over);
 }
 
 }  // namespace barrio::gateway

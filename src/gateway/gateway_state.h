@@ -9,6 +9,7 @@
 #include "gateway/peers.h"
 #include "gateway/proxied_request.h"
 #include "gateway/request_metrics.h"
+#include "net/work_list.h"
 
 namespace barrio::gateway {
 
@@ -30,7 +31,7 @@ struct Gateway::State final : net::ExchangeHandler {
   /// Whose app; none: the exchange is answered.
   std::optional<TenantId> owner_of(net::Exchange& exchange, const AppAddress& address);
   /// Deadline and limits of a request whose caller may send it; then it is on its way.
-  void take(net::Exchange& exchange, RequestStart start);
+  void take(net::Exchange& exchange, RequestStart&& start);
   /// False: the exchange is answered with 400.
   bool set_deadline(net::Exchange& exchange, RequestStart& start);
   void discovery(net::Exchange& exchange);
@@ -42,7 +43,6 @@ struct Gateway::State final : net::ExchangeHandler {
   const api::Identity* tenant_of(net::Exchange& exchange);
   std::optional<DeviceLocation> locate(const net::Exchange& exchange) const;
   ProxiedRequest& request();
-  void reclaim();
   void measure();
   /// Every refusal that is made right here is seen, too: within this class, this is the one that is called.
   void reply_problem(net::Exchange& exchange, const Problem& problem);
@@ -57,15 +57,14 @@ struct Gateway::State final : net::ExchangeHandler {
   Meter meter;
   uint64_t unmetered_told = 0;
   Dispatcher dispatcher;
+  LocalEndpoints endpoints;
   Callers callers;
   Limits limits;
   std::vector<std::unique_ptr<ProxiedRequest>> requests;
   std::vector<ProxiedRequest*> spare;
-  std::vector<ProxiedRequest*> closing;  // over, but perhaps still on the stack
+  net::WorkList<ProxiedRequest> closing;  // over, but perhaps still on the stack
   net::TimerId timer = 0;
-  net::TimerId reclaim_timer = 0;
   uint64_t ejections_told = 0;
-  bool ending = false;
   // Ended first, in this order from the last: the server closes its exchanges, which cancels their calls.
   net::Client client;
   Peers peers;

@@ -1,39 +1,44 @@
 #include "gateway/headers.h"
 
-#include <array>
-
 #include "base/text.h"
 #include "gateway/callers.h"
-#include "gateway/deadlines.h"
 
 namespace barrio::gateway {
 
 namespace {
 
+using net::Field;
 using net::Header;
+using net::same_letters;
 using net::same_name;
 
-constexpr std::array<std::string_view, 12> never_passed = {"connection",
-                                                           "keep-alive",
-                                                           "proxy-connection",
-                                                           "proxy-authenticate",
-                                                           "proxy-authorization",
-                                                           "te",
-                                                           "trailer",
-                                                           "transfer-encoding",
-                                                           "upgrade",
-                                                           "content-length",
-                                                           "host",
-                                                           "expect"};
+/// For this hop alone, or written anew for the next.
+bool is_of_this_hop(Field field) {
+  switch (field) {
+    case Field::connection:
+    case Field::content_length:
+    case Field::expect:
+    case Field::host:
+    case Field::keep_alive:
+    case Field::proxy_authenticate:
+    case Field::proxy_authorization:
+    case Field::proxy_connection:
+    case Field::te:
+    case Field::trailer:
+    case Field::transfer_encoding:
+    case Field::upgrade: return true;
+    default: return false;
+  }
+}
 
-bool is_barrio(std::string_view name) {
-  return name.size() > 7 && same_name(name.substr(0, 7), "barrio-");
+bool is_barrio(const Header& header) {
+  return header.field == Field::other && header.name.size() > 7 && same_letters(header.name.substr(0, 7), "barrio-");
 }
 
 /// Named in a Connection field: meant for the next hop only.
 bool named_by_connection(std::span<const Header> headers, std::string_view name) {
   for (const Header& header : headers) {
-    if (!same_name(header.name, "connection")) continue;
+    if (header.field != Field::connection) continue;
     std::string_view rest = header.value;
     while (!rest.empty()) {
       const size_t comma = rest.find(',');
@@ -44,15 +49,12 @@ bool named_by_connection(std::span<const Header> headers, std::string_view name)
   return false;
 }
 
-bool passes(std::span<const Header> headers, std::string_view name) {
-  for (std::string_view never : never_passed) {
-    if (same_name(name, never)) return false;
-  }
-  return !is_barrio(name) && !named_by_connection(headers, name);
+bool passes(std::span<const Header> headers, const Header& header) {
+  return !is_of_this_hop(header.field) && !is_barrio(header) && !named_by_connection(headers, header.name);
 }
 
 bool is_credential(const Header& header) {
-  return same_name(header.name, "authorization") || (same_name(header.name, "x-api-key") && is_api_key(header.value));
+  return header.field == Field::authorization || (header.field == Field::x_api_key && is_api_key(header.value));
 }
 
 }  // namespace
@@ -61,16 +63,15 @@ void pass_request_headers(std::span<const Header> from, bool to_gateway, std::ve
   for (const Header& header : from) {
     if (!to_gateway && is_credential(header)) continue;
     // What is left of the deadline is said anew.
-    if (same_name(header.name, grpc_timeout_header)) continue;
-    if (passes(from, header.name)) to.push_back(header);
+    if (header.field != Field::grpc_timeout && passes(from, header)) to.push_back(header);
   }
 }
 
 void pass_answer_headers(std::span<const Header> from, bool to_gateway, std::vector<Header>& to) {
   for (const Header& header : from) {
-    const bool own = same_name(header.name, "server-timing") || same_name(header.name, "date");
+    const bool own = header.field == Field::server_timing || header.field == Field::date;
     const bool load = to_gateway && same_name(header.name, "barrio-load");
-    if (load || (!own && passes(from, header.name))) to.push_back(header);
+    if (load || (!own && passes(from, header))) to.push_back(header);
   }
 }
 
@@ -92,7 +93,7 @@ std::optional<Duration> timing_of(std::string_view text, std::string_view name) 
 
 Timings read_timings(std::span<const Header> headers) {
   Timings timings;
-  if (const auto text = net::find_header(headers, "Server-Timing")) {
+  if (const auto text = net::find_header(headers, Field::server_timing)) {
     timings.queue = timing_of(*text, "queue");
     timings.compute = timing_of(*text, "compute");
   }

@@ -35,7 +35,7 @@ void Limits::set_snapshot(const Snapshot& snapshot) {
 }
 
 std::optional<Problem> Limits::enter(const Request& request, Time now, RequestHold& hold) {
-  if (request.length && *request.length > most_body(request.app, request.known)) {
+  if (request.length && *request.length > request.most_body) {
     return body_too_long(request.app, request.known);
   }
   const AppLimits* limits =

@@ -38,6 +38,7 @@ class Limits {
     const App* known;  // null: there is no such app
     bool forwarded = false;
     std::optional<uint64_t> length;  // of the body, where it is known
+    uint64_t most_body = 0;          // as most_body() says
   };
   /// None: let in; `hold` ends in leave().
   std::optional<Problem> enter(const Request& request, Time now, RequestHold& hold);

@@ -105,7 +105,12 @@ int64_t Meter::id() const {
 }
 
 void Meter::add(const AppKey& app, const Usage& usage) {
-  Line* to = line(app);
+  Account once;
+  add(app, once, usage);
+}
+
+void Meter::add(const AppKey& app, Account& account, const Usage& usage) {
+  Line* to = line(app, account);
   if (to == nullptr) {
     ++unmetered_;
     return;
@@ -119,16 +124,23 @@ void Meter::add(const AppKey& app, const Usage& usage) {
   store_after_all(begun.valid, uint64_t{0});
 }
 
-Meter::Line* Meter::line(const AppKey& app) {
-  auto found = places_.find(app);
-  if (found == places_.end()) {
-    if (places_.size() >= most_places) places_.clear();  // apps come and go; those that are used come back
-    found = places_.try_emplace(app).first;
+Meter::Line* Meter::line(const AppKey& app, Account& account) {
+  if (account.place_ == nullptr || account.dropped_ != places_dropped_) {
+    auto found = places_.find(app);
+    if (found == places_.end()) {
+      if (places_.size() >= most_places) {  // apps come and go; those that are used come back
+        places_.clear();
+        ++places_dropped_;
+      }
+      found = places_.try_emplace(app).first;
+    }
+    account.place_ = &found->second;
+    account.dropped_ = places_dropped_;
   }
-  const Place& place = found->second;
+  Place& place = *account.place_;
   const size_t bank = static_cast<size_t>(header_.period % 2);
   if (place.period[bank] == header_.period) return &at(header_.period, place.line[bank]);
-  return new_line(app, found->second);
+  return new_line(app, place);
 }
 
 Meter::Line* Meter::new_line(const AppKey& app, Place& place) {

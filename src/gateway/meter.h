@@ -41,6 +41,9 @@ class Meter {
   Meter(std::span<std::byte> memory, int64_t new_id, WallTime now);
 
   int64_t id() const;
+  /// Where an app's amounts go: found with the first add of a request, kept for its others.
+  class Account;
+  void add(const AppKey& app, Account& account, const Usage& usage);
   void add(const AppKey& app, const Usage& usage);
   /// What the journal does not have yet, one period, closing the present one if there is no older; nothing when all is
   /// journaled and nothing was added since. `now` ends a period that is closed.
@@ -61,7 +64,7 @@ class Meter {
     size_t line[2] = {0, 0};
   };
 
-  Line* line(const AppKey& app);
+  Line* line(const AppKey& app, Account& account);
   Line* new_line(const AppKey& app, Place& place);
   Line& at(int64_t period, size_t index) const;
   bool can_close() const;
@@ -76,7 +79,14 @@ class Meter {
   int64_t journaled_ = 0;    // the last period that the journal has
   WallTime last_cut_;
   std::unordered_map<AppKey, Place, Hash> places_;
+  uint64_t places_dropped_ = 0;  // times; accounts from before a drop are found anew
   uint64_t unmetered_ = 0;
+};
+
+class Meter::Account {
+  friend class Meter;
+  Place* place_ = nullptr;  // null: not found yet
+  uint64_t dropped_ = 0;
 };
 
 }  // namespace barrio::gateway

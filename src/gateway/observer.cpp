@@ -47,13 +47,14 @@ void Observer::pass_on(Sight& sight, std::vector<net::Header>& headers, Time now
   const bool drop_parent = sight.traced || sight.incoming.drop_parent;
   if (drop_parent || sight.incoming.drop_state) {
     std::erase_if(headers, [&](const net::Header& header) {
-      return (drop_parent && is_traceparent(header.name)) || (sight.incoming.drop_state && is_tracestate(header.name));
+      return (drop_parent && header.field == net::Field::traceparent) ||
+             (sight.incoming.drop_state && header.field == net::Field::tracestate);
     });
   }
   if (!sight.traced) return;
   sight.sent_span = new_span_id(rng_);
   const TraceContext next{.trace = sight.trace, .parent = sight.sent_span, .sampled = true};
-  headers.push_back({"traceparent", write_traceparent(next, sight.parent_text)});
+  headers.push_back(net::fleeting({"traceparent", write_traceparent(next, sight.parent_text)}));
 }
 
 bool Observer::to_be_logged(const Ending& ending, Time now) {

@@ -1,7 +1,6 @@
 #include "gateway/outgoing.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/text.h"
 #include "gateway/app_address.h"
@@ -13,12 +12,17 @@ namespace barrio::gateway {
 namespace {
 
 /// What a device says about its own way here is not to be believed by the app.
-constexpr std::array<std::string_view, 7> about_the_way = {
-    "x-forwarded-for",  "x-forwarded-proto", "x-forwarded-host", "x-forwarded-prefix",
-    "x-forwarded-port", "x-real-ip",         "forwarded"};
-
-bool is_about_the_way(std::string_view name) {
-  return std::ranges::any_of(about_the_way, [&](std::string_view each) { return net::same_name(name, each); });
+bool is_about_the_way(const net::Header& header) {
+  switch (header.field) {
+    case net::Field::forwarded:
+    case net::Field::x_forwarded_for:
+    case net::Field::x_forwarded_host:
+    case net::Field::x_forwarded_port:
+    case net::Field::x_forwarded_prefix:
+    case net::Field::x_forwarded_proto:
+    case net::Field::x_real_ip: return true;
+    default: return false;
+  }
 }
 
 }  // namespace
@@ -36,7 +40,7 @@ void OutgoingHead::write(const Outgoing& outgoing) {
   }
   left_text_.clear();
   append_ms(left_text_, std::max<Duration>(100us, outgoing.left));
-  headers_.push_back({"Barrio-Deadline-Ms", left_text_});
+  headers_.push_back(net::fleeting({"Barrio-Deadline-Ms", left_text_}));
   if (outgoing.to_gateway) {
     if (!outgoing.peer_secret.empty()) headers_.push_back({"Barrio-Peer", outgoing.peer_secret});
     headers_.push_back({"Barrio-Forwarded-By", outgoing.self});
@@ -46,17 +50,17 @@ void OutgoingHead::write(const Outgoing& outgoing) {
 void OutgoingHead::pass(const Outgoing& outgoing) {
   pass_request_headers(outgoing.from->headers, outgoing.to_gateway, headers_);
   if (outgoing.route.used && !outgoing.from_peer) {
-    std::erase_if(headers_, [](const net::Header& header) { return is_about_the_way(header.name); });
+    std::erase_if(headers_, is_about_the_way);
   }
   if (!is_grpc(headers_)) return;
   grpc_text_ = grpc_timeout(outgoing.left);
-  headers_.push_back({grpc_timeout_header, grpc_text_});
+  headers_.push_back(net::fleeting({grpc_timeout_header, grpc_text_}));
 }
 
 void OutgoingHead::add_forwarded(const Outgoing& outgoing) {
   if (!outgoing.device_ip.empty()) headers_.push_back({"X-Forwarded-For", outgoing.device_ip});
   headers_.push_back({"X-Forwarded-Proto", outgoing.secure ? "https" : "http"});
-  if (const auto host = net::find_header(outgoing.from->headers, "Host")) {
+  if (const auto host = net::find_header(outgoing.from->headers, net::Field::host)) {
     headers_.push_back({"X-Forwarded-Host", *host});
   }
   if (!outgoing.route.prefix.empty()) headers_.push_back({"X-Forwarded-Prefix", outgoing.route.prefix});

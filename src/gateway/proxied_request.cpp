@@ -18,7 +18,7 @@ std::vector<net::Header> views_of(const net::OwnedHeaders& trailers) {
 
 }  // namespace
 
-void ProxiedRequest::start(net::Exchange& exchange, RequestStart start) {
+void ProxiedRequest::start(net::Exchange& exchange, RequestStart&& start) {
   exchange_ = &exchange;
   exchange.context = this;
   start_ = std::move(start);
@@ -40,6 +40,7 @@ void ProxiedRequest::start(net::Exchange& exchange, RequestStart start) {
                start_.forwarded ? RequestMeter::From::other_gateway : RequestMeter::From::device);
   sight_ = parts_.observer.begin(exchange.request(), parts_.reactor.now());
   const Arrival arrival{.app = &start_.app,
+                        .known = start_.known,
                         .device = start_.device,
                         .location = start_.location ? &*start_.location : nullptr,
                         .measured = start_.infer || start_.route.used,
@@ -60,8 +61,8 @@ void ProxiedRequest::act(Decision decision) {
     if (const auto* no = std::get_if<Refuse>(&decision.act)) return refuse(*no);
     if (const auto* local = std::get_if<Local>(&decision.act)) {
       site_ = parts_.self;
-      const auto address = net::SocketAddress::parse(local->endpoint);
-      if (address && send_to(*address, false)) return;
+      const net::Endpoint* replica = parts_.endpoints.find(local->endpoint);
+      if (replica != nullptr && send_to(*replica, false)) return;
     } else {
       site_ = std::get<Forward>(decision.act).site;
       const net::Endpoint* peer = parts_.peers.endpoint(site_);
@@ -98,10 +99,16 @@ bool ProxiedRequest::send_to(const net::Endpoint& where, bool to_gateway) {
                             .length = head.has_body ? head.content_length : std::optional<uint64_t>(0),
                             .deadline = start_.streams ? exchange_->first_byte() + longest_stream : deadline_,
                             .upgrade = upgrade_,
-                            .takes_trailers = head.takes_trailers};
-  net::Endpoint endpoint = where;
-  endpoint.protocol = protocol_to(to_gateway);
-  call_ = &parts_.client.start(endpoint, call, *this);
+                            .takes_trailers = head.takes_trailers,
+                            .keeps_body = true};
+  const net::Protocol protocol = protocol_to(to_gateway);
+  if (protocol == where.protocol) {
+    call_ = &parts_.client.start(where, call, *this);
+  } else {
+    net::Endpoint other = where;
+    other.protocol = protocol;
+    call_ = &parts_.client.start(other, call, *this);
+  }
   bool room = true;
   if (!kept_.empty()) room = call_->write(kept_);
   if (ended_ && head.has_body) call_->end(views_of(request_trailers_));
@@ -137,6 +144,10 @@ void ProxiedRequest::keep(std::string_view piece) {
   if (kept_.empty())
     kept_.reserve(std::min<uint64_t>(exchange_->request().content_length.value_or(0), most_spare_body));
   kept_.append(piece);
+}
+
+std::optional<std::string_view> ProxiedRequest::kept_body() const {
+  return keeping_ ? std::optional<std::string_view>(kept_) : std::nullopt;
 }
 
 /// Nothing that was kept is of use without the rest.
@@ -235,7 +246,7 @@ void ProxiedRequest::on_head(const net::ResponseHead& head) {
 void ProxiedRequest::answer_headers(std::span<const net::Header> from, const std::string& timing) {
   headers_.clear();
   pass_answer_headers(from, start_.forwarded, headers_);
-  headers_.push_back({"Server-Timing", timing});
+  headers_.push_back(net::fleeting({"Server-Timing", timing}));
   const Site* site = parts_.dispatcher.find_site(site_);
   headers_.push_back({"Barrio-Served-By", site_.str()});
   if (site != nullptr) headers_.push_back({"Barrio-Processed-In", site->jurisdiction.str()});

@@ -10,6 +10,7 @@
 #include "base/metrics.h"
 #include "gateway/dispatcher.h"
 #include "gateway/limits.h"
+#include "gateway/local_endpoints.h"
 #include "gateway/observer.h"
 #include "gateway/outgoing.h"
 #include "gateway/peers.h"
@@ -31,12 +32,14 @@ struct RequestParts {
   class RequestMetrics& metrics;
   Meter& meter;
   Observer& observer;
+  LocalEndpoints& endpoints;
   SiteId self;
   std::string peer_secret;
 };
 
 struct RequestStart {
   AppKey app;
+  const App* known = nullptr;  // as the present snapshot has it, until start() returns
   uint64_t device = 0;
   std::optional<DeviceLocation> location = {};
   bool infer = true;       // else a question about the model, or an app's own request
@@ -60,7 +63,7 @@ class ProxiedRequest final : public net::CallHandler {
 
   explicit ProxiedRequest(RequestParts& parts)
       : parts_(parts), meter_(parts.meter), begin_timer_(parts.reactor, [this] { not_begun(); }) {}
-  void start(net::Exchange& exchange, RequestStart start);
+  void start(net::Exchange& exchange, RequestStart&& start);
 
   // From the device's side.
   void on_device_body(std::string_view piece);
@@ -79,6 +82,9 @@ class ProxiedRequest final : public net::CallHandler {
   void on_writable() override;
   void on_upgraded(const net::ResponseHead& head) override;
   void on_tunnel_end() override;
+  std::optional<std::string_view> kept_body() const override;
+
+  bool scheduled = false;  // for WorkList
 
  private:
   void act(Decision decision);

@@ -6,6 +6,7 @@ namespace barrio::gateway {
 
 void RequestMeter::begin(const AppKey& app, Billed billed, From from) {
   app_ = &app;
+  account_ = {};
   billed_ = billed;
   from_ = from;
   side_ = Side::none;

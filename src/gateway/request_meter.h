@@ -26,10 +26,11 @@ class RequestMeter {
 
  private:
   enum class Side { none, served, forwarded };
-  void add(const Usage& usage) { meter_->add(*app_, usage); }
+  void add(const Usage& usage) { meter_->add(*app_, account_, usage); }
 
   Meter* meter_;
   const AppKey* app_ = nullptr;
+  Meter::Account account_;
   Billed billed_ = Billed::no;
   From from_ = From::device;
   Side side_ = Side::none;  // where bytes count from now on; none: the answer has not begun, or counts nowhere

@@ -31,7 +31,7 @@ void wrong_method(net::Exchange& exchange, std::string_view allowed) {
 
 void Gateway::State::on_head(net::Exchange& exchange) {
   const net::RequestHead& head = exchange.request();
-  if (auto app = app_by_host(net::find_header(head.headers, "Host").value_or(""), head.target)) {
+  if (auto app = app_by_host(net::find_header(head.headers, net::Field::host).value_or(""), head.target)) {
     return app_request(exchange, std::move(*app));
   }
   if (head.path.starts_with(models_prefix)) return model_request(exchange);
@@ -79,12 +79,11 @@ void Gateway::State::model_request(net::Exchange& exchange) {
   if (identity == nullptr) return;
   if (head.method != (infer ? "POST" : "GET")) return wrong_method(exchange, infer ? "POST" : "GET");
   auto app = AppName::parse(name);
-  auto tenant = TenantId::parse(identity->subject);
-  if (!app || !tenant) {
+  if (!app) {
     return reply_problem(exchange,
                          {404, "unknown_app", "'" + std::string(name) + "' is no app name", "barrio app list"});
   }
-  RequestStart start{.app = {std::move(*tenant), std::move(*app)}};
+  RequestStart start{.app = {TenantId::of(identity->subject), std::move(*app)}};
   start.infer = infer;
   take(exchange, std::move(start));
 }
@@ -96,8 +95,9 @@ bool Gateway::State::is_peer(const net::Exchange& exchange) const {
     const auto site = site_of_uri(tls->peer);
     return site && *site != config.site && dispatcher.find_site(*site) != nullptr;
   }
+  if (config.peer_secret.empty()) return false;
   const auto secret = net::find_header(exchange.request().headers, "Barrio-Peer");
-  return secret && !config.peer_secret.empty() && constant_time_equal(*secret, config.peer_secret);
+  return secret && constant_time_equal(*secret, config.peer_secret);
 }
 
 const api::Identity* Gateway::State::tenant_of(net::Exchange& exchange) {

@@ -144,14 +144,6 @@ SpanId new_span_id(Rng& rng) {
   return new_id<SpanId>(rng);
 }
 
-bool is_traceparent(std::string_view name) {
-  return name.size() == 11 && net::same_name(name, "traceparent");
-}
-
-bool is_tracestate(std::string_view name) {
-  return name.size() == 10 && net::same_name(name, "tracestate");
-}
-
 IncomingTrace read_trace(std::span<const net::Header> headers) {
   IncomingTrace trace;
   size_t parents = 0;
@@ -159,10 +151,10 @@ IncomingTrace read_trace(std::span<const net::Header> headers) {
   size_t state_bytes = 0;
   bool states_valid = true;
   for (const net::Header& header : headers) {
-    if (is_traceparent(header.name)) {
+    if (header.field == net::Field::traceparent) {
       ++parents;
       trace.context = parse_traceparent(trim(header.value));
-    } else if (is_tracestate(header.name)) {
+    } else if (header.field == net::Field::tracestate) {
       ++states;
       state_bytes += header.value.size();
       states_valid = states_valid && valid_tracestate(header.value);

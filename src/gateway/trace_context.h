@@ -46,7 +46,4 @@ struct IncomingTrace {
 };
 IncomingTrace read_trace(std::span<const net::Header> headers);
 
-bool is_traceparent(std::string_view name);
-bool is_tracestate(std::string_view name);
-
 }  // namespace barrio::gateway

@@ -26,6 +26,9 @@ class SocketAddress {
   const sockaddr* native() const { return reinterpret_cast<const sockaddr*>(&storage_); }
   socklen_t native_length() const { return length_; }
   int family() const { return storage_.ss_family; }
+  /// The same bytes.
+  bool operator==(const SocketAddress& other) const { return bytes() == other.bytes(); }
+  std::string_view bytes() const { return {reinterpret_cast<const char*>(&storage_), length_}; }
 
  private:
   sockaddr_storage storage_{};

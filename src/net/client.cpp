@@ -22,4 +22,8 @@ void Client::fetch(const Endpoint& endpoint, Request request, Time deadline, std
   state_->core.fetch(endpoint, std::move(request), deadline, std::move(done), most);
 }
 
+size_t Client::endpoints() const {
+  return state_->core.endpoints();
+}
+
 }  // namespace barrio::net

@@ -54,6 +54,9 @@ class CallHandler {
   virtual void on_upgraded(const ResponseHead& /*head*/) {}
   /// The server has shut down its side of the tunnel. What is written still reaches it.
   virtual void on_tunnel_end() {}
+  /// All that was written of the body, where CallStart::keeps_body promised to have it; none: not any more. Asked for
+  /// when the request is sent once more.
+  virtual std::optional<std::string_view> kept_body() const { return std::nullopt; }
 
  protected:
   ~CallHandler() = default;
@@ -87,6 +90,7 @@ struct CallStart {
   Time deadline = {};
   std::string_view upgrade = {};  // HTTP/1.1 and no body: asks to switch to this protocol
   bool takes_trailers = false;    // says TE: trailers
+  bool keeps_body = false;        // the handler does, so the client need not; see CallHandler::kept_body
 };
 
 class Client {
@@ -100,6 +104,8 @@ class Client {
   /// Whole messages. The body of the answer is limited to `most` bytes (exhausted).
   void fetch(const Endpoint& endpoint, Request request, Time deadline, std::function<void(Result<Response>)> done,
              size_t most = 64 * 1024 * 1024);
+  /// That are remembered: those in use, and as many that are not, or a few dozen.
+  size_t endpoints() const;
 
  private:
   struct State;

@@ -16,6 +16,7 @@ constexpr int most_interim_answers = 8;
 }  // namespace
 
 void ClientConnection::on_io(uint32_t events) {
+  stream_.note(events);
   if (phase_ == Phase::idle) {
     std::string_view out_of_turn;
     if (stream_.read(core_.scratch_, out_of_turn) == Stream::Got::nothing) return;  // a session ticket, at most

@@ -44,12 +44,10 @@ void ClientConnection::begin(const CallStart& start, CallHandler& handler) {
                               .upgrade = start.upgrade,
                               .takes_trailers = start.takes_trailers},
                              start.headers);
+  // What waits in chunks is not what the handler keeps.
+  handler_keeps_body_ = start.keeps_body && !chunked_;
   remember(stream_.unsent_text());
-  // A body usually follows at once and leaves in the same segment as the head.
-  if (request_ended_)
-    send({});
-  else
-    core_.work_.add(*this);
+  core_.work_.add(*this);  // sends it, with what of the body follows at once
   set_deadline();
 }
 
@@ -91,21 +89,22 @@ void ClientConnection::remember(std::string_view sent) {
     replay_.clear();
 }
 
-/// Sends; when the connection turns out broken, an answer that came before the break is still read.
-bool ClientConnection::send(std::initializer_list<std::string_view> pieces) {
-  if (send_broken_) return false;
-  const bool ok = stream_.send(pieces);
-  touched_ = touched_ || stream_.sent() > sent_before_;
-  if (!ok) {
-    send_broken_ = true;
-    core_.work_.add(*this);
-  }
-  return ok;
+/// Sends, at the latest at the end of this turn. When the connection turns out broken, an answer that came before the
+/// break is still read.
+void ClientConnection::send(std::initializer_list<std::string_view> pieces) {
+  if (send_broken_) return;
+  send_broken_ = !stream_.send_soon(pieces);
+  core_.work_.add(*this);
 }
 
 /// Sends what is held back and says so to a blocked handler. False: the call is over.
 bool ClientConnection::flush() {
-  if (send_broken_ || stream_.unsent() == 0 || !send({})) return true;
+  if (send_broken_ || stream_.unsent() == 0) return true;
+  if (!stream_.flush()) {
+    send_broken_ = true;
+    core_.work_.add(*this);
+    return true;
+  }
   if (!blocked_ || stream_.unsent() > core_.limits_.write_buffer_bytes / 2) return true;
   blocked_ = false;
   handler_->on_writable();
@@ -126,7 +125,7 @@ bool ClientConnection::write(std::string_view piece) {
     fail({Code::invalid, "more body than was announced"});
   } else {
     body_left_ -= piece.size();
-    remember(piece);
+    if (!handler_keeps_body_) remember(piece);
     send({piece});
   }
   blocked_ = stream_.unsent() > core_.limits_.write_buffer_bytes;
@@ -194,7 +193,10 @@ void ClientConnection::lost(const char* what) {
   if (const Error* broken = stream_.tls_failure(); broken != nullptr && broken->code == Code::denied) {
     return fail(Error(*broken).within(where));
   }
-  if (!pooled_ || answered_ || !replayable_) return fail({Code::unavailable, what, where});
+  const auto body = handler_keeps_body_ ? handler_->kept_body() : std::string_view();
+  if (!pooled_ || answered_ || !replayable_ || !body) return fail({Code::unavailable, what, where});
+  replay_.append(*body);
+  touched_ = touched();
   pooled_ = replayable_ = send_broken_ = false;
   stream_.close();
   connect();
@@ -207,7 +209,7 @@ void ClientConnection::lost(const char* what) {
 
 void ClientConnection::fail(Error error) {
   if (failure_) return;
-  failure_ = CallError{std::move(error), touched_};
+  failure_ = CallError{std::move(error), touched()};
   close();
 }
 

@@ -3,9 +3,9 @@
 // What fails inside an application's call is noted and told from the work list; a closed connection is freed there too.
 
 #include <array>
-#include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -26,6 +26,11 @@ class EndpointCalls;
 
 /// All connections to one endpoint.
 struct ClientPool {
+  ClientPool();
+  ~ClientPool();
+  /// No connection, and nothing waits for one: nobody would miss it.
+  bool unused() const;
+
   Endpoint endpoint;
   std::string host;                             // for requests without a Host
   std::unique_ptr<http2::EndpointCalls> http2;  // instead of what follows, with Protocol::http2
@@ -41,17 +46,22 @@ class ClientCore {
   Call& start(const Endpoint& endpoint, const CallStart& start, CallHandler& handler);
   void fetch(const Endpoint& endpoint, Request request, Time deadline, std::function<void(Result<Response>)> done,
              size_t most);
+  size_t endpoints() const { return pools_.size(); }
 
  private:
   friend class ClientConnection;
   friend class FetchCall;
+  struct Hash {
+    size_t operator()(const Endpoint& endpoint) const;
+  };
   ClientPool& pool_of(const Endpoint& endpoint);
+  void drop_unused_pools();
   void remove(ClientConnection& connection);
 
   Reactor& reactor_;
   const ClientLimits limits_;
-  std::map<std::string, ClientPool, std::less<>> pools_;  // by everything in the endpoint
-  std::string key_;                                       // of the endpoint being looked up
+  std::unordered_map<Endpoint, ClientPool, Hash> pools_;
+  size_t most_pools_ = 64;  // at which those that are unused are dropped
   WorkList<ClientConnection> work_;
   std::vector<std::unique_ptr<ClientConnection>> connections_;
   std::unordered_set<FetchCall*> fetches_;
@@ -95,7 +105,7 @@ class ClientConnection final : public IoHandler, public Call {
   bool switch_protocol();
   bool advance_tunnel();
   void input_ended();
-  bool send(std::initializer_list<std::string_view> pieces);
+  void send(std::initializer_list<std::string_view> pieces);
   bool flush();
   void remember(std::string_view sent);
   void lost(const char* what);
@@ -103,6 +113,8 @@ class ClientConnection final : public IoHandler, public Call {
   void close();
   void rest();
   void set_deadline();
+  /// Some byte of the request has left.
+  bool touched() const { return touched_ || stream_.sent() > sent_before_; }
   bool may_read() const {
     const bool open = phase_ == Phase::head || phase_ == Phase::body || (phase_ == Phase::tunnel && !input_ended_);
     return open && !paused_ && pending_begin_ == pending_.size();
@@ -122,7 +134,8 @@ class ClientConnection final : public IoHandler, public Call {
   CallHandler* handler_ = nullptr;
   Time deadline_;
   Duration connect_time_{};
-  std::string replay_;  // what was sent on a pooled connection, while it can be sent again
+  std::string replay_;               // what was sent on a pooled connection, while it can be sent again
+  bool handler_keeps_body_ = false;  // which is not in replay_
   bool pooled_ = false;
   bool replayable_ = false;
   bool to_head_ = false;
@@ -131,7 +144,7 @@ class ClientConnection final : public IoHandler, public Call {
   bool request_ended_ = false;
   bool send_broken_ = false;
   bool answered_ = false;  // a byte of the answer has come
-  bool touched_ = false;   // some byte of the request has left
+  bool touched_ = false;   // some byte of the request has left, on a connection before this one
   uint64_t sent_before_ = 0;
   bool blocked_ = false;
   bool paused_ = false;

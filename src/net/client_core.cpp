@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <utility>
 
+#include "base/rng.h"
 #include "net/client_connection.h"
 #include "net/fetch_call.h"
 #include "net/http2_client.h"
@@ -15,22 +17,37 @@ ClientCore::~ClientCore() {
   for (FetchCall* fetch : fetches_) delete fetch;
 }
 
-ClientPool& ClientCore::pool_of(const Endpoint& endpoint) {
-  const SocketAddress& address = endpoint.address;
-  // The pool keeps the TlsClient, so no other one can have its address.
+ClientPool::ClientPool() = default;
+ClientPool::~ClientPool() = default;
+
+bool ClientPool::unused() const {
+  return connections == 0 && (!http2 || http2->unused());
+}
+
+size_t ClientCore::Hash::operator()(const Endpoint& endpoint) const {
+  const std::hash<std::string_view> hash;
   const auto tls = reinterpret_cast<uintptr_t>(endpoint.tls.get());
-  key_.assign(reinterpret_cast<const char*>(address.native()), address.native_length());
-  key_.push_back(static_cast<char>(endpoint.protocol));
-  key_.append(reinterpret_cast<const char*>(&tls), sizeof(tls)).append(endpoint.name);
-  const auto found = pools_.find(key_);
+  return mix(hash(endpoint.address.bytes()), hash(endpoint.name) ^ tls ^ static_cast<size_t>(endpoint.protocol));
+}
+
+ClientPool& ClientCore::pool_of(const Endpoint& endpoint) {
+  const auto found = pools_.find(endpoint);
   if (found != pools_.end()) return found->second;
-  ClientPool& pool = pools_[key_];
+  if (pools_.size() >= most_pools_) drop_unused_pools();
+  ClientPool& pool = pools_[endpoint];
   pool.endpoint = endpoint;
+  const SocketAddress& address = endpoint.address;
   pool.host = !endpoint.name.empty() ? endpoint.name : address.is_unix() ? "localhost" : address.str();
   if (endpoint.protocol == Protocol::http2) {
     pool.http2 = std::make_unique<http2::EndpointCalls>(reactor_, limits_, pool.endpoint, pool.host, scratch_);
   }
   return pool;
+}
+
+/// Endpoints come and go. Twice as many as are in use are remembered, so that dropping costs little for each.
+void ClientCore::drop_unused_pools() {
+  std::erase_if(pools_, [](const auto& item) { return item.second.unused(); });
+  most_pools_ = std::max<size_t>(64, 2 * pools_.size());
 }
 
 Call& ClientCore::start(const Endpoint& endpoint, const CallStart& start, CallHandler& handler) {

@@ -20,6 +20,8 @@ struct Endpoint {
   Protocol protocol = Protocol::http1;
   std::shared_ptr<TlsClient> tls = {};  // null: in clear
   std::string name = {};                // for Host, SNI and the certificate; empty: the address
+
+  bool operator==(const Endpoint&) const = default;
 };
 
 }  // namespace barrio::net

@@ -17,6 +17,16 @@ bool may_send(const Header& header);
 /// the body.
 bool may_be_trailer(std::string_view name);
 
+/// Eight characters with A-Z, and nothing else, made small.
+inline uint64_t small_letters(uint64_t eight) {
+  constexpr uint64_t ones = 0x0101010101010101;
+  const uint64_t low = eight & (ones * 0x7f);  // so that no addition below carries into the next character
+  const uint64_t from_a = low + ones * (0x80 - 'A');
+  const uint64_t beyond_z = low + ones * (0x7f - 'Z');
+  const uint64_t upper = (from_a ^ beyond_z) & ~eight & (ones * 0x80);
+  return eight | (upper >> 2);
+}
+
 /// The fields that can be sent as trailers, up to most_trailer_bytes.
 template <class Take>
 void each_trailer(std::span<const Header> trailers, Take take) {

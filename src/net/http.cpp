@@ -1,11 +1,22 @@
 #include "net/http.h"
 
+#include <algorithm>
+#include <cstring>
+
+#include "net/fields.h"
+
 namespace barrio::net {
 
 namespace {
 
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+
+uint64_t lower_eight(const char* text) {
+  uint64_t eight = 0;
+  std::memcpy(&eight, text, sizeof(eight));
+  return small_letters(eight);
 }
 
 int hex_digit(char c) {
@@ -17,15 +28,26 @@ int hex_digit(char c) {
 }  // namespace
 
 bool same_letters(std::string_view a, std::string_view b) {
-  for (size_t i = 0; i < a.size(); ++i) {
-    if (lower(a[i]) != lower(b[i])) return false;
+  constexpr size_t step = sizeof(uint64_t);
+  if (a.size() < step) {
+    return std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return x == y || lower(x) == lower(y); });
   }
-  return true;
+  for (size_t i = 0; i + step <= a.size(); i += step) {
+    if (lower_eight(a.data() + i) != lower_eight(b.data() + i)) return false;
+  }
+  return lower_eight(a.data() + a.size() - step) == lower_eight(b.data() + b.size() - step);
 }
 
 std::optional<std::string_view> find_header(std::span<const Header> headers, std::string_view name) {
   for (const Header& header : headers) {
     if (same_name(header.name, name)) return header.value;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string_view> find_header(std::span<const Header> headers, Field field) {
+  for (const Header& header : headers) {
+    if (header.field == field) return header.value;
   }
   return std::nullopt;
 }

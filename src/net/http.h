@@ -12,10 +12,72 @@
 
 namespace barrio::net {
 
+/// Field names that somebody on the request path looks for. Recognised once, where a Header is made; afterwards looking
+/// for one compares a byte. fields.cpp has their text.
+enum class Field : uint8_t {
+  other,
+  age,
+  authentication_info,
+  authorization,
+  cache_control,
+  connection,
+  content_length,
+  content_type,
+  cookie,
+  date,
+  expect,
+  expires,
+  forwarded,
+  grpc_timeout,
+  host,
+  keep_alive,
+  location,
+  max_forwards,
+  pragma,
+  proxy_authenticate,
+  proxy_authorization,
+  proxy_connection,
+  range,
+  retry_after,
+  server_timing,
+  set_cookie,
+  te,
+  traceparent,
+  tracestate,
+  trailer,
+  transfer_encoding,
+  upgrade,
+  vary,
+  warning,
+  www_authenticate,
+  x_api_key,
+  x_forwarded_for,
+  x_forwarded_host,
+  x_forwarded_port,
+  x_forwarded_prefix,
+  x_forwarded_proto,
+  x_real_ip,
+};
+/// Whatever the case of the letters.
+Field field_of(std::string_view name);
+
 struct Header {
+  Header(std::string_view the_name, std::string_view the_value)
+      : name(the_name), value(the_value), field(field_of(the_name)) {}
+  Header(Field known, std::string_view the_name, std::string_view the_value)
+      : name(the_name), value(the_value), field(known) {}
+
   std::string_view name;
   std::string_view value;
+  Field field;  // of name
+  /// The value is of this message alone: HTTP/2's compression does not remember it, which would push out what recurs.
+  bool fleeting = false;
 };
+/// The same field, said to be fleeting.
+inline Header fleeting(Header header) {
+  header.fleeting = true;
+  return header;
+}
 
 bool same_letters(std::string_view a, std::string_view b);  // of equal length
 /// Case-insensitive comparison of ASCII field names. Most differ in length already.
@@ -24,6 +86,7 @@ inline bool same_name(std::string_view a, std::string_view b) {
 }
 /// The first field with this name.
 std::optional<std::string_view> find_header(std::span<const Header> headers, std::string_view name);
+std::optional<std::string_view> find_header(std::span<const Header> headers, Field field);
 
 struct RequestHead {
   std::string_view method;

@@ -1,8 +1,9 @@
 #include "net/http1_parser.h"
 
+#include <emmintrin.h>  // SSE2: every x86-64 has it
+
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 namespace barrio::net::http1 {
 
@@ -77,30 +78,36 @@ void read_connection(std::string_view value, Meaning& meaning) {
 }
 
 Failure read_field(const Header& header, Meaning& meaning) {
-  const auto [name, value] = header;
-  if (same_name(name, "content-length")) {
-    if (meaning.length) return {400, "more than one Content-Length"};
-    meaning.length = read_length(value);
-    if (!meaning.length) return {400, "Content-Length is not a number"};
-  } else if (same_name(name, "transfer-encoding")) {
-    if (meaning.chunked || !same_name(value, "chunked")) return {400, "Transfer-Encoding other than chunked"};
-    meaning.chunked = true;
-  } else if (same_name(name, "connection")) {
-    read_connection(value, meaning);
-  } else if (same_name(name, "host")) {
-    if (!is_host(value)) return {400, "Host is not a host"};
-    ++meaning.hosts;
-  } else if (same_name(name, "expect")) {
-    same_name(value, "100-continue") ? meaning.expects_continue = true : meaning.unknown_expectation = true;
-  } else if (same_name(name, "te")) {
-    each_in_list(value, [&meaning](std::string_view coding) {
-      if (same_name(coding, "trailers")) meaning.takes_trailers = true;
-    });
-  } else if (same_name(name, "upgrade") && meaning.protocol.empty()) {
-    const std::string_view first = trim_blanks(value.substr(0, value.find(',')));
-    if (is_token(first)) meaning.protocol = first;
+  const std::string_view value = header.value;
+  switch (header.field) {
+    case Field::content_length:
+      if (meaning.length) return {400, "more than one Content-Length"};
+      meaning.length = read_length(value);
+      if (!meaning.length) return {400, "Content-Length is not a number"};
+      return {};
+    case Field::transfer_encoding:
+      if (meaning.chunked || !same_name(value, "chunked")) return {400, "Transfer-Encoding other than chunked"};
+      meaning.chunked = true;
+      return {};
+    case Field::connection: read_connection(value, meaning); return {};
+    case Field::host:
+      if (!is_host(value)) return {400, "Host is not a host"};
+      ++meaning.hosts;
+      return {};
+    case Field::expect:
+      same_name(value, "100-continue") ? meaning.expects_continue = true : meaning.unknown_expectation = true;
+      return {};
+    case Field::te:
+      each_in_list(value, [&meaning](std::string_view coding) {
+        if (same_name(coding, "trailers")) meaning.takes_trailers = true;
+      });
+      return {};
+    case Field::upgrade:
+      if (!meaning.protocol.empty()) return {};
+      if (const auto first = trim_blanks(value.substr(0, value.find(','))); is_token(first)) meaning.protocol = first;
+      return {};
+    default: return {};
   }
-  return {};
 }
 
 /// The minor version of "HTTP/1.0" or "HTTP/1.1"; -1 for another version, -2 for anything else.
@@ -163,27 +170,33 @@ bool is_host(std::string_view text) {
   return host_size > 0 && port.front() == ':' && port.find_first_not_of("0123456789", 1) == std::string_view::npos;
 }
 
+namespace {
+
+/// A control character other than HTAB among sixteen.
+bool has_control(const char* text) {
+  const __m128i all = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text));
+  const __m128i below_space = _mm_cmpeq_epi8(_mm_min_epu8(all, _mm_set1_epi8(0x1f)), all);
+  const __m128i tab = _mm_cmpeq_epi8(all, _mm_set1_epi8('\t'));
+  const __m128i del = _mm_cmpeq_epi8(all, _mm_set1_epi8(0x7f));
+  return _mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, below_space), del)) != 0;
+}
+
+}  // namespace
+
 bool is_field_value(std::string_view text) {
-  // Eight at a time while there is no control character among them, which is nearly always.
-  constexpr uint64_t ones = 0x0101010101010101;
-  constexpr uint64_t tops = ones * 0x80;
-  while (text.size() >= sizeof(uint64_t)) {
-    uint64_t eight = 0;
-    std::memcpy(&eight, text.data(), sizeof(eight));
-    const uint64_t below_space = (eight - ones * 0x20) & ~eight;
-    const uint64_t with_delete = eight ^ (ones * 0x7f);
-    const uint64_t is_delete = (with_delete - ones) & ~with_delete;
-    if (((below_space | is_delete) & tops) != 0 && !all(value_chars, text.substr(0, sizeof(eight)))) return false;
-    text.remove_prefix(sizeof(eight));
+  constexpr size_t step = 16;
+  if (text.size() < step) return all(value_chars, text);
+  for (size_t i = 0; i + step <= text.size(); i += step) {
+    if (has_control(text.data() + i)) return false;
   }
-  return all(value_chars, text);
+  return !has_control(text.data() + text.size() - step);
 }
 
 void HeadText::reset() {
   text_.clear();
   fields_.clear();
   headers_.clear();
-  line_ = scanned_ = start_line_size_ = 0;
+  line_ = start_line_size_ = 0;
   complete_ = false;
   failure_ = {};
 }
@@ -195,24 +208,25 @@ size_t HeadText::reject(int status, const char* what) {
 
 size_t HeadText::feed(std::string_view input) {
   if (complete_ || failure_.status != 0) return 0;
-  const size_t before = text_.size();
-  text_.append(input.substr(0, limits_.bytes - before));
-  while (true) {
-    const void* found = std::memchr(text_.data() + scanned_, '\n', text_.size() - scanned_);
-    if (found == nullptr) break;
-    const size_t end = static_cast<size_t>(static_cast<const char*>(found) - text_.data());
-    if (end == line_ || text_[end - 1] != '\r') return reject(400, "a line ends without CR");
-    if (!take_line(line_, end - 1)) return 0;
-    line_ = scanned_ = end + 1;
+  size_t used = 0;
+  while (used < input.size()) {
+    // Line by line, so that no body that follows is copied.
+    const std::string_view rest = input.substr(used, limits_.bytes - text_.size());
+    const size_t end = rest.find('\n');
+    text_.append(rest.substr(0, end == std::string_view::npos ? end : end + 1));
+    used += end == std::string_view::npos ? rest.size() : end + 1;
+    if (end == std::string_view::npos) break;
+    const size_t size = text_.size();
+    if (size < line_ + 2 || text_[size - 2] != '\r') return reject(400, "a line ends without CR");
+    if (!take_line(line_, size - 2)) return 0;
+    line_ = size;
     if (complete_) {
-      text_.resize(line_);
       finish();
-      return line_ - before;
+      return used;
     }
   }
-  scanned_ = text_.size();
   if (text_.size() == limits_.bytes) return too_long();
-  return text_.size() - before;
+  return used;
 }
 
 size_t HeadText::too_long() {
@@ -236,19 +250,22 @@ bool HeadText::take_line(size_t begin, size_t end) {
   if (fields_.size() == limits_.fields) return reject(431, "too many header fields") != 0;
   if (is_blank(line.front())) return reject(400, "a folded header field") != 0;
   const size_t colon = line.find(':');
-  if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) {
+  if (colon == std::string_view::npos) return reject(400, "bad header field name") != 0;
+  const net::Field known = field_of(line.substr(0, colon));  // whose names are tokens
+  if (known == net::Field::other && !is_token(line.substr(0, colon))) {
     return reject(400, "bad header field name") != 0;
   }
   const std::string_view value = trim_blanks(line.substr(colon + 1));
   if (!is_field_value(value)) return reject(400, "control character in a header field") != 0;
-  fields_.push_back({begin, colon, static_cast<size_t>(value.data() - text_.data()), value.size()});
+  fields_.push_back({begin, colon, static_cast<size_t>(value.data() - text_.data()), value.size(), known});
   return true;
 }
 
 void HeadText::finish() {
   const std::string_view text = text_;
   for (const Field& field : fields_) {
-    headers_.push_back({text.substr(field.name, field.name_size), text.substr(field.value, field.value_size)});
+    headers_.push_back(
+        {field.known, text.substr(field.name, field.name_size), text.substr(field.value, field.value_size)});
   }
 }
 

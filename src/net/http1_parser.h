@@ -49,6 +49,7 @@ class HeadText {
  private:
   struct Field {
     size_t name, name_size, value, value_size;
+    net::Field known;
   };
   bool take_line(size_t begin, size_t end);
   void finish();
@@ -57,8 +58,7 @@ class HeadText {
 
   HeadLimits limits_;
   std::string text_;
-  size_t line_ = 0;     // where the current line begins
-  size_t scanned_ = 0;  // no line end before this
+  size_t line_ = 0;  // where the current line begins
   size_t start_line_size_ = 0;
   bool complete_ = false;
   Failure failure_;

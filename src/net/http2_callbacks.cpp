@@ -35,9 +35,9 @@ void Callbacks::set_receiving(nghttp2_session_callbacks* callbacks) {
       callbacks,
       [](nghttp2_session*, const nghttp2_frame* frame, void* user) { return session_of(user).begin_head(*frame); });
   nghttp2_session_callbacks_set_on_header_callback(
-      callbacks, [](nghttp2_session*, const nghttp2_frame* frame, const uint8_t* name, size_t name_size,
-                    const uint8_t* value, size_t value_size, uint8_t, void* user) {
-        Channel* channel = session_of(user).find(frame->hd.stream_id);
+      callbacks, [](nghttp2_session*, const nghttp2_frame*, const uint8_t* name, size_t name_size, const uint8_t* value,
+                    size_t value_size, uint8_t, void* user) {
+        Channel* channel = session_of(user).reading_head_;
         if (channel != nullptr) {
           session_of(user).field(*channel, text_of(name, name_size), text_of(value, value_size));
         }

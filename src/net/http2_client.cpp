@@ -132,10 +132,10 @@ void ClientStream::set_fields(const CallStart& start, std::string_view scheme, s
   fields_.clear();
   fields_.add(":method", start.method);
   fields_.add(":scheme", scheme);
-  fields_.add(":authority", find_header(start.headers, "host").value_or(host));
+  fields_.add(":authority", find_header(start.headers, Field::host).value_or(host));
   fields_.add(":path", start.target);
   for (const Header& header : start.headers) {
-    if (may_send(header) && !same_name(header.name, "host")) fields_.add(header.name, header.value);
+    if (may_send(header) && header.field != Field::host) fields_.add(header.name, header.value, header.fleeting);
   }
   if (start.takes_trailers) fields_.add("te", "trailers");
   const bool body_expected = start.method != "GET" && start.method != "HEAD" && start.method != "DELETE";

@@ -141,6 +141,8 @@ class EndpointCalls {
                 std::span<char> scratch);
   ~EndpointCalls();
   Call& start(const CallStart& start, CallHandler& handler);
+  /// No connection, and every call is over, its callbacks included.
+  bool unused() const { return sessions_.empty() && spare_.size() == streams_.size(); }
 
  private:
   friend class ClientSession;

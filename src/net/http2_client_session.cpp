@@ -124,6 +124,7 @@ bool ClientSession::work() {
 }
 
 void ClientSession::on_io(uint32_t events) {
+  socket_.note(events);
   if (connecting_) {
     if (!go_on_connecting()) return;
   } else if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) {

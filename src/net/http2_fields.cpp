@@ -19,14 +19,17 @@ void FieldBlock::clear() {
   headers_.clear();
 }
 
-void FieldBlock::add(std::string_view name, std::string_view value) {
-  fields_.push_back({text_.size(), name.size(), value.size()});
+void FieldBlock::add(std::string_view name, std::string_view value, bool fleeting) {
+  fields_.push_back({text_.size(), name.size(), value.size(), fleeting});
   text_.append(name).append(value);
 }
 
 std::span<Header> FieldBlock::view() {
   headers_.clear();
-  for (const Field& field : fields_) headers_.push_back({name(field), value(field)});
+  for (const Field& field : fields_) {
+    headers_.push_back({name(field), value(field)});
+    headers_.back().fleeting = field.fleeting;
+  }
   return headers_;
 }
 
@@ -50,10 +53,10 @@ RequestRead read_request(FieldBlock& block, bool ended) {
   const std::span<Header> all = block.view();
   size_t pseudo = 0;
   for (; pseudo < all.size() && all[pseudo].name.starts_with(':'); ++pseudo) {
-    const auto [name, value] = all[pseudo];
-    if (name == ":method") head.method = value;
-    if (name == ":path") head.target = value;
-    if (name == ":authority") authority = value, has_authority = true;
+    const Header& header = all[pseudo];
+    if (header.name == ":method") head.method = header.value;
+    if (header.name == ":path") head.target = header.value;
+    if (header.name == ":authority") authority = header.value, has_authority = true;
   }
   // nghttp2 lets the pseudo-header fields come first only, and demands :method, :scheme and :path.
   head.headers = all.subspan(pseudo);
@@ -66,10 +69,10 @@ RequestRead read_request(FieldBlock& block, bool ended) {
   read.failure = {400, "needs exactly one host, in :authority or Host"};
   if (meaning.hosts > 1 || (meaning.hosts == 0 && !has_authority)) return read;
   if (has_authority && !http1::is_host(authority)) return read;
-  if (has_authority && meaning.hosts == 1 && find_header(head.headers, "host") != authority) return read;
+  if (has_authority && meaning.hosts == 1 && find_header(head.headers, Field::host) != authority) return read;
   if (has_authority && meaning.hosts == 0) {
     // The place of the last pseudo-header field is free for it.
-    all[pseudo - 1] = {"Host", authority};
+    all[pseudo - 1] = {Field::host, "Host", authority};
     head.headers = all.subspan(pseudo - 1);
   }
   read.failure = {};

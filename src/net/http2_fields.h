@@ -13,7 +13,7 @@ namespace barrio::net::http2 {
 class FieldBlock {
  public:
   void clear();
-  void add(std::string_view name, std::string_view value);
+  void add(std::string_view name, std::string_view value, bool fleeting = false);
   bool empty() const { return fields_.empty(); }
   size_t count() const { return fields_.size(); }
   /// As SETTINGS_MAX_HEADER_LIST_SIZE counts: 32 more than name and value for each.
@@ -22,12 +22,18 @@ class FieldBlock {
   size_t text_bytes() const { return text_.size(); }
   /// Views into this object, until the next add() or clear().
   std::span<Header> view();
+  /// Name, value and whether it is fleeting, of each.
+  template <class Take>
+  void each(Take take) const {
+    for (const Field& field : fields_) take(name(field), value(field), field.fleeting);
+  }
   /// RFC 9113 8.2.3: cookies come in pieces; a message of another version has one.
   void join_cookies();
 
  private:
   struct Field {
     size_t begin, name_size, value_size;
+    bool fleeting;
   };
   std::string_view name(const Field& field) const {
     return std::string_view(text_).substr(field.begin, field.name_size);

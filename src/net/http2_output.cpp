@@ -16,10 +16,11 @@ namespace {
 /// Pieces from this size go from the stream's buffer to the socket without a copy; smaller ones leave together.
 constexpr size_t direct_size = 16 * 1024;
 
-nghttp2_nv pair_of(std::string_view name, std::string_view value) {
+nghttp2_nv pair_of(std::string_view name, std::string_view value, bool fleeting = false) {
   auto* bytes_of_name = reinterpret_cast<uint8_t*>(const_cast<char*>(name.data()));
   auto* bytes_of_value = reinterpret_cast<uint8_t*>(const_cast<char*>(value.data()));
-  return {bytes_of_name, bytes_of_value, name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
+  const auto flags = static_cast<uint8_t>(fleeting ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE);
+  return {bytes_of_name, bytes_of_value, name.size(), value.size(), flags};
 }
 
 nghttp2_data_provider provider_of(Channel& channel) {
@@ -77,7 +78,8 @@ void Session::answer(Channel& channel, int status, std::span<const Header> heade
   fields_.clear();
   fields_.push_back(pair_of(":status", print(status_text, static_cast<uint64_t>(status))));
   for (const Header& header : headers) {
-    if (may_send(header) && !same_name(header.name, "date")) fields_.push_back(pair_of(header.name, header.value));
+    if (may_send(header) && header.field != Field::date)
+      fields_.push_back(pair_of(header.name, header.value, header.fleeting));
   }
   if (length) fields_.push_back(pair_of("content-length", print(length_text, *length)));
   fields_.push_back(pair_of("date", http1::http_date()));
@@ -93,7 +95,7 @@ void Session::interim(Channel& channel, int status) {
 
 bool Session::request(Channel& channel, FieldBlock& fields, bool has_body) {
   fields_.clear();
-  for (const Header& header : fields.view()) fields_.push_back(pair_of(header.name, header.value));
+  fields.each([this](auto name, auto value, bool fleeting) { fields_.push_back(pair_of(name, value, fleeting)); });
   const nghttp2_data_provider provider = provider_of(channel);
   const int32_t id = nghttp2_submit_request(session_, nullptr, fields_.data(), fields_.size(),
                                             has_body ? &provider : nullptr, &channel);
@@ -142,9 +144,9 @@ ssize_t Session::next_piece(Channel& channel, size_t most, uint32_t& flags) {
 }
 
 void Session::submit_trailers(Channel& channel) {
-  std::vector<nghttp2_nv> fields;
-  for (const Header& header : channel.out_trailers.view()) fields.push_back(pair_of(header.name, header.value));
-  nghttp2_submit_trailer(session_, channel.id, fields.data(), fields.size());
+  fields_.clear();
+  channel.out_trailers.each([this](auto name, auto value, bool) { fields_.push_back(pair_of(name, value)); });
+  nghttp2_submit_trailer(session_, channel.id, fields_.data(), fields_.size());
 }
 
 int Session::send_data(Channel& channel, std::string_view frame_head, size_t size) {

@@ -121,10 +121,14 @@ void Session::adopt(Channel& channel) {
 }
 
 int Session::begin_head(const nghttp2_frame& frame) {
-  if (frame.headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+  if (frame.headers.cat != NGHTTP2_HCAT_REQUEST) {
+    reading_head_ = find(frame.hd.stream_id);
+    return 0;
+  }
   Channel& channel = handler_.on_begin(frame.hd.stream_id);
   channel.begin(frame.hd.stream_id, reactor_.now());
   adopt(channel);
+  reading_head_ = &channel;
   return nghttp2_session_set_stream_user_data(session_, channel.id, &channel);
 }
 
@@ -239,6 +243,7 @@ void Session::finish_input(Channel& channel) {
 void Session::stream_closed(int32_t id, uint32_t error) {
   Channel* channel = find(id);
   if (channel == nullptr) return;
+  if (channel == reading_head_) reading_head_ = nullptr;
   unsent_ -= channel->unsent();
   if (channel->out_blocked) --blocked_;
   channels_[channel->index] = channels_.back();

@@ -173,10 +173,11 @@ class Session {
   SessionHandler& handler_;
   nghttp2_session* session_ = nullptr;
   std::vector<Channel*> channels_;
-  std::vector<nghttp2_nv> fields_;  // of one head, while it is handed over
-  size_t held_ = 0;                 // received, over all streams
-  size_t window_owed_ = 0;          // of the connection: not given back while too much is held
-  size_t unsent_ = 0;               // over all streams
+  Channel* reading_head_ = nullptr;  // whose fields come now: no other frame comes between them
+  std::vector<nghttp2_nv> fields_;   // of one head, while it is handed over
+  size_t held_ = 0;                  // received, over all streams
+  size_t window_owed_ = 0;           // of the connection: not given back while too much is held
+  size_t unsent_ = 0;                // over all streams
   size_t blocked_ = 0;
   bool held_back_ = false;  // something could not be sent for the bound on the socket's buffer
   PerSecond resets_;

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <mutex>
@@ -22,13 +23,21 @@ Time read_clock() {
   return Time(std::chrono::seconds(spec.tv_sec) + Duration(spec.tv_nsec));
 }
 
+namespace {
+/// Of soon(): tasks that ask for each other must not keep events waiting.
+constexpr int most_rounds = 4;
+}  // namespace
+
 struct Reactor::State {
   int epoll = -1;
   int wake = -1;
   Time now;
   Time woke;
   Duration longest_turn{};
+  Duration busy_poll{};
   TimerHeap timers;
+  std::vector<SoonTask*> soon;
+  std::vector<SoonTask*> running_soon;  // swapped out of soon; null: forgotten
   std::array<epoll_event, 256> events{};
   int event_count = 0;
   bool has_nanosecond_wait = true;
@@ -50,8 +59,23 @@ struct Reactor::State {
     [[maybe_unused]] const ssize_t written = ::write(wake, &one, sizeof(one));
   }
 
+  /// True: something has come.
+  bool spin(Duration most) {
+    const Time until = now + most;
+    do {
+      event_count = epoll_wait(epoll, events.data(), static_cast<int>(events.size()), 0);
+      if (event_count > 0) return true;
+    } while (read_clock() < until);
+    return false;
+  }
+
   void wait(Duration most) {
     most = std::max(most, Duration(0));
+    if (busy_poll > Duration(0) && most > Duration(0)) {
+      const Duration spinning = std::min(busy_poll, most);
+      if (spin(spinning)) return;
+      most -= spinning;
+    }
     const int size = static_cast<int>(events.size());
     event_count = -1;
     if (has_nanosecond_wait) {
@@ -83,6 +107,16 @@ struct Reactor::State {
       }
     }
     event_count = 0;
+  }
+
+  void run_soon() {
+    for (int round = 0; round < most_rounds && !soon.empty(); ++round) {
+      running_soon.swap(soon);
+      for (size_t i = 0; i < running_soon.size(); ++i) {
+        if (running_soon[i] != nullptr) running_soon[i]->run_soon();
+      }
+      running_soon.clear();
+    }
   }
 
   void run_posted() {
@@ -129,7 +163,8 @@ void Reactor::change(int fd, uint32_t events, IoHandler& handler) {
 
 void Reactor::unwatch(int fd, IoHandler& handler) {
   state_->control(EPOLL_CTL_DEL, fd, 0, handler);
-  // Events of another descriptor of the same handler go too; they are level-triggered and come again.
+  // Events of another descriptor of the same handler go too. Watched by level they come again; who watches by edge has
+  // one descriptor at a time.
   for (int i = 0; i < state_->event_count; ++i) {
     epoll_event& event = state_->events[static_cast<size_t>(i)];
     if (event.data.ptr == &handler) event.data.ptr = nullptr;
@@ -146,6 +181,19 @@ TimerId Reactor::call_after(Duration delay, std::function<void()> action) {
 
 void Reactor::cancel(TimerId timer) {
   state_->timers.cancel(timer);
+}
+
+void Reactor::soon(SoonTask& task) {
+  state_->soon.push_back(&task);
+}
+
+void Reactor::forget(SoonTask& task) {
+  std::erase(state_->soon, &task);
+  std::ranges::replace(state_->running_soon, &task, static_cast<SoonTask*>(nullptr));
+}
+
+void Reactor::set_busy_poll(Duration most) {
+  state_->busy_poll = most;
 }
 
 void Reactor::post(std::function<void()> action) {
@@ -175,12 +223,14 @@ void Reactor::turn(Duration most) {
   State& state = *state_;
   const Time idle_from = fresh_now();
   state.longest_turn = std::max(state.longest_turn, idle_from - state.woke);
+  if (!state.soon.empty()) most = Duration(0);
   if (const auto next = state.timers.next()) most = std::min(most, *next - idle_from);
   state.wait(most);
   state.woke = fresh_now();
   state.dispatch();
   state.run_posted();
   state.timers.run_due(state.now);
+  state.run_soon();
 }
 
 }  // namespace barrio::net

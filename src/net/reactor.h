@@ -21,6 +21,15 @@ class IoHandler {
   ~IoHandler() = default;
 };
 
+/// See Reactor::soon.
+class SoonTask {
+ public:
+  virtual void run_soon() = 0;
+
+ protected:
+  ~SoonTask() = default;
+};
+
 using TimerId = uint64_t;  // 0 is never a timer
 
 /// CLOCK_MONOTONIC now, for other threads than the loop's; on the loop, use Reactor::now().
@@ -46,6 +55,16 @@ class Reactor {
   TimerId call_at(Time when, std::function<void()> action);
   TimerId call_after(Duration delay, std::function<void()> action);
   void cancel(TimerId timer);
+
+  /// Runs `task` once, after all that this turn has brought and before the loop waits again. Not to be asked for again
+  /// until it has begun to run.
+  void soon(SoonTask& task);
+  /// It is not run any more.
+  void forget(SoonTask& task);
+
+  /// For so long after the last event the loop looks for the next one without sleeping: a core is busy for it, and a
+  /// request does not wait for a sleeping core to wake. Zero, the default: the loop sleeps at once.
+  void set_busy_poll(Duration most);
 
   /// Runs `action` on the loop's thread, in order. Thread-safe.
   void post(std::function<void()> action);

@@ -155,5 +155,72 @@ TEST_CASE("a refused connection is unavailable and was not sent") {
   CHECK(answer.error().code == Code::unavailable);
 }
 
+TEST_CASE("endpoints that are gone are forgotten, and those in use are not") {
+  Reactor reactor;
+  MessageServer server(reactor, {}, echo);
+  const auto address = server.listen(any_port());
+  REQUIRE(address);
+  Client client(reactor, {});
+  REQUIRE(fetch(reactor, client, *address, {}));
+  for (const Protocol protocol : {Protocol::http1, Protocol::http2}) {
+    for (int i = 0; i < 500; ++i) {
+      Endpoint gone = *SocketAddress::parse("unix:/nowhere/" + std::to_string(i));
+      gone.protocol = protocol;
+      bool failed = false;
+      client.fetch(gone, {}, reactor.fresh_now() + 3s, [&](const Result<Response>& answer) { failed = !answer; });
+      turn_until(reactor, [&] { return failed; });
+    }
+  }
+  CHECK(client.endpoints() <= 65);
+  CHECK(fetch(reactor, client, *address, {}));
+}
+
+/// Sends the body in pieces and keeps it, or forgets it at some point.
+struct KeepingCall final : CallHandler {
+  void on_head(const ResponseHead& head) override { status = head.status; }
+  void on_body(std::string_view piece) override { answer += piece; }
+  void on_done() override { over = true; }
+  void on_error(CallError error) override {
+    over = true;
+    sent = error.sent;
+  }
+  void on_writable() override {}
+  std::optional<std::string_view> kept_body() const override {
+    return forgotten ? std::nullopt : std::optional<std::string_view>(kept);
+  }
+  std::string kept;
+  bool forgotten = false;
+  std::string answer;
+  int status = 0;
+  bool sent = false;
+  bool over = false;
+};
+
+TEST_CASE("a stale connection is replaced and the request sent again with the body that its handler keeps") {
+  for (const bool forgotten : {false, true}) {
+    for (const size_t size : {size_t{10}, size_t{3'000'000}}) {
+      Reactor reactor;
+      Client client(reactor, {});
+      const auto server = std::make_unique<MessageServer>(reactor, ServerLimits{}, echo);
+      const auto address = server->listen(any_port());
+      REQUIRE(address);
+      REQUIRE(fetch(reactor, client, *address, {}));
+      // The pooled connection's server goes, and another one is there before the client knows.
+      KeepingCall call;
+      call.kept.assign(size, 'k');
+      call.forgotten = forgotten;
+      Call& started = client.start(
+          *address, {.method = "POST", .length = size, .deadline = reactor.now() + 5s, .keeps_body = true}, call);
+      server->drain();
+      MessageServer next(reactor, {}, echo);
+      REQUIRE(next.listen(*address));
+      started.write(call.kept);
+      turn_until(reactor, [&] { return call.over; });
+      CHECK(call.status == (forgotten ? 0 : 200));
+      CHECK(call.answer.size() == (forgotten ? 0 : size));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace barrio::net

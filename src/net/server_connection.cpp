@@ -81,6 +81,7 @@ void ServerConnection::timed_out() {
 }
 
 void ServerConnection::on_io(uint32_t events) {
+  stream_.note(events);
   if (phase_ == Phase::handshake && !finish_handshake()) return;
   if (events & EPOLLOUT) flush();
   if (closed_) return;

@@ -47,7 +47,7 @@ bool ServerConnection::write(std::string_view piece) {
   bool sent = false;
   if (mode_ == BodyMode::chunked) {
     const http1::ChunkSize size(piece.size());
-    sent = stream_.send({size.text(), piece, http1::chunk_end});
+    sent = stream_.send_soon({size.text(), piece, http1::chunk_end});
   } else {
     if (mode_ == BodyMode::length) {
       if (piece.size() > body_left_) {
@@ -56,14 +56,14 @@ bool ServerConnection::write(std::string_view piece) {
       }
       body_left_ -= piece.size();
     }
-    sent = stream_.send({piece});
+    sent = stream_.send_soon({piece});
   }
   if (!sent) {
     abort();
     return false;
   }
   if (stream_.sent() != before) last_sent_ = core_.reactor_.now();
-  if (stream_.unsent() > 0) set_deadline();
+  if (stream_.unsent() > 0) core_.work_.add(*this);  // sends it, and sets the deadline
   blocked_ = stream_.unsent() > core_.limits_.write_buffer_bytes;
   return !blocked_;
 }
@@ -76,7 +76,6 @@ void ServerConnection::end(std::span<const Header> trailers) {
   } else if (mode_ == BodyMode::chunked) {
     stream_.unsent_text().append(http1::last_chunk);
   }
-  if (!stream_.flush()) return abort();
   ended_ = true;
   core_.work_.add(*this);
 }
@@ -102,8 +101,7 @@ void ServerConnection::reply(int status, std::span<const Header> headers, std::s
   begin(status, headers, body.size());
   // Head and body leave in one piece.
   if (mode_ == BodyMode::length) body_left_ = 0;
-  const bool sent = mode_ == BodyMode::length ? stream_.send({body}) : stream_.flush();
-  if (!sent) return abort();
+  if (mode_ == BodyMode::length && !stream_.send_soon({body})) return abort();
   ended_ = true;
   core_.work_.add(*this);
 }

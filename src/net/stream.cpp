@@ -34,9 +34,10 @@ void Stream::open(int fd, bool connected, std::unique_ptr<TlsSession> tls) {
   fd_ = fd;
   connected_ = connected;
   want_read_ = connected;
+  full_ = ends_ = false;
   sent_ = 0;
-  armed_ = connected ? static_cast<uint32_t>(EPOLLIN) : static_cast<uint32_t>(EPOLLOUT);
   if (tls) tls_ = std::make_unique<Tls>(*this, std::move(tls));
+  armed_ = connected ? interest() : static_cast<uint32_t>(EPOLLOUT);
   reactor_.watch(fd_, armed_, watcher());
   if (tls_ && connected) tls_->begin();
 }
@@ -69,10 +70,16 @@ Stream::Got Stream::read(std::span<char> into, std::string_view& got) {
   const ssize_t size = ::recv(fd_, into.data(), into.size(), 0);
   if (size > 0) {
     got = std::string_view(into.data(), static_cast<size_t>(size));
+    // Setting what is set already makes the kernel look again.
+    if (got.size() == into.size() || ends_) reactor_.change(fd_, armed_, handler_);
     return Got::data;
   }
   if (size == 0) return Got::end;
   return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? Got::nothing : Got::broken;
+}
+
+void Stream::note(uint32_t events) {
+  ends_ = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
 }
 
 Stream::Got Stream::peek(unsigned char& byte) {
@@ -90,6 +97,7 @@ bool Stream::send(std::initializer_list<std::string_view> pieces) {
     return true;
   }
   if (tls_) return send_secure({pieces.begin(), pieces.size()});
+  if (pieces.size() == 0) return unsent() == 0 || send_kept();
   std::array<iovec, most_pieces + 1> parts{};
   size_t count = 0;
   size_t total = unsent();
@@ -114,7 +122,15 @@ bool Stream::send(std::initializer_list<std::string_view> pieces) {
   const size_t from_buffer = std::min(taken, unsent());
   out_begin_ += from_buffer;
   keep({pieces.begin(), pieces.size()}, taken - from_buffer);
-  arm();
+  note_sent();
+  return true;
+}
+
+bool Stream::send_soon(std::initializer_list<std::string_view> pieces) {
+  size_t total = unsent();
+  for (const std::string_view piece : pieces) total += piece.size();
+  if (total > most_copied || fd_ < 0) return send(pieces);
+  keep({pieces.begin(), pieces.size()}, 0);
   return true;
 }
 
@@ -125,7 +141,7 @@ bool Stream::send_kept() {
   sent_ += taken;
   out_begin_ += taken;
   keep({}, 0);
-  arm();
+  note_sent();
   return true;
 }
 
@@ -152,12 +168,25 @@ void Stream::arm_read(bool on) {
   arm();
 }
 
+/// In clear by edge: what was told and read is not looked at once more by each wait of the loop, and errors and
+/// hang-ups, which are always reported, are so once to somebody who does not read. With TLS input may wait in OpenSSL's
+/// buffer or in the socket, so that a read does not tell which: by level, while somebody reads.
+uint32_t Stream::interest() const {
+  uint32_t wanted = full_ ? static_cast<uint32_t>(EPOLLOUT) : 0U;
+  if (tls_) {
+    wanted |= want_read_ ? static_cast<uint32_t>(EPOLLIN) : static_cast<uint32_t>(EPOLLET);
+    return connected_ ? tls_->interest(wanted) : wanted;
+  }
+  return wanted | EPOLLET | (want_read_ ? EPOLLIN | EPOLLRDHUP : 0U);
+}
+
+void Stream::note_sent() {
+  full_ = unsent() > 0;
+  arm();
+}
+
 void Stream::arm() {
-  // Errors and hang-ups are always reported; to somebody who does not read they would be again and again if not by
-  // edge.
-  const uint32_t reading = want_read_ ? static_cast<uint32_t>(EPOLLIN) : static_cast<uint32_t>(EPOLLET);
-  uint32_t wanted = reading | (unsent() > 0 ? EPOLLOUT : 0U);
-  if (tls_) wanted = tls_->interest(wanted);
+  const uint32_t wanted = interest();
   if (wanted == armed_) return;
   armed_ = wanted;
   reactor_.change(fd_, armed_, watcher());

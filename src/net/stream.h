@@ -35,8 +35,10 @@ class Stream {
   bool is_open() const { return fd_ >= 0; }
   int fd() const { return fd_; }
 
+  /// The handler's on_io says what it was told, before it reads.
+  void note(uint32_t events);
   enum class Got { data, nothing, end, broken };
-  /// One read; `got` is cut to what came.
+  /// One read; `got` is cut to what came. What it left in the socket is told on the loop's next turn.
   Got read(std::span<char> into, std::string_view& got);
   /// The first byte that waits in the socket; it stays there.
   Got peek(unsigned char& byte);
@@ -45,6 +47,9 @@ class Stream {
   std::string& unsent_text() { return out_; }
   /// Sends what the socket takes and keeps the rest. False: the connection is broken.
   bool send(std::initializer_list<std::string_view> pieces);
+  /// The same for what is to leave at the end of the loop's turn, by a flush() that the caller has seen to: small
+  /// pieces gather until then and leave together.
+  bool send_soon(std::initializer_list<std::string_view> pieces);
   bool flush() { return send({}); }
   size_t unsent() const { return out_.size() - out_begin_; }
   /// Bytes the socket has taken since open().
@@ -58,7 +63,9 @@ class Stream {
 
  private:
   class Tls;
+  void note_sent();
   void arm();
+  uint32_t interest() const;
   IoHandler& watcher();
   Got read_secure(std::span<char> into, std::string_view& got);
   bool send_secure(std::span<const std::string_view> pieces);
@@ -70,6 +77,8 @@ class Stream {
   int fd_ = -1;
   bool connected_ = false;
   bool want_read_ = false;
+  bool full_ = false;  // the socket did not take all
+  bool ends_ = false;  // what is in the socket is the last, or an error is behind it
   uint32_t armed_ = 0;
   std::string out_;
   size_t out_begin_ = 0;

@@ -150,6 +150,7 @@ void Stream::secure(std::unique_ptr<TlsSession> tls) {
   CHECK(fd_ >= 0 && connected_ && !tls_ && unsent() == 0);
   reactor_.unwatch(fd_, handler_);
   tls_ = std::make_unique<Tls>(*this, std::move(tls));
+  armed_ = interest();
   reactor_.watch(fd_, armed_, *tls_);
   tls_->begin();
 }
@@ -206,7 +207,7 @@ bool Stream::send_secure(std::span<const std::string_view> pieces) {
   const size_t from_buffer = std::min(taken, unsent());
   out_begin_ += from_buffer;
   keep(pieces, taken - from_buffer);
-  arm();
+  note_sent();
   return true;
 }
 

@@ -11,23 +11,22 @@
 namespace barrio::net {
 
 template <class T>
-class WorkList {
+class WorkList final : public SoonTask {
  public:
   WorkList(Reactor& reactor, std::function<void(T&)> run) : reactor_(reactor), run_(std::move(run)) {}
-  ~WorkList() { reactor_.cancel(timer_); }
+  ~WorkList() { reactor_.forget(*this); }
   WorkList(const WorkList&) = delete;
   WorkList& operator=(const WorkList&) = delete;
 
   void add(T& item) {
     if (item.scheduled) return;
     item.scheduled = true;
+    if (items_.empty()) reactor_.soon(*this);
     items_.push_back(&item);
-    if (timer_ == 0) timer_ = reactor_.call_at(reactor_.now(), [this] { work(); });
   }
 
  private:
-  void work() {
-    timer_ = 0;
+  void run_soon() override {
     running_.swap(items_);
     for (T* item : running_) {
       item->scheduled = false;
@@ -40,7 +39,6 @@ class WorkList {
   std::function<void(T&)> run_;
   std::vector<T*> items_;
   std::vector<T*> running_;
-  TimerId timer_ = 0;
 };
 
 }  // namespace barrio::net

@@ -33,6 +33,8 @@ class RoutingTable {
   /// They serve, but only what no other site can.
   SiteSet draining() const { return draining_; }
   std::optional<size_t> site_index(const SiteId& id) const;
+  /// Of an app of snapshot() itself.
+  size_t app_index(const App& app) const { return static_cast<size_t>(&app - snapshot_->apps.data()); }
   /// Does not allocate.
   std::optional<size_t> app_index(std::string_view tenant, std::string_view name) const;
   /// From the path model.
