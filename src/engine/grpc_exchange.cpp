@@ -8,8 +8,8 @@ namespace barrio::engine {
 
 namespace {
 
-constexpr net::Header type_field{"Content-Type", "application/grpc"};
-constexpr net::Header encodings_field{"Grpc-Accept-Encoding", "identity"};
+const net::Header type_field{"Content-Type", "application/grpc"};
+const net::Header encodings_field{"Grpc-Accept-Encoding", "identity"};
 
 }  // namespace
 
