@@ -172,8 +172,9 @@ TEST_CASE("an emulated model runs only where the site is configured to run them"
 }
 
 TEST_CASE("a pipeline and its cameras are told in a file that only the engine may read") {
-  // $0 --listen $1 PATH $2 --name $3 NAME $4 --backend $5 B $6 --workers $7 N $8 --extras $9 FILE
-  Fixture f(R"(touch "${1#unix:}"; echo "$5 $8"; stat -c %a "$9"; cat "$9"; exec sleep 1000)");
+  // $0 --listen $1 PATH $2 --name $3 NAME $4 --backend $5 B $6 --workers $7 N $8 --memory $9 M ${10} --extras ${11}
+  // FILE
+  Fixture f(R"(touch "${1#unix:}"; echo "$5 ${10}"; stat -c %a "${11}"; cat "${11}"; exec sleep 1000)");
   f.loop.run([&] {
     ports::WorkloadSpec spec = f.spec();
     spec.order.model = {Backend::pipeline, "", "", ""};

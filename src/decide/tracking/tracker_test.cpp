@@ -109,7 +109,7 @@ TEST_CASE("whatever is found: names are unique and grow, lives and numbers are b
     uint64_t highest = 0;
     Time now = start;
     for (int frame = 0; frame < 15; ++frame) {
-      now += Duration(*rc::gen::inRange<int64_t>(0, 300'000'000));
+      now += Duration(*rc::gen::inRange<int64_t>(1, 300'000'000));
       const auto found = *rc::gen::resize(12, rc::gen::container<std::vector<Detected>>(any_detection()));
       tracker.update(found, now);
       const auto boxes = tracker.at(now);
