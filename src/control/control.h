@@ -33,7 +33,7 @@ struct ControlConfig {
   /// Up to the first '-': what follows are parameters (crop-64x64-grey).
   std::set<std::string> builtin_models = {"people", "crop", "decode"};
   bool emulated_models = false;  // apps of the backend profile are accepted, for tests
-  Duration drain_grace = 30s;  // a leaving replica's requests get so long to be answered
+  Duration drain_grace = 30s;    // a leaving replica's requests get so long to be answered
 };
 
 /// A deployment that was not accepted: nothing changed. `refusal` where it is for lack of a place.
