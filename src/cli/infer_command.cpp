@@ -133,7 +133,7 @@ class Inference {
     };
     Table table({"OUTPUT", "TYPE", "SHAPE", "DATA"});
     for (const Json& output : items(result, "outputs")) {
-      std::string data = print_json(member(output, "data"));
+      std::string data = text_at(output, "data");
       if (data.size() > 100) data = data.substr(0, 97) + "...";
       table.add({text_at(output, "name"), text_at(output, "datatype"), text_at(output, "shape"), data});
     }

@@ -1,8 +1,21 @@
 #include "cli/view.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "base/text.h"
 
 namespace barrio::cli {
+
+namespace {
+
+/// 99, where JSON says 9.9E1.
+std::string number_text(const Json& value) {
+  return value.is_double() ? fmt::format("{}", value.get_double()) : print_json(value);
+}
+
+}  // namespace
 
 const Json& member(const Json& value, std::string_view path) {
   static const Json nothing(nullptr);
@@ -18,7 +31,13 @@ const Json& member(const Json& value, std::string_view path) {
 std::string text_at(const Json& value, std::string_view path) {
   const Json& found = member(value, path);
   if (found.is_null()) return "";
-  return found.is_string() ? std::string(found.get_string()) : print_json(found);
+  if (found.is_string()) return std::string(found.get_string());
+  if (const auto* list = found.if_array(); list != nullptr && std::ranges::any_of(*list, &Json::is_double)) {
+    std::vector<std::string> texts;
+    for (const Json& item : *list) texts.push_back(number_text(item));
+    return "[" + join_text(texts, ",") + "]";
+  }
+  return number_text(found);
 }
 
 bool true_at(const Json& value, std::string_view path) {
