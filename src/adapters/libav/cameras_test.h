@@ -145,8 +145,10 @@ class RtspCamera {
     int fd = -1;
     AVFormatContext* context = nullptr;
     Codec codec;
+    bool begun = false;  // what a muxer allocates for its header, only its trailer frees
     ~Muxer() {
       if (context == nullptr) return;
+      if (begun) av_write_trailer(context);
       if (context->pb != nullptr) {
         av_freep(&context->pb->buffer);
         avio_context_free(&context->pb);
@@ -233,7 +235,9 @@ class RtspCamera {
   void serve(int fd) {
     Muxer muxer;
     open_muxer(muxer, fd);
-    if (!answer_until_play(fd, muxer) || avformat_write_header(muxer.context, nullptr) < 0) return;
+    if (!answer_until_play(fd, muxer)) return;
+    muxer.begun = avformat_write_header(muxer.context, nullptr) >= 0;
+    if (!muxer.begun) return;
     Frame frame = blank_frame(muxer.codec->pix_fmt);
     Packet packet(av_packet_alloc());
     for (int number = 0; !server_.stop && !server_.hang_up; ++number) {

@@ -58,7 +58,8 @@ Result<void> texts_in(const inference::InferTensorContents& contents, size_t cou
 template <class Wire>
 void copy_out(const Tensor& tensor, google::protobuf::RepeatedField<Wire>& values) {
   values.Resize(static_cast<int>(tensor.data.size() / sizeof(Wire)), Wire{});
-  std::memcpy(values.mutable_data(), tensor.data.data(), tensor.data.size());
+  // Without elements there is no place to copy to.
+  if (!values.empty()) std::memcpy(values.mutable_data(), tensor.data.data(), tensor.data.size());
 }
 
 template <class Element, class Wire>
