@@ -153,7 +153,7 @@ Result<std::vector<Tensor>> read_tensors(Reader& in, std::string_view& bodies) {
     Tensor tensor{std::string(in.text(longest_name)), in.type(), in.shape(), {}};
     const size_t size = in.count(bodies.size());
     if (!in.good()) break;
-    tensor.data.assign(bodies.data(), size);
+    tensor.data.assign(bodies.substr(0, size));
     bodies.remove_prefix(size);
     tensors.push_back(std::move(tensor));
   }
