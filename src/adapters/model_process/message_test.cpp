@@ -90,7 +90,8 @@ TEST_CASE("answers that do not fit the model are refused, each with its reason")
   CHECK(refusal({"words", DataType::BYTES, {1}, std::string("\xff\xff\xff\xff", 4)}).find("4294967295 bytes") !=
         std::string::npos);
   CHECK(sent({ports::Outputs{boxes(1), boxes(1)}}).error().text() == "output 'boxes': is there twice");
-  const Message message = pack_answers({ports::Outputs{boxes(1)}});
+  const std::vector<Result<ports::Outputs>> one{ports::Outputs{boxes(1)}};  // the message only points into it
+  const Message message = pack_answers(one);
   CHECK_FALSE(unpack_answers(message.head, joined(message), 2, two_outputs()));
   CHECK_FALSE(unpack_answers(message.head, joined(message) + "more", 1, two_outputs()));
   CHECK_FALSE(unpack_answers(message.head + "more", joined(message), 1, two_outputs()));
