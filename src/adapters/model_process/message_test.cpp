@@ -125,7 +125,8 @@ TEST_CASE("a stranger's words are made fit for a log") {
 
 TEST_CASE("no bytes, however changed, are believed beyond their end") {
   const Tensor words{"words", DataType::BYTES, {2}, ports::pack_bytes("hello") + ports::pack_bytes("you")};
-  const Message answers = pack_answers({ports::Outputs{boxes(2), words}, ports::Outputs{boxes(1)}});
+  const std::vector<Result<ports::Outputs>> both{ports::Outputs{boxes(2), words}, ports::Outputs{boxes(1)}};
+  const Message answers = pack_answers(both);
   const Message loaded = pack_loaded({two_outputs(), "x"});
   const std::string bodies = joined(answers);
   CHECK(rc::check("what is taken fits the model", [&](size_t position, char value, size_t length, bool cut) {
