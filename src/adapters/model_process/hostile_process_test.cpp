@@ -47,9 +47,14 @@ void send_descriptor() {
   sendmsg(net::handed_over_descriptor, &message, 0);
 }
 
+void answer_with(Channel& channel, const Answers& answers) {
+  (void)channel.send(Kind::answers, pack_answers(answers));
+}
+
 void lie(Channel& channel, const std::string& how) {
   ports::Outputs outputs = honest(how);
-  Message answer = pack_answers({outputs});
+  const Answers truth{outputs};
+  Message answer = pack_answers(truth);
   if (how == "honest") (void)channel.send(Kind::answers, answer);
   if (how == "head beyond memory") send_note(Kind::answers, ~0U, 0);
   if (how == "body beyond memory") send_note(Kind::answers, 8, ~uint64_t{0});
@@ -62,12 +67,12 @@ void lie(Channel& channel, const std::string& how) {
   if (how == "descriptor") send_descriptor();
   if (how == "garbage") (void)channel.send(Kind::answers, {std::string(500, '\xff'), {"abc"}});
   if (how == "empty head") (void)channel.send(Kind::answers, {"", {}});
-  if (how == "two answers") (void)channel.send(Kind::answers, pack_answers({outputs, outputs}));
-  if (how == "no answers") (void)channel.send(Kind::answers, pack_answers({}));
+  if (how == "two answers") answer_with(channel, {outputs, outputs});
+  if (how == "no answers") answer_with(channel, {});
   outputs[1].shape = {1'000'000};
-  if (how == "shape beyond data") (void)channel.send(Kind::answers, pack_answers({outputs}));
+  if (how == "shape beyond data") answer_with(channel, {outputs});
   outputs[1].shape = {1 << 30, 1 << 30, 1 << 30};
-  if (how == "shape that overflows") (void)channel.send(Kind::answers, pack_answers({outputs}));
+  if (how == "shape that overflows") answer_with(channel, {outputs});
   answer.bodies.clear();
   if (how == "bodies left out") (void)channel.send(Kind::answers, answer);
 }
@@ -119,6 +124,7 @@ TEST_CASE("an answer that is a lie ends the process that gave it, and nothing el
     const auto answer = ports::run_alone(**model, command(how));
     REQUIRE_FALSE(answer);
     CHECK(answer.error().code == Code::unavailable);
+    INFO(answer.error().text());
     CHECK(answer.error().text().find("model m: its process ") == 0);
     CHECK(answer.error().text().find("killed") != std::string::npos);
     CHECK(test::until([&] { return said(ports::run_alone(**model, command("honest"))) == "honest"; }));

@@ -49,6 +49,7 @@ Result<std::vector<ports::InferenceRequest>> unpack_requests(std::string_view he
 
 using Answers = std::vector<Result<ports::Outputs>>;
 Message pack_answers(const Answers& answers);
+Message pack_answers(Answers&& answers) = delete;  // the message would point into what is gone
 /// Hostile: exactly `count` answers; outputs are some of the model's, each once, of the type it declared and of the
 /// size that their shape asks for. Errors: invalid.
 Result<Answers> unpack_answers(std::string_view head, std::string_view bodies, size_t count,

@@ -72,9 +72,12 @@ class Worker {
       if (!received || received->kind != Kind::run) return;
       const auto batch = unpack_requests(received->head, received->bodies);
       if (!batch) return;
-      auto sent = channel_.send(Kind::answers, pack_answers(run(*batch)));
-      if (!sent && sent.error().code == Code::exhausted)
-        sent = channel_.send(Kind::answers, pack_answers(all_failed(sent.error(), batch->size())));
+      const Answers answers = run(*batch);
+      auto sent = channel_.send(Kind::answers, pack_answers(answers));
+      if (!sent && sent.error().code == Code::exhausted) {
+        const Answers failed = all_failed(sent.error(), batch->size());
+        sent = channel_.send(Kind::answers, pack_answers(failed));
+      }
       if (!sent) return;
     }
   }
