@@ -48,6 +48,7 @@ int serve_engine(const EngineCommand& command) {
     log_error("engine cannot start", {{"detail", options.error().text()}});
     return 2;
   }
+  if (command.isolate != "none") options->engine.slots_do = net::WorkersDo::wait;
   const auto onnx = make_backend("onnx", command);
   const auto opencv = make_backend("opencv", command);
   for (const auto* backend : {&onnx, &opencv}) {

@@ -18,6 +18,7 @@
 #include "engine/inference_service.h"
 #include "engine/model_repository.h"
 #include "net/reactor.h"
+#include "net/worker_pool.h"
 
 namespace barrio::engine {
 
@@ -30,11 +31,12 @@ struct DeviceSpec {
 
 struct EngineConfig {
   std::vector<DeviceSpec> devices = {{}};
-  size_t queue = 256;          // requests waiting for one model; over it: declined
-  size_t device_queue = 4096;  // and for one device
-  size_t models = 64;          // versions in memory
-  size_t most_tenants = 32;    // told apart in shares and metrics; the others count as one
-  size_t loaders = 4;          // threads that load
+  size_t queue = 256;                                 // requests waiting for one model; over it: declined
+  size_t device_queue = 4096;                         // and for one device
+  size_t models = 64;                                 // versions in memory
+  size_t most_tenants = 32;                           // told apart in shares and metrics; the others count as one
+  net::WorkersDo slots_do = net::WorkersDo::compute;  // wait: where the backends run models in other processes
+  size_t loaders = 4;                                 // threads that load
   Bytes model_file = gib(16);
   Duration margin = 500us;  // taken off every deadline: from a run's end to its answer being with whoever asked
   std::map<std::string, double> tenant_weights = {};  // of those not named: 1

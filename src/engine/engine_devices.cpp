@@ -51,7 +51,7 @@ Device::Device(net::Reactor& reactor, const DeviceSpec& device_spec, const Engin
                  .margin = config.margin}),
       metrics(device_metrics),
       free_since(device_spec.slots),
-      pool(reactor, device_spec.slots) {}
+      pool(reactor, device_spec.slots, config.slots_do) {}
 
 std::vector<decide::Dropped> Engine::State::take_dropped(size_t device) {
   const auto dropped = devices[device]->scheduler.take_dropped();

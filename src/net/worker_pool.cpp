@@ -46,11 +46,11 @@ struct WorkerPool::State {
   std::deque<Worker> workers = {};  // never moved: threads hold their address
 };
 
-WorkerPool::WorkerPool(Reactor& reactor, size_t workers) : state_(new State{reactor}) {
+WorkerPool::WorkerPool(Reactor& reactor, size_t workers, WorkersDo what) : state_(new State{reactor}) {
   for (size_t i = 0; i < workers; ++i) {
     Worker& worker = state_->workers.emplace_back();
-    worker.thread = std::thread([&worker] {
-      compute_in_background();
+    worker.thread = std::thread([&worker, what] {
+      what == WorkersDo::compute ? compute_in_background() : carry_requests();
       worker.loop();
     });
   }

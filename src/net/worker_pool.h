@@ -1,7 +1,7 @@
 #pragma once
 // Threads for blocking work of a reactor's application (a model's run). Every worker does one piece of work at a time
-// and holds no queue: who waits, and for how long, is decided on the loop. Workers yield the cores to threads that
-// carry requests. Lives on the reactor's thread.
+// and holds no queue: who waits, and for how long, is decided on the loop. Workers that compute yield the cores to
+// threads that carry requests. Lives on the reactor's thread.
 
 #include <functional>
 #include <memory>
@@ -17,9 +17,13 @@ struct WorkDone {
   Duration took{};
 };
 
+/// compute: here, for long. wait: for another process that does; an answer on its way back must not queue behind what
+/// computes.
+enum class WorkersDo { compute, wait };
+
 class WorkerPool {
  public:
-  WorkerPool(Reactor& reactor, size_t workers);
+  WorkerPool(Reactor& reactor, size_t workers, WorkersDo what = WorkersDo::compute);
   /// Waits for the work in progress; its `done` is not called any more.
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
