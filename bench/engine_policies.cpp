@@ -183,7 +183,7 @@ class Ours final : public Policy {
         .deadline = what.deadline,
         .urgency = decide::Urgency::soft,
     };
-    const bool taken = std::holds_alternative<decide::Admitted>(device_.admit(work, now));
+    const bool taken = std::holds_alternative<decide::Accepted>(device_.admit(work, now));
     note_dropped();
     return taken;
   }

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-namespace barrio::agent {
+namespace barrio::agent::leaving_test {
 namespace {
 
 const ReplicaId r1 = ReplicaId::of("r1");
@@ -71,4 +71,4 @@ TEST_CASE("when the others stop serving, the replica is back, and its time start
 }
 
 }  // namespace
-}  // namespace barrio::agent
+}  // namespace barrio::agent::leaving_test

@@ -5,7 +5,7 @@
 #include "agent/usage_ledger.h"
 #include "ports/inline_runtime.h"
 
-namespace barrio::agent {
+namespace barrio::agent::usage_ledger_test {
 namespace {
 
 const WallTime start = *parse_wall_time("2026-11-24T10:00:00Z");
@@ -320,4 +320,4 @@ TEST_CASE("on a real disk an appended line is there for the next process") {
 }
 
 }  // namespace
-}  // namespace barrio::agent
+}  // namespace barrio::agent::usage_ledger_test

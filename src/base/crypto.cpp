@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "base/check.h"
+#include "base/openssl_types.h"
 #include "base/text.h"
 
 namespace barrio {
@@ -22,19 +23,12 @@ namespace {
 constexpr size_t coordinate_bytes = 32;
 constexpr const char* curve = "prime256v1";
 
-template <auto Function>
-struct Free {
-  template <class T>
-  void operator()(T* object) const {
-    Function(object);
-  }
-};
-using Pkey = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
-using PkeyContext = std::unique_ptr<EVP_PKEY_CTX, Free<EVP_PKEY_CTX_free>>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, Free<EVP_MD_CTX_free>>;
-using Bignum = std::unique_ptr<BIGNUM, Free<BN_free>>;
-using Signature = std::unique_ptr<ECDSA_SIG, Free<ECDSA_SIG_free>>;
-using Bio = std::unique_ptr<BIO, Free<BIO_free_all>>;
+using Pkey = OpensslPtr<EVP_PKEY, EVP_PKEY_free>;
+using PkeyContext = OpensslPtr<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
+using DigestContext = OpensslPtr<EVP_MD_CTX, EVP_MD_CTX_free>;
+using Bignum = OpensslPtr<BIGNUM, BN_free>;
+using Signature = OpensslPtr<ECDSA_SIG, ECDSA_SIG_free>;
+using Bio = OpensslPtr<BIO, BIO_free_all>;
 
 const unsigned char* bytes_of(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());

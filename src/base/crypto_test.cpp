@@ -3,7 +3,7 @@
 #include "base/crypto.h"
 #include "base/text.h"
 
-namespace barrio {
+namespace barrio::crypto_test {
 
 TEST_CASE("SHA-256 of the empty and of a known text (FIPS 180-2, appendix B.1)") {
   CHECK(sha256_hex("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
@@ -56,4 +56,4 @@ TEST_CASE("a secret's hash depends on secret and salt, and is repeatable") {
   CHECK(!constant_time_equal("abc", "ab"));
 }
 
-}  // namespace barrio
+}  // namespace barrio::crypto_test

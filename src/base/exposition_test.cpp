@@ -10,7 +10,7 @@
 
 #include "base/metrics.h"
 
-namespace barrio {
+namespace barrio::exposition_test {
 namespace {
 
 struct Sample {
@@ -209,4 +209,4 @@ TEST_CASE("the strict parser is strict") {
 }
 
 }  // namespace
-}  // namespace barrio
+}  // namespace barrio::exposition_test

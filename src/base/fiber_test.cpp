@@ -2,7 +2,7 @@
 
 #include "base/fiber.h"
 
-using namespace barrio;
+namespace barrio::fiber_test {
 
 TEST_CASE("fibers run in the order in which they became ready") {
   FiberScheduler scheduler;
@@ -82,3 +82,5 @@ TEST_CASE("a stack is used again after its fiber ended") {
   }
   CHECK(places[0] == places[1]);
 }
+
+}  // namespace barrio::fiber_test

@@ -301,3 +301,12 @@ Result<T> from_json(const Json& value, const std::string& path) {
 }
 
 }  // namespace barrio
+
+/// For a described struct that many sources read and print: after its description in the header, with BARRIO_JSON_HERE
+/// in one source, so that its mapping is compiled once.
+#define BARRIO_JSON_APART(Type)                    \
+  extern template Json to_json<Type>(const Type&); \
+  extern template Result<Type> from_json<Type>(const Json&, const std::string&);
+#define BARRIO_JSON_HERE(Type)              \
+  template Json to_json<Type>(const Type&); \
+  template Result<Type> from_json<Type>(const Json&, const std::string&);

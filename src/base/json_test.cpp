@@ -3,7 +3,7 @@
 #include "base/id.h"
 #include "base/json.h"
 
-using namespace barrio;
+namespace barrio::json_test {
 
 namespace {
 
@@ -143,3 +143,5 @@ TEST_CASE("pretty JSON is indented and means the same") {
   CHECK(text == "{\n  \"a\": [\n    1,\n    {\n      \"b\": \"x\\ny\"\n    }\n  ],\n  \"c\": {},\n  \"d\": []\n}");
   CHECK(*parse_json(text) == json);
 }
+
+}  // namespace barrio::json_test

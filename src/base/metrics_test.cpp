@@ -2,7 +2,7 @@
 
 #include "base/metrics.h"
 
-using namespace barrio;
+namespace barrio::metrics_test {
 
 TEST_CASE("the exposition lists families by name with help, type and labels") {
   Registry registry;
@@ -51,3 +51,5 @@ TEST_CASE("label values and help cannot break a line") {
         "# TYPE barrio_x_total counter\n"
         "barrio_x_total{v=\"a\\\"b\\\\c\\nd\"} 1\n");
 }
+
+}  // namespace barrio::metrics_test

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-using namespace barrio;
+namespace barrio::settings_test {
 
 TEST_CASE("settings are read by key, and what is not set stays as it is") {
   auto settings = Settings::parse("a=5ms, url=http://h:1/x?y=z,n=3,share=0.25");
@@ -42,3 +42,5 @@ TEST_CASE("what is wrong with settings is said by key") {
   CHECK(settings->take("jitter", jitter));
   CHECK(settings->finish().error().text() == "jiter: is not a setting; did you mean 'jitter'?");
 }
+
+}  // namespace barrio::settings_test

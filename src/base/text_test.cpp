@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "base/time.h"
 
-using namespace barrio;
+namespace barrio::text_test {
 
 TEST_CASE("milliseconds as text, rounded to microseconds, never negative") {
   const auto text = [](Duration duration) {
@@ -120,3 +120,5 @@ TEST_CASE("splitting keeps empty parts, joining keeps empty items, trimming keep
   const unsigned char bytes[] = {0x00, 0xab, 0xff};
   CHECK(to_hex(bytes) == "00abff");
 }
+
+}  // namespace barrio::text_test

@@ -26,6 +26,10 @@ using WallTime = std::chrono::sys_time<std::chrono::milliseconds>;
 
 using namespace std::chrono_literals;
 
+constexpr double to_seconds(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
 /// Milliseconds as a double, for people and for JSON fields named *_ms.
 constexpr double to_ms(Duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();

@@ -2,7 +2,7 @@
 // doctest first: base/check.h leaves its CHECK alone.
 #include "base/x509.h"
 
-namespace barrio {
+namespace barrio::x509_test {
 namespace {
 
 const WallTime now = WallTime(std::chrono::seconds(1'790'000'000));
@@ -95,4 +95,4 @@ TEST_CASE("what is no certificate or no key is refused with the reason") {
 }
 
 }  // namespace
-}  // namespace barrio
+}  // namespace barrio::x509_test

@@ -2,7 +2,7 @@
 
 #include "base/yaml.h"
 
-using namespace barrio;
+namespace barrio::yaml_test {
 
 namespace {
 
@@ -87,3 +87,5 @@ TEST_CASE("an ampersand or star inside text is text") {
         R"({"a":"R&D","b":"x & y","c":"2*3","d":"*bold*"})");
   CHECK(json("a: \"one, *two\"\nb: 'it, &so'\n") == R"({"a":"one, *two","b":"it, &so"})");
 }
+
+}  // namespace barrio::yaml_test

@@ -3,8 +3,7 @@
 #include "cli/best_sites.h"
 #include "cli/files.h"
 
-using namespace barrio;
-using namespace barrio::cli;
+namespace barrio::cli::best_sites_test {
 
 namespace {
 
@@ -40,3 +39,5 @@ TEST_CASE("a site that is down serves nobody, and outside the Basque Country not
   CHECK(candidates(spain(), within("ES-PV"), bilbao, {SiteId::of("bio1")}).empty());
   CHECK(!best_of(candidates(spain(), within("ES"), bilbao, {SiteId::of("bio1")}), 1ms).contains(SiteId::of("bio1")));
 }
+
+}  // namespace barrio::cli::best_sites_test

@@ -2,7 +2,7 @@
 
 #include "cli/camera_book.h"
 
-using namespace barrio::cli;
+namespace barrio::cli::camera_book_test {
 
 TEST_CASE("percentiles are values that were measured") {
   CHECK(percentiles({}).p99 == 0);
@@ -25,3 +25,5 @@ TEST_CASE("lines of cameras are kept, other lines are skipped") {
   CHECK(book.since("Vigo", 6)[0].served_by == "bio1");
   CHECK(book.since("Ibiza", 0).empty());
 }
+
+}  // namespace barrio::cli::camera_book_test

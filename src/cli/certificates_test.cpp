@@ -6,7 +6,7 @@
 
 #include "cli/files.h"
 
-namespace barrio::cli {
+namespace barrio::cli::certificates_test {
 namespace {
 
 const WallTime now = WallTime(std::chrono::seconds(1'790'000'000));
@@ -63,4 +63,4 @@ TEST_CASE("only the identity of a site names a site") {
 }
 
 }  // namespace
-}  // namespace barrio::cli
+}  // namespace barrio::cli::certificates_test

@@ -9,8 +9,7 @@
 #include "cli/files.h"
 #include "cli/tensor_text.h"
 
-using namespace barrio;
-using namespace barrio::cli;
+namespace barrio::cli::files_test {
 
 namespace {
 
@@ -55,3 +54,5 @@ TEST_CASE("a typed tensor becomes an input of a request") {
   for (const char* wrong : {"x", "=1", "x=a", "x=1:FP32[2", "x=1:FP32[a]"})
     CHECK(!parse_tensor_text(wrong).has_value());
 }
+
+}  // namespace barrio::cli::files_test

@@ -20,9 +20,9 @@ constexpr int period_ms = 1000;
 
 /// A terminal that gives keys one by one and a screen of its own, until the end of this object. On anything else than
 /// a terminal it only waits.
-class Screen {
+class Terminal {
  public:
-  Screen() : on_terminal_(::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1) {
+  Terminal() : on_terminal_(::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1) {
     sigset_t set;
     sigemptyset(&set);
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
@@ -35,15 +35,15 @@ class Screen {
     ::tcsetattr(STDIN_FILENO, TCSANOW, &raw);
     std::fputs("\033[?1049h\033[?25l", stdout);
   }
-  ~Screen() {
+  ~Terminal() {
     if (signals_ >= 0) ::close(signals_);
     if (!on_terminal_) return;
     std::fputs("\033[?25h\033[?1049l", stdout);
     std::fflush(stdout);
     ::tcsetattr(STDIN_FILENO, TCSANOW, &before_);
   }
-  Screen(const Screen&) = delete;
-  Screen& operator=(const Screen&) = delete;
+  Terminal(const Terminal&) = delete;
+  Terminal& operator=(const Terminal&) = delete;
 
   size_t rows() const {
     winsize size{};
@@ -113,7 +113,7 @@ Result<void> show_top(Session& session, const TopCommand& command) {
     std::fputs(top.frame(0).c_str(), stdout);
     return {};
   }
-  const Screen screen;
+  const Terminal screen;
   while (true) {
     screen.draw(top.frame(screen.rows()));
     const char key = screen.wait(period_ms);

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-namespace barrio::cli {
+namespace barrio::cli::top_view_test {
 namespace {
 
 const Json live = *parse_json(R"({
@@ -93,4 +93,4 @@ TEST_CASE("an answer that says less is shown with what it says") {
 }
 
 }  // namespace
-}  // namespace barrio::cli
+}  // namespace barrio::cli::top_view_test

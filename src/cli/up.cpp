@@ -16,7 +16,7 @@ namespace {
 constexpr const char* demo_file = "data/cameras.yaml";
 
 /// Draws the live table: over itself on a terminal, now and then elsewhere.
-class Screen {
+class TablePrinter {
  public:
   void draw(World& world) {
     const int64_t now = World::now_ms();
@@ -83,7 +83,7 @@ bool tells_the_story(const Network& network) {
 Result<bool> up(const std::string& home, const UpCommand& command) {
   TRY(auto plan, make_plan(home, command));
   TRY_DO(write_configs(plan));
-  Screen screen;
+  TablePrinter screen;
   World world(std::move(plan), [&](World& now) { screen.draw(now); });
   if (auto started = world.start_all(); !started) {
     if (world.stopping()) return true;

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-using namespace barrio;
+namespace barrio::view_test {
 
 TEST_CASE("fields are shown as a person reads them") {
   const auto value =
@@ -15,3 +15,5 @@ TEST_CASE("fields are shown as a person reads them") {
   CHECK(cli::text_at(*value, "data") == "[1.5,2,1e-07]");
   CHECK(cli::text_at(*value, "none") == "");
 }
+
+}  // namespace barrio::view_test

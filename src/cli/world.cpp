@@ -17,9 +17,9 @@ namespace barrio::cli {
 namespace {
 
 std::vector<std::string> camera_names(const Demo& demo) {
-  std::vector<std::string> names;
-  for (const DemoCamera& camera : demo.cameras) names.push_back(camera.name);
-  return names;
+  std::vector<std::string> all;
+  for (const DemoCamera& camera : demo.cameras) all.push_back(camera.name);
+  return all;
 }
 
 int take_signals() {

@@ -7,7 +7,7 @@
 
 #include "console_assets/console_assets.h"
 
-namespace barrio::console {
+namespace barrio::console::console_assets_test {
 namespace {
 
 std::vector<std::string> files_named_by(std::string_view page) {
@@ -63,4 +63,4 @@ TEST_CASE("no other path finds a file") {
 }
 
 }  // namespace
-}  // namespace barrio::console
+}  // namespace barrio::console::console_assets_test

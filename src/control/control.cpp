@@ -9,7 +9,6 @@ namespace barrio::control {
 
 namespace {
 
-constexpr int most_attempts = 5;
 constexpr size_t most_replicas_reported = 1024;
 constexpr size_t most_flows_reported = 8192;
 constexpr size_t most_gateway_text = 255;
@@ -85,7 +84,7 @@ Result<void> Control::step() {
 Result<void> Control::step_holding() {
   ++figures_.steps;
   Result<void> stepped;
-  for (int attempt = 0; attempt < most_attempts; ++attempt) {
+  for (int attempt = 0; attempt < ports::change_attempts; ++attempt) {
     stepped = step_once();
     if (stepped || stepped.error().code != Code::conflict) break;
   }

@@ -11,7 +11,6 @@ namespace barrio::control {
 
 namespace {
 
-constexpr int most_attempts = 5;
 constexpr size_t most_apps = 1000;
 
 std::vector<SiteStatus> may_follow(SiteStatus status) {
@@ -42,7 +41,7 @@ bool same_spec(const AppSpec& a, const AppSpec& b) {
 Result<void> Control::change(const std::function<Result<void>()>& change) {
   const ports::Turn::Hold turn(stepping_);
   Result<void> changed;
-  for (int attempt = 0; attempt < most_attempts; ++attempt) {
+  for (int attempt = 0; attempt < ports::change_attempts; ++attempt) {
     TRY_DO(load());
     changed = change();
     if (changed || changed.error().code != Code::conflict) break;

@@ -4,8 +4,7 @@
 #include "control/place_name.h"
 #include "control/world_test.h"
 
-using namespace barrio;
-using namespace barrio::control;
+namespace barrio::control::control_test {
 
 namespace {
 const TenantId traffic = TenantId::of("traffic");
@@ -292,3 +291,5 @@ TEST_CASE("models: unknown built-ins and files that were not uploaded by this te
   std::ofstream(folder.path() + "/" + sha) << "damaged";
   CHECK(world.control->model({}, sha).error().code == Code::unavailable);
 }
+
+}  // namespace barrio::control::control_test

@@ -5,8 +5,7 @@
 #include "control/http_front.h"
 #include "control/world_test.h"
 
-using namespace barrio;
-using namespace barrio::control;
+namespace barrio::control::http_api_test {
 
 namespace {
 
@@ -298,3 +297,5 @@ TEST_CASE("over a socket: a token, a deployment and what a site is told, each in
   });
   reactor.run();
 }
+
+}  // namespace barrio::control::http_api_test

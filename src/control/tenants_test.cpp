@@ -5,8 +5,7 @@
 #include "control/http_api.h"
 #include "control/world_test.h"
 
-using namespace barrio;
-using namespace barrio::control;
+namespace barrio::control::tenants_test {
 
 namespace {
 
@@ -112,3 +111,5 @@ TEST_CASE("a quota is set by the operator, checked field by field, and in the ne
   REQUIRE(listed);
   CHECK(listed->at(1).quota.in_flight == 7);
 }
+
+}  // namespace barrio::control::tenants_test

@@ -11,7 +11,6 @@ namespace barrio::control {
 
 namespace {
 
-constexpr int most_attempts = 5;
 constexpr size_t most_lines = 100'000;  // of an answer
 
 struct Through {
@@ -97,7 +96,7 @@ class Sums {
 
 Result<int64_t> UsageBook::take(const SiteId& site, const UsageShipment& shipment) {
   Result<int64_t> through = fail(Code::conflict, "not tried");
-  for (int attempt = 0; attempt < most_attempts; ++attempt) {
+  for (int attempt = 0; attempt < ports::change_attempts; ++attempt) {
     through = try_take(site, shipment);
     if (through || through.error().code != Code::conflict) break;
   }

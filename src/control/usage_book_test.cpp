@@ -2,8 +2,7 @@
 // doctest first: base/check.h leaves its CHECK alone.
 #include "control/world_test.h"
 
-using namespace barrio;
-using namespace barrio::control;
+namespace barrio::control::usage_book_test {
 
 namespace {
 
@@ -163,3 +162,5 @@ TEST_CASE("a query that cannot be answered names the parameter") {
   CHECK(where("app", "a/b") == "app");
   CHECK(where("tenant", "-") == "tenant");
 }
+
+}  // namespace barrio::control::usage_book_test

@@ -7,7 +7,7 @@
 #include "net/client.h"
 #include "net/server.h"
 
-namespace barrio::emulation {
+namespace barrio::emulation::wan_test {
 namespace {
 
 net::SocketAddress any_port() {
@@ -117,4 +117,4 @@ TEST_CASE("a configuration is read from YAML, and its errors name the line") {
 }
 
 }  // namespace
-}  // namespace barrio::emulation
+}  // namespace barrio::emulation::wan_test

@@ -16,13 +16,13 @@ decide::Urgency urgency_of(UrgencyClass urgency) {
   return decide::Urgency::best_effort;
 }
 
-struct Reason {
+struct DeclineReason {
   NotServed counted = NotServed::overloaded;
   Declined::Why why = Declined::Why::overloaded;
   const char* what = "";
 };
 
-Reason reason_of(decide::Decline::Why why) {
+DeclineReason reason_of(decide::Decline::Why why) {
   using Why = decide::Decline::Why;
   switch (why) {
     case Why::too_late:
@@ -80,12 +80,12 @@ std::optional<Declined> Engine::State::admit(uint64_t id, Job& job) {
   for (bool again = true; again && !no;) {
     again = false;
     const auto answer = scheduler.admit(work, now);
-    if (std::holds_alternative<decide::Admitted>(answer)) return std::nullopt;
+    if (std::holds_alternative<decide::Accepted>(answer)) return std::nullopt;
     const auto& declined = std::get<decide::Decline>(answer);
     if (declined.why == decide::Decline::Why::too_late) again = forget_stale_profile(version, now);
     if (!again) no = declined;
   }
-  const Reason reason = reason_of(no->why);
+  const DeclineReason reason = reason_of(no->why);
   job.share->refused_for(reason.counted).add();
   Declined declined{.why = reason.why, .what = reason.what, .retry_after = no->retry_after};
   if (no->predicted_finish > now) declined.earliest = no->predicted_finish - asked.arrived;

@@ -11,12 +11,12 @@ namespace {
 constexpr Duration least_trust = 1s;
 constexpr Duration hopeful{1000};  // of a model that nothing is known of: it is tried
 
-struct Reason {
+struct DropReason {
   NotServed counted = NotServed::dropped_late;
   const char* what = "";
 };
 
-Reason reason_of(decide::Dropped::Why why) {
+DropReason reason_of(decide::Dropped::Why why) {
   using Why = decide::Dropped::Why;
   switch (why) {
     case Why::late: break;
@@ -207,7 +207,7 @@ void Engine::State::drop(std::span<const decide::Dropped> dropped) {
     jobs.erase(found);
     show_waiting(*job.version);
     const Time now = reactor.now();
-    const Reason reason = reason_of(one.why);
+    const DropReason reason = reason_of(one.why);
     job.share->refused_for(reason.counted).add();
     job.version->metrics->late.add();
     job.version->statistics.fail.add(now - job.submission.arrived);

@@ -12,8 +12,7 @@
 #include "base/rng.h"
 #include "engine/fake_model_test.h"
 
-using namespace barrio;
-using namespace barrio::engine;
+namespace barrio::engine::engine_test {
 
 namespace {
 
@@ -394,3 +393,5 @@ TEST_CASE("whatever comes, every request ends once and is counted once") {
           static_cast<double>(count));
   });
 }
+
+}  // namespace barrio::engine::engine_test

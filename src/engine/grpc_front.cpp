@@ -8,7 +8,7 @@ namespace {
 
 using Call = std::shared_ptr<GrpcCall>;
 
-GrpcCall& call_of(net::Exchange& exchange) {
+GrpcCall& grpc_call(net::Exchange& exchange) {
   return **static_cast<Call*>(exchange.context);
 }
 
@@ -29,15 +29,15 @@ void GrpcFront::on_head(net::Exchange& exchange) {
 }
 
 void GrpcFront::on_body(net::Exchange& exchange, std::string_view piece) {
-  call_of(exchange).on_body(piece);
+  grpc_call(exchange).on_body(piece);
 }
 
 void GrpcFront::on_end(net::Exchange& exchange) {
-  call_of(exchange).on_end();
+  grpc_call(exchange).on_end();
 }
 
 void GrpcFront::on_writable(net::Exchange& exchange) {
-  call_of(exchange).on_writable();
+  grpc_call(exchange).on_writable();
 }
 
 void GrpcFront::on_closed(net::Exchange& exchange, bool) {

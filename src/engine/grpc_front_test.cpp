@@ -11,7 +11,7 @@
 #include "net/client.h"
 #include "ports/tensor.h"
 
-namespace barrio::engine {
+namespace barrio::engine::grpc_front_test {
 namespace {
 
 using namespace std::string_literals;
@@ -312,4 +312,4 @@ TEST_CASE("a large tensor passes whole") {
 }
 
 }  // namespace
-}  // namespace barrio::engine
+}  // namespace barrio::engine::grpc_front_test

@@ -4,8 +4,7 @@
 
 #include "engine/fake_model_test.h"
 
-using namespace barrio;
-using namespace barrio::engine;
+namespace barrio::engine::model_loader_test {
 
 namespace {
 
@@ -94,3 +93,5 @@ TEST_CASE("one instance is loaded for each slot, and the first failure is what i
   REQUIRE_FALSE(*answer);
   CHECK(answer->error().text() == "bad: no model in it");
 }
+
+}  // namespace barrio::engine::model_loader_test

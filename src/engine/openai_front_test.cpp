@@ -7,7 +7,7 @@
 #include "engine/repository_front.h"
 #include "net/client.h"
 
-namespace barrio::engine {
+namespace barrio::engine::openai_front_test {
 namespace {
 
 /// Answers as the test says, through the sink of the last request.
@@ -314,4 +314,4 @@ TEST_CASE("loading says when it is done, with what it cannot") {
 }
 
 }  // namespace
-}  // namespace barrio::engine
+}  // namespace barrio::engine::openai_front_test

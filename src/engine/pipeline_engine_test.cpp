@@ -13,8 +13,7 @@
 #include "engine/rest_front.h"
 #include "net/client.h"
 
-using namespace barrio;
-using namespace barrio::engine;
+namespace barrio::engine::pipeline_engine_test {
 
 namespace {
 
@@ -131,3 +130,5 @@ TEST_CASE("a process whose pipeline does not fit its models ends with the reason
   options.pipelines = {{"p", spec_of(wrong)}};
   CHECK(run_engine(options, {{"fake", &backend}}) == exit_model_failed);
 }
+
+}  // namespace barrio::engine::pipeline_engine_test

@@ -10,8 +10,7 @@
 #include "engine/pipeline_tensors.h"
 #include "ports/tensor.h"
 
-using namespace barrio;
-using namespace barrio::engine;
+namespace barrio::engine::pipeline_test {
 using ports::DataType;
 using ports::Outputs;
 using ports::Tensor;
@@ -359,3 +358,5 @@ TEST_CASE("a tensor taken apart and put together is the same") {
   CHECK(parts->at(1).data == "bb");
   CHECK_FALSE(split_tensor(octets("s", {}, "a"), 2));
 }
+
+}  // namespace barrio::engine::pipeline_test

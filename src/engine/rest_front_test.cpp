@@ -12,8 +12,7 @@
 #include "engine/front_door.h"
 #include "net/client.h"
 
-using namespace barrio;
-using namespace barrio::engine;
+namespace barrio::engine::rest_front_test {
 
 namespace {
 
@@ -381,3 +380,5 @@ TEST_CASE("the process's exit code says how the engine ended") {
   EndingBackend ending;
   CHECK(run_engine(options_for("127.0.0.1:0", "good"), {{"fake", &ending}}) == 0);
 }
+
+}  // namespace barrio::engine::rest_front_test

@@ -11,8 +11,7 @@
 #include "net/client.h"
 #include "ports/tensor.h"
 
-using namespace barrio;
-using namespace barrio::engine;
+namespace barrio::engine::streams_test {
 using ports::DataType;
 using ports::Tensor;
 
@@ -402,3 +401,5 @@ TEST_CASE("a source is shown without its secrets") {
   CHECK(public_url("http://host?key=1") == "http://host");
   CHECK(public_url("rtsp://host:554/a@b") == "rtsp://host:554/a@b");
 }
+
+}  // namespace barrio::engine::streams_test

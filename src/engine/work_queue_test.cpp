@@ -4,8 +4,7 @@
 
 #include "engine/fake_model_test.h"
 
-using namespace barrio;
-using namespace barrio::engine;
+namespace barrio::engine::work_queue_test {
 
 TEST_CASE("work waits in order before the threads, up to the bound") {
   net::Reactor reactor;
@@ -25,3 +24,5 @@ TEST_CASE("work waits in order before the threads, up to the bound") {
   CHECK(queue.run([] {}, [&] { CHECK(queue.run([] {}, [&] { again = true; })); }));
   while (!again) reactor.turn(100ms);
 }
+
+}  // namespace barrio::engine::work_queue_test

@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 
-namespace barrio::gateway {
+namespace barrio::gateway::app_address_test {
 namespace {
 
 std::string by_host(std::string_view host) {
@@ -69,4 +69,4 @@ TEST_CASE("a field names an app with or without its tenant") {
 }
 
 }  // namespace
-}  // namespace barrio::gateway
+}  // namespace barrio::gateway::app_address_test

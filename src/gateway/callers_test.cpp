@@ -4,7 +4,7 @@
 
 #include "api/oauth/api_key.h"
 
-namespace barrio::gateway {
+namespace barrio::gateway::callers_test {
 namespace {
 
 const WallTime now{std::chrono::seconds(1'700'000'000)};
@@ -75,4 +75,4 @@ TEST_CASE("without credentials, or with another's x-api-key: 401; a token counts
 }
 
 }  // namespace
-}  // namespace barrio::gateway
+}  // namespace barrio::gateway::callers_test

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-namespace barrio::gateway {
+namespace barrio::gateway::deadlines_test {
 namespace {
 
 std::optional<Duration> asked(std::vector<net::Header> headers) {
@@ -25,4 +25,4 @@ TEST_CASE("a client's timeout is the shorter of what it says; a malformed one is
 }
 
 }  // namespace
-}  // namespace barrio::gateway
+}  // namespace barrio::gateway::deadlines_test

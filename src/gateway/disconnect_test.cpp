@@ -11,7 +11,7 @@
 #include "gateway/gateway.h"
 #include "net/raw_client_test.h"
 
-namespace barrio::gateway {
+namespace barrio::gateway::disconnect_test {
 namespace {
 
 using net::test::RawClient;
@@ -243,4 +243,4 @@ TEST_CASE("a crowd of devices that come and leave, before a replica that dies, l
 }
 
 }  // namespace
-}  // namespace barrio::gateway
+}  // namespace barrio::gateway::disconnect_test

@@ -3,7 +3,7 @@
 #include "decide/routing/world_test.h"
 #include "gateway/dispatcher.h"
 
-namespace barrio::gateway {
+namespace barrio::gateway::dispatcher_test {
 namespace {
 
 using decide::test::app_named;
@@ -257,4 +257,4 @@ TEST_CASE("of two replicas here, the one that fails is retried on the other") {
 }
 
 }  // namespace
-}  // namespace barrio::gateway
+}  // namespace barrio::gateway::dispatcher_test

@@ -9,7 +9,7 @@
 #include "gateway/gateway.h"
 #include "net/client.h"
 
-namespace barrio::gateway {
+namespace barrio::gateway::gateway_http2_test {
 namespace {
 
 using decide::test::app_named;
@@ -343,4 +343,4 @@ TEST_CASE("a WebSocket that nobody can serve, or that may not be asked for, is r
 }
 
 }  // namespace
-}  // namespace barrio::gateway
+}  // namespace barrio::gateway::gateway_http2_test

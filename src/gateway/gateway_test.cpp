@@ -7,7 +7,7 @@
 #include "gateway/gateway.h"
 #include "net/client.h"
 
-namespace barrio::gateway {
+namespace barrio::gateway::gateway_test {
 namespace {
 
 using decide::test::app_named;
@@ -262,4 +262,4 @@ TEST_CASE("discovery lists permitted sites best first, and metrics count") {
 }
 
 }  // namespace
-}  // namespace barrio::gateway
+}  // namespace barrio::gateway::gateway_test

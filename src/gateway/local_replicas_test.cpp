@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-namespace barrio::gateway {
+namespace barrio::gateway::local_replicas_test {
 namespace {
 
 constexpr Time start{1000s};
@@ -107,4 +107,4 @@ TEST_CASE("for all histories: an ejected replica gets nothing while another is u
 }
 
 }  // namespace
-}  // namespace barrio::gateway
+}  // namespace barrio::gateway::local_replicas_test

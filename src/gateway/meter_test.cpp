@@ -11,7 +11,7 @@
 
 #include "gateway/request_meter.h"
 
-namespace barrio::gateway {
+namespace barrio::gateway::meter_test {
 namespace {
 
 const WallTime start{std::chrono::seconds(1'800'000'000)};
@@ -331,4 +331,4 @@ TEST_CASE("a kill after any single instruction neither loses nor doubles nor tea
   CHECK(fault_after_kill(copy.bytes(), shared).empty());
 }
 
-}  // namespace barrio::gateway
+}  // namespace barrio::gateway::meter_test

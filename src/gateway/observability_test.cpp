@@ -14,7 +14,7 @@
 #include "gateway/trace_context.h"
 #include "net/client.h"
 
-namespace barrio::gateway {
+namespace barrio::gateway::observability_test {
 namespace {
 
 const AppKey street{TenantId::of("acme"), AppName::of("street")};
@@ -249,4 +249,4 @@ TEST_CASE("figures are per tenant, app and site, and no caller can invent a seri
 }
 
 }  // namespace
-}  // namespace barrio::gateway
+}  // namespace barrio::gateway::observability_test

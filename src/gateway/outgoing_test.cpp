@@ -4,8 +4,7 @@
 
 #include <array>
 
-using namespace barrio;
-using namespace barrio::gateway;
+namespace barrio::gateway::outgoing_test {
 
 namespace {
 
@@ -48,3 +47,5 @@ TEST_CASE("a secret goes to another gateway only where there is one, and never t
   CHECK(written.value("Barrio-Forwarded-By") == "none");
   CHECK(written.value("Authorization") == "none");
 }
+
+}  // namespace barrio::gateway::outgoing_test

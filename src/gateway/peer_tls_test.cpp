@@ -6,7 +6,7 @@
 #include "net/client.h"
 #include "net/tls_test_files.h"
 
-namespace barrio::gateway {
+namespace barrio::gateway::peer_tls_test {
 namespace {
 
 using decide::test::site_at;
@@ -104,4 +104,4 @@ TEST_CASE("gateways reach each other with mutual TLS") {
 }
 
 }  // namespace
-}  // namespace barrio::gateway
+}  // namespace barrio::gateway::peer_tls_test

@@ -11,7 +11,7 @@
 #include "gateway/gateway.h"
 #include "net/client.h"
 
-namespace barrio::gateway {
+namespace barrio::gateway::policy_test {
 namespace {
 
 using decide::test::app_named;
@@ -528,4 +528,4 @@ TEST_CASE("an app's answer may stream on beyond the deadline that it had to begi
 }
 
 }  // namespace
-}  // namespace barrio::gateway
+}  // namespace barrio::gateway::policy_test

@@ -8,7 +8,7 @@
 #include "net/server.h"
 #include "net/side_loop.h"
 
-namespace barrio::gateway {
+namespace barrio::gateway::span_exporter_test {
 namespace {
 
 RequestRecord record_of(uint64_t seed) {
@@ -175,4 +175,4 @@ TEST_CASE("text that is not UTF-8 is shown as question marks") {
 }
 
 }  // namespace
-}  // namespace barrio::gateway
+}  // namespace barrio::gateway::span_exporter_test

@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace barrio::gateway {
+namespace barrio::gateway::trace_context_test {
 namespace {
 
 const std::string good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -96,4 +96,4 @@ TEST_CASE("no text of any kind is read beyond its end") {
 }
 
 }  // namespace
-}  // namespace barrio::gateway
+}  // namespace barrio::gateway::trace_context_test

@@ -96,4 +96,8 @@ Result<void> AppSpec::check() const {
   return {};
 }
 
+BARRIO_JSON_HERE(PipelineSpec)
+BARRIO_JSON_HERE(AppSpec)
+BARRIO_JSON_HERE(App)
+
 }  // namespace barrio

@@ -92,6 +92,7 @@ struct PipelineSpec {
   Result<void> check() const;
 };
 BARRIO_DESCRIBE(PipelineSpec, (), (steps, outputs))
+BARRIO_JSON_APART(PipelineSpec)
 
 /// The models that run for an app: its own, or those of its steps.
 std::vector<ModelSource> models_of(const ModelSource& model, const std::optional<PipelineSpec>& pipeline);
@@ -156,6 +157,7 @@ struct AppSpec {
 };
 BARRIO_DESCRIBE(AppSpec, (),
                 (name, model, objective, policy, resources, replicas, demand, access, limits, pipeline, stream))
+BARRIO_JSON_APART(AppSpec)
 
 struct App {
   TenantId tenant;
@@ -164,5 +166,6 @@ struct App {
   AppKey key() const { return {tenant, spec.name}; }
 };
 BARRIO_DESCRIBE(App, (), (tenant, spec, generation))
+BARRIO_JSON_APART(App)
 
 }  // namespace barrio

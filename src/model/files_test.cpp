@@ -7,7 +7,7 @@
 #include "base/yaml.h"
 #include "model/app.h"
 
-using namespace barrio;
+namespace barrio::files_test {
 
 namespace {
 
@@ -171,3 +171,5 @@ TEST_CASE("an app file says who may ask and how much; slips are told by field") 
         std::string::npos);
   CHECK(app_error(app_text + "limits: {rate: 5}\n").find("unknown key 'rate'") != std::string::npos);
 }
+
+}  // namespace barrio::files_test

@@ -5,7 +5,7 @@
 
 #include "model/snapshot.h"
 
-using namespace barrio;
+namespace barrio::model_test {
 
 TEST_CASE("the distance from Madrid to Barcelona is about 505 km and from antipodes half the Earth") {
   const LatLon madrid{40.40841, -3.68760};
@@ -164,3 +164,5 @@ TEST_CASE("a flow that was only refused goes to control and back without a servi
   CHECK(back->flows[0].served_by.empty());
   CHECK(back->flows[0].refused == 3);
 }
+
+}  // namespace barrio::model_test

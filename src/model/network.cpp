@@ -104,4 +104,6 @@ const Site* Network::find(const SiteId& id) const {
   return found == sites.end() ? nullptr : &*found;
 }
 
+BARRIO_JSON_HERE(Network)
+
 }  // namespace barrio

@@ -87,5 +87,6 @@ struct Network {
   const Site* find(const SiteId& id) const;
 };
 BARRIO_DESCRIBE(Network, (), (name, operators, paths, sites))
+BARRIO_JSON_APART(Network)
 
 }  // namespace barrio

@@ -3,7 +3,7 @@
 #include "base/yaml.h"
 #include "model/app.h"
 
-using namespace barrio;
+namespace barrio::pipeline_test {
 
 namespace {
 
@@ -102,3 +102,5 @@ TEST_CASE("an app says which cameras it takes, how often and how old; slips are 
     CHECK_MESSAGE(names(error_of(app + "{sources: ['" + bad + "']}\n"), "stream.sources[0]", "URL"), bad);
   }
 }
+
+}  // namespace barrio::pipeline_test

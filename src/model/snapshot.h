@@ -42,6 +42,7 @@ struct Snapshot {
   std::vector<ApiKey> api_keys;
 };
 BARRIO_DESCRIBE(Snapshot, (), (version, network, apps, replicas, keys, gateways, quotas, api_keys))
+BARRIO_JSON_APART(Snapshot)
 
 /// One replica that a site should run.
 struct ReplicaOrder {
@@ -115,6 +116,7 @@ struct SiteReport {
   static constexpr std::string_view defaulted[] = {"in_flight"};
 };
 BARRIO_DESCRIBE(SiteReport, (), (site, snapshot_version, gateway, replicas, flows, in_flight, usage))
+BARRIO_JSON_APART(SiteReport)
 
 /// The answer: everything that the site should run now, and the snapshot if the site's is older.
 struct SiteOrders {
@@ -123,5 +125,6 @@ struct SiteOrders {
   std::optional<int64_t> usage_through = {};  // control has this much of the journal of the shipment; none: ask again
 };
 BARRIO_DESCRIBE(SiteOrders, (), (run, snapshot, usage_through))
+BARRIO_JSON_APART(SiteOrders)
 
 }  // namespace barrio

@@ -12,8 +12,8 @@ constexpr size_t max_url = 2000;
 /// Only what is fetched over a network: a file: or concat: URL would read this machine's own disk.
 Result<void> check_url(const std::string& url, std::string where) {
   const size_t colon = url.find("://");
-  const std::string scheme = url.substr(0, colon == std::string::npos ? 0 : colon);
-  const bool known = scheme == "rtsp" || scheme == "rtsps" || scheme == "http" || scheme == "https";
+  const std::string before = url.substr(0, colon == std::string::npos ? 0 : colon);
+  const bool known = before == "rtsp" || before == "rtsps" || before == "http" || before == "https";
   if (!known) return fail(Code::invalid, "must be an rtsp, rtsps, http or https URL", std::move(where));
   const bool printable =
       url.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?#[]@!$&'()*+,;=%") ==

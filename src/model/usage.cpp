@@ -28,4 +28,6 @@ WallTime hour_of(WallTime time) {
   return std::chrono::floor<std::chrono::hours>(time);
 }
 
+BARRIO_JSON_HERE(UsageShipment)
+
 }  // namespace barrio

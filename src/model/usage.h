@@ -100,6 +100,7 @@ struct UsageShipment {
   std::vector<UsageRow> rows;
 };
 BARRIO_DESCRIBE(UsageShipment, (), (journal, after, through, rows))
+BARRIO_JSON_APART(UsageShipment)
 
 WallTime hour_of(WallTime time);
 

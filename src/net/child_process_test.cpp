@@ -8,8 +8,7 @@
 
 #include "net/reactor.h"
 
-using namespace barrio;
-using namespace barrio::net;
+namespace barrio::net::child_process_test {
 
 namespace {
 
@@ -83,3 +82,5 @@ TEST_CASE("a child that ends within the grace ends by itself; another is killed"
   CHECK(slow->end(10ms) == "killed by signal 9 (Killed)");
   CHECK(read_clock() - began < 10s);
 }
+
+}  // namespace barrio::net::child_process_test

@@ -7,7 +7,7 @@
 #include "net/client.h"
 #include "net/http2_test.h"
 
-namespace barrio::net {
+namespace barrio::net::client_http2_test {
 namespace {
 
 using namespace test;
@@ -550,4 +550,4 @@ TEST_CASE("a server that drains under load loses no call") {
 }
 
 }  // namespace
-}  // namespace barrio::net
+}  // namespace barrio::net::client_http2_test

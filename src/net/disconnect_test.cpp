@@ -7,7 +7,7 @@
 #include "net/client.h"
 #include "net/http2_test.h"
 
-namespace barrio::net {
+namespace barrio::net::disconnect_test {
 namespace {
 
 using namespace test;
@@ -221,4 +221,4 @@ TEST_CASE("calls to servers that answer, abort, drain or die at random end once 
 }
 
 }  // namespace
-}  // namespace barrio::net
+}  // namespace barrio::net::disconnect_test

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cctype>
 
-namespace barrio::net {
+namespace barrio::net::fields_test {
 namespace {
 
 TEST_CASE("a field's name is known in any case of its letters, and nothing else is taken for it") {
@@ -61,4 +61,4 @@ TEST_CASE("what is about the connection is not an application's to send") {
 }
 
 }  // namespace
-}  // namespace barrio::net
+}  // namespace barrio::net::fields_test

@@ -3,7 +3,7 @@
 
 #include "net/http1_parser.h"
 
-namespace barrio::net::http1 {
+namespace barrio::net::http1::http1_parser_test {
 namespace {
 
 using namespace std::string_literals;
@@ -211,4 +211,4 @@ TEST_CASE("an answer's framing follows its status, its fields and the question")
 }
 
 }  // namespace
-}  // namespace barrio::net::http1
+}  // namespace barrio::net::http1::http1_parser_test

@@ -27,7 +27,7 @@ SessionLimits session_limits(const ClientLimits& limits) {
           .write_buffer_bytes = limits.write_buffer_bytes};
 }
 
-ClientStream& stream_of(Channel& channel) {
+ClientStream& client_stream(Channel& channel) {
   return static_cast<ClientStream&>(channel);
 }
 
@@ -189,7 +189,7 @@ Channel& ClientSession::on_begin(int32_t) {
 }
 
 void ClientSession::on_head(Channel& channel, bool ended) {
-  ClientStream& stream = stream_of(channel);
+  ClientStream& stream = client_stream(channel);
   if (!stream.listening()) return;
   const auto bad = [&](const char* what) { stream.fail({Code::invalid, what, calls_.endpoint_.address.str()}, true); };
   if (stream.head_too_big) return bad("the answer's head is too long");
@@ -210,12 +210,12 @@ void ClientSession::on_head(Channel& channel, bool ended) {
 }
 
 void ClientSession::on_data(Channel& channel, std::string_view piece) {
-  ClientStream& stream = stream_of(channel);
+  ClientStream& stream = client_stream(channel);
   if (stream.listening() && !piece.empty()) stream.handler_->on_body(piece);
 }
 
 void ClientSession::on_ended(Channel& channel) {
-  ClientStream& stream = stream_of(channel);
+  ClientStream& stream = client_stream(channel);
   if (stream.listening() && !stream.trailers.empty()) stream.handler_->on_trailers(stream.trailers.view());
   if (stream.listening()) complete(stream);
 }
@@ -231,12 +231,12 @@ void ClientSession::complete(ClientStream& stream) {
 }
 
 void ClientSession::on_writable(Channel& channel) {
-  ClientStream& stream = stream_of(channel);
+  ClientStream& stream = client_stream(channel);
   if (stream.listening()) stream.handler_->on_writable();
 }
 
 void ClientSession::on_stream_closed(Channel& channel, uint32_t error) {
-  ClientStream& stream = stream_of(channel);
+  ClientStream& stream = client_stream(channel);
   stream.gone_ = true;
   sweeps_ = true;
   schedule();

@@ -8,13 +8,13 @@ namespace barrio::net::http2 {
 namespace {
 
 /// A buffer that once had to hold more than this is given back.
-constexpr size_t kept_capacity = 16 * 1024;
+constexpr size_t kept_text = 16 * 1024;
 
 }  // namespace
 
 void FieldBlock::clear() {
   text_.clear();
-  if (text_.capacity() > kept_capacity) text_.shrink_to_fit();
+  if (text_.capacity() > kept_text) text_.shrink_to_fit();
   fields_.clear();
   headers_.clear();
 }

@@ -26,7 +26,7 @@ SessionLimits session_limits(const ServerLimits& limits) {
           .idle_frames_per_second = limits.http2.idle_frames_per_second};
 }
 
-ServerStream& stream_of(Channel& channel) {
+ServerStream& server_stream(Channel& channel) {
   return static_cast<ServerStream&>(channel);
 }
 
@@ -160,7 +160,7 @@ Channel& ServerSession::on_begin(int32_t) {
 }
 
 void ServerSession::on_head(Channel& channel, bool ended) {
-  ServerStream& stream = stream_of(channel);
+  ServerStream& stream = server_stream(channel);
   if (stream.head_too_big) return stream.refuse(431, "the head is too long");
   stream.request_ = read_request(stream.head, ended);
   const http1::Failure& failure = stream.request_.failure;
@@ -174,7 +174,7 @@ void ServerSession::on_head(Channel& channel, bool ended) {
 }
 
 void ServerSession::on_data(Channel& channel, std::string_view piece) {
-  ServerStream& stream = stream_of(channel);
+  ServerStream& stream = server_stream(channel);
   if (!stream.answering()) return;
   stream.body_received_ += piece.size();
   if (stream.body_received_ > core_.limits_.body_bytes) return stream.refuse(413, "the body is too long");
@@ -183,18 +183,18 @@ void ServerSession::on_data(Channel& channel, std::string_view piece) {
 }
 
 void ServerSession::on_ended(Channel& channel) {
-  ServerStream& stream = stream_of(channel);
+  ServerStream& stream = server_stream(channel);
   if (stream.answering() && !stream.trailers.empty()) core_.handler_.on_trailers(stream, stream.trailers.view());
   if (stream.answering()) core_.handler_.on_end(stream);
 }
 
 void ServerSession::on_writable(Channel& channel) {
-  ServerStream& stream = stream_of(channel);
+  ServerStream& stream = server_stream(channel);
   if (stream.answering()) core_.handler_.on_writable(stream);
 }
 
 void ServerSession::on_stream_closed(Channel& channel, uint32_t) {
-  ServerStream& stream = stream_of(channel);
+  ServerStream& stream = server_stream(channel);
   stream.gone_ = true;
   session_.drop(stream);
   const size_t slot = stream.slot_;

@@ -14,7 +14,7 @@ namespace barrio::net::http2 {
 namespace {
 
 /// Buffers that once had to hold more than this are given back.
-constexpr size_t kept_capacity = 64 * 1024;
+constexpr size_t kept_output = 64 * 1024;
 /// Of one piece for an application: what is held is handed out like what is read.
 constexpr size_t most_piece = 64 * 1024;
 constexpr uint32_t max_frame_size = 64 * 1024;
@@ -23,7 +23,7 @@ constexpr size_t hopeless_heads = 8;
 
 void empty(std::string& text) {
   text.clear();
-  if (text.capacity() > kept_capacity) text.shrink_to_fit();
+  if (text.capacity() > kept_output) text.shrink_to_fit();
 }
 
 }  // namespace
@@ -63,7 +63,7 @@ void Channel::append(std::string_view piece) {
   if (!keep_sent && out_begin == out.size()) {
     out.clear();
     out_begin = 0;
-  } else if (!keep_sent && out_begin > kept_capacity && out_begin > out.size() / 2) {
+  } else if (!keep_sent && out_begin > kept_output && out_begin > out.size() / 2) {
     out.erase(0, out_begin);
     out_begin = 0;
   }

@@ -8,7 +8,7 @@
 #include <string>
 #include <thread>
 
-namespace barrio::net {
+namespace barrio::net::reactor_test {
 namespace {
 
 /// Notes that it ran, and asks for another one if told to.
@@ -100,4 +100,4 @@ TEST_CASE("a loop that polls busily takes events, posted work and timers as one 
 }
 
 }  // namespace
-}  // namespace barrio::net
+}  // namespace barrio::net::reactor_test

@@ -7,7 +7,7 @@
 
 #include "net/side_loop.h"
 
-namespace barrio::net {
+namespace barrio::net::record_ring_test {
 namespace {
 
 struct Pair {
@@ -70,4 +70,4 @@ TEST_CASE("the calendar is found from the monotonic clock") {
 }
 
 }  // namespace
-}  // namespace barrio::net
+}  // namespace barrio::net::record_ring_test

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <sstream>
 
-namespace barrio::net {
+namespace barrio::net::rotating_file_test {
 namespace {
 
 struct Folder {
@@ -70,4 +70,4 @@ TEST_CASE("a file that was taken away is made again, and a folder that is not th
 }
 
 }  // namespace
-}  // namespace barrio::net
+}  // namespace barrio::net::rotating_file_test

@@ -6,7 +6,7 @@
 #include "net/reactor.h"
 #include "net/server.h"
 
-namespace barrio::net {
+namespace barrio::net::server_client_test {
 namespace {
 
 /// Turns the loop until `done`, or fails the test after five seconds.
@@ -223,4 +223,4 @@ TEST_CASE("a stale connection is replaced and the request sent again with the bo
 }
 
 }  // namespace
-}  // namespace barrio::net
+}  // namespace barrio::net::server_client_test

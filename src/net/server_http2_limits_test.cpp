@@ -4,7 +4,7 @@
 
 #include "net/http2_test.h"
 
-namespace barrio::net {
+namespace barrio::net::server_http2_limits_test {
 namespace {
 
 using namespace test;
@@ -399,4 +399,4 @@ TEST_CASE("what paused streams hold is bounded for the connection") {
 }
 
 }  // namespace
-}  // namespace barrio::net
+}  // namespace barrio::net::server_http2_limits_test

@@ -2,7 +2,7 @@
 
 #include "net/http2_test.h"
 
-namespace barrio::net {
+namespace barrio::net::server_http2_test {
 namespace {
 
 using namespace test;
@@ -314,4 +314,4 @@ TEST_CASE("PRIORITY, padding and unknown frames change nothing") {
 }
 
 }  // namespace
-}  // namespace barrio::net
+}  // namespace barrio::net::server_http2_test

@@ -10,7 +10,7 @@
 #include "net/reactor.h"
 #include "net/server.h"
 
-namespace barrio::net {
+namespace barrio::net::server_test {
 namespace {
 
 SocketAddress any_port() {
@@ -528,4 +528,4 @@ TEST_CASE("a socket file left by a dead process is replaced, a live one is not")
 }
 
 }  // namespace
-}  // namespace barrio::net
+}  // namespace barrio::net::server_test

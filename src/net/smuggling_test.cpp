@@ -10,7 +10,7 @@
 #include "net/server.h"
 #include "net/smuggling_shapes_test.h"
 
-namespace barrio::net {
+namespace barrio::net::smuggling_test {
 namespace {
 
 using test::RawClient;
@@ -114,4 +114,4 @@ TEST_CASE("what can be read in one way only is read so, and the next request aft
 }
 
 }  // namespace
-}  // namespace barrio::net
+}  // namespace barrio::net::smuggling_test

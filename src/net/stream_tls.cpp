@@ -15,7 +15,7 @@ namespace {
 
 using Outcome = TlsSession::Outcome;
 
-constexpr size_t most_record = 16 * 1024;
+constexpr size_t most_record = TlsSession::most_record;
 
 /// What is to be sent, in pieces, of which records are cut: small neighbours go into one.
 class Pieces {

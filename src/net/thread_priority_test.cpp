@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <thread>
 
-using namespace barrio;
+namespace barrio::thread_priority_test {
 
 namespace {
 
@@ -64,3 +64,5 @@ TEST_CASE("a thread that computes yields, with the usual turns, wherever it was 
     });
   });
 }
+
+}  // namespace barrio::thread_priority_test

@@ -27,9 +27,9 @@ std::string alpn_list(const std::vector<std::string>& protocols) {
 }
 
 /// What one load() or reload() made; connections keep the one that they began with.
-class Generation {
+class ServedCertificates {
  public:
-  Generation(const TlsServerSettings& settings, std::shared_ptr<TicketKeys> tickets)
+  ServedCertificates(const TlsServerSettings& settings, std::shared_ptr<TicketKeys> tickets)
       : settings_(settings), tickets_(std::move(tickets)), protocols_(alpn_list(settings.protocols)) {}
 
   Result<void> read(WallTime now) {
@@ -65,7 +65,7 @@ class Generation {
   std::map<std::string, SSL_CTX*, std::less<>> by_name_;
 };
 
-SslContext Generation::context_for(const TlsIdentity& identity) {
+SslContext ServedCertificates::context_for(const TlsIdentity& identity) {
   SslContext context = new_context(settings_.least);
   SSL_CTX* raw = context.get();
   use_identity(raw, identity);
@@ -80,7 +80,7 @@ SslContext Generation::context_for(const TlsIdentity& identity) {
   return context;
 }
 
-void Generation::ask_for_certificates(SSL_CTX* context) const {
+void ServedCertificates::ask_for_certificates(SSL_CTX* context) const {
   // A session is resumed only where the same was asked of the client when it began.
   std::string origin = std::to_string(static_cast<int>(settings_.client_certificate));
   for (const Certificate& one : authorities_) origin += one.pem();
@@ -95,7 +95,7 @@ void Generation::ask_for_certificates(SSL_CTX* context) const {
   SSL_CTX_set_verify_depth(context, verify_depth);
 }
 
-SSL_CTX* Generation::find(std::string name) const {
+SSL_CTX* ServedCertificates::find(std::string name) const {
   const auto exact = by_name_.find(name);
   if (exact != by_name_.end()) return exact->second;
   const size_t dot = name.find('.');
@@ -104,16 +104,17 @@ SSL_CTX* Generation::find(std::string name) const {
   return wildcard == by_name_.end() ? nullptr : wildcard->second;
 }
 
-int Generation::choose_certificate(SSL* ssl, int*, void* generation) {
+int ServedCertificates::choose_certificate(SSL* ssl, int*, void* generation) {
   const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   if (name == nullptr) return SSL_TLSEXT_ERR_NOACK;
-  if (SSL_CTX* context = static_cast<Generation*>(generation)->find(to_lower(name))) SSL_set_SSL_CTX(ssl, context);
+  if (SSL_CTX* context = static_cast<ServedCertificates*>(generation)->find(to_lower(name)))
+    SSL_set_SSL_CTX(ssl, context);
   return SSL_TLSEXT_ERR_OK;
 }
 
-int Generation::choose_protocol(SSL*, const unsigned char** chosen, unsigned char* length, const unsigned char* offered,
-                                unsigned offered_length, void* generation) {
-  const std::string& ours = static_cast<Generation*>(generation)->protocols_;
+int ServedCertificates::choose_protocol(SSL*, const unsigned char** chosen, unsigned char* length,
+                                        const unsigned char* offered, unsigned offered_length, void* generation) {
+  const std::string& ours = static_cast<ServedCertificates*>(generation)->protocols_;
   unsigned char* found = nullptr;
   const int result = SSL_select_next_proto(&found, length, reinterpret_cast<const unsigned char*>(ours.data()),
                                            static_cast<unsigned>(ours.size()), offered, offered_length);
@@ -122,8 +123,8 @@ int Generation::choose_protocol(SSL*, const unsigned char** chosen, unsigned cha
 }
 
 /// A client's certificate is verified on each connection: it may have been withdrawn since the session began.
-SSL_TICKET_RETURN Generation::admit_ticket(SSL* ssl, SSL_SESSION* session, const unsigned char*, size_t,
-                                           SSL_TICKET_STATUS status, void*) {
+SSL_TICKET_RETURN ServedCertificates::admit_ticket(SSL* ssl, SSL_SESSION* session, const unsigned char*, size_t,
+                                                   SSL_TICKET_STATUS status, void*) {
   const bool good = status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW;
   if (!good || SSL_SESSION_get0_peer(session) != nullptr) return SSL_TICKET_RETURN_IGNORE_RENEW;
   // A ticket of TLS 1.3 is used once, so each resumption hands out the next.
@@ -143,7 +144,7 @@ struct TlsServer::State {
   TlsServerSettings settings;
   std::shared_ptr<TicketKeys> tickets;
   mutable std::mutex mutex;
-  std::shared_ptr<Generation> newest;  // under mutex
+  std::shared_ptr<ServedCertificates> newest;  // under mutex
   std::atomic<uint64_t> shaken = 0;
   std::atomic<uint64_t> resumed = 0;
   std::atomic<uint64_t> failed = 0;
@@ -165,7 +166,7 @@ Result<std::shared_ptr<TlsServer>> TlsServer::load(TlsServerSettings settings) {
 }
 
 Result<void> TlsServer::reload() {
-  auto made = std::make_shared<Generation>(state_->settings, state_->tickets);
+  auto made = std::make_shared<ServedCertificates>(state_->settings, state_->tickets);
   TRY_DO(made->read(state_->settings.wall()));
   const std::lock_guard lock(state_->mutex);
   state_->newest = std::move(made);
@@ -173,7 +174,7 @@ Result<void> TlsServer::reload() {
 }
 
 std::unique_ptr<TlsSession> TlsServer::session() const {
-  std::shared_ptr<Generation> generation;
+  std::shared_ptr<ServedCertificates> generation;
   {
     const std::lock_guard lock(state_->mutex);
     generation = state_->newest;

@@ -8,7 +8,7 @@
 #include "net/server.h"
 #include "net/tls_test_files.h"
 
-namespace barrio::net {
+namespace barrio::net::tls_server_client_test {
 namespace {
 
 SocketAddress any_port() {
@@ -404,4 +404,4 @@ TEST_CASE("clients that go away at any point leave nothing behind") {
 }
 
 }  // namespace
-}  // namespace barrio::net
+}  // namespace barrio::net::tls_server_client_test

@@ -16,8 +16,6 @@ namespace barrio::net {
 
 namespace {
 
-constexpr size_t most_record = 16 * 1024;
-
 using Names = OpensslPtr<GENERAL_NAMES, GENERAL_NAMES_free>;
 
 std::string first_uri(const X509* certificate) {

@@ -30,6 +30,8 @@ struct TlsInfo {
 
 class TlsSession {
  public:
+  /// What one TLS record carries at most.
+  static constexpr size_t most_record = 16 * 1024;
   enum class Side { server, client };
   enum class Outcome { done, waits_to_read, waits_to_write, ended, broken };
   struct Moved {

@@ -12,7 +12,7 @@
 #include "net/tls_test_files.h"
 #include "net/tls_tickets.h"
 
-namespace barrio::net {
+namespace barrio::net::tls_test {
 namespace {
 
 using Outcome = TlsSession::Outcome;
@@ -336,4 +336,4 @@ TEST_CASE("an end without close_notify is not an end, and one with it is") {
 }
 
 }  // namespace
-}  // namespace barrio::net
+}  // namespace barrio::net::tls_test

@@ -6,7 +6,7 @@
 #include "net/http1_body.h"
 #include "net/http2_test.h"
 
-namespace barrio::net {
+namespace barrio::net::upgrade_test {
 namespace {
 
 using namespace test;
@@ -378,4 +378,4 @@ TEST_CASE("an HTTP/1.1 call sends and receives trailers") {
 }
 
 }  // namespace
-}  // namespace barrio::net
+}  // namespace barrio::net::upgrade_test

@@ -2,8 +2,7 @@
 
 #include <doctest/doctest.h>
 
-using namespace barrio;
-using namespace barrio::net;
+namespace barrio::net::url_test {
 
 TEST_CASE("a URL says where its server is and what comes before every target") {
   const auto plain = parse_url("http://127.0.0.1:8000");
@@ -38,3 +37,5 @@ TEST_CASE("what is no URL of ours is refused") {
     CHECK_MESSAGE(!url, text);
   }
 }
+
+}  // namespace barrio::net::url_test

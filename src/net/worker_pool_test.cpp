@@ -6,8 +6,7 @@
 #include <set>
 #include <thread>
 
-using namespace barrio;
-using namespace barrio::net;
+namespace barrio::net::worker_pool_test {
 
 TEST_CASE("work runs off the loop and its end is told on the loop") {
   Reactor reactor;
@@ -54,3 +53,5 @@ TEST_CASE("a pool that ends waits for its work and tells nobody") {
   reactor.turn(0ms);
   CHECK_FALSE(told);
 }
+
+}  // namespace barrio::net::worker_pool_test

@@ -94,6 +94,19 @@ std::optional<std::vector<size_t>> ends_of(const Tensor& tensor, std::span<const
 
 }  // namespace
 
+std::vector<size_t> check_batch(const ModelInfo& model, std::span<const InferenceRequest> batch,
+                                std::span<Result<Outputs>> answers) {
+  std::vector<size_t> good;
+  for (size_t i = 0; i < batch.size(); ++i) {
+    auto checked = check_inputs(model, batch[i]);
+    if (checked)
+      good.push_back(i);
+    else
+      answers[i] = fail(std::move(checked).error());
+  }
+  return good;
+}
+
 bool may_join(const ModelInfo& model) {
   return !model.inputs.empty() && !model.outputs.empty() &&
          std::all_of(model.inputs.begin(), model.inputs.end(), is_free_first) &&

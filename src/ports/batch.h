@@ -10,6 +10,11 @@
 
 namespace barrio::ports {
 
+/// The positions of those requests that are right for the model; of the others, `answers` (one per request) has the
+/// error.
+std::vector<size_t> check_batch(const ModelInfo& model, std::span<const InferenceRequest> batch,
+                                std::span<Result<Outputs>> answers);
+
 /// Some of the requests of a batch, as one.
 struct Joined {
   std::vector<size_t> members;  // positions in the batch

@@ -7,8 +7,7 @@
 
 #include "ports/tensor.h"
 
-using namespace barrio;
-using namespace barrio::ports;
+namespace barrio::ports::batch_test {
 
 namespace {
 
@@ -144,3 +143,5 @@ TEST_CASE("what an echoing model answers comes back to each request unchanged, i
     for (size_t i = 0; i < batch.size(); ++i) RC_ASSERT(answers[i] == batch[i].inputs[0].data);
   });
 }
+
+}  // namespace barrio::ports::batch_test

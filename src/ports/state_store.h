@@ -38,6 +38,9 @@ struct Write {
   std::optional<std::string> value;  // none: remove
 };
 
+/// Of one change, before a conflict is told to who asked for it.
+inline constexpr int change_attempts = 5;
+
 class StateStore {
  public:
   virtual ~StateStore() = default;

@@ -7,8 +7,7 @@
 #include "sim/site_fakes.h"
 #include "sim/spain_test.h"
 
-using namespace barrio;
-using namespace barrio::sim;
+namespace barrio::sim::agent_test {
 
 namespace {
 
@@ -240,3 +239,5 @@ TEST_CASE("a model with another content than ordered never starts, and the repor
   REQUIRE(site.control.last.replicas.size() == 1);
   CHECK(site.control.last.replicas[0].detail.find("waits for its model") != std::string::npos);
 }
+
+}  // namespace barrio::sim::agent_test

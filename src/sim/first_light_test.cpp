@@ -10,8 +10,7 @@
 #include "sim/street_video_test.h"
 #include "sim/traffic.h"
 
-using namespace barrio;
-using namespace barrio::sim;
+namespace barrio::sim::first_light_test {
 
 namespace {
 
@@ -280,3 +279,5 @@ TEST_CASE("what the other tests rely on can fail: a dead replica is a difference
   light.world.loop().run_for(5s);
   CHECK_FALSE(light.world.checker().violations().empty());
 }
+
+}  // namespace barrio::sim::first_light_test

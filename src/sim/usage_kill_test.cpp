@@ -17,7 +17,7 @@
 #include "gateway/meter.h"
 #include "ports/inline_runtime.h"
 
-using namespace barrio;
+namespace barrio::usage_kill_test {
 
 namespace {
 
@@ -133,3 +133,5 @@ TEST_CASE("kill -9 at any instant, thousands of times, on a real disk: all is co
   CHECK(adds.done > kills * adds_per_period / 2);
   munmap(memory, sizeof(Adds));
 }
+
+}  // namespace barrio::usage_kill_test

@@ -11,8 +11,7 @@
 #include "sim/street_video_test.h"
 #include "sim/traffic.h"
 
-using namespace barrio;
-using namespace barrio::sim;
+namespace barrio::sim::usage_test {
 
 namespace {
 
@@ -234,3 +233,5 @@ TEST_CASE("a control that lost the last hours of its usage gets them again from 
   const std::string difference = run.difference();
   CHECK_MESSAGE(difference.empty(), difference);
 }
+
+}  // namespace barrio::sim::usage_test

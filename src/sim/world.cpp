@@ -9,7 +9,7 @@ namespace barrio::sim {
 namespace {
 
 constexpr Duration call_timeout = 2s;
-constexpr Duration refused_after = 5ms;
+constexpr Duration connect_refused_after = 5ms;
 constexpr Duration processing = 1ms;
 constexpr size_t control_stands_at = 0;  // the delay to control is that to the first site
 
@@ -188,7 +188,7 @@ Result<SiteOrders> World::call_control(size_t site, ports::Runtime& caller, cons
   if (loop_.rng().unit() < config_.doubled) again_later(site, report);
   caller.sleep_for(one_way);
   if (!is_cut(site, at_control) && !control_is_up()) {
-    caller.sleep_for(refused_after);
+    caller.sleep_for(connect_refused_after);
     return fail(Code::unavailable, "control: connection refused");
   }
   if (!is_cut(site, at_control) && !lost) {

@@ -2,8 +2,7 @@
 
 #include "adapters/fake_core/fake_core_network.h"
 
-using namespace barrio;
-using namespace barrio::adapters;
+namespace barrio::adapters::fake_core_network_test {
 
 TEST_CASE("a device's place is what the core's file says, and an unknown address has none") {
   const auto core = FakeCoreNetwork::parse(R"(devices:
@@ -29,3 +28,5 @@ TEST_CASE("a wrong or doubled address in the core's file is refused with its lin
   CHECK(wrong.error().code == Code::invalid);
   CHECK(wrong.error().where.find("core.yaml:2") != std::string::npos);
 }
+
+}  // namespace barrio::adapters::fake_core_network_test

@@ -4,8 +4,7 @@
 
 #include "base/crypto.h"
 
-using namespace barrio;
-using namespace barrio::adapters;
+namespace barrio::adapters::http_control_link_test {
 
 namespace {
 
@@ -104,3 +103,5 @@ TEST_CASE("a blob with another hash is not accepted") {
   REQUIRE_FALSE(tampered.has_value());
   CHECK(tampered.error().code == Code::unavailable);
 }
+
+}  // namespace barrio::adapters::http_control_link_test

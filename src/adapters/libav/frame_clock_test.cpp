@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 
-using namespace barrio;
+namespace barrio::frame_clock_test {
 using namespace barrio::adapters::libav;
 
 namespace {
@@ -50,3 +50,5 @@ TEST_CASE("whatever the stamps: never later than the arrival") {
     }
   }));
 }
+
+}  // namespace barrio::frame_clock_test

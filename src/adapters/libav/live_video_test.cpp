@@ -6,8 +6,7 @@
 
 #include "adapters/libav/cameras_test.h"
 
-using namespace barrio;
-using namespace barrio::adapters;
+namespace barrio::adapters::live_video_test {
 
 namespace {
 
@@ -164,3 +163,5 @@ TEST_CASE("a file, where tests may read one") {
   world.open("file:/usr/share/doc/opencv-doc/examples/data/vtest.avi");
   CHECK(world.next().width == 768);
 }
+
+}  // namespace barrio::adapters::live_video_test

@@ -2,8 +2,7 @@
 
 #include "adapters/libav/video_file.h"
 
-using namespace barrio;
-using namespace barrio::adapters;
+namespace barrio::adapters::video_file_test {
 
 TEST_CASE("the street video becomes JPEG pictures, as many as asked for") {
   auto pictures = sample_video("/usr/share/doc/opencv-doc/examples/data/vtest.avi",
@@ -24,3 +23,5 @@ TEST_CASE("a file that is not there is named in the error") {
   CHECK(pictures.error().code == Code::not_found);
   CHECK(pictures.error().where == "/nowhere/street.avi");
 }
+
+}  // namespace barrio::adapters::video_file_test

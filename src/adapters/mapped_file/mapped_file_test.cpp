@@ -9,7 +9,7 @@
 
 #include "adapters/mapped_file/mapped_file.h"
 
-namespace barrio::adapters {
+namespace barrio::adapters::mapped_file_test {
 namespace {
 
 struct Folder {
@@ -85,4 +85,4 @@ TEST_CASE("one process has it; a file of another size begins anew; a folder that
 }
 
 }  // namespace
-}  // namespace barrio::adapters
+}  // namespace barrio::adapters::mapped_file_test

@@ -4,8 +4,7 @@
 
 #include <vector>
 
-using namespace barrio;
-using namespace barrio::adapters;
+namespace barrio::adapters::back_off_test {
 
 TEST_CASE("a process that fails again and again waits twice as long each time, ten seconds at most") {
   BackOff back_off({});
@@ -35,3 +34,5 @@ TEST_CASE("time in which it did not run does not make it well") {
   CHECK(back_off.failed(Time{1s}) == 100ms);
   CHECK(back_off.failed(Time{100s}) == 200ms);
 }
+
+}  // namespace barrio::adapters::back_off_test

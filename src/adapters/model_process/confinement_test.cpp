@@ -11,8 +11,7 @@
 #include "adapters/model_process/test_worker_test.h"
 #include "net/child_process.h"
 
-using namespace barrio;
-using namespace barrio::adapters;
+namespace barrio::adapters::confinement_test {
 
 namespace {
 
@@ -110,3 +109,5 @@ TEST_CASE("no capability is left, and nobody may look into the process") {
   CHECK(says(text, "dropped=all"));
   CHECK(says(text, "chroot=refused"));
 }
+
+}  // namespace barrio::adapters::confinement_test

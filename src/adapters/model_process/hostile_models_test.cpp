@@ -12,8 +12,7 @@
 #include "adapters/ort/onnx_runtime_backend.h"
 #include "base/rng.h"
 
-using namespace barrio;
-using namespace barrio::adapters;
+namespace barrio::adapters::hostile_models_test {
 using test::ScratchFolder;
 
 namespace {
@@ -260,3 +259,5 @@ TEST_CASE("models changed at random are refused, run, or end their own process")
   CHECK(refused > 0);
   CHECK(finds_edges(backend, *sobel));
 }
+
+}  // namespace barrio::adapters::hostile_models_test

@@ -10,8 +10,7 @@
 #include "adapters/model_process/test_worker_test.h"
 #include "net/child_process.h"
 
-using namespace barrio;
-using namespace barrio::adapters;
+namespace barrio::adapters::hostile_process_test {
 using test::command;
 using test::said;
 
@@ -158,3 +157,5 @@ TEST_CASE("nobody can make the shared memory shorter under its readers") {
   }
   CHECK(found);
 }
+
+}  // namespace barrio::adapters::hostile_process_test

@@ -5,8 +5,7 @@
 
 #include "ports/tensor.h"
 
-using namespace barrio;
-using namespace barrio::adapters;
+namespace barrio::adapters::message_test {
 using ports::DataType;
 using ports::Tensor;
 
@@ -149,3 +148,5 @@ TEST_CASE("no bytes, however changed, are believed beyond their end") {
     (void)unpack_error(head);
   }));
 }
+
+}  // namespace barrio::adapters::message_test

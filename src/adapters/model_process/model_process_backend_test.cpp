@@ -16,8 +16,7 @@
 #include "adapters/model_process/test_worker_test.h"
 #include "net/child_process.h"
 
-using namespace barrio;
-using namespace barrio::adapters;
+namespace barrio::adapters::model_process_backend_test {
 using test::command;
 using test::said;
 
@@ -355,3 +354,5 @@ TEST_CASE("a model process ends with its owner, whatever it is doing") {
   CHECK(poll(&process, 1, 10'000) == 1);
   close(process.fd);
 }
+
+}  // namespace barrio::adapters::model_process_backend_test

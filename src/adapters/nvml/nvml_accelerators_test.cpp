@@ -6,8 +6,7 @@
 #include "adapters/nvml/fake_nvml_test.h"
 #include "adapters/nvml/nvml_abi.h"
 
-using namespace barrio;
-using namespace barrio::adapters;
+namespace barrio::adapters::nvml_accelerators_test {
 
 namespace {
 
@@ -141,3 +140,5 @@ TEST_CASE("without the library or its driver there are no devices; a driver that
   }
   CHECK(state.started == started + 1);
 }
+
+}  // namespace barrio::adapters::nvml_accelerators_test

@@ -15,7 +15,6 @@ namespace barrio::adapters::oip {
 
 namespace {
 
-constexpr size_t most_metadata = 1u << 20;
 constexpr size_t most_answer = ports::max_tensor_bytes + (1u << 20);
 
 std::string name_request(const OipSettings& settings) {

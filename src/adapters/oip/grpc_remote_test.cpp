@@ -13,8 +13,7 @@
 #include "api/oip/wire.h"
 #include "net/reactor.h"
 
-using namespace barrio;
-using namespace barrio::adapters;
+namespace barrio::adapters::grpc_remote_test {
 using namespace barrio::adapters::oip::test;
 using ports::DataType;
 
@@ -225,3 +224,5 @@ TEST_CASE("gRPC: descriptions that make no sense are refused") {
   api::append_bytes_field(config, 1, std::string("\x20\x00", 2));
   CHECK(oip::parse_max_batch_size(config) == 1);
 }
+
+}  // namespace barrio::adapters::grpc_remote_test

@@ -22,17 +22,8 @@ class OipModel final : public ports::Model {
   const ports::ModelInfo& info() const override { return info_; }
 
   std::vector<Result<ports::Outputs>> run(std::span<const ports::InferenceRequest> batch) override {
-    Answers answers;
-    std::vector<size_t> good;
-    for (size_t i = 0; i < batch.size(); ++i) {
-      auto checked = ports::check_inputs(info_, batch[i]);
-      if (checked) {
-        good.push_back(i);
-        answers.emplace_back();
-      } else {
-        answers.push_back(fail(std::move(checked).error()));
-      }
-    }
+    Answers answers(batch.size());
+    const std::vector<size_t> good = ports::check_batch(info_, batch, answers);
     const Time now = net::read_clock();
     for (const ports::Joined& group : ports::join(info_, batch, good, static_cast<int64_t>(info_.max_batch)))
       run_group(batch, group, now, answers);

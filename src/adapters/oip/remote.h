@@ -14,6 +14,9 @@ struct RemoteFailure {
 template <class T>
 using RemoteResult = tl::expected<T, RemoteFailure>;
 
+/// Bytes of an answer about a model.
+inline constexpr size_t most_metadata = 1u << 20;
+
 class Remote {
  public:
   virtual ~Remote() = default;

@@ -11,7 +11,6 @@ namespace barrio::adapters::oip {
 namespace {
 
 constexpr size_t longest_saying = 300;
-constexpr size_t most_metadata = 1u << 20;
 
 std::string path_segment(std::string_view text) {
   std::string out;

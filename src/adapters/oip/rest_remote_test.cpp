@@ -6,8 +6,7 @@
 #include "base/text.h"
 #include "net/reactor.h"
 
-using namespace barrio;
-using namespace barrio::adapters;
+namespace barrio::adapters::rest_remote_test {
 using namespace barrio::adapters::oip::test;
 using ports::DataType;
 
@@ -194,3 +193,5 @@ TEST_CASE("an answer that does not fit its own description fails its requests on
   CHECK(ports::run_alone(*model, request_of("\x01")).error().code == Code::unavailable);
   CHECK(ports::run_alone(*model, request_of("\x01")));
 }
+
+}  // namespace barrio::adapters::rest_remote_test

@@ -5,7 +5,7 @@
 
 #include <vector>
 
-using namespace barrio;
+namespace barrio::event_stream_test {
 using namespace barrio::adapters::openai;
 
 namespace {
@@ -71,3 +71,5 @@ TEST_CASE("who has seen enough hears no more") {
   CHECK(stream.feed("data: 1\n\ndata: 2\n\n", [&](std::string_view) { return ++heard > 1; }));
   CHECK(heard == 1);
 }
+
+}  // namespace barrio::event_stream_test

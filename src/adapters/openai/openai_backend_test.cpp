@@ -4,8 +4,7 @@
 
 #include "adapters/openai/fake_llm_test.h"
 
-using namespace barrio;
-using namespace barrio::adapters;
+namespace barrio::adapters::openai_backend_test {
 using namespace barrio::adapters::openai::test;
 using ports::GenerationKind;
 
@@ -320,3 +319,5 @@ TEST_CASE("settings are checked, and a base with or without /v1 is the same") {
         "url=http://127.0.0.1:1,rate=-1", "url=http://127.0.0.1:1,budget=1s"})
     CHECK_MESSAGE(!OpenaiSettings::parse("m", text), text);
 }
+
+}  // namespace barrio::adapters::openai_backend_test

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-using namespace barrio;
+namespace barrio::server_figures_test {
 using namespace barrio::adapters::openai;
 
 TEST_CASE("vLLM's figures are read") {
@@ -60,3 +60,5 @@ TEST_CASE("the mean first token is that since the report before") {
   now.first_token_sum = now.first_token_count = 1;  // started again
   CHECK_FALSE(report_of(now, before).recent_first_token);
 }
+
+}  // namespace barrio::server_figures_test

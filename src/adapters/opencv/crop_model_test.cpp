@@ -10,8 +10,7 @@
 
 #include "ports/tensor.h"
 
-using namespace barrio;
-using namespace barrio::adapters;
+namespace barrio::adapters::crop_model_test {
 using ports::DataType;
 using ports::Tensor;
 
@@ -105,3 +104,5 @@ TEST_CASE("whatever a model says of its boxes, as many crops come out, 64 at mos
   }));
   CHECK(run("crop-2x2-grey", jpeg, std::vector<float>(70 * 4, 1))->at(0).shape.front() == 64);
 }
+
+}  // namespace barrio::adapters::crop_model_test

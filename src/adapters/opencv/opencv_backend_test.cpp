@@ -11,8 +11,7 @@
 #include "adapters/opencv/motion.h"
 #include "ports/tensor.h"
 
-using namespace barrio;
-using namespace barrio::adapters;
+namespace barrio::adapters::opencv_backend_test {
 using ports::DataType;
 using ports::Tensor;
 
@@ -151,3 +150,5 @@ TEST_CASE("an unknown builtin is refused with those there are") {
   CHECK(backend.load({"x", "crop-8x8-rgb", ""}));
   CHECK(backend.load({"x", "", "/m.onnx"}).error().code == Code::unsupported);
 }
+
+}  // namespace barrio::adapters::opencv_backend_test

@@ -10,8 +10,7 @@
 #include "adapters/ort/onnx_runtime_backend.h"
 #include "ports/tensor.h"
 
-using namespace barrio;
-using namespace barrio::adapters;
+namespace barrio::adapters::batch_test {
 using ports::DataType;
 using ports::Tensor;
 
@@ -171,3 +170,5 @@ TEST_CASE("the probe looks for a size that the model takes, and gives up where t
   text.inputs[0].datatype = DataType::BYTES;
   CHECK_FALSE(ort::rows_are_independent(text, echo, Rng(1)));
 }
+
+}  // namespace barrio::adapters::batch_test

@@ -205,17 +205,8 @@ void OnnxModel::find_max_batch(size_t most) {
 }
 
 std::vector<Result<ports::Outputs>> OnnxModel::run(std::span<const ports::InferenceRequest> batch) {
-  Answers answers;
-  std::vector<size_t> good;
-  for (size_t i = 0; i < batch.size(); ++i) {
-    auto checked = ports::check_inputs(info_, batch[i]);
-    if (checked) {
-      good.push_back(i);
-      answers.emplace_back();
-    } else {
-      answers.push_back(fail(std::move(checked).error()));
-    }
-  }
+  Answers answers(batch.size());
+  const std::vector<size_t> good = ports::check_batch(info_, batch, answers);
   const auto rows = static_cast<int64_t>(info_.max_batch);
   for (const ports::Joined& group : ports::join(info_, batch, good, rows)) run_group(batch, group, answers);
   return answers;

@@ -7,8 +7,7 @@
 #include "adapters/ort/example_model_test.h"
 #include "adapters/ort/ort_abi.h"
 
-using namespace barrio;
-using namespace barrio::adapters;
+namespace barrio::adapters::onnx_runtime_backend_test {
 using ports::DataType;
 using ports::Tensor;
 using test::image;
@@ -88,3 +87,5 @@ TEST_CASE("without the library, the error says how to get it") {
   CHECK(refused.error().what.find("scripts/fetch-onnxruntime.sh") != std::string::npos);
   CHECK(backend.load({"m", "people", ""}).error().code == Code::unsupported);
 }
+
+}  // namespace barrio::adapters::onnx_runtime_backend_test

@@ -13,8 +13,7 @@
 
 #include "base/fiber.h"
 
-using namespace barrio;
-using namespace barrio::adapters;
+namespace barrio::adapters::process_runtime_test {
 
 namespace {
 
@@ -248,3 +247,5 @@ TEST_CASE("a log that grows without end is kept bounded") {
     }));
   });
 }
+
+}  // namespace barrio::adapters::process_runtime_test

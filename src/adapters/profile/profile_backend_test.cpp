@@ -9,8 +9,7 @@
 
 #include "adapters/profile/profile_plan.h"
 
-using namespace barrio;
-using namespace barrio::adapters;
+namespace barrio::adapters::profile_backend_test {
 
 namespace {
 
@@ -179,3 +178,5 @@ TEST_CASE("the precise clock wakes no earlier than asked") {
   }
   clock.wait_until(clock.now() - 1s, 0us);  // returns
 }
+
+}  // namespace barrio::adapters::profile_backend_test

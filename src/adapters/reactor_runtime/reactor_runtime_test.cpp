@@ -7,8 +7,7 @@
 
 #include "net/server.h"
 
-using namespace barrio;
-using namespace barrio::adapters;
+namespace barrio::adapters::reactor_runtime_test {
 
 namespace {
 
@@ -125,3 +124,5 @@ TEST_CASE("fetch parks until the answer has come, and names what failed") {
     CHECK(nobody.error().code == Code::unavailable);
   });
 }
+
+}  // namespace barrio::adapters::reactor_runtime_test

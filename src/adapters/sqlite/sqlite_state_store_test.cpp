@@ -12,8 +12,7 @@
 #include "adapters/sqlite/sqlite_state_store.h"
 #include "ports/state_store_contract.h"
 
-using namespace barrio;
-using namespace barrio::adapters;
+namespace barrio::adapters::sqlite_state_store_test {
 
 namespace {
 
@@ -124,3 +123,5 @@ TEST_CASE("only the owner can read the file, and a missing folder is an error th
   REQUIRE(!nowhere);
   CHECK(nowhere.error().where == folder.file() + "/none/state.db");
 }
+
+}  // namespace barrio::adapters::sqlite_state_store_test

@@ -5,7 +5,7 @@
 
 #include <vector>
 
-namespace barrio::api {
+namespace barrio::api::framing_test {
 namespace {
 
 using namespace std::string_literals;
@@ -65,4 +65,4 @@ TEST_CASE("an empty message is a message, and a frame's length alone takes no me
 }
 
 }  // namespace
-}  // namespace barrio::api
+}  // namespace barrio::api::framing_test

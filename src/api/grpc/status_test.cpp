@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 
-namespace barrio::api {
+namespace barrio::api::status_test {
 namespace {
 
 TEST_CASE("all units of grpc-timeout are read, and nothing else") {
@@ -54,4 +54,4 @@ TEST_CASE("every code of ours has a status") {
 }
 
 }  // namespace
-}  // namespace barrio::api
+}  // namespace barrio::api::status_test

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-using namespace barrio;
+namespace barrio::api_key_test {
 
 TEST_CASE("a new key carries its id, is never the same twice, and only its hash tells it") {
   const api::NewApiKey key = api::make_api_key();
@@ -21,3 +21,5 @@ TEST_CASE("what has not the form of a key has no id") {
     CHECK_MESSAGE(!api::api_key_id(bad), bad);
   }
 }
+
+}  // namespace barrio::api_key_test

@@ -4,7 +4,7 @@
 #include "api/oauth/token_request.h"
 #include "base/text.h"
 
-namespace barrio::api {
+namespace barrio::api::token_test {
 namespace {
 
 const WallTime noon = WallTime(std::chrono::seconds(1'800'000'000));
@@ -132,4 +132,4 @@ TEST_CASE("the token endpoint refuses what it cannot read, with the error that R
   CHECK(error("", form, std::string(5000, 'a')) == "invalid_request");
 }
 
-}  // namespace barrio::api
+}  // namespace barrio::api::token_test

@@ -39,7 +39,8 @@ struct Split {
   std::vector<std::string_view> raw;
 };
 
-Result<void> split(std::string_view message, std::span<const WireLimit> limits, uint32_t raw_field, Split& into) {
+Result<void> split_message(std::string_view message, std::span<const WireLimit> limits, uint32_t raw_field,
+                           Split& into) {
   TRY_DO(check_wire(message, limits));
   WireReader reader(message);
   WireField field;
@@ -187,7 +188,7 @@ void append(const Message& message, const std::vector<Tensor>& tensors, TensorFo
 
 Result<GrpcInferRequest> parse_grpc_infer_request(std::string_view message) {
   Split parts;
-  TRY_DO(split(message, request_limits, raw_inputs_field, parts));
+  TRY_DO(split_message(message, request_limits, raw_inputs_field, parts));
   inference::ModelInferRequest read;
   TRY_DO(parse_grpc(parts.rest, read));
   TRY_DO(check_text(read.model_name(), "model_name"));
@@ -225,7 +226,7 @@ Result<void> append_grpc_infer_request(const GrpcInferRequest& request, std::str
 
 Result<InferResponse> parse_grpc_infer_response(std::string_view message) {
   Split parts;
-  TRY_DO(split(message, response_limits, raw_outputs_field, parts));
+  TRY_DO(split_message(message, response_limits, raw_outputs_field, parts));
   inference::ModelInferResponse read;
   TRY_DO(parse_grpc(parts.rest, read));
   InferResponse response{read.model_name(), read.id(), {}, read.model_version()};

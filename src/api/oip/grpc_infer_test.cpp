@@ -7,7 +7,7 @@
 #include "api/oip/wire.h"
 #include "ports/tensor.h"
 
-namespace barrio::api {
+namespace barrio::api::grpc_infer_test {
 namespace {
 
 using ports::DataType;
@@ -221,4 +221,4 @@ TEST_CASE("a stream's answers and errors are read by protobuf") {
 }
 
 }  // namespace
-}  // namespace barrio::api
+}  // namespace barrio::api::grpc_infer_test

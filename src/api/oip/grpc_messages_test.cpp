@@ -5,7 +5,7 @@
 
 #include "api/oip/generate.h"
 
-namespace barrio::api {
+namespace barrio::api::grpc_messages_test {
 namespace {
 
 using ports::DataType;
@@ -100,4 +100,4 @@ TEST_CASE("text to generate becomes a completion, and its answer text") {
 }
 
 }  // namespace
-}  // namespace barrio::api
+}  // namespace barrio::api::grpc_messages_test

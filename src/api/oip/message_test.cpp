@@ -8,8 +8,7 @@
 
 #include "ports/tensor.h"
 
-using namespace barrio;
-using namespace barrio::api;
+namespace barrio::api::message_test {
 using ports::DataType;
 using ports::Tensor;
 
@@ -250,3 +249,5 @@ TEST_CASE("no body, however cut or changed, is read outside its bounds") {
     (void)parse_infer_response(body, std::nullopt);
   }));
 }
+
+}  // namespace barrio::api::message_test

@@ -4,7 +4,7 @@
 #include "api/openai/request.h"
 #include "base/json.h"
 
-namespace barrio::api {
+namespace barrio::api::openai_test {
 namespace {
 
 using ports::GenerationKind;
@@ -84,4 +84,4 @@ TEST_CASE("errors, models and events have OpenAI's form") {
 }
 
 }  // namespace
-}  // namespace barrio::api
+}  // namespace barrio::api::openai_test

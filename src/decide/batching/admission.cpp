@@ -154,13 +154,13 @@ Decline DeviceScheduler::State::decline(const Work& work, Lane& lane, Waiting en
   return {Decline::Why::overloaded, finish, std::max(Duration::zero(), finish - *work.deadline)};
 }
 
-Admitted DeviceScheduler::State::admit_spare(const Work& work, Lane& lane, Time now) {
+Accepted DeviceScheduler::State::admit_spare(const Work& work, Lane& lane, Time now) {
   lane.insert_spare({.id = work.id, .number = number, .flow = work.tenant, .weight = work.weight, .since = now});
   ++waiting;
   return {Time::max()};
 }
 
-std::variant<Admitted, Decline> DeviceScheduler::State::admit(const Work& work, Time now) {
+std::variant<Accepted, Decline> DeviceScheduler::State::admit(const Work& work, Time now) {
   Lane* const into = lane(work.model);
   if (into == nullptr) return Decline{Decline::Why::unknown_model, {}, {}};
   if (waiting >= config.most_waiting) return Decline{Decline::Why::queue_full, {}, {}};
@@ -189,7 +189,7 @@ std::variant<Admitted, Decline> DeviceScheduler::State::admit(const Work& work, 
   if (verdict.good) {
     shares.charge(entry.flow, entry.weight, into->worth(), now);
     const Time finish = verdict.outlook.finish;
-    return Admitted{finish == Time::max() ? *work.deadline : finish + config.margin};
+    return Accepted{finish == Time::max() ? *work.deadline : finish + config.margin};
   }
   const auto all = into->waiting();
   erase(*into, static_cast<size_t>(std::ranges::find(all, entry.number, &Waiting::number) - all.begin()));

@@ -89,7 +89,7 @@ bool Chooser::better(const Scored& one, const Scored& than) {
   return one.latest < than.latest;
 }
 
-std::optional<Choice> Chooser::choose(std::span<const LaneView> views, const Moment& moment) {
+std::optional<BatchChoice> Chooser::choose(std::span<const LaneView> views, const Moment& moment) {
   windows_.clear();
   for (const LaneView& view : views) {
     windows_.push_back(window(view, moment.now, view.lane->profile().max_batch()));

@@ -27,7 +27,7 @@ struct Moment {
   Time next_slot = Time::max();  // when another slot is free; now: there is one already
 };
 
-struct Choice {
+struct BatchChoice {
   size_t view = 0;  // which of the lanes
   Window window;
   Time end{};
@@ -46,11 +46,11 @@ class Chooser {
     return best_window(view.lane->profile(), view.waiting, {start, most, cost_of_skipping_});
   }
   /// None: nothing that waits can be finished in time.
-  std::optional<Choice> choose(std::span<const LaneView> views, const Moment& moment);
+  std::optional<BatchChoice> choose(std::span<const LaneView> views, const Moment& moment);
 
  private:
   struct Scored {
-    Choice choice;
+    BatchChoice choice;
     bool harmless = false;
     double score = 0;  // worth per time, at most about 1
     Time latest{};     // start at which it could still be finished in time

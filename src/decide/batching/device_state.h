@@ -31,8 +31,8 @@ struct DeviceScheduler::State {
     Outlook outlook;
     bool good = false;
   };
-  std::variant<Admitted, Decline> admit(const Work& work, Time now);
-  Admitted admit_spare(const Work& work, Lane& lane, Time now);
+  std::variant<Accepted, Decline> admit(const Work& work, Time now);
+  Accepted admit_spare(const Work& work, Lane& lane, Time now);
   size_t insert(Lane& lane, const Waiting& entry);
   Waiting erase(Lane& lane, size_t index);
   void weigh(Lane& lane, Time now);
@@ -47,10 +47,10 @@ struct DeviceScheduler::State {
 
   // Starting.
   Next next(Time now);
-  bool keeps_promises(const Choice& choice, size_t slot, Time now);
+  bool keeps_promises(const BatchChoice& choice, size_t slot, Time now);
   std::optional<Time> hold(Time now);
-  std::optional<Choice> choose(size_t slot, Time now);
-  RunBatch run(const Choice& choice, size_t slot);
+  std::optional<BatchChoice> choose(size_t slot, Time now);
+  RunBatch run(const BatchChoice& choice, size_t slot);
   std::optional<ModelIndex> oldest_spare() const;
   std::optional<Time> spare_due() const;
   size_t spare_fits(const Lane& lane, Time now) const;

@@ -11,7 +11,7 @@
 #include "base/rng.h"
 #include "decide/batching/scheduler.h"
 
-namespace barrio::decide {
+namespace barrio::decide::device_test {
 
 constexpr Time start{1000s};
 
@@ -132,4 +132,4 @@ class TestDevice {
   Time ask_again_ = Time::max();
 };
 
-}  // namespace barrio::decide
+}  // namespace barrio::decide::device_test

@@ -10,10 +10,6 @@ namespace {
 constexpr double memory_seconds = 10;  // half of it is forgotten after 7 s
 constexpr double longest_seconds = 3600;
 
-double seconds(Duration duration) {
-  return std::chrono::duration<double>(duration).count();
-}
-
 }  // namespace
 
 void ReadingRate::sent(Time now) {
@@ -21,7 +17,7 @@ void ReadingRate::sent(Time now) {
 }
 
 void ReadingRate::read(uint64_t tokens, bool left, Time now) {
-  const double took = since_ ? std::max(0.0, seconds(now - *since_)) : 0;
+  const double took = since_ ? std::max(0.0, to_seconds(now - *since_)) : 0;
   const double kept = std::exp(-took / memory_seconds);
   tokens_ = tokens_ * kept + static_cast<double>(tokens);
   seconds_ = seconds_ * kept + took;
@@ -32,7 +28,7 @@ std::optional<double> ReadingRate::at(uint64_t unread, Time now) const {
   if (!(seconds_ > 0)) return std::nullopt;
   const double usual = tokens_ / seconds_;
   if (!since_) return usual;
-  const double waited = std::max(0.0, seconds(now - *since_));
+  const double waited = std::max(0.0, to_seconds(now - *since_));
   return std::min(usual, (tokens_ + static_cast<double>(unread)) / (seconds_ + waited));
 }
 

@@ -5,7 +5,7 @@
 
 #include <set>
 
-namespace barrio::decide {
+namespace barrio::decide::first_token_test {
 namespace {
 
 using Seen = FirstTokenQueue::Seen;
@@ -191,4 +191,4 @@ TEST_CASE("whatever happens, every request gets one fate, in order, and the coun
 }
 
 }  // namespace
-}  // namespace barrio::decide
+}  // namespace barrio::decide::first_token_test

@@ -5,8 +5,7 @@
 
 #include <vector>
 
-using namespace barrio;
-using namespace barrio::decide;
+namespace barrio::decide::pipeline_test {
 
 namespace {
 
@@ -120,3 +119,5 @@ TEST_CASE("more time never means an earlier deadline for a step") {
     if (early) RC_ASSERT(late.has_value() && *late >= *early);
   }));
 }
+
+}  // namespace barrio::decide::pipeline_test

@@ -19,7 +19,7 @@ bool Plan::give_up_late(const Ask& ask, Time now, Outlook& outlook) {
   return !views_.empty();
 }
 
-void Plan::run(const Ask& ask, const Choice& choice, Time start, Outlook& outlook) {
+void Plan::run(const Ask& ask, const BatchChoice& choice, Time start, Outlook& outlook) {
   LaneView& view = views_[choice.view];
   for (const Waiting& entry : view.waiting.subspan(choice.window.skip, choice.window.take)) {
     if (ask.work == 0 || entry.number != ask.work) continue;

@@ -34,7 +34,7 @@ class Plan {
 
  private:
   bool give_up_late(const Ask& ask, Time now, Outlook& outlook);
-  void run(const Ask& ask, const Choice& choice, Time start, Outlook& outlook);
+  void run(const Ask& ask, const BatchChoice& choice, Time start, Outlook& outlook);
 
   Chooser chooser_;
   std::vector<LaneView> views_;

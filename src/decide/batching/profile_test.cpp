@@ -4,7 +4,7 @@
 
 #include "base/rng.h"
 
-namespace barrio::decide {
+namespace barrio::decide::profile_test {
 namespace {
 
 TEST_CASE("a profile answers how long a batch runs, and how much fits into a time") {
@@ -89,4 +89,4 @@ TEST_CASE("the version grows only when the profile says something new") {
 }
 
 }  // namespace
-}  // namespace barrio::decide
+}  // namespace barrio::decide::profile_test

@@ -31,7 +31,7 @@ void DeviceScheduler::remove_model(ModelIndex model) {
   state_->lanes[model].reset();
 }
 
-std::variant<Admitted, Decline> DeviceScheduler::admit(const Work& work, Time now) {
+std::variant<Accepted, Decline> DeviceScheduler::admit(const Work& work, Time now) {
   return state_->admit(work, now);
 }
 

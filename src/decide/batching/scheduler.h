@@ -61,7 +61,7 @@ class DeviceScheduler {
   /// What waits for it is dropped (see take_dropped); what runs ends as usual.
   void remove_model(ModelIndex model);
 
-  std::variant<Admitted, Decline> admit(const Work& work, Time now);
+  std::variant<Accepted, Decline> admit(const Work& work, Time now);
   Next next(Time now);
   /// The run on that slot is over, well or not.
   void finished(uint32_t slot, Time now);

@@ -5,7 +5,9 @@
 
 #include "decide/batching/device_test.h"
 
-namespace barrio::decide {
+namespace barrio::decide::scheduler_property_test {
+
+using namespace device_test;
 namespace {
 
 struct World {
@@ -129,4 +131,4 @@ TEST_CASE("for all loads: best effort runs within a second and the longest deadl
 }
 
 }  // namespace
-}  // namespace barrio::decide
+}  // namespace barrio::decide::scheduler_property_test

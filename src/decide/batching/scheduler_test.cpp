@@ -6,7 +6,9 @@
 
 #include "decide/batching/device_test.h"
 
-namespace barrio::decide {
+namespace barrio::decide::scheduler_test {
+
+using namespace device_test;
 namespace {
 
 const Profile a5c1 = Profile::affine(5ms, 1ms, 64);
@@ -266,4 +268,4 @@ TEST_CASE("when a request would be finished is told without keeping it") {
 }
 
 }  // namespace
-}  // namespace barrio::decide
+}  // namespace barrio::decide::scheduler_test

@@ -18,7 +18,7 @@ constexpr double negligible = 0.05;
 }  // namespace
 
 /// Whether nothing promised is broken if this runs now.
-bool DeviceScheduler::State::keeps_promises(const Choice& choice, size_t slot, Time now) {
+bool DeviceScheduler::State::keeps_promises(const BatchChoice& choice, size_t slot, Time now) {
   if (promises == 0) return true;
   look_at_slots(now);
   slot_times[slot] = choice.end;
@@ -51,7 +51,7 @@ std::optional<Time> DeviceScheduler::State::hold(Time now) {
   return until;
 }
 
-std::optional<Choice> DeviceScheduler::State::choose(size_t slot, Time now) {
+std::optional<BatchChoice> DeviceScheduler::State::choose(size_t slot, Time now) {
   look_at_slots(now);
   Moment moment{.now = now};
   for (size_t i = 0; i < slots.size(); ++i) {
@@ -64,7 +64,7 @@ std::optional<Choice> DeviceScheduler::State::choose(size_t slot, Time now) {
   return chooser.choose(views, moment);
 }
 
-RunBatch DeviceScheduler::State::run(const Choice& choice, size_t slot) {
+RunBatch DeviceScheduler::State::run(const BatchChoice& choice, size_t slot) {
   const ModelIndex model = views[choice.view].model;
   Lane& from = *lanes[model];
   ids.clear();

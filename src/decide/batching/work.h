@@ -41,7 +41,7 @@ struct Decline {
   Duration retry_after{};
 };
 
-struct Admitted {
+struct Accepted {
   Time predicted_finish{};
 };
 

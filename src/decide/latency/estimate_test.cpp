@@ -3,7 +3,7 @@
 #include "decide/latency/estimate.h"
 #include "decide/latency/path.h"
 
-namespace barrio::decide {
+namespace barrio::decide::estimate_test {
 namespace {
 
 constexpr Time start{100s};
@@ -54,4 +54,4 @@ TEST_CASE("a round trip over 100 km of stretched fibre takes what the path model
 }
 
 }  // namespace
-}  // namespace barrio::decide
+}  // namespace barrio::decide::estimate_test

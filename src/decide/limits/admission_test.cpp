@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-namespace barrio::decide {
+namespace barrio::decide::admission_test {
 namespace {
 
 constexpr Time start{1000s};
@@ -96,4 +96,4 @@ TEST_CASE("more tenants than the table holds: idle ones make room") {
 }
 
 }  // namespace
-}  // namespace barrio::decide
+}  // namespace barrio::decide::admission_test

@@ -11,7 +11,7 @@
 #include "base/rng.h"
 #include "decide/limits/admission.h"
 
-namespace barrio::decide {
+namespace barrio::decide::fair_share_test {
 namespace {
 
 constexpr Time start{1000s};
@@ -222,4 +222,4 @@ TEST_CASE("the same flood without shares does move it: the test above can fail")
 }
 
 }  // namespace
-}  // namespace barrio::decide
+}  // namespace barrio::decide::fair_share_test

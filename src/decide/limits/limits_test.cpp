@@ -9,7 +9,7 @@
 #include "decide/limits/retry_budget.h"
 #include "decide/limits/token_bucket.h"
 
-namespace barrio::decide {
+namespace barrio::decide::limits_test {
 namespace {
 
 constexpr Time start{1000s};
@@ -126,4 +126,4 @@ TEST_CASE("for all loads: no retry while the last ten seconds hold a fifth as ma
 }
 
 }  // namespace
-}  // namespace barrio::decide
+}  // namespace barrio::decide::limits_test

@@ -9,8 +9,7 @@
 #include "decide/placement/placement.h"
 #include "decide/residency/residency.h"
 
-using namespace barrio;
-using namespace barrio::decide;
+namespace barrio::decide::placement_property_test {
 
 namespace {
 
@@ -215,3 +214,5 @@ TEST_CASE("more power, cores and memory never make a lone app refused") {
     RC_ASSERT(!placed_before || !place(world.network, world.apps, {}).front().refusal);
   }));
 }
+
+}  // namespace barrio::decide::placement_property_test

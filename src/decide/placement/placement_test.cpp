@@ -4,8 +4,7 @@
 
 #include "decide/placement/placement.h"
 
-using namespace barrio;
-using namespace barrio::decide;
+namespace barrio::decide::placement_test {
 
 namespace {
 
@@ -224,3 +223,5 @@ TEST_CASE("fewer replicas than present keeps the most useful ones: Bilbao is nea
   one.spec.replicas = 1;
   CHECK(place(network, std::vector{one}, before.replicas).front().replicas == std::vector{before.replicas[2]});
 }
+
+}  // namespace barrio::decide::placement_test

@@ -5,8 +5,7 @@
 
 #include "decide/reconcile/reconcile.h"
 
-using namespace barrio;
-using namespace barrio::decide;
+namespace barrio::decide::reconcile_test {
 
 namespace {
 
@@ -114,3 +113,5 @@ TEST_CASE("what is ready with the same generation is never touched") {
     }
   }));
 }
+
+}  // namespace barrio::decide::reconcile_test

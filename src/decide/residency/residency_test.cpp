@@ -2,8 +2,7 @@
 
 #include "decide/residency/residency.h"
 
-using namespace barrio;
-using namespace barrio::decide;
+namespace barrio::decide::residency_test {
 
 namespace {
 
@@ -67,3 +66,5 @@ TEST_CASE("permitted sites keep the network's order and a policy describes itsel
   CHECK(describe(policy) == "jurisdiction ES-PV or ES-CT, operator telefonica");
   CHECK(describe(Policy{}) == "nothing");
 }
+
+}  // namespace barrio::decide::residency_test

@@ -4,7 +4,7 @@
 #include "decide/residency/residency.h"
 #include "decide/routing/world_test.h"
 
-namespace barrio::decide {
+namespace barrio::decide::choose_test {
 namespace {
 
 using namespace test;
@@ -248,4 +248,4 @@ TEST_CASE(
 }
 
 }  // namespace
-}  // namespace barrio::decide
+}  // namespace barrio::decide::choose_test

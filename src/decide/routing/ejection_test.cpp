@@ -5,7 +5,7 @@
 
 #include <vector>
 
-namespace barrio::decide {
+namespace barrio::decide::ejection_test {
 namespace {
 
 constexpr Time start{1000s};
@@ -84,4 +84,4 @@ TEST_CASE("for all histories: an ejected replica has at most one probe open, and
 }
 
 }  // namespace
-}  // namespace barrio::decide
+}  // namespace barrio::decide::ejection_test

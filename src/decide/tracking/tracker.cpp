@@ -10,10 +10,6 @@ namespace {
 /// How much of a newly seen speed counts: detectors' boxes jitter.
 constexpr double weight_of_newest = 0.5;
 
-double seconds(Duration duration) {
-  return std::chrono::duration<double>(duration).count();
-}
-
 }  // namespace
 
 float overlap(const Box& a, const Box& b) {
@@ -27,7 +23,7 @@ float overlap(const Box& a, const Box& b) {
 
 Box Tracker::moved(const Track& track, Time when) {
   Box box = track.box;
-  const double passed = seconds(when - track.seen);
+  const double passed = to_seconds(when - track.seen);
   box.x += static_cast<float>(track.speed_x * passed);
   box.y += static_cast<float>(track.speed_y * passed);
   return box;
@@ -51,7 +47,7 @@ std::vector<Tracker::Pair> Tracker::pairs(std::span<const Detected> found, Time 
 }
 
 void Tracker::follow(Track& track, const Detected& found, Time taken) {
-  const double passed = seconds(taken - track.seen);
+  const double passed = to_seconds(taken - track.seen);
   if (passed > 0) {
     const auto centre = [](float from, float size) {
       return static_cast<double>(from) + static_cast<double>(size) / 2;

@@ -5,8 +5,7 @@
 
 #include <set>
 
-using namespace barrio;
-using namespace barrio::decide;
+namespace barrio::decide::tracker_test {
 
 namespace {
 
@@ -128,3 +127,5 @@ TEST_CASE("whatever is found: names are unique and grow, lives and numbers are b
     RC_ASSERT(tracker.at(now + 1s).front().id > highest);
   }));
 }
+
+}  // namespace barrio::decide::tracker_test

@@ -1,0 +1,9 @@
+#include "model/snapshot.h"
+
+namespace barrio {
+
+BARRIO_JSON_HERE(Snapshot)
+BARRIO_JSON_HERE(SiteReport)
+BARRIO_JSON_HERE(SiteOrders)
+
+}  // namespace barrio
