@@ -7,7 +7,7 @@ namespace barrio::engine {
 
 namespace {
 
-constexpr std::string_view others = "other";
+constexpr std::string_view other_label = "other";
 constexpr Duration fairness_period = 1s;
 constexpr double fairness_kept = 0.9;  // a second: a window of about ten
 
@@ -76,7 +76,7 @@ EngineMetrics::EngineMetrics(Registry& registry, size_t most_tenants)
 }
 
 ModelMetrics& EngineMetrics::model(std::string_view name) {
-  if (models_.size() >= most_models && !models_.contains(name)) name = others;
+  if (models_.size() >= most_models && !models_.contains(name)) name = other_label;
   auto found = models_.find(name);
   if (found == models_.end()) {
     found = models_.emplace(name, std::make_unique<ModelMetrics>(registry_, std::string(name))).first;
@@ -94,7 +94,7 @@ uint32_t EngineMetrics::tenant(std::string_view name) {
   const auto found = std::ranges::find(tenants_, name);
   if (found != tenants_.end()) return static_cast<uint32_t>(found - tenants_.begin());
   if (tenants_.size() >= most_tenants_) return static_cast<uint32_t>(most_tenants_ - 1);
-  tenants_.emplace_back(tenants_.size() + 1 == most_tenants_ ? others : name);
+  tenants_.emplace_back(tenants_.size() + 1 == most_tenants_ ? other_label : name);
   recent_.emplace_back();
   return static_cast<uint32_t>(tenants_.size() - 1);
 }

@@ -16,7 +16,7 @@ struct Known {
 };
 
 /// By length, so that only names of equal length are compared.
-constexpr std::array<Known, 41> known = {{
+constexpr std::array<Known, 41> known_fields = {{
     {"te", Field::te},
     {"age", Field::age},
     {"date", Field::date},
@@ -59,17 +59,17 @@ constexpr std::array<Known, 41> known = {{
     {"authentication-info", Field::authentication_info},
     {"proxy-authorization", Field::proxy_authorization},
 }};
-constexpr size_t longest = known.back().name.size();
+constexpr size_t longest = known_fields.back().name.size();
 
 /// Where the names of each length begin.
 constexpr std::array<uint8_t, longest + 2> begins = [] {
   std::array<uint8_t, longest + 2> first{};
   for (size_t length = 0; length < first.size(); ++length) {
-    while (first[length] < known.size() && known[first[length]].name.size() < length) ++first[length];
+    while (first[length] < known_fields.size() && known_fields[first[length]].name.size() < length) ++first[length];
   }
   return first;
 }();
-static_assert(std::ranges::is_sorted(known, {}, [](const Known& one) { return one.name.size(); }));
+static_assert(std::ranges::is_sorted(known_fields, {}, [](const Known& one) { return one.name.size(); }));
 
 /// The first eight letters of a name of at least two, small, or all of a shorter one.
 uint64_t key_of(std::string_view name) {
@@ -88,11 +88,11 @@ uint64_t key_of(std::string_view name) {
   return small_letters(key);
 }
 
-constexpr std::array<uint64_t, known.size()> keys = [] {
-  std::array<uint64_t, known.size()> made{};
-  for (size_t i = 0; i < known.size(); ++i) {
-    for (size_t at = std::min(known[i].name.size(), sizeof(uint64_t)); at > 0; --at) {
-      made[i] = made[i] << 8 | static_cast<unsigned char>(known[i].name[at - 1]);
+constexpr std::array<uint64_t, known_fields.size()> known_keys = [] {
+  std::array<uint64_t, known_fields.size()> made{};
+  for (size_t i = 0; i < known_fields.size(); ++i) {
+    for (size_t at = std::min(known_fields[i].name.size(), sizeof(uint64_t)); at > 0; --at) {
+      made[i] = made[i] << 8 | static_cast<unsigned char>(known_fields[i].name[at - 1]);
     }
   }
   return made;
@@ -149,10 +149,10 @@ Field field_of(std::string_view name) {
   size_t i = begins[name.size()];
   if (i == end) return Field::other;
   for (const uint64_t key = key_of(name); i < end; ++i) {
-    if (key != keys[i]) continue;
+    if (key != known_keys[i]) continue;
     const bool same =
-        name.size() <= sizeof(key) || same_letters(name.substr(sizeof(key)), known[i].name.substr(sizeof(key)));
-    if (same) return known[i].field;
+        name.size() <= sizeof(key) || same_letters(name.substr(sizeof(key)), known_fields[i].name.substr(sizeof(key)));
+    if (same) return known_fields[i].field;
   }
   return Field::other;
 }
