@@ -26,6 +26,9 @@ Time read_clock() {
 namespace {
 /// Of soon(): tasks that ask for each other must not keep events waiting.
 constexpr int most_rounds = 4;
+/// Where no more events than these have come, each is finished before the next begins: what it sends does not wait for
+/// the others. Where there are more, gathering what they send costs less time than it takes.
+constexpr int few_events = 4;
 }  // namespace
 
 struct Reactor::State {
@@ -96,6 +99,7 @@ struct Reactor::State {
   }
 
   void dispatch() {
+    const bool few = event_count <= few_events;
     for (int i = 0; i < event_count; ++i) {
       const epoll_event event = events[static_cast<size_t>(i)];
       if (event.data.ptr == nullptr) continue;
@@ -105,6 +109,7 @@ struct Reactor::State {
       } else {
         static_cast<IoHandler*>(event.data.ptr)->on_io(event.events);
       }
+      if (few) run_soon();
     }
     event_count = 0;
   }

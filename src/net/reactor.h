@@ -56,8 +56,8 @@ class Reactor {
   TimerId call_after(Duration delay, std::function<void()> action);
   void cancel(TimerId timer);
 
-  /// Runs `task` once, after all that this turn has brought and before the loop waits again. Not to be asked for again
-  /// until it has begun to run.
+  /// Runs `task` once, before the loop waits again: after all that this turn has brought, or, if that is little, after
+  /// the event that asked for it. Not to be asked for again until it has begun to run.
   void soon(SoonTask& task);
   /// It is not run any more.
   void forget(SoonTask& task);
