@@ -8,12 +8,8 @@
 //   bench_engine_front SECONDS [MODEL.onnx]        (engine_model.py writes one)
 // Prints one JSON object.
 
-#include <algorithm>
 #include <atomic>
 #include <cstdio>
-#include <cstdlib>
-#include <fstream>
-#include <future>
 #include <thread>
 
 #include "adapters/ort/onnx_runtime_backend.h"
@@ -21,14 +17,13 @@
 #include "api/grpc/framing.h"
 #include "api/oip/grpc_infer.h"
 #include "base/check.h"
+#include "base/log.h"
 #include "base/text.h"
-#include "engine/engine.h"
-#include "engine/front_door.h"
-#include "engine/grpc_front.h"
-#include "engine/rest_front.h"
+#include "engine_thread.h"
 #include "net/client.h"
 #include "net/thread_priority.h"
 #include "ports/tensor.h"
+#include "report.h"
 
 namespace barrio::bench {
 namespace {
@@ -36,53 +31,12 @@ namespace {
 constexpr size_t tensor_bytes = 600'000;
 constexpr int turns = 5;
 
-/// One model behind an engine on a thread of its own.
-class EngineThread {
- public:
-  EngineThread(ports::InferenceBackend& backend, const engine::LoadParameters& model, size_t workers) {
-    std::promise<net::SocketAddress> ready;
-    auto address = ready.get_future();
-    thread_ = std::thread([&, this] { run(backend, model, workers, ready); });
-    address_ = address.get();
-  }
-  ~EngineThread() {
-    reactor_->stop();
-    thread_.join();
-  }
-  EngineThread(const EngineThread&) = delete;
-  EngineThread& operator=(const EngineThread&) = delete;
-  const net::SocketAddress& address() const { return address_; }
-
- private:
-  void run(ports::InferenceBackend& backend, const engine::LoadParameters& model, size_t workers,
-           std::promise<net::SocketAddress>& ready) {
-    net::Reactor reactor;
-    reactor_ = &reactor;
-    Registry registry;
-    engine::EngineConfig config{.devices = {{.name = "cpu", .slots = workers, .is_cpu = true, .memory = {}}}};
-    engine::Engine engine(reactor, {{"backend", &backend}}, config, registry);
-    engine::WorkQueue codec(reactor, 1, 64);
-    engine::RestFront rest(reactor, engine, engine, codec, registry);
-    engine::GrpcFront grpc(reactor, engine, engine, {});
-    engine::FrontDoor door(reactor, {}, {&grpc, &rest});
-    bool loaded = false;
-    engine.load("m", model, [&](Result<void> result) {
-      if (!result) std::fprintf(stderr, "%s\n", result.error().text().c_str());
-      CHECK(result.has_value());
-      loaded = true;
-    });
-    while (!loaded) reactor.turn(100ms);
-    auto bound = door.listen(*net::SocketAddress::parse("127.0.0.1:0"));
-    CHECK(bound.has_value());
-    net::carry_requests();
-    ready.set_value(*bound);
-    reactor.run();
-  }
-
-  net::Reactor* reactor_ = nullptr;
-  net::SocketAddress address_;
-  std::thread thread_;
-};
+/// One model on a CPU with so many workers.
+engine::EngineOptions one_model(const engine::LoadParameters& model, size_t workers) {
+  engine::EngineOptions options{.listen = "127.0.0.1:0", .models = {{"m", model}}};
+  options.engine.devices = {{.name = "cpu", .slots = workers, .is_cpu = true, .memory = {}}};
+  return options;
+}
 
 net::Request raw_request(const std::string& body) {
   return {.method = "POST",
@@ -151,27 +105,18 @@ class Clients {
   size_t answered_ = 0;
 };
 
-double percentile(std::vector<double>& values, double share) {
-  std::ranges::sort(values);
-  return values.at(std::min(values.size() - 1, static_cast<size_t>(share * static_cast<double>(values.size()))));
-}
-
-Json result(const char* name, double value, const char* unit, bool higher) {
-  return JsonObject{{"name", name}, {"value", value}, {"unit", unit}, {"better", higher ? "higher" : "lower"}};
-}
-
 void front(Duration time, JsonArray& results) {
   adapters::ProfileBackend backend;
-  const EngineThread engine(backend, {.builtin = "a=1us,c=0us,max_batch=1,output=16"}, 1);
+  const EngineThread engine(one_model({.builtin = "a=1us,c=0us,max_batch=1,output=16"}, 1), {{"profile", &backend}});
   const std::string tensor(tensor_bytes, 'x');
   Clients::Seen rest = Clients(engine.address(), raw_request(tensor), 1).run(time);
-  results.push_back(result("front_600kB_own_p50", percentile(rest.own_ms, 0.5), "ms", false));
-  results.push_back(result("front_600kB_own_p99", percentile(rest.own_ms, 0.99), "ms", false));
+  results.push_back(figure("front_600kB_own_p50", percentile(rest.own_ms, 0.5), "ms", "lower"));
+  results.push_back(figure("front_600kB_own_p99", percentile(rest.own_ms, 0.99), "ms", "lower"));
   net::Endpoint endpoint = engine.address();
   endpoint.protocol = net::Protocol::http2;
   Clients::Seen grpc = Clients(endpoint, grpc_request(tensor), 1).run(time);
-  results.push_back(result("front_600kB_grpc_own_p50", percentile(grpc.own_ms, 0.5), "ms", false));
-  results.push_back(result("front_600kB_grpc_own_p99", percentile(grpc.own_ms, 0.99), "ms", false));
+  results.push_back(figure("front_600kB_grpc_own_p50", percentile(grpc.own_ms, 0.5), "ms", "lower"));
+  results.push_back(figure("front_600kB_grpc_own_p99", percentile(grpc.own_ms, 0.99), "ms", "lower"));
 }
 
 /// Runs a second around the model on each thread.
@@ -199,13 +144,13 @@ double bare_loop(ports::InferenceBackend& backend, const std::string& model, siz
 }
 
 double engine_loop(ports::InferenceBackend& backend, const std::string& model, size_t workers, Duration time) {
-  const EngineThread engine(backend, {.path = model}, workers);
+  const EngineThread engine(one_model({.path = model}, workers), {{"onnx", &backend}});
   constexpr size_t input_bytes = 3 * 96 * 96 * sizeof(float);
   return Clients(engine.address(), raw_request(std::string(input_bytes, '\0')), workers + 1).run(time).per_second;
 }
 
 double median(std::vector<double> values) {
-  return percentile(values, 0.5);
+  return percentile(std::move(values), 0.5);
 }
 
 void cpu(const std::string& model, Duration time, JsonArray& results) {
@@ -221,23 +166,16 @@ void cpu(const std::string& model, Duration time, JsonArray& results) {
     two_of_one.push_back(two / one);
     bare_two_of_one.push_back(bare_loop(backend, model, 2, time) / bare);
   }
-  results.push_back(result("cpu_engine_of_bare_loop", median(against_bare), "share", true));
-  results.push_back(result("cpu_two_workers_of_one", median(two_of_one), "times", true));
-  results.push_back(result("bare_loop_two_threads_of_one", median(bare_two_of_one), "times", true));
+  results.push_back(figure("cpu_engine_of_bare_loop", median(against_bare), "share", "higher"));
+  results.push_back(figure("cpu_two_workers_of_one", median(two_of_one), "times", "higher"));
+  results.push_back(figure("bare_loop_two_threads_of_one", median(bare_two_of_one), "times", "higher"));
 }
 
 int run(Duration time, const std::string& model) {
   JsonArray results;
   front(time, results);
   if (!model.empty()) cpu(model, time, results);
-  std::string machine_load;
-  std::getline(std::ifstream("/proc/loadavg"), machine_load, ' ');
-  const char* commit = std::getenv("BARRIO_COMMIT");
-  const Json report = JsonObject{{"bench", "engine-front"},
-                                 {"commit", commit == nullptr ? "" : commit},
-                                 {"machine_load", machine_load},
-                                 {"results", std::move(results)}};
-  std::printf("%s\n", pretty_json(report).c_str());
+  print_report("engine-front", {}, std::move(results));
   return 0;
 }
 
@@ -245,6 +183,7 @@ int run(Duration time, const std::string& model) {
 }  // namespace barrio::bench
 
 int main(int argc, char** argv) {
+  barrio::configure_log("bench", barrio::LogLevel::warning, "");
   const auto seconds = argc > 1 ? barrio::parse_uint(argv[1]).value_or(0) : 0;
   if (seconds == 0) {
     std::fprintf(stderr, "usage: bench_engine_front SECONDS [MODEL.onnx]\n");

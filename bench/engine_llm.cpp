@@ -13,6 +13,7 @@
 #include "base/rng.h"
 #include "bench/llm_server.h"
 #include "bench/llm_traces.h"
+#include "bench/report.h"
 #include "decide/batching/first_token.h"
 
 namespace {
@@ -175,10 +176,6 @@ Outcome ours(const std::vector<LlmRequest>& requests, Duration objective, uint64
   return world.run(front);
 }
 
-JsonObject result(const std::string& name, double value, const char* unit, const char* better, const char* against) {
-  return {{"name", name}, {"value", value}, {"unit", unit}, {"better", better}, {"against", against}};
-}
-
 void measure(const Trace& trace, std::vector<LlmRequest> requests, double load, JsonArray& results) {
   const double most = capacity(requests);
   requests = scaled(std::move(requests), most * load);
@@ -198,29 +195,19 @@ void measure(const Trace& trace, std::vector<LlmRequest> requests, double load, 
     if (one.good <= worst_of_seeds.good) worst_of_seeds = one;
   }
   const auto goodput = [&](const Outcome& outcome) { return static_cast<double>(outcome.good) / seconds; };
-  results.push_back(result(name + "_capacity", most, "1/s", "higher", ""));
-  results.push_back(result(name + "_unbounded_goodput", goodput(fcfs), "1/s", "higher", ""));
-  results.push_back(result(name + "_best_bound_goodput", goodput(best), "1/s", "higher", "unbounded"));
-  results.push_back(result(name + "_goodput", goodput(worst_of_seeds), "1/s", "higher", "unbounded"));
-  results.push_back(result(name + "_gain", goodput(worst_of_seeds) / goodput(fcfs), "x", "higher", "unbounded"));
-  results.push_back(result(name + "_share_of_offered", static_cast<double>(worst_of_seeds.good) / offered, "share",
+  results.push_back(figure(name + "_capacity", most, "1/s", "higher"));
+  results.push_back(figure(name + "_unbounded_goodput", goodput(fcfs), "1/s", "higher"));
+  results.push_back(figure(name + "_best_bound_goodput", goodput(best), "1/s", "higher", "unbounded"));
+  results.push_back(figure(name + "_goodput", goodput(worst_of_seeds), "1/s", "higher", "unbounded"));
+  results.push_back(figure(name + "_gain", goodput(worst_of_seeds) / goodput(fcfs), "x", "higher", "unbounded"));
+  results.push_back(figure(name + "_share_of_offered", static_cast<double>(worst_of_seeds.good) / offered, "share",
                            "higher", "1 / load at most where arrivals are even"));
   results.push_back(
-      result(name + "_served_late", static_cast<double>(worst_of_seeds.late) / offered, "share", "lower", ""));
-  results.push_back(result(name + "_refused_on_arrival",
+      figure(name + "_served_late", static_cast<double>(worst_of_seeds.late) / offered, "share", "lower"));
+  results.push_back(figure(name + "_refused_on_arrival",
                            static_cast<double>(worst_of_seeds.refused_at_once) /
                                static_cast<double>(std::max<size_t>(worst_of_seeds.refused, 1)),
-                           "share of refusals", "higher", ""));
-}
-
-std::string first_line(const char* command) {
-  std::string text;
-  if (FILE* pipe = popen(command, "r")) {
-    char line[64] = {};
-    if (std::fgets(line, sizeof(line), pipe) != nullptr) text = line;
-    pclose(pipe);
-  }
-  return text.substr(0, text.find('\n'));
+                           "share of refusals", "higher"));
 }
 
 }  // namespace
@@ -237,13 +224,6 @@ int main(int argc, char** argv) {
     }
     measure(trace, std::move(requests), load, results);
   }
-  double machine_load = 0;
-  if (getloadavg(&machine_load, 1) != 1) machine_load = -1;
-  const JsonObject report{{"bench", "engine_llm"},
-                          {"commit", first_line("git rev-parse --short HEAD 2>/dev/null")},
-                          {"machine_load", machine_load},
-                          {"load", load},
-                          {"results", results}};
-  std::printf("%s\n", pretty_json(report).c_str());
+  print_report("engine_llm", {{"load", load}}, std::move(results));
   return 0;
 }

@@ -3,7 +3,6 @@
 //
 //   bench_engine_pipeline [seconds of each run, default 60] [seed, default 1]
 
-#include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <map>
@@ -11,11 +10,11 @@
 #include <queue>
 
 #include "base/check.h"
-#include "base/json.h"
 #include "base/rng.h"
 #include "decide/batching/scheduler.h"
 #include "engine/pipeline.h"
 #include "engine_scenarios.h"
+#include "report.h"
 
 using namespace barrio;
 using namespace barrio::bench;
@@ -401,6 +400,5 @@ int main(int argc, char** argv) {
          static_cast<double>(ours.on_time) / static_cast<double>(std::max<uint64_t>(1, full.on_time))},
     });
   }
-  std::puts(
-      pretty_json(JsonObject{{"bench", "engine_pipeline"}, {"seed", seed}, {"results", std::move(results)}}).c_str());
+  print_report("engine_pipeline", {{"seed", seed}}, std::move(results));
 }

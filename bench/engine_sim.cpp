@@ -4,12 +4,11 @@
 // of recorded traces are used where ../shared/data/traces is there, and named in `skipped` where not.
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <ctime>
 
-#include "base/json.h"
 #include "engine_world.h"
+#include "report.h"
 
 namespace {
 
@@ -45,32 +44,28 @@ class Report {
   void require(const std::string& name, double at_least) { required_.push_back({name, at_least}); }
   void skip(const std::string& what) { skipped_.push_back(what); }
 
-  std::string json(const Options& options, const std::string& commit, double load) const {
+  void print(const Options& options) const {
     JsonArray results;
     for (const Row& row : rows_) {
       double sum = 0;
       for (const double value : row.values) sum += value;
       const auto [least, most] = std::ranges::minmax(row.values);
-      JsonObject result{{"name", row.name},
-                        {"value", sum / static_cast<double>(row.values.size())},
-                        {"worst", row.higher_is_better ? least : most},
-                        {"unit", row.unit},
-                        {"better", row.higher_is_better ? "higher" : "lower"},
-                        {"against", row.name.ends_with("/ours") ? "the others of the same scenario" : ""}};
+      JsonObject result = figure(row.name, sum / static_cast<double>(row.values.size()), row.unit,
+                                 row.higher_is_better ? "higher" : "lower",
+                                 row.name.ends_with("/ours") ? "the others of the same scenario" : "");
+      result["worst"] = row.higher_is_better ? least : most;
       const auto needs = std::ranges::find(required_, row.name, &Required::name);
       if (needs != required_.end()) result["required"] = needs->value;
       results.push_back(result);
     }
     JsonArray skipped;
     for (const std::string& what : skipped_) skipped.push_back(Json(what));
-    return pretty_json(JsonObject{{"bench", "engine_sim"},
-                                  {"commit", commit},
-                                  {"machine_load", load},
-                                  {"seeds", options.seeds},
-                                  {"first_seed", options.first_seed},
-                                  {"seconds", to_ms(options.lasts) / 1000},
-                                  {"skipped", skipped},
-                                  {"results", results}});
+    print_report("engine_sim",
+                 {{"seeds", options.seeds},
+                  {"first_seed", options.first_seed},
+                  {"seconds", to_ms(options.lasts) / 1000},
+                  {"skipped", skipped}},
+                 std::move(results));
   }
 
  private:
@@ -198,16 +193,6 @@ std::vector<Scenario> one_device_scenarios(Duration lasts) {
           one_device("trace_mooncake_u", 25ms, 1, Gaps::trace_mooncake, lasts)};
 }
 
-std::string first_line(const char* command) {
-  std::string text;
-  if (FILE* pipe = popen(command, "r")) {
-    char line[64] = {};
-    if (std::fgets(line, sizeof(line), pipe) != nullptr) text = line;
-    pclose(pipe);
-  }
-  return text.substr(0, text.find('\n'));
-}
-
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -235,8 +220,6 @@ int main(int count, char** arguments) {
   report.require("four_devices/ours", 2550);
   report.require("two_models/tight/ours", 0.985);
   report.require("two_models/loose/ours", 0.985);
-  double load = 0;
-  if (getloadavg(&load, 1) != 1) load = -1;
-  std::printf("%s\n", report.json(options, first_line("git rev-parse --short HEAD 2>/dev/null"), load).c_str());
+  report.print(options);
   return 0;
 }

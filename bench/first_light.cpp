@@ -3,10 +3,7 @@
 // count. Half way between two requests a round of the bare chain is due: the same hops with nothing done, in the same
 // run. Started by bench/first-light against a running network; prints one JSON object.
 
-#include <algorithm>
 #include <cstdio>
-#include <cstdlib>
-#include <fstream>
 #include <string>
 #include <vector>
 
@@ -16,6 +13,7 @@
 #include "cli/view.h"
 #include "emulation/camera_record.h"
 #include "net/thread_priority.h"
+#include "report.h"
 
 namespace barrio {
 namespace {
@@ -87,16 +85,6 @@ class Generator {
   int64_t ended_ = 0;
 };
 
-double percentile(std::vector<double>& values, double share) {
-  if (values.empty()) return -1;
-  std::sort(values.begin(), values.end());
-  return values[std::min(values.size() - 1, static_cast<size_t>(share * static_cast<double>(values.size())))];
-}
-
-Json result(const char* name, double value, const char* unit) {
-  return JsonObject{{"name", name}, {"value", value}, {"unit", unit}, {"better", "lower"}};
-}
-
 /// The first connected site's gateway, and a token of the context "ciudad".
 Result<Load> prepare(cli::Session& session, int64_t rate, int64_t seconds) {
   TRY(auto control, session.control(cli::Speaker::tenant));
@@ -119,20 +107,16 @@ int run(const std::string& home, int64_t rate, int64_t seconds) {
     return 1;
   }
   Seen seen = Generator(std::move(*load)).run();
-  std::string machine_load;
-  std::getline(std::ifstream("/proc/loadavg"), machine_load, ' ');
-  const char* commit = std::getenv("BARRIO_COMMIT");
-  JsonArray results{result("own_share_p50", percentile(seen.own_ms, 0.5), "ms"),
-                    result("own_share_p99", percentile(seen.own_ms, 0.99), "ms"),
-                    result("bare_chain_p50", percentile(seen.bare_ms, 0.5), "ms"),
-                    result("bare_chain_p99", percentile(seen.bare_ms, 0.99), "ms"),
-                    result("total_p50", percentile(seen.total_ms, 0.5), "ms"),
-                    result("total_p99", percentile(seen.total_ms, 0.99), "ms"),
-                    result("failed", static_cast<double>(seen.failed), "requests")};
-  const Json report = JsonObject{{"bench", "first-light"},       {"commit", commit == nullptr ? "" : commit},
-                                 {"machine_load", machine_load}, {"rate_per_s", rate},
-                                 {"seconds", seconds},           {"results", std::move(results)}};
-  std::printf("%s\n", pretty_json(report).c_str());
+  JsonArray results;
+  const auto spread = [&](const std::string& name, const std::vector<double>& values) {
+    results.push_back(bench::figure(name + "_p50", bench::percentile(values, 0.5), "ms", "lower"));
+    results.push_back(bench::figure(name + "_p99", bench::percentile(values, 0.99), "ms", "lower"));
+  };
+  spread("own_share", seen.own_ms);
+  spread("bare_chain", seen.bare_ms);
+  spread("total", seen.total_ms);
+  results.push_back(bench::figure("failed", static_cast<double>(seen.failed), "requests", "lower"));
+  bench::print_report("first-light", {{"rate_per_s", rate}, {"seconds", seconds}}, std::move(results));
   return seen.failed == 0 ? 0 : 1;
 }
 

@@ -1,11 +1,9 @@
 // What counting costs: one request's adds to the meter, over 200 apps, in thread CPU time. Prints one JSON object.
 
-#include <cstdio>
-#include <cstdlib>
 #include <ctime>
 
-#include "base/json.h"
 #include "gateway/request_meter.h"
+#include "report.h"
 
 using namespace barrio;
 
@@ -15,16 +13,6 @@ double thread_ns() {
   timespec now{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
-}
-
-std::string first_line(const char* command) {
-  std::string text;
-  if (FILE* pipe = popen(command, "r")) {
-    char line[64] = {};
-    if (std::fgets(line, sizeof(line), pipe) != nullptr) text = line;
-    pclose(pipe);
-  }
-  return text.substr(0, text.find('\n'));
 }
 
 }  // namespace
@@ -48,14 +36,6 @@ int main() {
   const double begin = thread_ns();
   for (int i = 0; i < requests; ++i) one(apps[static_cast<size_t>(i) * 7 % apps.size()]);
   const double took = thread_ns() - begin;
-  double load = -1;
-  getloadavg(&load, 1);
-  const JsonObject result{
-      {"name", "meter_request"}, {"value", took / requests}, {"unit", "ns"}, {"better", "lower"}, {"against", ""}};
-  const JsonObject report{{"bench", "meter"},
-                          {"commit", first_line("git rev-parse --short HEAD 2>/dev/null")},
-                          {"machine_load", load},
-                          {"results", JsonArray{result}}};
-  std::printf("%s\n", pretty_json(report).c_str());
+  bench::print_report("meter", {}, {bench::figure("meter_request", took / requests, "ns", "lower")});
   return 0;
 }

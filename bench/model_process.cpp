@@ -1,7 +1,6 @@
 // What a model process adds to a run: the same model, which does nothing, in this process and in one of its own, asked
 // in turn with nothing else in between. Prints one JSON object. Started again by itself as that process.
 
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -10,10 +9,10 @@
 #include "adapters/model_process/model_process_backend.h"
 #include "adapters/model_process/model_worker.h"
 #include "base/heap.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "net/reactor.h"
 #include "ports/tensor.h"
+#include "report.h"
 
 using namespace barrio;
 
@@ -31,8 +30,8 @@ class NothingModel final : public ports::Model {
     for (const auto& request : batch) {
       ports::Tensor output = {"y", ports::DataType::UINT8, {1}, request.inputs[0].data.substr(0, 1)};
       if (echoes_) {
-        output = request.inputs[0];
-        output.name = "y";
+        output.shape = request.inputs[0].shape;
+        output.data = request.inputs[0].data;
       }
       answers.emplace_back(ports::Outputs{std::move(output)});
     }
@@ -68,11 +67,6 @@ double run_ms(ports::Model& model, const ports::InferenceRequest& request) {
   return to_ms(ended - began);
 }
 
-double percentile(std::vector<double> values, double share) {
-  std::sort(values.begin(), values.end());
-  return values[static_cast<size_t>(static_cast<double>(values.size() - 1) * share)];
-}
-
 void measure(JsonArray& results, const std::string& what, const std::string& builtin, size_t bytes) {
   NothingBackend here;
   adapters::ModelProcessBackend there({.arguments = {"/proc/self/exe", "worker"}});
@@ -89,23 +83,12 @@ void measure(JsonArray& results, const std::string& what, const std::string& bui
     figures.inside.push_back(run_ms(**inside, request));
     figures.process.push_back(run_ms(**process, request));
   }
-  for (const auto& [name, share] : {std::pair("p50", 0.5), std::pair("p99", 0.99)}) {
-    results.push_back(JsonObject{{"name", what + "_added_" + name},
-                                 {"value", percentile(figures.process, share) - percentile(figures.inside, share)},
-                                 {"unit", "ms"},
-                                 {"better", "lower"},
-                                 {"against", "the same model in the caller's process"}});
-  }
-}
-
-std::string first_line(const char* command) {
-  std::string text;
-  if (FILE* pipe = popen(command, "r")) {
-    char line[64] = {};
-    if (std::fgets(line, sizeof(line), pipe) != nullptr) text = line;
-    pclose(pipe);
-  }
-  return text.substr(0, text.find('\n'));
+  const auto added = [&](const char* name, double share) {
+    const double more = bench::percentile(figures.process, share) - bench::percentile(figures.inside, share);
+    return bench::figure(what + name, more, "ms", "lower", "the same model in the caller's process");
+  };
+  results.push_back(added("_added_p50", 0.5));
+  results.push_back(added("_added_p99", 0.99));
 }
 
 }  // namespace
@@ -120,12 +103,6 @@ int main(int argc, char** argv) {
   measure(results, "tensor_of_600_kB", "one", 600'000);
   measure(results, "tensor_of_600_kB_both_ways", "echo", 600'000);
   measure(results, "tensor_of_6_MB", "one", 6'000'000);
-  double load = -1;
-  getloadavg(&load, 1);
-  const JsonObject report{{"bench", "model_process"},
-                          {"commit", first_line("git rev-parse --short HEAD 2>/dev/null")},
-                          {"machine_load", load},
-                          {"results", results}};
-  std::printf("%s\n", pretty_json(report).c_str());
+  bench::print_report("model_process", {}, std::move(results));
   return 0;
 }

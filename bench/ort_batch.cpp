@@ -13,8 +13,8 @@
 #include <thread>
 
 #include "adapters/ort/onnx_runtime_backend.h"
-#include "base/json.h"
 #include "base/rng.h"
+#include "report.h"
 
 namespace {
 
@@ -84,20 +84,6 @@ double together(const char* file, const char* library, size_t threads, size_t ba
   return static_cast<double>(served) / span_ms * 1e3;
 }
 
-JsonObject result(const std::string& name, double value, const char* unit, const char* better, const char* against) {
-  return {{"name", name}, {"value", value}, {"unit", unit}, {"better", better}, {"against", against}};
-}
-
-std::string first_line(const char* command) {
-  std::string text;
-  if (FILE* pipe = popen(command, "r")) {
-    char line[64] = {};
-    if (std::fgets(line, sizeof(line), pipe) != nullptr) text = line;
-    pclose(pipe);
-  }
-  return text.substr(0, text.find('\n'));
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -121,23 +107,18 @@ int main(int argc, char** argv) {
     std::sort(took[i].begin(), took[i].end());
     const double median = took[i][took[i].size() / 2];
     const std::string name = "batch_" + std::to_string(sizes[i]);
-    results.push_back(result(name, median, "ms", "lower", ""));
-    results.push_back(result(name + "_p99", took[i][took[i].size() * 99 / 100], "ms", "lower", ""));
-    results.push_back(result(name + "_per_request", median / static_cast<double>(sizes[i]), "ms", "lower", "batch_1"));
+    results.push_back(bench::figure(name, median, "ms", "lower"));
+    results.push_back(bench::figure(name + "_p99", took[i][took[i].size() * 99 / 100], "ms", "lower"));
+    results.push_back(
+        bench::figure(name + "_per_request", median / static_cast<double>(sizes[i]), "ms", "lower", "batch_1"));
   }
   for (const size_t threads : {size_t{1}, size_t{2}}) {
     for (const size_t batch : {size_t{1}, size_t{8}}) {
-      results.push_back(result("threads_" + std::to_string(threads) + "_batch_" + std::to_string(batch),
-                               together(argv[1], library, threads, batch), "requests/s", "higher",
-                               "threads_1_batch_1"));
+      results.push_back(bench::figure("threads_" + std::to_string(threads) + "_batch_" + std::to_string(batch),
+                                      together(argv[1], library, threads, batch), "requests/s", "higher",
+                                      "threads_1_batch_1"));
     }
   }
-  double machine_load = 0;
-  if (getloadavg(&machine_load, 1) != 1) machine_load = -1;
-  const JsonObject report{{"bench", "ort_batch"},
-                          {"commit", first_line("git rev-parse --short HEAD 2>/dev/null")},
-                          {"machine_load", machine_load},
-                          {"results", results}};
-  std::printf("%s\n", pretty_json(report).c_str());
+  bench::print_report("ort_batch", {}, std::move(results));
   return 0;
 }

@@ -3,15 +3,14 @@
 // distance alone.
 
 #include <atomic>
-#include <cstdio>
 #include <cstdlib>
 #include <ctime>
-#include <fstream>
 #include <new>
 
 #include "base/check.h"
 #include "decide/latency/path.h"
 #include "decide/routing/choose.h"
+#include "report.h"
 
 namespace {
 std::atomic<uint64_t> allocations = 0;
@@ -88,21 +87,6 @@ double cost(Decide decide) {
   return best;
 }
 
-std::string first_line(const char* command) {
-  std::string text;
-  if (FILE* pipe = popen(command, "r")) {
-    char line[64] = {};
-    if (std::fgets(line, sizeof(line), pipe) != nullptr) text = line;
-    pclose(pipe);
-  }
-  return text.substr(0, text.find('\n'));
-}
-
-double machine_load() {
-  double load = 0;
-  return getloadavg(&load, 1) == 1 ? load : -1;
-}
-
 }  // namespace
 
 int main() {
@@ -136,16 +120,10 @@ int main() {
                          }) *
                          20;
 
-  const auto result = [](const char* name, double value, const char* unit, const char* against) {
-    return JsonObject{{"name", name}, {"value", value}, {"unit", unit}, {"better", "lower"}, {"against", against}};
-  };
-  const JsonObject report{{"bench", "route"},
-                          {"commit", first_line("git rev-parse --short HEAD 2>/dev/null")},
-                          {"machine_load", machine_load()},
-                          {"results", JsonArray{result("route_warm", warm, "ns", "nearest_by_distance"),
-                                                result("route_cold", cold, "ns", "nearest_by_distance"),
-                                                result("route_allocations", allocated, "allocations per decision", ""),
-                                                result("nearest_by_distance", nearest, "ns", "")}}};
-  std::printf("%s\n", pretty_json(report).c_str());
+  bench::print_report("route", {},
+                      {bench::figure("route_warm", warm, "ns", "lower", "nearest_by_distance"),
+                       bench::figure("route_cold", cold, "ns", "lower", "nearest_by_distance"),
+                       bench::figure("route_allocations", allocated, "allocations per decision", "lower"),
+                       bench::figure("nearest_by_distance", nearest, "ns", "lower")});
   return sum == 0 ? 1 : 0;
 }

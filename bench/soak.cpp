@@ -7,14 +7,12 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
-#include <fstream>
 
-#include "base/json.h"
 #include "base/rng.h"
 #include "base/text.h"
 #include "net/client.h"
 #include "net/raw_client_test.h"
+#include "report.h"
 #include "soak_site.h"
 
 namespace barrio::soak {
@@ -128,10 +126,6 @@ Json to_view(const Piece& piece) {
                     {"descriptors", piece.after.descriptors}};
 }
 
-Json result(const char* name, int64_t value, const char* unit) {
-  return JsonObject{{"name", name}, {"value", value}, {"unit", unit}, {"better", "lower"}};
-}
-
 /// True: all answers were right, and nothing grew after the first piece, which warms caches and pools.
 bool report(const std::vector<Piece>& pieces, const Footprint& at_start, Duration length) {
   int64_t errors = 0;
@@ -144,20 +138,17 @@ bool report(const std::vector<Piece>& pieces, const Footprint& at_start, Duratio
   const Footprint& last = pieces.back().after;
   const int64_t rss_growth = last.rss_kib - warm.rss_kib;
   const int64_t descriptor_growth = last.descriptors - warm.descriptors;
-  std::string machine_load;
-  std::getline(std::ifstream("/proc/loadavg"), machine_load, ' ');
-  const char* commit = std::getenv("BARRIO_COMMIT");
-  const Json all = JsonObject{{"bench", "soak"},
-                              {"commit", commit == nullptr ? "" : commit},
-                              {"machine_load", machine_load},
-                              {"seconds", std::chrono::duration_cast<std::chrono::seconds>(length).count()},
-                              {"rss_at_start_kib", at_start.rss_kib},
-                              {"descriptors_at_start", at_start.descriptors},
-                              {"pieces", std::move(views)},
-                              {"results", JsonArray{result("rss_growth", rss_growth, "KiB"),
-                                                    result("descriptor_growth", descriptor_growth, "descriptors"),
-                                                    result("errors", errors, "requests")}}};
-  std::printf("%s\n", pretty_json(all).c_str());
+  const auto result = [](const char* name, int64_t value, const char* unit) {
+    return bench::figure(name, static_cast<double>(value), unit, "lower");
+  };
+  bench::print_report(
+      "soak",
+      {{"seconds", std::chrono::duration_cast<std::chrono::seconds>(length).count()},
+       {"rss_at_start_kib", at_start.rss_kib},
+       {"descriptors_at_start", at_start.descriptors},
+       {"pieces", std::move(views)}},
+      {result("rss_growth", rss_growth, "KiB"), result("descriptor_growth", descriptor_growth, "descriptors"),
+       result("errors", errors, "requests")});
   return errors == 0 && rss_growth <= most_rss_growth_kib && descriptor_growth <= most_descriptor_growth;
 }
 

@@ -1,0 +1,125 @@
+#include "engine_load.h"
+
+#include "base/text.h"
+#include "net/thread_priority.h"
+
+namespace barrio::bench {
+
+namespace {
+
+std::string settings_of(const ModelLoad& model) {
+  const auto us = [](Duration time) {
+    return std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(time).count()) + "us";
+  };
+  return "a=" + us(model.fixed) + ",c=" + us(model.each) + ",max_batch=" + std::to_string(model.largest_batch());
+}
+
+class Clients {
+ public:
+  Clients(const Scenario& scenario, const std::vector<Arrival>& arrivals, const Target& target)
+      : scenario_(scenario),
+        arrivals_(arrivals),
+        target_(target),
+        client_(reactor_, {.idle_per_address = 2048, .connections_per_address = 4096}) {
+    seen_.offered.resize(scenario.models.size());
+    seen_.on_time.resize(scenario.models.size());
+    seen_.phase_offered.resize(scenario.phases.size());
+    seen_.phase_on_time.resize(scenario.phases.size());
+  }
+
+  Seen run() {
+    net::carry_requests();
+    begin_ = reactor_.fresh_now() + 50ms;
+    arm();
+    while (ended_ < arrivals_.size()) reactor_.turn(100ms);
+    return std::move(seen_);
+  }
+
+ private:
+  void arm() {
+    if (next_ == arrivals_.size()) return;
+    reactor_.call_at(begin_ + arrivals_[next_].at, [this] {
+      const Time now = reactor_.fresh_now();
+      while (next_ < arrivals_.size() && begin_ + arrivals_[next_].at <= now) send(arrivals_[next_++]);
+      arm();
+    });
+  }
+
+  size_t phase_of(Duration at) const {
+    size_t phase = 0;
+    for (Duration end = scenario_.phases[0].lasts; phase + 1 < scenario_.phases.size() && at >= end;) {
+      end += scenario_.phases[++phase].lasts;
+    }
+    return phase;
+  }
+
+  void send(const Arrival& arrival) {
+    const ModelLoad& model = scenario_.models[arrival.model];
+    const size_t phase = phase_of(arrival.at);
+    ++seen_.offered[arrival.model];
+    ++seen_.phase_offered[phase];
+    const Time due = begin_ + arrival.at;
+    std::string left;
+    append_ms(left, std::max(Duration::zero(), model.deadline - (reactor_.now() - due)));
+    net::Request request{.method = "POST",
+                         .target = "/v2/models/" + model.name + "/infer",
+                         .headers = {{"Inference-Header-Content-Length", "0"}, {std::string(target_.time_field), left}},
+                         .body = std::string(64, 'x')};
+    if (!target_.token.empty()) request.headers.push_back({"Authorization", "Bearer " + target_.token});
+    client_.fetch(target_.address, std::move(request), due + 10s,
+                  [this, due, arrival, phase](auto answer) { note(due, arrival.model, phase, answer); });
+  }
+
+  void note(Time due, uint32_t model, size_t phase, const Result<net::Response>& answer) {
+    ++ended_;
+    const Duration took = reactor_.fresh_now() - due;
+    const int status = answer ? answer->status : 0;
+    if (status == 200) {
+      const bool in_time = took <= scenario_.models[model].deadline;
+      seen_.on_time[model] += in_time ? 1 : 0;
+      seen_.phase_on_time[phase] += in_time ? 1 : 0;
+      seen_.late += in_time ? 0 : 1;
+    } else if (status == 429) {
+      seen_.refused_ms.push_back(to_ms(took));
+    } else {
+      ++(status == 503 || status == 504 ? seen_.given_up : seen_.failed);
+    }
+  }
+
+  const Scenario& scenario_;
+  const std::vector<Arrival>& arrivals_;
+  const Target& target_;
+  net::Reactor reactor_;
+  net::Client client_;
+  Seen seen_;
+  Time begin_{};
+  size_t next_ = 0;
+  size_t ended_ = 0;
+};
+
+}  // namespace
+
+engine::EngineOptions emulated(const Scenario& scenario, const std::string& listen) {
+  engine::EngineOptions options{.listen = listen, .models = {}};
+  options.engine = {.devices = {{.name = "device", .slots = scenario.devices, .is_cpu = false, .memory = {}}},
+                    .queue = 4096};
+  for (const ModelLoad& model : scenario.models)
+    options.models.push_back({model.name, {.backend = "profile", .builtin = settings_of(model)}});
+  return options;
+}
+
+double Seen::share() const {
+  double all = 0;
+  double good = 0;
+  for (size_t i = 0; i < offered.size(); ++i) {
+    all += static_cast<double>(offered[i]);
+    good += static_cast<double>(on_time[i]);
+  }
+  return good / all;
+}
+
+Seen send_all(const Scenario& scenario, const std::vector<Arrival>& arrivals, const Target& target) {
+  return Clients(scenario, arrivals, target).run();
+}
+
+}  // namespace barrio::bench
