@@ -8,6 +8,8 @@ namespace barrio::cli {
 Result<void> EngineDeviceFile::check() const {
   if (slots < 1 || slots > 256) return fail(Code::invalid, "must be in 1..256", "slots");
   if (kind != "cpu" && kind != "accelerator") return fail(Code::invalid, "must be cpu or accelerator", "kind");
+  if (kind == "cpu" && !accelerators.empty())
+    return fail(Code::invalid, "only a device of kind accelerator has any", "accelerators");
   return {};
 }
 
@@ -55,7 +57,8 @@ Result<engine::EngineOptions> options_of(const EngineFile& file) {
     options.engine.devices.push_back({.name = device.name,
                                       .slots = static_cast<size_t>(device.slots),
                                       .is_cpu = device.kind == "cpu",
-                                      .memory = device.memory.value_or(Bytes())});
+                                      .memory = device.memory.value_or(Bytes()),
+                                      .accelerators = device.accelerators});
   }
   for (const EngineModelFile& model : file.models) {
     options.models.push_back({model.name,

@@ -12,10 +12,12 @@ struct EngineDeviceFile {
   int64_t slots = 1;            // runs at the same time; of a CPU: one for each core
   std::string kind = "cpu";     // or "accelerator"
   std::optional<Bytes> memory;  // for models; none: not limited
-  static constexpr std::string_view defaulted[] = {"slots", "kind"};
+  std::vector<std::string>
+      accelerators;  // as `barrio site devices` lists them, for metrics; empty: all, if it is the only one
+  static constexpr std::string_view defaulted[] = {"slots", "kind", "accelerators"};
   Result<void> check() const;
 };
-BARRIO_DESCRIBE(EngineDeviceFile, (), (name, slots, kind, memory))
+BARRIO_DESCRIBE(EngineDeviceFile, (), (name, slots, kind, memory, accelerators))
 
 struct EngineModelFile {
   std::string name;

@@ -1,4 +1,5 @@
 #include "adapters/libav/live_video.h"
+#include "adapters/nvml/nvml_accelerators.h"
 #include "adapters/oip/oip_backend.h"
 #include "adapters/profile/profile_backend.h"
 #include "base/heap.h"
@@ -63,6 +64,8 @@ int serve_engine(const EngineCommand& command) {
       return std::make_unique<adapters::LibavDecoder>(reactor, adapters::LibavConfig{.streams = most + 1});
     };
   }
+  adapters::NvmlAccelerators accelerators;
+  options->accelerators = &accelerators;
   adapters::ProfileBackend profile;
   adapters::OipBackend oip;
   return engine::run_engine(*options,

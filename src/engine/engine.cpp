@@ -46,7 +46,7 @@ Engine::State::State(net::Reactor& loop, Backends named, EngineConfig settings, 
       loader(std::make_unique<ModelLoader>(loop, config.loaders)) {
   CHECK(!backends.empty() && !config.devices.empty());
   for (const DeviceSpec& spec : config.devices) {
-    devices.push_back(std::make_unique<Device>(reactor, spec, config, metrics.device(spec.name)));
+    devices.push_back(std::make_unique<Device>(reactor, spec, config, DeviceMetrics::of(registry, spec.name)));
   }
 }
 
@@ -173,6 +173,7 @@ void Engine::State::count_answer(const Job& job, const Result<ports::Outputs>& a
     job.share->refused_for(NotServed::failed).add();
   } else {
     (on_time ? job.share->on_time : job.share->late).add();
+    if (on_time) devices[version.device]->metrics.on_time.add();
   }
   metrics.over(job.tenant, answer.has_value() && on_time, now);
 }
@@ -209,6 +210,10 @@ void Engine::load(std::string name, LoadParameters parameters, std::function<voi
 
 Result<std::vector<ModelStatistics>> Engine::statistics(std::string_view name, std::string_view version) const {
   return state_->table.statistics(name, version);
+}
+
+Duration Engine::used(size_t device, Time now) const {
+  return state_->devices.at(device)->used(now);
 }
 
 bool Engine::idle() const {

@@ -24,9 +24,10 @@ namespace barrio::engine {
 
 struct DeviceSpec {
   std::string name = "cpu";
-  size_t slots = 1;    // runs at the same time; of a CPU: one for each core
-  bool is_cpu = true;  // earliest deadline first, batches of at most 2
-  Bytes memory{};      // for models; 0: not known, not limited
+  size_t slots = 1;                            // runs at the same time; of a CPU: one for each core
+  bool is_cpu = true;                          // earliest deadline first, batches of at most 2
+  Bytes memory{};                              // for models; 0: not known, not limited
+  std::vector<std::string> accelerators = {};  // ports::Accelerator::id; empty, of the only one that is no CPU: all
 };
 
 struct EngineConfig {
@@ -62,6 +63,9 @@ class Engine final : public InferenceService, public ModelRepository {
   void unload(std::string name, std::string version, std::function<void(Result<void>)> done) override;
   Result<void> share(std::string_view name, std::string_view version, double share) override;
   Result<std::vector<ModelStatistics>> statistics(std::string_view name, std::string_view version) const override;
+
+  /// Time that the slots of this one of the configured devices have been in use, runs in progress included.
+  Duration used(size_t device, Time now) const;
 
   /// Nothing waits or runs.
   bool idle() const;

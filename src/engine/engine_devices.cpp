@@ -51,7 +51,14 @@ Device::Device(net::Reactor& reactor, const DeviceSpec& device_spec, const Engin
                  .margin = config.margin}),
       metrics(device_metrics),
       free_since(device_spec.slots),
+      run_since(device_spec.slots),
       pool(reactor, device_spec.slots, config.slots_do) {}
+
+Duration Device::used(Time now) const {
+  Duration all = busy;
+  for (const auto& since : run_since) all += since ? now - *since : Duration::zero();
+  return all;
+}
 
 std::vector<decide::Dropped> Engine::State::take_dropped(size_t device) {
   const auto dropped = devices[device]->scheduler.take_dropped();
@@ -87,6 +94,7 @@ void Engine::State::start(size_t index, const decide::RunBatch& run) {
   batch->slot = run.slot;
   batch->handed = reactor.now();
   batch->free_since = device.free_since[run.slot];
+  device.run_since[run.slot] = batch->handed;
   for (const decide::WorkId id : run.ids) {
     Job& job = jobs.at(id);
     job.runs = true;
@@ -107,6 +115,7 @@ void Engine::State::finish(size_t index, const std::shared_ptr<Batch>& batch, ne
   const Time now = reactor.fresh_now();
   device.scheduler.finished(batch->slot, now);
   device.free_since[batch->slot] = now;
+  device.run_since[batch->slot].reset();
   device.busy += now - batch->handed;
   device.metrics.busy_seconds.set(std::chrono::duration<double>(device.busy).count());
   while (batch->answers.size() < batch->ids.size()) {

@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "base/log.h"
+#include "engine/device_gauges.h"
 #include "engine/front_door.h"
 #include "engine/grpc_front.h"
 #include "engine/openai_front.h"
@@ -67,6 +68,7 @@ class EngineProcess {
   EngineProcess(const EngineOptions& options, Engine::Backends backends)
       : signals_(reactor_, [this] { end(); }),
         engine_(reactor_, std::move(backends), options.engine, registry_),
+        gauges_(reactor_, engine_, options.engine.devices, options.accelerators, registry_),
         pipelines_(
             engine_, [this] { return reactor_.fresh_now(); }, registry_),
         codec_(reactor_, codec_threads, codec_queue),
@@ -150,6 +152,7 @@ class EngineProcess {
   net::Reactor reactor_;
   EndSignals signals_;  // before any thread
   Engine engine_;
+  DeviceGauges gauges_;
   Pipelines pipelines_;
   std::unique_ptr<ports::VideoDecoder> decoder_;
   std::optional<Streams> streams_;

@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 #include "engine/repository_answers.h"
 #include "model/app.h"
+#include "ports/accelerators.h"
 #include "ports/generation_backend.h"
 #include "ports/video.h"
 
@@ -41,6 +42,8 @@ struct EngineOptions {
   RepositoryRights repository = RepositoryRights::show;
   /// Made on the engine's loop; answers OpenAI's API and generate. None: there is no such path.
   std::function<std::unique_ptr<ports::GenerationBackend>(net::Reactor&)> generation = {};
+  /// Asked for metrics (engine/device_gauges.h); outlives the engine. Null: there are none.
+  ports::Accelerators* accelerators = nullptr;
 };
 
 constexpr int exit_model_failed = 3;

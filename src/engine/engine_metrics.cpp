@@ -84,10 +84,12 @@ ModelMetrics& EngineMetrics::model(std::string_view name) {
   return *found->second;
 }
 
-DeviceMetrics EngineMetrics::device(const std::string& name) const {
-  return {registry_.gauge("barrio_engine_device_busy_seconds", "Time that the device's slots were in use.",
-                          {{"device", name}}),
-          registry_.gauge("barrio_engine_device_slots_busy", "Slots of the device in use.", {{"device", name}})};
+DeviceMetrics DeviceMetrics::of(Registry& registry, const std::string& name) {
+  const Labels labels = {{"device", name}};
+  return {registry.gauge("barrio_engine_device_busy_seconds", "Time that the device's slots were in use.", labels),
+          registry.gauge("barrio_engine_device_slots_busy", "Slots of the device in use.", labels),
+          registry.gauge("barrio_engine_device_busy_share", "Share of its slots in use over the last second.", labels),
+          registry.counter("barrio_engine_device_on_time_total", "Requests answered within their deadline.", labels)};
 }
 
 uint32_t EngineMetrics::tenant(std::string_view name) {

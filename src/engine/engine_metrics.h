@@ -83,8 +83,13 @@ class ModelMetrics {
 };
 
 struct DeviceMetrics {
+  /// The series of this device; always the same.
+  static DeviceMetrics of(Registry& registry, const std::string& name);
+
   Gauge& busy_seconds;  // of all its slots, since the start
   Gauge& slots_busy;
+  Gauge& busy_share;  // of its slots, lately
+  Counter& on_time;   // answers of all its models within their deadlines
 };
 
 class EngineMetrics {
@@ -94,7 +99,6 @@ class EngineMetrics {
   EngineMetrics(Registry& registry, size_t most_tenants);
 
   ModelMetrics& model(std::string_view name);
-  DeviceMetrics device(const std::string& name) const;
   /// A small number; tenants beyond the bound share the last one.
   uint32_t tenant(std::string_view name);
   const std::string& tenant_name(uint32_t tenant) const { return tenants_[tenant]; }

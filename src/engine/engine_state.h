@@ -38,12 +38,15 @@ struct Device {
   Device(net::Reactor& reactor, const DeviceSpec& device_spec, const EngineConfig& config,
          DeviceMetrics device_metrics);
 
+  Duration used(Time now) const;
+
   DeviceSpec spec;
   decide::DeviceScheduler scheduler;
   DeviceMetrics metrics;
-  std::vector<Time> free_since;  // by slot
-  Duration busy{};
-  Bytes kept{};  // for models
+  std::vector<Time> free_since;                // by slot
+  std::vector<std::optional<Time>> run_since;  // by slot; none: free
+  Duration busy{};                             // of runs that are over
+  Bytes kept{};                                // for models
   net::TimerId timer = 0;
   net::WorkerPool pool;  // last: its end waits for work that uses the rest
 };
