@@ -12,8 +12,8 @@ struct EngineDeviceFile {
   int64_t slots = 1;            // runs at the same time; of a CPU: one for each core
   std::string kind = "cpu";     // or "accelerator"
   std::optional<Bytes> memory;  // for models; none: not limited
-  std::vector<std::string>
-      accelerators;  // as `barrio site devices` lists them, for metrics; empty: all, if it is the only one
+  /// Ids, as `barrio site devices` has them. Empty, of the only such device: all that there are.
+  std::vector<std::string> accelerators;
   static constexpr std::string_view defaulted[] = {"slots", "kind", "accelerators"};
   Result<void> check() const;
 };
