@@ -12,6 +12,11 @@ namespace {
 constexpr Duration deadline_most = 30s;
 constexpr int deadline_objectives = 3;
 
+/// What an app's requests have at most, whatever their client says.
+Duration own_deadline(Duration objective) {
+  return std::min(deadline_most, objective * deadline_objectives);
+}
+
 int status_of(RefusalReason reason) {
   switch (reason) {
     case RefusalReason::unknown_app: return 404;
@@ -70,7 +75,7 @@ void Dispatcher::fill(Open& request, const Arrival& arrival, const decide::AppRo
   request.site_index_of = 0;
   request.replica = {};
   request.tried.clear();
-  const Time own = arrival.first_byte + std::min(deadline_most, route.objective * deadline_objectives);
+  const Time own = arrival.first_byte + own_deadline(route.objective);
   const Time most = arrival.forwarded ? arrival.first_byte + deadline_most : own;
   request.deadline = arrival.deadline ? std::min(*arrival.deadline, most) : own;
 }
@@ -195,11 +200,25 @@ void Dispatcher::blame(const Open& request, Failure failure, bool sent, Time now
   }
 }
 
+/// One that is too busy for this request is not broken. Nor is one that has been silent for less than half of the app's
+/// own deadline: the client may have made its own as short as it likes. Half, since a request that came slowly, or was
+/// tried elsewhere before, has not waited the whole of it.
+bool Dispatcher::still_works(const Open& request, Failure failure, Time now) {
+  LocalApp* here = request.replica.empty() ? nullptr : local_app(request);
+  const bool answered = failure == Failure::declined || failure == Failure::refused;
+  if (here != nullptr && answered) here->replicas.heard(request.replica, now);
+  const auto app = app_of(request);
+  if (!app || failure != Failure::timed_out) return failure == Failure::declined;
+  const Duration patience = own_deadline(table_->app(*app).objective) / 2;
+  return here != nullptr ? !here->replicas.silent_for(request.replica, patience, now)
+                         : now - request.sent_at < patience;
+}
+
 Decision Dispatcher::failed(Ticket ticket, Failure failure, bool sent, Time now) {
   Open& request = open(ticket);
-  // One that is too busy for this request is not broken.
-  release(request, failure == Failure::declined ? ReplicaOutcome::unknown : ReplicaOutcome::failed, now);
-  blame(request, failure, sent, now);
+  const bool works = still_works(request, failure, now);
+  release(request, works ? ReplicaOutcome::unknown : ReplicaOutcome::failed, now);
+  if (!works) blame(request, failure, sent, now);
   if (now >= request.deadline || failure == Failure::timed_out || !may_retry(request, sent, now)) {
     return give_up(ticket, failure, sent, now);
   }

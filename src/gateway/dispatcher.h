@@ -172,6 +172,7 @@ class Dispatcher {
   Decision serve_here(Ticket ticket, size_t app, Time now);
   Decision forward_to(Ticket ticket, size_t app, size_t site, Time now);
   Decision refuse(Ticket ticket, int status, Refusal refusal, Time now);
+  bool still_works(const Open& request, Failure failure, Time now);
   void blame(const Open& request, Failure failure, bool sent, Time now);
   bool may_retry(const Open& request, bool sent, Time now);
   Decision give_up(Ticket ticket, Failure failure, bool sent, Time now);

@@ -129,6 +129,42 @@ TEST_CASE("a replica that declines for want of time is passed over, neither blam
   CHECK(what(nowhere_else) == "refuse 429 overloaded");
 }
 
+TEST_CASE("a client's short deadline that runs out blames nobody; silence for long does") {
+  World w;
+  const auto times_out = [&](Time sent, Duration after) {
+    const Decision asked =
+        w.dispatcher.arrived({.app = &w.street, .device = 1, .first_byte = sent, .deadline = sent + after}, sent);
+    const std::string first = what(asked);
+    CHECK(what(w.dispatcher.failed(asked.ticket, Failure::timed_out, true, sent + after)) == "refuse 504 objective");
+    return first;
+  };
+  SUBCASE("of a replica here") {
+    w.run_here({w.street});
+    for (int i = 0; i < 10; ++i) CHECK(times_out(start + i * 10ms, 20ms) == "local unix:/run/street");
+    CHECK(w.dispatcher.ejections() == 0);
+    CHECK(times_out(start + 200ms, 200ms) == "local unix:/run/street");  // it has been silent since the start
+    CHECK(w.dispatcher.ejections() == 1);
+    CHECK(times_out(start + 401ms, 20ms) == "forward mad1");
+  }
+  SUBCASE("of a replica here that answers others meanwhile") {
+    w.run_here({w.street});
+    for (int i = 0; i < 100; ++i) {
+      const Time now = start + i * 20ms;
+      const Decision served =
+          w.dispatcher.arrived({.app = &w.street, .device = 1, .first_byte = now, .deadline = {}}, now);
+      w.dispatcher.answered(served.ticket, {}, now + 5ms);
+      CHECK(times_out(now + 6ms, 10ms) == "local unix:/run/street");
+    }
+    CHECK(w.dispatcher.ejections() == 0);
+  }
+  SUBCASE("of a peer") {
+    for (int i = 0; i < 10; ++i) CHECK(times_out(start + i * 30ms, 20ms) == "forward mad1");
+    CHECK(w.dispatcher.up(SiteId::of("mad1"), start + 330ms));
+    CHECK(times_out(start + 400ms, 590ms) == "forward mad1");
+    CHECK(times_out(start + 1000ms, 20ms) == "forward bcn1");
+  }
+}
+
 TEST_CASE("nothing is retried after the deadline of three objectives") {
   World w;
   w.run_here({w.street});

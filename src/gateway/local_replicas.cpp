@@ -21,6 +21,7 @@ void LocalReplicas::adopt(std::vector<Ready> ready) {
     const auto known = std::ranges::find(replicas_, replica.id, &Replica::id);
     if (known != replicas_.end()) {
       replica.in_flight = known->in_flight;
+      replica.asked_at = known->asked_at;
       replica.ejection = known->ejection;
     }
     next.push_back(std::move(replica));
@@ -41,6 +42,7 @@ LocalReplicas::Picked LocalReplicas::pick(const ReplicaId& avoid, Time now) {
   };
   Replica& best = *std::ranges::min_element(replicas_, {}, rank);
   ++best.in_flight;
+  if (!best.asked_at) best.asked_at = now;
   return {best.id, best.endpoint, best.ejection.sent(now)};
 }
 
@@ -48,6 +50,7 @@ void LocalReplicas::over(const ReplicaId& id, bool probe, ReplicaOutcome outcome
   const auto found = std::ranges::find(replicas_, id, &Replica::id);
   if (found == replicas_.end()) return;
   if (found->in_flight > 0) --found->in_flight;
+  if (outcome == ReplicaOutcome::served) heard(id, now);
   switch (outcome) {
     case ReplicaOutcome::served: return found->ejection.succeeded();
     case ReplicaOutcome::failed: return found->ejection.failed(probe, now);
@@ -58,6 +61,18 @@ void LocalReplicas::over(const ReplicaId& id, bool probe, ReplicaOutcome outcome
 bool LocalReplicas::usable_beside(const ReplicaId& id, Time now) const {
   return std::ranges::any_of(replicas_,
                              [&](const Replica& replica) { return replica.id != id && replica.ejection.usable(now); });
+}
+
+void LocalReplicas::heard(const ReplicaId& id, Time now) {
+  const auto found = std::ranges::find(replicas_, id, &Replica::id);
+  if (found == replicas_.end()) return;
+  found->asked_at.reset();
+  if (found->in_flight > 0) found->asked_at = now;
+}
+
+bool LocalReplicas::silent_for(const ReplicaId& id, Duration time, Time now) const {
+  const auto found = std::ranges::find(replicas_, id, &Replica::id);
+  return found != replicas_.end() && found->asked_at && now - *found->asked_at >= time;
 }
 
 size_t LocalReplicas::ejected() const {

@@ -3,6 +3,7 @@
 // that fails fast has nothing in flight: so that this does not attract requests, failures in a row count as load, and
 // three eject it (decide/routing/ejection.h), unless no other one is left.
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,12 +37,17 @@ class LocalReplicas {
   /// Whether any but this one could serve now.
   bool usable_beside(const ReplicaId& id, Time now) const;
   size_t ejected() const;
+  /// It has answered, whatever it said.
+  void heard(const ReplicaId& id, Time now);
+  /// It was asked so long ago, and has answered nothing since.
+  bool silent_for(const ReplicaId& id, Duration time, Time now) const;
 
  private:
   struct Replica {
     ReplicaId id;
     std::string endpoint;
     uint32_t in_flight = 0;
+    std::optional<Time> asked_at = {};  // first, since its last answer
     decide::Ejection ejection;
   };
   std::vector<Replica> replicas_;
