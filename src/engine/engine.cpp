@@ -1,5 +1,7 @@
 #include "engine/engine.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "engine/engine_state.h"
 
@@ -209,6 +211,11 @@ void Engine::load(std::string name, LoadParameters parameters, std::function<voi
 
 Result<std::vector<ModelStatistics>> Engine::statistics(std::string_view name, std::string_view version) const {
   return state_->table.statistics(name, version);
+}
+
+bool Engine::has_device(std::string_view name) const {
+  return std::ranges::find(state_->devices, name, [](const auto& one) { return one->spec.name; }) !=
+         state_->devices.end();
 }
 
 bool Engine::idle() const {

@@ -63,6 +63,13 @@ class Engine final : public InferenceService, public ModelRepository {
   Result<void> share(std::string_view name, std::string_view version, double share) override;
   Result<std::vector<ModelStatistics>> statistics(std::string_view name, std::string_view version) const override;
 
+  /// From now on models may be named "SCOPE/NAME": one replica's, in an engine that serves several. Their series are in
+  /// its registry, under NAME alone.
+  void open_scope(const std::string& scope, Registry& registry);
+  /// Once all its models are unloaded.
+  void close_scope(const std::string& scope);
+
+  bool has_device(std::string_view name) const;
   /// Nothing waits or runs.
   bool idle() const;
 
