@@ -157,6 +157,17 @@ TEST_CASE("a replica whose model cannot be loaded says why; the other serves on,
   CHECK(world.wait(world.infer("two", 4)).status == 200);
 }
 
+TEST_CASE("a model that breaks fails its own replica's requests, and no other's") {
+  World world;
+  world.start("one", "good");
+  world.start("two", "good");
+  const auto broken = world.wait(world.infer("one", 13));
+  CHECK(broken.status >= 500);
+  CHECK(has(broken, "the model broke"));
+  CHECK(world.wait(world.infer("two", 4)).status == 200);
+  CHECK(world.wait(world.infer("one", 4)).status == 200);
+}
+
 TEST_CASE("a replica that is taken out answers what it has, and then is gone with its models") {
   World world;
   world.start("one", "good");
