@@ -36,7 +36,7 @@ struct World {
   std::string address(const std::string& id) const { return "unix:" + (folder / id).string(); }
   void until(const std::function<bool()>& done) {
     const Time limit = reactor.fresh_now() + 10s;
-    while (!done() && reactor.now() < limit) reactor.turn(100ms);
+    while (!done() && reactor.now() < limit) reactor.turn(5ms);
     REQUIRE(done());
   }
   using Answer = std::shared_ptr<std::optional<net::Response>>;
@@ -190,24 +190,28 @@ TEST_CASE("a replica that is taken out answers what it has, and then is gone wit
   world.until([&] { return world.state("one")->state == EngineReplicaState::ready; });
 }
 
-TEST_CASE(
-    "a tight and a loose model of two replicas share one device's scheduler, and the tight one keeps its deadline") {
+TEST_CASE("a tight and a loose model of two replicas share one device's scheduler, and the tight one is in time") {
   World world;
-  // A batch of 16 of the loose one takes 170 ms: longer than the tight one has.
-  world.start("tight", "a=10ms,c=1ms,max_batch=8", Backend::profile);
-  world.start("loose", "a=10ms,c=10ms,max_batch=16", Backend::profile);
-  size_t in_time = 0;
-  const size_t rounds = 12;
+  // Eight of the loose one in one batch take 180 ms, more than a request of the tight one has in all.
+  world.start("tight", "a=20ms,c=2ms,max_batch=8", Backend::profile);
+  world.start("loose", "a=20ms,c=20ms,max_batch=8", Backend::profile);
+  constexpr Duration period = 80ms;
+  constexpr int rounds = 30;
+  std::vector<World::Answer> tight;
   std::vector<World::Answer> loose;
-  for (size_t i = 0; i < rounds; ++i) {
-    for (const auto& one : world.infer_many("loose", 16, "9000")) loose.push_back(one);
-    in_time += world.wait(world.infer("tight", 1, "150")).status == 200 ? 1 : 0;
+  const Time begin = world.reactor.fresh_now();
+  for (int i = 0; i < rounds; ++i) {
+    world.until([&] { return world.reactor.now() >= begin + i * period; });
+    tight.push_back(world.infer("tight", 1, "140"));
+    if (i % 5 != 2) continue;
+    for (const auto& one : world.infer_many("loose", 8, "9000")) loose.push_back(one);
   }
-  CHECK(in_time >= rounds - 2);
-  const auto answered = std::ranges::count_if(loose, [&](const auto& one) { return world.wait(one).status == 200; });
-  CHECK(answered >= static_cast<std::ptrdiff_t>(loose.size() * 9 / 10));
-  const auto seconds = world.get(world.control(), "/metrics");
-  CHECK(has(seconds, R"(barrio_engine_device_slots_busy{device="gpu"} 0)"));
+  const auto answered = [&](const std::vector<World::Answer>& all) {
+    return std::ranges::count_if(all, [&](const auto& one) { return world.wait(one).status == 200; });
+  };
+  // How often the tight one comes is learned from the first few.
+  CHECK(answered(tight) >= rounds - 3);
+  CHECK(answered(loose) == static_cast<std::ptrdiff_t>(loose.size()));
 }
 
 }  // namespace barrio::engine::replica_host_test
