@@ -33,7 +33,7 @@ constexpr int turns = 5;
 
 /// One model on a CPU with so many workers.
 engine::EngineOptions one_model(const engine::LoadParameters& model, size_t workers) {
-  engine::EngineOptions options{.listen = "127.0.0.1:0", .models = {{"m", model}}};
+  engine::EngineOptions options{.own = engine::ReplicaOptions{.listen = "127.0.0.1:0", .models = {{"m", model}}}};
   options.engine.devices = {{.name = "cpu", .slots = workers, .is_cpu = true, .memory = {}}};
   return options;
 }

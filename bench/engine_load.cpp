@@ -100,11 +100,11 @@ class Clients {
 }  // namespace
 
 engine::EngineOptions emulated(const Scenario& scenario, const std::string& listen) {
-  engine::EngineOptions options{.listen = listen, .models = {}};
+  engine::EngineOptions options{.own = engine::ReplicaOptions{.listen = listen}};
   options.engine = {.devices = {{.name = "device", .slots = scenario.devices, .is_cpu = false, .memory = {}}},
                     .queue = 4096};
   for (const ModelLoad& model : scenario.models)
-    options.models.push_back({model.name, {.backend = "profile", .builtin = settings_of(model)}});
+    options.own->models.push_back({model.name, {.backend = "profile", .builtin = settings_of(model)}});
   return options;
 }
 

@@ -3,9 +3,6 @@
 #include <cstdio>
 
 #include "base/check.h"
-#include "engine/front_door.h"
-#include "engine/grpc_front.h"
-#include "engine/rest_front.h"
 #include "net/thread_priority.h"
 
 namespace barrio::bench {
@@ -28,21 +25,13 @@ void EngineThread::run(const engine::EngineOptions& options, const engine::Engin
   reactor_ = &reactor;
   Registry registry;
   engine::Engine engine(reactor, backends, options.engine, registry);
-  engine::WorkQueue codec(reactor, 1, 64);
-  engine::RestFront rest(reactor, engine, engine, codec, registry);
-  engine::GrpcFront grpc(reactor, engine, engine, {});
-  engine::FrontDoor door(reactor, {}, {&grpc, &rest});
-  size_t loaded = 0;
-  for (const engine::InitialModel& model : options.models) {
-    engine.load(model.name, model.parameters, [&loaded](Result<void> result) {
-      if (!result) std::fprintf(stderr, "%s\n", result.error().text().c_str());
-      CHECK(result.has_value());
-      ++loaded;
-    });
-  }
-  while (loaded < options.models.size()) reactor.turn(100ms);
-  const auto bound = door.listen(*net::SocketAddress::parse(options.listen));
+  engine::HostedReplica replica(reactor, engine, registry, *options.own, {});
+  const auto bound = replica.start([](const Error& error) {
+    std::fprintf(stderr, "%s\n", error.text().c_str());
+    CHECK(!"the models can be loaded");
+  });
   CHECK(bound.has_value());
+  while (!replica.ready()) reactor.turn(100ms);
   net::carry_requests();
   ready.set_value(*bound);
   reactor.run();

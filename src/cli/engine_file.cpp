@@ -1,7 +1,6 @@
 #include "cli/engine_file.h"
 
 #include "adapters/openai/openai_backend.h"
-#include "engine/pipeline.h"
 
 namespace barrio::cli {
 
@@ -34,21 +33,12 @@ Result<std::vector<adapters::OpenaiSettings>> servers_of(const std::vector<Engin
 
 }  // namespace
 
-void add_pipeline(const EnginePipelineFile& file, engine::EngineOptions& options) {
-  options.pipelines.push_back({file.name, file.pipeline});
-  for (const PipelineStep& step : file.pipeline.steps) {
-    options.models.push_back(
-        {engine::step_model(file.name, step.name),
-         {.backend = to_name(step.model.backend), .builtin = step.model.builtin, .path = step.model.file}});
-  }
-}
-
 Result<engine::EngineOptions> options_of(const EngineFile& file) {
-  engine::EngineOptions options{.listen = file.listen, .models = {}, .engine = {.tenant_weights = file.tenant_weights}};
-  options.repository = file.repository;
+  engine::EngineOptions options{.engine = {.tenant_weights = file.tenant_weights}};
+  engine::ReplicaOptions own{.listen = file.listen, .repository = file.repository};
   TRY(auto servers, servers_of(file.text_models));
   if (!servers.empty()) {
-    options.generation = [servers = std::move(servers)](net::Reactor& reactor) {
+    own.generation = [servers = std::move(servers)](net::Reactor& reactor) {
       return std::make_unique<adapters::OpenaiBackend>(reactor, servers);
     };
   }
@@ -61,17 +51,18 @@ Result<engine::EngineOptions> options_of(const EngineFile& file) {
                                       .accelerators = device.accelerators});
   }
   for (const EngineModelFile& model : file.models) {
-    options.models.push_back({model.name,
-                              {.backend = model.backend,
-                               .builtin = model.builtin,
-                               .path = model.path,
-                               .memory = model.memory.value_or(Bytes()),
-                               .device = model.device,
-                               .urgency = model.urgency,
-                               .deadline = model.deadline}});
+    own.models.push_back({model.name,
+                          {.backend = model.backend,
+                           .builtin = model.builtin,
+                           .path = model.path,
+                           .memory = model.memory.value_or(Bytes()),
+                           .device = model.device,
+                           .urgency = model.urgency,
+                           .deadline = model.deadline}});
   }
-  for (const EnginePipelineFile& file_pipeline : file.pipelines) add_pipeline(file_pipeline, options);
-  if (file.streams) options.streams = {.app = file.streams->app, .spec = file.streams->stream};
+  for (const EnginePipelineFile& one : file.pipelines) engine::add_pipeline({one.name, one.pipeline}, {}, own);
+  if (file.streams) own.streams = {.app = file.streams->app, .spec = file.streams->stream};
+  options.own = std::move(own);
   return options;
 }
 

@@ -53,7 +53,7 @@ struct EngineStreamsFile {
 BARRIO_DESCRIBE(EngineStreamsFile, (), (app, stream))
 
 struct EngineFile {
-  std::string listen;
+  std::string listen;                     // left out where --control is given, like all but the devices and weights
   std::vector<EngineDeviceFile> devices;  // empty: one CPU with one slot
   std::vector<EngineModelFile> models;
   std::vector<EngineTextModelFile> text_models;
@@ -61,14 +61,12 @@ struct EngineFile {
   std::vector<EnginePipelineFile> pipelines;
   std::optional<EngineStreamsFile> streams;
   std::map<std::string, double> tenant_weights;
-  static constexpr std::string_view defaulted[] = {"repository"};
+  static constexpr std::string_view defaulted[] = {"listen", "repository"};
   Result<void> check() const;
 };
 BARRIO_DESCRIBE(EngineFile, (), (listen, devices, models, text_models, repository, pipelines, streams, tenant_weights))
 
 /// Errors: those of the servers' settings.
 Result<engine::EngineOptions> options_of(const EngineFile& file);
-/// The pipeline, and a model for each of its steps.
-void add_pipeline(const EnginePipelineFile& file, engine::EngineOptions& options);
 
 }  // namespace barrio::cli

@@ -1,7 +1,5 @@
 #include "cli/model_backends.h"
 
-#include <algorithm>
-
 #include "adapters/model_process/model_process_backend.h"
 #include "adapters/model_process/model_worker.h"
 #include "adapters/opencv/opencv_backend.h"
@@ -28,16 +26,10 @@ Result<std::unique_ptr<ports::InferenceBackend>> make_prepared(const std::string
 
 }  // namespace
 
-Result<std::unique_ptr<ports::InferenceBackend>> make_backend(const std::string& name, const EngineCommand& command) {
+std::unique_ptr<ports::InferenceBackend> make_backend(const std::string& name, const EngineCommand& command) {
   if (command.isolate == "none") return make_here(name);
-  adapters::ModelProcessConfig config{.arguments = {"/proc/self/exe", "model-worker", "--backend", name}};
-  if (!command.memory.empty()) {
-    auto memory = parse_bytes(command.memory);
-    if (!memory) return fail(std::move(memory).error().within("--memory"));
-    // Every worker has a process of its own.
-    config.memory = Bytes(std::max<int64_t>(1, memory->count() / command.workers));
-  }
-  return std::make_unique<adapters::ModelProcessBackend>(std::move(config));
+  return std::make_unique<adapters::ModelProcessBackend>(
+      adapters::ModelProcessConfig{.arguments = {"/proc/self/exe", "model-worker", "--backend", name}});
 }
 
 void serve_model_worker(const ModelWorkerCommand& command) {

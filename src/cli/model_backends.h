@@ -9,8 +9,7 @@
 
 namespace barrio::cli {
 
-/// As the engine uses it: every model in a confined process of its own, or, with --isolate none, here. Errors: invalid
-/// (--memory).
-Result<std::unique_ptr<ports::InferenceBackend>> make_backend(const std::string& name, const EngineCommand& command);
+/// As the engine uses it: every model in a confined process of its own, or, with --isolate none, here.
+std::unique_ptr<ports::InferenceBackend> make_backend(const std::string& name, const EngineCommand& command);
 
 }  // namespace barrio::cli

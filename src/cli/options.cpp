@@ -283,14 +283,14 @@ class Grammar {
     app->add_option("--builtin", engine->builtin, "A model built into the backend; for profile and oip: their settings")
         ->excludes(config);
     app->add_option("--model", engine->model, "A model file")->excludes(config);
-    app->add_option("--extras", engine->extras, "A file with the app's pipeline and streams")->excludes(config);
+    app->add_option("--control", engine->control, "unix:PATH, where a site's runtime says what to serve");
     app->add_option("--workers", engine->workers, "Requests computed at the same time")
         ->check(CLI::Range(1, 256))
         ->excludes(config);
     app->add_option("--isolate", engine->isolate, "Tenants' models in confined processes, or in the engine itself")
         ->check(CLI::IsMember({"process", "none"}))
         ->capture_default_str();
-    app->add_option("--memory", engine->memory, "What its models may take together, like 512MiB (default: no limit)");
+    app->add_option("--memory", engine->memory, "What each of its models may take, like 512MiB (default: no limit)");
     auto worker = std::make_shared<ModelWorkerCommand>();
     auto* process = leaf(root_, "model-worker", "One model's process", worker);
     process->group(hidden_group);

@@ -32,16 +32,16 @@ struct RoleCommand {
   std::string config;
 };
 struct EngineCommand {
-  std::string config;  // a file with all of it, instead of the rest
-  std::string extras;  // a file with the app's pipeline and streams
+  std::string config;   // a file with all of it, instead of the rest; with --control its devices
+  std::string control;  // a socket where a site's runtime says what to serve, instead of models of its own
   std::string listen;
   std::string name;
   std::string backend;
   std::string builtin;
   std::string model;
-  int workers = 1;
+  std::optional<int> workers;       // none: 1; with --control as many as there are cores
   std::string isolate = "process";  // or "none": models run in the engine itself
-  std::string memory;               // of all its models, beyond the programs; empty: no limit
+  std::string memory;               // of each of its models, beyond the programs; empty: no limit
 };
 /// One model's process, started by an engine (adapters/model_process).
 struct ModelWorkerCommand {

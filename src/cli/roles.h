@@ -74,10 +74,11 @@ struct SiteFile {
   std::optional<bool> emulated_models = {};  // runs models of the backend profile, for tests
   /// For so long after a request the gateway looks for the next one without sleeping: less latency for a busy core.
   std::optional<int64_t> busy_poll_us = {};
+  std::optional<std::string> engine = {};  // a file with the devices of its engine; none: the machine's cores
 };
 BARRIO_DESCRIBE(SiteFile, (),
                 (site, listen, control, client_id, client_secret, folder, core, peer_secret, proxy_peers, peers, tls,
-                 peer_tls, access_log, tracing, emulated_models, busy_poll_us))
+                 peer_tls, access_log, tracing, emulated_models, busy_poll_us, engine))
 
 Result<void> serve_control(const std::string& config);
 Result<void> serve_site(const std::string& config);

@@ -1,3 +1,7 @@
+#include <sched.h>
+
+#include <algorithm>
+
 #include "adapters/libav/live_video.h"
 #include "adapters/nvml/nvml_accelerators.h"
 #include "adapters/oip/oip_backend.h"
@@ -9,34 +13,66 @@
 #include "cli/model_backends.h"
 #include "cli/roles.h"
 #include "engine/engine_main.h"
-#include "model/snapshot.h"
 
 namespace barrio::cli {
 
 namespace {
 
-Result<void> add_extras(const EngineCommand& command, engine::EngineOptions& options) {
-  TRY(const auto extras, read_yaml<EngineExtras>(command.extras));
-  if (extras.pipeline) add_pipeline({command.name, *extras.pipeline}, options);
-  if (extras.stream) options.streams = {.app = command.name, .spec = *extras.stream};
-  return {};
+constexpr size_t most_of_a_site = 256;  // versions, and threads that load them: each waits for a model's process
+constexpr size_t loaders_of_a_site = 32;
+
+/// Those that this process may run on.
+size_t cores_here() {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  if (sched_getaffinity(0, sizeof(cores), &cores) != 0) return 1;
+  return std::clamp<size_t>(static_cast<size_t>(CPU_COUNT(&cores)), 1, 256);
+}
+
+Result<engine::EngineOptions> from_file(const EngineCommand& command) {
+  TRY(const auto file, read_yaml<EngineFile>(command.config));
+  if (file.listen.empty() && command.control.empty()) return fail(Code::invalid, "'listen' is missing", command.config);
+  return options_of(file);
+}
+
+/// What is served is said on the control socket.
+Result<engine::EngineOptions> for_a_site(const EngineCommand& command) {
+  engine::EngineOptions options;
+  if (!command.config.empty()) {
+    TRY(options, from_file(command));
+    if (!options.own->listen.empty() || !options.own->models.empty())
+      return fail(Code::invalid, "has models or an address of its own, beside --control", command.config);
+    options.own.reset();
+  } else {
+    options.engine.devices.front().slots = command.workers ? static_cast<size_t>(*command.workers) : cores_here();
+  }
+  options.control = command.control;
+  options.engine.models = most_of_a_site;
+  options.engine.loaders = loaders_of_a_site;
+  return options;
 }
 
 Result<engine::EngineOptions> engine_options(const EngineCommand& command) {
-  if (!command.config.empty()) {
-    TRY(const auto file, read_yaml<EngineFile>(command.config));
-    return options_of(file);
-  }
+  if (!command.control.empty()) return for_a_site(command);
+  if (!command.config.empty()) return from_file(command);
   if (command.listen.empty() || command.name.empty() || command.backend.empty())
-    return fail(Code::invalid, "--config, or --listen, --name and --backend are needed");
-  engine::EngineOptions options{.listen = command.listen, .models = {}};
-  options.engine.devices.front().slots = static_cast<size_t>(command.workers);
-  if (command.backend != to_name(Backend::pipeline)) {
-    options.models.push_back(
-        {command.name, {.backend = command.backend, .builtin = command.builtin, .path = command.model}});
-  }
-  if (!command.extras.empty()) TRY_DO(add_extras(command, options));
+    return fail(Code::invalid, "--config, --control, or --listen, --name and --backend are needed");
+  engine::ReplicaOptions own{.listen = command.listen};
+  own.models.push_back({command.name, {.backend = command.backend, .builtin = command.builtin, .path = command.model}});
+  engine::EngineOptions options{.own = std::move(own)};
+  options.engine.devices.front().slots = static_cast<size_t>(command.workers.value_or(1));
   return options;
+}
+
+/// --memory is that of models that say nothing themselves.
+Result<void> limit_memory(const EngineCommand& command, engine::EngineOptions& options) {
+  if (command.memory.empty() || !options.own) return {};
+  auto memory = parse_bytes(command.memory);
+  if (!memory) return fail(std::move(memory).error().within("--memory"));
+  for (engine::InitialModel& model : options.own->models) {
+    if (model.parameters.memory.count() == 0) model.parameters.memory = *memory;
+  }
+  return {};
 }
 
 }  // namespace
@@ -45,31 +81,24 @@ int serve_engine(const EngineCommand& command) {
   configure_log(command.name.empty() ? "engine" : "engine " + command.name, LogLevel::info, "");
   keep_freed_memory();
   auto options = engine_options(command);
-  if (!options) {
-    log_error("engine cannot start", {{"detail", options.error().text()}});
+  const auto limited = options ? limit_memory(command, *options) : Result<void>(fail(options.error()));
+  if (!limited) {
+    log_error("engine cannot start", {{"detail", limited.error().text()}});
     return 2;
   }
   if (command.isolate != "none") options->engine.slots_do = net::WorkersDo::wait;
   const auto onnx = make_backend("onnx", command);
   const auto opencv = make_backend("opencv", command);
-  for (const auto* backend : {&onnx, &opencv}) {
-    if (*backend) continue;
-    log_error("engine cannot start", {{"detail", backend->error().text()}});
-    return 2;
-  }
-  if (options->streams) {
-    const auto most = static_cast<size_t>(options->streams->spec.most);
-    // One more: a stream that was just ended may still be closing its source.
-    options->streams->make_decoder = [most](net::Reactor& reactor) {
-      return std::make_unique<adapters::LibavDecoder>(reactor, adapters::LibavConfig{.streams = most + 1});
-    };
-  }
+  // One more: a stream that was just ended may still be closing its source.
+  options->make_decoder = [](net::Reactor& reactor, size_t streams) {
+    return std::make_unique<adapters::LibavDecoder>(reactor, adapters::LibavConfig{.streams = streams + 1});
+  };
   adapters::NvmlAccelerators accelerators;
   options->accelerators = &accelerators;
   adapters::ProfileBackend profile;
   adapters::OipBackend oip;
   return engine::run_engine(*options,
-                            {{"onnx", onnx->get()}, {"opencv", opencv->get()}, {"profile", &profile}, {"oip", &oip}});
+                            {{"onnx", onnx.get()}, {"opencv", opencv.get()}, {"profile", &profile}, {"oip", &oip}});
 }
 
 }  // namespace barrio::cli

@@ -31,6 +31,7 @@ adapters::ProcessConfig process_config(const SiteFile& file) {
   config.engine_program = std::filesystem::read_symlink("/proc/self/exe", error).string();
   config.folder = file.folder + "/engines";
   config.incarnation = new_incarnation();
+  config.engine_config = file.engine.value_or("");
   config.emulated_models = file.emulated_models.value_or(false);
   return config;
 }

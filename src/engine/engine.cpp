@@ -1,5 +1,7 @@
 #include "engine/engine.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "engine/engine_state.h"
 
@@ -214,6 +216,11 @@ Result<std::vector<ModelStatistics>> Engine::statistics(std::string_view name, s
 
 Duration Engine::used(size_t device, Time now) const {
   return state_->devices.at(device)->used(now);
+}
+
+bool Engine::has_device(std::string_view name) const {
+  return std::ranges::find(state_->devices, name, [](const auto& one) { return one->spec.name; }) !=
+         state_->devices.end();
 }
 
 bool Engine::idle() const {

@@ -67,6 +67,13 @@ class Engine final : public InferenceService, public ModelRepository {
   /// Time that the slots of this one of the configured devices have been in use, runs in progress included.
   Duration used(size_t device, Time now) const;
 
+  /// From now on models may be named "SCOPE/NAME": one replica's, in an engine that serves several. Their series are in
+  /// its registry, under NAME alone.
+  void open_scope(const std::string& scope, Registry& registry);
+  /// Once all its models are unloaded.
+  void close_scope(const std::string& scope);
+
+  bool has_device(std::string_view name) const;
   /// Nothing waits or runs.
   bool idle() const;
 

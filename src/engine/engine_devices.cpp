@@ -104,7 +104,8 @@ void Engine::State::start(size_t index, const decide::RunBatch& run) {
     batch->requests.push_back(std::move(job.submission.request));
   }
   show_waiting(*batch->version);
-  ports::Model& model = *batch->version->instances[run.slot];
+  batch->instance = batch->version->take_instance();
+  ports::Model& model = *batch->version->instances[batch->instance];
   device.pool.run(
       run.slot, [batch, &model] { batch->answers = model.run(batch->requests); },
       [this, index, batch](net::WorkDone ran) { finish(index, batch, ran); });
@@ -114,6 +115,7 @@ void Engine::State::finish(size_t index, const std::shared_ptr<Batch>& batch, ne
   Device& device = *devices[index];
   const Time now = reactor.fresh_now();
   device.scheduler.finished(batch->slot, now);
+  batch->version->free_instances.push_back(batch->instance);
   device.free_since[batch->slot] = now;
   device.run_since[batch->slot].reset();
   device.busy += now - batch->handed;
@@ -151,10 +153,12 @@ void Engine::State::learn(Batch& batch, Duration took) {
 
 void Engine::State::give_profile(Version& version) {
   Device& device = *devices[version.device];
-  if (!version.estimate) return device.scheduler.set_model(version.index, hopeful_profile(version, device.spec));
+  const size_t at_once = version.instances.size();
+  if (!version.estimate)
+    return device.scheduler.set_model(version.index, hopeful_profile(version, device.spec), at_once);
   const uint64_t newest = version.estimate->version() + 1;
   if (std::exchange(version.estimate_given, newest) == newest) return;
-  device.scheduler.set_model(version.index, version.estimate->profile());
+  device.scheduler.set_model(version.index, version.estimate->profile(), at_once);
 }
 
 /// A profile that says that no request can make it is believed only while it is fresh: if a slow spell made every

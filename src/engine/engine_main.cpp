@@ -6,17 +6,11 @@
 
 #include <csignal>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "engine/device_gauges.h"
-#include "engine/front_door.h"
-#include "engine/grpc_front.h"
-#include "engine/openai_front.h"
-#include "engine/pipeline.h"
-#include "engine/repository_front.h"
-#include "engine/rest_front.h"
-#include "engine/streams_front.h"
+#include "engine/replica_host.h"
 #include "net/thread_priority.h"
-#include "net/tls_files.h"
 
 namespace barrio::engine {
 
@@ -59,36 +53,19 @@ class EndSignals final : public net::IoHandler {
   int fd_ = -1;
 };
 
-constexpr size_t codec_threads = 1;
-constexpr size_t codec_queue = 64;
-
 /// All of it on one loop.
 class EngineProcess {
  public:
   EngineProcess(const EngineOptions& options, Engine::Backends backends)
       : signals_(reactor_, [this] { end(); }),
         engine_(reactor_, std::move(backends), options.engine, registry_),
-        gauges_(reactor_, engine_, options.engine.devices, options.accelerators, registry_),
-        pipelines_(
-            engine_, [this] { return reactor_.fresh_now(); }, registry_),
-        codec_(reactor_, codec_threads, codec_queue),
-        generation_(options.generation ? options.generation(reactor_) : nullptr),
-        grpc_(reactor_, pipelines_, engine_, {.rights = options.repository, .wall = net::system_wall}),
-        repository_(reactor_, engine_, {.rights = options.repository, .wall = net::system_wall}),
-        rest_(reactor_, pipelines_, engine_, codec_, registry_),
-        pipeline_options_(options.pipelines) {
-    for (const InitialPipeline& pipeline : options.pipelines) pipelines_.add(pipeline.name, pipeline.spec);
-    std::vector<Front*> fronts = {&grpc_, &repository_};
-    if (generation_) fronts.push_back(&openai_.emplace(reactor_, *generation_, registry_));
-    if (options.streams) fronts.push_back(&take_streams(*options.streams));
-    fronts.push_back(&rest_);
-    // Each front bounds its own bodies: a stream of gRPC requests is one body that may go on for days.
-    door_.emplace(reactor_, net::ServerLimits{.body_bytes = UINT64_MAX}, std::move(fronts));
-    for (const InitialModel& model : options.models) load(model);
+        gauges_(reactor_, engine_, options.engine.devices, options.accelerators, registry_) {
+    if (options.own) own_.emplace(reactor_, engine_, registry_, *options.own, options.make_decoder);
+    if (!options.control.empty()) host_.emplace(reactor_, engine_, registry_, options.make_decoder, drain_time);
   }
 
-  int run(const net::SocketAddress& address) {
-    const auto bound = door_->listen(address);
+  int run(const std::string& control) {
+    const auto bound = own_ ? own_->start([this](const Error&) { give_up(); }) : listen(control);
     if (!bound) {
       log_error("engine cannot listen", {{"detail", bound.error().text()}});
       return 2;
@@ -101,40 +78,20 @@ class EngineProcess {
   }
 
  private:
-  Front& take_streams(const InitialStreams& wanted) {
-    if (wanted.make_decoder) decoder_ = wanted.make_decoder(reactor_);
-    streams_.emplace(reactor_, pipelines_, decoder_.get(), registry_,
-                     Streams::Config{.app = wanted.app, .spec = wanted.spec});
-    return streams_front_.emplace(reactor_, *streams_);
+  Result<net::SocketAddress> listen(const std::string& control) {
+    TRY(const auto address, net::SocketAddress::parse(control));
+    return host_->listen(address);
   }
 
-  void load(const InitialModel& model) {
-    engine_.load(model.name, model.parameters, [this, name = model.name](Result<void> loaded) {
-      if (ending_) return;
-      if (loaded) return check_pipelines();
-      give_up("model cannot be loaded", name, loaded.error());
-    });
-  }
-
-  /// One whose tensors do not fit its models never will.
-  void check_pipelines() {
-    for (const InitialPipeline& pipeline : pipeline_options_) {
-      const auto good = pipelines_.check(pipeline.name);
-      if (!good && good.error().code == Code::invalid)
-        give_up("pipeline cannot be served", pipeline.name, good.error());
-    }
-  }
-
-  void give_up(std::string_view what, const std::string& name, const Error& error) {
-    log_error(what, {{"model", name}, {"detail", error.text()}});
+  void give_up() {
+    if (ending_) return;
     exit_code_ = exit_model_failed;
     reactor_.stop();
   }
 
   void end() {
     if (std::exchange(ending_, true)) return reactor_.stop();
-    if (streams_) streams_->stop_all();
-    door_->drain();
+    own_ ? own_->drain() : host_->drain();
     stop_when_idle(reactor_.now() + drain_time);
   }
 
@@ -143,28 +100,15 @@ class EngineProcess {
     reactor_.call_after(drain_check, [this, until] { stop_when_idle(until); });
   }
 
-  bool idle() const {
-    const bool generates = openai_ && !openai_->idle();
-    return engine_.idle() && rest_.idle() && grpc_.idle() && repository_.idle() && !generates;
-  }
+  bool idle() const { return engine_.idle() && (own_ ? own_->idle() : host_->idle()); }
 
   Registry registry_;
   net::Reactor reactor_;
   EndSignals signals_;  // before any thread
   Engine engine_;
   DeviceGauges gauges_;
-  Pipelines pipelines_;
-  std::unique_ptr<ports::VideoDecoder> decoder_;
-  std::optional<Streams> streams_;
-  WorkQueue codec_;
-  std::unique_ptr<ports::GenerationBackend> generation_;
-  GrpcFront grpc_;
-  RepositoryFront repository_;
-  std::optional<OpenAiFront> openai_;
-  RestFront rest_;
-  std::optional<StreamsFront> streams_front_;
-  std::vector<InitialPipeline> pipeline_options_;
-  std::optional<FrontDoor> door_;
+  std::optional<HostedReplica> own_;
+  std::optional<ReplicaHost> host_;
   int exit_code_ = 0;
   bool ending_ = false;
 };
@@ -172,13 +116,9 @@ class EngineProcess {
 }  // namespace
 
 int run_engine(const EngineOptions& options, Engine::Backends backends) {
-  const auto address = net::SocketAddress::parse(options.listen);
-  if (!address) {
-    log_error("engine cannot listen", {{"detail", address.error().text()}});
-    return 2;
-  }
+  CHECK(options.own.has_value() == options.control.empty());
   EngineProcess process(options, std::move(backends));
-  return process.run(*address);
+  return process.run(options.control);
 }
 
 }  // namespace barrio::engine

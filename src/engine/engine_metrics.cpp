@@ -75,11 +75,33 @@ EngineMetrics::EngineMetrics(Registry& registry, size_t most_tenants)
   fairness_.set(1);
 }
 
+std::string_view scope_of(std::string_view model) {
+  const size_t slash = model.find('/');
+  return slash == std::string_view::npos ? std::string_view() : model.substr(0, slash);
+}
+
+std::string shown_name(std::string_view model) {
+  const size_t slash = model.find('/');
+  return std::string(slash == std::string_view::npos ? model : model.substr(slash + 1));
+}
+
+bool EngineMetrics::may_have(std::string_view model) const {
+  const std::string name = shown_name(model);
+  return name.find('/') == std::string::npos && (name == model || scopes_.contains(scope_of(model)));
+}
+
+void EngineMetrics::close_scope(const std::string& scope) {
+  std::erase_if(models_, [&](const auto& one) { return scope_of(one.first) == scope; });
+  scopes_.erase(scope);
+}
+
 ModelMetrics& EngineMetrics::model(std::string_view name) {
   if (models_.size() >= most_models && !models_.contains(name)) name = other_label;
   auto found = models_.find(name);
   if (found == models_.end()) {
-    found = models_.emplace(name, std::make_unique<ModelMetrics>(registry_, std::string(name))).first;
+    const auto scope = scopes_.find(scope_of(name));
+    Registry& registry = scope == scopes_.end() ? registry_ : *scope->second;
+    found = models_.emplace(name, std::make_unique<ModelMetrics>(registry, shown_name(name))).first;
   }
   return *found->second;
 }

@@ -92,12 +92,22 @@ struct DeviceMetrics {
   Counter& on_time;   // answers of all its models within their deadlines
 };
 
+/// Of a model's name: "SCOPE/NAME", or NAME alone, whose scope is empty.
+std::string_view scope_of(std::string_view model);
+std::string shown_name(std::string_view model);
+
 class EngineMetrics {
  public:
   static constexpr size_t most_models = 256;
 
   EngineMetrics(Registry& registry, size_t most_tenants);
 
+  /// Series of the scope's models go to `registry`, under their names without it.
+  void open_scope(const std::string& scope, Registry& registry) { scopes_[scope] = &registry; }
+  /// Nothing refers to them any more.
+  void close_scope(const std::string& scope);
+  /// A name without a scope, or with one that is open.
+  bool may_have(std::string_view model) const;
   ModelMetrics& model(std::string_view name);
   /// A small number; tenants beyond the bound share the last one.
   uint32_t tenant(std::string_view name);
@@ -116,6 +126,7 @@ class EngineMetrics {
 
   Registry& registry_;
   size_t most_tenants_;
+  std::map<std::string, Registry*, std::less<>> scopes_;
   std::map<std::string, std::unique_ptr<ModelMetrics>, std::less<>> models_;
   std::vector<std::string> tenants_;
   std::vector<Recent> recent_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <numeric>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -19,6 +20,10 @@ constexpr const char* asked_for = "unloaded";
 Result<UrgencyClass> urgency_named(const std::string& name) {
   if (name.empty()) return UrgencyClass::soft;
   return from_json<UrgencyClass>(to_json(name), "urgency");
+}
+
+size_t instances_of(const LoadParameters& parameters, const DeviceSpec& device) {
+  return parameters.instances == 0 ? device.slots : std::min(parameters.instances, device.slots);
 }
 
 /// The model's file, or all files of its folder.
@@ -64,6 +69,7 @@ Result<LoadParameters> Engine::State::complete(const std::string& name, LoadPara
     if (parameters.backend.empty()) parameters.backend = old.backend;
     if (parameters.device.empty()) parameters.device = old.device;
     if (parameters.memory.count() == 0) parameters.memory = old.memory;
+    if (parameters.instances == 0) parameters.instances = old.instances;
     if (parameters.urgency.empty()) parameters.urgency = old.urgency;
     if (!parameters.deadline) parameters.deadline = old.deadline;
   }
@@ -81,7 +87,7 @@ Result<Bytes> Engine::State::memory_needed(const std::string& name, const LoadPa
     if (file > config.model_file) {
       return fail(Code::exhausted, "has " + to_string(file) + ", the limit is " + to_string(config.model_file), name);
     }
-    if (needed.count() == 0) needed = Bytes(file.count() * static_cast<int64_t>(device.spec.slots));
+    if (needed.count() == 0) needed = Bytes(file.count() * static_cast<int64_t>(instances_of(parameters, device.spec)));
     if (needed < file) {
       return fail(Code::invalid, "is " + to_string(needed) + ", less than its file of " + to_string(file), "memory");
     }
@@ -96,7 +102,7 @@ Result<Bytes> Engine::State::memory_needed(const std::string& name, const LoadPa
 }
 
 Result<std::shared_ptr<Version>> Engine::State::plan_load(const std::string& name, LoadParameters asked) {
-  if (name.empty() || name.size() > longest_name || name.find('/') != std::string::npos) {
+  if (shown_name(name).empty() || name.size() > longest_name || !metrics.may_have(name)) {
     return fail(Code::invalid, "must have 1 to " + std::to_string(longest_name) + " characters and no '/'", "name");
   }
   TRY(auto parameters, complete(name, std::move(asked)));
@@ -141,10 +147,14 @@ void Engine::State::load(std::string name, LoadParameters parameters, std::funct
   const auto version = std::move(*planned);
   version->on_loaded.push_back(std::move(done));
   const DeviceSpec& device = devices[version->device]->spec;
+  const size_t instances = instances_of(version->parameters, device);
   const auto backend = std::ranges::find(backends, version->parameters.backend, &Backends::value_type::first);
   const LoadJob job{.backend = backend->second,
-                    .spec = {version->model, version->parameters.builtin, version->parameters.path},
-                    .instances = device.slots,
+                    .spec = {.name = version->model,
+                             .builtin = version->parameters.builtin,
+                             .path = version->parameters.path,
+                             .memory = Bytes(version->parameters.memory.count() / static_cast<int64_t>(instances))},
+                    .instances = instances,
                     .most_batch = device.is_cpu ? 2 : decide::Profile::largest_batch};
   show_ready(version->model);
   loader->load(job, [this, version](Result<LoadedModel> result) { loaded(version, std::move(result)); });
@@ -164,8 +174,10 @@ void Engine::State::loaded(const std::shared_ptr<Version>& version, Result<Loade
     return;
   }
   version->instances = std::move(result->instances);
+  version->free_instances.resize(version->instances.size());
+  std::iota(version->free_instances.rbegin(), version->free_instances.rend(), size_t{0});
   version->info = version->instances.front()->info();
-  version->info.name = version->model;
+  version->info.name = shown_name(version->model);
   if (result->measured) version->estimate.emplace(*result->measured);
   version->last_run = reactor.now();
   version->state = ModelState::ready;
@@ -253,6 +265,17 @@ void Engine::unload(std::string name, std::string version, std::function<void(Re
     });
   }
   for (const auto& one : chosen) state_->unload(one, asked_for);
+}
+
+void Engine::open_scope(const std::string& scope, Registry& registry) {
+  state_->metrics.open_scope(scope, registry);
+}
+
+void Engine::close_scope(const std::string& scope) {
+  for (const ListedModel& model : index()) {
+    if (scope_of(model.name) == scope) state_->table.forget_gone(model.name);
+  }
+  state_->metrics.close_scope(scope);
 }
 
 Result<void> Engine::share(std::string_view name, std::string_view version, double share) {

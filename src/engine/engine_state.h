@@ -30,7 +30,8 @@ struct Batch {
   std::vector<ports::InferenceRequest> requests;
   std::vector<Result<ports::Outputs>> answers;
   uint32_t slot = 0;
-  Time free_since{};  // of its slot
+  size_t instance = 0;  // of the version
+  Time free_since{};    // of the slot
   Time handed{};
 };
 

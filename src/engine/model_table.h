@@ -29,7 +29,8 @@ struct Version {
   Bytes memory{};      // that is kept for it
 
   ports::ModelInfo info;
-  Instances instances;                              // by slot; each touched by one run at a time
+  Instances instances;                              // each touched by one run at a time
+  std::vector<size_t> free_instances;               // that do not run
   std::optional<decide::ProfileEstimate> estimate;  // none: not known before the first run
   uint64_t estimate_given = 0;                      // to the device
   Time last_run{};
@@ -45,6 +46,12 @@ struct Version {
 
   bool ready() const { return state == ModelState::ready; }
   std::string text() const { return model + " version " + std::to_string(number); }
+  /// As many as are free of those that it has; the scheduler runs it no more often at once.
+  size_t take_instance() {
+    const size_t instance = free_instances.back();
+    free_instances.pop_back();
+    return instance;
+  }
 };
 
 class ModelTable {

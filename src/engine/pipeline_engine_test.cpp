@@ -120,15 +120,14 @@ TEST_CASE("a step's failure and a deadline that cannot be met are the request's"
 
 TEST_CASE("a process whose pipeline does not fit its models ends with the reason") {
   FakeBackend backend;
-  EngineOptions options;
-  options.listen = "127.0.0.1:0";
+  ReplicaOptions options{.listen = "127.0.0.1:0"};
   const LoadParameters good{.builtin = "good"};
   options.models = {{"p.first", good}, {"p.each", good}};
   std::string wrong = steps;
   wrong.replace(wrong.find("first.y"), 7, "first.z");
   wrong.replace(wrong.find("first.y"), 7, "first.z");
   options.pipelines = {{"p", spec_of(wrong)}};
-  CHECK(run_engine(options, {{"fake", &backend}}) == exit_model_failed);
+  CHECK(run_engine({.own = options}, {{"fake", &backend}}) == exit_model_failed);
 }
 
 }  // namespace barrio::engine::pipeline_engine_test

@@ -367,7 +367,7 @@ class EndingBackend final : public ports::InferenceBackend {
 };
 
 EngineOptions options_for(const std::string& listen, const std::string& builtin) {
-  return {.listen = listen, .models = {{"m", {.builtin = builtin}}}};
+  return {.own = ReplicaOptions{.listen = listen, .models = {{"m", {.builtin = builtin}}}}};
 }
 
 }  // namespace

@@ -59,12 +59,34 @@ struct ReplicaOrder {
 };
 BARRIO_DESCRIBE(ReplicaOrder, (), (id, app, generation, model, resources, leave_within, pipeline, stream))
 
-/// What an engine is told of its one app beside its model; the files of steps are paths on its machine.
-struct EngineExtras {
-  std::optional<PipelineSpec> pipeline;
-  std::optional<StreamSpec> stream;
+/// What a site's engine is told to serve: PUT /replicas/ID on its control socket.
+struct EngineOrder {
+  ReplicaOrder order;  // the files of a pipeline's steps are paths on its machine
+  std::string listen;  // "unix:/path"
+  std::string path;    // of the model's file; empty: the model is built in, or a pipeline
+  static constexpr std::string_view defaulted[] = {"path"};
 };
-BARRIO_DESCRIBE(EngineExtras, (), (pipeline, stream))
+BARRIO_DESCRIBE(EngineOrder, (), (order, listen, path))
+BARRIO_JSON_APART(EngineOrder)
+
+/// leaving: takes nothing new; gone once what it had is answered and its models are unloaded.
+enum class EngineReplicaState { loading, ready, failed, leaving };
+BARRIO_DESCRIBE_ENUM(EngineReplicaState, loading, ready, failed, leaving)
+
+struct EngineReplica {
+  ReplicaId id;
+  int64_t generation = 0;
+  EngineReplicaState state = EngineReplicaState::loading;
+  std::string detail;  // why it failed
+};
+BARRIO_DESCRIBE(EngineReplica, (), (id, generation, state, detail))
+
+/// GET /replicas: all that the engine has.
+struct EngineReplicas {
+  std::vector<EngineReplica> replicas;
+};
+BARRIO_DESCRIBE(EngineReplicas, (), (replicas))
+BARRIO_JSON_APART(EngineReplicas)
 
 struct ReplicaReport {
   ReplicaId id;

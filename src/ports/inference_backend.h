@@ -81,6 +81,7 @@ struct LoadSpec {
   std::string path;
   /// The bytes of the file at `path`, where the caller has them already: it is not opened. Read during the load only.
   std::optional<std::string_view> content = {};
+  Bytes memory{};  // that the model may take, beyond its program; 0: as the backend has it. Kept where it has a process
 };
 
 class InferenceBackend {

@@ -19,9 +19,9 @@ namespace {
 
 using namespace barrio;
 
-Result<engine::EngineOptions> options_of(int count, char** arguments) {
+Result<engine::ReplicaOptions> options_of(int count, char** arguments) {
   if (count < 2) return fail(Code::invalid, "usage: engine_server show|load|files [NAME=SETTINGS]...");
-  engine::EngineOptions options{.listen = "127.0.0.1:0", .models = {}};
+  engine::ReplicaOptions options{.listen = "127.0.0.1:0"};
   TRY(options.repository, from_json<engine::RepositoryRights>(to_json(std::string(arguments[1]))));
   options.models.push_back({"echo", {.backend = "profile", .builtin = "a=1ms,c=1ms"}});
   std::vector<adapters::OpenaiSettings> servers;
@@ -48,5 +48,5 @@ int main(int count, char** arguments) {
     return 2;
   }
   adapters::ProfileBackend profile;
-  return engine::run_engine(*options, {{"profile", &profile}});
+  return engine::run_engine({.own = *options}, {{"profile", &profile}});
 }

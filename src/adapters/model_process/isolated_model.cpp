@@ -132,7 +132,8 @@ void IsolatedModel::start() {
   timer_ = 0;
   began_ = net::read_clock();
   const WorkerProgram program{config_.arguments, static_cast<size_t>(config_.tensors.count())};
-  auto process = WorkerProcess::start(program, {.spec = spec_, .memory = config_.memory}, file_.get());
+  auto process = WorkerProcess::start(
+      program, {.spec = spec_, .memory = spec_.memory.count() > 0 ? spec_.memory : config_.memory}, file_.get());
   if (!process) return has_failed(std::move(process).error().within("model " + spec_.name));
   process_ = std::move(*process);
   keeper_->reactor().watch(process_->socket(), EPOLLIN | EPOLLRDHUP, *this);

@@ -22,8 +22,8 @@ class Keeper;
 
 struct ModelProcessConfig {
   std::vector<std::string> arguments;  // a program that calls run_model_worker, and what it is to be told
-  Bytes memory{};                      // of a model, beyond the program and its libraries; zero: no limit of its own
-  Bytes tensors = mib(64);             // of a batch, and of its answers
+  Bytes memory{};           // of a model that is given none, beyond the program and its libraries; 0: no limit
+  Bytes tensors = mib(64);  // of a batch, and of its answers
   Duration load_limit = 60s;
   Duration run_limit = 60s;  // of a batch with a request that has no deadline
   Duration grace = 5s;       // after the last deadline of a batch

@@ -34,11 +34,12 @@ void trim_log(const std::string& path, size_t most) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << *tail;
 }
 
-Result<std::vector<std::string>> last_lines(const std::string& path, size_t lines) {
+Result<std::vector<std::string>> last_lines(const std::string& path, size_t lines,
+                                            const std::function<bool(std::string_view)>& wanted) {
   TRY(auto tail, read_tail(path, longest_tail));
   std::vector<std::string> all;
   for (const std::string_view line : split(tail, '\n')) {
-    if (!line.empty()) all.emplace_back(line);
+    if (!line.empty() && wanted(line)) all.emplace_back(line);
   }
   if (all.size() > lines) all.erase(all.begin(), all.end() - static_cast<std::ptrdiff_t>(lines));
   return all;

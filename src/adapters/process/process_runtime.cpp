@@ -1,33 +1,23 @@
 #include "adapters/process/process_runtime.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cmath>
+#include <cctype>
 #include <filesystem>
 
 #include "adapters/process/log_file.h"
 #include "base/crypto.h"
 #include "base/log.h"
-#include "base/text.h"
 
 namespace barrio::adapters {
 namespace {
 
 constexpr size_t longest_socket_path = 100;  // sun_path holds 108 on Linux
 constexpr size_t longest_detail = 300;
-constexpr Duration watch_period = 50ms;
-constexpr Duration probe_period = 1s;  // once ready
-constexpr Duration probe_timeout = 1s;
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool limits_memory = false;  // their shadow memory is larger than any honest limit
-#else
-constexpr bool limits_memory = true;
-#endif
-
-enum class Ending { none, asked, faulty };
+constexpr Duration step_period = 50ms;
+constexpr Duration settled_period = 1s;  // between two looks, where all is as it should be
+constexpr Duration call_timeout = 1s;
 
 Result<std::string> make_folder(const std::filesystem::path& folder) {
   std::error_code problem;
@@ -37,98 +27,103 @@ Result<std::string> make_folder(const std::filesystem::path& folder) {
   return folder.string();
 }
 
+/// Whether a line of the engine's log is about this replica: its id stands there alone, or before a model's name.
+bool names(std::string_view line, std::string_view id) {
+  const auto part_of_an_id = [&](size_t at) {
+    return at < line.size() && (std::isalnum(static_cast<unsigned char>(line[at])) != 0 || line[at] == '-');
+  };
+  for (size_t at = line.find(id); at != std::string_view::npos; at = line.find(id, at + 1)) {
+    if ((at == 0 || !part_of_an_id(at - 1)) && !part_of_an_id(at + id.size())) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
-/// What should run under one id, and the process that does, if one does.
+/// What should run under one id, and what of it is in the engine.
 struct ProcessWorkloadRuntime::Replica {
+  enum class Place { outside, inside, leaving };
+
   ports::WorkloadSpec wanted;
-  bool forgotten = false;  // stop() was called: goes when its process has ended
+  bool forgotten = false;  // stop() was called: goes once it has left the engine
+  bool asked = false;      // to be put into the engine
 
-  std::optional<net::ChildProcess> child;
-  int64_t running_generation = 0;
+  Place place = Place::outside;
+  int64_t generation = 0;  // that is in the engine
   std::string socket;
-  Time started{};
-  Time last_answer{};
-  Time next_probe{};
+  Time since{};  // it was put there
   bool ready = false;
-  Ending ending = Ending::none;
-  Time kill_at{};
+  bool failed = false;
 
-  Time not_before{};
-  Duration back_off{};
+  BackOff back_off;
   int64_t restarts = 0;
   std::string detail = "not started yet";
 
+  bool settled() const { return place == Place::outside ? !asked : place == Place::inside && ready; }
+  bool unwanted() const { return forgotten || failed || generation != wanted.order.generation; }
   ReplicaPhase phase() const {
-    if (forgotten || ending != Ending::none) return ReplicaPhase::stopping;
-    if (!child) return ReplicaPhase::failed;
+    if (forgotten) return ReplicaPhase::stopping;
+    if (failed) return ReplicaPhase::failed;
+    if (place == Place::outside) return asked ? ReplicaPhase::starting : ReplicaPhase::failed;
+    if (place == Place::leaving || unwanted()) return ReplicaPhase::stopping;
     return ready ? ReplicaPhase::ready : ReplicaPhase::starting;
-  }
-  void end_child(Ending why, Time kill_when) {
-    if (!child || ending != Ending::none) return;
-    ending = why;
-    kill_at = kill_when;
-    ready = false;
-    child->terminate();
   }
 };
 
 ProcessWorkloadRuntime::ProcessWorkloadRuntime(ports::Runtime& runtime, FetchHttp fetch, ProcessConfig config)
-    : runtime_(runtime), fetch_(std::move(fetch)), config_(std::move(config)) {}
-
-ProcessWorkloadRuntime::~ProcessWorkloadRuntime() {
-  // The watching fibers share the replicas, and are unwound only later.
-  for (auto& [id, replica] : replicas_) replica->child.reset();
+    : runtime_(runtime), fetch_(std::move(fetch)), config_(std::move(config)) {
+  engine_back_off_.next = config_.first_back_off;
 }
 
+ProcessWorkloadRuntime::~ProcessWorkloadRuntime() = default;
+
 Result<void> ProcessWorkloadRuntime::ensure(const ports::WorkloadSpec& spec) {
-  auto& replica = replicas_[spec.order.id];
-  if (!replica) {
-    replica = std::make_shared<Replica>();
-    replica->back_off = config_.first_back_off;
-  }
+  const Time now = runtime_.now();
+  const ReplicaOrder& order = spec.order;
+  Replica& replica = replicas_[order.id];
   // A new generation is not to blame for the crashes of the one before.
-  if (replica->wanted.order.generation != spec.order.generation) {
-    replica->not_before = runtime_.now();
-    replica->back_off = config_.first_back_off;
+  if (replica.wanted.order.generation != order.generation) replica.back_off = {config_.first_back_off, now};
+  replica.wanted = spec;
+  replica.forgotten = false;
+  const auto models = models_of(order.model, order.pipeline);
+  if (!config_.emulated_models && std::ranges::find(models, Backend::profile, &ModelSource::backend) != models.end()) {
+    replica.detail = "this site runs no emulated models (emulated_models in its configuration)";
+    return fail(Code::denied, replica.detail, order.id.str());
   }
-  replica->wanted = spec;
-  replica->forgotten = false;
-  if (replica->child && replica->running_generation != spec.order.generation) {
-    replica->detail = "the earlier generation ends first";
-    replica->end_child(Ending::asked, runtime_.now() + config_.stop_grace);
-  }
-  if (replica->child || runtime_.now() < replica->not_before) return {};
-  return start(*replica);
+  if (replica.place == Replica::Place::inside && replica.generation != order.generation)
+    replica.detail = "the earlier generation ends first";
+  if (replica.place != Replica::Place::outside || replica.asked || now < replica.back_off.not_before) return {};
+  replica.asked = true;
+  replica.failed = false;
+  replica.detail = "the engine loads its model";
+  next_look_ = now;
+  if (!engine_ && now >= engine_back_off_.not_before) return start_engine();
+  return {};
 }
 
 Result<void> ProcessWorkloadRuntime::stop(const ReplicaId& id) {
   const auto found = replicas_.find(id);
   if (found == replicas_.end()) return {};
-  Replica& replica = *found->second;
+  Replica& replica = found->second;
   replica.forgotten = true;
+  replica.asked = false;
   replica.detail = "ends";
-  replica.end_child(Ending::asked, runtime_.now() + config_.stop_grace);
-  if (!replica.child) replicas_.erase(found);
+  if (replica.place == Replica::Place::outside) replicas_.erase(found);
   return {};
 }
 
 Result<std::vector<ports::WorkloadStatus>> ProcessWorkloadRuntime::list() {
-  // has_ended may erase.
-  const auto present = replicas_;
-  for (const auto& [id, replica] : present) {
-    if (!replica->child) continue;
-    if (const auto how = replica->child->ended()) has_ended(*replica, *how);
-    trim_log(log_path(id), config_.log_bytes);
-  }
+  check_engine();
+  trim_log(log_path(), config_.log_bytes);
   std::vector<ports::WorkloadStatus> statuses;
   for (const auto& [id, replica] : replicas_) {
-    const int64_t generation = replica->child ? replica->running_generation : replica->wanted.order.generation;
-    ports::WorkloadStatus status{
-        {id, generation, replica->phase(), replica->ready ? "" : replica->detail, replica->restarts},
-        replica->wanted.order.app,
-        ""};
-    if (replica->child) status.endpoint = "unix:" + replica->socket;
+    const bool outside = replica.place == Replica::Place::outside;
+    const ReplicaPhase phase = replica.phase();
+    ports::WorkloadStatus status{{id, outside ? replica.wanted.order.generation : replica.generation, phase,
+                                  phase == ReplicaPhase::ready ? "" : replica.detail, replica.restarts},
+                                 replica.wanted.order.app,
+                                 ""};
+    if (!outside && !replica.failed) status.endpoint = "unix:" + replica.socket;
     statuses.push_back(std::move(status));
   }
   return statuses;
@@ -136,126 +131,215 @@ Result<std::vector<ports::WorkloadStatus>> ProcessWorkloadRuntime::list() {
 
 Result<std::vector<std::string>> ProcessWorkloadRuntime::logs(const ReplicaId& id, size_t lines) {
   if (!replicas_.contains(id)) return fail(Code::not_found, "no such replica here", id.str());
-  return last_lines(log_path(id), lines);
+  return last_lines(log_path(), lines, [&](std::string_view line) { return names(line, id.str()); });
 }
 
-Result<void> ProcessWorkloadRuntime::start(Replica& replica) {
-  const ReplicaOrder& order = replica.wanted.order;
-  const auto models = models_of(order.model, order.pipeline);
-  if (!config_.emulated_models && std::ranges::find(models, Backend::profile, &ModelSource::backend) != models.end()) {
-    replica.detail = "this site runs no emulated models (emulated_models in its configuration)";
-    return fail(Code::denied, replica.detail, order.id.str());
-  }
+// --- the engine ---
+
+Result<void> ProcessWorkloadRuntime::start_engine() {
+  const Time now = runtime_.now();
   TRY_DO(make_folder(config_.folder));
-  TRY(replica.socket, socket_path(order.id, order.generation));
-  unlink(replica.socket.c_str());  // of a predecessor that was killed
+  TRY(control_, socket_path("control"));
+  unlink(control_.c_str());  // of a predecessor that was killed
   net::ChildSpec spec;
   spec.arguments = {config_.engine_program};
   spec.arguments.insert(spec.arguments.end(), config_.arguments.begin(), config_.arguments.end());
-  const int workers = std::max(1, static_cast<int>(std::ceil(order.resources.cores)));
-  for (const std::string& argument :
-       {std::string("--listen"), "unix:" + replica.socket, std::string("--name"), order.app.name.str(),
-        std::string("--backend"), std::string(to_name(order.model.backend)), std::string("--workers"),
-        std::to_string(workers), std::string("--memory"), to_string(order.resources.memory)}) {
-    spec.arguments.push_back(argument);
-  }
-  const bool is_builtin = !order.model.builtin.empty();
-  if (order.model.backend != Backend::pipeline) {
-    spec.arguments.push_back(is_builtin ? "--builtin" : "--model");
-    spec.arguments.push_back(is_builtin ? order.model.builtin : replica.wanted.model_path);
-  }
-  if (order.pipeline || order.stream) {
-    TRY(auto extras, write_extras(order));
-    spec.arguments.insert(spec.arguments.end(), {"--extras", extras});
-  }
-  spec.log_file = log_path(order.id);
-  if (limits_memory) spec.memory = order.resources.memory + config_.memory_room;
+  spec.arguments.insert(spec.arguments.end(), {"--control", "unix:" + control_});
+  if (!config_.engine_config.empty()) spec.arguments.insert(spec.arguments.end(), {"--config", config_.engine_config});
+  spec.log_file = log_path();
   TRY(auto child, net::ChildProcess::start(spec));
-  log_info("engine starts", {{"replica", order.id.str()}, {"pid", std::to_string(child.pid())}});
-  replica.child.emplace(std::move(child));
-  replica.running_generation = order.generation;
-  replica.started = replica.last_answer = replica.next_probe = runtime_.now();
-  replica.ready = false;
-  replica.detail = "the engine loads its model";
-  runtime_.spawn("watch " + order.id.str(), [this, held = replicas_.at(order.id)] { watch(held); });
+  log_info("engine starts", {{"pid", std::to_string(child.pid())}});
+  engine_.emplace(std::move(child));
+  engine_started_ = last_answer_ = next_look_ = now;
+  hangs_ = false;
+  if (!std::exchange(kept_, true)) runtime_.spawn("keep the engine", [this] { keep(); });
   return {};
 }
 
-/// In a file, not on the command line, which anybody on the machine can read: sources of video carry passwords.
-Result<std::string> ProcessWorkloadRuntime::write_extras(const ReplicaOrder& order) const {
-  const std::string path = config_.folder + "/" + order.id.str() + ".extras.json";
-  const std::string text = print_json(to_json(EngineExtras{order.pipeline, order.stream}));
-  unlink(path.c_str());
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  const bool written = fd >= 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  if (fd >= 0) close(fd);
-  if (!written) return fail(Code::unavailable, "cannot be written", path);
-  return path;
-}
-
-void ProcessWorkloadRuntime::watch(const std::shared_ptr<Replica>& replica) {
-  const pid_t mine = replica->child->pid();
-  // list() may have seen the end first, and a successor may run already.
-  while (!runtime_.stopping() && replica->child && replica->child->pid() == mine) {
-    if (const auto how = replica->child->ended()) return has_ended(*replica, *how);
-    if (replica->ending != Ending::none && runtime_.now() >= replica->kill_at) replica->child->kill();
-    if (replica->ending == Ending::none && runtime_.now() >= replica->next_probe) probe(*replica);
-    runtime_.sleep_for(watch_period);
+void ProcessWorkloadRuntime::keep() {
+  while (!runtime_.stopping()) {
+    step();
+    runtime_.sleep_for(step_period);
   }
 }
 
-void ProcessWorkloadRuntime::probe(Replica& replica) {
-  const auto address = net::SocketAddress::parse("unix:" + replica.socket);
-  net::Request request;
-  request.target = "/v2/health/ready";
-  const auto child = replica.child->pid();
-  const auto answer = address ? fetch_(*address, std::move(request), runtime_.now() + probe_timeout)
-                              : Result<net::Response>(fail(address.error()));
-  if (!replica.child || replica.child->pid() != child || replica.ending != Ending::none) return;
+void ProcessWorkloadRuntime::step() {
+  if (!check_engine()) {
+    const bool wanted = std::ranges::any_of(replicas_, [](const auto& one) { return one.second.asked; });
+    if (!wanted || runtime_.now() < engine_back_off_.not_before) return;
+    const auto started = start_engine();
+    if (!started) engine_ended("cannot be started: " + started.error().text());
+    return;
+  }
+  if (runtime_.now() >= next_look_) look();
+  std::vector<ReplicaId> ids;
+  for (const auto& [id, replica] : replicas_) ids.push_back(id);
+  for (const ReplicaId& id : ids) act_on(id);
+}
+
+/// False: none runs.
+bool ProcessWorkloadRuntime::check_engine() {
+  if (!engine_) return false;
+  if (const auto how = engine_->ended()) {
+    engine_ended(hangs_ ? "did not answer and was ended" : *how);
+    return false;
+  }
+  return true;
+}
+
+/// All replicas have ended with it, and are put into the next one.
+void ProcessWorkloadRuntime::engine_ended(const std::string& how) {
+  engine_.reset();
+  unlink(control_.c_str());
+  back_off(engine_back_off_, runtime_.now() - engine_started_);
+  std::string detail = "the engine " + how;
+  const auto last_words = last_lines(log_path(), 1);
+  if (last_words && !last_words->empty()) detail += ": " + last_words->back().substr(0, longest_detail);
+  log_warning("engine ended", {{"how", how}});
+  std::erase_if(replicas_, [](const auto& one) { return one.second.forgotten; });
+  for (auto& [id, replica] : replicas_) {
+    const bool had = replica.place != Replica::Place::outside || replica.asked;
+    if (replica.place != Replica::Place::outside) unlink(replica.socket.c_str());
+    replica.place = Replica::Place::outside;
+    if (!had || replica.failed) continue;
+    has_failed(replica, detail);
+    replica.back_off.not_before = engine_back_off_.not_before;
+  }
+}
+
+Result<net::Response> ProcessWorkloadRuntime::call(net::Request request) {
+  TRY(const auto address, net::SocketAddress::parse("unix:" + control_));
+  const pid_t asked = engine_->pid();
+  auto answer = fetch_(address, std::move(request), runtime_.now() + call_timeout);
+  // Another engine, or none, may run by now.
+  if (!engine_ || engine_->pid() != asked) return fail(Code::cancelled, "the engine has ended", control_);
   const Time now = runtime_.now();
-  if (answer) replica.last_answer = now;
-  const Duration silent = now - replica.last_answer;
-  if (answer)
-    replica.ready = answer->status == 200;
-  else if (silent > config_.hang_limit / 3)
+  if (answer) last_answer_ = now;
+  const bool was_up = last_answer_ > engine_started_;
+  const Duration silent = now - last_answer_;
+  if (!answer && !hangs_ && silent > (was_up ? config_.hang_limit : config_.start_limit)) {
+    log_error("engine hangs", {{"silent", to_string(silent)}});
+    hangs_ = true;
+    engine_->kill();
+  }
+  return answer;
+}
+
+// --- the replicas in it ---
+
+void ProcessWorkloadRuntime::look() {
+  const auto answer = call({.target = "/replicas"});
+  if (!answer || answer->status != 200) return;
+  const auto json = parse_json(answer->body);
+  const auto seen = json ? from_json<EngineReplicas>(*json) : Result<EngineReplicas>(fail(json.error()));
+  if (!seen) {
+    log_error("engine answers nonsense", {{"why", seen.error().text()}});
+    return;
+  }
+  for (auto& [id, replica] : replicas_) {
+    const auto found = std::ranges::find(seen->replicas, id, &EngineReplica::id);
+    take_state(replica, found == seen->replicas.end() ? nullptr : &*found);
+  }
+  std::erase_if(replicas_,
+                [](const auto& one) { return one.second.forgotten && one.second.place == Replica::Place::outside; });
+  take_out_unknown(*seen);
+  const bool settled = std::ranges::all_of(replicas_, [](const auto& one) { return one.second.settled(); });
+  next_look_ = runtime_.now() + (settled ? settled_period : step_period);
+}
+
+/// Of those that were stopped before the engine had answered that it has them.
+void ProcessWorkloadRuntime::take_out_unknown(const EngineReplicas& seen) {
+  for (const EngineReplica& one : seen.replicas) {
+    if (!replicas_.contains(one.id) && engine_) (void)call({.method = "DELETE", .target = "/replicas/" + one.id.str()});
+  }
+}
+
+void ProcessWorkloadRuntime::take_state(Replica& replica, const EngineReplica* seen) {
+  using Place = Replica::Place;
+  if (replica.place == Place::outside) {
+    // It was stopped and asked for again before the engine had heard of either.
+    if (seen == nullptr) return;
+    auto socket = socket_of(seen->id, seen->generation);
+    if (!socket) return;
+    replica.socket = std::move(*socket);
+    replica.place = seen->state == EngineReplicaState::leaving ? Place::leaving : Place::inside;
+    replica.generation = seen->generation;
+    replica.since = runtime_.now();
+    replica.asked = false;
+  }
+  if (seen == nullptr) {
+    // What failed is put again when it is asked for after its back-off; another generation at once.
+    replica.asked = replica.place == Place::leaving && !replica.failed && !replica.forgotten;
+    replica.place = Place::outside;
+    return;
+  }
+  if (replica.place == Place::leaving) return;
+  replica.ready = seen->state == EngineReplicaState::ready;
+  if (replica.unwanted() || replica.ready) return;
+  if (seen->state == EngineReplicaState::failed) return has_failed(replica, seen->detail);
+  if (runtime_.now() - replica.since > config_.start_limit)
+    has_failed(replica, "was not ready after " + to_string(config_.start_limit));
+}
+
+/// What it should be is told to the engine; what does not get through is told again in the next step.
+void ProcessWorkloadRuntime::act_on(const ReplicaId& id) {
+  const auto found = replicas_.find(id);
+  if (found == replicas_.end() || !engine_) return;
+  Replica& replica = found->second;
+  if (replica.place == Replica::Place::outside && replica.asked) {
+    const auto done = put(replica);
+    if (!done && replicas_.contains(id)) has_failed(replicas_.at(id), done.error().text());
+  } else if (replica.place == Replica::Place::inside && replica.unwanted()) {
     replica.ready = false;
-  replica.next_probe = now + (replica.ready ? probe_period : watch_period);
-  const bool was_up = replica.last_answer > replica.started;
-  if (!replica.ready && silent > (was_up ? config_.hang_limit : config_.start_limit)) {
-    log_error("engine hangs", {{"replica", replica.wanted.order.id.str()}, {"silent", to_string(silent)}});
-    replica.end_child(Ending::faulty, now);
+    replica.place = Replica::Place::leaving;
+    next_look_ = runtime_.now();
+    const auto answer = call({.method = "DELETE", .target = "/replicas/" + id.str()});
+    const auto still = replicas_.find(id);
+    if (!answer && still != replicas_.end() && engine_) still->second.place = Replica::Place::inside;
   }
 }
 
-void ProcessWorkloadRuntime::has_ended(Replica& replica, const std::string& how) {
-  const ReplicaId id = replica.wanted.order.id;
-  const Ending ending = std::exchange(replica.ending, Ending::none);
-  replica.child.reset();
+/// Errors are the engine's refusal.
+Result<void> ProcessWorkloadRuntime::put(Replica& replica) {
+  const ReplicaOrder order = replica.wanted.order;
+  TRY(replica.socket, socket_of(order.id, order.generation));
+  const EngineOrder told{order, "unix:" + replica.socket, replica.wanted.model_path};
+  const auto answer =
+      call({.method = "PUT", .target = "/replicas/" + order.id.str(), .body = print_json(to_json(told))});
+  next_look_ = runtime_.now();
+  const auto still = replicas_.find(order.id);
+  // 409: an earlier one is still there.
+  if (!answer || answer->status == 409 || still == replicas_.end()) return {};
+  if (answer->status >= 300) return fail(Code::invalid, "the engine refuses it: " + answer->body);
+  still->second.asked = false;
+  still->second.place = Replica::Place::inside;
+  still->second.generation = order.generation;
+  still->second.since = runtime_.now();
+  return {};
+}
+
+void ProcessWorkloadRuntime::has_failed(Replica& replica, std::string detail) {
+  back_off(replica.back_off, replica.ready ? runtime_.now() - replica.since : Duration::zero());
+  replica.failed = true;
   replica.ready = false;
-  unlink(replica.socket.c_str());
-  if (replica.forgotten) {
-    replicas_.erase(id);
-    return;
-  }
-  if (ending == Ending::asked) {
-    const auto started = start(replica);
-    if (!started) replica.detail = started.error().text();
-    return;
-  }
-  const Time now = runtime_.now();
-  if (now - replica.started >= config_.healthy_after) replica.back_off = config_.first_back_off;
-  replica.not_before = now + replica.back_off;
+  replica.asked = false;
   ++replica.restarts;
-  replica.detail = ending == Ending::faulty ? "the engine did not answer and was ended" : "the engine " + how;
-  const auto last_words = last_lines(log_path(id), 1);
-  if (last_words && !last_words->empty()) replica.detail += ": " + last_words->back().substr(0, longest_detail);
-  log_warning("engine ended", {{"replica", id.str()}, {"how", how}, {"back_off", to_string(replica.back_off)}});
-  replica.back_off = std::min(replica.back_off * 2, config_.longest_back_off);
+  replica.detail = std::move(detail);
+  log_warning("replica failed", {{"replica", replica.wanted.order.id.str()}, {"why", replica.detail}});
 }
 
-Result<std::string> ProcessWorkloadRuntime::socket_path(const ReplicaId& id, int64_t generation) const {
-  const std::string name =
-      sha256_hex(id.str() + "/" + std::to_string(generation) + config_.incarnation).substr(0, 12) + ".sock";
+void ProcessWorkloadRuntime::back_off(BackOff& wait, Duration healthy_for) const {
+  if (healthy_for >= config_.healthy_after) wait.next = config_.first_back_off;
+  wait.not_before = runtime_.now() + wait.next;
+  wait.next = std::min(wait.next * 2, config_.longest_back_off);
+}
+
+Result<std::string> ProcessWorkloadRuntime::socket_of(const ReplicaId& id, int64_t generation) const {
+  return socket_path(id.str() + "/" + std::to_string(generation));
+}
+
+Result<std::string> ProcessWorkloadRuntime::socket_path(const std::string& what) const {
+  const std::string name = sha256_hex(what + config_.incarnation).substr(0, 12) + ".sock";
   std::filesystem::path folder = std::filesystem::path(config_.folder) / "run";
   if (folder.string().size() + 1 + name.size() > longest_socket_path) {
     const std::string whose = std::to_string(getuid()) + "-" + sha256_hex(config_.folder).substr(0, 12);
@@ -265,10 +349,6 @@ Result<std::string> ProcessWorkloadRuntime::socket_path(const ReplicaId& id, int
   const std::string path = made + "/" + name;
   if (path.size() > longest_socket_path) return fail(Code::invalid, "is too long a path for a Unix socket", path);
   return path;
-}
-
-std::string ProcessWorkloadRuntime::log_path(const ReplicaId& id) const {
-  return config_.folder + "/" + id.str() + ".log";
 }
 
 }  // namespace barrio::adapters

@@ -1,7 +1,9 @@
 #pragma once
-// ports::WorkloadRuntime as plain processes: each replica is one `barrio engine` child of this site's process, reached
-// through a Unix socket. Calls return at once; a fiber per process watches it, probes its readiness and sees it end.
-// Owned by main(); must not be destroyed while its loop may still run. Ends all its children when destroyed.
+// ports::WorkloadRuntime as one process: a `barrio engine` child of this site's process serves all its replicas, each
+// at a Unix socket of its own, and runs their models in confined processes (docs/adr/0010). It is told what to serve
+// over a control socket (engine/replica_host.h). Calls return at once; one fiber keeps the engine running, puts into it
+// what should be there, takes out what should not, and sees how each replica is. Owned by main(); must not be destroyed
+// while its loop may still run. Ends the engine when destroyed.
 
 #include <functional>
 #include <map>
@@ -23,16 +25,16 @@ using FetchHttp = std::function<Result<net::Response>(const net::SocketAddress&,
 
 struct ProcessConfig {
   std::string engine_program;                       // path of the barrio binary
-  std::vector<std::string> arguments = {"engine"};  // put before --listen
-  std::string folder;                               // logs, and sockets where the path is short enough
+  std::vector<std::string> arguments = {"engine"};  // put before --control
+  std::string engine_config = {};                   // a file with its devices; empty: the machine's cores
+  std::string folder;                               // the log, and sockets where the path is short enough
   std::string incarnation = {};                     // tells the sockets of two processes of one site apart
-  Bytes memory_room = mib(512);    // added to resources.memory: the data of libraries, and the stacks of threads
-  bool emulated_models = false;    // models of the backend profile are run, for tests; else they are refused
-  size_t log_bytes = 1024 * 1024;  // over it, the older half goes
-  Duration stop_grace = 2s;        // from SIGTERM to SIGKILL
-  Duration start_limit = 60s;      // not ready by then: killed, started again
-  Duration hang_limit = 10s;       // once ready, no answer for so long: killed, started again
-  Duration first_back_off = 100ms;
+  bool emulated_models = false;        // models of the backend profile are run, for tests; else they are refused
+  size_t log_bytes = 4 * 1024 * 1024;  // over it, the older half goes
+  Duration start_limit = 60s;          // an engine that does not answer by then is killed; a replica that is not ready
+                                       // by then has failed
+  Duration hang_limit = 10s;           // an engine that has answered, and does not for so long, is killed
+  Duration first_back_off = 100ms;     // of the engine, and of each replica
   Duration longest_back_off = 10s;
   Duration healthy_after = 30s;  // having run for so long, the back-off starts anew
 };
@@ -49,19 +51,41 @@ class ProcessWorkloadRuntime final : public ports::WorkloadRuntime {
 
  private:
   struct Replica;
+  struct BackOff {
+    Duration next{};
+    Time not_before{};
+  };
 
-  Result<void> start(Replica& replica);
-  void watch(const std::shared_ptr<Replica>& replica);
-  void probe(Replica& replica);
-  void has_ended(Replica& replica, const std::string& how);
-  Result<std::string> socket_path(const ReplicaId& id, int64_t generation) const;
-  std::string log_path(const ReplicaId& id) const;
-  Result<std::string> write_extras(const ReplicaOrder& order) const;
+  Result<void> start_engine();
+  void keep();
+  void step();
+  bool check_engine();
+  void engine_ended(const std::string& how);
+  Result<net::Response> call(net::Request request);
+  void look();
+  void take_out_unknown(const EngineReplicas& seen);
+  void take_state(Replica& replica, const EngineReplica* seen);
+  void act_on(const ReplicaId& id);
+  Result<void> put(Replica& replica);
+  void has_failed(Replica& replica, std::string detail);
+  void back_off(BackOff& wait, Duration healthy_for) const;
+  Result<std::string> socket_path(const std::string& what) const;
+  Result<std::string> socket_of(const ReplicaId& id, int64_t generation) const;
+  std::string log_path() const { return config_.folder + "/engine.log"; }
 
   ports::Runtime& runtime_;
   FetchHttp fetch_;
   ProcessConfig config_;
-  std::map<ReplicaId, std::shared_ptr<Replica>> replicas_;
+  std::map<ReplicaId, Replica> replicas_;
+
+  std::optional<net::ChildProcess> engine_;
+  std::string control_;  // its socket
+  Time engine_started_{};
+  Time last_answer_{};
+  Time next_look_{};
+  bool hangs_ = false;  // it was killed for that
+  BackOff engine_back_off_;
+  bool kept_ = false;  // the fiber runs
 };
 
 }  // namespace barrio::adapters

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -59,38 +60,85 @@ class Loop final : public ports::Runtime {
   FiberScheduler scheduler_;
 };
 
-/// Engines are shell scripts that say that they are up by making a file where their socket would be.
+/// What an engine answers on its control socket. It lives as long as the process that wrote its number there: engines
+/// are shell scripts, and a file stands for the socket.
+class FakeEngine {
+ public:
+  std::map<std::string, EngineReplica> replicas;
+  std::map<std::string, std::string> told;  // bodies
+  std::set<std::string> stuck;              // do not leave
+  std::string fails;                        // what the next one that is put fails with
+  bool silent = false;
+  pid_t pid = 0;
+
+  Result<net::Response> answer(const net::SocketAddress& address, const net::Request& request) {
+    std::ifstream file(address.str().substr(std::string("unix:").size()));
+    pid_t owner = 0;
+    file >> owner;
+    if (silent || owner == 0 || kill(owner, 0) != 0) return fail(Code::unavailable, "connection refused");
+    if (std::exchange(pid, owner) != owner) replicas.clear();
+    if (request.target == "/replicas") return list();
+    const std::string id = request.target.substr(std::string("/replicas/").size());
+    if (request.method == "DELETE") {
+      const auto found = replicas.find(id);
+      if (found == replicas.end()) return net::Response{204, {}, ""};
+      found->second.state = EngineReplicaState::leaving;
+      return net::Response{202, {}, ""};
+    }
+    if (replicas.contains(id)) return net::Response{409, {}, "still here"};
+    told[id] = request.body;
+    const auto order = from_json<EngineOrder>(*parse_json(request.body));
+    REQUIRE_MESSAGE(order, order.error().text());
+    const auto state = fails.empty() ? EngineReplicaState::loading : EngineReplicaState::failed;
+    replicas[id] = {order->order.id, order->order.generation, state, std::exchange(fails, "")};
+    return net::Response{202, {}, ""};
+  }
+
+ private:
+  /// Each look finds it one step further.
+  Result<net::Response> list() {
+    EngineReplicas all;
+    for (const auto& [id, replica] : replicas) all.replicas.push_back(replica);
+    for (auto& [id, replica] : replicas) {
+      if (replica.state == EngineReplicaState::loading) replica.state = EngineReplicaState::ready;
+    }
+    std::erase_if(replicas, [&](const auto& one) {
+      return one.second.state == EngineReplicaState::leaving && !stuck.contains(one.first);
+    });
+    return net::Response{200, {}, print_json(to_json(all))};
+  }
+};
+
 struct Fixture {
   std::filesystem::path folder =
       std::filesystem::temp_directory_path() / ("barrio-process-test-" + std::to_string(getpid()));
   Loop loop;
+  FakeEngine engine;
   ProcessWorkloadRuntime workloads;
   ReplicaId id = ReplicaId::of("people-mad1-1");
 
-  explicit Fixture(const std::string& script, bool answers = true)
+  explicit Fixture(const std::string& script, bool emulated = false)
       : workloads(
             loop,
-            [this, answers](const net::SocketAddress& address, net::Request, Time) { return probe(address, answers); },
-            config(script)) {}
+            [this](const net::SocketAddress& address, net::Request request, Time) {
+              return engine.answer(address, request);
+            },
+            config(script, emulated)) {}
   ~Fixture() { std::filesystem::remove_all(folder); }
 
-  ProcessConfig config(const std::string& script) const {
+  ProcessConfig config(const std::string& script, bool emulated) const {
     ProcessConfig config;
     config.engine_program = "/bin/sh";
-    // The arguments that follow: $0 is --listen, $1 is unix:PATH.
+    // The arguments that follow: $0 is --control, $1 is unix:PATH.
     config.arguments = {"-c", script};
     config.folder = folder.string();
-    config.stop_grace = 200ms;
+    config.emulated_models = emulated;
     config.hang_limit = 300ms;
     config.log_bytes = 4096;
     return config;
   }
-  static Result<net::Response> probe(const net::SocketAddress& address, bool answers) {
-    const std::string path = address.str().substr(std::string("unix:").size());
-    if (!answers || !std::filesystem::exists(path)) return fail(Code::unavailable, "connection refused");
-    return net::Response{200, {}, ""};
-  }
-  ports::WorkloadSpec spec(int64_t generation = 1) const {
+  ports::WorkloadSpec spec(int64_t generation = 1) const { return spec_of(id, generation); }
+  static ports::WorkloadSpec spec_of(const ReplicaId& id, int64_t generation = 1) {
     return {{id,
              {TenantId::of("t"), AppName::of("people")},
              generation,
@@ -98,10 +146,14 @@ struct Fixture {
              {Watts(40), mib(256), 1, "", 0}},
             ""};
   }
-  std::optional<ports::WorkloadStatus> status() {
+  std::optional<ports::WorkloadStatus> status() { return status(id); }
+  std::optional<ports::WorkloadStatus> status(const ReplicaId& of) {
     const auto listed = workloads.list();
-    if (!listed || listed->empty()) return std::nullopt;
-    return listed->front();
+    if (!listed) return std::nullopt;
+    for (const auto& one : *listed) {
+      if (one.report.id == of) return one;
+    }
+    return std::nullopt;
   }
   /// Waits up to ten seconds.
   bool until(const std::function<bool()>& holds) {
@@ -110,70 +162,106 @@ struct Fixture {
     }
     return false;
   }
-  bool reaches(ReplicaPhase phase) {
-    return until([&] { return status() && status()->report.phase == phase; });
-  }
-  std::string pid_in_log() {
-    const auto lines = workloads.logs(id, 1);
-    return lines && !lines->empty() ? lines->front() : "";
+  bool reaches(ReplicaPhase phase) { return reaches(id, phase); }
+  bool reaches(const ReplicaId& of, ReplicaPhase phase) {
+    return until([&] { return status(of) && status(of)->report.phase == phase; });
   }
 };
 
-const std::string good = R"(echo $$; touch "${1#unix:}"; exec sleep 1000)";
+const std::string good = R"(echo $$ > "${1#unix:}"; exec sleep 1000)";
 
 }  // namespace
 
-TEST_CASE("an engine is ready once it answers, and stop ends its process") {
+TEST_CASE("one engine serves all replicas, and ends with their runtime") {
+  pid_t pid = 0;
+  {
+    Fixture f(good);
+    f.loop.run([&] {
+      const ReplicaId other = ReplicaId::of("plates-mad1-1");
+      REQUIRE(f.workloads.ensure(f.spec()).has_value());
+      REQUIRE(f.workloads.ensure(Fixture::spec_of(other)).has_value());
+      CHECK(f.reaches(ReplicaPhase::ready));
+      CHECK(f.reaches(other, ReplicaPhase::ready));
+      CHECK(f.status()->endpoint.size() < 108);
+      CHECK(f.status()->endpoint != f.status(other)->endpoint);
+      pid = f.engine.pid;
+      REQUIRE(f.workloads.stop(f.id).has_value());
+      REQUIRE(f.workloads.stop(f.id).has_value());
+      CHECK(f.until([&] { return !f.status(); }));
+      CHECK(f.status(other)->report.phase == ReplicaPhase::ready);
+      CHECK(f.engine.replicas.size() == 1);
+      CHECK(f.engine.pid == pid);
+      CHECK(f.workloads.stop(ReplicaId::of("nobody")).has_value());
+    });
+  }
+  CHECK(kill(pid, 0) != 0);
+}
+
+TEST_CASE("an engine that is killed takes its replicas along, and both come back after the back-off") {
   Fixture f(good);
   f.loop.run([&] {
+    const ReplicaId other = ReplicaId::of("plates-mad1-1");
     REQUIRE(f.workloads.ensure(f.spec()).has_value());
-    CHECK(f.reaches(ReplicaPhase::ready));
-    const pid_t pid = std::stoi(f.pid_in_log());
-    CHECK(f.status()->endpoint.size() < 108);
-    REQUIRE(f.workloads.stop(f.id).has_value());
-    REQUIRE(f.workloads.stop(f.id).has_value());
-    CHECK(f.until([&] { return !f.status(); }));
-    CHECK(kill(pid, 0) != 0);
-    CHECK(f.workloads.stop(ReplicaId::of("nobody")).has_value());
+    REQUIRE(f.workloads.ensure(Fixture::spec_of(other)).has_value());
+    REQUIRE(f.reaches(ReplicaPhase::ready));
+    REQUIRE(f.reaches(other, ReplicaPhase::ready));
+    const pid_t first = f.engine.pid;
+    kill(first, SIGKILL);
+    REQUIRE(f.reaches(ReplicaPhase::failed));
+    CHECK(f.status()->report.detail.find("signal 9") != std::string::npos);
+    CHECK(f.status()->report.restarts == 1);
+    CHECK(f.status()->endpoint.empty());
+    CHECK(f.until([&] {
+      CHECK(f.workloads.ensure(f.spec()).has_value());
+      CHECK(f.workloads.ensure(Fixture::spec_of(other)).has_value());
+      return f.status()->report.phase == ReplicaPhase::ready && f.status(other)->report.phase == ReplicaPhase::ready;
+    }));
+    CHECK(f.engine.pid != first);
+    CHECK(f.status(other)->report.restarts == 1);
   });
 }
 
-TEST_CASE("an engine that is killed fails with the reason, and starts again after the back-off") {
+TEST_CASE("a replica whose model cannot be loaded fails alone, and is tried again after its back-off") {
   Fixture f(good);
   f.loop.run([&] {
+    const ReplicaId other = ReplicaId::of("plates-mad1-1");
+    REQUIRE(f.workloads.ensure(Fixture::spec_of(other)).has_value());
+    REQUIRE(f.reaches(other, ReplicaPhase::ready));
+    f.engine.fails = "model 'people' cannot be served: not an ONNX file";
     REQUIRE(f.workloads.ensure(f.spec()).has_value());
-    REQUIRE(f.reaches(ReplicaPhase::ready));
-    kill(std::stoi(f.pid_in_log()), SIGKILL);
     REQUIRE(f.reaches(ReplicaPhase::failed));
-    CHECK(f.status()->report.detail.find("signal 9") != std::string::npos);
+    CHECK(f.status()->report.detail == "model 'people' cannot be served: not an ONNX file");
     CHECK(f.status()->report.restarts == 1);
     CHECK(f.until([&] {
       CHECK(f.workloads.ensure(f.spec()).has_value());
       return f.status()->report.phase == ReplicaPhase::ready;
     }));
+    CHECK(f.status(other)->report.restarts == 0);
+    CHECK(f.status(other)->report.phase == ReplicaPhase::ready);
   });
 }
 
 TEST_CASE("an emulated model runs only where the site is configured to run them") {
-  Fixture f(good);
-  f.loop.run([&] {
-    auto spec = f.spec();
-    spec.order.model = {Backend::profile, "a=1ms", "", ""};
-    CHECK(f.workloads.ensure(spec).error().code == Code::denied);
-    CHECK(f.status()->report.phase == ReplicaPhase::failed);
-    CHECK(f.status()->report.detail.find("emulated_models") != std::string::npos);
-    auto config = f.config(good);
-    config.emulated_models = true;
-    ProcessWorkloadRuntime tests(f.loop, [](auto&, auto, auto) { return net::Response{200, {}, ""}; }, config);
-    CHECK(tests.ensure(spec).has_value());
-    CHECK(f.until([&] { return tests.list()->front().report.phase == ReplicaPhase::ready; }));
-  });
+  for (const bool permitted : {false, true}) {
+    Fixture f(good, permitted);
+    f.loop.run([&] {
+      auto spec = f.spec();
+      spec.order.model = {Backend::profile, "a=1ms", "", ""};
+      const auto ensured = f.workloads.ensure(spec);
+      CHECK(ensured.has_value() == permitted);
+      if (permitted) {
+        CHECK(f.reaches(ReplicaPhase::ready));
+        return;
+      }
+      CHECK(ensured.error().code == Code::denied);
+      CHECK(f.status()->report.phase == ReplicaPhase::failed);
+      CHECK(f.status()->report.detail.find("emulated_models") != std::string::npos);
+    });
+  }
 }
 
-TEST_CASE("a pipeline and its cameras are told in a file that only the engine may read") {
-  // $0 --listen $1 PATH $2 --name $3 NAME $4 --backend $5 B $6 --workers $7 N $8 --memory $9 M ${10} --extras ${11}
-  // FILE
-  Fixture f(R"(touch "${1#unix:}"; echo "$5 ${10}"; stat -c %a "${11}"; cat "${11}"; exec sleep 1000)");
+TEST_CASE("a pipeline and its cameras are told over the control socket, and are on no command line") {
+  Fixture f(R"(tr '\0' ' ' < /proc/$$/cmdline; echo $$ > "${1#unix:}"; exec sleep 1000)");
   f.loop.run([&] {
     ports::WorkloadSpec spec = f.spec();
     spec.order.model = {Backend::pipeline, "", "", ""};
@@ -184,14 +272,15 @@ TEST_CASE("a pipeline and its cameras are told in a file that only the engine ma
     spec.order.stream.emplace().sources = {"rtsp://viewer:secret@camera/"};
     REQUIRE(f.workloads.ensure(spec).has_value());
     REQUIRE(f.reaches(ReplicaPhase::ready));
-    std::vector<std::string> lines;
-    CHECK(f.until([&] { return (lines = *f.workloads.logs(f.id, 3)).size() == 3; }));
-    CHECK(lines[0] == "pipeline --extras");
-    CHECK(lines[1] == "600");
-    const auto extras = from_json<EngineExtras>(*parse_json(lines[2]));
-    REQUIRE_MESSAGE(extras, extras.error().text());
-    CHECK(extras->pipeline->steps.at(0).model.builtin == "people");
-    CHECK(extras->stream->sources == spec.order.stream->sources);
+    const auto told = from_json<EngineOrder>(*parse_json(f.engine.told.at(f.id.str())));
+    REQUIRE_MESSAGE(told, told.error().text());
+    CHECK(told->order.pipeline->steps.at(0).model.builtin == "people");
+    CHECK(told->order.stream->sources == spec.order.stream->sources);
+    CHECK("unix:" + told->listen.substr(5) == f.status()->endpoint);
+    std::ifstream log(f.folder / "engine.log");
+    const std::string text{std::istreambuf_iterator<char>(log), {}};
+    CHECK(text.find("--control unix:") != std::string::npos);
+    CHECK(text.find("secret") == std::string::npos);
     detect.model = {Backend::profile, "a=5ms", "", ""};
     spec.order.pipeline = PipelineSpec{{detect}, {}};
     spec.order.id = ReplicaId::of("emulated");
@@ -200,51 +289,65 @@ TEST_CASE("a pipeline and its cameras are told in a file that only the engine ma
 }
 
 TEST_CASE("an engine that cannot start says why, in its own words") {
-  Fixture f("echo 'model: not an ONNX file' >&2; exit 3");
+  Fixture f("echo 'no such device' >&2; exit 2");
   f.loop.run([&] {
     REQUIRE(f.workloads.ensure(f.spec()).has_value());
     REQUIRE(f.reaches(ReplicaPhase::failed));
-    CHECK(f.status()->report.detail == "the engine ended with status 3: model: not an ONNX file");
+    CHECK(f.status()->report.detail == "the engine ended with status 2: no such device");
   });
 }
 
-TEST_CASE("another generation starts only after the earlier process has ended") {
+TEST_CASE("another generation starts only after the earlier one has left") {
   Fixture f(good);
   f.loop.run([&] {
+    f.engine.stuck.insert(f.id.str());
     REQUIRE(f.workloads.ensure(f.spec(1)).has_value());
     REQUIRE(f.reaches(ReplicaPhase::ready));
-    const pid_t first = std::stoi(f.pid_in_log());
+    const std::string before = f.status()->endpoint;
     REQUIRE(f.workloads.ensure(f.spec(2)).has_value());
     CHECK(f.status()->report.phase == ReplicaPhase::stopping);
+    CHECK(f.until([&] { return f.engine.replicas.at(f.id.str()).state == EngineReplicaState::leaving; }));
+    CHECK(f.status()->report.generation == 1);
+    f.engine.stuck.clear();
     CHECK(f.until([&] { return f.status()->report.generation == 2; }));
-    CHECK(kill(first, 0) != 0);
     CHECK(f.reaches(ReplicaPhase::ready));
     CHECK(f.status()->report.restarts == 0);
+    CHECK(f.status()->endpoint != before);
   });
 }
 
-TEST_CASE("an engine that ignores SIGTERM is killed after the grace") {
-  Fixture f(R"(trap '' TERM; echo $$; touch "${1#unix:}"; while :; do sleep 0.05; done)");
+TEST_CASE("what is stopped before the engine has it is taken out, and an engine that hangs is killed") {
+  Fixture f(good);
   f.loop.run([&] {
     REQUIRE(f.workloads.ensure(f.spec()).has_value());
-    REQUIRE(f.reaches(ReplicaPhase::ready));
     REQUIRE(f.workloads.stop(f.id).has_value());
-    CHECK(f.status()->report.phase == ReplicaPhase::stopping);
-    CHECK(f.until([&] { return !f.status(); }));
+    CHECK(!f.status());
+    // As if its PUT had been under way.
+    REQUIRE(f.workloads.ensure(Fixture::spec_of(ReplicaId::of("other"))).has_value());
+    REQUIRE(f.reaches(ReplicaId::of("other"), ReplicaPhase::ready));
+    f.engine.replicas[f.id.str()] = {f.id, 1, EngineReplicaState::ready, ""};
+    CHECK(f.until([&] { return !f.engine.replicas.contains(f.id.str()); }));
+    f.engine.silent = true;
+    CHECK(f.reaches(ReplicaId::of("other"), ReplicaPhase::failed));
+    CHECK(f.status(ReplicaId::of("other"))->report.detail.starts_with("the engine did not answer and was ended"));
   });
 }
 
-TEST_CASE("a log that grows without end is kept bounded") {
+TEST_CASE("a replica's log is what the engine's says of it, and is kept bounded") {
   Fixture f(
-      R"(touch "${1#unix:}"; while :; do echo "a line of some length that is written again and again"; sleep 0.001; done)");
+      R"(echo $$ > "${1#unix:}"; echo '{"replica":"people-mad1-1"}'; echo '{"replica":"x-people-mad1-1"}'; echo '{"model":"people-mad1-1/people version 1"}'; while :; do echo "a line of some length that is written again and again"; sleep 0.001; done)");
   f.loop.run([&] {
     REQUIRE(f.workloads.ensure(f.spec()).has_value());
-    const auto size = [&] { return std::filesystem::file_size(f.folder / (f.id.str() + ".log")); };
+    std::vector<std::string> lines;
+    CHECK(f.until([&] { return (lines = f.workloads.logs(f.id, 9).value_or(lines)).size() == 2; }));
+    CHECK(lines.back() == R"({"model":"people-mad1-1/people version 1"})");
+    const auto size = [&] { return std::filesystem::file_size(f.folder / "engine.log"); };
     CHECK(f.until([&] { return size() > 3000; }));
     CHECK(f.until([&] {
       REQUIRE(f.workloads.list().has_value());
       return size() < 3000;
     }));
+    CHECK(f.workloads.logs(ReplicaId::of("nobody"), 1).error().code == Code::not_found);
   });
 }
 

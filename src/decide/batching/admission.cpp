@@ -44,7 +44,8 @@ void DeviceScheduler::State::weigh(Lane& lane, Time now) {
 Outlook DeviceScheduler::State::outlook(uint64_t work, Time now) {
   look_at_slots(now);
   look_at_lanes(now, false);
-  Plan::Ask ask{.views = views, .slots = slot_times, .now = now, .work = work, .promises = promises > 0};
+  Plan::Ask ask{
+      .views = views, .slots = slot_times, .running = slot_runs, .now = now, .work = work, .promises = promises > 0};
   Outlook seen = plan.look(ask);
   if (room_from == 0 || seen.breaks_promise) return seen;
   // Once more, with best effort first.
@@ -56,9 +57,9 @@ Outlook DeviceScheduler::State::outlook(uint64_t work, Time now) {
   return {later.finish, later.start, later.opens, later.breaks_promise};
 }
 
-/// What the model's arrivals ask for, as a share of what all slots can give it at best.
+/// What the model's arrivals ask for, as a share of what its slots can give it at best.
 double DeviceScheduler::State::pressure(const Lane& lane, Time now) const {
-  return lane.arrivals().rate(now) * lane.worth() / static_cast<double>(slots.size());
+  return lane.arrivals().rate(now) * lane.worth() / static_cast<double>(slots_of(lane));
 }
 
 /// Under overload a work that opens a batch early makes it small: later ones will fill a larger one without it.

@@ -37,7 +37,7 @@ size_t Chooser::harmless(size_t chosen, std::span<const LaneView> views, const M
   const Profile& profile = views[chosen].lane->profile();
   size_t fits = windows_[chosen].take;
   for (size_t other = 0; other < views.size(); ++other) {
-    if (other == chosen) continue;
+    if (other == chosen || views[other].full) continue;
     const auto late = [&](size_t batch) {
       return makes_late(other, std::min(moment.now + profile.of(batch), moment.next_slot), views, moment.now);
     };
@@ -74,7 +74,7 @@ Chooser::Scored Chooser::scored(size_t chosen, const Window& window, bool harmle
   double worth = answers * view.lane->worth();
   const Time others_start = std::min(moment.now + run, moment.next_slot);
   for (size_t i = 0; !harmless && i < views.size(); ++i) {
-    if (i != chosen) worth -= loss(i, others_start, views, moment.now) * views[i].lane->worth();
+    if (i != chosen && !views[i].full) worth -= loss(i, others_start, views, moment.now) * views[i].lane->worth();
   }
   return {{chosen, window, moment.now + run},
           harmless,
@@ -100,7 +100,7 @@ std::optional<BatchChoice> Chooser::choose(std::span<const LaneView> views, cons
   };
   for (size_t i = 0; i < views.size(); ++i) {
     const Window& whole = windows_[i];
-    if (whole.take == 0 || views[i].hold) continue;
+    if (whole.take == 0 || views[i].hold || views[i].full) continue;
     const size_t fits = views.size() == 1 ? whole.take : harmless(i, views, moment);
     if (fits < whole.take) consider(scored(i, whole, false, views, moment));
     if (fits == 0) continue;

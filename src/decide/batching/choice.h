@@ -20,6 +20,7 @@ struct LaneView {
   std::span<const Waiting> waiting;
   double rate = 0;    // of what is expected to come, per ns; 0: nothing is
   bool hold = false;  // not to be run now; it is guarded all the same
+  bool full = false;  // runs as often at once as it may; no slot is kept for it, as those it runs on come free
 };
 
 struct Moment {

@@ -9,7 +9,9 @@ DeviceScheduler::State::State(DeviceConfig asked)
 
 void DeviceScheduler::State::look_at_slots(Time now) {
   slot_times.clear();
+  slot_runs.clear();
   for (const Slot& slot : slots) {
+    slot_runs.push_back(slot.busy ? slot.model : Plan::nothing_runs);
     // What runs longer than its profile by some time is expected to take as much again.
     slot_times.push_back(!slot.busy ? now : slot.end > now ? slot.end : now + (now - slot.end));
   }
@@ -22,8 +24,15 @@ void DeviceScheduler::State::look_at_lanes(Time now, bool forecast) {
     const Lane& from = *lanes[model];
     const double rate = forecast ? from.arrivals().rate(now) : 0;
     if (from.waiting().empty() && rate <= 0) continue;
-    views.push_back({.lane = &from, .model = model, .waiting = from.waiting(), .rate = rate});
+    views.push_back({.lane = &from, .model = model, .waiting = from.waiting(), .rate = rate, .full = full(model)});
   }
+}
+
+bool DeviceScheduler::State::full(ModelIndex model) const {
+  const size_t most = lanes[model]->at_once();
+  if (most >= slots.size()) return false;
+  const auto runs = std::ranges::count_if(slots, [&](const Slot& slot) { return slot.busy && slot.model == model; });
+  return static_cast<size_t>(runs) >= most;
 }
 
 void DeviceScheduler::State::drop(ModelIndex model, size_t index, size_t count, Dropped::Why why) {

@@ -1,6 +1,7 @@
 #pragma once
 // What a DeviceScheduler remembers, and the steps of its decisions: admission.cpp, starting.cpp.
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -21,6 +22,10 @@ struct DeviceScheduler::State {
   void look_at_slots(Time now);
   /// With `forecast`, also what is expected, and lanes where nothing waits yet.
   void look_at_lanes(Time now, bool forecast);
+  /// As many runs of the model are under way as may be.
+  bool full(ModelIndex model) const;
+  /// Slots that it can use.
+  size_t slots_of(const Lane& lane) const { return std::min(slots.size(), lane.at_once()); }
   void drop(ModelIndex model, size_t index, size_t count, Dropped::Why why);
   /// Drops what could not make it even if it ran alone from `next_start` on.
   void drop_hopeless(Time next_start, Dropped::Why why);
@@ -60,6 +65,7 @@ struct DeviceScheduler::State {
   struct Slot {
     bool busy = false;
     Time end{};
+    ModelIndex model = 0;
   };
 
   DeviceConfig config;
@@ -78,6 +84,7 @@ struct DeviceScheduler::State {
   Plan plan;
   Chooser chooser;
   std::vector<Time> slot_times;
+  std::vector<ModelIndex> slot_runs;
   std::vector<LaneView> views;
   std::vector<WorkId> ids;
   std::vector<Dropped> dropped;

@@ -1,6 +1,7 @@
 #pragma once
 // What waits for one model on one device: works with a deadline in the order of their deadlines, and the others.
 
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -43,6 +44,9 @@ class Lane {
 
   const Profile& profile() const { return profile_; }
   void set_profile(Profile profile);
+  /// Runs of this model at the same time, at most.
+  size_t at_once() const { return at_once_; }
+  void set_at_once(size_t most) { at_once_ = most; }
   /// The device time that one work costs at best, within the time that works of this model usually have: what an answer
   /// is worth.
   double worth() const { return worth_; }
@@ -67,6 +71,7 @@ class Lane {
 
  private:
   Profile profile_;
+  size_t at_once_ = SIZE_MAX;
   double worth_ = 1;
   Duration usual_ = Duration::max();
   ArrivalRate arrivals_;

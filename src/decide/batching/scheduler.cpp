@@ -12,7 +12,7 @@ DeviceScheduler::~DeviceScheduler() = default;
 DeviceScheduler::DeviceScheduler(DeviceScheduler&&) noexcept = default;
 DeviceScheduler& DeviceScheduler::operator=(DeviceScheduler&&) noexcept = default;
 
-void DeviceScheduler::set_model(ModelIndex model, Profile profile) {
+void DeviceScheduler::set_model(ModelIndex model, Profile profile, size_t at_once) {
   if (state_->config.is_cpu) profile = profile.up_to(2);
   if (model >= state_->lanes.size()) state_->lanes.resize(model + 1);
   if (auto& lane = state_->lanes[model]) {
@@ -20,6 +20,7 @@ void DeviceScheduler::set_model(ModelIndex model, Profile profile) {
   } else {
     lane.emplace(std::move(profile));
   }
+  state_->lanes[model]->set_at_once(std::max<size_t>(1, at_once));
 }
 
 void DeviceScheduler::remove_model(ModelIndex model) {

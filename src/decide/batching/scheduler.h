@@ -56,8 +56,9 @@ class DeviceScheduler {
   DeviceScheduler(DeviceScheduler&&) noexcept;
   DeviceScheduler& operator=(DeviceScheduler&&) noexcept;
 
-  /// Adds the model, or gives it a new profile. The largest batch is the profile's.
-  void set_model(ModelIndex model, Profile profile);
+  /// Adds the model, or gives it a new profile. The largest batch is the profile's. At most `at_once` of its runs are
+  /// under way at the same time.
+  void set_model(ModelIndex model, Profile profile, size_t at_once = SIZE_MAX);
   /// What waits for it is dropped (see take_dropped); what runs ends as usual.
   void remove_model(ModelIndex model);
 

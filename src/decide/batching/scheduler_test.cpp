@@ -257,6 +257,27 @@ TEST_CASE("a run that takes longer than its profile makes late only what cannot 
   CHECK(device.ended.at(3).at == start + 26ms);
 }
 
+TEST_CASE("a model runs only as often at once as it may, and what is admitted counts on no more") {
+  const Profile single = Profile::affine(5ms, 5ms, 1);
+  TestDevice device({.slots = 3}, {single, single});
+  device.scheduler.set_model(0, single, 1);
+  CHECK(device.offer(soft(1, 25ms)));
+  CHECK(device.offer(soft(2, 25ms)));
+  CHECK(!device.offer(soft(3, 25ms)));
+  CHECK(device.declined.predicted_finish == start + 30ms);
+  CHECK(device.offer({.id = 4, .urgency = Urgency::best_effort}));
+  CHECK(device.scheduler.running() == 1);
+  CHECK(device.offer({.id = 5, .model = 1, .deadline = start + 12ms}));
+  CHECK(device.offer({.id = 6, .model = 1, .deadline = start + 12ms}));
+  CHECK(device.scheduler.running() == 3);
+  device.run_out();
+  CHECK(device.ended.at(1).at == start + 10ms);
+  CHECK(device.ended.at(5).at == start + 10ms);
+  CHECK(device.ended.at(6).at == start + 10ms);
+  CHECK(device.ended.at(2).at == start + 20ms);
+  CHECK(device.ended.at(4).at == start + 30ms);
+}
+
 TEST_CASE("when a request would be finished is told without keeping it") {
   TestDevice device({}, {a5c1});
   CHECK(device.scheduler.predicted_finish(0, start) == start + 6ms);

@@ -23,10 +23,12 @@ bool DeviceScheduler::State::keeps_promises(const BatchChoice& choice, size_t sl
   look_at_slots(now);
   slot_times[slot] = choice.end;
   LaneView& chosen = views[choice.view];
+  slot_runs[slot] = chosen.model;
   const auto before = chosen.waiting;
   chosen.waiting = before.subspan(choice.window.skip + choice.window.take);
   const bool broken =
-      plan.look({.views = views, .slots = slot_times, .now = now, .work = 0, .promises = true}).breaks_promise;
+      plan.look({.views = views, .slots = slot_times, .running = slot_runs, .now = now, .work = 0, .promises = true})
+          .breaks_promise;
   chosen.waiting = before;
   return !broken;
 }
@@ -38,11 +40,11 @@ std::optional<Time> DeviceScheduler::State::hold(Time now) {
   if (slots.size() == 1 || promises > 0) return until;
   for (LaneView& view : views) {
     const Profile& profile = view.lane->profile();
-    if (view.waiting.empty()) continue;
+    if (view.waiting.empty() || slots_of(*view.lane) == 1) continue;
     const Window window = chooser.window(view, now, profile.max_batch());
     if (window.skip > 0 || window.take < view.waiting.size() || window.take >= profile.max_batch()) continue;
     const double share = view.rate * static_cast<double>(profile.of(window.take).count()) /
-                         static_cast<double>(window.take * slots.size());
+                         static_cast<double>(window.take * slots_of(*view.lane));
     const Time latest = view.waiting.front().deadline - profile.of(window.take + 1);
     if (share < busy_enough_to_hold || latest <= now) continue;
     view.hold = true;
@@ -76,7 +78,7 @@ RunBatch DeviceScheduler::State::run(const BatchChoice& choice, size_t slot) {
   from.erase(choice.window.skip, choice.window.take);
   // The plan has given up what is left behind, and what was promised rests on it.
   if (promises > 0) drop(model, 0, choice.window.skip, Dropped::Why::sacrificed);
-  slots[slot] = {true, choice.end};
+  slots[slot] = {true, choice.end, model};
   return {static_cast<uint32_t>(slot), model, ids, choice.end};
 }
 
@@ -84,7 +86,7 @@ RunBatch DeviceScheduler::State::run(const BatchChoice& choice, size_t slot) {
 std::optional<ModelIndex> DeviceScheduler::State::oldest_spare() const {
   std::optional<ModelIndex> oldest;
   for (ModelIndex i = 0; i < lanes.size(); ++i) {
-    if (!lanes[i] || lanes[i]->spare().empty()) continue;
+    if (!lanes[i] || lanes[i]->spare().empty() || full(i)) continue;
     if (!oldest || lanes[i]->spare().front().number < lanes[*oldest]->spare().front().number) oldest = i;
   }
   return oldest;
@@ -122,7 +124,7 @@ RunBatch DeviceScheduler::State::run_spare(ModelIndex model, size_t count, size_
   waiting -= count;
   spare_ran = now;
   room_from = 0;
-  slots[slot] = {true, now + from.profile().of(count)};
+  slots[slot] = {true, now + from.profile().of(count), model};
   return {static_cast<uint32_t>(slot), model, ids, slots[slot].end};
 }
 
@@ -137,7 +139,9 @@ std::optional<RunBatch> DeviceScheduler::State::run_due_spare(size_t slot, Time 
     look_at_slots(now);
     look_at_lanes(now, false);
     slot_times[slot] = now + from.profile().of(batch);
-    const Plan::Ask ask{.views = views, .slots = slot_times, .now = now, .work = 0, .promises = promises > 0};
+    slot_runs[slot] = model;
+    const Plan::Ask ask{
+        .views = views, .slots = slot_times, .running = slot_runs, .now = now, .work = 0, .promises = promises > 0};
     if (promises == 0 || !plan.look(ask).breaks_promise) return run_spare(model, batch, slot, now);
   }
   if (room_from == 0) room_from = number + 1;

@@ -1,0 +1,165 @@
+#include "engine/replica_host.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/log.h"
+
+namespace barrio::engine {
+
+namespace {
+
+constexpr std::string_view replicas_path = "/replicas";
+constexpr Bytes least_held = mib(64);
+constexpr Bytes most_held = mib(512);
+
+net::Response json_body(int status, const Json& body) {
+  return {status, {{"Content-Type", "application/json"}}, print_json(body)};
+}
+
+net::Response refusal(int status, const std::string& why) {
+  return json_body(status, JsonObject{{"error", why}});
+}
+
+/// On the device that its accelerator is called, where the engine has one of that name; else on the engine's first.
+LoadParameters parameters_of(const EngineOrder& asked, const Engine& engine) {
+  const Resources& resources = asked.order.resources;
+  LoadParameters parameters{.memory = resources.memory};
+  if (engine.has_device(resources.accelerator)) {
+    parameters.device = resources.accelerator;
+  } else {
+    parameters.instances = static_cast<size_t>(std::max(1.0, std::ceil(resources.cores)));
+  }
+  return parameters;
+}
+
+ReplicaOptions options_of(const EngineOrder& asked, const Engine& engine) {
+  const ReplicaOrder& order = asked.order;
+  ReplicaOptions options{.listen = asked.listen, .scope = order.id.str(), .tenant = order.app.tenant.str()};
+  options.rest.held_bytes = static_cast<size_t>(std::clamp(order.resources.memory, least_held, most_held).count());
+  const std::string name = order.app.name.str();
+  LoadParameters parameters = parameters_of(asked, engine);
+  if (order.pipeline) {
+    add_pipeline({name, *order.pipeline}, parameters, options);
+  } else {
+    parameters.backend = to_name(order.model.backend);
+    parameters.builtin = order.model.builtin;
+    if (order.model.builtin.empty()) parameters.path = asked.path;
+    options.models.push_back({name, parameters});
+  }
+  if (order.stream) options.streams = {.app = name, .spec = *order.stream};
+  return options;
+}
+
+}  // namespace
+
+struct ReplicaHost::Hosted {
+  int64_t generation = 0;
+  Registry registry;  // before what counts in it
+  std::optional<HostedReplica> replica;
+  std::string failure;
+  bool leaving = false;
+
+  EngineReplicaState state() const {
+    if (leaving) return EngineReplicaState::leaving;
+    if (!failure.empty()) return EngineReplicaState::failed;
+    return replica->ready() ? EngineReplicaState::ready : EngineReplicaState::loading;
+  }
+};
+
+ReplicaHost::ReplicaHost(net::Reactor& reactor, Engine& engine, Registry& registry, MakeDecoder make_decoder,
+                         Duration grace)
+    : reactor_(reactor),
+      engine_(engine),
+      registry_(registry),
+      make_decoder_(std::move(make_decoder)),
+      grace_(grace),
+      server_(reactor, {}, [this](const net::Request& request, net::Responder respond) { respond(answer(request)); }) {}
+
+ReplicaHost::~ReplicaHost() = default;
+
+Result<net::SocketAddress> ReplicaHost::listen(const net::SocketAddress& address) {
+  // The socket's file has its mode from its first moment on.
+  const mode_t before = umask(S_IXUSR | S_IRWXG | S_IRWXO);
+  auto bound = server_.listen(address);
+  umask(before);
+  return bound;
+}
+
+Result<void> ReplicaHost::put(const EngineOrder& asked) {
+  const ReplicaId id = asked.order.id;
+  if (const auto found = hosted_.find(id); found != hosted_.end()) {
+    const Hosted& present = *found->second;
+    if (present.generation == asked.order.generation && !present.leaving) return {};
+    return fail(Code::conflict, "generation " + std::to_string(present.generation) + " of it is still here", id.str());
+  }
+  auto& hosted = hosted_[id];
+  hosted = std::make_unique<Hosted>();
+  hosted->generation = asked.order.generation;
+  HostedReplica& replica =
+      hosted->replica.emplace(reactor_, engine_, hosted->registry, options_of(asked, engine_), make_decoder_);
+  log_info("replica starts", {{"replica", id.str()}, {"generation", std::to_string(hosted->generation)}});
+  const auto bound = replica.start([raw = hosted.get()](const Error& error) { raw->failure = error.text(); });
+  if (!bound) hosted->failure = bound.error().text();
+  return {};
+}
+
+bool ReplicaHost::remove(const ReplicaId& id) {
+  const auto found = hosted_.find(id);
+  if (found == hosted_.end()) return false;
+  Hosted& hosted = *found->second;
+  if (std::exchange(hosted.leaving, true)) return true;
+  log_info("replica leaves", {{"replica", id.str()}});
+  hosted.replica->drain();
+  hosted.replica->leave(grace_, [this, id] {
+    log_info("replica has left", {{"replica", id.str()}});
+    hosted_.erase(id);
+  });
+  return true;
+}
+
+EngineReplicas ReplicaHost::list() const {
+  EngineReplicas all;
+  for (const auto& [id, hosted] : hosted_) {
+    all.replicas.push_back({id, hosted->generation, hosted->state(), hosted->failure});
+  }
+  return all;
+}
+
+void ReplicaHost::drain() {
+  server_.drain();
+  for (const auto& [id, hosted] : hosted_) {
+    if (!hosted->leaving) hosted->replica->drain();
+  }
+}
+
+bool ReplicaHost::idle() const {
+  return std::ranges::all_of(hosted_, [](const auto& one) { return one.second->replica->idle(); });
+}
+
+net::Response ReplicaHost::answer(const net::Request& request) {
+  if (request.target == "/metrics") return {200, {{"Content-Type", "text/plain; version=0.0.4"}}, registry_.text()};
+  if (request.target == replicas_path && request.method == "GET") return json_body(200, to_json(list()));
+  const std::string_view target = request.target;
+  if (!target.starts_with("/replicas/")) return refusal(404, "there is no such path");
+  const auto id = ReplicaId::parse(target.substr(replicas_path.size() + 1));
+  if (!id) return refusal(400, id.error().text());
+  return answer_for(request, *id);
+}
+
+net::Response ReplicaHost::answer_for(const net::Request& request, const ReplicaId& id) {
+  if (request.method == "DELETE") return {remove(id) ? 202 : 204, {}, ""};
+  if (request.method != "PUT") return refusal(405, "this path takes PUT and DELETE");
+  const auto json = parse_json(request.body);
+  if (!json) return refusal(400, json.error().text());
+  const auto asked = from_json<EngineOrder>(*json);
+  if (!asked) return refusal(400, asked.error().text());
+  if (asked->order.id != id) return refusal(400, "order.id: is not the path's");
+  const auto done = put(*asked);
+  if (!done) return refusal(done.error().code == Code::conflict ? 409 : 400, done.error().text());
+  return {202, {}, ""};
+}
+
+}  // namespace barrio::engine

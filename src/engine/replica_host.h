@@ -1,0 +1,49 @@
+#pragma once
+// The replicas of an engine that a site's runtime tells what to serve, over a socket of its own. All calls are
+// idempotent.
+//
+//   PUT    /replicas/ID   EngineOrder (model/snapshot.h): 202; 409 while another generation of it is here
+//   DELETE /replicas/ID   202: it leaves; 204: it is not here
+//   GET    /replicas      EngineReplicas
+//   GET    /metrics       of devices and tenants; a replica's own are at its own address
+//
+// The socket can be reached by whoever may read the runtime's folder, and by nobody else. Lives on the loop.
+
+#include <map>
+
+#include "engine/hosted_replica.h"
+
+namespace barrio::engine {
+
+class ReplicaHost {
+ public:
+  /// What stops takes up to `grace` to be answered. All outlive this.
+  ReplicaHost(net::Reactor& reactor, Engine& engine, Registry& registry, MakeDecoder make_decoder, Duration grace);
+  ~ReplicaHost();
+
+  /// A Unix socket that only this user can connect to.
+  Result<net::SocketAddress> listen(const net::SocketAddress& address);
+  /// Errors: conflict (another generation is here), invalid (names the field).
+  Result<void> put(const EngineOrder& order);
+  /// False: it is not here.
+  bool remove(const ReplicaId& id);
+  EngineReplicas list() const;
+
+  void drain();
+  bool idle() const;
+
+ private:
+  struct Hosted;
+  net::Response answer(const net::Request& request);
+  net::Response answer_for(const net::Request& request, const ReplicaId& id);
+
+  net::Reactor& reactor_;
+  Engine& engine_;
+  Registry& registry_;
+  MakeDecoder make_decoder_;
+  Duration grace_;
+  std::map<ReplicaId, std::unique_ptr<Hosted>> hosted_;
+  net::MessageServer server_;
+};
+
+}  // namespace barrio::engine

@@ -1,0 +1,217 @@
+#include "engine/replica_host.h"
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <mutex>
+
+#include "adapters/profile/profile_backend.h"
+#include "engine/fake_model_test.h"
+#include "net/client.h"
+
+namespace barrio::engine::replica_host_test {
+
+namespace {
+
+/// The site's engine with one emulated accelerator, whose models are "fake" (named profile in an app) unless told.
+struct World {
+  explicit World(DeviceSpec device = {.name = "gpu", .slots = 1, .is_cpu = false})
+      : folder(std::filesystem::temp_directory_path() / ("barrio-host-test-" + std::to_string(getpid()))),
+        engine(reactor, {{"opencv", &fake}, {"profile", &profile}}, {.devices = {std::move(device)}}, registry) {
+    std::filesystem::create_directories(folder);
+    host.emplace(reactor, engine, registry, nullptr, 5s);
+    REQUIRE(host->listen(*net::SocketAddress::parse(control())));
+  }
+  ~World() {
+    fake.release();
+    host.reset();
+    std::filesystem::remove_all(folder);
+  }
+
+  std::string control() const { return "unix:" + (folder / "control").string(); }
+  std::string address(const std::string& id) const { return "unix:" + (folder / id).string(); }
+  void until(const std::function<bool()>& done) {
+    const Time limit = reactor.fresh_now() + 10s;
+    while (!done() && reactor.now() < limit) reactor.turn(5ms);
+    REQUIRE(done());
+  }
+  using Answer = std::shared_ptr<std::optional<net::Response>>;
+  Answer send(const std::string& to, net::Request request) {
+    auto answer = std::make_shared<std::optional<net::Response>>();
+    client.fetch(*net::SocketAddress::parse(to), std::move(request), reactor.fresh_now() + 10s,
+                 [answer](Result<net::Response> got) { *answer = got ? *got : net::Response{0, {}, {}}; });
+    return answer;
+  }
+  net::Response wait(const Answer& answer) {
+    until([&] { return answer->has_value(); });
+    return **answer;
+  }
+  net::Response call(const std::string& to, net::Request request) { return wait(send(to, std::move(request))); }
+  net::Response get(const std::string& to, const std::string& target) { return call(to, {.target = target}); }
+  net::Response put(const std::string& id, const std::string& builtin, Backend backend = Backend::opencv,
+                    int64_t generation = 1) {
+    EngineOrder asked;
+    asked.order.id = ReplicaId::of(id);
+    asked.order.app = {TenantId::of("tenant-of-" + id), AppName::of("people")};
+    asked.order.generation = generation;
+    asked.order.model = {backend, builtin, "", ""};
+    asked.order.resources = {Watts(40), mib(256), 1, "", 0};
+    asked.listen = address(id);
+    return call(control(), {.method = "PUT", .target = "/replicas/" + id, .body = print_json(to_json(asked))});
+  }
+  std::optional<EngineReplica> state(const std::string& id) {
+    const auto all = from_json<EngineReplicas>(*parse_json(get(control(), "/replicas").body));
+    REQUIRE(all);
+    for (const EngineReplica& one : all->replicas) {
+      if (one.id.str() == id) return one;
+    }
+    return std::nullopt;
+  }
+  void start(const std::string& id, const std::string& builtin, Backend backend = Backend::opencv) {
+    REQUIRE(put(id, builtin, backend).status == 202);
+    until([&] { return state(id) && state(id)->state == EngineReplicaState::ready; });
+  }
+  Answer infer(const std::string& id, int value, const std::string& deadline_ms = "") {
+    net::Request request{
+        .method = "POST",
+        .target = "/v2/models/people/infer",
+        .body = R"({"inputs":[{"name":"x","shape":[1],"datatype":"UINT8","data":[)" + std::to_string(value) + "]}]}"};
+    if (!deadline_ms.empty()) request.headers.emplace_back("Barrio-Deadline-Ms", deadline_ms);
+    return send(address(id), std::move(request));
+  }
+  std::vector<Answer> infer_many(const std::string& id, int count, const std::string& deadline_ms) {
+    std::vector<Answer> answers;
+    for (int i = 0; i < count; ++i) answers.push_back(infer(id, 1, deadline_ms));
+    return answers;
+  }
+
+  std::filesystem::path folder;
+  Registry registry;
+  net::Reactor reactor;
+  FakeBackend fake;
+  adapters::ProfileBackend profile;
+  net::Client client{reactor, {}};
+  Engine engine;
+  std::optional<ReplicaHost> host;
+};
+
+bool has(const net::Response& response, std::string_view text) {
+  return response.body.find(text) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("two replicas with equal names see only their own model, and no trace of each other") {
+  World world;
+  world.start("one", "good");
+  world.start("two", "batch");
+  CHECK(world.wait(world.infer("one", 4)).status == 200);
+  for (const std::string id : {"one", "two"}) {
+    const std::string other = id == "one" ? "two" : "one";
+    const auto index = world.call(world.address(id), {.method = "POST", .target = "/v2/repository/index"});
+    CHECK(has(index, R"("name":"people")"));
+    CHECK(index.body.find("people") == index.body.rfind("people"));
+    const auto model = world.get(world.address(id), "/v2/models/people");
+    CHECK(model.status == 200);
+    CHECK(has(model, R"("name":"people")"));
+    CHECK(has(world.get(world.address(id), "/v2/models/" + other + "%2Fpeople"), "not"));
+    CHECK(has(world.get(world.address(id), "/v2/models/nobody"), "this endpoint serves people, not nobody"));
+    const auto metrics = world.get(world.address(id), "/metrics");
+    CHECK(has(metrics, R"(barrio_engine_ready{model="people"} 1)"));
+    for (const auto& said : {index, model, metrics}) CHECK(!has(said, other));
+    CHECK(world.get(world.address(id), "/v2/health/ready").status == 200);
+  }
+  CHECK(has(world.get(world.address("one"), "/metrics"), R"(tenant="tenant-of-one"} 1)"));
+  CHECK(has(world.get(world.control(), "/metrics"), R"(barrio_engine_device_busy_seconds{device="gpu"})"));
+}
+
+TEST_CASE("the control socket is for its owner alone, repeats itself without harm, and names what is wrong") {
+  World world;
+  struct stat status{};
+  REQUIRE(stat((world.folder / "control").c_str(), &status) == 0);
+  CHECK((status.st_mode & 0777) == 0600);
+  world.start("one", "good");
+  CHECK(world.put("one", "good").status == 202);
+  CHECK(world.put("one", "good", Backend::opencv, 2).status == 409);
+  CHECK(world.call(world.control(), {.method = "PUT", .target = "/replicas/one", .body = "{}"}).status == 400);
+  CHECK(world.call(world.control(), {.method = "POST", .target = "/replicas/one"}).status == 405);
+  CHECK(world.get(world.control(), "/other").status == 404);
+  CHECK(world.call(world.control(), {.method = "DELETE", .target = "/replicas/nobody"}).status == 204);
+}
+
+TEST_CASE("a replica whose model cannot be loaded says why; the other serves on, and the place can be used again") {
+  World world;
+  world.start("one", "good");
+  REQUIRE(world.put("two", "bad").status == 202);
+  world.until([&] { return world.state("two")->state == EngineReplicaState::failed; });
+  CHECK(world.state("two")->detail.find("no model in it") != std::string::npos);
+  CHECK(world.state("two")->detail.find("two/") == std::string::npos);
+  CHECK(world.wait(world.infer("one", 4)).status == 200);
+  CHECK(world.call(world.control(), {.method = "DELETE", .target = "/replicas/two"}).status == 202);
+  world.until([&] { return !world.state("two"); });
+  world.start("two", "good");
+  CHECK(world.wait(world.infer("two", 4)).status == 200);
+}
+
+TEST_CASE("a model that breaks fails its own replica's requests, and no other's") {
+  World world;
+  world.start("one", "good");
+  world.start("two", "good");
+  const auto broken = world.wait(world.infer("one", 13));
+  CHECK(broken.status >= 500);
+  CHECK(has(broken, "the model broke"));
+  CHECK(world.wait(world.infer("two", 4)).status == 200);
+  CHECK(world.wait(world.infer("one", 4)).status == 200);
+}
+
+TEST_CASE("a replica that is taken out answers what it has, and then is gone with its models") {
+  World world;
+  world.start("one", "good");
+  world.start("two", "good");
+  const auto running = world.infer("one", 7);
+  world.until([&] { return !world.fake.runs.all().empty(); });
+  const auto waiting = world.infer("one", 4);
+  world.until([&] { return has(world.get(world.address("one"), "/metrics"), R"(waiting{model="people"} 1)"); });
+  CHECK(world.call(world.control(), {.method = "DELETE", .target = "/replicas/one"}).status == 202);
+  CHECK(world.state("one")->state == EngineReplicaState::leaving);
+  CHECK(world.put("one", "good", Backend::opencv, 2).status == 409);
+  world.fake.slow.release();
+  CHECK(world.wait(running).status == 200);
+  CHECK(world.wait(waiting).status == 200);
+  world.until([&] { return !world.state("one"); });
+  CHECK(world.engine.index().size() == 1);
+  CHECK(world.wait(world.infer("one", 4)).status == 0);
+  CHECK(world.wait(world.infer("two", 4)).status == 200);
+  CHECK(world.put("one", "good", Backend::opencv, 2).status == 202);
+  world.until([&] { return world.state("one")->state == EngineReplicaState::ready; });
+}
+
+TEST_CASE("a tight and a loose model of two replicas share one device's scheduler, and the tight one is in time") {
+  World world;
+  // Sixteen of the loose one in one batch take 340 ms. Run so, as an engine that knows only the loose one would, they
+  // make late what comes to the tight one in the first 200 ms: three times ten requests.
+  world.start("tight", "a=5ms,c=1ms,max_batch=8", Backend::profile);
+  world.start("loose", "a=20ms,c=20ms,max_batch=16", Backend::profile);
+  constexpr Duration period = 20ms;
+  constexpr int rounds = 100;
+  std::vector<World::Answer> tight;
+  std::vector<World::Answer> loose;
+  const Time begin = world.reactor.fresh_now();
+  for (int i = 0; i < rounds; ++i) {
+    world.until([&] { return world.reactor.now() >= begin + i * period; });
+    tight.push_back(world.infer("tight", 1, "140"));
+    if (i % 35 != 15) continue;
+    for (const auto& one : world.infer_many("loose", 16, "9000")) loose.push_back(one);
+  }
+  const auto answered = [&](const std::vector<World::Answer>& all) {
+    return std::ranges::count_if(all, [&](const auto& one) { return world.wait(one).status == 200; });
+  };
+  CHECK(answered(tight) >= rounds * 85 / 100);
+  CHECK(answered(loose) == static_cast<std::ptrdiff_t>(loose.size()));
+}
+
+}  // namespace barrio::engine::replica_host_test
