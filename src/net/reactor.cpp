@@ -108,8 +108,8 @@ struct Reactor::State {
         [[maybe_unused]] const ssize_t got = ::read(wake, &count, sizeof(count));
       } else {
         static_cast<IoHandler*>(event.data.ptr)->on_io(event.events);
+        if (few) run_soon();
       }
-      if (few) run_soon();
     }
     event_count = 0;
   }

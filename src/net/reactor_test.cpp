@@ -5,8 +5,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace barrio::net::reactor_test {
 namespace {
@@ -39,6 +41,35 @@ TEST_CASE("what is to run soon runs in order, after events, posted work and time
   });
   reactor.turn(5s);
   CHECK(notes == "ptabc");
+}
+
+TEST_CASE("of few events each is finished before the next; what many ask for gathers until all are seen") {
+  struct Asking final : IoHandler {
+    Asking(Reactor& in, std::string& text) : reactor(in), notes(text), task(in, text, 's') {}
+    void on_io(uint32_t) override {
+      notes += 'e';
+      reactor.unwatch(fd, *this);
+      reactor.soon(task);
+    }
+    Reactor& reactor;
+    std::string& notes;
+    Noting task;
+    int fd = ::eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+  };
+  const auto notes_of = [](size_t events) {
+    Reactor reactor;
+    std::string notes;
+    std::vector<std::unique_ptr<Asking>> all;
+    for (size_t i = 0; i < events; ++i) {
+      all.push_back(std::make_unique<Asking>(reactor, notes));
+      reactor.watch(all.back()->fd, EPOLLIN, *all.back());
+    }
+    reactor.turn(5s);
+    for (const auto& one : all) ::close(one->fd);
+    return notes;
+  };
+  CHECK(notes_of(2) == "eses");
+  CHECK(notes_of(6) == "eeeeeessssss");
 }
 
 TEST_CASE("a task that is forgotten does not run, even by one that runs before it") {
