@@ -47,13 +47,13 @@ Declined ReplicaView::why_not(std::string_view model, std::string_view version) 
   Declined why = engine_.why_not(within(model), version);
   why.what = shown(std::move(why.what));
   if (prefix_.empty() || why.why != Declined::Why::unknown_model) return why;
-  std::string ours;
+  std::string listed;
   for (const ListedModel& other : index()) {
     // A model that is here lacks the version, and the engine has said so.
     if (other.name == model) return why;
-    ours += (ours.empty() ? "" : ", ") + other.name;
+    listed += (listed.empty() ? "" : ", ") + other.name;
   }
-  why.what = ours.empty() ? "no model is served here" : "this endpoint serves " + ours + ", not " + std::string(model);
+  why.what = listed.empty() ? "no model is served here" : "this endpoint serves " + listed + ", not " + std::string(model);
   return why;
 }
 
