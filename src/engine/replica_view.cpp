@@ -53,7 +53,8 @@ Declined ReplicaView::why_not(std::string_view model, std::string_view version) 
     if (other.name == model) return why;
     listed += (listed.empty() ? "" : ", ") + other.name;
   }
-  why.what = listed.empty() ? "no model is served here" : "this endpoint serves " + listed + ", not " + std::string(model);
+  why.what =
+      listed.empty() ? "no model is served here" : "this endpoint serves " + listed + ", not " + std::string(model);
   return why;
 }
 
