@@ -72,7 +72,7 @@ class Clients {
     until_ = begin_ + time;
     for (size_t i = 0; i < at_a_time_; ++i) send();
     while (open_ > 0) reactor_.turn(100ms);
-    seen_.per_second = static_cast<double>(answered_) / std::chrono::duration<double>(last_ - begin_).count();
+    seen_.per_second = static_cast<double>(answered_) / to_seconds(last_ - begin_);
     return std::move(seen_);
   }
 
@@ -140,7 +140,7 @@ double bare_loop(ports::InferenceBackend& backend, const std::string& model, siz
     });
   }
   for (std::thread& thread : all) thread.join();
-  return static_cast<double>(runs) / std::chrono::duration<double>(net::read_clock() - began).count();
+  return static_cast<double>(runs) / to_seconds(net::read_clock() - began);
 }
 
 double engine_loop(ports::InferenceBackend& backend, const std::string& model, size_t workers, Duration time) {

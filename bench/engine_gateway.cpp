@@ -116,30 +116,6 @@ struct Options {
   uint64_t seed = 1;
 };
 
-/// All rounds of one way.
-struct Way {
-  const char* name = "";
-  std::vector<uint64_t> offered = {};
-  std::vector<uint64_t> on_time = {};
-  std::vector<double> refused_ms = {};
-  uint64_t late = 0;
-  uint64_t given_up = 0;
-  uint64_t failed = 0;
-
-  void add(const Seen& seen) {
-    offered.resize(seen.offered.size());
-    on_time.resize(seen.on_time.size());
-    for (size_t i = 0; i < offered.size(); ++i) {
-      offered[i] += seen.offered[i];
-      on_time[i] += seen.on_time[i];
-    }
-    refused_ms.insert(refused_ms.end(), seen.refused_ms.begin(), seen.refused_ms.end());
-    late += seen.late;
-    given_up += seen.given_up;
-    failed += seen.failed;
-  }
-};
-
 class Bench {
  public:
   explicit Bench(Options options) : options_(options) {}
@@ -163,16 +139,16 @@ class Bench {
     const EngineThread engine(emulated(scenario, "unix:" + path), {{"profile", &backend}});
     const GatewayThread gateway(scenario, engine.address());
     const Target direct{.address = engine.address()};
-    Way through{.name = "gateway"};
-    Way straight{.name = "direct"};
+    Seen through;
+    Seen straight;
     std::vector<double> ratios;
     double best = 0;
     for (uint64_t round = 0; round < options_.rounds; ++round) {
       const auto drawn = *arrivals(scenario, options_.seed + round, "");
       if (scenario.models.size() == 1) best += static_cast<double>(clairvoyant_optimum(scenario.models[0], drawn));
-      const auto ask = [&](Way& way, const Target& target) {
+      const auto ask = [&](Seen& all, const Target& target) {
         const Seen seen = send_all(scenario, drawn, target);
-        way.add(seen);
+        all.add(seen);
         return seen.share();
       };
       const bool gateway_first = round % 2 == 0;
@@ -183,28 +159,29 @@ class Bench {
     }
     results_.push_back(figure(scenario.name + "_gateway_of_direct", percentile(ratios, 0.5), "ratio", "higher",
                               "the same arrivals sent to the engine, same round; the median"));
-    for (const Way* way : {&through, &straight}) report(scenario, *way, best);
+    report(scenario, "gateway", through, best);
+    report(scenario, "direct", straight, best);
     ::unlink(path.c_str());
   }
 
-  void report(const Scenario& scenario, const Way& way, double best) {
-    const std::string name = scenario.name + "_" + way.name + "_";
+  void report(const Scenario& scenario, const std::string& way, const Seen& seen, double best) {
+    const std::string name = scenario.name + "_" + way + "_";
     const auto share = [](uint64_t of, double all) { return static_cast<double>(of) / all; };
     if (scenario.models.size() == 1)
-      results_.push_back(figure(name + "of_optimum", share(way.on_time[0], best), "share", "higher"));
+      results_.push_back(figure(name + "of_optimum", share(seen.on_time[0], best), "share", "higher"));
     for (size_t i = 0; i < scenario.models.size(); ++i) {
       const std::string of = scenario.models.size() == 1 ? "" : scenario.models[i].name + "_";
-      const double on_time = share(way.on_time[i], static_cast<double>(way.offered[i]));
+      const double on_time = share(seen.on_time[i], static_cast<double>(seen.offered[i]));
       results_.push_back(figure(name + of + "on_time", on_time, "share", "higher"));
     }
-    results_.push_back(figure(name + "refused_p99", percentile(way.refused_ms, 0.99), "ms", "lower"));
+    results_.push_back(figure(name + "refused_p99", percentile(seen.refused_ms, 0.99), "ms", "lower"));
     const auto count = [&](const char* what, size_t requests) {
       results_.push_back(figure(name + what, static_cast<double>(requests), "requests", "lower"));
     };
-    count("refused", way.refused_ms.size());
-    count("given_up", way.given_up);
-    count("late", way.late);
-    count("failed", way.failed);
+    count("refused", seen.refused_ms.size());
+    count("given_up", seen.given_up);
+    count("late", seen.late);
+    count("failed", seen.failed);
   }
 
   Options options_;

@@ -151,12 +151,12 @@ double capacity(std::vector<LlmRequest> requests) {
   World world(requests, 1h);
   Bounded front(world, requests.size() + 1);
   const Outcome outcome = world.run(front);
-  return static_cast<double>(outcome.good + outcome.late) / std::chrono::duration<double>(outcome.over).count();
+  return static_cast<double>(outcome.good + outcome.late) / to_seconds(outcome.over);
 }
 
 /// The same arrivals, closer together or further apart.
 std::vector<LlmRequest> scaled(std::vector<LlmRequest> requests, double rate) {
-  const double span = std::chrono::duration<double>(requests.back().at - requests.front().at).count();
+  const double span = to_seconds(requests.back().at - requests.front().at);
   const double factor = static_cast<double>(requests.size()) / span / rate;
   for (LlmRequest& request : requests) {
     request.at = Duration(static_cast<int64_t>(static_cast<double>(request.at.count()) * factor));
@@ -180,7 +180,7 @@ void measure(const Trace& trace, std::vector<LlmRequest> requests, double load, 
   const double most = capacity(requests);
   requests = scaled(std::move(requests), most * load);
   const double offered = static_cast<double>(requests.size());
-  const double seconds = std::chrono::duration<double>(requests.back().at - requests.front().at).count();
+  const double seconds = to_seconds(requests.back().at - requests.front().at);
   const std::string name = trace.name;
   const Outcome fcfs = bounded(requests, trace.objective, requests.size() + 1);
   Outcome best;

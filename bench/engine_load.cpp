@@ -108,6 +108,21 @@ engine::EngineOptions emulated(const Scenario& scenario, const std::string& list
   return options;
 }
 
+void Seen::add(const Seen& more) {
+  const auto add_each = [](std::vector<uint64_t>& to, const std::vector<uint64_t>& from) {
+    to.resize(from.size());
+    for (size_t i = 0; i < from.size(); ++i) to[i] += from[i];
+  };
+  add_each(offered, more.offered);
+  add_each(on_time, more.on_time);
+  add_each(phase_offered, more.phase_offered);
+  add_each(phase_on_time, more.phase_on_time);
+  refused_ms.insert(refused_ms.end(), more.refused_ms.begin(), more.refused_ms.end());
+  late += more.late;
+  given_up += more.given_up;
+  failed += more.failed;
+}
+
 double Seen::share() const {
   double all = 0;
   double good = 0;

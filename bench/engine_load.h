@@ -23,6 +23,7 @@ struct Seen {
   uint64_t given_up = 0;  // 503, or 504 at its deadline
   uint64_t failed = 0;
 
+  void add(const Seen& more);
   double share() const;
 };
 

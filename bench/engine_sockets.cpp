@@ -118,8 +118,7 @@ class Bench {
 
 int run(const Options& options) {
   JsonArray results = Bench(options).run();
-  print_report("engine-sockets",
-               {{"seconds", std::chrono::duration<double>(options.seconds).count()}, {"seed", options.seed}},
+  print_report("engine-sockets", {{"seconds", to_seconds(options.seconds)}, {"seed", options.seed}},
                std::move(results));
   return 0;
 }

@@ -56,7 +56,7 @@ std::span<const double> Histogram::bounds() {
 }
 
 void Histogram::observe(Duration duration) {
-  const double seconds = std::chrono::duration<double>(duration).count();
+  const double seconds = to_seconds(duration);
   const auto bound = std::lower_bound(histogram_bounds.begin(), histogram_bounds.end(), seconds);
   buckets_[static_cast<size_t>(bound - histogram_bounds.begin())].fetch_add(1, std::memory_order_relaxed);
   count_.fetch_add(1, std::memory_order_relaxed);

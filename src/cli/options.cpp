@@ -277,20 +277,23 @@ class Grammar {
     auto* app = leaf(root_, "engine", "Models behind an endpoint", engine);
     app->group(internal_group);
     auto* config = app->add_option("--config", engine->config, "YAML file: devices, models; instead of the rest");
-    app->add_option("--listen", engine->listen, "unix:PATH or ip:port")->excludes(config);
-    app->add_option("--name", engine->name, "Name of the model in requests")->excludes(config);
-    app->add_option("--backend", engine->backend)->excludes(config);
-    app->add_option("--builtin", engine->builtin, "A model built into the backend; for profile and oip: their settings")
-        ->excludes(config);
-    app->add_option("--model", engine->model, "A model file")->excludes(config);
-    app->add_option("--control", engine->control, "unix:PATH, where a site's runtime says what to serve");
+    auto* control =
+        app->add_option("--control", engine->control, "unix:PATH, where a site's runtime says what to serve");
+    const auto of_its_own = [=](CLI::Option* option) { option->excludes(config)->excludes(control); };
+    of_its_own(app->add_option("--listen", engine->listen, "unix:PATH or ip:port"));
+    of_its_own(app->add_option("--name", engine->name, "Name of the model in requests"));
+    of_its_own(app->add_option("--backend", engine->backend));
+    of_its_own(app->add_option("--builtin", engine->builtin,
+                               "A model built into the backend; for profile and oip: their settings"));
+    of_its_own(app->add_option("--model", engine->model, "A model file"));
     app->add_option("--workers", engine->workers, "Requests computed at the same time")
         ->check(CLI::Range(1, 256))
         ->excludes(config);
     app->add_option("--isolate", engine->isolate, "Tenants' models in confined processes, or in the engine itself")
         ->check(CLI::IsMember({"process", "none"}))
         ->capture_default_str();
-    app->add_option("--memory", engine->memory, "What each of its models may take, like 512MiB (default: no limit)");
+    app->add_option("--memory", engine->memory, "What each of its models may take, like 512MiB (default: no limit)")
+        ->excludes(control);
     auto worker = std::make_shared<ModelWorkerCommand>();
     auto* process = leaf(root_, "model-worker", "One model's process", worker);
     process->group(hidden_group);

@@ -40,8 +40,12 @@ Result<engine::EngineOptions> for_a_site(const EngineCommand& command) {
   engine::EngineOptions options;
   if (!command.config.empty()) {
     TRY(options, from_file(command));
-    if (!options.own->listen.empty() || !options.own->models.empty())
-      return fail(Code::invalid, "has models or an address of its own, beside --control", command.config);
+    const engine::ReplicaOptions& own = *options.own;
+    const bool serves = !own.listen.empty() || !own.models.empty() || own.generation || own.streams;
+    if (serves || own.repository != engine::RepositoryRights::show) {
+      return fail(Code::invalid, "may have devices and tenant_weights beside --control, and nothing else",
+                  command.config);
+    }
     options.own.reset();
   } else {
     options.engine.devices.front().slots = command.workers ? static_cast<size_t>(*command.workers) : cores_here();

@@ -12,10 +12,6 @@ namespace {
 constexpr double joules_kept = 0.9;  // a look: a window of about ten
 constexpr double not_told = std::numeric_limits<double>::quiet_NaN();
 
-double seconds_of(Duration time) {
-  return std::chrono::duration<double>(time).count();
-}
-
 /// Null: there is none.
 const ports::Accelerator* find_by_id(const std::vector<ports::Accelerator>& machine, const std::string& id) {
   const auto found = std::ranges::find(machine, id, &ports::Accelerator::id);
@@ -96,7 +92,7 @@ std::optional<double> AcceleratorSeries::joules_since(const ports::Accelerator& 
   const auto energy = std::exchange(energy_, told.energy);
   if (before == Time{}) return std::nullopt;
   if (energy && told.energy && *told.energy >= *energy) return static_cast<double>((*told.energy - *energy).count());
-  if (told.power) return static_cast<double>(told.power->count()) * seconds_of(now - before);
+  if (told.power) return static_cast<double>(told.power->count()) * to_seconds(now - before);
   return std::nullopt;
 }
 
@@ -143,10 +139,10 @@ void DeviceGauges::look() {
 
 void DeviceGauges::show_slots() {
   const Time now = reactor_.fresh_now();
-  const double passed = seconds_of(now - std::exchange(slots_seen_, now));
+  const double passed = to_seconds(now - std::exchange(slots_seen_, now));
   for (size_t i = 0; i < devices_.size(); ++i) {
     const Duration used = engine_.used(i, now);
-    const double in_use = seconds_of(used - std::exchange(devices_[i].used, used));
+    const double in_use = to_seconds(used - std::exchange(devices_[i].used, used));
     if (passed > 0) devices_[i].metrics.busy_share.set(in_use / passed / static_cast<double>(specs_[i].slots));
   }
 }

@@ -1,29 +1,14 @@
 #include "engine/device_gauges.h"
 
-#include <dlfcn.h>
 #include <doctest/doctest.h>
 
-#include "adapters/nvml/fake_nvml_test.h"
+#include "adapters/nvml/fresh_fake_nvml_test.h"
 #include "adapters/nvml/nvml_accelerators.h"
 #include "engine/fake_model_test.h"
 
 namespace barrio::engine::device_gauges_test {
 
 namespace {
-
-/// The state of the library that plays NVML, as new.
-FakeNvml& fake_nvml_state() {
-  void* handle = dlopen(BARRIO_FAKE_NVML, RTLD_NOW | RTLD_LOCAL);
-  REQUIRE(handle != nullptr);
-  const auto get = reinterpret_cast<FakeNvml* (*)()>(dlsym(handle, "fake_nvml"));
-  REQUIRE(static_cast<bool>(get));
-  const int started = get()->started;
-  const int samples = get()->samples;
-  *get() = {};
-  get()->started = started;
-  get()->samples = samples;
-  return *get();
-}
 
 DeviceSpec gpu(const std::string& name, std::vector<std::string> accelerators) {
   return {.name = name, .is_cpu = false, .memory = {}, .accelerators = std::move(accelerators)};
@@ -72,7 +57,7 @@ struct World {
     return text.substr(begin, text.find('\n', begin) - begin);
   }
 
-  FakeNvml& nvml = fake_nvml_state();
+  FakeNvml& nvml = fresh_fake_nvml();
   adapters::NvmlAccelerators machine{BARRIO_FAKE_NVML};
   FakeBackend backend;
   net::Reactor reactor;

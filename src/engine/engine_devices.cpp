@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "engine/engine_state.h"
 
 namespace barrio::engine {
@@ -104,6 +105,7 @@ void Engine::State::start(size_t index, const decide::RunBatch& run) {
     batch->requests.push_back(std::move(job.submission.request));
   }
   show_waiting(*batch->version);
+  CHECK(!batch->version->free_instances.empty());
   batch->instance = batch->version->take_instance();
   ports::Model& model = *batch->version->instances[batch->instance];
   device.pool.run(
@@ -119,7 +121,7 @@ void Engine::State::finish(size_t index, const std::shared_ptr<Batch>& batch, ne
   device.free_since[batch->slot] = now;
   device.run_since[batch->slot].reset();
   device.busy += now - batch->handed;
-  device.metrics.busy_seconds.set(std::chrono::duration<double>(device.busy).count());
+  device.metrics.busy_seconds.set(to_seconds(device.busy));
   while (batch->answers.size() < batch->ids.size()) {
     batch->answers.push_back(fail(Code::unavailable, "the model gave no answer", batch->version->model));
   }

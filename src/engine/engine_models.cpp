@@ -102,7 +102,8 @@ Result<Bytes> Engine::State::memory_needed(const std::string& name, const LoadPa
 }
 
 Result<std::shared_ptr<Version>> Engine::State::plan_load(const std::string& name, LoadParameters asked) {
-  if (shown_name(name).empty() || name.size() > longest_name || !metrics.may_have(name)) {
+  const std::string shown = shown_name(name);
+  if (shown.empty() || shown.size() > longest_name || !metrics.may_have(name)) {
     return fail(Code::invalid, "must have 1 to " + std::to_string(longest_name) + " characters and no '/'", "name");
   }
   TRY(auto parameters, complete(name, std::move(asked)));

@@ -342,6 +342,16 @@ TEST_CASE("statistics count requests, runs and batches") {
   CHECK(world.engine.statistics("x", "").error().code == Code::not_found);
 }
 
+TEST_CASE("a replica's scope takes nothing of the length that a name may have") {
+  Registry registry;  // outlives what counts in it
+  World world;
+  const std::string scope(62, 'r');
+  world.engine.open_scope(scope, registry);
+  CHECK(world.load(scope + "/" + std::string(127, 'm')));  // an app's and its step's, both as long as they may be
+  CHECK(!world.load(scope + "/" + std::string(129, 'm')));
+  CHECK(!world.load("unknown/m"));
+}
+
 TEST_CASE("whatever comes, every request ends once and is counted once") {
   rc::check([](uint64_t seed) {
     Rng rng(seed);

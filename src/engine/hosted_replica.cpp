@@ -104,11 +104,12 @@ bool HostedReplica::idle() const {
 
 void HostedReplica::leave(Duration grace, std::function<void()> gone) {
   gone_ = std::move(gone);
-  const auto check = [this, until = reactor_.now() + grace](const auto& self) -> void {
-    if (idle() || reactor_.now() >= until) return unload_all();
-    timer_ = reactor_.call_after(leave_check, [self] { self(self); });
-  };
-  check(check);
+  unload_when_idle(reactor_.now() + grace);
+}
+
+void HostedReplica::unload_when_idle(Time until) {
+  if (idle() || reactor_.now() >= until) return unload_all();
+  timer_ = reactor_.call_after(leave_check, [this, until] { unload_when_idle(until); });
 }
 
 /// Its scope goes with its last model.

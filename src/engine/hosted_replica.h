@@ -84,6 +84,7 @@ class HostedReplica {
   void load(const InitialModel& model);
   void check_pipelines();
   void give_up(const std::string& what, const std::string& name, Error error);
+  void unload_when_idle(Time until);
   void unload_all();
   void unloaded();
 
@@ -101,8 +102,8 @@ class HostedReplica {
   std::optional<OpenAiFront> openai_;
   RestFront rest_;
   std::optional<StreamsFront> streams_front_;
-  std::function<void(const Error&)> failed_;
-  std::function<void()> gone_;
+  std::function<void(const Error&)> failed_;  // none: it was called
+  std::function<void()> gone_;                // none: it does not leave
   net::TimerId timer_ = 0;
   size_t loading_ = 0;
   size_t unloading_ = 0;

@@ -204,9 +204,7 @@ void Dispatcher::blame(const Open& request, Failure failure, bool sent, Time now
 /// own deadline: the client may have made its own as short as it likes. Half, since a request that came slowly, or was
 /// tried elsewhere before, has not waited the whole of it.
 bool Dispatcher::still_works(const Open& request, Failure failure, Time now) {
-  LocalApp* here = request.replica.empty() ? nullptr : local_app(request);
-  const bool answered = failure == Failure::declined || failure == Failure::refused;
-  if (here != nullptr && answered) here->replicas.heard(request.replica, now);
+  const LocalApp* here = request.replica.empty() ? nullptr : local_app(request);
   const auto app = app_of(request);
   if (!app || failure != Failure::timed_out) return failure == Failure::declined;
   const Duration patience = own_deadline(table_->app(*app).objective) / 2;
@@ -217,6 +215,9 @@ bool Dispatcher::still_works(const Open& request, Failure failure, Time now) {
 Decision Dispatcher::failed(Ticket ticket, Failure failure, bool sent, Time now) {
   Open& request = open(ticket);
   const bool works = still_works(request, failure, now);
+  const bool answered = failure == Failure::declined || failure == Failure::refused;
+  if (LocalApp* here = request.replica.empty() ? nullptr : local_app(request); here != nullptr && answered)
+    here->replicas.heard(request.replica, now);
   release(request, works ? ReplicaOutcome::unknown : ReplicaOutcome::failed, now);
   if (!works) blame(request, failure, sent, now);
   if (now >= request.deadline || failure == Failure::timed_out || !may_retry(request, sent, now)) {

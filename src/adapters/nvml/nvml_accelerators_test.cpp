@@ -1,9 +1,8 @@
 #include "adapters/nvml/nvml_accelerators.h"
 
-#include <dlfcn.h>
 #include <doctest/doctest.h>
 
-#include "adapters/nvml/fake_nvml_test.h"
+#include "adapters/nvml/fresh_fake_nvml_test.h"
 #include "adapters/nvml/nvml_abi.h"
 
 namespace barrio::adapters::nvml_accelerators_test {
@@ -11,20 +10,6 @@ namespace barrio::adapters::nvml_accelerators_test {
 namespace {
 
 constexpr const char* library = BARRIO_FAKE_NVML;
-
-/// The state of the fake, as new.
-FakeNvml& fake() {
-  void* handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
-  REQUIRE(handle != nullptr);
-  const auto get = reinterpret_cast<FakeNvml* (*)()>(dlsym(handle, "fake_nvml"));
-  REQUIRE(static_cast<bool>(get));
-  const int started = get()->started;
-  const int samples = get()->samples;
-  *get() = {};
-  get()->started = started;
-  get()->samples = samples;
-  return *get();
-}
 
 std::vector<ports::Accelerator> list(NvmlAccelerators& accelerators) {
   auto all = accelerators.list();
@@ -35,7 +20,7 @@ std::vector<ports::Accelerator> list(NvmlAccelerators& accelerators) {
 }  // namespace
 
 TEST_CASE("devices are told with what they have, and slices after their device") {
-  fake();
+  fresh_fake_nvml();
   NvmlAccelerators accelerators(library);
   const auto all = list(accelerators);
   REQUIRE(all.size() == 4);
@@ -66,7 +51,7 @@ TEST_CASE("devices are told with what they have, and slices after their device")
 }
 
 TEST_CASE("where there are performance monitors, busy is that of the compute units since the last list") {
-  FakeNvml& state = fake();
+  FakeNvml& state = fresh_fake_nvml();
   const int before = state.samples;
   {
     NvmlAccelerators accelerators(library);
@@ -83,7 +68,7 @@ TEST_CASE("where there are performance monitors, busy is that of the compute uni
 }
 
 TEST_CASE("critical errors are counted by device") {
-  FakeNvml& state = fake();
+  FakeNvml& state = fresh_fake_nvml();
   NvmlAccelerators accelerators(library);
   CHECK(list(accelerators)[1].errors == 0);
   state.errors = 3;
@@ -99,7 +84,7 @@ TEST_CASE("critical errors are counted by device") {
 }
 
 TEST_CASE("why a device is slow is told in words; that it idles is no reason") {
-  FakeNvml& state = fake();
+  FakeNvml& state = fresh_fake_nvml();
   NvmlAccelerators accelerators(library);
   state.reasons = 0x1 | 0x2;  // idle, and clocks that its user set
   CHECK(list(accelerators)[0].throttled.empty());
@@ -110,7 +95,7 @@ TEST_CASE("why a device is slow is told in words; that it idles is no reason") {
 }
 
 TEST_CASE("a device that is lost does not hide the others") {
-  fake().first_is_lost = true;
+  fresh_fake_nvml().first_is_lost = true;
   NvmlAccelerators accelerators(library);
   const auto all = list(accelerators);
   REQUIRE(all.size() == 3);
@@ -120,7 +105,7 @@ TEST_CASE("a device that is lost does not hide the others") {
 TEST_CASE("without the library or its driver there are no devices; a driver that does not fit says so") {
   NvmlAccelerators none("/nonexistent/libnvidia-ml.so.1");
   CHECK(list(none).empty());
-  FakeNvml& state = fake();
+  FakeNvml& state = fresh_fake_nvml();
   const int started = state.started;
   state.init_status = adapters::nvml::driver_not_loaded;
   NvmlAccelerators unloaded(library);

@@ -250,7 +250,8 @@ void ProcessWorkloadRuntime::look() {
 /// Of those that were stopped before the engine had answered that it has them.
 void ProcessWorkloadRuntime::take_out_unknown(const EngineReplicas& seen) {
   for (const EngineReplica& one : seen.replicas) {
-    if (!replicas_.contains(one.id) && engine_) (void)call({.method = "DELETE", .target = "/replicas/" + one.id.str()});
+    if (replicas_.contains(one.id) || !engine_) continue;
+    static_cast<void>(call({.method = "DELETE", .target = "/replicas/" + one.id.str()}));
   }
 }
 
