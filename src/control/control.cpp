@@ -200,10 +200,21 @@ Result<SiteOrders> Control::sync(const SiteReport& report) {
     orders.run.push_back({replica.id, replica.app, app->generation, app->spec.model, app->spec.resources});
     orders.run.back().pipeline = app->spec.pipeline;
     orders.run.back().stream = app->spec.stream;
+    add_container(orders.run.back(), app->spec);
     if (leave_of(replica.id, replica.app) == Leave::goes) orders.run.back().leave_within = config_.drain_grace;
   }
   if (snapshot_->version != report.snapshot_version) orders.snapshot = *snapshot_;
   return orders;
+}
+
+/// With the values of its secrets, which nobody but its sites is told.
+void Control::add_container(ReplicaOrder& order, const AppSpec& spec) const {
+  order.container = spec.container;
+  if (!spec.container) return;
+  for (const auto& [variable, name] : spec.container->secrets) {
+    const auto value = desired_.secrets.find(order.app.tenant.str() + "/" + name);
+    if (value != desired_.secrets.end()) order.secrets[variable] = value->second;
+  }
 }
 
 const App* Control::find_app(const AppKey& key) const {

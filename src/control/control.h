@@ -96,7 +96,12 @@ class Control {
   /// Gateways refuse it from their next snapshot on. Errors: not_found.
   Result<void> revoke_key(const TenantId& tenant, const std::string& id);
 
-  /// Keeps an uploaded model for this tenant. Errors: invalid, exhausted, unavailable, unsupported.
+  /// Values that apps name and nobody reads back. Errors: invalid (name, more than 64 KiB), exhausted, not_found.
+  Result<void> set_secret(const TenantId& tenant, const std::string& name, const std::string& value);
+  Result<void> remove_secret(const TenantId& tenant, const std::string& name);
+  std::vector<std::string> secrets(const TenantId& tenant) const;
+
+  /// Keeps an uploaded model or image for this tenant. Errors: invalid, exhausted, unavailable, unsupported.
   Result<void> add_model(const TenantId& tenant, const std::string& sha256, const std::string& bytes);
   /// `tenant` empty: for a site, which may read all. Errors: not_found, unavailable.
   Result<std::string> model(const TenantId& tenant, const std::string& sha256);
@@ -125,8 +130,11 @@ class Control {
   std::string leave_text(const Replica& replica) const;
   Result<void> check_empty(const Site& site) const;
   bool differs(const SiteReport& report) const;
+  void add_container(ReplicaOrder& order, const AppSpec& spec) const;
   void publish();
   Result<void> check_model(const TenantId& tenant, const ModelSource& model);
+  Result<void> check_upload(const TenantId& tenant, const std::string& sha256, const std::string& where);
+  Result<void> check_container(const TenantId& tenant, const ContainerSpec& container);
   Result<void> check_models(const TenantId& tenant, const AppSpec& spec);
   decide::AppPlacement plan(const App& app) const;
   Result<Deployed> try_deploy(const TenantId& tenant, const AppSpec& spec, std::optional<Refusal>& refusal);

@@ -24,7 +24,13 @@ struct StoredGateway {
 };
 BARRIO_DESCRIBE(StoredGateway, (), (address))
 
+struct StoredSecret {
+  std::string value;
+};
+BARRIO_DESCRIBE(StoredSecret, (), (value))
+
 constexpr std::string_view gateway_prefix = "gateway/";
+constexpr std::string_view secret_prefix = "secret/";
 
 Result<void> read_entry(const ports::Entry& entry, Desired& desired, std::vector<StoredSite>& sites) {
   const std::string_view key = entry.key;
@@ -48,6 +54,9 @@ Result<void> read_entry(const ports::Entry& entry, Desired& desired, std::vector
   } else if (key.starts_with("tenant/")) {
     TRY(auto tenant, read_json<TenantRecord>(entry));
     if (tenant.quota) desired.quotas[tenant.name.str()] = *tenant.quota;
+  } else if (key.starts_with(secret_prefix)) {
+    TRY(auto secret, read_json<StoredSecret>(entry));
+    desired.secrets[entry.key.substr(secret_prefix.size())] = std::move(secret.value);
   } else if (key.starts_with("api_key/")) {
     TRY(auto api_key, read_json<ApiKey>(entry));
     desired.api_keys.push_back(std::move(api_key));
@@ -72,6 +81,9 @@ std::string gateway(const SiteId& site) {
 }
 std::string blob(const TenantId& tenant, const std::string& sha256) {
   return "blob/" + tenant.str() + "/" + sha256;
+}
+std::string secret(const TenantId& tenant, const std::string& name) {
+  return std::string(secret_prefix) + tenant.str() + "/" + name;
 }
 std::string tenant(const TenantId& tenant) {
   return "tenant/" + tenant.str();
@@ -112,6 +124,10 @@ ports::Write write_site(const Desired& desired, const Site& site) {
   const auto& sites = desired.network.sites;
   const auto place = std::ranges::find(sites, site.id, &Site::id) - sites.begin();
   return write_json(key::site(site.id), StoredSite{place + 1, site});
+}
+
+ports::Write write_secret(const TenantId& tenant, const std::string& name, const std::string& value) {
+  return write_json(key::secret(tenant, name), StoredSecret{value});
 }
 
 ports::Write write_gateway(const SiteId& site, const std::string& address) {

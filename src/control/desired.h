@@ -8,7 +8,8 @@
 //   placement               guard of all placement decisions
 //   tenant/<name>           TenantRecord
 //   api_key/<tenant>/<id>   ApiKey
-//   blob/<tenant>/<sha256>  who uploaded which model
+//   blob/<tenant>/<sha256>  who uploaded which model or image
+//   secret/<tenant>/<name>  a value that goes to the sites of the apps that name it, and nowhere else
 //   account/<client>, key/signing  (control/accounts.h)
 
 #include <map>
@@ -29,6 +30,7 @@ std::string app(const AppKey& app);
 std::string replica(const ReplicaId& id);
 std::string gateway(const SiteId& site);
 std::string blob(const TenantId& tenant, const std::string& sha256);
+std::string secret(const TenantId& tenant, const std::string& name);
 std::string tenant(const TenantId& tenant);
 std::string api_key(const TenantId& tenant, const std::string& id);
 }  // namespace key
@@ -47,6 +49,7 @@ struct Desired {
   std::map<std::string, std::string> gateways;
   std::map<std::string, TenantQuota> quotas;         // of tenants that have one of their own
   std::vector<ApiKey> api_keys;                      // by tenant and id
+  std::map<std::string, std::string> secrets;        // "tenant/name" -> value
   std::map<std::string, ports::Revision> revisions;  // key -> when it was last written
 
   /// For guards; 0: not there.
@@ -60,6 +63,7 @@ Result<Desired> read_desired(const ports::Listing& listing);
 /// The writes that make an empty store hold this network.
 std::vector<ports::Write> import_writes(const Network& network);
 ports::Write write_site(const Desired& desired, const Site& site);
+ports::Write write_secret(const TenantId& tenant, const std::string& name, const std::string& value);
 ports::Write write_gateway(const SiteId& site, const std::string& address);
 
 template <class T>

@@ -64,6 +64,9 @@ std::span<const HttpApi::Route> HttpApi::routes() {
       {"POST", "/barrio/v1/tenants/{}/keys", scope::apps_write, Whose::anybody, &HttpApi::create_key},
       {"GET", "/barrio/v1/tenants/{}/keys", scope::apps_read, Whose::anybody, &HttpApi::list_keys},
       {"DELETE", "/barrio/v1/tenants/{}/keys/{}", scope::apps_write, Whose::anybody, &HttpApi::revoke_key},
+      {"PUT", "/barrio/v1/secrets/{}", scope::apps_write, Whose::tenant, &HttpApi::put_secret},
+      {"GET", "/barrio/v1/secrets", scope::apps_read, Whose::tenant, &HttpApi::list_secrets},
+      {"DELETE", "/barrio/v1/secrets/{}", scope::apps_write, Whose::tenant, &HttpApi::delete_secret},
       {"GET", "/barrio/v1/live", scope::sites_read, Whose::anybody, &HttpApi::live},
       {"GET", "/barrio/v1/usage", scope::usage_read, Whose::anybody, &HttpApi::usage},
   };

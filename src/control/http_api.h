@@ -84,6 +84,9 @@ class HttpApi {
   net::Response create_key(const Call& call);
   net::Response list_keys(const Call& call);
   net::Response revoke_key(const Call& call);
+  net::Response put_secret(const Call& call);
+  net::Response list_secrets(const Call& call);
+  net::Response delete_secret(const Call& call);
   net::Response live(const Call& call);
   net::Response usage(const Call& call);
   /// The body as a described struct, or an error with the field's path.

@@ -19,8 +19,10 @@ struct Replica {
   AppKey app;
   SiteId site;
   ReplicaPhase phase = ReplicaPhase::starting;
+  int64_t generation = 0;  // of its app, that it should run; 0: the newest
+  static constexpr std::string_view defaulted[] = {"generation"};
 };
-BARRIO_DESCRIBE(Replica, (), (id, app, site, phase))
+BARRIO_DESCRIBE(Replica, (), (id, app, site, phase, generation))
 
 /// A public key that tokens are verified with: P-256, coordinates in base64url as in a JWK.
 struct VerifyingKey {
@@ -56,8 +58,13 @@ struct ReplicaOrder {
   std::optional<Duration> leave_within = {};
   std::optional<PipelineSpec> pipeline = {};  // with model.backend: pipeline
   std::optional<StreamSpec> stream = {};
+  std::optional<ContainerSpec> container = {};
+  std::map<std::string, std::string> secrets = {};  // environment variable -> its value; goes to this site alone
 };
-BARRIO_DESCRIBE(ReplicaOrder, (), (id, app, generation, model, resources, leave_within, pipeline, stream))
+BARRIO_DESCRIBE(ReplicaOrder, (),
+                (id, app, generation, model, resources, leave_within, pipeline, stream, container, secrets))
+/// The hashes of the files that it needs on its site.
+std::vector<std::string> files_of(const ReplicaOrder& order);
 
 /// What a site's engine is told to serve: PUT /replicas/ID on its control socket.
 struct EngineOrder {

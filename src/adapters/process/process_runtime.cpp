@@ -134,6 +134,11 @@ Result<std::vector<std::string>> ProcessWorkloadRuntime::logs(const ReplicaId& i
   return last_lines(log_path(), lines, [&](std::string_view line) { return names(line, id.str()); });
 }
 
+Result<ports::WorkloadUsage> ProcessWorkloadRuntime::usage(const ReplicaId& id) {
+  if (!replicas_.contains(id)) return fail(Code::not_found, "no such replica here", id.str());
+  return ports::WorkloadUsage{};
+}
+
 // --- the engine ---
 
 Result<void> ProcessWorkloadRuntime::start_engine() {
@@ -304,7 +309,7 @@ void ProcessWorkloadRuntime::act_on(const ReplicaId& id) {
 Result<void> ProcessWorkloadRuntime::put(Replica& replica) {
   const ReplicaOrder order = replica.wanted.order;
   TRY(replica.socket, socket_of(order.id, order.generation));
-  const EngineOrder told{order, "unix:" + replica.socket, replica.wanted.model_path};
+  const EngineOrder told{order, "unix:" + replica.socket, replica.wanted.file_path};
   const auto answer =
       call({.method = "PUT", .target = "/replicas/" + order.id.str(), .body = print_json(to_json(told))});
   next_look_ = runtime_.now();

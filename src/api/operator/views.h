@@ -60,8 +60,9 @@ struct DecisionView {
   std::string detail;
   std::string nearest;
   double network_ms = 0;
+  int64_t generation = 0;  // that its replica runs; 0: none yet
 };
-BARRIO_DESCRIBE(DecisionView, (), (site, city, placed, phase, reason, detail, nearest, network_ms))
+BARRIO_DESCRIBE(DecisionView, (), (site, city, placed, phase, reason, detail, nearest, network_ms, generation))
 
 struct PlacementView {
   std::vector<DecisionView> decisions;
@@ -80,13 +81,36 @@ struct AppList {
 };
 BARRIO_DESCRIBE(AppList, (), (apps))
 
+/// What was deployed under an app's name, and what became of it.
+struct ReleaseView {
+  int64_t generation = 0;
+  std::string runs;   // "container hello@sha256:...", "model onnx"
+  std::string state;  // rolling, done, stopped, replaced
+  std::string detail;
+  WallTime at;
+};
+BARRIO_DESCRIBE(ReleaseView, (), (generation, runs, state, detail, at))
+
+struct ReleaseList {
+  std::string app;
+  std::vector<ReleaseView> releases;  // the newest first
+};
+BARRIO_DESCRIBE(ReleaseList, (), (app, releases))
+
+/// generation 0: the last one before the present that was rolled out.
+struct RollBack {
+  int64_t generation = 0;
+};
+BARRIO_DESCRIBE(RollBack, (), (generation))
+
 struct ExplainView {
   std::string app;
   std::string policy;
   std::string objective;
+  ReleaseView release;  // the newest
   std::vector<DecisionView> decisions;
 };
-BARRIO_DESCRIBE(ExplainView, (), (app, policy, objective, decisions))
+BARRIO_DESCRIBE(ExplainView, (), (app, policy, objective, release, decisions))
 
 struct NewTenant {
   TenantId name;
@@ -133,6 +157,17 @@ struct IssuedKey {
   std::string expires;
 };
 BARRIO_DESCRIBE(IssuedKey, (), (id, key, scopes, expires))
+
+/// Never answered: only names are.
+struct NewSecret {
+  std::string value;
+};
+BARRIO_DESCRIBE(NewSecret, (), (value))
+
+struct SecretList {
+  std::vector<std::string> secrets;
+};
+BARRIO_DESCRIBE(SecretList, (), (secrets))
 
 struct TenantList {
   std::vector<TenantView> tenants;
