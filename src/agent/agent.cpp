@@ -169,7 +169,7 @@ SiteReport Agent::report() const {
     const bool listed =
         std::any_of(local_.begin(), local_.end(), [&](const auto& status) { return status.report.id == order.id; });
     if (listed || order.leave_within) continue;  // one that has left is simply not there any more
-    ReplicaReport missing{order.id, order.generation, ReplicaPhase::starting, "not started yet", 0};
+    ReplicaReport missing{order.id, order.generation, ReplicaPhase::starting, "not started yet", 0, 0};
     const auto start_fault = start_fault_.find(order.id);
     for (const std::string& sha256 : files_of(order)) {
       const auto fault = file_fault_.find(sha256);

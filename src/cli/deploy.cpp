@@ -61,28 +61,6 @@ Progress progress_of(const Json& explanation) {
   return progress;
 }
 
-Result<Json> wait_until_ready(ControlClient& control, const AppSpec& spec, const DeploySteps& steps) {
-  constexpr Duration step = 250ms;
-  Progress last;
-  for (Duration waited{}; waited < steps.within; waited += step) {
-    TRY(auto explanation, control.get("/apps/" + spec.name.str() + "/explain"));
-    const Progress progress = progress_of(explanation);
-    if (progress.ready > 0 && progress.ready == progress.placed) return explanation;
-    if (progress.ready != last.ready || progress.placed != last.placed) {
-      steps.say(spec.name.str() + ": " + std::to_string(progress.ready) + " of " + std::to_string(progress.placed) +
-                " replicas ready");
-    }
-    last = progress;
-    // Placement follows within a step of control; a few seconds without one is a refusal.
-    if (progress.placed == 0 && waited > 5s)
-      return fail(Code::conflict, "no site takes it: " + progress.refusal, spec.name.str());
-    if (!steps.pause(step)) return fail(Code::cancelled, "interrupted while waiting", spec.name.str());
-    if (progress.ready > 0 && waited > steps.within / 2) return explanation;
-  }
-  if (!last.failed.empty()) return fail(Code::unavailable, "its replica failed at " + last.failed, spec.name.str());
-  return fail(Code::timed_out, "no replica became ready in time", spec.name.str());
-}
-
 }  // namespace
 
 Result<Json> deploy_app(ControlClient& control, const std::string& file, const DeploySteps& steps) {
@@ -92,7 +70,35 @@ Result<Json> deploy_app(ControlClient& control, const std::string& file, const D
   TRY(auto accepted, control.put("/apps/" + spec.name.str(), to_json(spec)));
   steps.say("accepted " + spec.name.str() + ", generation " + text_at(accepted, "app.generation"));
   if (!steps.wait) return control.get("/apps/" + spec.name.str() + "/explain");
-  return wait_until_ready(control, spec, steps);
+  return wait_until_ready(control, spec.name.str(), steps);
+}
+
+Result<Json> wait_until_ready(ControlClient& control, const std::string& name, const DeploySteps& steps) {
+  constexpr Duration step = 250ms;
+  Progress last;
+  for (Duration waited{}; waited < steps.within; waited += step) {
+    TRY(auto explanation, control.get("/apps/" + name + "/explain"));
+    const Progress progress = progress_of(explanation);
+    const std::string state = text_at(explanation, "release.state");
+    if (state == "stopped")
+      return fail(Code::unavailable, "the release was stopped: " + text_at(explanation, "release.detail"), name);
+    if (state == "replaced") return fail(Code::conflict, "another release took its place", name);
+    if (progress.ready > 0 && progress.ready == progress.placed && state == "done") return explanation;
+    if (progress.ready != last.ready || progress.placed != last.placed) {
+      steps.say(name + ": " + std::to_string(progress.ready) + " of " + std::to_string(progress.placed) +
+                " replicas ready");
+    }
+    last = progress;
+    // Placement follows within a step of control; a few seconds without one is a refusal.
+    if (progress.placed == 0 && waited > 5s)
+      return fail(Code::conflict, "no site takes it: " + progress.refusal, name);
+    if (!steps.pause(step)) return fail(Code::cancelled, "interrupted while waiting", name);
+    // Of a first release, some sites are enough; a later one is told apart from what serves by its end only.
+    if (text_at(explanation, "release.generation") == "1" && progress.ready > 0 && waited > steps.within / 2)
+      return explanation;
+  }
+  if (!last.failed.empty()) return fail(Code::unavailable, "its replica failed at " + last.failed, name);
+  return fail(Code::timed_out, "no replica became ready in time", name);
 }
 
 std::string explain_table(const Json& explanation) {

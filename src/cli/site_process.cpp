@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "agent/replica_figures.h"
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -36,11 +37,6 @@ adapters::ProcessConfig process_config(const SiteFile& file) {
   return config;
 }
 
-gateway::GatewayConfig with_memory(gateway::GatewayConfig config, const UsageMemory& usage) {
-  config.usage_memory = usage.memory();
-  return config;
-}
-
 }  // namespace
 
 SiteProcess::SiteProcess(ServiceLoop& loop, Parts parts)
@@ -56,7 +52,17 @@ SiteProcess::SiteProcess(ServiceLoop& loop, Parts parts)
       containers_(with_podman(parts.podman)),
       workloads_(models_, containers_.get()),
       control_(loop.runtime(), loop.fetcher(), parts.control),
-      gateway_(loop.reactor(), with_memory(std::move(parts.gateway), usage_), core_, metrics_) {}
+      gateway_(loop.reactor(), gateway_config(std::move(parts.gateway)), core_, metrics_) {}
+
+gateway::GatewayConfig SiteProcess::gateway_config(gateway::GatewayConfig config) {
+  config.usage_memory = usage_.memory();
+  config.replica_figures = [this](const AppKey& app, size_t lines, std::function<void(std::string)> answer) {
+    loop_.runtime().spawn("replica figures", [this, app, lines, answer = std::move(answer)] {
+      answer(print_json(to_json(agent::replica_figures(workloads_, SiteId::of(file_.site), app, lines))));
+    });
+  };
+  return config;
+}
 
 /// Null: this site runs no containers.
 std::unique_ptr<adapters::PodmanWorkloadRuntime> SiteProcess::with_podman(

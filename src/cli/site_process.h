@@ -39,6 +39,7 @@ class SiteProcess {
  private:
   agent::AgentConfig agent_config(const std::string& address) const;
   agent::AgentHooks hooks();
+  gateway::GatewayConfig gateway_config(gateway::GatewayConfig config);
   std::unique_ptr<adapters::PodmanWorkloadRuntime> with_podman(const std::optional<net::SocketAddress>& socket);
   std::vector<UsageRecord> cut_usage(std::span<const JournaledPeriod> journaled);
   void keep_certificates();

@@ -21,6 +21,7 @@
 #include "control/observed.h"
 #include "control/usage_book.h"
 #include "decide/placement/placement.h"
+#include "decide/rollout/rollout.h"
 #include "ports/runtime.h"
 #include "ports/state_store.h"
 #include "ports/turn.h"
@@ -70,6 +71,9 @@ class Control {
   /// Errors: not_found (unknown site), invalid (over the limits).
   Result<SiteOrders> sync(const SiteReport& report);
   tl::expected<Deployed, Rejected> deploy(const TenantId& tenant, AppSpec spec);
+  /// Deploys the spec of an earlier release again. 0: the last one before the present that was rolled out and differs.
+  tl::expected<Deployed, Rejected> roll_back(const AppKey& app, int64_t generation);
+  Result<api::ReleaseList> releases(const AppKey& app) const;
   /// Errors: not_found.
   Result<void> remove(const AppKey& app);
   /// Errors: not_found, conflict (the status may not follow the present one, or it still has replicas and is to be
@@ -130,7 +134,17 @@ class Control {
   std::string leave_text(const Replica& replica) const;
   Result<void> check_empty(const Site& site) const;
   bool differs(const SiteReport& report) const;
-  void add_container(ReplicaOrder& order, const AppSpec& spec) const;
+  ReplicaOrder order_of(const Replica& replica, const App& app) const;
+  // Releases (control_rollout.cpp).
+  const Release* release_of(const AppKey& app, int64_t generation) const;
+  const Release* last_good(const AppKey& app) const;
+  int64_t target_of(const App& app) const;
+  std::vector<App> sized_apps() const;
+  void roll_releases();
+  void gather_releases(Writes& writes) const;
+  std::vector<decide::RolloutReplica> rollout_replicas(const App& app);
+  void add_release(Writes& writes, const App& app) const;
+  api::ReleaseView release_view(const Release& release) const;
   void publish();
   Result<void> check_model(const TenantId& tenant, const ModelSource& model);
   Result<void> check_upload(const TenantId& tenant, const std::string& sha256, const std::string& where);
@@ -160,6 +174,9 @@ class Control {
   Desired desired_;  // as of the last load()
   std::map<AppKey, decide::AppPlacement> placements_;
   std::map<ReplicaId, Time> going_since_;  // replicas that were let go
+  std::set<ReplicaId> advancing_;          // to their app's target, in this step
+  std::map<std::string, Release> ended_;   // key -> as it ended in this step: done or stopped
+  std::map<ReplicaId, std::pair<int64_t, Time>> ordered_;  // generation that each was told to run, and since when
   std::shared_ptr<const Snapshot> snapshot_;
   std::string published_;                    // its content without the version
   ports::Revision published_revision_ = -1;  // of the state it was made from

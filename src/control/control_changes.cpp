@@ -110,7 +110,7 @@ Result<void> Control::check_models(const TenantId& tenant, const AppSpec& spec) 
 }
 
 decide::AppPlacement Control::plan(const App& app) const {
-  std::vector<App> apps = desired_.apps;
+  std::vector<App> apps = sized_apps();
   std::erase_if(apps, [&](const App& other) { return other.key() == app.key(); });
   apps.push_back(app);
   std::vector<decide::PlacedReplica> present;
@@ -134,7 +134,9 @@ Result<Deployed> Control::try_deploy(const TenantId& tenant, const AppSpec& spec
   if (refusal && !same) return fail(Code::unsupported, refusal->detail);
   if (same) return deployed;
   const std::string key = key::app(deployed.app.key());
-  TRY_DO(state_.commit({desired_.guard(key)}, {write_json(key, deployed.app)}));
+  Writes writes = {write_json(key, deployed.app)};
+  add_release(writes, deployed.app);
+  TRY_DO(state_.commit({desired_.guard(key)}, std::move(writes)));
   return deployed;
 }
 
@@ -168,7 +170,11 @@ tl::expected<Deployed, Rejected> Control::deploy(const TenantId& tenant, AppSpec
 Result<void> Control::remove(const AppKey& app) {
   auto erase = [&]() -> Result<void> {
     TRY_DO(known_app(app));
-    TRY_DO(state_.commit({desired_.guard(key::app(app))}, {{key::app(app), std::nullopt}}));
+    Writes writes = {{key::app(app), std::nullopt}};
+    const auto known = desired_.releases.find(app);
+    for (const Release& release : known == desired_.releases.end() ? std::vector<Release>() : known->second)
+      writes.push_back({key::release(app, release.generation), std::nullopt});
+    TRY_DO(state_.commit({desired_.guard(key::app(app))}, std::move(writes)));
     return {};
   };
   TRY_DO(change(erase));

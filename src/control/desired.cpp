@@ -45,6 +45,9 @@ Result<void> read_entry(const ports::Entry& entry, Desired& desired, std::vector
   } else if (key.starts_with("app/")) {
     TRY(auto app, read_json<App>(entry));
     desired.apps.push_back(std::move(app));
+  } else if (key.starts_with("release/")) {
+    TRY(auto release, read_json<Release>(entry));
+    desired.releases[release.app].push_back(std::move(release));
   } else if (key.starts_with("replica/")) {
     TRY(auto replica, read_json<Replica>(entry));
     desired.replicas.push_back(std::move(replica));
@@ -72,6 +75,11 @@ std::string site(const SiteId& id) {
 }
 std::string app(const AppKey& app) {
   return "app/" + app.str();
+}
+std::string release(const AppKey& app, int64_t generation) {
+  std::string number = std::to_string(generation);
+  number.insert(0, 12 - std::min<size_t>(12, number.size()), '0');
+  return "release/" + app.str() + "/" + number;
 }
 std::string replica(const ReplicaId& id) {
   return "replica/" + id.str();
@@ -106,6 +114,7 @@ Result<Desired> read_desired(const ports::Listing& listing) {
     desired.revisions[entry.key] = entry.revision;
     TRY_DO(read_entry(entry, desired, sites));
   }
+  for (auto& [app, releases] : desired.releases) std::ranges::sort(releases, {}, &Release::generation);
   std::ranges::stable_sort(sites, {}, &StoredSite::order);
   for (StoredSite& stored : sites) desired.network.sites.push_back(std::move(stored.site));
   return desired;

@@ -3,6 +3,7 @@
 //   network                 name, operators, delay priors
 //   site/<id>               a site and its place in the order
 //   app/<tenant>/<name>     App
+//   release/<tenant>/<name>/<generation>  Release
 //   replica/<id>            Replica
 //   gateway/<site>          where its gateway is reached
 //   placement               guard of all placement decisions
@@ -27,6 +28,7 @@ inline constexpr const char* network = "network";
 inline constexpr const char* placement = "placement";
 std::string site(const SiteId& id);
 std::string app(const AppKey& app);
+std::string release(const AppKey& app, int64_t generation);
 std::string replica(const ReplicaId& id);
 std::string gateway(const SiteId& site);
 std::string blob(const TenantId& tenant, const std::string& sha256);
@@ -34,6 +36,21 @@ std::string secret(const TenantId& tenant, const std::string& name);
 std::string tenant(const TenantId& tenant);
 std::string api_key(const TenantId& tenant, const std::string& id);
 }  // namespace key
+
+/// rolling: on its way to all sites; stopped: failed at one, the sites go back to the last that is done.
+enum class ReleaseState { rolling, done, stopped, replaced };
+BARRIO_DESCRIBE_ENUM(ReleaseState, rolling, done, stopped, replaced)
+
+/// What was deployed under an app's name, one for each generation.
+struct Release {
+  AppKey app;
+  int64_t generation = 0;
+  AppSpec spec;
+  ReleaseState state = ReleaseState::rolling;
+  std::string detail;  // why it stopped
+  WallTime at;
+};
+BARRIO_DESCRIBE(Release, (), (app, generation, spec, state, detail, at))
 
 struct TenantRecord {
   TenantId name;
@@ -46,6 +63,7 @@ struct Desired {
   Network network;
   std::vector<App> apps;          // by tenant and name
   std::vector<Replica> replicas;  // by id
+  std::map<AppKey, std::vector<Release>> releases;   // the oldest first
   std::map<std::string, std::string> gateways;
   std::map<std::string, TenantQuota> quotas;         // of tenants that have one of their own
   std::vector<ApiKey> api_keys;                      // by tenant and id

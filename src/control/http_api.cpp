@@ -55,6 +55,8 @@ std::span<const HttpApi::Route> HttpApi::routes() {
       {"PUT", "/barrio/v1/apps/{}", scope::apps_write, Whose::tenant, &HttpApi::put_app},
       {"DELETE", "/barrio/v1/apps/{}", scope::apps_write, Whose::tenant, &HttpApi::delete_app},
       {"GET", "/barrio/v1/apps/{}/explain", scope::apps_read, Whose::tenant, &HttpApi::explain},
+      {"GET", "/barrio/v1/apps/{}/releases", scope::apps_read, Whose::tenant, &HttpApi::list_releases},
+      {"POST", "/barrio/v1/apps/{}/rollback", scope::apps_write, Whose::tenant, &HttpApi::roll_back},
       {"PUT", "/barrio/v1/blobs/{}", scope::apps_write, Whose::tenant, &HttpApi::put_blob},
       // Checked in the action: a site may read all, a tenant its own.
       {"GET", "/barrio/v1/blobs/{}", "", Whose::anybody, &HttpApi::get_blob},

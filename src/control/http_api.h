@@ -76,6 +76,9 @@ class HttpApi {
   net::Response put_app(const Call& call);
   net::Response delete_app(const Call& call);
   net::Response explain(const Call& call);
+  net::Response list_releases(const Call& call);
+  net::Response roll_back(const Call& call);
+  net::Response tell(const tl::expected<Deployed, Rejected>& deployed) const;
   net::Response put_blob(const Call& call);
   net::Response get_blob(const Call& call);
   net::Response add_tenant(const Call& call);

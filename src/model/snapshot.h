@@ -20,6 +20,7 @@ struct Replica {
   SiteId site;
   ReplicaPhase phase = ReplicaPhase::starting;
   int64_t generation = 0;  // of its app, that it should run; 0: the newest
+  bool operator==(const Replica&) const = default;
   static constexpr std::string_view defaulted[] = {"generation"};
 };
 BARRIO_DESCRIBE(Replica, (), (id, app, site, phase, generation))
@@ -100,9 +101,11 @@ struct ReplicaReport {
   int64_t generation = 0;
   ReplicaPhase phase = ReplicaPhase::starting;
   std::string detail;  // why it failed, or what it waits for
-  int64_t restarts = 0;
+  int64_t restarts = 0;  // of this generation, or of the one that comes
+  int64_t coming = 0;    // generation that starts while this one serves; 0: none
+  static constexpr std::string_view defaulted[] = {"coming"};
 };
-BARRIO_DESCRIBE(ReplicaReport, (), (id, generation, phase, detail, restarts))
+BARRIO_DESCRIBE(ReplicaReport, (), (id, generation, phase, detail, restarts, coming))
 
 /// p50 and p99 of one part of the time of a request, in milliseconds.
 struct LatencyPair {

@@ -64,7 +64,7 @@ void PodmanWorkloadRuntime::keep(const Kept& one) {
     const Duration wait = delay.after_running(runtime_.now() - one->started, runtime_.rng());
     one->phase = ReplicaPhase::failed;
     ++one->restarts;
-    log_warning("container failed", {{"container", one->name}, {"why", one->detail}, {"next", to_string(wait)}});
+    log_warning("container failed", {{"container", one->name}, {"why", one->detail}, {"next", to_string(std::chrono::floor<std::chrono::milliseconds>(wait))}});
     const Time again = runtime_.now() + wait;
     while (acts_on(*one) && runtime_.now() < again) runtime_.sleep_for(std::min(step, again - runtime_.now()));
     if (acts_on(*one)) one->phase = ReplicaPhase::starting;
@@ -208,13 +208,15 @@ bool PodmanWorkloadRuntime::answers(const Instance& one, const HealthCheck& chec
 /// Tries until it is gone: what podman cannot do now, it can later.
 void PodmanWorkloadRuntime::take_away(Instance& one) {
   decide::RestartDelay delay(config_.restart);
+  bool tried = false;
   one.phase = ReplicaPhase::stopping;
   one.detail = "ends";
   while (!runtime_.stopping() && !stood_down_) {
     static_cast<void>(api_.stop(one.name, config_.stop_grace));
     const auto removed = api_.remove(one.name);
     if (removed) return;
-    log_warning("cannot remove a container", {{"container", one.name}, {"why", removed.error().text()}});
+    // The first failure is most often podman's own cleaning up, which is not over yet.
+    if (std::exchange(tried, true)) log_warning("cannot remove a container", {{"container", one.name}, {"why", removed.error().text()}});
     runtime_.sleep_for(delay.after_running(Duration::zero(), runtime_.rng()));
   }
 }

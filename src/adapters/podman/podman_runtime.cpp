@@ -104,13 +104,14 @@ Result<std::vector<ports::WorkloadStatus>> PodmanWorkloadRuntime::list() {
     ports::WorkloadStatus status;
     status.app = replica.app;
     status.report = {id, one->order().generation, replica.forgotten ? ReplicaPhase::stopping : one->phase, one->detail,
-                     one->restarts};
+                     one->restarts, 0};
     if (one->phase == ReplicaPhase::ready) status.endpoint = one->endpoint;
     if (replica.coming) {
       status.report.detail = "generation " + std::to_string(replica.coming->order().generation) + ": " +
                              to_name(replica.coming->phase) +
                              (replica.coming->detail.empty() ? "" : ", " + replica.coming->detail);
       status.report.restarts = replica.coming->restarts;
+      status.report.coming = replica.coming->order().generation;
     }
     statuses.push_back(std::move(status));
   }
@@ -154,7 +155,7 @@ void PodmanWorkloadRuntime::find_leftovers(const std::vector<FoundContainer>& fo
       continue;
     }
     ports::WorkloadStatus status;
-    status.report = {*id, static_cast<int64_t>(*generation), ReplicaPhase::stopping, "found here", 0};
+    status.report = {*id, static_cast<int64_t>(*generation), ReplicaPhase::stopping, "found here", 0, 0};
     leftovers_.insert_or_assign(*id, std::move(status));
   }
 }

@@ -80,7 +80,7 @@ void add_confinement(JsonObject& json, const ReplicaOrder& order) {
   json["mounts"] = JsonArray{JsonObject{{"destination", "/tmp"},
                                         {"type", "tmpfs"},
                                         {"source", "tmpfs"},
-                                        {"options", JsonArray{"rw", "nosuid", "nodev", "noexec", "mode=1777",
+                                        {"options", JsonArray{"rw", "nosuid", "nodev", "noexec", "mode=1777", "notmpcopyup",
                                                               Json(size)}}}};
 }
 

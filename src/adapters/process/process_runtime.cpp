@@ -82,7 +82,10 @@ Result<void> ProcessWorkloadRuntime::ensure(const ports::WorkloadSpec& spec) {
   const ReplicaOrder& order = spec.order;
   Replica& replica = replicas_[order.id];
   // A new generation is not to blame for the crashes of the one before.
-  if (replica.wanted.order.generation != order.generation) replica.back_off = {config_.first_back_off, now};
+  if (replica.wanted.order.generation != order.generation) {
+    replica.back_off = {config_.first_back_off, now};
+    replica.restarts = 0;
+  }
   replica.wanted = spec;
   replica.forgotten = false;
   const auto models = models_of(order.model, order.pipeline);
@@ -120,7 +123,7 @@ Result<std::vector<ports::WorkloadStatus>> ProcessWorkloadRuntime::list() {
     const bool outside = replica.place == Replica::Place::outside;
     const ReplicaPhase phase = replica.phase();
     ports::WorkloadStatus status{{id, outside ? replica.wanted.order.generation : replica.generation, phase,
-                                  phase == ReplicaPhase::ready ? "" : replica.detail, replica.restarts},
+                                  phase == ReplicaPhase::ready ? "" : replica.detail, replica.restarts, 0},
                                  replica.wanted.order.app,
                                  ""};
     if (!outside && !replica.failed) status.endpoint = "unix:" + replica.socket;

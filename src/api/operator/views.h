@@ -112,6 +112,26 @@ struct ExplainView {
 };
 BARRIO_DESCRIBE(ExplainView, (), (app, policy, objective, release, decisions))
 
+/// What one replica does, as its site's gateway tells its tenant.
+struct ReplicaFigures {
+  ReplicaId id;
+  int64_t generation = 0;
+  ReplicaPhase phase = ReplicaPhase::starting;
+  std::string detail;
+  int64_t restarts = 0;
+  std::optional<double> cores = {};  // none: not told apart
+  std::optional<Bytes> memory = {};
+  std::optional<int64_t> processes = {};
+  std::vector<std::string> lines = {};  // of its output, the newest last
+};
+BARRIO_DESCRIBE(ReplicaFigures, (), (id, generation, phase, detail, restarts, cores, memory, processes, lines))
+
+struct ReplicaFiguresList {
+  SiteId site;
+  std::vector<ReplicaFigures> replicas;
+};
+BARRIO_DESCRIBE(ReplicaFiguresList, (), (site, replicas))
+
 struct NewTenant {
   TenantId name;
 };
