@@ -100,14 +100,14 @@ class Agent {
   bool have_orders_ = false;  // false: nothing is known, so nothing is stopped either
   std::vector<ReplicaOrder> orders_;
   std::shared_ptr<const Snapshot> snapshot_;
-  std::map<std::string, std::string> saved_;        // file -> content as last written
-  std::set<std::string> obtained_;                  // hashes whose content is on disk and verified
-  std::map<std::string, std::string> file_fault_;   // hash -> why it is not
-  std::vector<ports::WorkloadStatus> local_;        // as last listed
-  Leaving leaving_;                                 // replicas that are to leave
-  std::map<ReplicaId, std::string> start_fault_;    // replica -> why it could not even be started
-  std::unique_ptr<ports::Signal> work_changed_;     // for the local loop: orders or files are new
-  std::unique_ptr<ports::Signal> local_changed_;    // for the link loop: control should hear of it now
+  std::map<std::string, std::string> saved_;       // file -> content as last written
+  std::set<std::string> obtained_;                 // hashes whose content is on disk and verified
+  std::map<std::string, std::string> file_fault_;  // hash -> why it is not
+  std::vector<ports::WorkloadStatus> local_;       // as last listed
+  Leaving leaving_;                                // replicas that are to leave
+  std::map<ReplicaId, std::string> start_fault_;   // replica -> why it could not even be started
+  std::unique_ptr<ports::Signal> work_changed_;    // for the local loop: orders or files are new
+  std::unique_ptr<ports::Signal> local_changed_;   // for the link loop: control should hear of it now
   bool control_away_ = false;
   UsageLedger usage_;
   Time next_shipment_{};

@@ -12,8 +12,8 @@ namespace {
 
 class ContainerScene {
  public:
-  ContainerScene(World& world, const PodmanService& podman, Verdicts& verdicts, Session session, ControlClient control)
-      : world_(world), podman_(podman), verdicts_(verdicts), session_(std::move(session)), control_(std::move(control)) {}
+  ContainerScene(World& world, const PodmanService& podman, Verdicts& verdicts, Session& session, ControlClient control)
+      : world_(world), podman_(podman), verdicts_(verdicts), session_(session), control_(std::move(control)) {}
 
   void play() {
     verdicts_.begin("6. A container at two sites, rolled forward and back");
@@ -34,11 +34,13 @@ class ContainerScene {
 
  private:
   DeploySteps steps() {
-    return {.within = 90s, .say = [](const std::string& line) { std::printf("  %s\n", line.c_str()); },
-            .pause = [this](Duration duration) {
-              for (const auto& [site, gateway] : gateways_) static_cast<void>(ask(gateway));
-              return world_.pause(duration);
-            }};
+    return {.within = 90s,
+            .say = [](const std::string& line) { std::printf("  %s\n", line.c_str()); },
+            .pause =
+                [this](Duration duration) {
+                  for (const auto& [site, gateway] : gateways_) static_cast<void>(ask(gateway));
+                  return world_.pause(duration);
+                }};
   }
 
   bool deploy(const std::string& version) {
@@ -67,8 +69,8 @@ class ContainerScene {
   Result<std::string> ask(const std::string& gateway) {
     TRY(auto token, control_.token());
     TRY(auto address, net::SocketAddress::parse(gateway));
-    auto answer = session_.http.call(
-        address, {.target = "/apps/hello/", .headers = {{"Authorization", "Bearer " + token}}}, 5s);
+    auto answer =
+        session_.http.call(address, {.target = "/apps/hello/", .headers = {{"Authorization", "Bearer " + token}}}, 5s);
     ++asked_;
     lost_ += answer && answer->status == 200 ? 0 : 1;
     TRY_DO(answer);
@@ -91,7 +93,7 @@ class ContainerScene {
   World& world_;
   const PodmanService& podman_;
   Verdicts& verdicts_;
-  Session session_;
+  Session& session_;
   ControlClient control_;
   std::map<std::string, std::string> gateways_;
   int asked_ = 0;
@@ -103,8 +105,7 @@ class ContainerScene {
 void play_containers(World& world, const PodmanService& podman, Verdicts& verdicts) {
   Session session = world.operator_session();
   session.global.as = world.plan().demo.apps.front().tenant.str();
-  Session other = session;
-  auto control = other.control(Speaker::tenant);
+  auto control = session.control(Speaker::tenant);
   if (!control) return verdicts.expect("a tenant deploys a container", false, control.error().text());
   ContainerScene(world, podman, verdicts, session, std::move(*control)).play();
 }

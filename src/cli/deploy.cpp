@@ -90,8 +90,7 @@ Result<Json> wait_until_ready(ControlClient& control, const std::string& name, c
     }
     last = progress;
     // Placement follows within a step of control; a few seconds without one is a refusal.
-    if (progress.placed == 0 && waited > 5s)
-      return fail(Code::conflict, "no site takes it: " + progress.refusal, name);
+    if (progress.placed == 0 && waited > 5s) return fail(Code::conflict, "no site takes it: " + progress.refusal, name);
     if (!steps.pause(step)) return fail(Code::cancelled, "interrupted while waiting", name);
     // Of a first release, some sites are enough; a later one is told apart from what serves by its end only.
     if (text_at(explanation, "release.generation") == "1" && progress.ready > 0 && waited > steps.within / 2)

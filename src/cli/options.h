@@ -165,10 +165,10 @@ struct VersionCommand {};
 using Command =
     std::variant<UpCommand, RoleCommand, EngineCommand, ModelWorkerCommand, TopCommand, SiteListCommand, SiteCommand,
                  SiteDevicesCommand, AppDeployCommand, AppListCommand, AppCommand, AppLogsCommand, AppTopCommand,
-                 AppReleasesCommand, AppRollbackCommand, ImageKeyCommand, ImageSignCommand, SecretCommand, InferCommand, TenantListCommand,
-                 TenantCreateCommand, TenantQuotaCommand, KeyCreateCommand, KeyListCommand, KeyRevokeCommand,
-                 ContextListCommand, ContextUseCommand, ContextSetCommand, UsageCommand, CertCaCommand,
-                 CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
+                 AppReleasesCommand, AppRollbackCommand, ImageKeyCommand, ImageSignCommand, SecretCommand, InferCommand,
+                 TenantListCommand, TenantCreateCommand, TenantQuotaCommand, KeyCreateCommand, KeyListCommand,
+                 KeyRevokeCommand, ContextListCommand, ContextUseCommand, ContextSetCommand, UsageCommand,
+                 CertCaCommand, CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
 
 struct Parsed {
   /// Set when there is nothing to do: help was shown (0) or the usage was wrong (2).

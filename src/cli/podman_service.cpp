@@ -14,7 +14,7 @@ namespace barrio::cli {
 
 namespace {
 
-constexpr Duration look = 50ms;
+constexpr Duration poll_period = 50ms;
 constexpr const char* image_script = "examples/container/image.sh";
 
 std::string found_program(const std::string& name) {
@@ -58,8 +58,8 @@ Result<std::unique_ptr<PodmanService>> PodmanService::start(const std::string& f
 }
 
 std::vector<std::string> PodmanService::podman(std::vector<std::string> arguments) const {
-  std::vector<std::string> all = {found_program("podman"), "--root",    folder_ + "/root", "--runroot",
-                                  folder_ + "/run",        "--runtime", "runc"};
+  std::vector<std::string> all = {
+      found_program("podman"), "--root", folder_ + "/root", "--runroot", folder_ + "/run", "--runtime", "runc"};
   all.insert(all.end(), arguments.begin(), arguments.end());
   return all;
 }
@@ -69,12 +69,12 @@ Result<void> PodmanService::run(std::vector<std::string> arguments, Duration wit
   const std::string log = folder_ + "/podman.log";
   const std::string name = arguments.front();
   TRY(auto child, net::ChildProcess::start({.arguments = std::move(arguments), .log_file = log}));
-  for (Duration waited{}; waited < within; waited += look) {
+  for (Duration waited{}; waited < within; waited += poll_period) {
     if (const auto how = child.ended()) {
       if (*how == "ended with status 0") return {};
       return fail(Code::unavailable, name + " " + *how + ": " + last_line(log));
     }
-    rest(look);
+    rest(poll_period);
   }
   return fail(Code::timed_out, name + " takes longer than " + to_string(within));
 }
@@ -86,16 +86,17 @@ Result<void> PodmanService::begin() {
   static_cast<void>(run(podman({"rm", "--all", "--force", "--time", "0"}), 30s));
   ::unlink(socket_.c_str());
   TRY_DO(try_one());
-  TRY(auto process, net::ChildProcess::start({.arguments = podman({"system", "service", "--time", "0", "unix://" + socket_}),
-                                              .log_file = folder_ + "/podman.log"}));
+  TRY(auto process,
+      net::ChildProcess::start({.arguments = podman({"system", "service", "--time", "0", "unix://" + socket_}),
+                                .log_file = folder_ + "/podman.log"}));
   process_ = std::make_unique<net::ChildProcess>(std::move(process));
   TRY(const auto at, net::SocketAddress::parse(address()));
   Http http;
-  for (Duration waited{}; waited < 15s; waited += look) {
+  for (Duration waited{}; waited < 15s; waited += poll_period) {
     const auto answer = http.call(at, {.target = "/v4.0.0/libpod/info"}, 5s);
     if (answer && answer->status == 200) return {};
     if (process_->ended()) break;
-    rest(look);
+    rest(poll_period);
   }
   return fail(Code::unavailable, "podman's service does not start: " + last_line(folder_ + "/podman.log"));
 }
@@ -104,8 +105,8 @@ Result<void> PodmanService::try_one() {
   const std::string images = folder_ + "/images";
   for (const char* version : {"1", "2"}) TRY_DO(run({image_script, images, version, own_program()}, 60s));
   TRY_DO(run(podman({"load", "--input", images + "/hello-1.tar"}), 30s));
-  return run(podman({"run", "--rm", "--network", "none", "--uidmap", "0:1000000:65536", "--memory", "64m", "--read-only",
-                     "--entrypoint", "/bin/echo", "localhost/hello:1", "works"}),
+  return run(podman({"run", "--rm", "--network", "none", "--uidmap", "0:1000000:65536", "--memory", "64m",
+                     "--read-only", "--entrypoint", "/bin/echo", "localhost/hello:1", "works"}),
              30s);
 }
 

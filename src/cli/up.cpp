@@ -98,7 +98,8 @@ Result<bool> up(const std::string& home, const UpCommand& command) {
   TRY(auto plan, make_plan(home, command));
   const auto podman = PodmanService::start(plan.home + "/podman");
   if (podman) plan.podman = (*podman)->address();
-  std::printf("containers: %s\n", podman ? "podman works here" : ("not on this machine: " + podman.error().text()).c_str());
+  std::printf("containers: %s\n",
+              podman ? "podman works here" : ("not on this machine: " + podman.error().text()).c_str());
   TRY_DO(write_configs(plan));
   TablePrinter screen;
   World world(std::move(plan), [&](World& now) { screen.draw(now); });

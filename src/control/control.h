@@ -173,9 +173,9 @@ class Control {
   std::unique_ptr<ports::Signal> changed_;
   Desired desired_;  // as of the last load()
   std::map<AppKey, decide::AppPlacement> placements_;
-  std::map<ReplicaId, Time> going_since_;  // replicas that were let go
-  std::set<ReplicaId> advancing_;          // to their app's target, in this step
-  std::map<std::string, Release> ended_;   // key -> as it ended in this step: done or stopped
+  std::map<ReplicaId, Time> going_since_;                  // replicas that were let go
+  std::set<ReplicaId> advancing_;                          // to their app's target, in this step
+  std::map<std::string, Release> ended_;                   // key -> as it ended in this step: done or stopped
   std::map<ReplicaId, std::pair<int64_t, Time>> ordered_;  // generation that each was told to run, and since when
   std::shared_ptr<const Snapshot> snapshot_;
   std::string published_;                    // its content without the version

@@ -1,4 +1,5 @@
-// Releases: what was deployed under an app's name, how the newest reaches the sites one after the other, and the way back.
+// Releases: what was deployed under an app's name, how the newest reaches the sites one after the other, and the way
+// back.
 
 #include <algorithm>
 
@@ -126,8 +127,9 @@ void Control::gather_releases(Writes& writes) const {
 
 /// The new one; what was under way is replaced, and the oldest go, but never the last good one.
 void Control::add_release(Writes& writes, const App& app) const {
-  writes.push_back(write_json(key::release(app.key(), app.generation),
-                              Release{app.key(), app.generation, app.spec, ReleaseState::rolling, "", runtime_.wall()}));
+  writes.push_back(
+      write_json(key::release(app.key(), app.generation),
+                 Release{app.key(), app.generation, app.spec, ReleaseState::rolling, "", runtime_.wall()}));
   const auto known = desired_.releases.find(app.key());
   if (known == desired_.releases.end()) return;
   const Release* good = last_good(app.key());

@@ -85,10 +85,12 @@ std::vector<api::AppAnswer> Control::apps(const TenantId& tenant) const {
 Result<api::ExplainView> Control::explain(const AppKey& key) const {
   TRY(const App* app, known_app(key));
   const Release* release = release_of(key, app->generation);
-  return api::ExplainView{key.str(), decide::describe(app->spec.policy), objective_text(app->spec.objective),
-                          release == nullptr ? api::ReleaseView{.generation = app->generation, .runs = "", .state = "done", .detail = "", .at = {}}
-                                             : release_view(*release),
-                          answer(*app).placement.decisions};
+  return api::ExplainView{
+      key.str(), decide::describe(app->spec.policy), objective_text(app->spec.objective),
+      release == nullptr
+          ? api::ReleaseView{.generation = app->generation, .runs = "", .state = "done", .detail = "", .at = {}}
+          : release_view(*release),
+      answer(*app).placement.decisions};
 }
 
 Watts Control::power_used(const SiteId& site) const {

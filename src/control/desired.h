@@ -61,9 +61,9 @@ BARRIO_DESCRIBE(TenantRecord, (), (name, quota))
 struct Desired {
   ports::Revision revision = 0;  // of the store when it was read
   Network network;
-  std::vector<App> apps;          // by tenant and name
-  std::vector<Replica> replicas;  // by id
-  std::map<AppKey, std::vector<Release>> releases;   // the oldest first
+  std::vector<App> apps;                            // by tenant and name
+  std::vector<Replica> replicas;                    // by id
+  std::map<AppKey, std::vector<Release>> releases;  // the oldest first
   std::map<std::string, std::string> gateways;
   std::map<std::string, TenantQuota> quotas;         // of tenants that have one of their own
   std::vector<ApiKey> api_keys;                      // by tenant and id

@@ -31,8 +31,9 @@ void Gateway::State::replica_figures(net::Exchange& exchange) {
   const api::Identity* identity = tenant_of(exchange);
   if (identity == nullptr) return;
   if (!identity->has(api::scope::apps_read)) {
-    return reply_problem(exchange, {403, "insufficient_scope", "this needs the scope " + std::string(api::scope::apps_read),
-                                    "a token from /oauth2/token"});
+    return reply_problem(exchange,
+                         {403, "insufficient_scope", "this needs the scope " + std::string(api::scope::apps_read),
+                          "a token from /oauth2/token"});
   }
   const std::string_view query = exchange.request().query;
   auto name = AppName::parse(net::query_value(query, "app").value_or(""));

@@ -164,8 +164,8 @@ struct AppSpec {
   std::vector<DemandPlace> demand;
   std::optional<AppAccess> access;  // none: token
   std::optional<AppLimits> limits;
-  std::optional<PipelineSpec> pipeline;  // with model.backend: pipeline
-  std::optional<StreamSpec> stream;      // none: takes no video
+  std::optional<PipelineSpec> pipeline;    // with model.backend: pipeline
+  std::optional<StreamSpec> stream;        // none: takes no video
   std::optional<ContainerSpec> container;  // instead of a model
   std::optional<RolloutSpec> rollout;      // none: one site at a time
   static constexpr std::string_view defaulted[] = {"model"};

@@ -29,10 +29,10 @@ bool is_word(const std::string& text) {
 
 Result<void> check_words(const std::vector<std::string>& words, const char* where) {
   if (words.size() > most_words || !std::ranges::all_of(words, is_word)) {
-    return fail(Code::invalid,
-                "must be at most " + std::to_string(most_words) + " words of at most " + std::to_string(most_text) +
-                    " bytes",
-                where);
+    return fail(
+        Code::invalid,
+        "must be at most " + std::to_string(most_words) + " words of at most " + std::to_string(most_text) + " bytes",
+        where);
   }
   return {};
 }

@@ -53,7 +53,8 @@ struct ContainerSpec {
   std::optional<HealthCheck> ready;            // none: the default of each field
   std::optional<HealthCheck> live;             // none: it lives while its process does
   Duration start_within = 60s;
-  static constexpr std::string_view defaulted[] = {"file", "sha256", "port", "processes", "files", "scratch", "start_within"};
+  static constexpr std::string_view defaulted[] = {"file",  "sha256",  "port",        "processes",
+                                                   "files", "scratch", "start_within"};
   Result<void> check() const;
   /// Errors: denied.
   Result<void> check_signature() const;

@@ -100,7 +100,7 @@ struct ReplicaReport {
   ReplicaId id;
   int64_t generation = 0;
   ReplicaPhase phase = ReplicaPhase::starting;
-  std::string detail;  // why it failed, or what it waits for
+  std::string detail;    // why it failed, or what it waits for
   int64_t restarts = 0;  // of this generation, or of the one that comes
   int64_t coming = 0;    // generation that starts while this one serves; 0: none
   static constexpr std::string_view defaulted[] = {"coming"};

@@ -37,7 +37,8 @@ Result<SocketAddress> SocketAddress::parse(std::string_view text) {
   SocketAddress address;
   if (text.starts_with(namespace_prefix)) {
     const size_t at = std::min(text.find('@'), text.size() - 1);
-    const auto where = parse_namespace(text.substr(namespace_prefix.size(), at - std::min(at, namespace_prefix.size())));
+    const auto where =
+        parse_namespace(text.substr(namespace_prefix.size(), at - std::min(at, namespace_prefix.size())));
     const std::string_view rest = text.substr(at + 1);
     if (!where || rest.starts_with(unix_prefix) || rest.starts_with(namespace_prefix)) return bad(text);
     TRY(address, parse(rest));

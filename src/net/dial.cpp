@@ -25,12 +25,13 @@ int new_socket(int family) {
   return ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
-/// -1 and errno. A socket stays in the namespace that its thread was in when it was made; nothing here parks in between.
+/// -1 and errno. A socket stays in the namespace that its thread was in when it was made; nothing here parks in
+/// between.
 int socket_elsewhere(const NetworkNamespace& where, int family) {
   const std::string path = "/proc/" + std::to_string(where.pid) + "/ns/net";
   const int theirs = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (theirs < 0) return -1;
-  struct stat seen {};
+  struct stat seen{};
   int fd = -1;
   int error = ECONNREFUSED;  // that process is gone, and another one has its number
   const bool same = ::fstat(theirs, &seen) == 0 && seen.st_ino == where.inode;

@@ -55,7 +55,8 @@ TEST_CASE("an address in another network namespace is text, like others") {
   }
 }
 
-TEST_CASE("a connection into a process's network namespace reaches its loopback, and no later process with its number") {
+TEST_CASE(
+    "a connection into a process's network namespace reaches its loopback, and no later process with its number") {
   int ends[2];
   REQUIRE(pipe(ends) == 0);
   const pid_t child = fork();
@@ -65,7 +66,7 @@ TEST_CASE("a connection into a process's network namespace reaches its loopback,
   if (port == 0) {
     MESSAGE("SKIPPED: this user may make no network namespace");
   } else {
-    struct stat seen {};
+    struct stat seen{};
     REQUIRE(stat(("/proc/" + std::to_string(child) + "/ns/net").c_str(), &seen) == 0);
     const auto at = [&](uint64_t inode) {
       return *SocketAddress::parse("netns:" + std::to_string(child) + ":" + std::to_string(inode) +
@@ -78,7 +79,7 @@ TEST_CASE("a connection into a process's network namespace reaches its loopback,
     CHECK(dial_result(dialed->fd, at(seen.st_ino)).has_value());
     close(dialed->fd);
     CHECK(dial(at(seen.st_ino + 1)).error().code == Code::unavailable);
-    struct stat own {}, main_thread {};
+    struct stat own{}, main_thread{};
     CHECK((stat("/proc/thread-self/ns/net", &own) == 0 && stat("/proc/1/ns/net", &main_thread) == 0));
     CHECK(own.st_ino != seen.st_ino);
   }

@@ -10,7 +10,7 @@ namespace barrio::ports {
 
 /// A replica to run, with its files already on this site's disk.
 struct WorkloadSpec {
-  ReplicaOrder order;      // the files of a pipeline's steps are paths on this site's disk
+  ReplicaOrder order;     // the files of a pipeline's steps are paths on this site's disk
   std::string file_path;  // of its model or its image; empty: built in, or a pipeline
 };
 

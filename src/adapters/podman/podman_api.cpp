@@ -68,7 +68,8 @@ tl::unexpected<Error> refusal(const net::Response& answer, const std::string& wh
 Result<std::string> PodmanApi::call(const char* method, std::string target, Duration within, std::string body,
                                     const char* type) {
   const std::string what = std::string(method) + " " + target.substr(0, target.find('?'));
-  net::Request request{.method = method, .target = std::string(base_path) + target, .headers = {}, .body = {}, .peer_ip = {}};
+  net::Request request{
+      .method = method, .target = std::string(base_path) + target, .headers = {}, .body = {}, .peer_ip = {}};
   if (type != nullptr) request.headers.emplace_back("Content-Type", type);
   request.body = std::move(body);
   auto answer = fetch_(socket_, std::move(request), runtime_.now() + within);
@@ -159,8 +160,9 @@ Result<void> PodmanApi::remove(const std::string& name) {
 }
 
 Result<std::vector<std::string>> PodmanApi::logs(const std::string& name, size_t lines) {
-  TRY(auto frames, call("GET", "/containers/" + name + "/logs?stdout=true&stderr=true&timestamps=true&tail=" +
-                                   std::to_string(lines), quick));
+  TRY(auto frames,
+      call("GET", "/containers/" + name + "/logs?stdout=true&stderr=true&timestamps=true&tail=" + std::to_string(lines),
+           quick));
   return lines_of_frames(frames);
 }
 

@@ -53,7 +53,8 @@ class PodmanApi {
   PodmanApi(ports::Runtime& runtime, FetchPodman fetch, net::SocketAddress socket)
       : runtime_(runtime), fetch_(std::move(fetch)), socket_(std::move(socket)) {}
 
-  /// Errors of all: unavailable (podman does not answer, or fails), not_found (no such container), invalid (it refuses).
+  /// Errors of all: unavailable (podman does not answer, or fails), not_found (no such container), invalid (it
+  /// refuses).
   Result<PodmanHost> host();
   /// Puts an archive's image into podman's store; the id of the image, whose digest must be this one. Errors: denied
   /// (the archive holds another image).

@@ -30,9 +30,9 @@ Result<std::string> read_archive(const std::string& path, const std::string& sha
 
 /// How the gateway reaches the port of a process in its own network namespace.
 Result<std::string> endpoint_in(uint32_t pid, int port) {
-  struct stat seen {};
+  struct stat seen{};
   const std::string path = "/proc/" + std::to_string(pid) + "/ns/net";
-  struct stat ours {};
+  struct stat ours{};
   if (pid == 0 || ::stat(path.c_str(), &seen) != 0 || ::stat("/proc/self/ns/net", &ours) != 0)
     return fail(Code::unavailable, "cannot see the container's network", path);
   // Never our own loopback, where others listen who trust it.
@@ -64,7 +64,9 @@ void PodmanWorkloadRuntime::keep(const Kept& one) {
     const Duration wait = delay.after_running(runtime_.now() - one->started, runtime_.rng());
     one->phase = ReplicaPhase::failed;
     ++one->restarts;
-    log_warning("container failed", {{"container", one->name}, {"why", one->detail}, {"next", to_string(std::chrono::floor<std::chrono::milliseconds>(wait))}});
+    log_warning("container failed", {{"container", one->name},
+                                     {"why", one->detail},
+                                     {"next", to_string(std::chrono::floor<std::chrono::milliseconds>(wait))}});
     const Time again = runtime_.now() + wait;
     while (acts_on(*one) && runtime_.now() < again) runtime_.sleep_for(std::min(step, again - runtime_.now()));
     if (acts_on(*one)) one->phase = ReplicaPhase::starting;
@@ -148,8 +150,8 @@ Result<void> PodmanWorkloadRuntime::await_ready(Instance& one) {
     }
     TRY(auto state, api_.inspect(one.name));
     if (!state.running)
-      return fail(Code::unavailable, state.out_of_memory ? "ended: out of memory"
-                                                         : "ended with code " + std::to_string(state.exit_code));
+      return fail(Code::unavailable,
+                  state.out_of_memory ? "ended: out of memory" : "ended with code " + std::to_string(state.exit_code));
     if (runtime_.now() >= latest) {
       TRY_DO(api_.stop(one.name, config_.stop_grace));
       return fail(Code::timed_out, "was not ready after " + to_string(one.container().start_within));
@@ -200,7 +202,8 @@ std::string PodmanWorkloadRuntime::watch(Instance& one) {
 bool PodmanWorkloadRuntime::answers(const Instance& one, const HealthCheck& check) {
   const auto address = net::SocketAddress::parse(one.endpoint);
   if (!address) return false;
-  net::Request request{.method = "GET", .target = check.path, .headers = {{"User-Agent", "barrio-health"}}, .body = {}, .peer_ip = {}};
+  net::Request request{
+      .method = "GET", .target = check.path, .headers = {{"User-Agent", "barrio-health"}}, .body = {}, .peer_ip = {}};
   const auto answer = probe_(*address, std::move(request), runtime_.now() + check.timeout);
   return answer && answer->status >= 200 && answer->status < 400;
 }
@@ -216,7 +219,8 @@ void PodmanWorkloadRuntime::take_away(Instance& one) {
     const auto removed = api_.remove(one.name);
     if (removed) return;
     // The first failure is most often podman's own cleaning up, which is not over yet.
-    if (std::exchange(tried, true)) log_warning("cannot remove a container", {{"container", one.name}, {"why", removed.error().text()}});
+    if (std::exchange(tried, true))
+      log_warning("cannot remove a container", {{"container", one.name}, {"why", removed.error().text()}});
     runtime_.sleep_for(delay.after_running(Duration::zero(), runtime_.rng()));
   }
 }

@@ -103,8 +103,8 @@ Result<std::vector<ports::WorkloadStatus>> PodmanWorkloadRuntime::list() {
     const Kept& one = replica.serving;
     ports::WorkloadStatus status;
     status.app = replica.app;
-    status.report = {id, one->order().generation, replica.forgotten ? ReplicaPhase::stopping : one->phase, one->detail,
-                     one->restarts, 0};
+    status.report = {id,          one->order().generation, replica.forgotten ? ReplicaPhase::stopping : one->phase,
+                     one->detail, one->restarts,           0};
     if (one->phase == ReplicaPhase::ready) status.endpoint = one->endpoint;
     if (replica.coming) {
       status.report.detail = "generation " + std::to_string(replica.coming->order().generation) + ": " +

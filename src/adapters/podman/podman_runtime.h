@@ -23,12 +23,12 @@ struct PodmanConfig {
   net::SocketAddress socket;
   std::string site;
   decide::RestartDelay::Limits restart = {};
-  Duration look_every = 500ms;     // at a container that serves, beside its probes
-  Duration ready_period = 200ms;   // between questions until it is ready
-  Duration discover_every = 10s;   // what else of ours podman has
-  Duration stop_grace = 5s;        // between asking a container to end and killing it
-  Duration shortest_retire = 1s;   // the gateway knows of the new generation by then
-  Duration longest_retire = 30s;   // requests of the earlier one are answered by then, or never
+  Duration look_every = 500ms;                             // at a container that serves, beside its probes
+  Duration ready_period = 200ms;                           // between questions until it is ready
+  Duration discover_every = 10s;                           // what else of ours podman has
+  Duration stop_grace = 5s;                                // between asking a container to end and killing it
+  Duration shortest_retire = 1s;                           // the gateway knows of the new generation by then
+  Duration longest_retire = 30s;                           // requests of the earlier one are answered by then, or never
   std::function<size_t(const ReplicaId&)> in_flight = {};  // requests of a replica; none: longest_retire is waited for
 };
 
@@ -86,9 +86,9 @@ class PodmanWorkloadRuntime final : public ports::WorkloadRuntime {
   PodmanApi api_;
   std::optional<PodmanHost> host_;
   std::map<ReplicaId, Replica> replicas_;
-  std::vector<std::weak_ptr<Instance>> instances_;         // whose fiber has not ended
-  std::map<std::string, std::string> images_;              // archive's hash and digest -> id, once checked
-  std::map<ReplicaId, ports::WorkloadStatus> leftovers_;   // found at podman's, and asked for by nobody yet
+  std::vector<std::weak_ptr<Instance>> instances_;        // whose fiber has not ended
+  std::map<std::string, std::string> images_;             // archive's hash and digest -> id, once checked
+  std::map<ReplicaId, ports::WorkloadStatus> leftovers_;  // found at podman's, and asked for by nobody yet
   std::map<std::string, Time> strays_;  // earlier generations of replicas that are kept here, since when seen
   bool discovering_ = false;
   bool stood_down_ = false;

@@ -77,11 +77,11 @@ void add_confinement(JsonObject& json, const ReplicaOrder& order) {
   json["use_image_hosts"] = true;
   json["shm_size"] = shared_memory_bytes;
   const std::string size = "size=" + std::to_string(order.container->scratch.count());
-  json["mounts"] = JsonArray{JsonObject{{"destination", "/tmp"},
-                                        {"type", "tmpfs"},
-                                        {"source", "tmpfs"},
-                                        {"options", JsonArray{"rw", "nosuid", "nodev", "noexec", "mode=1777", "notmpcopyup",
-                                                              Json(size)}}}};
+  json["mounts"] = JsonArray{
+      JsonObject{{"destination", "/tmp"},
+                 {"type", "tmpfs"},
+                 {"source", "tmpfs"},
+                 {"options", JsonArray{"rw", "nosuid", "nodev", "noexec", "mode=1777", "notmpcopyup", Json(size)}}}};
 }
 
 }  // namespace

@@ -73,9 +73,8 @@ Verdict permits(const Policy& policy, const Site& site) {
 
 bool may_read_logs(const Policy& policy, const Jurisdiction* reader) {
   if (policy.jurisdictions.empty() || policy.logs_may_leave.value_or(false)) return true;
-  return reader != nullptr && std::ranges::any_of(policy.jurisdictions, [&](const Jurisdiction& area) {
-           return area.contains(*reader);
-         });
+  return reader != nullptr &&
+         std::ranges::any_of(policy.jurisdictions, [&](const Jurisdiction& area) { return area.contains(*reader); });
 }
 
 std::vector<SiteId> permitted_sites(const Policy& policy, const Network& network) {

@@ -15,8 +15,7 @@ std::optional<std::string> failure(const RolloutReplica& replica, int64_t target
   if (!replica.connected || ready_with(replica, target)) return std::nullopt;
   const std::string detail = replica.report ? replica.report->detail : "";
   const std::string where = replica.site.str() + ": " + (detail.empty() ? "it does not become ready" : detail);
-  const bool is_of_it =
-      replica.report && (replica.report->generation == target || replica.report->coming == target);
+  const bool is_of_it = replica.report && (replica.report->generation == target || replica.report->coming == target);
   if (is_of_it && replica.report->restarts >= rollout_restarts)
     return where + " (" + std::to_string(replica.report->restarts) + " restarts)";
   if (replica.ordered_for >= how.ready_within) return where + " (after " + to_string(how.ready_within) + ")";

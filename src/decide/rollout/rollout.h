@@ -1,7 +1,7 @@
 #pragma once
-// How a new release replaces the one before, replica by replica. Pure and level-triggered: from what each replica should
-// run, and what its site last said of it, to those that may go on now. A replica is told to go on only when all that
-// were told before are ready; one that fails stops the rollout.
+// How a new release replaces the one before, replica by replica. Pure and level-triggered: from what each replica
+// should run, and what its site last said of it, to those that may go on now. A replica is told to go on only when all
+// that were told before are ready; one that fails stops the rollout.
 
 #include <optional>
 #include <span>
