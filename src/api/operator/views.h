@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json_schema.h"
 #include "model/refusal.h"
 #include "model/snapshot.h"
 
@@ -48,8 +49,9 @@ BARRIO_DESCRIBE(SiteView, (),
 
 struct SiteList {
   std::vector<SiteView> sites;
+  std::optional<std::string> next;  // ?after= for the rest; none: this was all
 };
-BARRIO_DESCRIBE(SiteList, (), (sites))
+BARRIO_DESCRIBE(SiteList, (), (sites, next))
 
 struct DecisionView {
   SiteId site;
@@ -78,8 +80,9 @@ BARRIO_DESCRIBE(AppAnswer, (), (app, placement))
 
 struct AppList {
   std::vector<AppAnswer> apps;
+  std::optional<std::string> next;  // ?after= for the rest; none: this was all
 };
-BARRIO_DESCRIBE(AppList, (), (apps))
+BARRIO_DESCRIBE(AppList, (), (apps, next))
 
 /// What was deployed under an app's name, and what became of it.
 struct ReleaseView {
@@ -167,8 +170,9 @@ BARRIO_DESCRIBE(KeyView, (), (id, scopes, expires, expired))
 
 struct KeyList {
   std::vector<KeyView> keys;
+  std::optional<std::string> next;  // ?after= for the rest; none: this was all
 };
-BARRIO_DESCRIBE(KeyList, (), (keys))
+BARRIO_DESCRIBE(KeyList, (), (keys, next))
 
 struct IssuedKey {
   std::string id;
@@ -184,6 +188,11 @@ struct NewSecret {
 };
 BARRIO_DESCRIBE(NewSecret, (), (value))
 
+struct SecretView {
+  std::string name;
+};
+BARRIO_DESCRIBE(SecretView, (), (name))
+
 struct SecretList {
   std::vector<std::string> secrets;
 };
@@ -191,8 +200,21 @@ BARRIO_DESCRIBE(SecretList, (), (secrets))
 
 struct TenantList {
   std::vector<TenantView> tenants;
+  std::optional<std::string> next;  // ?after= for the rest; none: this was all
 };
-BARRIO_DESCRIBE(TenantList, (), (tenants))
+BARRIO_DESCRIBE(TenantList, (), (tenants, next))
+
+struct HealthView {
+  std::string status;
+  int64_t snapshot_version = 0;
+};
+BARRIO_DESCRIBE(HealthView, (), (status, snapshot_version))
+
+struct BlobView {
+  std::string sha256;
+  int64_t bytes = 0;
+};
+BARRIO_DESCRIBE(BlobView, (), (sha256, bytes))
 
 /// The console's view: one request a second.
 struct LiveSite {
@@ -225,5 +247,6 @@ struct LiveView {
 };
 /// Each flow is one flat object: the fields of Flow plus "entered".
 Json live_json(const LiveView& view);
+Json live_schema(JsonSchemas& schemas);
 
 }  // namespace barrio::api
