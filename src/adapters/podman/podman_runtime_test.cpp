@@ -88,6 +88,11 @@ TEST_CASE("a container can do what it is for, and nothing else") {
     } else {
       MESSAGE("SKIPPED: cgroups do not count processes here");
     }
+    if (host->limits_memory) {
+      CHECK(try_it(rig, at, "memory") == "killed\n");  // asks for 400 MB, may take 64
+    } else {
+      MESSAGE("SKIPPED: cgroups do not count memory here");
+    }
     CHECK(contract.workloads().stop(id));
     ports::wait_until_gone(contract, id);
   });
