@@ -13,6 +13,7 @@ pod() { podman --root "$work/root" --runroot "$work/run" --storage-driver vfs "$
 trap 'rm -rf "$work"' EXIT
 root=$work/rootfs
 mkdir -p "$root"/{bin,etc,tmp,proc,sys,dev,www/cgi-bin}
+chmod 1777 "$root/tmp" # the mode of the image counts, also for what is mounted there
 cp "$busybox" "$root/bin/busybox"
 for applet in sh httpd cat echo env sleep wget touch rm id nc; do ln -s busybox "$root/bin/$applet"; done
 [ "$version" = bad ] || echo "ready" >"$root/www/ready"

@@ -105,8 +105,9 @@ Result<void> PodmanService::try_one() {
   const std::string images = folder_ + "/images";
   for (const char* version : {"1", "2"}) TRY_DO(run({image_script, images, version, own_program()}, 60s));
   TRY_DO(run(podman({"load", "--input", images + "/hello-1.tar"}), 30s));
-  return run(podman({"run", "--rm", "--network", "none", "--uidmap", "0:1000000:65536", "--memory", "64m",
-                     "--read-only", "--entrypoint", "/bin/echo", "localhost/hello:1", "works"}),
+  return run(podman({"run", "--rm", "--network", "none", "--uidmap", "0:1000000:65536", "--ulimit", "nofile=1024:1024",
+                     "--ulimit", "nproc=64:64", "--memory", "64m", "--read-only", "--entrypoint", "/bin/echo",
+                     "localhost/hello:1", "works"}),
              30s);
 }
 

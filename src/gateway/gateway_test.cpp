@@ -19,7 +19,10 @@ const AppKey basque{TenantId::of("acme"), AppName::of("private")};
 class Vigo final : public ports::CoreNetwork {
  public:
   Result<DeviceLocation> locate(std::string_view) const override {
-    return DeviceLocation{.place = "Vigo", .location = {42.2, -8.7}, .access = Access::fibre, .jurisdiction = {}};
+    return DeviceLocation{.place = "Vigo",
+                          .location = {42.2, -8.7},
+                          .access = Access::fibre,
+                          .jurisdiction = *Jurisdiction::parse("ES-GA")};
   }
 };
 
@@ -80,11 +83,12 @@ struct World {
     for (int i = 0; i < 5; ++i) reactor.turn(1ms);
   }
   std::unique_ptr<Gateway> gateway(const std::string& site, net::SocketAddress& address) {
-    auto made = std::make_unique<Gateway>(
-        reactor,
-        GatewayConfig{
-            .site = SiteId::of(site), .listen = *net::SocketAddress::parse("127.0.0.1:0"), .peer_secret = "s3cret"},
-        core, registry);
+    GatewayConfig config{
+        .site = SiteId::of(site), .listen = *net::SocketAddress::parse("127.0.0.1:0"), .peer_secret = "s3cret"};
+    config.replica_figures = [this](const AppKey& app, size_t lines, std::function<void(std::string)> answer) {
+      reactor.post([text = app.str() + " " + std::to_string(lines), answer = std::move(answer)] { answer(text); });
+    };
+    auto made = std::make_unique<Gateway>(reactor, std::move(config), core, registry);
     const auto bound = made->start();
     REQUIRE(bound);
     address = *bound;
@@ -276,4 +280,24 @@ TEST_CASE("discovery lists permitted sites best first, and metrics count") {
 }
 
 }  // namespace
+TEST_CASE("a tenant reads what its replicas do, and their logs where the policy lets them go") {
+  World world;
+  const auto ask = [&](const std::string& query, const std::vector<std::string>& scopes) {
+    return world.ask(world.bio_address, {.target = "/barrio/v1/replicas?" + query,
+                                         .headers = {{"Authorization", world.token("tenant", scopes)}}});
+  };
+  const std::vector<std::string> reader = {"barrio:infer", "barrio:apps:read"};
+  CHECK(ask("app=street", reader).body == "acme/street 0");
+  CHECK(ask("app=street&lines=10", reader).body == "acme/street 10");  // the caller is in Vigo, the policy allows ES
+  CHECK(ask("app=private", reader).body == "acme/private 0");
+  const net::Response stays = ask("app=private&lines=10", reader);
+  CHECK(stays.status == 403);
+  CHECK(stays.body.find("logs_may_leave") != std::string::npos);
+  CHECK(ask("app=street", {"barrio:infer"}).status == 403);
+  CHECK(ask("app=street&lines=1001", reader).status == 400);
+  CHECK(ask("app=none&lines=1", reader).status == 404);
+  CHECK(ask("lines=1", reader).status == 400);
+  CHECK(world.ask(world.bio_address, {.target = "/barrio/v1/replicas?app=street"}).status == 401);
+}
+
 }  // namespace barrio::gateway::gateway_test

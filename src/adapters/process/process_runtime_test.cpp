@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "base/fiber.h"
+#include "ports/workload_runtime_contract.h"
 
 namespace barrio::adapters::process_runtime_test {
 
@@ -171,6 +172,19 @@ struct Fixture {
 const std::string good = R"(echo $$ > "${1#unix:}"; exec sleep 1000)";
 
 }  // namespace
+
+TEST_CASE("models run as every runtime's workloads do") {
+  struct Rig final : ports::WorkloadRig {
+    Fixture f{good};
+    ports::Runtime& loop() override { return f.loop; }
+    ports::WorkloadRuntime& workloads() override { return f.workloads; }
+    ports::WorkloadSpec spec(const ReplicaId& id, int64_t generation) override {
+      return Fixture::spec_of(id, generation);
+    }
+    void kill(const ReplicaId& id) override { f.engine.replicas.at(id.str()).state = EngineReplicaState::failed; }
+  } rig;
+  rig.f.loop.run([&] { ports::check_workload_runtime(rig); });
+}
 
 TEST_CASE("one engine serves all replicas, and ends with their runtime") {
   pid_t pid = 0;

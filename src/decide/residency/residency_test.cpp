@@ -67,4 +67,16 @@ TEST_CASE("permitted sites keep the network's order and a policy describes itsel
   CHECK(describe(Policy{}) == "nothing");
 }
 
+TEST_CASE("logs are read within their jurisdictions, and elsewhere only where the policy says so") {
+  const Jurisdiction basque = *Jurisdiction::parse("ES-PV");
+  const Jurisdiction france = *Jurisdiction::parse("FR");
+  CHECK(may_read_logs(in("ES"), &basque));
+  CHECK_FALSE(may_read_logs(in("ES"), &france));
+  CHECK_FALSE(may_read_logs(in("ES"), nullptr));
+  Policy open = in("ES");
+  open.logs_may_leave = true;
+  CHECK(may_read_logs(open, nullptr));
+  CHECK(may_read_logs({.jurisdictions = {}, .sites = {SiteId::of("bio1")}, .operators = {}}, nullptr));
+}
+
 }  // namespace barrio::decide::residency_test
