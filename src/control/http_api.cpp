@@ -40,10 +40,10 @@ HttpApi::HttpApi(Control& control, Registry& metrics, HttpConfig config)
 std::span<const HttpApi::Route> HttpApi::routes() {
   namespace scope = api::scope;
   static const std::vector<Route> table = {
-      {"POST", "/oauth2/token", "", Whose::nobody, &HttpApi::token},
-      {"GET", "/.well-known/jwks.json", "", Whose::nobody, &HttpApi::keys},
-      {"GET", "/healthz", "", Whose::nobody, &HttpApi::health},
-      {"GET", "/metrics", "", Whose::nobody, &HttpApi::exposition},
+      {"POST", "/oauth2/token", "", Whose::nobody, &HttpApi::token, Where::here},
+      {"GET", "/.well-known/jwks.json", "", Whose::nobody, &HttpApi::keys, Where::here},
+      {"GET", "/healthz", "", Whose::nobody, &HttpApi::health, Where::here},
+      {"GET", "/metrics", "", Whose::nobody, &HttpApi::exposition, Where::here},
       {"GET", "/barrio/v1/sites", scope::sites_read, Whose::anybody, &HttpApi::list_sites},
       {"GET", "/barrio/v1/sites/{}", scope::sites_read, Whose::anybody, &HttpApi::show_site},
       {"POST", "/barrio/v1/sites/{}/activate", scope::sites_write, Whose::anybody, &HttpApi::activate},
@@ -57,7 +57,9 @@ std::span<const HttpApi::Route> HttpApi::routes() {
       {"GET", "/barrio/v1/apps/{}/explain", scope::apps_read, Whose::tenant, &HttpApi::explain},
       {"PUT", "/barrio/v1/blobs/{}", scope::apps_write, Whose::tenant, &HttpApi::put_blob},
       // Checked in the action: a site may read all, a tenant its own.
-      {"GET", "/barrio/v1/blobs/{}", "", Whose::anybody, &HttpApi::get_blob},
+      {"GET", "/barrio/v1/blobs/{}", "", Whose::anybody, &HttpApi::get_blob, Where::here},
+      {"PUT", "/barrio/v1/members/blobs/{}", scope::member, Whose::anybody, &HttpApi::take_copy, Where::here},
+      {"GET", "/barrio/v1/members/blobs/{}", scope::member, Whose::anybody, &HttpApi::give_copy, Where::here},
       {"POST", "/barrio/v1/tenants", scope::tenants_write, Whose::anybody, &HttpApi::add_tenant},
       {"GET", "/barrio/v1/tenants", scope::tenants_write, Whose::anybody, &HttpApi::list_tenants},
       {"PUT", "/barrio/v1/tenants/{}/quota", scope::tenants_write, Whose::anybody, &HttpApi::put_quota},
@@ -95,8 +97,19 @@ Response HttpApi::dispatch(const Request& request) {
 }
 
 Response HttpApi::perform(const Route& route, Call call) {
+  const bool elsewhere = route.where == Where::leader && config_.forwarding != nullptr;
+  if (elsewhere) {
+    if (auto answered = config_.forwarding->answer(call.request)) return std::move(*answered);
+  }
   if (auto refused = admit(route, call)) return std::move(*refused);
-  return (this->*route.action)(call);
+  Response response = (this->*route.action)(call);
+  if (!elsewhere || response.status != 503 || control_.leadership().leads()) return response;
+  // It has lost the lead in the middle of this.
+  if (Forwarding::repeatable(call.request)) {
+    if (auto answered = config_.forwarding->answer(call.request)) return std::move(*answered);
+  }
+  response.headers.emplace_back(not_leading, "1");
+  return response;
 }
 
 /// Who calls, and may they? Nothing: yes.

@@ -12,6 +12,7 @@
 #include "api/operator/problem.h"
 #include "base/metrics.h"
 #include "control/control.h"
+#include "control/forwarding.h"
 #include "net/http.h"
 
 namespace barrio::control {
@@ -28,6 +29,7 @@ struct HttpConfig {
   std::map<std::string, ConsoleFile> assets;  // by path: "/index.html" (also served at "/"), "/assets/..."
   std::string content_security_policy;        // of the console's pages
   size_t most_json_bytes = 1024 * 1024;
+  Forwarding* forwarding = nullptr;  // null: this control is alone
 };
 
 class HttpApi {
@@ -46,12 +48,14 @@ class HttpApi {
   };
   using Action = net::Response (HttpApi::*)(const Call&);
   enum class Whose { nobody, anybody, tenant };  // needs no token; may name a tenant; must have one
+  enum class Where { leader, here };             // who answers, among several members
   struct Route {
     std::string_view method;
     std::string_view pattern;
     std::string_view scope;
     Whose whose;
     Action action;
+    Where where = Where::leader;
   };
   static std::span<const Route> routes();
 
@@ -77,6 +81,8 @@ class HttpApi {
   net::Response delete_app(const Call& call);
   net::Response explain(const Call& call);
   net::Response put_blob(const Call& call);
+  net::Response take_copy(const Call& call);
+  net::Response give_copy(const Call& call);
   net::Response get_blob(const Call& call);
   net::Response add_tenant(const Call& call);
   net::Response list_tenants(const Call& call);
