@@ -38,13 +38,15 @@ Control::Control(ports::Runtime& runtime, ports::StateStore& state, ControlConfi
     : runtime_(runtime),
       config_(std::move(config)),
       leadership_(runtime, state, config_.leadership),
-      state_(runtime, state, leadership_),
+      state_(runtime, state, {.noted = key::changed}),
       blobs_(blobs),
       usage_(usage),
       accounts_(runtime, state_, config_.accounts),
       observed_(runtime.now()),
       stepping_(runtime),
-      changed_(runtime.make_signal()) {}
+      changed_(runtime.make_signal()) {
+  state_.fence_by(leadership_);
+}
 
 Result<void> Control::start() {
   TRY_DO(leadership_.step());
@@ -57,8 +59,6 @@ Result<void> Control::begin_to_lead() {
   TRY_DO(accounts_.start());
   observed_ = Observed(runtime_.now());
   going_since_.clear();
-  published_.clear();  // the next snapshot's version is above all that were given out
-  published_revision_ = -1;
   led_ = true;
   return step();
 }
@@ -90,9 +90,9 @@ Result<void> Control::import_network() {
 }
 
 Result<void> Control::load() {
-  // The store's revision alone tells whether there is anything new to read.
-  TRY(auto present, state_.wait_for_change(desired_.revision, runtime_.now()));
-  if (present == desired_.revision && snapshot_) return {};
+  // One key tells whether there is anything new to read.
+  TRY(const auto present, state_.get(key::changed));
+  if (snapshot_ && present && present->revision == desired_.revision_of(key::changed)) return {};
   TRY(auto listing, state_.list(""));
   TRY(desired_, read_desired(listing));
   return {};
@@ -117,7 +117,7 @@ void Control::turn() {
     log_warning("cannot follow", {{"why", done.error().text()}});
     return runtime_.sleep_until(next);
   }
-  static_cast<void>(state_.wait_for_change(desired_.revision, next));
+  if (auto seen = state_.wait_for_change(followed_, next)) followed_ = *seen;
 }
 
 Result<void> Control::step() {
@@ -219,8 +219,9 @@ void Control::publish() {
   published_revision_ = desired_.revision;
   if (snapshot_ && content == published_) return;
   published_ = std::move(content);
-  // The store's revision only grows, also over restarts, and the content is a function of the store alone.
-  next.version = desired_.revision;
+  // It only grows, also over restarts and from one leader to the next, and the content is a function of the store alone.
+  const ports::Revision changed = desired_.revision_of(key::changed);
+  next.version = changed != 0 ? changed : desired_.revision;
   snapshot_ = std::make_shared<const Snapshot>(std::move(next));
 }
 

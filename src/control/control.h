@@ -170,7 +170,8 @@ class Control {
   std::shared_ptr<const Snapshot> snapshot_;
   std::string published_;                    // its content without the version
   ports::Revision published_revision_ = -1;  // of the state it was made from
-  bool led_ = false;  // what is in memory is a leader's
+  ports::Revision followed_ = 0;  // of the store, when it was last looked at
+  bool led_ = false;              // what is in memory is a leader's
   ControlFigures figures_;
 };
 

@@ -3,13 +3,14 @@
 namespace barrio::control {
 
 Result<ports::Revision> FencedStore::commit(std::vector<ports::Guard> guards, std::vector<ports::Write> writes) {
-  auto fence = leadership_.fence();
+  auto fence = leadership_ == nullptr ? std::nullopt : leadership_->fence();
   if (!fence) {
     ++figures_.failures;
     return fail(Code::unavailable, "this member of control does not lead; nothing was written");
   }
-  fence->key = prefix_ + fence->key;
+  fence->key = options_.prefix + fence->key;
   guards.push_back(*fence);
+  if (!options_.noted.empty()) writes.push_back({options_.noted, ""});
   const Time begun = runtime_.now();
   auto committed = inner_.commit(std::move(guards), std::move(writes));
   figures_.commit_time += runtime_.now() - begun;
@@ -24,7 +25,8 @@ Result<ports::Revision> FencedStore::commit(std::vector<ports::Guard> guards, st
   ++figures_.conflicts;
   if (committed.error().where != fence->key) return committed;
   // Of an earlier lease: this member may lead again by now.
-  if (leadership_.fence() && leadership_.fence()->revision == fence->revision) leadership_.fenced();
+  const auto present = leadership_->fence();
+  if (present && present->revision == fence->revision) leadership_->fenced();
   return fail(Code::unavailable, "another member of control leads now; nothing was written");
 }
 

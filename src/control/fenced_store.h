@@ -15,11 +15,17 @@ struct StoreFigures {
   Duration commit_time{};    // of all together
 };
 
+struct FenceOptions {
+  std::string prefix = {};  // of the leader's key as the inner store knows it
+  std::string noted = {};   // a key that every commit writes, too; empty: none
+};
+
 class FencedStore final : public ports::StateStore {
  public:
-  /// `prefix`: of the leader's key as `inner` knows it.
-  FencedStore(ports::Runtime& runtime, ports::StateStore& inner, Leadership& leadership, std::string prefix = "")
-      : runtime_(runtime), inner_(inner), leadership_(leadership), prefix_(std::move(prefix)) {}
+  FencedStore(ports::Runtime& runtime, ports::StateStore& inner, FenceOptions options)
+      : runtime_(runtime), inner_(inner), options_(std::move(options)) {}
+  /// Before this nobody leads.
+  void fence_by(Leadership& leadership) { leadership_ = &leadership; }
   Result<std::optional<ports::Entry>> get(const std::string& key) override { return inner_.get(key); }
   Result<ports::Listing> list(const std::string& prefix) override { return inner_.list(prefix); }
   /// Errors: also unavailable where this member does not lead; then nothing is written.
@@ -38,8 +44,8 @@ class FencedStore final : public ports::StateStore {
  private:
   ports::Runtime& runtime_;
   ports::StateStore& inner_;
-  Leadership& leadership_;
-  const std::string prefix_;
+  const FenceOptions options_;
+  Leadership* leadership_ = nullptr;
   StoreFigures figures_;
 };
 

@@ -16,6 +16,7 @@ namespace barrio::control {
 
 namespace key {
 inline constexpr const char* leader = "leader";
+inline constexpr const char* changed = "changed";  // written by every commit: its revision is that of the desired state
 }
 
 /// One process of control.
