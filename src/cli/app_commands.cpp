@@ -55,7 +55,7 @@ Result<void> run_deploy(Session& session, const AppDeployCommand& command) {
 
 Result<void> list_apps(Session& session) {
   TRY(auto control, session.control(Speaker::tenant));
-  TRY(auto answer, control.get("/apps"));
+  TRY(auto answer, control.list("/apps", "apps"));
   session.print(answer, app_table(answer));
   return {};
 }

@@ -1,10 +1,28 @@
 #include "cli/control_client.h"
 
+#include "base/text.h"
+
 namespace barrio::cli {
 
+/// The first that answers; with one alone there is nothing to choose.
+Result<void> ControlClient::choose_member() {
+  if (member_) return {};
+  const auto urls = split(context_.control, ',');
+  for (const std::string_view url : urls) {
+    TRY(auto address, parse_url(std::string(url)));
+    if (urls.size() > 1) {
+      auto healthy = http_.call(address, {.method = "GET", .target = "/healthz"}, 1s);
+      if (!healthy || healthy->status != 200) continue;
+    }
+    member_ = address;
+    return {};
+  }
+  return fail(Code::unavailable, "no member answers", "control at " + context_.control);
+}
+
 Result<net::Response> ControlClient::send(net::Request request, Duration within) {
-  TRY(auto address, parse_url(context_.control));
-  auto answer = http_.call(address, std::move(request), within);
+  TRY_DO(choose_member());
+  auto answer = http_.call(*member_, std::move(request), within);
   if (!answer) return fail(std::move(answer).error().within("control at " + context_.control));
   if (answer->status < 200 || answer->status > 299) return fail(problem(*answer));
   return answer;
@@ -44,6 +62,24 @@ Result<Json> ControlClient::call(const std::string& method, const std::string& p
   TRY(auto answer, call_text(method, path, std::move(body)));
   if (answer.empty()) return Json(nullptr);
   return parse_json(answer);
+}
+
+Result<Json> ControlClient::list(const std::string& path, const std::string& items) {
+  constexpr int most_pages = 1000;
+  JsonArray all;
+  std::string asked = path;
+  for (int page = 0; page < most_pages; ++page) {
+    TRY(auto answer, get(asked));
+    const JsonObject* object = answer.if_object();
+    const Json* found = object != nullptr ? object->if_contains(items) : nullptr;
+    if (found == nullptr || !found->is_array()) return fail(Code::invalid, "control answered no '" + items + "'", path);
+    all.insert(all.end(), found->get_array().begin(), found->get_array().end());
+    const Json* next = object->if_contains("next");
+    if (next == nullptr) return Json(JsonObject{{items, std::move(all)}});
+    if (!next->is_string()) return fail(Code::invalid, "control answered a 'next' that is no text", path);
+    asked = path + "?after=" + net::percent_encode(std::string_view(next->get_string()));
+  }
+  return fail(Code::exhausted, "the list has more than " + std::to_string(most_pages) + " pages", path);
 }
 
 Result<void> ControlClient::put_blob(const std::string& sha256, std::string content) {

@@ -1,6 +1,7 @@
 #pragma once
 // Calls to control's API as one context: token, JSON both ways, problems as Errors.
 
+#include <optional>
 #include <string>
 
 #include "base/json.h"
@@ -15,6 +16,8 @@ class ControlClient {
   const Context& context() const { return context_; }
   /// `path` under /barrio/v1, such as "/sites". Errors: as problem() tells them, and the connection's.
   Result<Json> get(const std::string& path) { return call("GET", path, {}); }
+  /// All pages of a list: an object whose member `items`, such as "sites", holds every one of them.
+  Result<Json> list(const std::string& path, const std::string& items);
   /// The body as it comes.
   Result<std::string> get_text(const std::string& path) { return call_text("GET", path, {}); }
   Result<Json> put(const std::string& path, const Json& body) { return call("PUT", path, print_json(body)); }
@@ -27,10 +30,12 @@ class ControlClient {
  private:
   Result<std::string> call_text(const std::string& method, const std::string& path, std::string body);
   Result<Json> call(const std::string& method, const std::string& path, std::string body);
+  Result<void> choose_member();
   Result<net::Response> send(net::Request request, Duration within);
 
   Http& http_;
   Context context_;
+  std::optional<net::SocketAddress> member_;  // of control, that answers
   std::string token_;
 };
 

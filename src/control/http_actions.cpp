@@ -64,10 +64,8 @@ Response HttpApi::keys(const Call&) {
 Response HttpApi::health(const Call&) {
   if (control_.snapshot() == nullptr) return answer(api::problem(503, "control is starting"));
   const Leadership& leadership = control_.leadership();
-  return answer_json(200, JsonObject{{"status", "ok"},
-                                     {"snapshot_version", control_.snapshot()->version},
-                                     {"member", leadership.self().name},
-                                     {"leader", leadership.leader() ? leadership.leader()->name : ""}});
+  return answer_json(200, api::HealthView{"ok", static_cast<int64_t>(control_.snapshot()->version),
+                                          leadership.self().name, leadership.leader() ? leadership.leader()->name : ""});
 }
 
 Response HttpApi::exposition(const Call&) {
@@ -97,7 +95,12 @@ Response HttpApi::exposition(const Call&) {
 }
 
 Response HttpApi::list_sites(const Call& call) {
-  return answer_json(200, api::SiteList{control_.sites(call.tenant)});
+  api::SiteList list;
+  auto sites = page<api::SiteView>(
+      call, control_.sites(call.tenant), [](const api::SiteView& site) { return site.id.str(); }, list.next);
+  if (!sites) return answer(sites.error());
+  list.sites = std::move(*sites);
+  return answer_json(200, list);
 }
 
 Response HttpApi::show_site(const Call& call) {
@@ -139,7 +142,12 @@ Response HttpApi::sync(const Call& call) {
 }
 
 Response HttpApi::list_apps(const Call& call) {
-  return answer_json(200, api::AppList{control_.apps(call.tenant)});
+  api::AppList list;
+  auto apps = page<api::AppAnswer>(
+      call, control_.apps(call.tenant), [](const api::AppAnswer& app) { return app.app.key().str(); }, list.next);
+  if (!apps) return answer(apps.error());
+  list.apps = std::move(*apps);
+  return answer_json(200, list);
 }
 
 Response HttpApi::show_app(const Call& call) {
@@ -184,13 +192,13 @@ Response HttpApi::explain(const Call& call) {
 Response HttpApi::put_blob(const Call& call) {
   auto kept = control_.add_model(call.tenant, call.params[0], call.request.body);
   if (!kept) return answer(kept.error());
-  return answer_json(201, JsonObject{{"sha256", call.params[0]}, {"bytes", call.request.body.size()}});
+  return answer_json(201, api::BlobView{call.params[0], static_cast<int64_t>(call.request.body.size())});
 }
 
 Response HttpApi::take_copy(const Call& call) {
   auto kept = control_.take_copy(call.params[0], call.request.body);
   if (!kept) return answer(kept.error());
-  return answer_json(201, JsonObject{{"sha256", call.params[0]}});
+  return answer_json(201, api::BlobView{call.params[0], static_cast<int64_t>(call.request.body.size())});
 }
 
 Response HttpApi::give_copy(const Call& call) {

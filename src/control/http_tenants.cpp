@@ -14,9 +14,15 @@ Response HttpApi::add_tenant(const Call& call) {
   return credentials ? answer_json(201, *credentials) : answer(credentials.error());
 }
 
-Response HttpApi::list_tenants(const Call&) {
+Response HttpApi::list_tenants(const Call& call) {
   auto tenants = control_.tenants();
-  return tenants ? answer_json(200, api::TenantList{std::move(*tenants)}) : answer(tenants.error());
+  if (!tenants) return answer(tenants.error());
+  api::TenantList list;
+  auto some = page<api::TenantView>(
+      call, std::move(*tenants), [](const api::TenantView& tenant) { return tenant.name.str(); }, list.next);
+  if (!some) return answer(some.error());
+  list.tenants = std::move(*some);
+  return answer_json(200, list);
 }
 
 Result<TenantId> HttpApi::tenant_in_path(const Call& call) {
@@ -46,7 +52,12 @@ Response HttpApi::create_key(const Call& call) {
 Response HttpApi::list_keys(const Call& call) {
   auto tenant = tenant_in_path(call);
   if (!tenant) return answer(tenant.error());
-  return answer_json(200, api::KeyList{control_.keys(*tenant)});
+  api::KeyList list;
+  auto some =
+      page<api::KeyView>(call, control_.keys(*tenant), [](const api::KeyView& key) { return key.id; }, list.next);
+  if (!some) return answer(some.error());
+  list.keys = std::move(*some);
+  return answer_json(200, list);
 }
 
 Response HttpApi::revoke_key(const Call& call) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json_schema.h"
 #include "model/refusal.h"
 #include "model/snapshot.h"
 
@@ -48,8 +49,9 @@ BARRIO_DESCRIBE(SiteView, (),
 
 struct SiteList {
   std::vector<SiteView> sites;
+  std::optional<std::string> next;  // ?after= for the rest; none: this was all
 };
-BARRIO_DESCRIBE(SiteList, (), (sites))
+BARRIO_DESCRIBE(SiteList, (), (sites, next))
 
 struct DecisionView {
   SiteId site;
@@ -77,8 +79,9 @@ BARRIO_DESCRIBE(AppAnswer, (), (app, placement))
 
 struct AppList {
   std::vector<AppAnswer> apps;
+  std::optional<std::string> next;  // ?after= for the rest; none: this was all
 };
-BARRIO_DESCRIBE(AppList, (), (apps))
+BARRIO_DESCRIBE(AppList, (), (apps, next))
 
 struct ExplainView {
   std::string app;
@@ -123,8 +126,9 @@ BARRIO_DESCRIBE(KeyView, (), (id, scopes, expires, expired))
 
 struct KeyList {
   std::vector<KeyView> keys;
+  std::optional<std::string> next;  // ?after= for the rest; none: this was all
 };
-BARRIO_DESCRIBE(KeyList, (), (keys))
+BARRIO_DESCRIBE(KeyList, (), (keys, next))
 
 struct IssuedKey {
   std::string id;
@@ -136,8 +140,23 @@ BARRIO_DESCRIBE(IssuedKey, (), (id, key, scopes, expires))
 
 struct TenantList {
   std::vector<TenantView> tenants;
+  std::optional<std::string> next;  // ?after= for the rest; none: this was all
 };
-BARRIO_DESCRIBE(TenantList, (), (tenants))
+BARRIO_DESCRIBE(TenantList, (), (tenants, next))
+
+struct HealthView {
+  std::string status;
+  int64_t snapshot_version = 0;
+  std::string member;  // of control, that answers
+  std::string leader;  // the member that leads; empty: none just now
+};
+BARRIO_DESCRIBE(HealthView, (), (status, snapshot_version, member, leader))
+
+struct BlobView {
+  std::string sha256;
+  int64_t bytes = 0;
+};
+BARRIO_DESCRIBE(BlobView, (), (sha256, bytes))
 
 /// The console's view: one request a second.
 struct LiveSite {
@@ -170,5 +189,6 @@ struct LiveView {
 };
 /// Each flow is one flat object: the fields of Flow plus "entered".
 Json live_json(const LiveView& view);
+Json live_schema(JsonSchemas& schemas);
 
 }  // namespace barrio::api
