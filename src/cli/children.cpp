@@ -48,7 +48,8 @@ Result<int> Children::start(const ChildStart& start) {
   for (std::string& text : texts) arguments.push_back(text.data());
   arguments.push_back(nullptr);
   const pid_t pid = ::fork();
-  if (pid == 0) become(start.program.empty() ? "/proc/self/exe" : start.program.c_str(), arguments.data(), log, ends[1]);
+  if (pid == 0)
+    become(start.program.empty() ? "/proc/self/exe" : start.program.c_str(), arguments.data(), log, ends[1]);
   ::close(log);
   if (ends[1] >= 0) ::close(ends[1]);
   if (pid < 0) return fail(Code::unavailable, std::string("cannot be started: ") + std::strerror(errno), start.name);

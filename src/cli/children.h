@@ -15,9 +15,9 @@ namespace barrio::cli {
 struct ChildStart {
   std::string name;
   std::vector<std::string> arguments;
-  std::string log;                     // file, appended to, for what it says
-  std::string program = {};            // empty: this same binary
-  bool keep_output = false;            // its standard output comes to us
+  std::string log;           // file, appended to, for what it says
+  std::string program = {};  // empty: this same binary
+  bool keep_output = false;  // its standard output comes to us
 };
 
 class Children {

@@ -145,11 +145,11 @@ struct CompletionCommand {
 struct VersionCommand {};
 
 using Command =
-    std::variant<UpCommand, RoleCommand, EngineCommand, ModelWorkerCommand, TopCommand, SiteListCommand, SiteCommand, StateCommand,
-                 SiteDevicesCommand, AppDeployCommand, AppListCommand, AppCommand, InferCommand, TenantListCommand,
-                 TenantCreateCommand, TenantQuotaCommand, KeyCreateCommand, KeyListCommand, KeyRevokeCommand,
-                 ContextListCommand, ContextUseCommand, ContextSetCommand, UsageCommand, CertCaCommand,
-                 CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
+    std::variant<UpCommand, RoleCommand, EngineCommand, ModelWorkerCommand, TopCommand, SiteListCommand, SiteCommand,
+                 StateCommand, SiteDevicesCommand, AppDeployCommand, AppListCommand, AppCommand, InferCommand,
+                 TenantListCommand, TenantCreateCommand, TenantQuotaCommand, KeyCreateCommand, KeyListCommand,
+                 KeyRevokeCommand, ContextListCommand, ContextUseCommand, ContextSetCommand, UsageCommand,
+                 CertCaCommand, CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
 
 struct Parsed {
   /// Set when there is nothing to do: help was shown (0) or the usage was wrong (2).

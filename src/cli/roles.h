@@ -23,10 +23,10 @@ BARRIO_DESCRIBE(AccountFile, (), (client_id, client_secret, role, subject))
 
 /// Control's state in an etcd cluster (docs/operations/state.md).
 struct EtcdFile {
-  std::vector<std::string> endpoints;       // "http://10.0.0.1:2379"; https with the files below
-  std::optional<std::string> prefix;        // of all keys; none: barrio/
-  std::optional<std::string> ca = {};       // PEM files: whom to trust,
-  std::optional<std::string> chain = {};    // and what to show
+  std::vector<std::string> endpoints;     // "http://10.0.0.1:2379"; https with the files below
+  std::optional<std::string> prefix;      // of all keys; none: barrio/
+  std::optional<std::string> ca = {};     // PEM files: whom to trust,
+  std::optional<std::string> chain = {};  // and what to show
   std::optional<std::string> key = {};
 };
 BARRIO_DESCRIBE(EtcdFile, (), (endpoints, prefix, ca, chain, key))
@@ -37,10 +37,10 @@ struct ControlFile {
   std::string state;    // SQLite file
   std::string blobs;    // folder
   bool open_console = false;
-  std::optional<bool> emulated_models = {};  // accepts apps of the backend profile, for tests
-  std::vector<AccountFile> accounts;         // made on the first start, where they do not exist
-  std::optional<EtcdFile> etcd = {};         // instead of the file `state`
-  std::optional<std::string> member = {};    // its name among `members`
+  std::optional<bool> emulated_models = {};         // accepts apps of the backend profile, for tests
+  std::vector<AccountFile> accounts;                // made on the first start, where they do not exist
+  std::optional<EtcdFile> etcd = {};                // instead of the file `state`
+  std::optional<std::string> member = {};           // its name among `members`
   std::map<std::string, std::string> members = {};  // all of control, by name: "ip:port"
 };
 BARRIO_DESCRIBE(ControlFile, (),

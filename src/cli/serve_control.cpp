@@ -1,3 +1,4 @@
+#include "adapters/reactor_runtime/exchange.h"
 #include "base/crypto.h"
 #include "base/log.h"
 #include "cli/control_stores.h"

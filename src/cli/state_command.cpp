@@ -63,8 +63,8 @@ class StateFile {
   Result<std::string> load(const std::string& path, bool overwrite) {
     TRY(const auto saved, read(path));
     // Nobody leads meanwhile, and all that is written here is fenced by it.
-    auto lock = stores_.state().hold(control::key::leader, print_json(to_json(control::Member{"import", ""})),
-                                     lock_lasts, 0);
+    auto lock =
+        stores_.state().hold(control::key::leader, print_json(to_json(control::Member{"import", ""})), lock_lasts, 0);
     if (!lock && lock.error().code == Code::conflict) {
       return fail(Code::conflict, "a member of control is running on this state; stop all of them first", "state");
     }
@@ -100,7 +100,8 @@ class StateFile {
     auto end = json ? from_json<SavedEnd>(*json) : Result<SavedEnd>(fail(json.error()));
     if (!end) return fail(Code::invalid, "is no export of a state, or was cut short: " + end.error().text(), path);
     if (end->barrio_state != format) {
-      return fail(Code::unsupported, "has format " + std::to_string(end->barrio_state) + ", this program knows 1", path);
+      return fail(Code::unsupported, "has format " + std::to_string(end->barrio_state) + ", this program knows 1",
+                  path);
     }
     if (sha256_hex(std::string_view(text).substr(0, body)) != end->sha256) {
       return fail(Code::invalid, "is damaged: its lines are not those that were written", path);
@@ -127,7 +128,8 @@ class StateFile {
       }
       if (!writes.empty() && !overwrite) {
         return fail(Code::conflict,
-                    "the state holds " + std::to_string(writes.size()) + " entries; --overwrite replaces them", section);
+                    "the state holds " + std::to_string(writes.size()) + " entries; --overwrite replaces them",
+                    section);
       }
       for (const Saved& one : saved) {
         if (one.section == section) writes.push_back({one.entry.key, one.entry.value});

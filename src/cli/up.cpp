@@ -45,7 +45,8 @@ Result<std::string> fresh_home(const std::string& home, const UpCommand& command
   if (command.keep) return absolute;
   if (std::filesystem::exists(absolute + "/control"))
     std::printf("removing the state of the last run (--keep keeps it)\n");
-  for (const char* folder : {"config", "control", "etcd", "sites", "log"}) TRY_DO(remove_folder(absolute + "/" + folder));
+  for (const char* folder : {"config", "control", "etcd", "sites", "log"})
+    TRY_DO(remove_folder(absolute + "/" + folder));
   TRY_DO(remove_folder(absolute + "/secrets.yaml"));
   TRY_DO(remove_folder(absolute + "/contexts.yaml"));
   return absolute;

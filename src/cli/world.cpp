@@ -90,15 +90,15 @@ Result<void> World::start_etcd() {
   }
   for (size_t member = 1; member <= plan_.members; ++member) {
     const std::string name = "etcd-" + std::to_string(member);
-    TRY_DO(children_.start({.name = name,
-                            .arguments = {"--name", name, "--data-dir", plan_.home + "/etcd/" + name,
-                                          "--listen-client-urls", layout.etcd_client(member), "--advertise-client-urls",
-                                          layout.etcd_client(member), "--listen-peer-urls", layout.etcd_peer(member),
-                                          "--initial-advertise-peer-urls", layout.etcd_peer(member),
-                                          "--initial-cluster", cluster, "--heartbeat-interval", "50",
-                                          "--election-timeout", "250"},
-                            .log = plan_.home + "/log/" + name + ".log",
-                            .program = etcd_program}));
+    TRY_DO(
+        children_.start({.name = name,
+                         .arguments = {"--name", name, "--data-dir", plan_.home + "/etcd/" + name,
+                                       "--listen-client-urls", layout.etcd_client(member), "--advertise-client-urls",
+                                       layout.etcd_client(member), "--listen-peer-urls", layout.etcd_peer(member),
+                                       "--initial-advertise-peer-urls", layout.etcd_peer(member), "--initial-cluster",
+                                       cluster, "--heartbeat-interval", "50", "--election-timeout", "250"},
+                         .log = plan_.home + "/log/" + name + ".log",
+                         .program = etcd_program}));
   }
   return {};
 }

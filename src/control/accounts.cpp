@@ -44,7 +44,8 @@ Result<void> BootstrapAccount::check() const {
   if (auto good = check_label(client_id); !good) return fail(Code::invalid, good.error().what, "client_id");
   if (auto good = check_label(subject); !good) return fail(Code::invalid, good.error().what, "subject");
   if (secret.size() < 8 || secret.size() > 256) return fail(Code::invalid, "must have 8 to 256 characters", "secret");
-  if (api::scopes_of(role).empty() || role == api::role::member) return fail(Code::invalid, "must be tenant, operator or site", "role");
+  if (api::scopes_of(role).empty() || role == api::role::member)
+    return fail(Code::invalid, "must be tenant, operator or site", "role");
   return {};
 }
 

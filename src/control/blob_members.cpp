@@ -31,7 +31,8 @@ Result<void> BlobMembers::copy(const std::string& sha256, const std::string& byt
     if (answered && answered->status == 201) {
       ++have;
     } else {
-      why = other.str() + ": " + (answered ? "HTTP " + std::to_string(answered->status) : answered.error().error.text());
+      why =
+          other.str() + ": " + (answered ? "HTTP " + std::to_string(answered->status) : answered.error().error.text());
       log_warning("model not copied to a member", {{"sha256", sha256}, {"why", why}});
     }
   }

@@ -27,7 +27,8 @@ class BlobStore {
   BlobStore(ports::Runtime& runtime, BlobConfig config) : runtime_(runtime), config_(std::move(config)) {}
   /// Before anything is stored. Without, this store is the only one.
   void join(BlobPeers peers) { peers_ = std::move(peers); }
-  /// Here, and at as many peers as must have it. Idempotent. Errors: invalid (not this content's hash), exhausted (too large, disk full), unavailable.
+  /// Here, and at as many peers as must have it. Idempotent. Errors: invalid (not this content's hash), exhausted (too
+  /// large, disk full), unavailable.
   Result<void> put(const std::string& sha256, const std::string& bytes);
   /// Verified; from a peer where it is not here or damaged. Errors: not_found, invalid (not a hash), unavailable.
   Result<std::string> get(const std::string& sha256);

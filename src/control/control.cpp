@@ -171,7 +171,8 @@ void Control::gather(Writes& writes, std::vector<ports::Guard>& guards) const {
   }
   if (writes.empty()) return;
   if (writes.size() > most_writes_a_step) {
-    // The rest comes with the next step. What goes, goes first: a part of the plan never exceeds what the whole does not.
+    // The rest comes with the next step. What goes, goes first: a part of the plan never exceeds what the whole does
+    // not.
     std::stable_partition(writes.begin(), writes.end(), [](const ports::Write& write) { return !write.value; });
     writes.resize(most_writes_a_step);
     changed_->notify();
@@ -219,7 +220,8 @@ void Control::publish() {
   published_revision_ = desired_.revision;
   if (snapshot_ && content == published_) return;
   published_ = std::move(content);
-  // It only grows, also over restarts and from one leader to the next, and the content is a function of the store alone.
+  // It only grows, also over restarts and from one leader to the next, and the content is a function of the store
+  // alone.
   const ports::Revision changed = desired_.revision_of(key::changed);
   next.version = changed != 0 ? changed : desired_.revision;
   snapshot_ = std::make_shared<const Snapshot>(std::move(next));
@@ -238,6 +240,8 @@ bool Control::differs(const SiteReport& report) const {
 Result<SiteOrders> Control::sync(const SiteReport& report) {
   TRY_DO(check_report(report));
   if (!snapshot_) return fail(Code::unavailable, "control is starting");
+  // What this member knows may be old, and its orders would take the site back to it.
+  if (!leadership_.leads()) return fail(Code::unavailable, "this member of control does not lead");
   if (desired_.network.find(report.site) == nullptr) {
     return fail(Code::not_found, "there is no site '" + report.site.str() + "'", "site");
   }

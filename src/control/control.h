@@ -35,7 +35,7 @@ struct ControlConfig {
   std::set<std::string> builtin_models = {"people", "crop", "decode"};
   bool emulated_models = false;  // apps of the backend profile are accepted, for tests
   LeadershipConfig leadership = {};
-  Duration drain_grace = 30s;    // a leaving replica's requests get so long to be answered
+  Duration drain_grace = 30s;  // a leaving replica's requests get so long to be answered
 };
 
 /// A deployment that was not accepted: nothing changed. `refusal` where it is for lack of a place.
@@ -170,8 +170,8 @@ class Control {
   std::shared_ptr<const Snapshot> snapshot_;
   std::string published_;                    // its content without the version
   ports::Revision published_revision_ = -1;  // of the state it was made from
-  ports::Revision followed_ = 0;  // of the store, when it was last looked at
-  bool led_ = false;              // what is in memory is a leader's
+  ports::Revision followed_ = 0;             // of the store, when it was last looked at
+  bool led_ = false;                         // what is in memory is a leader's
   ControlFigures figures_;
 };
 

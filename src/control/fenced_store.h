@@ -1,6 +1,6 @@
 #pragma once
-// What control's parts write through: only while this member leads, each commit fenced by that; and a section of a store
-// that several of them share.
+// What control's parts write through: only while this member leads, each commit fenced by that; and a section of a
+// store that several of them share.
 
 #include <functional>
 
@@ -9,10 +9,10 @@
 namespace barrio::control {
 
 struct StoreFigures {
-  uint64_t commits = 0;      // acknowledged
-  uint64_t conflicts = 0;    // refused by a guard
-  uint64_t failures = 0;     // unavailable or exhausted
-  Duration commit_time{};    // of all together
+  uint64_t commits = 0;    // acknowledged
+  uint64_t conflicts = 0;  // refused by a guard
+  uint64_t failures = 0;   // unavailable or exhausted
+  Duration commit_time{};  // of all together
 };
 
 struct FenceOptions {

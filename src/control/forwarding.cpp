@@ -71,9 +71,11 @@ std::optional<net::Response> Forwarding::ask(const Member& leader, const net::Re
   auto answered = call_(*address, std::move(passed), runtime_.now() + asked_for);
   if (!answered) {
     if (!answered.error().sent || repeatable(request)) return std::nullopt;
-    return control::answer(api::problem(503, "the leading member was lost on the way; whether this was done is not known"));
+    return control::answer(
+        api::problem(503, "the leading member was lost on the way; whether this was done is not known"));
   }
-  const bool undone = answered->status == 503 && net::find_header(answered->headers, not_leading) && repeatable(request);
+  const bool undone =
+      answered->status == 503 && net::find_header(answered->headers, not_leading) && repeatable(request);
   if (undone) return std::nullopt;
   std::erase_if(answered->headers, [](const auto& field) {
     const net::Field name = net::field_of(field.first);

@@ -64,8 +64,9 @@ Response HttpApi::keys(const Call&) {
 Response HttpApi::health(const Call&) {
   if (control_.snapshot() == nullptr) return answer(api::problem(503, "control is starting"));
   const Leadership& leadership = control_.leadership();
-  return answer_json(200, api::HealthView{"ok", static_cast<int64_t>(control_.snapshot()->version),
-                                          leadership.self().name, leadership.leader() ? leadership.leader()->name : ""});
+  return answer_json(200,
+                     api::HealthView{"ok", static_cast<int64_t>(control_.snapshot()->version), leadership.self().name,
+                                     leadership.leader() ? leadership.leader()->name : ""});
 }
 
 Response HttpApi::exposition(const Call&) {

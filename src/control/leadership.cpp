@@ -43,8 +43,8 @@ Result<void> Leadership::take() {
     if (leader_->name != config_.self.name) return {};
   }
   const Time asked = runtime_.now();
-  auto held = state_.hold(key::leader, print_json(to_json(config_.self)), config_.lasts,
-                          present ? present->revision : 0);
+  auto held =
+      state_.hold(key::leader, print_json(to_json(config_.self)), config_.lasts, present ? present->revision : 0);
   if (!held && held.error().code == Code::conflict) return {};  // somebody was faster
   if (!held) return fail(std::move(held).error());
   lease_ = std::move(*held);

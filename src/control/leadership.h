@@ -17,7 +17,7 @@ namespace barrio::control {
 namespace key {
 inline constexpr const char* leader = "leader";
 inline constexpr const char* changed = "changed";  // written by every commit: its revision is that of the desired state
-}
+}  // namespace key
 
 /// One process of control.
 struct Member {

@@ -49,8 +49,7 @@ struct Members {
     for (auto& one : ones) REQUIRE(one->control.start());
   }
   CallMember caller() {
-    return [this](const net::Endpoint& to, net::Request request,
-                  Time) -> tl::expected<net::Response, net::CallError> {
+    return [this](const net::Endpoint& to, net::Request request, Time) -> tl::expected<net::Response, net::CallError> {
       One& one = *ones[static_cast<size_t>(std::stoi(to.address.str().substr(10))) - 1];
       if (one.away) return tl::unexpected(net::CallError{{Code::unavailable, "connection refused"}, false});
       auto answer = one.http.handle(request);

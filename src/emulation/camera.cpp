@@ -45,9 +45,13 @@ int64_t count_found(std::string_view body) {
 
 }  // namespace
 
-TokenSource::TokenSource(net::Reactor& reactor, net::Client& client, std::vector<net::SocketAddress> members, std::string id,
-                         std::string secret)
-    : reactor_(reactor), client_(client), members_(std::move(members)), id_(std::move(id)), secret_(std::move(secret)) {}
+TokenSource::TokenSource(net::Reactor& reactor, net::Client& client, std::vector<net::SocketAddress> members,
+                         std::string id, std::string secret)
+    : reactor_(reactor),
+      client_(client),
+      members_(std::move(members)),
+      id_(std::move(id)),
+      secret_(std::move(secret)) {}
 
 void TokenSource::renew() {
   net::Request request{.method = "POST",

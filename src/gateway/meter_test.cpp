@@ -301,7 +301,8 @@ std::string fault_after_kill(std::span<std::byte> memory, const Shared& shared) 
 }  // namespace
 
 // Not under a sanitizer: it would step through the sanitizer's instructions, not ours.
-TEST_CASE("a kill after any single instruction neither loses nor doubles nor tears anything" * doctest::skip(sanitized)) {
+TEST_CASE("a kill after any single instruction neither loses nor doubles nor tears anything" *
+          doctest::skip(sanitized)) {
   constexpr int rounds = 5;
   const Mapping memory(Meter::memory_bytes());
   const Mapping shared_memory(sizeof(Shared));

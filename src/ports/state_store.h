@@ -71,8 +71,8 @@ class StateStore {
   /// Parks until the store's revision is greater than `seen` or `until` is reached; returns the present revision.
   virtual Result<Revision> wait_for_change(Revision seen, Time until) = 0;
   /// Writes `key` if it was last written at `seen` (0: it is not there), as a lease that the store ends, removing the
-  /// key, when it was not kept for `ttl` (which a store may round up to whole seconds). Errors: conflict (it was written
-  /// at another revision), unavailable (outcome unknown).
+  /// key, when it was not kept for `ttl` (which a store may round up to whole seconds). Errors: conflict (it was
+  /// written at another revision), unavailable (outcome unknown).
   virtual Result<Lease> hold(const std::string& key, const std::string& value, Duration ttl, Revision seen) = 0;
   /// It lasts `ttl` from now on. Errors: not_found (it has ended), unavailable.
   virtual Result<void> keep(const Lease& lease) = 0;

@@ -72,9 +72,9 @@ class WatchedStore final : public ports::StateStore {
 
 /// How one member reaches the cluster, and what is wrong with that.
 struct Reach {
-  Time paused_until{};        // the whole member stands still
-  bool cut_to = false;        // nothing arrives there
-  bool cut_from = false;      // what is done there is never heard of
+  Time paused_until{};    // the whole member stands still
+  bool cut_to = false;    // nothing arrives there
+  bool cut_from = false;  // what is done there is never heard of
 };
 
 /// A member's own way to the store: each call takes time, and stops where the member is paused or cut off.
@@ -235,7 +235,8 @@ std::string disagreement(Trio& trio) {
     if (app == snapshot->apps.end()) return name + " was acknowledged and is lost";
     // Each acknowledged change made a generation of its own.
     if (app->generation < static_cast<int64_t>(versions.size())) return "a change of " + name + " is lost";
-    const bool placed = std::ranges::any_of(snapshot->replicas, [&](const Replica& one) { return one.app == app->key(); });
+    const bool placed =
+        std::ranges::any_of(snapshot->replicas, [&](const Replica& one) { return one.app == app->key(); });
     if (!placed) return name + " is nowhere";
   }
   return "";
@@ -243,8 +244,9 @@ std::string disagreement(Trio& trio) {
 
 }  // namespace
 
-TEST_CASE("three members of control: no two write past the fence, nothing acknowledged is lost, and all agree after the "
-          "last fault") {
+TEST_CASE(
+    "three members of control: no two write past the fence, nothing acknowledged is lost, and all agree after the "
+    "last fault") {
   std::vector<uint64_t> all;
   if (const char* wanted = std::getenv("BARRIO_SIM_SEED"); wanted != nullptr) {
     all.push_back(std::strtoull(std::string(wanted).substr(0, 15).c_str(), nullptr, parse_uint(wanted) ? 10 : 16));

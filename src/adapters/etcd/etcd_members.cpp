@@ -74,18 +74,16 @@ Answer Members::read(const net::Response& response) {
 }
 
 Answer Members::ask(const std::string& path, const std::string& body) {
-  net::Request request{.method = "POST",
-                       .target = "/v3" + path,
-                       .headers = {{"Content-Type", "application/json"}},
-                       .body = body};
+  net::Request request{
+      .method = "POST", .target = "/v3" + path, .headers = {{"Content-Type", "application/json"}}, .body = body};
   const net::Endpoint& endpoint = endpoints_[current_];
   auto response = call_(endpoint, std::move(request), runtime_.now() + timeout_);
   if (response) return read(*response);
   net::CallError& failed = response.error();
   const Code code = failed.error.code == Code::exhausted || failed.error.code == Code::cancelled ? failed.error.code
-                                                                                               : Code::unavailable;
-  return tl::unexpected(CallFailure{
-      .error = {code, failed.error.text(), "etcd at " + endpoint.address.str()}, .unknown = failed.sent});
+                                                                                                 : Code::unavailable;
+  return tl::unexpected(
+      CallFailure{.error = {code, failed.error.text(), "etcd at " + endpoint.address.str()}, .unknown = failed.sent});
 }
 
 Answer Members::once(const std::string& path, const JsonObject& body) {

@@ -141,8 +141,7 @@ JsonObject EtcdStateStore::transaction(const Guards& guards, const Writes& write
                                  {"target", "MOD"},
                                  {"result", "EQUAL"},
                                  {"mod_revision", std::to_string(guard.revision)}});
-    failed.push_back(
-        JsonObject{{"request_range", JsonObject{{"key", name(guard.key)}, {"keys_only", true}}}});
+    failed.push_back(JsonObject{{"request_range", JsonObject{{"key", name(guard.key)}, {"keys_only", true}}}});
   }
   JsonArray done;
   for (const Write& write : writes) {

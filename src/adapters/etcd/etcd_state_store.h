@@ -14,10 +14,10 @@ namespace barrio::adapters {
 
 struct EtcdConfig {
   std::vector<net::Endpoint> endpoints;
-  std::string prefix = "barrio/";      // of all keys
-  Duration call_timeout = 1s;          // of one call to one member
-  Duration patience = 5s;              // of all tries together
-  Duration look_period = 100ms;        // how often wait_for_change looks
+  std::string prefix = "barrio/";        // of all keys
+  Duration call_timeout = 1s;            // of one call to one member
+  Duration patience = 5s;                // of all tries together
+  Duration look_period = 100ms;          // how often wait_for_change looks
   size_t most_listed = 4 * 1000 * 1000;  // entries of one listing; over it: exhausted
 };
 

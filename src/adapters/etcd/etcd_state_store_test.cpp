@@ -67,8 +67,9 @@ TEST_CASE("a change of another client ends a wait") {
   CHECK(f.loop.now() - begun < 2s);
 }
 
-TEST_CASE("with three members, writes go on when any one of them is killed or stands still, and nothing acknowledged "
-          "is lost") {
+TEST_CASE(
+    "with three members, writes go on when any one of them is killed or stands still, and nothing acknowledged "
+    "is lost") {
   static LocalEtcd etcd(3);
   if (!etcd.started()) return;
   Fixture f(etcd);
@@ -85,8 +86,7 @@ TEST_CASE("with three members, writes go on when any one of them is killed or st
         ++failed;
         continue;
       }
-      const auto done =
-          f.store.commit({{key, *known ? (*known)->revision : 0}}, {{key, std::to_string(number)}});
+      const auto done = f.store.commit({{key, *known ? (*known)->revision : 0}}, {{key, std::to_string(number)}});
       longest = std::max(longest, f.loop.now() - begun);
       if (done)
         acknowledged[key] = std::to_string(number);

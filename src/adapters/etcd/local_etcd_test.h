@@ -38,11 +38,10 @@ class BlockingLoop final : public ports::Runtime {
     };
   }
   /// As if every failed call had been sent, but one whose connection was refused.
-  tl::expected<net::Response, net::CallError> call(const net::Endpoint& endpoint, net::Request request,
-                                                   Time deadline) {
+  tl::expected<net::Response, net::CallError> call(const net::Endpoint& endpoint, net::Request request, Time deadline) {
     std::optional<Result<net::Response>> answer;
-    client_.fetch(endpoint, std::move(request), deadline, [&](Result<net::Response> got) { answer = std::move(got); },
-                  most_);
+    client_.fetch(
+        endpoint, std::move(request), deadline, [&](Result<net::Response> got) { answer = std::move(got); }, most_);
     while (!answer) reactor_.turn(100ms);
     if (*answer) return std::move(**answer);
     return tl::unexpected(net::CallError{answer->error(), true});
@@ -115,26 +114,12 @@ class LocalEtcd {
   void start(size_t index) {
     Member& member = members_[index];
     const std::string name = "m" + std::to_string(index);
-    auto child = net::ChildProcess::start({.arguments = {"/usr/bin/etcd",
-                                                         "--name",
-                                                         name,
-                                                         "--data-dir",
-                                                         folder_ + "/" + name,
-                                                         "--listen-client-urls",
-                                                         url(member.client),
-                                                         "--advertise-client-urls",
-                                                         url(member.client),
-                                                         "--listen-peer-urls",
-                                                         url(member.peer),
-                                                         "--initial-advertise-peer-urls",
-                                                         url(member.peer),
-                                                         "--initial-cluster",
-                                                         cluster(),
-                                                         "--heartbeat-interval",
-                                                         "50",
-                                                         "--election-timeout",
-                                                         "250"},
-                                           .log_file = folder_ + "/" + name + ".log"});
+    auto child = net::ChildProcess::start(
+        {.arguments = {"/usr/bin/etcd", "--name", name, "--data-dir", folder_ + "/" + name, "--listen-client-urls",
+                       url(member.client), "--advertise-client-urls", url(member.client), "--listen-peer-urls",
+                       url(member.peer), "--initial-advertise-peer-urls", url(member.peer), "--initial-cluster",
+                       cluster(), "--heartbeat-interval", "50", "--election-timeout", "250"},
+         .log_file = folder_ + "/" + name + ".log"});
     REQUIRE(child);
     member.process.emplace(std::move(*child));
   }

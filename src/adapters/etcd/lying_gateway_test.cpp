@@ -21,14 +21,13 @@ using Gateway = std::function<tl::expected<net::Response, net::CallError>(const 
 
 struct Fixture {
   explicit Fixture(Gateway gateway)
-      : store(
-            runtime,
-            [this, gateway = std::move(gateway)](const net::Endpoint&, const net::Request& request, Time) {
-              runtime.sleep_for(1ms);
-              ++calls;
-              return gateway(request);
-            },
-            {.endpoints = {*net::SocketAddress::parse("127.0.0.1:1"), *net::SocketAddress::parse("127.0.0.1:2")}}) {}
+      : store(runtime,
+              [this, gateway = std::move(gateway)](const net::Endpoint&, const net::Request& request, Time) {
+                runtime.sleep_for(1ms);
+                ++calls;
+                return gateway(request);
+              },
+              {.endpoints = {*net::SocketAddress::parse("127.0.0.1:1"), *net::SocketAddress::parse("127.0.0.1:2")}}) {}
   ports::InlineRuntime runtime;
   int calls = 0;
   EtcdStateStore store;
@@ -49,9 +48,11 @@ void use_all(EtcdStateStore& store, ports::Runtime& runtime) {
 
 TEST_CASE("answers that are cut short or changed at any byte end in an error or a value, never in a crash or a loop") {
   const std::vector<std::string> good = {
-      "{" + header + R"(,"kvs":[{"key":"YmFycmlvL2E=","create_revision":"2","mod_revision":"2","version":"1","value":"YmFy"}],"more":true,"count":"1"})",
+      "{" + header +
+          R"(,"kvs":[{"key":"YmFycmlvL2E=","create_revision":"2","mod_revision":"2","version":"1","value":"YmFy"}],"more":true,"count":"1"})",
       "{" + header + R"(,"succeeded":true,"responses":[{"response_put":{"header":{"revision":"2"}}}]})",
-      "{" + header + R"(,"responses":[{"response_range":{"header":{"revision":"2"},"kvs":[{"key":"YmFycmlvL2E=","mod_revision":"5"}],"count":"1"}}]})",
+      "{" + header +
+          R"(,"responses":[{"response_range":{"header":{"revision":"2"},"kvs":[{"key":"YmFycmlvL2E=","mod_revision":"5"}],"count":"1"}}]})",
       "{" + header + R"(,"ID":"4390624899816900360","TTL":"3"})",
       R"({"result":{)" + header + R"(,"ID":"5","TTL":"2"}})",
       R"({"error":"etcdserver: mvcc: required revision has been compacted","message":"gone","code":11})"};

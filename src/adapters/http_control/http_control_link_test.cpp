@@ -64,7 +64,10 @@ struct Fixture {
   HttpControlLink link{
       clock,
       [this](const net::SocketAddress& member, net::Request request, Time) { return control(member, request); },
-      {.members = {*net::SocketAddress::parse("127.0.0.1:1"), *net::SocketAddress::parse("127.0.0.1:2")}, .site = SiteId::of("mad1"), .client_id = "site-mad1", .client_secret = "s+cret&"}};
+      {.members = {*net::SocketAddress::parse("127.0.0.1:1"), *net::SocketAddress::parse("127.0.0.1:2")},
+       .site = SiteId::of("mad1"),
+       .client_id = "site-mad1",
+       .client_secret = "s+cret&"}};
   SiteReport report{
       .site = SiteId::of("mad1"), .snapshot_version = 0, .gateway = "127.0.0.1:1", .replicas = {}, .flows = {}};
 };

@@ -41,8 +41,8 @@ class ExchangeCall final : public net::CallHandler {
       return;
     }
     call_->cancel();
-    finish(tl::unexpected(net::CallError{
-        {Code::exhausted, "the answer is longer than " + std::to_string(most_) + " bytes"}, true}));
+    finish(tl::unexpected(
+        net::CallError{{Code::exhausted, "the answer is longer than " + std::to_string(most_) + " bytes"}, true}));
   }
   void on_done() override { finish(std::move(response_)); }
   void on_error(net::CallError error) override { finish(tl::unexpected(std::move(error))); }
