@@ -13,7 +13,7 @@ namespace barrio::cli {
 
 namespace {
 
-constexpr int64_t format = 1;
+constexpr int64_t state_format = 1;
 constexpr Duration lock_lasts = 60s;
 constexpr size_t writes_at_once = 100;
 constexpr size_t bytes_at_once = 1'000'000;
@@ -55,7 +55,7 @@ class StateFile {
         ++entries;
       }
     }
-    const SavedEnd end{format, entries, revision, sha256_hex(text)};
+    const SavedEnd end{state_format, entries, revision, sha256_hex(text)};
     TRY_DO(write_file(path, text + line(end), 0600));
     return std::to_string(entries) + " entries at revision " + std::to_string(revision) + " written to " + path;
   }
@@ -99,7 +99,7 @@ class StateFile {
     auto json = parse_json(trim(std::string_view(text).substr(body)));
     auto end = json ? from_json<SavedEnd>(*json) : Result<SavedEnd>(fail(json.error()));
     if (!end) return fail(Code::invalid, "is no export of a state, or was cut short: " + end.error().text(), path);
-    if (end->barrio_state != format) {
+    if (end->barrio_state != state_format) {
       return fail(Code::unsupported, "has format " + std::to_string(end->barrio_state) + ", this program knows 1",
                   path);
     }

@@ -16,13 +16,18 @@ struct Members {
           control(all.runtime, all.store, config(name, index), &blobs),
           copies(all.runtime, all.caller(), control.accounts(), others(index)),
           forwarding(all.runtime, all.caller(), control.leadership()),
-          http(control, metrics, {.forwarding = &forwarding}) {
+          http(control, metrics, with_forwarding(forwarding)) {
       blobs.join(copies.peers());
     }
     static ControlConfig config(const std::string& name, size_t index) {
       ControlConfig config = with_accounts();
       config.network = spain();
       config.leadership = {.self = {name, address(index)}, .lasts = 3s};
+      return config;
+    }
+    static HttpConfig with_forwarding(Forwarding& forwarding) {
+      HttpConfig config;
+      config.forwarding = &forwarding;
       return config;
     }
     static std::string address(size_t index) { return "127.0.0.1:" + std::to_string(index + 1); }

@@ -139,7 +139,9 @@ struct MemberLife {
       : runtime(loop, "control-" + std::to_string(index)),
         store(runtime, shared, reach),
         control(runtime, store,
-                {.network = spain(), .leadership = {.self = {"control-" + std::to_string(index), "127.0.0.1:1"}}}) {}
+                {.network = spain(),
+                 .accounts = {},
+                 .leadership = {.self = {"control-" + std::to_string(index), "127.0.0.1:1"}}}) {}
   SimRuntime runtime;
   ReachedStore store;
   control::Control control;
