@@ -21,7 +21,7 @@ namespace {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr uint64_t seeds = 3;
 #else
-constexpr uint64_t seeds = 40;
+constexpr uint64_t seeds = 30;
 #endif
 constexpr size_t member_count = 3;
 
@@ -73,6 +73,7 @@ class WatchedStore final : public ports::StateStore {
 /// How one member reaches the cluster, and what is wrong with that.
 struct Reach {
   Time paused_until{};    // the whole member stands still
+  Time stuck_until{};     // commits are held up on their way there
   bool cut_to = false;    // nothing arrives there
   bool cut_from = false;  // what is done there is never heard of
 };
@@ -89,6 +90,7 @@ class ReachedStore final : public ports::StateStore {
     return over<ports::Listing>([&] { return inner_.list(prefix); });
   }
   Result<ports::Revision> commit(std::vector<ports::Guard> guards, std::vector<ports::Write> writes) override {
+    runtime_.sleep_until(reach_.stuck_until);  // decided on before, and arrives after
     return over<ports::Revision>([&] { return inner_.commit(guards, writes); });
   }
   Result<ports::Revision> wait_for_change(ports::Revision seen, Time until) override {
@@ -181,13 +183,16 @@ struct Trio {
     Rng& rng = loop.rng();
     const size_t index = rng.below(member_count);
     Reach& reach = reaches[index];
-    switch (rng.below(7)) {
+    switch (rng.below(8)) {
       case 0: return crash(index);
       case 1: return boot(index);
       case 2: reach.paused_until = loop.now() + from_ms(8000 * rng.unit()); return;
       case 3: reach.cut_to = !reach.cut_to; return;
       case 4: reach.cut_from = !reach.cut_from; return;
       case 5: reach = {}; return;
+      case 6:
+        for (Reach& each : reaches) each.stuck_until = loop.now() + from_ms(8000 * rng.unit());
+        return;
       default: return boot(index);
     }
   }
