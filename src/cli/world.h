@@ -25,6 +25,7 @@ struct WorldPlan {
   Layout layout;
   std::vector<AppSpec> specs;  // of demo.apps, in its order
   size_t members = 1;          // of control; several: and as many of etcd
+  std::string podman;          // address of its service; empty: the sites run no containers
   /// The members' addresses with `scheme` in front of each, and commas between.
   std::string controls(const std::string& scheme = "") const;
 };

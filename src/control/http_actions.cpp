@@ -166,7 +166,10 @@ Response HttpApi::put_app(const Call& call) {
     problem.where = "name";
     return answer(problem);
   }
-  auto deployed = control_.deploy(call.tenant, std::move(*spec));
+  return tell(control_.deploy(call.tenant, std::move(*spec)));
+}
+
+Response HttpApi::tell(const tl::expected<Deployed, Rejected>& deployed) const {
   if (!deployed && deployed.error().refusal) return answer(api::problem(422, *deployed.error().refusal));
   if (!deployed) return answer(deployed.error().error);
   auto app = control_.app(deployed->app.key());
@@ -188,6 +191,21 @@ Response HttpApi::explain(const Call& call) {
   if (!name) return answer(name.error());
   auto explained = control_.explain({call.tenant, *name});
   return explained ? answer_json(200, *explained) : answer(explained.error());
+}
+
+Response HttpApi::list_releases(const Call& call) {
+  auto name = AppName::parse(call.params[0]);
+  if (!name) return answer(name.error());
+  auto releases = control_.releases({call.tenant, *name});
+  return releases ? answer_json(200, *releases) : answer(releases.error());
+}
+
+Response HttpApi::roll_back(const Call& call) {
+  auto name = AppName::parse(call.params[0]);
+  if (!name) return answer(name.error());
+  auto wanted = body<api::RollBack>(call);
+  if (!wanted) return answer(wanted.error());
+  return tell(control_.roll_back({call.tenant, *name}, wanted->generation));
 }
 
 Response HttpApi::put_blob(const Call& call) {

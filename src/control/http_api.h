@@ -101,6 +101,9 @@ class HttpApi {
   net::Response put_app(const Call& call);
   net::Response delete_app(const Call& call);
   net::Response explain(const Call& call);
+  net::Response list_releases(const Call& call);
+  net::Response roll_back(const Call& call);
+  net::Response tell(const tl::expected<Deployed, Rejected>& deployed) const;
   net::Response put_blob(const Call& call);
   net::Response take_copy(const Call& call);
   net::Response give_copy(const Call& call);
@@ -111,6 +114,9 @@ class HttpApi {
   net::Response create_key(const Call& call);
   net::Response list_keys(const Call& call);
   net::Response revoke_key(const Call& call);
+  net::Response put_secret(const Call& call);
+  net::Response list_secrets(const Call& call);
+  net::Response delete_secret(const Call& call);
   net::Response live(const Call& call);
   net::Response usage(const Call& call);
   /// The body as a described struct, or an error with the field's path.

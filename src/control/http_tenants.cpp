@@ -1,4 +1,4 @@
-// The routes about tenants: accounts, quotas and API keys.
+// The routes about tenants: accounts, quotas, API keys and secrets.
 
 #include "control/http_answer.h"
 #include "control/http_api.h"
@@ -65,6 +65,25 @@ Response HttpApi::revoke_key(const Call& call) {
   if (!tenant) return answer(tenant.error());
   auto revoked = control_.revoke_key(*tenant, call.params[1]);
   if (!revoked) return answer(revoked.error());
+  Response response;
+  response.status = 204;
+  return response;
+}
+
+Response HttpApi::put_secret(const Call& call) {
+  auto secret = body<api::NewSecret>(call);
+  if (!secret) return answer(secret.error());
+  auto set = control_.set_secret(call.tenant, call.params[0], secret->value);
+  return set ? answer_json(200, api::SecretView{call.params[0]}) : answer(set.error());
+}
+
+Response HttpApi::list_secrets(const Call& call) {
+  return answer_json(200, api::SecretList{control_.secrets(call.tenant)});
+}
+
+Response HttpApi::delete_secret(const Call& call) {
+  auto removed = control_.remove_secret(call.tenant, call.params[0]);
+  if (!removed) return answer(removed.error());
   Response response;
   response.status = 204;
   return response;
