@@ -162,7 +162,7 @@ with open(home + "/result.json", "w") as file:
     json.dump(result, file, indent=1)
     file.write("\n")
 gap = apps.phases.get("etcd_leader_killed", {}).get("gap_s", 99)
-if lost or failed_devices or acknowledged < 100 or len(made) < 20:
+if lost or failed_devices or acknowledged < 60 or len(made) < 10:
     sys.exit(1)
 if gap > 3:
     sys.exit("no write for %.1f s after etcd's leader was killed" % gap)
