@@ -74,6 +74,7 @@ class HttpApi {
   static std::vector<Route> open_routes();
   static std::vector<Route> site_routes();
   static std::vector<Route> app_routes();
+  static std::vector<Route> member_routes();  // among members of control
   static std::vector<Route> tenant_routes();
   static JsonObject operation(const Route& route, JsonSchemas& schemas);
   static JsonArray parameters_of(const Route& route);

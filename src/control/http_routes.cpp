@@ -156,6 +156,11 @@ std::vector<HttpApi::Route> HttpApi::app_routes() {
        Whose::anybody,
        &HttpApi::get_blob,
        {.summary = "A file of an app", .query = "tenant", .gives_media = "application/octet-stream"}},
+  };
+}
+
+std::vector<HttpApi::Route> HttpApi::member_routes() {
+  return {
       {"PUT",
        "/barrio/v1/members/blobs/{sha256}",
        scope::member,
@@ -237,7 +242,7 @@ std::vector<HttpApi::Route> HttpApi::tenant_routes() {
 std::span<const HttpApi::Route> HttpApi::routes() {
   static const std::vector<Route> table = [] {
     std::vector<Route> all;
-    for (auto part : {open_routes(), site_routes(), app_routes(), tenant_routes()}) {
+    for (auto part : {open_routes(), site_routes(), app_routes(), member_routes(), tenant_routes()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;
