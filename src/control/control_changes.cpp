@@ -249,6 +249,16 @@ Result<void> Control::add_model(const TenantId& tenant, const std::string& sha25
   return {};
 }
 
+Result<void> Control::take_copy(const std::string& sha256, const std::string& bytes) {
+  if (blobs_ == nullptr) return fail(Code::unsupported, "this control keeps no model files");
+  return blobs_->put_here(sha256, bytes);
+}
+
+Result<std::string> Control::give_copy(const std::string& sha256) {
+  if (blobs_ == nullptr) return fail(Code::unsupported, "this control keeps no model files");
+  return blobs_->get_here(sha256);
+}
+
 Result<std::string> Control::model(const TenantId& tenant, const std::string& sha256) {
   if (blobs_ == nullptr) return fail(Code::unsupported, "this control keeps no model files");
   if (!tenant.empty()) {
