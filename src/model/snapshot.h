@@ -19,8 +19,9 @@ struct Replica {
   AppKey app;
   SiteId site;
   ReplicaPhase phase = ReplicaPhase::starting;
+  std::optional<Seat> seat = {};  // where in the site, where there is a choice
 };
-BARRIO_DESCRIBE(Replica, (), (id, app, site, phase))
+BARRIO_DESCRIBE(Replica, (), (id, app, site, phase, seat))
 
 /// A public key that tokens are verified with: P-256, coordinates in base64url as in a JWK.
 struct VerifyingKey {

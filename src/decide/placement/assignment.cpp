@@ -38,15 +38,35 @@ bool Assignment::has_room(size_t item, size_t bin) const {
   return true;
 }
 
+/// Devices of other kinds are taken as far as this item goes.
+std::vector<SlotMask> Assignment::devices_for(size_t item, size_t bin) const {
+  std::vector<SlotMask> devices = devices_[bin];
+  const auto& kinds = problem_->bins[bin].kinds;
+  for (size_t i = 0; i < devices.size(); ++i) {
+    if (kinds[i] != problem_->items[item].device_kind) devices[i] = whole_device;
+  }
+  return devices;
+}
+
 std::vector<SliceSeat> Assignment::find_seats(size_t item, size_t bin) const {
+  std::vector<SliceSeat> seats = some_seats(item, bin);
+  if (problem_->items[item].slice >= 0 && seats.size() < problem_->items[item].slices) return {};
+  return seats;
+}
+
+size_t Assignment::most_seats(size_t item, size_t bin) const {
+  return some_seats(item, bin).size();
+}
+
+std::vector<SliceSeat> Assignment::some_seats(size_t item, size_t bin) const {
   const AssignmentItem& asked = problem_->items[item];
   if (asked.slice < 0) return {};
   const auto profile = static_cast<uint8_t>(asked.slice);
-  std::vector<SlotMask> devices = devices_[bin];
+  std::vector<SlotMask> devices = devices_for(item, bin);
   std::vector<SliceSeat> seats;
   for (uint32_t i = 0; i < asked.slices; ++i) {
     const auto seat = best_seat(devices, profile, problem_->slice_mix);
-    if (!seat) return {};
+    if (!seat) break;
     devices[seat->device] |= slice_profiles[profile].at(seat->start);
     seats.push_back(*seat);
   }
@@ -63,7 +83,7 @@ bool Assignment::seats_are_free(size_t item, size_t bin, const std::vector<Slice
   if (asked.slice < 0) return seats.empty();
   if (seats.size() != asked.slices) return false;
   const SliceProfile& profile = slice_profiles[static_cast<size_t>(asked.slice)];
-  std::vector<SlotMask> devices = devices_[bin];
+  std::vector<SlotMask> devices = devices_for(item, bin);
   for (const SliceSeat& seat : seats) {
     if (seat.device >= devices.size() || seat.start >= device_slots) return false;
     if ((profile.starts >> seat.start & 1) == 0 || (devices[seat.device] & profile.at(seat.start)) != 0) return false;

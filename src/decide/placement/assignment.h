@@ -32,6 +32,7 @@ struct CapacityBin {
   std::vector<uint32_t> resources;  // by dimension; none: not limited here
   double open_cost = 0;             // once, when anything is in it
   std::vector<SlotMask> devices;    // that are given out in slices, as they are before the first copy
+  std::vector<uint32_t> kinds;      // of the devices
 };
 
 /// What it costs to serve points of demand from a group; shared by items.
@@ -51,6 +52,7 @@ struct AssignmentItem {
   uint32_t most_in_domain = none;
   int slice = -1;  // a profile: each copy also takes `slices` seats on devices of its bin
   uint32_t slices = 1;
+  uint32_t device_kind = 0;  // on which these seats must be
 };
 
 struct AssignmentProblem {
@@ -79,6 +81,8 @@ struct Copy {
 class Assignment {
  public:
   explicit Assignment(const AssignmentProblem& problem);
+  /// After items were added to the problem, or one that has no copies was replaced.
+  void grow() { copies_.resize(problem_->items.size()); }
   const AssignmentProblem& problem() const { return *problem_; }
   const std::vector<Copy>& copies(size_t item) const { return copies_[item]; }
   const std::vector<uint32_t>& items_in(size_t bin) const { return items_in_[bin]; }
@@ -94,6 +98,8 @@ class Assignment {
   /// Free seats for all slices of one copy; empty: there are not enough. Empty too when it needs none.
   std::vector<SliceSeat> find_seats(size_t item, size_t bin) const;
   bool has_seats(size_t item, size_t bin) const;
+  /// How many of the slices of one copy have seats now.
+  size_t most_seats(size_t item, size_t bin) const;
   /// The seats are free, starts of the profile, and on different slots.
   bool seats_are_free(size_t item, size_t bin, const std::vector<SliceSeat>& seats) const;
   /// Takes, whether there is room or not; seats must be free.
@@ -108,6 +114,8 @@ class Assignment {
   bool is_feasible() const;
 
  private:
+  std::vector<SlotMask> devices_for(size_t item, size_t bin) const;
+  std::vector<SliceSeat> some_seats(size_t item, size_t bin) const;
   const AssignmentProblem* problem_;
   std::vector<std::vector<Copy>> copies_;        // by item
   std::vector<std::vector<uint32_t>> items_in_;  // by bin

@@ -12,12 +12,15 @@ Offers::Offers(const Assignment& assignment, std::span<const double> excess_pric
       prices_(excess_prices),
       rents_(rents),
       aside_(problem_->resources.size()),
-      allowed_(problem_->items.size()) {
-  for (size_t i = 0; i < allowed_.size(); ++i) {
-    for (uint32_t b = 0; b < problem_->bins.size(); ++b) {
-      if (problem_->items[i].cost[b] != forbidden) allowed_[i].push_back(b);
-    }
+      allowed_(problem_->items.size()) {}
+
+const std::vector<uint32_t>& Offers::allowed() {
+  auto& bins = allowed_[item_];
+  if (!bins.empty()) return bins;
+  for (uint32_t b = 0; b < problem_->bins.size(); ++b) {
+    if (problem_->items[item_].cost[b] != forbidden) bins.push_back(b);
   }
+  return bins;
 }
 
 void Offers::look_at(size_t item) {
@@ -161,10 +164,10 @@ Offers::Change Offers::addition(uint32_t to, uint32_t from) {
 }
 
 template <class Use>
-void Offers::each_target(uint32_t from, Use use) {
+void Offers::each_target(std::span<const uint32_t> bins, uint32_t from, Use use) {
   set_aside(from, 1);
-  work_ += allowed_[item_].size();
-  for (const uint32_t to : allowed_[item_]) {
+  work_ += bins.size();
+  for (const uint32_t to : bins) {
     if (to == from || !assignment_->may_hold(item_, to, from)) continue;
     const Change change = addition(to, from);
     if (change.excess != forbidden) use(to, change);
@@ -173,9 +176,13 @@ void Offers::each_target(uint32_t from, Use use) {
 }
 
 Offer Offers::best_addition() {
+  return best_addition(allowed());
+}
+
+Offer Offers::best_addition(std::span<const uint32_t> bins) {
   Offer best;
   const double gained = problem_->items[item_].missing_cost;
-  each_target(none, [&](uint32_t to, const Change& change) {
+  each_target(bins, none, [&](uint32_t to, const Change& change) {
     const Offer offer{none, to, change.cost - gained, change.excess};
     if ((best.to == none || offer.total() < best.total()) && assignment_->has_seats(item_, to)) best = offer;
   });
@@ -186,7 +193,7 @@ Offer Offers::best_move(uint32_t from) {
   const AssignmentItem& item = problem_->items[item_];
   const Change gone = removal(from);
   Offer best{from, none, gone.cost + item.missing_cost + device_change(none, from), gone.excess};
-  each_target(from, [&](uint32_t to, const Change& change) {
+  each_target(allowed(), from, [&](uint32_t to, const Change& change) {
     const Offer offer{from, to, gone.cost + change.cost, gone.excess + change.excess};
     if (offer.total() < best.total() && assignment_->has_seats(item_, to)) best = offer;
   });
@@ -204,7 +211,7 @@ Offer Offers::move_to(uint32_t from, uint32_t to) {
 const std::vector<Offer>& Offers::blocked_moves(uint32_t from, size_t most) {
   found_.clear();
   const Change gone = removal(from);
-  each_target(from, [&](uint32_t to, const Change& change) {
+  each_target(allowed(), from, [&](uint32_t to, const Change& change) {
     if (gone.cost + change.cost >= 0) return;
     found_.push_back({from, to, gone.cost + change.cost, gone.excess + change.excess, gone.rent + change.rent});
   });

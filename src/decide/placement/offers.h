@@ -26,6 +26,8 @@ class Offers {
   void look_at(size_t item);
   /// The best place for one more copy; of `to == none` there is none.
   Offer best_addition();
+  /// The same of these bins only.
+  Offer best_addition(std::span<const uint32_t> bins);
   /// The best of all that moves the copy in `from` elsewhere, or takes it away.
   Offer best_move(uint32_t from);
   /// That of the copy in `from` to `to`, where it may be held.
@@ -54,14 +56,15 @@ class Offers {
   Change use_change(size_t bin, int64_t sign) const;
   double device_change(uint32_t to, uint32_t from) const;
   const Without& without(uint32_t from) const;
+  const std::vector<uint32_t>& allowed();
   template <class Use>
-  void each_target(uint32_t from, Use use);
+  void each_target(std::span<const uint32_t> bins, uint32_t from, Use use);
 
   const Assignment* assignment_;
   const AssignmentProblem* problem_;
   std::span<const double> prices_, rents_;
   std::vector<int64_t> aside_;                  // by resource: what the copy under look has there
-  std::vector<std::vector<uint32_t>> allowed_;  // by item: bins
+  std::vector<std::vector<uint32_t>> allowed_;  // by item that was looked at: bins
   size_t item_ = 0;
   std::vector<double> gain_;  // of service, by group, from one more copy there
   std::vector<Without> without_;

@@ -14,22 +14,6 @@ namespace {
 
 constexpr double least_gain = 1e-7;  // of what a change must lower the cost by, so that rounding moves nothing
 
-std::vector<double> no_excess(const Assignment& assignment) {
-  return std::vector<double>(assignment.problem().resources.size(), forbidden);
-}
-
-size_t fill_with(Assignment& assignment, Offers& offers, size_t item) {
-  size_t added = 0;
-  while (assignment.copies(item).size() < assignment.problem().items[item].copies) {
-    offers.look_at(item);
-    const Offer offer = offers.best_addition();
-    if (offer.to == none || offer.total() >= 0) break;
-    assignment.add(item, offer.to);
-    ++added;
-  }
-  return added;
-}
-
 class Search {
  public:
   Search(const Assignment& start, const SearchOptions& options)
@@ -266,15 +250,29 @@ class Search {
 }  // namespace
 
 size_t fill(Assignment& assignment, size_t item) {
-  const auto prices = no_excess(assignment);
-  Offers offers(assignment, prices);
-  return fill_with(assignment, offers, item);
+  std::vector<uint32_t> bins;
+  for (uint32_t b = 0; b < assignment.problem().bins.size(); ++b) {
+    if (assignment.problem().items[item].cost[b] != forbidden) bins.push_back(b);
+  }
+  return fill(assignment, item, bins);
+}
+
+size_t fill(Assignment& assignment, size_t item, std::span<const uint32_t> bins) {
+  const std::vector<double> no_excess(assignment.problem().resources.size(), forbidden);
+  Offers offers(assignment, no_excess);
+  size_t added = 0;
+  while (assignment.copies(item).size() < assignment.problem().items[item].copies) {
+    offers.look_at(item);
+    const Offer offer = offers.best_addition(bins);
+    if (offer.to == none || offer.total() >= 0) break;
+    assignment.add(item, offer.to);
+    ++added;
+  }
+  return added;
 }
 
 void fill_all(Assignment& assignment) {
-  const auto prices = no_excess(assignment);
-  Offers offers(assignment, prices);
-  for (size_t i = 0; i < assignment.problem().items.size(); ++i) fill_with(assignment, offers, i);
+  for (size_t i = 0; i < assignment.problem().items.size(); ++i) fill(assignment, i);
 }
 
 Assignment improve(const Assignment& start, const SearchOptions& options) {

@@ -5,13 +5,16 @@
 // 2006, for generalized assignment). Service costs of a change are those of Whitaker's fast interchange (1983).
 // Deterministic: the same problem, start and options give the same answer; the bound is work, not time.
 
+#include <span>
+
 #include "decide/placement/assignment.h"
 
 namespace barrio::decide {
 
 /// Gives the item what it misses, at the least added cost, where there is room now; nothing else moves. How many copies
-/// were added.
+/// were added. `bins`: only there.
 size_t fill(Assignment& assignment, size_t item);
+size_t fill(Assignment& assignment, size_t item, std::span<const uint32_t> bins);
 /// All items, in their order.
 void fill_all(Assignment& assignment);
 

@@ -27,6 +27,7 @@ AssignmentItem any_item(size_t bins, bool has_service) {
   if (*rc::gen::inRange(0, 3) == 0) {
     item.slice = *rc::gen::inRange<int>(0, slice_profiles.size());
     item.slices = *rc::gen::inRange<uint32_t>(1, 3);
+    item.device_kind = *rc::gen::inRange<uint32_t>(0, 2);
   }
   return item;
 }
@@ -47,6 +48,7 @@ AssignmentProblem any_problem() {
       bin.resources = {static_cast<uint32_t>(problem.resources.size()), shared};
       bin.open_cost = *rc::gen::inRange(0, 2) * 20;
       bin.devices.resize(*rc::gen::inRange<size_t>(0, 3));
+      for (size_t d = 0; d < bin.devices.size(); ++d) bin.kinds.push_back(d % 2);
       problem.resources.push_back({.capacity = *rc::gen::inRange(0, 15)});
     }
   }
@@ -81,6 +83,7 @@ void check_assignment(const AssignmentProblem& problem, const Assignment& assign
       for (const SliceSeat& seat : copy.seats) {
         const SliceProfile& profile = slice_profiles[static_cast<size_t>(item.slice)];
         RC_ASSERT(seat.device < bin.devices.size());
+        RC_ASSERT(bin.kinds[seat.device] == item.device_kind);
         RC_ASSERT((profile.starts >> seat.start & 1) == 1);
         for (int slot = seat.start; slot < seat.start + profile.slots; ++slot) {
           RC_ASSERT(slots.emplace(copy.bin, seat.device, slot).second);
@@ -140,7 +143,7 @@ TEST_CASE("two that hold each other's better place change over") {
   problem.dimensions = 1;
   problem.resources = {{.capacity = 1}, {.capacity = 1}};
   for (uint32_t b = 0; b < 2; ++b) {
-    problem.bins.push_back({.group = b, .resources = {b}, .open_cost = 0, .devices = {}});
+    problem.bins.push_back({.group = b, .resources = {b}, .open_cost = 0, .devices = {}, .kinds = {}});
     problem.domain_of.push_back(b);
   }
   for (const auto& cost : {std::vector<double>{1, 5}, std::vector<double>{5, 1}}) {
