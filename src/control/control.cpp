@@ -24,12 +24,6 @@ Result<void> check_report(const SiteReport& report) {
   return {};
 }
 
-std::vector<decide::PlacedReplica> placed(const std::vector<Replica>& replicas) {
-  std::vector<decide::PlacedReplica> present;
-  for (const Replica& replica : replicas) present.push_back({replica.id, replica.app, replica.site});
-  return present;
-}
-
 }  // namespace
 
 Control::Control(ports::Runtime& runtime, ports::StateStore& state, ControlConfig config, BlobStore* blobs,
@@ -98,7 +92,7 @@ Result<void> Control::step_holding() {
 Result<void> Control::step_once() {
   TRY_DO(load());
   placements_.clear();
-  for (auto& placement : decide::place(desired_.network, desired_.apps, placed(desired_.replicas))) {
+  for (auto& placement : decide::place(desired_.network, desired_.apps, placed(desired_))) {
     const AppKey app = placement.app;
     placements_.emplace(app, std::move(placement));
   }
@@ -139,11 +133,13 @@ void Control::gather_replicas(Writes& writes) const {
     std::ranges::remove_copy_if(placement->second.leaving, std::back_inserter(kept),
                                 [this](const auto& replica) { return has_left(replica); });
     for (const decide::PlacedReplica& wanted : kept) {
-      Replica replica{wanted.id, wanted.app, wanted.site, ReplicaPhase::starting};
+      Replica replica{wanted.id, wanted.app, wanted.site, ReplicaPhase::starting, wanted.seat};
       auto known = present.extract(wanted.id);
       if (!known.empty()) replica.phase = known.mapped()->phase;
       const ReplicaPhase phase = observed_.phase(replica, app.generation, now);
-      if (!known.empty() && phase == replica.phase && known.mapped()->site == replica.site) continue;
+      const bool same_place =
+          !known.empty() && known.mapped()->site == replica.site && known.mapped()->seat == replica.seat;
+      if (same_place && phase == replica.phase) continue;
       replica.phase = phase;
       writes.push_back(write_json(key::replica(replica.id), replica));
     }
