@@ -200,7 +200,12 @@ void PlacementBook::keep(Entry& entry) {
       bins.insert(bins.end(), capacity_.bins_of(s).begin(), capacity_.bins_of(s).end());
     }
   }
-  if (bins.empty()) return;
+  if (bins.size() == seats.size() && bins.size() <= problem_.items[entry.item].copies) {
+    for (const Copy& seat : seats) {
+      if (now_.may_hold(entry.item, seat.bin) && now_.has_room(entry.item, seat.bin)) now_.add(entry.item, seat);
+    }
+    return;
+  }
   decide::fill(now_, entry.item, bins);
   for (const Copy& seat : seats) {
     if (seat.seats.empty() ||

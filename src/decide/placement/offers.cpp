@@ -1,6 +1,7 @@
 #include "decide/placement/offers.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/check.h"
 
@@ -27,6 +28,33 @@ void Offers::look_at(size_t item) {
   item_ = item;
   without_.clear();
   if (problem_->items[item].service != none) serve();
+}
+
+void Offers::look_for_additions(size_t item) {
+  item_ = item;
+  without_.clear();
+  if (problem_->items[item].service != none) find_gains();
+}
+
+void Offers::find_gains() {
+  const ServiceCosts& service = problem_->services[problem_->items[item_].service];
+  const auto& copies = assignment_->copies(item_);
+  const size_t groups = problem_->domain_of.size();
+  // Without a copy nothing is served yet: the gain is less than none.
+  first_.assign(service.points, copies.empty() ? 0 : std::numeric_limits<float>::infinity());
+  for (const Copy& copy : copies) {
+    const float* cost = &service.cost[problem_->bins[copy.bin].group * service.points];
+    for (size_t p = 0; p < service.points; ++p) first_[p] = std::min(first_[p], cost[p]);
+  }
+  const float least = copies.empty() ? -std::numeric_limits<float>::infinity() : 0.0F;
+  gain_.resize(groups);
+  work_ += groups * service.points / 4;
+  for (size_t g = 0; g < groups; ++g) {
+    const float* cost = &service.cost[g * service.points];
+    std::array<float, 4> sums{};  // apart, so that they are summed at the same time
+    for (size_t p = 0; p < service.points; ++p) sums[p % 4] += std::max(least, first_[p] - cost[p]);
+    gain_[g] = problem_->items[item_].service_scale * static_cast<double>(sums[0] + sums[1] + sums[2] + sums[3]);
+  }
 }
 
 void Offers::find_nearest() {
@@ -57,7 +85,7 @@ void Offers::serve() {
   find_nearest();
   gain_.assign(groups, 0);
   for (const Copy& copy : copies) without_.push_back({copy.bin, 0, std::vector<double>(groups)});
-  work_ += groups * service.points / 8;
+  work_ += groups * service.points;
   for (size_t g = 0; g < groups; ++g) {
     const float* cost = &service.cost[g * service.points];
     for (size_t p = 0; p < service.points; ++p) {
@@ -163,6 +191,25 @@ Offers::Change Offers::addition(uint32_t to, uint32_t from) {
   return change;
 }
 
+bool Offer::is_better_than(const Offer& other) const {
+  constexpr double equal = 1e-9;
+  const double less = other.total() - total();
+  return less > equal || (less > -equal && spoils < other.spoils);
+}
+
+double Offers::spoils(uint32_t to) const {
+  const AssignmentItem& item = problem_->items[item_];
+  if (item.slice < 0) return 0;
+  std::vector<SlotMask> devices = assignment_->devices(to);
+  const SliceProfile& profile = slice_profiles[static_cast<size_t>(item.slice)];
+  double lost = 0;
+  for (const SliceSeat& seat : assignment_->find_seats(item_, to)) {
+    lost += lost_starts(devices[seat.device], profile.at(seat.start), problem_->slice_mix);
+    devices[seat.device] |= profile.at(seat.start);
+  }
+  return lost;
+}
+
 template <class Use>
 void Offers::each_target(std::span<const uint32_t> bins, uint32_t from, Use use) {
   set_aside(from, 1);
@@ -183,8 +230,8 @@ Offer Offers::best_addition(std::span<const uint32_t> bins) {
   Offer best;
   const double gained = problem_->items[item_].missing_cost;
   each_target(bins, none, [&](uint32_t to, const Change& change) {
-    const Offer offer{none, to, change.cost - gained, change.excess};
-    if ((best.to == none || offer.total() < best.total()) && assignment_->has_seats(item_, to)) best = offer;
+    const Offer offer{none, to, change.cost - gained, change.excess, 0, spoils(to)};
+    if ((best.to == none || offer.is_better_than(best)) && assignment_->has_seats(item_, to)) best = offer;
   });
   return best;
 }

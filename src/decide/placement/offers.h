@@ -14,7 +14,9 @@ struct Offer {
   double cost = 0;    // change of the assignment's cost
   double excess = 0;  // change of what is paid for use beyond capacity
   double rent = 0;    // change of what its use is worth to others, full or not
+  double spoils = 0;  // what it takes away of what may come on its accelerators: decides between equal totals
   double total() const { return cost + excess; }
+  bool is_better_than(const Offer& other) const;
 };
 
 class Offers {
@@ -24,6 +26,8 @@ class Offers {
   Offers(const Assignment& assignment, std::span<const double> excess_prices, std::span<const double> rents = {});
   /// Prepares what is asked about `item`; anything that changes makes it stale.
   void look_at(size_t item);
+  /// The same for additions alone, which is much less.
+  void look_for_additions(size_t item);
   /// The best place for one more copy; of `to == none` there is none.
   Offer best_addition();
   /// The same of these bins only.
@@ -49,11 +53,13 @@ class Offers {
     double rent = 0;
   };
   void serve();
+  void find_gains();
   void find_nearest();
   Change removal(uint32_t from) const;
   Change addition(uint32_t to, uint32_t from);
   void set_aside(uint32_t from, int64_t sign);
   Change use_change(size_t bin, int64_t sign) const;
+  double spoils(uint32_t to) const;
   double device_change(uint32_t to, uint32_t from) const;
   const Without& without(uint32_t from) const;
   const std::vector<uint32_t>& allowed();

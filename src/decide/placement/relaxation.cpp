@@ -63,7 +63,7 @@ uint64_t choose(const AssignmentProblem& free, const std::vector<double>& rents,
   Offers offers(chosen, rents);
   for (size_t i = 0; i < free.items.size(); ++i) {
     while (chosen.copies(i).size() < free.items[i].copies) {
-      offers.look_at(i);
+      offers.look_for_additions(i);
       const Offer offer = offers.best_addition();
       if (offer.to == none || offer.total() >= 0) break;
       chosen.add(i, offer.to);

@@ -90,7 +90,7 @@ class Search {
     while (at < queue_.size() && spent() < options_.work) {
       const size_t item = queue_[at++];
       queued_[item] = false;
-      if (improve_item(item)) note();
+      improve_item(item);
     }
     queue_.clear();
     queued_.assign(queued_.size(), false);
@@ -119,6 +119,8 @@ class Search {
       const auto& blocked = offers_.blocked_moves(copy.bin, most_blocked);
       wanted.insert(wanted.end(), blocked.begin(), blocked.end());
     }
+    std::ranges::sort(wanted, {}, [](const Offer& offer) { return offer.cost + offer.rent; });
+    wanted.resize(std::min(wanted.size(), most_blocked));
     for (const Offer& offer : wanted) {
       if (spent() >= options_.work) return false;
       if (push_out(item, offer)) return true;
@@ -262,7 +264,7 @@ size_t fill(Assignment& assignment, size_t item, std::span<const uint32_t> bins)
   Offers offers(assignment, no_excess);
   size_t added = 0;
   while (assignment.copies(item).size() < assignment.problem().items[item].copies) {
-    offers.look_at(item);
+    offers.look_for_additions(item);
     const Offer offer = offers.best_addition(bins);
     if (offer.to == none || offer.total() >= 0) break;
     assignment.add(item, offer.to);

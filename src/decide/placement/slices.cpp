@@ -24,16 +24,6 @@ std::optional<ProfileName> parse_profile(std::string_view name) {
   return parsed;
 }
 
-/// Starts of all profiles, weighed, that are lost when `seat` is taken too.
-double lost_starts(SlotMask taken, SlotMask seat, std::span<const double> mix) {
-  double lost = 0;
-  for (uint8_t i = 0; i < slice_profiles.size(); ++i) {
-    const double weight = mix.empty() ? 1 : mix[i];
-    lost += weight * (free_starts(taken, i) - free_starts(taken | seat, i));
-  }
-  return lost;
-}
-
 }  // namespace
 
 std::optional<uint8_t> find_profile(std::string_view name, Bytes device_memory) {
@@ -60,6 +50,15 @@ int free_starts(SlotMask taken, uint8_t profile) {
     if ((wanted.starts >> start & 1) != 0 && (taken & wanted.at(start)) == 0) ++count;
   }
   return count;
+}
+
+double lost_starts(SlotMask taken, SlotMask seat, std::span<const double> mix) {
+  double lost = 0;
+  for (uint8_t i = 0; i < slice_profiles.size(); ++i) {
+    const double weight = mix.empty() ? 1 : mix[i];
+    lost += weight * (free_starts(taken, i) - free_starts(taken | seat, i));
+  }
+  return lost;
 }
 
 std::optional<SliceSeat> best_seat(std::span<const SlotMask> devices, uint8_t profile, std::span<const double> mix) {

@@ -42,6 +42,9 @@ std::optional<uint8_t> find_profile(std::string_view name, Bytes device_memory);
 /// How many starts of a profile are free.
 int free_starts(SlotMask taken, uint8_t profile);
 
+/// Starts of all profiles, weighed by `mix` (empty: all alike), that are lost when `seat` is taken too.
+double lost_starts(SlotMask taken, SlotMask seat, std::span<const double> mix = {});
+
 struct SliceSeat {
   uint32_t device = 0;
   uint8_t start = 0;
