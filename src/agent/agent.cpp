@@ -12,7 +12,7 @@ constexpr const char* orders_file = "orders.json";
 constexpr const char* snapshot_file = "snapshot.json";
 constexpr double sync_jitter = 0.2;  // so that a whole network does not call control in step
 
-std::string model_file(const std::string& sha256) {
+std::string blob_file(const std::string& sha256) {
   return "blobs/" + sha256;
 }
 
@@ -121,7 +121,7 @@ void Agent::load_from_disk() {
   if (auto orders = load<OrdersOnDisk>(files_, orders_file)) {
     orders_ = std::move(orders->run);
     have_orders_ = true;
-    obtain_models(false);
+    obtain_files(false);
   }
 }
 
@@ -155,8 +155,8 @@ void Agent::sync_once() {
     if (more_usage) next_shipment_ = {};
   }
   take(std::move(*orders));
-  obtain_models(true);
-  forget_old_models();
+  obtain_files(true);
+  forget_old_files();
 }
 
 SiteReport Agent::report() const {
@@ -169,11 +169,11 @@ SiteReport Agent::report() const {
     const bool listed =
         std::any_of(local_.begin(), local_.end(), [&](const auto& status) { return status.report.id == order.id; });
     if (listed || order.leave_within) continue;  // one that has left is simply not there any more
-    ReplicaReport missing{order.id, order.generation, ReplicaPhase::starting, "not started yet", 0};
+    ReplicaReport missing{order.id, order.generation, ReplicaPhase::starting, "not started yet", 0, 0};
     const auto start_fault = start_fault_.find(order.id);
-    for (const ModelSource& model : models_of(order.model, order.pipeline)) {
-      const auto model_fault = model_fault_.find(model.sha256);
-      if (model_fault != model_fault_.end()) missing.detail = model_fault->second;
+    for (const std::string& sha256 : files_of(order)) {
+      const auto fault = file_fault_.find(sha256);
+      if (fault != file_fault_.end()) missing.detail = fault->second;
     }
     if (start_fault != start_fault_.end()) {
       missing.phase = ReplicaPhase::failed;
@@ -217,47 +217,45 @@ void Agent::adopt(std::shared_ptr<const Snapshot> snapshot) {
   if (hooks_.on_snapshot) hooks_.on_snapshot(snapshot_);
 }
 
-void Agent::obtain_models(bool control_is_there) {
+void Agent::obtain_files(bool control_is_there) {
   std::set<std::string> wanted;
   for (const ReplicaOrder& order : orders_) {
-    for (const ModelSource& model : models_of(order.model, order.pipeline)) {
-      if (!model.sha256.empty()) wanted.insert(model.sha256);
-    }
+    for (std::string& sha256 : files_of(order)) wanted.insert(std::move(sha256));
   }
   for (const std::string& sha256 : wanted) {
-    if (models_.contains(sha256)) continue;
-    const auto obtained = obtain_model(sha256, control_is_there);
+    if (obtained_.contains(sha256)) continue;
+    const auto obtained = obtain_file(sha256, control_is_there);
     if (!obtained) {
-      model_fault_[sha256] = "waits for its model: " + obtained.error().text();
-      log_warning("no model yet", {{"site", config_.site.str()}, {"sha256", sha256}, {"why", obtained.error().text()}});
+      file_fault_[sha256] = "waits for its file: " + obtained.error().text();
+      log_warning("no file yet", {{"site", config_.site.str()}, {"sha256", sha256}, {"why", obtained.error().text()}});
       continue;
     }
-    model_fault_.erase(sha256);
-    models_.insert(sha256);
+    file_fault_.erase(sha256);
+    obtained_.insert(sha256);
     work_changed_->notify();
   }
 }
 
-Result<void> Agent::obtain_model(const std::string& sha256, bool control_is_there) {
-  TRY(auto kept, files_.read(model_file(sha256)));
+Result<void> Agent::obtain_file(const std::string& sha256, bool control_is_there) {
+  TRY(auto kept, files_.read(blob_file(sha256)));
   if (kept && hash_off_loop(runtime_, *kept) == sha256) return {};
   if (!control_is_there) return fail(Code::unavailable, "it is not on this site's disk");
   TRY(auto content, control_.fetch_blob(sha256));
   if (hash_off_loop(runtime_, content) != sha256) return fail(Code::unavailable, "control sent other content");
-  return files_.write(model_file(sha256), content);
+  return files_.write(blob_file(sha256), content);
 }
 
-void Agent::forget_old_models() {
-  for (auto model = models_.begin(); model != models_.end();) {
+void Agent::forget_old_files() {
+  for (auto file = obtained_.begin(); file != obtained_.end();) {
     const bool wanted = std::any_of(orders_.begin(), orders_.end(), [&](const ReplicaOrder& order) {
-      const auto models = models_of(order.model, order.pipeline);
-      return std::ranges::find(models, *model, &ModelSource::sha256) != models.end();
+      const auto files = files_of(order);
+      return std::ranges::find(files, *file) != files.end();
     });
-    const std::string sha256 = *model++;
+    const std::string sha256 = *file++;
     if (wanted) continue;
-    models_.erase(sha256);
-    const auto removed = files_.remove(model_file(sha256));
-    if (!removed) log_warning("cannot remove an old model", {{"sha256", sha256}, {"why", removed.error().text()}});
+    obtained_.erase(sha256);
+    const auto removed = files_.remove(blob_file(sha256));
+    if (!removed) log_warning("cannot remove an old file", {{"sha256", sha256}, {"why", removed.error().text()}});
     return;  // one a round: removing parks, and the set may have changed meanwhile
   }
 }
@@ -326,14 +324,14 @@ Result<void> Agent::apply(const decide::Action& action) {
   if (const auto* stop = std::get_if<decide::StopReplica>(&action)) return workloads_.stop(stop->id);
   const ReplicaOrder& order = std::get<decide::StartReplica>(action).order;
   ports::WorkloadSpec spec{order, ""};
-  for (const ModelSource& model : models_of(order.model, order.pipeline)) {
-    const bool there = model.sha256.empty() || models_.contains(model.sha256);
-    if (!there) return {};  // the link loop is at it; its report says so
+  for (const std::string& sha256 : files_of(order)) {
+    if (!obtained_.contains(sha256)) return {};  // the link loop is at it; its report says so
   }
-  if (!order.model.sha256.empty()) spec.model_path = files_.path(model_file(order.model.sha256));
+  const std::string& file = order.container ? order.container->sha256 : order.model.sha256;
+  if (!file.empty()) spec.file_path = files_.path(blob_file(file));
   if (spec.order.pipeline) {
     for (PipelineStep& step : spec.order.pipeline->steps) {
-      if (!step.model.sha256.empty()) step.model.file = files_.path(model_file(step.model.sha256));
+      if (!step.model.sha256.empty()) step.model.file = files_.path(blob_file(step.model.sha256));
     }
   }
   auto started = workloads_.ensure(spec);

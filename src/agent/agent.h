@@ -3,7 +3,7 @@
 // keeps both on disk, makes the site's workload runtime run exactly that, and reports what really runs.
 //
 // Three fibers: the local loop (list, tell the gateway, reconcile) never waits for control, so that a hanging control
-// delays no repair; the link loop (report and sync, persist, fetch models) never touches replicas; the usage loop moves
+// delays no repair; the link loop (report and sync, persist, fetch files) never touches replicas; the usage loop moves
 // what the gateway counted to the journal on disk. They share the wanted orders, and the journal. Every step is
 // level-triggered: a crash anywhere is repaired by the next round.
 
@@ -81,9 +81,9 @@ class Agent {
   void take(SiteOrders orders);
   void save(const std::string& name, std::string content);
   void adopt(std::shared_ptr<const Snapshot> snapshot);
-  void obtain_models(bool control_is_there);
-  Result<void> obtain_model(const std::string& sha256, bool control_is_there);
-  void forget_old_models();
+  void obtain_files(bool control_is_there);
+  Result<void> obtain_file(const std::string& sha256, bool control_is_there);
+  void forget_old_files();
 
   void local_step();
   void withdraw_leaving(std::vector<ports::WorkloadStatus>& listed);
@@ -100,14 +100,14 @@ class Agent {
   bool have_orders_ = false;  // false: nothing is known, so nothing is stopped either
   std::vector<ReplicaOrder> orders_;
   std::shared_ptr<const Snapshot> snapshot_;
-  std::map<std::string, std::string> saved_;        // file -> content as last written
-  std::set<std::string> models_;                    // hashes whose content is on disk and verified
-  std::map<std::string, std::string> model_fault_;  // hash -> why it is not
-  std::vector<ports::WorkloadStatus> local_;        // as last listed
-  Leaving leaving_;                                 // replicas that are to leave
-  std::map<ReplicaId, std::string> start_fault_;    // replica -> why it could not even be started
-  std::unique_ptr<ports::Signal> work_changed_;     // for the local loop: orders or models are new
-  std::unique_ptr<ports::Signal> local_changed_;    // for the link loop: control should hear of it now
+  std::map<std::string, std::string> saved_;       // file -> content as last written
+  std::set<std::string> obtained_;                 // hashes whose content is on disk and verified
+  std::map<std::string, std::string> file_fault_;  // hash -> why it is not
+  std::vector<ports::WorkloadStatus> local_;       // as last listed
+  Leaving leaving_;                                // replicas that are to leave
+  std::map<ReplicaId, std::string> start_fault_;   // replica -> why it could not even be started
+  std::unique_ptr<ports::Signal> work_changed_;    // for the local loop: orders or files are new
+  std::unique_ptr<ports::Signal> local_changed_;   // for the link loop: control should hear of it now
   bool control_away_ = false;
   UsageLedger usage_;
   Time next_shipment_{};

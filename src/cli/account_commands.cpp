@@ -19,7 +19,7 @@ void Session::print(const Json& answer, const std::string& table) const {
 
 Result<void> list_tenants(Session& session) {
   TRY(auto control, session.control(Speaker::operating));
-  TRY(auto answer, control.get("/tenants"));
+  TRY(auto answer, control.list("/tenants", "tenants"));
   Table table({"TENANT", "APPS"});
   for (const Json& tenant : items(answer, "tenants")) table.add({text_at(tenant, "name"), text_at(tenant, "apps")});
   session.print(answer, table.text());

@@ -19,9 +19,12 @@ bool pause_for(Duration duration) {
 }
 
 std::string app_table(const Json& answer) {
-  Table table({"APP", "BACKEND", "OBJECTIVE", "GENERATION"});
+  Table table({"APP", "RUNS", "OBJECTIVE", "GENERATION"});
   for (const Json& app : items(answer, "apps")) {
-    table.add({text_at(app, "app.tenant") + "/" + text_at(app, "app.spec.name"), text_at(app, "app.spec.model.backend"),
+    const std::string image = text_at(app, "app.spec.container.image");
+    const std::string backend = text_at(app, "app.spec.model.backend");
+    table.add({text_at(app, "app.tenant") + "/" + text_at(app, "app.spec.name"),
+               image.empty() ? backend : "container " + image.substr(0, image.find('@')),
                text_at(app, "app.spec.objective.latency") + " at p" + text_at(app, "app.spec.objective.percentile"),
                text_at(app, "app.generation")});
   }
@@ -55,7 +58,7 @@ Result<void> run_deploy(Session& session, const AppDeployCommand& command) {
 
 Result<void> list_apps(Session& session) {
   TRY(auto control, session.control(Speaker::tenant));
-  TRY(auto answer, control.get("/apps"));
+  TRY(auto answer, control.list("/apps", "apps"));
   session.print(answer, app_table(answer));
   return {};
 }

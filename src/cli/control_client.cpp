@@ -46,6 +46,24 @@ Result<Json> ControlClient::call(const std::string& method, const std::string& p
   return parse_json(answer);
 }
 
+Result<Json> ControlClient::list(const std::string& path, const std::string& items) {
+  constexpr int most_pages = 1000;
+  JsonArray all;
+  std::string asked = path;
+  for (int page = 0; page < most_pages; ++page) {
+    TRY(auto answer, get(asked));
+    const JsonObject* object = answer.if_object();
+    const Json* found = object != nullptr ? object->if_contains(items) : nullptr;
+    if (found == nullptr || !found->is_array()) return fail(Code::invalid, "control answered no '" + items + "'", path);
+    all.insert(all.end(), found->get_array().begin(), found->get_array().end());
+    const Json* next = object->if_contains("next");
+    if (next == nullptr) return Json(JsonObject{{items, std::move(all)}});
+    if (!next->is_string()) return fail(Code::invalid, "control answered a 'next' that is no text", path);
+    asked = path + "?after=" + net::percent_encode(std::string_view(next->get_string()));
+  }
+  return fail(Code::exhausted, "the list has more than " + std::to_string(most_pages) + " pages", path);
+}
+
 Result<void> ControlClient::put_blob(const std::string& sha256, std::string content) {
   TRY(auto bearer, token());
   net::Request request{.method = "PUT",

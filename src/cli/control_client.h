@@ -15,6 +15,8 @@ class ControlClient {
   const Context& context() const { return context_; }
   /// `path` under /barrio/v1, such as "/sites". Errors: as problem() tells them, and the connection's.
   Result<Json> get(const std::string& path) { return call("GET", path, {}); }
+  /// All pages of a list: an object whose member `items`, such as "sites", holds every one of them.
+  Result<Json> list(const std::string& path, const std::string& items);
   /// The body as it comes.
   Result<std::string> get_text(const std::string& path) { return call_text("GET", path, {}); }
   Result<Json> put(const std::string& path, const Json& body) { return call("PUT", path, print_json(body)); }

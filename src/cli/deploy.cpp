@@ -10,27 +10,30 @@ namespace barrio::cli {
 
 namespace {
 
-Result<void> upload_model(ControlClient& control, ModelSource& model, const std::string& where,
-                          const std::string& app_file, const DeploySteps& steps) {
-  if (model.file.empty()) return {};
-  const bool absolute = model.file.front() == '/';
-  const std::string path = absolute ? model.file : folder_of(app_file) + "/" + model.file;
+/// `source` has a file and its hash: a model, or a container.
+template <class Source>
+Result<void> upload(ControlClient& control, Source& source, const std::string& where, const std::string& app_file,
+                    const DeploySteps& steps) {
+  if (source.file.empty()) return {};
+  const bool absolute = source.file.front() == '/';
+  const std::string path = absolute ? source.file : folder_of(app_file) + "/" + source.file;
   auto content = read_file(path);
   if (!content) return fail(std::move(content).error().within(app_file + ": " + where + ".file"));
-  model.sha256 = sha256_hex(*content);
-  const size_t slash = model.file.rfind('/');
-  if (slash != std::string::npos) model.file = model.file.substr(slash + 1);
+  source.sha256 = sha256_hex(*content);
+  const size_t slash = source.file.rfind('/');
+  if (slash != std::string::npos) source.file = source.file.substr(slash + 1);
   steps.say("uploading " + path + " (" + std::to_string(content->size()) + " bytes)");
-  return control.put_blob(model.sha256, std::move(*content));
+  return control.put_blob(source.sha256, std::move(*content));
 }
 
-Result<void> upload_models(ControlClient& control, AppSpec& spec, const std::string& app_file,
-                           const DeploySteps& steps) {
-  TRY_DO(upload_model(control, spec.model, "model", app_file, steps));
+Result<void> upload_files(ControlClient& control, AppSpec& spec, const std::string& app_file,
+                          const DeploySteps& steps) {
+  if (spec.container) return upload(control, *spec.container, "container", app_file, steps);
+  TRY_DO(upload(control, spec.model, "model", app_file, steps));
   if (!spec.pipeline) return {};
   for (size_t i = 0; i < spec.pipeline->steps.size(); ++i) {
     const std::string where = "pipeline.steps[" + std::to_string(i) + "].model";
-    TRY_DO(upload_model(control, spec.pipeline->steps[i].model, where, app_file, steps));
+    TRY_DO(upload(control, spec.pipeline->steps[i].model, where, app_file, steps));
   }
   return {};
 }
@@ -58,38 +61,43 @@ Progress progress_of(const Json& explanation) {
   return progress;
 }
 
-Result<Json> wait_until_ready(ControlClient& control, const AppSpec& spec, const DeploySteps& steps) {
-  constexpr Duration step = 250ms;
-  Progress last;
-  for (Duration waited{}; waited < steps.within; waited += step) {
-    TRY(auto explanation, control.get("/apps/" + spec.name.str() + "/explain"));
-    const Progress progress = progress_of(explanation);
-    if (progress.ready > 0 && progress.ready == progress.placed) return explanation;
-    if (progress.ready != last.ready || progress.placed != last.placed) {
-      steps.say(spec.name.str() + ": " + std::to_string(progress.ready) + " of " + std::to_string(progress.placed) +
-                " replicas ready");
-    }
-    last = progress;
-    // Placement follows within a step of control; a few seconds without one is a refusal.
-    if (progress.placed == 0 && waited > 5s)
-      return fail(Code::conflict, "no site takes it: " + progress.refusal, spec.name.str());
-    if (!steps.pause(step)) return fail(Code::cancelled, "interrupted while waiting", spec.name.str());
-    if (progress.ready > 0 && waited > steps.within / 2) return explanation;
-  }
-  if (!last.failed.empty()) return fail(Code::unavailable, "its replica failed at " + last.failed, spec.name.str());
-  return fail(Code::timed_out, "no replica became ready in time", spec.name.str());
-}
-
 }  // namespace
 
 Result<Json> deploy_app(ControlClient& control, const std::string& file, const DeploySteps& steps) {
   TRY(auto text, read_file(file));
   TRY(auto spec, from_yaml<AppSpec>(text, file));
-  TRY_DO(upload_models(control, spec, file, steps));
+  TRY_DO(upload_files(control, spec, file, steps));
   TRY(auto accepted, control.put("/apps/" + spec.name.str(), to_json(spec)));
   steps.say("accepted " + spec.name.str() + ", generation " + text_at(accepted, "app.generation"));
   if (!steps.wait) return control.get("/apps/" + spec.name.str() + "/explain");
-  return wait_until_ready(control, spec, steps);
+  return wait_until_ready(control, spec.name.str(), steps);
+}
+
+Result<Json> wait_until_ready(ControlClient& control, const std::string& name, const DeploySteps& steps) {
+  constexpr Duration step = 250ms;
+  Progress last;
+  for (Duration waited{}; waited < steps.within; waited += step) {
+    TRY(auto explanation, control.get("/apps/" + name + "/explain"));
+    const Progress progress = progress_of(explanation);
+    const std::string state = text_at(explanation, "release.state");
+    if (state == "stopped")
+      return fail(Code::unavailable, "the release was stopped: " + text_at(explanation, "release.detail"), name);
+    if (state == "replaced") return fail(Code::conflict, "another release took its place", name);
+    if (progress.ready > 0 && progress.ready == progress.placed && state == "done") return explanation;
+    if (progress.ready != last.ready || progress.placed != last.placed) {
+      steps.say(name + ": " + std::to_string(progress.ready) + " of " + std::to_string(progress.placed) +
+                " replicas ready");
+    }
+    last = progress;
+    // Placement follows within a step of control; a few seconds without one is a refusal.
+    if (progress.placed == 0 && waited > 5s) return fail(Code::conflict, "no site takes it: " + progress.refusal, name);
+    if (!steps.pause(step)) return fail(Code::cancelled, "interrupted while waiting", name);
+    // Of a first release, some sites are enough; a later one is told apart from what serves by its end only.
+    if (text_at(explanation, "release.generation") == "1" && progress.ready > 0 && waited > steps.within / 2)
+      return explanation;
+  }
+  if (!last.failed.empty()) return fail(Code::unavailable, "its replica failed at " + last.failed, name);
+  return fail(Code::timed_out, "no replica became ready in time", name);
 }
 
 std::string explain_table(const Json& explanation) {

@@ -19,6 +19,10 @@ struct DeploySteps {
 /// explanation. Errors: invalid with file and line, conflict when no site takes it, and those of ControlClient.
 Result<Json> deploy_app(ControlClient& control, const std::string& file, const DeploySteps& steps);
 
+/// Until the newest release of this app runs at all its sites. Errors: unavailable with the reason where it was
+/// stopped, conflict, timed_out.
+Result<Json> wait_until_ready(ControlClient& control, const std::string& name, const DeploySteps& steps);
+
 /// `explain` as a table: where it is and why not elsewhere.
 std::string explain_table(const Json& explanation);
 

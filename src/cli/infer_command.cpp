@@ -56,7 +56,7 @@ class Inference {
   /// Any gateway knows the best one for this app; control knows the gateways.
   Result<std::string> choose_gateway() {
     if (!command_.gateway.empty()) return command_.gateway;
-    TRY(auto sites, control_.get("/sites"));
+    TRY(auto sites, control_.list("/sites", "sites"));
     Error last{Code::unavailable, "no site is connected to control", command_.app};
     for (const Json& site : items(sites, "sites")) {
       gateway_ = text_at(site, "gateway");

@@ -19,6 +19,8 @@ class Grammar {
     add_top();
     add_site();
     add_app();
+    add_image();
+    add_secret();
     add_infer();
     add_tenant();
     add_usage();
@@ -131,6 +133,7 @@ class Grammar {
     leaf(app, "list", "All apps of the tenant", std::make_shared<AppListCommand>());
     add_app_verb(app, "show", "One app in full", AppCommand::Verb::show);
     add_app_verb(app, "delete", "Remove an app everywhere", AppCommand::Verb::erase);
+    add_app_life(app);
     add_app_verb(root_, "explain", "Why an app is where it is, and why not elsewhere", AppCommand::Verb::explain);
   }
 
@@ -140,6 +143,52 @@ class Grammar {
     auto* app = leaf(parent, name, help, command);
     app->add_option("APP", command->app, "Name of the app")->required();
     if (verb == AppCommand::Verb::erase) app->add_flag("--yes", command->yes, "Do not ask");
+  }
+
+  void add_app_life(CLI::App& app) {
+    auto logs = std::make_shared<AppLogsCommand>();
+    auto* reading = leaf(app, "logs", "The last lines of its replicas, from their sites", logs);
+    reading->add_option("APP", logs->app, "Name of the app")->required();
+    reading->add_option("--site", logs->site, "Only of this site (id or city)");
+    reading->add_option("--lines", logs->lines, "So many of each replica")->check(CLI::Range(1, 1000));
+    reading->add_flag("--follow", logs->follow, "Go on with what comes");
+    auto top = std::make_shared<AppTopCommand>();
+    leaf(app, "top", "What its replicas take now", top)->add_option("APP", top->app, "Name of the app")->required();
+    auto releases = std::make_shared<AppReleasesCommand>();
+    leaf(app, "releases", "What was deployed under this name, and what became of it", releases)
+        ->add_option("APP", releases->app, "Name of the app")
+        ->required();
+    auto back = std::make_shared<AppRollbackCommand>();
+    auto* rolling = leaf(app, "rollback", "Deploy an earlier release again", back);
+    rolling->add_option("APP", back->app, "Name of the app")->required();
+    rolling->add_option("--to", back->to, "Its number (default: the last good one before the present)");
+    rolling->add_flag("--no-wait", back->no_wait, "Do not wait until it is ready everywhere");
+  }
+
+  void add_image() {
+    CLI::App& image = group("image", "Container images: keys and signatures");
+    auto key = std::make_shared<ImageKeyCommand>();
+    leaf(image, "key", "Make a key that signs images; prints its public half", key)
+        ->add_option("FILE", key->file, "Where the private half goes")
+        ->required();
+    auto sign = std::make_shared<ImageSignCommand>();
+    auto* signing = leaf(image, "sign", "Sign an image; prints what its app file says of it", sign);
+    signing->add_option("ARCHIVE", sign->archive, "OCI archive: podman save --format oci-archive")->required();
+    signing->add_option("--key", sign->key, "As 'barrio image key' or 'openssl genpkey -algorithm ed25519' makes it")
+        ->required();
+  }
+
+  void add_secret() {
+    CLI::App& secret = group("secret", "Values that a tenant's containers get, and nobody reads back");
+    leaf(secret, "list", "Their names", std::make_shared<SecretCommand>());
+    auto set = std::make_shared<SecretCommand>();
+    set->verb = SecretCommand::Verb::set;
+    leaf(secret, "set", "Make or replace one; its value is read from the standard input", set)
+        ->add_option("NAME", set->name)
+        ->required();
+    auto erase = std::make_shared<SecretCommand>();
+    erase->verb = SecretCommand::Verb::erase;
+    leaf(secret, "delete", "Remove one that no app uses", erase)->add_option("NAME", erase->name)->required();
   }
 
   void add_infer() {

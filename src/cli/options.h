@@ -66,6 +66,34 @@ struct AppCommand {
   std::string app;
   bool yes = false;
 };
+struct AppLogsCommand {
+  std::string app;
+  std::string site;  // id or city; empty: all that have a replica
+  int lines = 100;
+  bool follow = false;
+};
+struct AppTopCommand {
+  std::string app;
+};
+struct AppReleasesCommand {
+  std::string app;
+};
+struct AppRollbackCommand {
+  std::string app;
+  int64_t to = 0;  // 0: the last one before the present that was rolled out
+  bool no_wait = false;
+};
+struct ImageKeyCommand {
+  std::string file;
+};
+struct ImageSignCommand {
+  std::string archive;
+  std::string key;
+};
+struct SecretCommand {
+  enum class Verb { set, list, erase } verb = Verb::list;
+  std::string name;
+};
 struct InferCommand {
   std::string app;
   std::string image;
@@ -136,10 +164,11 @@ struct VersionCommand {};
 
 using Command =
     std::variant<UpCommand, RoleCommand, EngineCommand, ModelWorkerCommand, TopCommand, SiteListCommand, SiteCommand,
-                 SiteDevicesCommand, AppDeployCommand, AppListCommand, AppCommand, InferCommand, TenantListCommand,
-                 TenantCreateCommand, TenantQuotaCommand, KeyCreateCommand, KeyListCommand, KeyRevokeCommand,
-                 ContextListCommand, ContextUseCommand, ContextSetCommand, UsageCommand, CertCaCommand,
-                 CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
+                 SiteDevicesCommand, AppDeployCommand, AppListCommand, AppCommand, AppLogsCommand, AppTopCommand,
+                 AppReleasesCommand, AppRollbackCommand, ImageKeyCommand, ImageSignCommand, SecretCommand, InferCommand,
+                 TenantListCommand, TenantCreateCommand, TenantQuotaCommand, KeyCreateCommand, KeyListCommand,
+                 KeyRevokeCommand, ContextListCommand, ContextUseCommand, ContextSetCommand, UsageCommand,
+                 CertCaCommand, CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
 
 struct Parsed {
   /// Set when there is nothing to do: help was shown (0) or the usage was wrong (2).

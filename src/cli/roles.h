@@ -75,10 +75,11 @@ struct SiteFile {
   /// For so long after a request the gateway looks for the next one without sleeping: less latency for a busy core.
   std::optional<int64_t> busy_poll_us = {};
   std::optional<std::string> engine = {};  // a file with the devices of its engine; none: the machine's cores
+  std::optional<std::string> podman = {};  // "unix:PATH" of podman's service; none: this site runs no containers
 };
 BARRIO_DESCRIBE(SiteFile, (),
                 (site, listen, control, client_id, client_secret, folder, core, peer_secret, proxy_peers, peers, tls,
-                 peer_tls, access_log, tracing, emulated_models, busy_poll_us, engine))
+                 peer_tls, access_log, tracing, emulated_models, busy_poll_us, engine, podman))
 
 Result<void> serve_control(const std::string& config);
 Result<void> serve_site(const std::string& config);

@@ -40,6 +40,13 @@ struct Act {
   Result<void> operator()(const AppDeployCommand& command) const { return run_deploy(session, command); }
   Result<void> operator()(const AppListCommand&) const { return list_apps(session); }
   Result<void> operator()(const AppCommand& command) const { return act_on_app(session, command); }
+  Result<void> operator()(const AppLogsCommand& command) const { return show_logs(session, command); }
+  Result<void> operator()(const AppTopCommand& command) const { return show_app_top(session, command); }
+  Result<void> operator()(const AppReleasesCommand& command) const { return list_releases(session, command); }
+  Result<void> operator()(const AppRollbackCommand& command) const { return roll_back(session, command); }
+  Result<void> operator()(const ImageKeyCommand& command) const { return make_image_key(session, command); }
+  Result<void> operator()(const ImageSignCommand& command) const { return sign_image(session, command); }
+  Result<void> operator()(const SecretCommand& command) const { return act_on_secret(session, command); }
   Result<void> operator()(const InferCommand& command) const { return infer(session, command); }
   Result<void> operator()(const TenantListCommand&) const { return list_tenants(session); }
   Result<void> operator()(const TenantCreateCommand& command) const { return create_tenant(session, command); }

@@ -41,6 +41,15 @@ Result<adapters::HttpControlConfig> link_config(const SiteFile& file) {
       .control = control, .site = site, .client_id = file.client_id, .client_secret = file.client_secret};
 }
 
+Result<std::optional<net::SocketAddress>> podman_socket(const SiteFile& file) {
+  if (!file.podman) return std::nullopt;
+  auto socket = net::SocketAddress::parse(*file.podman);
+  if (!socket || !socket->is_unix()) {
+    return fail(Code::invalid, "must be podman's socket, like unix:/run/podman/podman.sock", "podman");
+  }
+  return std::optional(*socket);
+}
+
 }  // namespace
 
 Result<void> serve_site(const std::string& config) {
@@ -58,12 +67,14 @@ Result<void> serve_site(const std::string& config) {
   TRY(auto tls, SiteTls::load(file));
   tls->add_to(gateway_settings);
   TRY(auto link_settings, link_config(file));
+  TRY(auto podman, podman_socket(file));
   SiteProcess site(loop, {.file = file,
                           .gateway = std::move(gateway_settings),
                           .control = std::move(link_settings),
                           .core = std::move(core),
                           .usage = std::move(usage),
-                          .tls = std::move(tls)});
+                          .tls = std::move(tls),
+                          .podman = std::move(podman)});
   TRY_DO(site.start());
   if (!sockets->empty()) log_warning("sockets that were handed over are not used", {{"addresses", sockets->text()}});
   return loop.run();

@@ -17,9 +17,9 @@ class ServiceLoop {
   adapters::ReactorRuntime& runtime() { return runtime_; }
   net::Client& client() { return client_; }
   /// A call that parks the calling fiber: what adapters are given.
-  auto fetcher() {
-    return [this](const net::SocketAddress& address, net::Request request, Time deadline) {
-      return adapters::fetch(runtime_, client_, address, std::move(request), deadline);
+  auto fetcher(size_t most_answer = 64 * 1024 * 1024) {
+    return [this, most_answer](const net::SocketAddress& address, net::Request request, Time deadline) {
+      return adapters::fetch(runtime_, client_, address, std::move(request), deadline, most_answer);
     };
   }
   /// What SIGUSR2 begins.

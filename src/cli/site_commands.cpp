@@ -6,22 +6,6 @@ namespace barrio::cli {
 
 namespace {
 
-/// A path segment: cities have spaces and accents.
-std::string escaped(const std::string& text) {
-  static constexpr char digits[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool plain =
-        (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte == '-';
-    if (plain)
-      out += c;
-    else
-      out += {'%', digits[byte >> 4], digits[byte & 15]};
-  }
-  return out;
-}
-
 std::string site_list_table(const Json& answer) {
   Table table({"SITE", "CITY", "JURISDICTION", "STATUS", "CONNECTED", "POWER", "REPLICAS"});
   for (const Json& site : items(answer, "sites")) {
@@ -79,14 +63,14 @@ std::string status_text(const Json& site) {
 
 Result<void> list_sites(Session& session) {
   TRY(auto control, session.control(Speaker::operating));
-  TRY(auto answer, control.get("/sites"));
+  TRY(auto answer, control.list("/sites", "sites"));
   session.print(answer, site_list_table(answer));
   return {};
 }
 
 Result<void> act_on_site(Session& session, const SiteCommand& command) {
   TRY(auto control, session.control(Speaker::operating));
-  const std::string path = "/sites/" + escaped(command.site);
+  const std::string path = "/sites/" + net::percent_encode(command.site);
   if (command.verb == SiteCommand::Verb::show) {
     TRY(auto site, control.get(path));
     session.print(site, site_table(site));

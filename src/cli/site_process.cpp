@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "agent/replica_figures.h"
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -36,11 +37,6 @@ adapters::ProcessConfig process_config(const SiteFile& file) {
   return config;
 }
 
-gateway::GatewayConfig with_memory(gateway::GatewayConfig config, const UsageMemory& usage) {
-  config.usage_memory = usage.memory();
-  return config;
-}
-
 }  // namespace
 
 SiteProcess::SiteProcess(ServiceLoop& loop, Parts parts)
@@ -52,9 +48,32 @@ SiteProcess::SiteProcess(ServiceLoop& loop, Parts parts)
       usage_(std::move(parts.usage)),
       tls_(std::move(parts.tls)),
       hangup_(loop.runtime().make_signal()),
-      workloads_(loop.runtime(), loop.fetcher(), process_config(file_)),
+      models_(loop.runtime(), loop.fetcher(), process_config(file_)),
+      containers_(with_podman(parts.podman)),
+      workloads_(models_, containers_.get()),
       control_(loop.runtime(), loop.fetcher(), parts.control),
-      gateway_(loop.reactor(), with_memory(std::move(parts.gateway), usage_), core_, metrics_) {}
+      gateway_(loop.reactor(), gateway_config(std::move(parts.gateway)), core_, metrics_) {}
+
+gateway::GatewayConfig SiteProcess::gateway_config(gateway::GatewayConfig config) {
+  config.usage_memory = usage_.memory();
+  config.replica_figures = [this](const AppKey& app, size_t lines, std::function<void(std::string)> answer) {
+    loop_.runtime().spawn("replica figures", [this, app, lines, answer = std::move(answer)] {
+      answer(print_json(to_json(agent::replica_figures(workloads_, SiteId::of(file_.site), app, lines))));
+    });
+  };
+  return config;
+}
+
+/// Null: this site runs no containers.
+std::unique_ptr<adapters::PodmanWorkloadRuntime> SiteProcess::with_podman(
+    const std::optional<net::SocketAddress>& socket) {
+  if (!socket) return nullptr;
+  constexpr size_t most_probed = 64 * 1024;
+  adapters::PodmanConfig config{.socket = *socket, .site = file_.site};
+  config.in_flight = [this](const ReplicaId& id) { return gateway_.in_flight(id); };
+  return std::make_unique<adapters::PodmanWorkloadRuntime>(loop_.runtime(), loop_.fetcher(), loop_.fetcher(most_probed),
+                                                           std::move(config));
+}
 
 agent::AgentConfig SiteProcess::agent_config(const std::string& address) const {
   return {.site = SiteId::of(file_.site),
@@ -162,6 +181,7 @@ void SiteProcess::upgraded(Result<void> ready) {
   replaced_ = true;
   log_info("the new binary serves; answering what is open", {{"connections", std::to_string(gateway_.connections())}});
   agent_->stand_down();
+  if (containers_) containers_->stand_down();
   gateway_.drain(idle_connections);
   end_when_empty(loop_.reactor().now() + drain_grace);
 }

@@ -7,8 +7,10 @@
 
 #include "adapters/fake_core/fake_core_network.h"
 #include "adapters/http_control/http_control_link.h"
+#include "adapters/podman/podman_runtime.h"
 #include "adapters/process/process_runtime.h"
 #include "agent/agent.h"
+#include "agent/workload_kinds.h"
 #include "cli/handover.h"
 #include "cli/roles.h"
 #include "cli/service_loop.h"
@@ -27,6 +29,7 @@ class SiteProcess {
     adapters::FakeCoreNetwork core;
     UsageMemory usage;
     std::unique_ptr<SiteTls> tls;
+    std::optional<net::SocketAddress> podman;
   };
 
   SiteProcess(ServiceLoop& loop, Parts parts);
@@ -36,6 +39,8 @@ class SiteProcess {
  private:
   agent::AgentConfig agent_config(const std::string& address) const;
   agent::AgentHooks hooks();
+  gateway::GatewayConfig gateway_config(gateway::GatewayConfig config);
+  std::unique_ptr<adapters::PodmanWorkloadRuntime> with_podman(const std::optional<net::SocketAddress>& socket);
   std::vector<UsageRecord> cut_usage(std::span<const JournaledPeriod> journaled);
   void keep_certificates();
   void take_over();
@@ -53,7 +58,9 @@ class SiteProcess {
   UsageMemory usage_;
   std::unique_ptr<SiteTls> tls_;
   std::unique_ptr<ports::Signal> hangup_;
-  adapters::ProcessWorkloadRuntime workloads_;
+  adapters::ProcessWorkloadRuntime models_;
+  std::unique_ptr<adapters::PodmanWorkloadRuntime> containers_;
+  agent::WorkloadKinds workloads_;
   adapters::HttpControlLink control_;
   gateway::Gateway gateway_;
   std::optional<agent::Agent> agent_;

@@ -17,6 +17,12 @@ void Verdicts::expect(const std::string& text, bool held, const std::string& fou
   std::fflush(stdout);
 }
 
+void Verdicts::skip(const std::string& scene, const std::string& why) {
+  skipped_.push_back("SKIPPED  " + scene + ": " + why);
+  std::printf("\n== %s\n", skipped_.back().c_str());
+  std::fflush(stdout);
+}
+
 bool Verdicts::all_held() const {
   return std::all_of(expectations_.begin(), expectations_.end(), [](const Expectation& e) { return e.held; });
 }
@@ -29,6 +35,7 @@ std::string Verdicts::summary() const {
     scene = e.scene;
     out += std::string("  ") + (e.held ? "PASS  " : "FAIL  ") + e.text + (e.held ? "" : " (" + e.found + ")") + "\n";
   }
+  for (const std::string& skipped : skipped_) out += skipped + "\n";
   const auto held =
       std::count_if(expectations_.begin(), expectations_.end(), [](const Expectation& e) { return e.held; });
   return out + std::to_string(held) + " of " + std::to_string(expectations_.size()) + " expectations held\n";

@@ -18,12 +18,15 @@ class Verdicts {
   void begin(const std::string& scene);
   /// Prints it at once, too.
   void expect(const std::string& text, bool held, const std::string& found);
+  /// What this machine cannot show; it stands in the summary, and counts neither way.
+  void skip(const std::string& scene, const std::string& why);
   bool all_held() const;
   std::string summary() const;
 
  private:
   std::string scene_;
   std::vector<Expectation> expectations_;
+  std::vector<std::string> skipped_;
 };
 
 }  // namespace barrio::cli

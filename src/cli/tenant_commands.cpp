@@ -75,7 +75,7 @@ Result<void> create_key(Session& session, const KeyCreateCommand& command) {
 
 Result<void> list_keys(Session& session, const KeyListCommand& command) {
   TRY(auto control, session.control(Speaker::operating));
-  TRY(auto answer, control.get("/tenants/" + command.tenant + "/keys"));
+  TRY(auto answer, control.list("/tenants/" + command.tenant + "/keys", "keys"));
   Table table({"KEY", "SCOPES", "EXPIRES", "EXPIRED"});
   for (const Json& key : items(answer, "keys")) {
     std::string scopes;

@@ -82,7 +82,7 @@ class Top {
 
   Result<void> refresh() {
     TRY(live_, control_.get("/live"));
-    TRY(apps_, control_.get("/apps"));
+    TRY(apps_, control_.list("/apps", "apps"));
     return {};
   }
   std::string frame(size_t rows) {

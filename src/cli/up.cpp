@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "cli/container_story.h"
 #include "cli/files.h"
 #include "cli/first_light.h"
 #include "cli/live_table.h"
@@ -68,7 +69,8 @@ Result<WorldPlan> make_plan(const std::string& home, const UpCommand& command) {
                    .network_file = network_file,
                    .demo = std::move(demo),
                    .layout = layout,
-                   .specs = std::move(specs)};
+                   .specs = std::move(specs),
+                   .podman = ""};
 }
 
 bool tells_the_story(const Network& network) {
@@ -78,10 +80,26 @@ bool tells_the_story(const Network& network) {
   return true;
 }
 
+bool play(World& world, const Result<std::unique_ptr<PodmanService>>& podman) {
+  Verdicts verdicts = play_first_light(world);
+  if (podman) {
+    play_containers(world, **podman, verdicts);
+  } else {
+    verdicts.skip("6. A container at two sites, rolled forward and back", podman.error().text());
+  }
+  std::printf("%s", live_table(world.book(), world.plan().demo, World::now_ms()).c_str());
+  std::printf("%s\n", verdicts.summary().c_str());
+  return verdicts.all_held();
+}
+
 }  // namespace
 
 Result<bool> up(const std::string& home, const UpCommand& command) {
   TRY(auto plan, make_plan(home, command));
+  const auto podman = PodmanService::start(plan.home + "/podman");
+  if (podman) plan.podman = (*podman)->address();
+  std::printf("containers: %s\n",
+              podman ? "podman works here" : ("not on this machine: " + podman.error().text()).c_str());
   TRY_DO(write_configs(plan));
   TablePrinter screen;
   World world(std::move(plan), [&](World& now) { screen.draw(now); });
@@ -95,10 +113,7 @@ Result<bool> up(const std::string& home, const UpCommand& command) {
   bool held = true;
   screen.pause(false);
   if (story) {
-    const Verdicts verdicts = play_first_light(world);
-    held = verdicts.all_held();
-    std::printf("%s", live_table(world.book(), world.plan().demo, World::now_ms()).c_str());
-    std::printf("%s\n", verdicts.summary().c_str());
+    held = play(world, podman);
   }
   if (!command.once) {
     std::printf("serving until Ctrl-C; console: http://%s/\n", world.plan().layout.control().c_str());

@@ -8,19 +8,11 @@ namespace barrio::cli {
 
 namespace {
 
-/// Labels, times and commas need no escapes but for what a person may slip in, which control then refuses.
 std::string query_of(const UsageCommand& command) {
   std::string query;
   auto add = [&](const char* name, const std::string& value) {
     if (value.empty()) return;
-    query += (query.empty() ? "?" : "&") + std::string(name) + "=";
-    for (const char c : value) {
-      const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                         c == ':' || c == '.' || c == ',';
-      char escaped[4];
-      std::snprintf(escaped, sizeof escaped, "%%%02X", static_cast<unsigned>(static_cast<unsigned char>(c)));
-      query += plain ? std::string(1, c) : std::string(escaped);
-    }
+    query += (query.empty() ? "?" : "&") + std::string(name) + "=" + net::percent_encode(value);
   };
   add("tenant", command.tenant);
   add("app", command.app);

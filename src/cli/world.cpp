@@ -91,7 +91,7 @@ bool World::control_is_up() {
 Result<Json> World::sites() {
   Session session = operator_session();
   TRY(auto control, session.control(Speaker::operating));
-  return control.get("/sites");
+  return control.list("/sites", "sites");
 }
 
 Result<void> World::wait_until_connected() {

@@ -22,6 +22,7 @@ struct WorldPlan {
   Demo demo;
   Layout layout;
   std::vector<AppSpec> specs;  // of demo.apps, in its order
+  std::string podman;          // address of its service; empty: the sites run no containers
 };
 
 class World {

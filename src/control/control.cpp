@@ -92,11 +92,12 @@ Result<void> Control::step_holding() {
 Result<void> Control::step_once() {
   TRY_DO(load());
   placements_.clear();
-  for (auto& placement : decide::place(desired_.network, desired_.apps, placed(desired_))) {
+  for (auto& placement : decide::place(desired_.network, sized_apps(), placed(desired_))) {
     const AppKey app = placement.app;
     placements_.emplace(app, std::move(placement));
   }
   note_leaving();
+  roll_releases();
   Writes writes;
   std::vector<ports::Guard> guards;
   gather(writes, guards);
@@ -110,6 +111,7 @@ Result<void> Control::step_once() {
 
 void Control::gather(Writes& writes, std::vector<ports::Guard>& guards) const {
   gather_replicas(writes);
+  gather_releases(writes);
   for (const auto& [site, seen] : observed_.sites()) {
     auto known = desired_.gateways.find(site.str());
     const bool same = known != desired_.gateways.end() && known->second == seen.report.gateway;
@@ -133,14 +135,14 @@ void Control::gather_replicas(Writes& writes) const {
     std::ranges::remove_copy_if(placement->second.leaving, std::back_inserter(kept),
                                 [this](const auto& replica) { return has_left(replica); });
     for (const decide::PlacedReplica& wanted : kept) {
-      Replica replica{wanted.id, wanted.app, wanted.site, ReplicaPhase::starting, wanted.seat};
+      Replica replica{wanted.id, wanted.app, wanted.site, ReplicaPhase::starting, target_of(app), wanted.seat};
       auto known = present.extract(wanted.id);
-      if (!known.empty()) replica.phase = known.mapped()->phase;
-      const ReplicaPhase phase = observed_.phase(replica, app.generation, now);
-      const bool same_place =
-          !known.empty() && known.mapped()->site == replica.site && known.mapped()->seat == replica.seat;
-      if (same_place && phase == replica.phase) continue;
-      replica.phase = phase;
+      if (!known.empty()) replica = *known.mapped();
+      replica.site = wanted.site;
+      replica.seat = wanted.seat;
+      if (replica.generation == 0 || advancing_.contains(replica.id)) replica.generation = target_of(app);
+      replica.phase = observed_.phase(replica, now);
+      if (!known.empty() && replica == *known.mapped()) continue;
       writes.push_back(write_json(key::replica(replica.id), replica));
     }
   }
@@ -171,8 +173,7 @@ bool Control::differs(const SiteReport& report) const {
   if (!report.gateway.empty() && (gateway == desired_.gateways.end() || gateway->second != report.gateway)) return true;
   return std::ranges::any_of(desired_.replicas, [&](const Replica& replica) {
     const App* app = find_app(replica.app);
-    return replica.site == report.site && app != nullptr &&
-           observed_.phase(replica, app->generation, runtime_.now()) != replica.phase;
+    return replica.site == report.site && app != nullptr && observed_.phase(replica, runtime_.now()) != replica.phase;
   });
 }
 
@@ -193,13 +194,31 @@ Result<SiteOrders> Control::sync(const SiteReport& report) {
   for (const Replica& replica : desired_.replicas) {
     const App* app = replica.site == report.site ? find_app(replica.app) : nullptr;
     if (app == nullptr) continue;
-    orders.run.push_back({replica.id, replica.app, app->generation, app->spec.model, app->spec.resources});
-    orders.run.back().pipeline = app->spec.pipeline;
-    orders.run.back().stream = app->spec.stream;
+    orders.run.push_back(order_of(replica, *app));
     if (leave_of(replica.id, replica.app) == Leave::goes) orders.run.back().leave_within = config_.drain_grace;
   }
   if (snapshot_->version != report.snapshot_version) orders.snapshot = *snapshot_;
   return orders;
+}
+
+/// With the values of its secrets, which nobody but its sites is told.
+ReplicaOrder Control::order_of(const Replica& replica, const App& app) const {
+  const Release* earlier = replica.generation == app.generation ? nullptr : release_of(app.key(), replica.generation);
+  const AppSpec& spec = earlier == nullptr ? app.spec : earlier->spec;
+  ReplicaOrder order{.id = replica.id,
+                     .app = replica.app,
+                     .generation = earlier == nullptr ? app.generation : earlier->generation,
+                     .model = spec.model,
+                     .resources = spec.resources,
+                     .pipeline = spec.pipeline,
+                     .stream = spec.stream,
+                     .container = spec.container};
+  if (!spec.container) return order;
+  for (const auto& [variable, name] : spec.container->secrets) {
+    const auto value = desired_.secrets.find(order.app.tenant.str() + "/" + name);
+    if (value != desired_.secrets.end()) order.secrets[variable] = value->second;
+  }
+  return order;
 }
 
 const App* Control::find_app(const AppKey& key) const {

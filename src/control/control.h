@@ -21,6 +21,7 @@
 #include "control/observed.h"
 #include "control/usage_book.h"
 #include "decide/placement/placement.h"
+#include "decide/rollout/rollout.h"
 #include "ports/runtime.h"
 #include "ports/state_store.h"
 #include "ports/turn.h"
@@ -70,6 +71,9 @@ class Control {
   /// Errors: not_found (unknown site), invalid (over the limits).
   Result<SiteOrders> sync(const SiteReport& report);
   tl::expected<Deployed, Rejected> deploy(const TenantId& tenant, AppSpec spec);
+  /// Deploys the spec of an earlier release again. 0: the last one before the present that was rolled out and differs.
+  tl::expected<Deployed, Rejected> roll_back(const AppKey& app, int64_t generation);
+  Result<api::ReleaseList> releases(const AppKey& app) const;
   /// Errors: not_found.
   Result<void> remove(const AppKey& app);
   /// Errors: not_found, conflict (the status may not follow the present one, or it still has replicas and is to be
@@ -96,7 +100,12 @@ class Control {
   /// Gateways refuse it from their next snapshot on. Errors: not_found.
   Result<void> revoke_key(const TenantId& tenant, const std::string& id);
 
-  /// Keeps an uploaded model for this tenant. Errors: invalid, exhausted, unavailable, unsupported.
+  /// Values that apps name and nobody reads back. Errors: invalid (name, more than 64 KiB), exhausted, not_found.
+  Result<void> set_secret(const TenantId& tenant, const std::string& name, const std::string& value);
+  Result<void> remove_secret(const TenantId& tenant, const std::string& name);
+  std::vector<std::string> secrets(const TenantId& tenant) const;
+
+  /// Keeps an uploaded model or image for this tenant. Errors: invalid, exhausted, unavailable, unsupported.
   Result<void> add_model(const TenantId& tenant, const std::string& sha256, const std::string& bytes);
   /// `tenant` empty: for a site, which may read all. Errors: not_found, unavailable.
   Result<std::string> model(const TenantId& tenant, const std::string& sha256);
@@ -125,8 +134,21 @@ class Control {
   std::string leave_text(const Replica& replica) const;
   Result<void> check_empty(const Site& site) const;
   bool differs(const SiteReport& report) const;
+  ReplicaOrder order_of(const Replica& replica, const App& app) const;
+  // Releases (control_rollout.cpp).
+  const Release* release_of(const AppKey& app, int64_t generation) const;
+  const Release* last_good(const AppKey& app) const;
+  int64_t target_of(const App& app) const;
+  std::vector<App> sized_apps() const;
+  void roll_releases();
+  void gather_releases(Writes& writes) const;
+  std::vector<decide::RolloutReplica> rollout_replicas(const App& app);
+  void add_release(Writes& writes, const App& app) const;
+  api::ReleaseView release_view(const Release& release) const;
   void publish();
   Result<void> check_model(const TenantId& tenant, const ModelSource& model);
+  Result<void> check_upload(const TenantId& tenant, const std::string& sha256, const std::string& where);
+  Result<void> check_container(const TenantId& tenant, const ContainerSpec& container);
   Result<void> check_models(const TenantId& tenant, const AppSpec& spec);
   decide::AppPlacement plan(const App& app) const;
   Result<Deployed> try_deploy(const TenantId& tenant, const AppSpec& spec, std::optional<Refusal>& refusal);
@@ -151,7 +173,10 @@ class Control {
   std::unique_ptr<ports::Signal> changed_;
   Desired desired_;  // as of the last load()
   std::map<AppKey, decide::AppPlacement> placements_;
-  std::map<ReplicaId, Time> going_since_;  // replicas that were let go
+  std::map<ReplicaId, Time> going_since_;                  // replicas that were let go
+  std::set<ReplicaId> advancing_;                          // to their app's target, in this step
+  std::map<std::string, Release> ended_;                   // key -> as it ended in this step: done or stopped
+  std::map<ReplicaId, std::pair<int64_t, Time>> ordered_;  // generation that each was told to run, and since when
   std::shared_ptr<const Snapshot> snapshot_;
   std::string published_;                    // its content without the version
   ports::Revision published_revision_ = -1;  // of the state it was made from

@@ -67,20 +67,37 @@ Result<void> Control::check_model(const TenantId& tenant, const ModelSource& mod
   if (model.backend != Backend::onnx) {
     return fail(Code::unsupported, "a model file needs the backend onnx", "model.backend");
   }
-  if (model.sha256.empty()) {
-    return fail(Code::invalid, "upload the file to /barrio/v1/blobs/{sha256} first and name its hash here",
-                "model.sha256");
+  return check_upload(tenant, model.sha256, "model.sha256");
+}
+
+/// An upload of this tenant.
+Result<void> Control::check_upload(const TenantId& tenant, const std::string& sha256, const std::string& where) {
+  if (sha256.empty()) {
+    return fail(Code::invalid, "upload the file to /barrio/v1/blobs/{sha256} first and name its hash here", where);
   }
-  if (blobs_ == nullptr) return fail(Code::unsupported, "this control keeps no model files", "model.sha256");
-  TRY(auto owned, state_.get(key::blob(tenant, model.sha256)));
-  TRY(bool there, blobs_->has(model.sha256));
+  if (blobs_ == nullptr) return fail(Code::unsupported, "this control keeps no files", where);
+  TRY(auto owned, state_.get(key::blob(tenant, sha256)));
+  TRY(bool there, blobs_->has(sha256));
   if (owned && there) return {};
-  return fail(Code::invalid,
-              "no file with this hash was uploaded; PUT it to /barrio/v1/blobs/" + model.sha256 + " first",
-              "model.sha256");
+  return fail(Code::invalid, "no file with this hash was uploaded; PUT it to /barrio/v1/blobs/" + sha256 + " first",
+              where);
+}
+
+Result<void> Control::check_container(const TenantId& tenant, const ContainerSpec& container) {
+  auto is_signed = container.check_signature();
+  if (!is_signed) return fail(std::move(is_signed).error().within("container"));
+  TRY_DO(check_upload(tenant, container.sha256, "container.sha256"));
+  for (const auto& [variable, name] : container.secrets) {
+    TRY(auto value, state_.get(key::secret(tenant, name)));
+    if (value) continue;
+    return fail(Code::invalid, "there is no secret '" + name + "'; 'barrio secret set " + name + "' makes it",
+                "container.secrets." + variable);
+  }
+  return {};
 }
 
 Result<void> Control::check_models(const TenantId& tenant, const AppSpec& spec) {
+  if (spec.container) return check_container(tenant, *spec.container);
   if (!spec.pipeline) return check_model(tenant, spec.model);
   for (size_t i = 0; i < spec.pipeline->steps.size(); ++i) {
     auto good = check_model(tenant, spec.pipeline->steps[i].model);
@@ -93,7 +110,7 @@ Result<void> Control::check_models(const TenantId& tenant, const AppSpec& spec) 
 }
 
 decide::AppPlacement Control::plan(const App& app) const {
-  std::vector<App> apps = desired_.apps;
+  std::vector<App> apps = sized_apps();
   std::erase_if(apps, [&](const App& other) { return other.key() == app.key(); });
   apps.push_back(app);
   for (auto& placement : decide::place(desired_.network, apps, placed(desired_))) {
@@ -115,7 +132,9 @@ Result<Deployed> Control::try_deploy(const TenantId& tenant, const AppSpec& spec
   if (refusal && !same) return fail(Code::unsupported, refusal->detail);
   if (same) return deployed;
   const std::string key = key::app(deployed.app.key());
-  TRY_DO(state_.commit({desired_.guard(key)}, {write_json(key, deployed.app)}));
+  Writes writes = {write_json(key, deployed.app)};
+  add_release(writes, deployed.app);
+  TRY_DO(state_.commit({desired_.guard(key)}, std::move(writes)));
   return deployed;
 }
 
@@ -126,6 +145,7 @@ tl::expected<Deployed, Rejected> Control::deploy(const TenantId& tenant, AppSpec
   if (auto good = check_models(tenant, spec); !good) return rejected(good.error());
   // The path on the uploader's machine means nothing here.
   if (!spec.model.sha256.empty()) spec.model.file.clear();
+  if (spec.container) spec.container->file.clear();
   if (spec.pipeline) {
     for (PipelineStep& step : spec.pipeline->steps) step.model.file.clear();
   }
@@ -148,7 +168,11 @@ tl::expected<Deployed, Rejected> Control::deploy(const TenantId& tenant, AppSpec
 Result<void> Control::remove(const AppKey& app) {
   auto erase = [&]() -> Result<void> {
     TRY_DO(known_app(app));
-    TRY_DO(state_.commit({desired_.guard(key::app(app))}, {{key::app(app), std::nullopt}}));
+    Writes writes = {{key::app(app), std::nullopt}};
+    const auto known = desired_.releases.find(app);
+    for (const Release& release : known == desired_.releases.end() ? std::vector<Release>() : known->second)
+      writes.push_back({key::release(app, release.generation), std::nullopt});
+    TRY_DO(state_.commit({desired_.guard(key::app(app))}, std::move(writes)));
     return {};
   };
   TRY_DO(change(erase));
@@ -219,7 +243,7 @@ Result<void> Control::add_model(const TenantId& tenant, const std::string& sha25
   if (blobs_ == nullptr) return fail(Code::unsupported, "this control keeps no model files");
   TRY_DO(blobs_->put(sha256, bytes));
   TRY_DO(state_.commit({}, {{key::blob(tenant, sha256), "{}"}}));
-  log_info("model uploaded", {{"tenant", tenant.str()}, {"sha256", sha256}, {"bytes", std::to_string(bytes.size())}});
+  log_info("file uploaded", {{"tenant", tenant.str()}, {"sha256", sha256}, {"bytes", std::to_string(bytes.size())}});
   return {};
 }
 

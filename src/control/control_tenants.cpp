@@ -1,9 +1,10 @@
-// Quotas and API keys of tenants.
+// Quotas, API keys and secrets of tenants.
 
 #include <algorithm>
 
 #include "api/oauth/api_key.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "control/control.h"
 
 namespace barrio::control {
@@ -11,6 +12,8 @@ namespace barrio::control {
 namespace {
 
 constexpr std::ptrdiff_t most_keys = 100;  // of one tenant: all of them travel in every snapshot
+constexpr size_t most_secrets = 100;       // of one tenant
+constexpr size_t most_secret_bytes = 64 * 1024;
 constexpr Duration longest_lifetime = 24h * 3650;
 
 int64_t to_seconds(WallTime time) {
@@ -102,6 +105,55 @@ Result<void> Control::revoke_key(const TenantId& tenant, const std::string& id) 
   TRY_DO(change(erase));
   log_info("API key revoked", {{"tenant", tenant.str()}, {"id", id}});
   return {};
+}
+
+Result<void> Control::set_secret(const TenantId& tenant, const std::string& name, const std::string& value) {
+  TRY_DO(check_secret_name(name));
+  if (value.size() > most_secret_bytes || value.find('\0') != std::string::npos || !is_utf8(value)) {
+    return fail(Code::invalid, "must be text of at most 64 KiB without zero bytes", "value");
+  }
+  auto set = [&]() -> Result<void> {
+    const std::string key = key::secret(tenant, name);
+    if (desired_.revision_of(key) == 0 && secrets(tenant).size() >= most_secrets) {
+      return fail(Code::exhausted, "the tenant has " + std::to_string(most_secrets) + " secrets; delete one first");
+    }
+    TRY_DO(state_.commit({desired_.guard(key)}, {write_secret(tenant, name, value)}));
+    return {};
+  };
+  TRY_DO(change(set));
+  log_info("secret set", {{"tenant", tenant.str()}, {"name", name}});
+  return {};
+}
+
+Result<void> Control::remove_secret(const TenantId& tenant, const std::string& name) {
+  auto erase = [&]() -> Result<void> {
+    const std::string key = key::secret(tenant, name);
+    if (desired_.revision_of(key) == 0) {
+      return fail(Code::not_found, "tenant " + tenant.str() + " has no secret '" + name.substr(0, 80) + "'");
+    }
+    for (const App& app : desired_.apps) {
+      if (app.tenant != tenant || !app.spec.container) continue;
+      const auto& used = app.spec.container->secrets;
+      if (std::ranges::any_of(used, [&](const auto& entry) { return entry.second == name; })) {
+        return fail(Code::invalid, "app " + app.spec.name.str() + " uses it", name);
+      }
+    }
+    TRY_DO(state_.commit({desired_.guard(key)}, {{key, std::nullopt}}));
+    return {};
+  };
+  TRY_DO(change(erase));
+  log_info("secret deleted", {{"tenant", tenant.str()}, {"name", name}});
+  return {};
+}
+
+std::vector<std::string> Control::secrets(const TenantId& tenant) const {
+  std::vector<std::string> names;
+  const std::string prefix = tenant.str() + "/";
+  for (auto at = desired_.secrets.lower_bound(prefix); at != desired_.secrets.end(); ++at) {
+    if (!at->first.starts_with(prefix)) break;
+    names.push_back(at->first.substr(prefix.size()));
+  }
+  return names;
 }
 
 }  // namespace barrio::control

@@ -49,6 +49,10 @@ std::vector<api::DecisionView> Control::decisions(const decide::AppPlacement& pl
     for (const Replica& replica : desired_.replicas) {
       if (replica.app != placement.app || replica.site != decision.site) continue;
       view.phase = to_name(replica.phase);
+      if (const ReplicaReport* report = observed_.replica(replica)) {
+        view.generation = report->generation;
+        if (!report->detail.empty()) view.detail += "; " + report->detail;
+      }
       if (const std::string leaving = leave_text(replica); !leaving.empty()) view.detail += "; its replica " + leaving;
     }
     views.push_back(std::move(view));
@@ -80,8 +84,13 @@ std::vector<api::AppAnswer> Control::apps(const TenantId& tenant) const {
 
 Result<api::ExplainView> Control::explain(const AppKey& key) const {
   TRY(const App* app, known_app(key));
-  return api::ExplainView{key.str(), decide::describe(app->spec.policy), objective_text(app->spec.objective),
-                          answer(*app).placement.decisions};
+  const Release* release = release_of(key, app->generation);
+  return api::ExplainView{
+      key.str(), decide::describe(app->spec.policy), objective_text(app->spec.objective),
+      release == nullptr
+          ? api::ReleaseView{.generation = app->generation, .runs = "", .state = "done", .detail = "", .at = {}}
+          : release_view(*release),
+      answer(*app).placement.decisions};
 }
 
 Watts Control::power_used(const SiteId& site) const {

@@ -24,7 +24,13 @@ struct StoredGateway {
 };
 BARRIO_DESCRIBE(StoredGateway, (), (address))
 
+struct StoredSecret {
+  std::string value;
+};
+BARRIO_DESCRIBE(StoredSecret, (), (value))
+
 constexpr std::string_view gateway_prefix = "gateway/";
+constexpr std::string_view secret_prefix = "secret/";
 
 Result<void> read_entry(const ports::Entry& entry, Desired& desired, std::vector<StoredSite>& sites) {
   const std::string_view key = entry.key;
@@ -39,6 +45,9 @@ Result<void> read_entry(const ports::Entry& entry, Desired& desired, std::vector
   } else if (key.starts_with("app/")) {
     TRY(auto app, read_json<App>(entry));
     desired.apps.push_back(std::move(app));
+  } else if (key.starts_with("release/")) {
+    TRY(auto release, read_json<Release>(entry));
+    desired.releases[release.app].push_back(std::move(release));
   } else if (key.starts_with("replica/")) {
     TRY(auto replica, read_json<Replica>(entry));
     desired.replicas.push_back(std::move(replica));
@@ -48,6 +57,9 @@ Result<void> read_entry(const ports::Entry& entry, Desired& desired, std::vector
   } else if (key.starts_with("tenant/")) {
     TRY(auto tenant, read_json<TenantRecord>(entry));
     if (tenant.quota) desired.quotas[tenant.name.str()] = *tenant.quota;
+  } else if (key.starts_with(secret_prefix)) {
+    TRY(auto secret, read_json<StoredSecret>(entry));
+    desired.secrets[entry.key.substr(secret_prefix.size())] = std::move(secret.value);
   } else if (key.starts_with("api_key/")) {
     TRY(auto api_key, read_json<ApiKey>(entry));
     desired.api_keys.push_back(std::move(api_key));
@@ -64,6 +76,11 @@ std::string site(const SiteId& id) {
 std::string app(const AppKey& app) {
   return "app/" + app.str();
 }
+std::string release(const AppKey& app, int64_t generation) {
+  std::string number = std::to_string(generation);
+  number.insert(0, 12 - std::min<size_t>(12, number.size()), '0');
+  return "release/" + app.str() + "/" + number;
+}
 std::string replica(const ReplicaId& id) {
   return "replica/" + id.str();
 }
@@ -72,6 +89,9 @@ std::string gateway(const SiteId& site) {
 }
 std::string blob(const TenantId& tenant, const std::string& sha256) {
   return "blob/" + tenant.str() + "/" + sha256;
+}
+std::string secret(const TenantId& tenant, const std::string& name) {
+  return std::string(secret_prefix) + tenant.str() + "/" + name;
 }
 std::string tenant(const TenantId& tenant) {
   return "tenant/" + tenant.str();
@@ -102,6 +122,7 @@ Result<Desired> read_desired(const ports::Listing& listing) {
     desired.revisions[entry.key] = entry.revision;
     TRY_DO(read_entry(entry, desired, sites));
   }
+  for (auto& [app, releases] : desired.releases) std::ranges::sort(releases, {}, &Release::generation);
   std::ranges::stable_sort(sites, {}, &StoredSite::order);
   for (StoredSite& stored : sites) desired.network.sites.push_back(std::move(stored.site));
   return desired;
@@ -120,6 +141,10 @@ ports::Write write_site(const Desired& desired, const Site& site) {
   const auto& sites = desired.network.sites;
   const auto place = std::ranges::find(sites, site.id, &Site::id) - sites.begin();
   return write_json(key::site(site.id), StoredSite{place + 1, site});
+}
+
+ports::Write write_secret(const TenantId& tenant, const std::string& name, const std::string& value) {
+  return write_json(key::secret(tenant, name), StoredSecret{value});
 }
 
 ports::Write write_gateway(const SiteId& site, const std::string& address) {

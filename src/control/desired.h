@@ -3,12 +3,14 @@
 //   network                 name, operators, delay priors
 //   site/<id>               a site and its place in the order
 //   app/<tenant>/<name>     App
+//   release/<tenant>/<name>/<generation>  Release
 //   replica/<id>            Replica
 //   gateway/<site>          where its gateway is reached
 //   placement               guard of all placement decisions
 //   tenant/<name>           TenantRecord
 //   api_key/<tenant>/<id>   ApiKey
-//   blob/<tenant>/<sha256>  who uploaded which model
+//   blob/<tenant>/<sha256>  who uploaded which model or image
+//   secret/<tenant>/<name>  a value that goes to the sites of the apps that name it, and nowhere else
 //   account/<client>, key/signing  (control/accounts.h)
 
 #include <map>
@@ -27,12 +29,29 @@ inline constexpr const char* network = "network";
 inline constexpr const char* placement = "placement";
 std::string site(const SiteId& id);
 std::string app(const AppKey& app);
+std::string release(const AppKey& app, int64_t generation);
 std::string replica(const ReplicaId& id);
 std::string gateway(const SiteId& site);
 std::string blob(const TenantId& tenant, const std::string& sha256);
+std::string secret(const TenantId& tenant, const std::string& name);
 std::string tenant(const TenantId& tenant);
 std::string api_key(const TenantId& tenant, const std::string& id);
 }  // namespace key
+
+/// rolling: on its way to all sites; stopped: failed at one, the sites go back to the last that is done.
+enum class ReleaseState { rolling, done, stopped, replaced };
+BARRIO_DESCRIBE_ENUM(ReleaseState, rolling, done, stopped, replaced)
+
+/// What was deployed under an app's name, one for each generation.
+struct Release {
+  AppKey app;
+  int64_t generation = 0;
+  AppSpec spec;
+  ReleaseState state = ReleaseState::rolling;
+  std::string detail;  // why it stopped
+  WallTime at;
+};
+BARRIO_DESCRIBE(Release, (), (app, generation, spec, state, detail, at))
 
 struct TenantRecord {
   TenantId name;
@@ -43,11 +62,13 @@ BARRIO_DESCRIBE(TenantRecord, (), (name, quota))
 struct Desired {
   ports::Revision revision = 0;  // of the store when it was read
   Network network;
-  std::vector<App> apps;          // by tenant and name
-  std::vector<Replica> replicas;  // by id
+  std::vector<App> apps;                            // by tenant and name
+  std::vector<Replica> replicas;                    // by id
+  std::map<AppKey, std::vector<Release>> releases;  // the oldest first
   std::map<std::string, std::string> gateways;
   std::map<std::string, TenantQuota> quotas;         // of tenants that have one of their own
   std::vector<ApiKey> api_keys;                      // by tenant and id
+  std::map<std::string, std::string> secrets;        // "tenant/name" -> value
   std::map<std::string, ports::Revision> revisions;  // key -> when it was last written
 
   /// For guards; 0: not there.
@@ -64,6 +85,7 @@ Result<Desired> read_desired(const ports::Listing& listing);
 /// The writes that make an empty store hold this network.
 std::vector<ports::Write> import_writes(const Network& network);
 ports::Write write_site(const Desired& desired, const Site& site);
+ports::Write write_secret(const TenantId& tenant, const std::string& name, const std::string& value);
 ports::Write write_gateway(const SiteId& site, const std::string& address);
 
 template <class T>

@@ -46,7 +46,7 @@ Response HttpApi::keys(const Call&) {
 
 Response HttpApi::health(const Call&) {
   if (control_.snapshot() == nullptr) return answer(api::problem(503, "control is starting"));
-  return answer_json(200, JsonObject{{"status", "ok"}, {"snapshot_version", control_.snapshot()->version}});
+  return answer_json(200, api::HealthView{"ok", static_cast<int64_t>(control_.snapshot()->version)});
 }
 
 Response HttpApi::exposition(const Call&) {
@@ -75,7 +75,12 @@ Response HttpApi::exposition(const Call&) {
 }
 
 Response HttpApi::list_sites(const Call& call) {
-  return answer_json(200, api::SiteList{control_.sites(call.tenant)});
+  api::SiteList list;
+  auto sites = page<api::SiteView>(
+      call, control_.sites(call.tenant), [](const api::SiteView& site) { return site.id.str(); }, list.next);
+  if (!sites) return answer(sites.error());
+  list.sites = std::move(*sites);
+  return answer_json(200, list);
 }
 
 Response HttpApi::show_site(const Call& call) {
@@ -117,7 +122,12 @@ Response HttpApi::sync(const Call& call) {
 }
 
 Response HttpApi::list_apps(const Call& call) {
-  return answer_json(200, api::AppList{control_.apps(call.tenant)});
+  api::AppList list;
+  auto apps = page<api::AppAnswer>(
+      call, control_.apps(call.tenant), [](const api::AppAnswer& app) { return app.app.key().str(); }, list.next);
+  if (!apps) return answer(apps.error());
+  list.apps = std::move(*apps);
+  return answer_json(200, list);
 }
 
 Response HttpApi::show_app(const Call& call) {
@@ -135,7 +145,10 @@ Response HttpApi::put_app(const Call& call) {
     problem.where = "name";
     return answer(problem);
   }
-  auto deployed = control_.deploy(call.tenant, std::move(*spec));
+  return tell(control_.deploy(call.tenant, std::move(*spec)));
+}
+
+Response HttpApi::tell(const tl::expected<Deployed, Rejected>& deployed) const {
   if (!deployed && deployed.error().refusal) return answer(api::problem(422, *deployed.error().refusal));
   if (!deployed) return answer(deployed.error().error);
   auto app = control_.app(deployed->app.key());
@@ -159,10 +172,25 @@ Response HttpApi::explain(const Call& call) {
   return explained ? answer_json(200, *explained) : answer(explained.error());
 }
 
+Response HttpApi::list_releases(const Call& call) {
+  auto name = AppName::parse(call.params[0]);
+  if (!name) return answer(name.error());
+  auto releases = control_.releases({call.tenant, *name});
+  return releases ? answer_json(200, *releases) : answer(releases.error());
+}
+
+Response HttpApi::roll_back(const Call& call) {
+  auto name = AppName::parse(call.params[0]);
+  if (!name) return answer(name.error());
+  auto wanted = body<api::RollBack>(call);
+  if (!wanted) return answer(wanted.error());
+  return tell(control_.roll_back({call.tenant, *name}, wanted->generation));
+}
+
 Response HttpApi::put_blob(const Call& call) {
   auto kept = control_.add_model(call.tenant, call.params[0], call.request.body);
   if (!kept) return answer(kept.error());
-  return answer_json(201, JsonObject{{"sha256", call.params[0]}, {"bytes", call.request.body.size()}});
+  return answer_json(201, api::BlobView{call.params[0], static_cast<int64_t>(call.request.body.size())});
 }
 
 Response HttpApi::get_blob(const Call& call) {

@@ -12,14 +12,14 @@ using net::Response;
 
 namespace {
 
-/// The pattern's {...} segments, decoded, if the path matches.
+/// The pattern's {name} segments, decoded, if the path matches.
 std::optional<std::vector<std::string>> match(std::string_view pattern, std::string_view path) {
   const auto wanted = split(pattern, '/');
   const auto given = split(path, '/');
   if (wanted.size() != given.size()) return std::nullopt;
   std::vector<std::string> params;
   for (size_t i = 0; i < wanted.size(); ++i) {
-    if (wanted[i] != "{}") {
+    if (!wanted[i].starts_with('{')) {
       if (wanted[i] != given[i]) return std::nullopt;
       continue;
     }
@@ -36,39 +36,6 @@ constexpr size_t most_path_bytes = 1024;
 
 HttpApi::HttpApi(Control& control, Registry& metrics, HttpConfig config)
     : control_(control), metrics_(metrics), config_(std::move(config)) {}
-
-std::span<const HttpApi::Route> HttpApi::routes() {
-  namespace scope = api::scope;
-  static const std::vector<Route> table = {
-      {"POST", "/oauth2/token", "", Whose::nobody, &HttpApi::token},
-      {"GET", "/.well-known/jwks.json", "", Whose::nobody, &HttpApi::keys},
-      {"GET", "/healthz", "", Whose::nobody, &HttpApi::health},
-      {"GET", "/metrics", "", Whose::nobody, &HttpApi::exposition},
-      {"GET", "/barrio/v1/sites", scope::sites_read, Whose::anybody, &HttpApi::list_sites},
-      {"GET", "/barrio/v1/sites/{}", scope::sites_read, Whose::anybody, &HttpApi::show_site},
-      {"POST", "/barrio/v1/sites/{}/activate", scope::sites_write, Whose::anybody, &HttpApi::activate},
-      {"POST", "/barrio/v1/sites/{}/drain", scope::sites_write, Whose::anybody, &HttpApi::drain},
-      {"POST", "/barrio/v1/sites/{}/retire", scope::sites_write, Whose::anybody, &HttpApi::retire},
-      {"POST", "/barrio/v1/sites/{}/sync", scope::site_sync, Whose::anybody, &HttpApi::sync},
-      {"GET", "/barrio/v1/apps", scope::apps_read, Whose::anybody, &HttpApi::list_apps},
-      {"GET", "/barrio/v1/apps/{}", scope::apps_read, Whose::tenant, &HttpApi::show_app},
-      {"PUT", "/barrio/v1/apps/{}", scope::apps_write, Whose::tenant, &HttpApi::put_app},
-      {"DELETE", "/barrio/v1/apps/{}", scope::apps_write, Whose::tenant, &HttpApi::delete_app},
-      {"GET", "/barrio/v1/apps/{}/explain", scope::apps_read, Whose::tenant, &HttpApi::explain},
-      {"PUT", "/barrio/v1/blobs/{}", scope::apps_write, Whose::tenant, &HttpApi::put_blob},
-      // Checked in the action: a site may read all, a tenant its own.
-      {"GET", "/barrio/v1/blobs/{}", "", Whose::anybody, &HttpApi::get_blob},
-      {"POST", "/barrio/v1/tenants", scope::tenants_write, Whose::anybody, &HttpApi::add_tenant},
-      {"GET", "/barrio/v1/tenants", scope::tenants_write, Whose::anybody, &HttpApi::list_tenants},
-      {"PUT", "/barrio/v1/tenants/{}/quota", scope::tenants_write, Whose::anybody, &HttpApi::put_quota},
-      {"POST", "/barrio/v1/tenants/{}/keys", scope::apps_write, Whose::anybody, &HttpApi::create_key},
-      {"GET", "/barrio/v1/tenants/{}/keys", scope::apps_read, Whose::anybody, &HttpApi::list_keys},
-      {"DELETE", "/barrio/v1/tenants/{}/keys/{}", scope::apps_write, Whose::anybody, &HttpApi::revoke_key},
-      {"GET", "/barrio/v1/live", scope::sites_read, Whose::anybody, &HttpApi::live},
-      {"GET", "/barrio/v1/usage", scope::usage_read, Whose::anybody, &HttpApi::usage},
-  };
-  return table;
-}
 
 Response HttpApi::handle(const Request& request) {
   Response response = dispatch(request);

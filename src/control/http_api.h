@@ -2,6 +2,7 @@
 // Control's HTTP surface as a function of a request: /oauth2, /.well-known, /barrio/v1, /metrics, /healthz and the
 // console. Needs no socket; control/http_front.h puts one in front.
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <span>
@@ -10,7 +11,9 @@
 #include <vector>
 
 #include "api/operator/problem.h"
+#include "base/json_schema.h"
 #include "base/metrics.h"
+#include "base/text.h"
 #include "control/control.h"
 #include "net/http.h"
 
@@ -46,20 +49,39 @@ class HttpApi {
   };
   using Action = net::Response (HttpApi::*)(const Call&);
   enum class Whose { nobody, anybody, tenant };  // needs no token; may name a tenant; must have one
+  using Schema = Json (*)(JsonSchemas&);
+  /// What the OpenAPI document says of a route beside its path.
+  struct About {
+    std::string_view summary;
+    std::string_view query = {};  // parameters, separated by spaces; http_openapi.cpp explains each
+    Schema takes = nullptr;       // the body's; none: as takes_media says, or no body
+    Schema gives = nullptr;
+    int success = 200;
+    std::string_view takes_media = {};
+    std::string_view gives_media = {};  // where it is not JSON
+  };
   struct Route {
     std::string_view method;
-    std::string_view pattern;
+    std::string_view pattern;  // a segment {name} takes anything
     std::string_view scope;
     Whose whose;
     Action action;
+    About about;
   };
-  static std::span<const Route> routes();
+  static std::span<const Route> routes();  // http_routes.cpp
+  static std::vector<Route> open_routes();
+  static std::vector<Route> site_routes();
+  static std::vector<Route> app_routes();
+  static std::vector<Route> tenant_routes();
+  static JsonObject operation(const Route& route, JsonSchemas& schemas);
+  static JsonArray parameters_of(const Route& route);
 
   net::Response dispatch(const net::Request& request);
   net::Response perform(const Route& route, Call call);
   std::optional<net::Response> admit(const Route& route, Call& call);
   std::optional<net::Response> console(const net::Request& request) const;
 
+  net::Response openapi(const Call& call);
   net::Response token(const Call& call);
   net::Response keys(const Call& call);
   net::Response health(const Call& call);
@@ -76,6 +98,9 @@ class HttpApi {
   net::Response put_app(const Call& call);
   net::Response delete_app(const Call& call);
   net::Response explain(const Call& call);
+  net::Response list_releases(const Call& call);
+  net::Response roll_back(const Call& call);
+  net::Response tell(const tl::expected<Deployed, Rejected>& deployed) const;
   net::Response put_blob(const Call& call);
   net::Response get_blob(const Call& call);
   net::Response add_tenant(const Call& call);
@@ -84,6 +109,9 @@ class HttpApi {
   net::Response create_key(const Call& call);
   net::Response list_keys(const Call& call);
   net::Response revoke_key(const Call& call);
+  net::Response put_secret(const Call& call);
+  net::Response list_secrets(const Call& call);
+  net::Response delete_secret(const Call& call);
   net::Response live(const Call& call);
   net::Response usage(const Call& call);
   /// The body as a described struct, or an error with the field's path.
@@ -95,12 +123,41 @@ class HttpApi {
     TRY(auto json, parse_json(call.request.body));
     return from_json<T>(json);
   }
+  /// `items` from behind the one that ?after= names, at most ?limit= of them, and in `next` what to ask for after them.
+  /// Errors: invalid.
+  template <class Item>
+  static Result<std::vector<Item>> page(const Call& call, std::vector<Item> items, std::string (*name)(const Item&),
+                                        std::optional<std::string>& next);
   /// The tenant in the path: a tenant's own, or any that an operator names.
   static Result<TenantId> tenant_in_path(const Call& call);
+
+  static constexpr size_t most_listed = 1000;
 
   Control& control_;
   Registry& metrics_;
   HttpConfig config_;
 };
+
+template <class Item>
+Result<std::vector<Item>> HttpApi::page(const Call& call, std::vector<Item> items, std::string (*name)(const Item&),
+                                        std::optional<std::string>& next) {
+  const auto asked = net::query_value(call.request.query(), "limit");
+  const auto limit = asked ? parse_uint(*asked) : most_listed;
+  if (!limit || *limit < 1 || *limit > most_listed) {
+    return fail(Code::invalid, "must be from 1 to " + std::to_string(most_listed), "limit");
+  }
+  if (const auto after = net::query_value(call.request.query(), "after")) {
+    const auto found = std::ranges::find(items, *after, name);
+    if (found == items.end()) {
+      return fail(Code::invalid, "'" + after->substr(0, 80) + "' is not in the list any more: begin again", "after");
+    }
+    items.erase(items.begin(), found + 1);
+  }
+  if (items.size() > *limit) {
+    items.erase(items.begin() + static_cast<std::ptrdiff_t>(*limit), items.end());
+    next = name(items.back());
+  }
+  return items;
+}
 
 }  // namespace barrio::control

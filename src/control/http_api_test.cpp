@@ -1,67 +1,10 @@
 #include <doctest/doctest.h>
 // doctest first: base/check.h leaves its CHECK alone.
 #include "adapters/reactor_runtime/reactor_runtime.h"
-#include "base/crypto.h"
 #include "control/http_front.h"
-#include "control/world_test.h"
+#include "control/http_world_test.h"
 
 namespace barrio::control::http_api_test {
-
-namespace {
-
-ControlConfig with_accounts() {
-  ControlConfig config;
-  config.accounts.bootstrap = {{"ops", "ops-secret", "operator", "operator"},
-                               {"traffic", "traffic-secret", "tenant", "traffic"},
-                               {"harbour", "harbour-secret", "tenant", "harbour"},
-                               {"bio1", "bio1-secret", "site", "bio1"}};
-  return config;
-}
-
-struct HttpWorld : World {
-  explicit HttpWorld(HttpConfig http = {}) : World(with_accounts()), api(*control, metrics, std::move(http)) {}
-
-  net::Response ask(const std::string& method, const std::string& target, const std::string& as = "",
-                    const std::string& body = "") {
-    net::Request request;
-    request.method = method;
-    request.target = target;
-    request.body = body;
-    if (!as.empty()) request.headers.emplace_back("Authorization", "Bearer " + token(as));
-    return api.handle(request);
-  }
-  std::string token(const std::string& client) {
-    if (!tokens.contains(client)) {
-      auto granted = control->accounts().grant({client, client + "-secret", {}});
-      REQUIRE(granted);
-      tokens[client] = granted->access_token;
-    }
-    return tokens[client];
-  }
-  int status(const std::string& method, const std::string& target, const std::string& as = "",
-             const std::string& body = "") {
-    return ask(method, target, as, body).status;
-  }
-  std::string app_json(const std::string& name, const std::string& area) {
-    return print_json(to_json(people_app(name, area)));
-  }
-
-  Registry metrics;
-  HttpApi api;
-  std::map<std::string, std::string> tokens;
-};
-
-Json json_of(const net::Response& response) {
-  auto json = parse_json(response.body);
-  REQUIRE_MESSAGE(json, response.body);
-  return *json;
-}
-
-bool has_text(const std::string& text, std::string_view piece) {
-  return text.find(piece) != std::string::npos;
-}
-
-}  // namespace
 
 TEST_CASE("without a token, with a wrong one, an expired one or one of another scope: 401 or 403, with the reason") {
   HttpWorld world;
@@ -69,7 +12,7 @@ TEST_CASE("without a token, with a wrong one, an expired one or one of another s
   net::Request request;
   request.target = "/barrio/v1/sites";
   request.headers = {{"Authorization", "Bearer nonsense"}};
-  auto nonsense = world.api.handle(request);
+  auto nonsense = world.send(request);
   CHECK(nonsense.status == 401);
   CHECK(net::find_header(nonsense.headers, "WWW-Authenticate"));
   CHECK(world.status("GET", "/barrio/v1/sites", "traffic") == 200);
@@ -90,7 +33,7 @@ TEST_CASE("the token endpoint gives a token for the right secret only, with fewe
     request.target = "/oauth2/token";
     request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
     request.body = body;
-    return world.api.handle(request);
+    return world.send(request);
   };
   const std::string grant = "grant_type=client_credentials&client_id=traffic&client_secret=";
   auto granted = ask(grant + "traffic-secret&scope=barrio:infer");

@@ -1,4 +1,4 @@
-// The routes about tenants: accounts, quotas and API keys.
+// The routes about tenants: accounts, quotas, API keys and secrets.
 
 #include "control/http_answer.h"
 #include "control/http_api.h"
@@ -14,9 +14,15 @@ Response HttpApi::add_tenant(const Call& call) {
   return credentials ? answer_json(201, *credentials) : answer(credentials.error());
 }
 
-Response HttpApi::list_tenants(const Call&) {
+Response HttpApi::list_tenants(const Call& call) {
   auto tenants = control_.tenants();
-  return tenants ? answer_json(200, api::TenantList{std::move(*tenants)}) : answer(tenants.error());
+  if (!tenants) return answer(tenants.error());
+  api::TenantList list;
+  auto some = page<api::TenantView>(
+      call, std::move(*tenants), [](const api::TenantView& tenant) { return tenant.name.str(); }, list.next);
+  if (!some) return answer(some.error());
+  list.tenants = std::move(*some);
+  return answer_json(200, list);
 }
 
 Result<TenantId> HttpApi::tenant_in_path(const Call& call) {
@@ -46,7 +52,12 @@ Response HttpApi::create_key(const Call& call) {
 Response HttpApi::list_keys(const Call& call) {
   auto tenant = tenant_in_path(call);
   if (!tenant) return answer(tenant.error());
-  return answer_json(200, api::KeyList{control_.keys(*tenant)});
+  api::KeyList list;
+  auto some =
+      page<api::KeyView>(call, control_.keys(*tenant), [](const api::KeyView& key) { return key.id; }, list.next);
+  if (!some) return answer(some.error());
+  list.keys = std::move(*some);
+  return answer_json(200, list);
 }
 
 Response HttpApi::revoke_key(const Call& call) {
@@ -54,6 +65,25 @@ Response HttpApi::revoke_key(const Call& call) {
   if (!tenant) return answer(tenant.error());
   auto revoked = control_.revoke_key(*tenant, call.params[1]);
   if (!revoked) return answer(revoked.error());
+  Response response;
+  response.status = 204;
+  return response;
+}
+
+Response HttpApi::put_secret(const Call& call) {
+  auto secret = body<api::NewSecret>(call);
+  if (!secret) return answer(secret.error());
+  auto set = control_.set_secret(call.tenant, call.params[0], secret->value);
+  return set ? answer_json(200, api::SecretView{call.params[0]}) : answer(set.error());
+}
+
+Response HttpApi::list_secrets(const Call& call) {
+  return answer_json(200, api::SecretList{control_.secrets(call.tenant)});
+}
+
+Response HttpApi::delete_secret(const Call& call) {
+  auto removed = control_.remove_secret(call.tenant, call.params[0]);
+  if (!removed) return answer(removed.error());
   Response response;
   response.status = 204;
   return response;

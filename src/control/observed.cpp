@@ -27,15 +27,16 @@ const ReplicaReport* Observed::replica(const Replica& replica) const {
   return found == seen->report.replicas.end() ? nullptr : &*found;
 }
 
-ReplicaPhase Observed::phase(const Replica& replica, int64_t generation, Time now) const {
+ReplicaPhase Observed::phase(const Replica& replica, Time now) const {
   const Observation* seen = of(replica.site);
   const Time heard = seen == nullptr ? started_ : seen->last;
   if (now - heard >= trusted_for) return ReplicaPhase::starting;
   if (seen == nullptr) return replica.phase;
   const ReplicaReport* report = this->replica(replica);
-  // One of another generation is about to be replaced.
-  if (report == nullptr || report->generation != generation) return ReplicaPhase::starting;
-  return report->phase;
+  if (report == nullptr) return ReplicaPhase::starting;
+  // One of another generation serves until it is replaced.
+  const bool serves = report->generation == replica.generation || report->phase == ReplicaPhase::ready;
+  return serves ? report->phase : ReplicaPhase::starting;
 }
 
 }  // namespace barrio::control

@@ -28,8 +28,8 @@ class Observed {
   const Observation* of(const SiteId& site) const;
   bool connected(const SiteId& site, Time now) const;
   const ReplicaReport* replica(const Replica& replica) const;
-  /// What the snapshot should say of this replica whose app has this generation.
-  ReplicaPhase phase(const Replica& replica, int64_t generation, Time now) const;
+  /// What the snapshot should say of this replica.
+  ReplicaPhase phase(const Replica& replica, Time now) const;
   const std::map<SiteId, Observation>& sites() const { return sites_; }
 
  private:

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "engine/requested_outputs.h"
+#include "model/refusal.h"
 
 namespace barrio::engine {
 
@@ -60,6 +61,8 @@ net::Response declined_response(const Declined& declined) {
   if (declined.why == Declined::Why::unknown_model) status = 404;
   if (declined.why == Declined::Why::not_ready) status = 503;
   net::Response response = error_response(status, declined.what);
+  // A gateway is not to take an engine for broken that had too much to do.
+  if (declined.waited) response.headers.emplace_back("Barrio-Refused", to_name(RefusalReason::overloaded));
   if (status == 429) {
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(declined.retry_after).count();
     response.headers.emplace_back("Retry-After", std::to_string(std::max<int64_t>(1, seconds)));

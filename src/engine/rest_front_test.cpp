@@ -218,6 +218,7 @@ TEST_CASE("a request that cannot make it is declined at arrival; one whose time 
   const auto refused = world.wait(late);
   CHECK(refused.status == 503);
   CHECK(net::find_header(refused.headers, "Retry-After") == "1");
+  CHECK(net::find_header(refused.headers, "Barrio-Refused") == "overloaded");
   CHECK(net::find_header(refused.headers, "Server-Timing").value().find("compute;dur=0.000") != std::string::npos);
   CHECK(world.wait(patient).status == 200);
   CHECK(world.backend.runs.all() == std::vector<Runs::Run>{{"doubler", {7}}, {"doubler", {1}}});

@@ -182,6 +182,7 @@ void Gateway::State::on_writable(net::Exchange& exchange) {
 }
 
 void Gateway::State::on_closed(net::Exchange& exchange, bool) {
+  std::erase_if(asking, [&](const auto& one) { return one.second == &exchange; });
   if (exchange.context == nullptr) return;
   auto* over = static_cast<ProxiedRequest*>(exchange.context);
   exchange.context = nullptr;

@@ -46,6 +46,8 @@ struct GatewayConfig {
   std::optional<AccessLogConfig> access_log = {};
   std::optional<TracingConfig> tracing = {};
   std::shared_ptr<net::InheritedSockets> inherited = {};  // listening sockets that the process was started with
+  /// Answers once, on the loop and later, with JSON about the app's replicas here: their last lines, or what they take.
+  std::function<void(const AppKey&, size_t lines, std::function<void(std::string)> answer)> replica_figures = {};
 };
 size_t usage_memory_bytes();
 

@@ -13,7 +13,7 @@
 
 namespace barrio::gateway {
 
-struct Gateway::State final : net::ExchangeHandler {
+struct Gateway::State final : net::ExchangeHandler, std::enable_shared_from_this<Gateway::State> {
   State(net::Reactor& loop, GatewayConfig settings, const ports::CoreNetwork& core_network, Registry& metrics_registry);
   ~State();
 
@@ -38,6 +38,8 @@ struct Gateway::State final : net::ExchangeHandler {
   bool set_deadline(net::Exchange& exchange, RequestStart& start);
   void discovery(net::Exchange& exchange);
   void peer_load(net::Exchange& exchange);
+  void replica_figures(net::Exchange& exchange);
+  std::optional<Problem> logs_stay(const net::Exchange& exchange, const AppKey& key) const;
   bool is_peer(const net::Exchange& exchange) const;
   /// As sent to peers; empty where certificates say who is one.
   std::string peer_secret() const { return config.peer_tls.client ? "" : config.peer_secret; }
@@ -66,6 +68,8 @@ struct Gateway::State final : net::ExchangeHandler {
   std::vector<ProxiedRequest*> spare;
   net::WorkList<ProxiedRequest> closing;  // over, but perhaps still on the stack
   net::TimerId timer = 0;
+  std::vector<std::pair<uint64_t, net::Exchange*>> asking;  // for the figures of replicas
+  uint64_t last_asking = 0;
   uint64_t ejections_told = 0;
   // Ended first, in this order from the last: the server closes its exchanges, which cancels their calls.
   net::Client client;

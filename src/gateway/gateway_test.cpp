@@ -188,6 +188,20 @@ TEST_CASE("what the local replica declines goes to another gateway; where none i
   CHECK(w.infer(w.bio_address, "street", w.token()).status == 429);
 }
 
+TEST_CASE("an engine that gives requests up in its queue is busy, not broken: it is asked again the next time") {
+  World w;
+  w.bio_replica.status = 503;
+  w.bio_replica.fields = {{"Retry-After", "1"}, {"Barrio-Refused", "overloaded"}};
+  for (int i = 0; i < 10; ++i) {
+    const net::Response given_up = w.infer(w.bio_address, "private", w.token());
+    CHECK(given_up.status == 429);
+    CHECK(header(given_up, "Barrio-Refused") == "overloaded");
+  }
+  w.bio_replica.status = 200;
+  w.bio_replica.fields = {};
+  CHECK(w.infer(w.bio_address, "private", w.token()).status == 200);
+}
+
 TEST_CASE("usage is counted where it was served, and apart from that where it was passed on") {
   World w;
   auto used = [&](Gateway& gateway) {

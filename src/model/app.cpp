@@ -73,9 +73,11 @@ Result<void> ModelSource::check() const {
     return fail(Code::invalid, "must be 64 hexadecimal digits in lower case", "sha256");
   }
   const bool is_file = !file.empty() || !sha256.empty();
-  if (backend == Backend::pipeline) {
+  if (backend == Backend::pipeline || backend == Backend::none) {
     if (builtin.empty() && !is_file) return {};
-    return fail(Code::invalid, "of a pipeline has no builtin, file or sha256: its steps have");
+    return fail(Code::invalid, backend == Backend::none
+                                   ? "needs a backend beside builtin, file or sha256, like onnx"
+                                   : "of a pipeline has no builtin, file or sha256: its steps have");
   }
   if (builtin.empty() && !is_file) return fail(Code::invalid, "must name one of builtin, file or sha256");
   if (!builtin.empty() && is_file) {
@@ -105,11 +107,26 @@ Result<void> AppLimits::check() const {
   return {};
 }
 
+Result<void> RolloutSpec::check() const {
+  if (at_once < 1 || at_once > static_cast<int>(max_sites))
+    return fail(Code::invalid, "must be from 1 to " + std::to_string(max_sites), "at_once");
+  if (ready_within < 1s || ready_within > 3600s) return fail(Code::invalid, "must be from 1s to 1h", "ready_within");
+  return {};
+}
+
 Result<void> AppSpec::check() const {
   if (replicas && (*replicas < 1 || *replicas > static_cast<int>(max_sites))) {
     return fail(Code::invalid, "must be from 1 to " + std::to_string(max_sites), "replicas");
   }
   if (demand.size() > 1000) return fail(Code::invalid, "must be at most 1000 places", "demand");
+  if (container && model.backend != Backend::none)
+    return fail(Code::invalid, "cannot stand together with a model", "container");
+  if (container && (pipeline || stream))
+    return fail(Code::invalid, "is for models, this app is a container", pipeline ? "pipeline" : "stream");
+  if (container && resources.accelerators > 0)
+    return fail(Code::invalid, "must be 0: containers get no accelerators", "resources.accelerators");
+  if (!container && !pipeline && model.backend == Backend::none)
+    return fail(Code::invalid, "is missing: an app is a model, a pipeline or a container", "model");
   if (pipeline && model.backend != Backend::pipeline)
     return fail(Code::invalid, "must be pipeline, since pipeline names its steps", "model.backend");
   if (!pipeline && model.backend == Backend::pipeline)

@@ -1,10 +1,11 @@
 #pragma once
-// What a tenant deploys: a model with its objective and its policy.
+// What a tenant deploys: a model or a container, with its objective and its policy.
 
 #include <map>
 #include <optional>
 #include <vector>
 
+#include "model/container.h"
 #include "model/network.h"
 #include "model/tenant.h"
 
@@ -24,9 +25,11 @@ struct Policy {
   std::vector<Jurisdiction> jurisdictions;
   std::vector<SiteId> sites;
   std::vector<OperatorId> operators;
+  /// Its logs may be read from anywhere; else only from within its jurisdictions, as the core network knows the reader.
+  std::optional<bool> logs_may_leave = {};
   Result<void> check() const;
 };
-BARRIO_DESCRIBE(Policy, (), (jurisdictions, sites, operators))
+BARRIO_DESCRIBE(Policy, (), (jurisdictions, sites, operators, logs_may_leave))
 
 /// What one replica needs on its site.
 struct Resources {
@@ -44,9 +47,10 @@ struct Resources {
 BARRIO_DESCRIBE(Resources, (), (power, memory, cores, accelerator, accelerators, slice, accelerator_power, storage))
 
 /// profile: an emulated device, for tests; only where control and site are configured to run it (emulated_models).
-/// pipeline: no model of its own; its steps' models are run one after the other (PipelineSpec).
-enum class Backend { opencv, onnx, profile, pipeline };
-BARRIO_DESCRIBE_ENUM(Backend, opencv, onnx, profile, pipeline)
+/// pipeline: no model of its own; its steps' models are run one after the other (PipelineSpec). none: the app is a
+/// container.
+enum class Backend { none, opencv, onnx, profile, pipeline };
+BARRIO_DESCRIBE_ENUM(Backend, none, opencv, onnx, profile, pipeline)
 
 /// The model to run: a detector built into a backend (`builtin: people`), or a file (`file: model.onnx`, relative to
 /// the app file), which the CLI uploads and replaces by its `sha256`.
@@ -56,7 +60,8 @@ struct ModelSource {
   std::string file;
   std::string sha256;  // 64 hex digits
   static constexpr std::string_view defaulted[] = {"builtin", "file", "sha256"};
-  /// Exactly one of builtin, file, sha256... (file and sha256 together name an uploaded file); none for a pipeline.
+  /// Exactly one of builtin, file, sha256... (file and sha256 together name an uploaded file); none of them for a
+  /// pipeline, and where there is no model.
   Result<void> check() const;
 };
 BARRIO_DESCRIBE(ModelSource, (), (backend, builtin, file, sha256))
@@ -164,9 +169,18 @@ struct AppLimits {
 };
 BARRIO_DESCRIBE(AppLimits, (), (requests_per_second, burst, body_bytes))
 
+/// How a new release replaces the one before: at so many sites at a time, and no further once it fails at one.
+struct RolloutSpec {
+  int at_once = 1;
+  Duration ready_within = 120s;  // at each site
+  static constexpr std::string_view defaulted[] = {"at_once", "ready_within"};
+  Result<void> check() const;
+};
+BARRIO_DESCRIBE(RolloutSpec, (), (at_once, ready_within))
+
 struct AppSpec {
   AppName name;
-  ModelSource model;
+  ModelSource model = {Backend::none, "", "", ""};
   Objective objective;
   Policy policy;
   Resources resources;
@@ -174,16 +188,19 @@ struct AppSpec {
   std::vector<DemandPlace> demand;
   std::optional<AppAccess> access;  // none: token
   std::optional<AppLimits> limits;
-  std::optional<PipelineSpec> pipeline;  // with model.backend: pipeline
-  std::optional<StreamSpec> stream;      // none: takes no video
+  std::optional<PipelineSpec> pipeline;    // with model.backend: pipeline
+  std::optional<StreamSpec> stream;        // none: takes no video
+  std::optional<ContainerSpec> container;  // instead of a model
+  std::optional<RolloutSpec> rollout;      // none: one site at a time
   std::optional<RequestWork> work = {};
   std::optional<Spread> spread = {};
+  static constexpr std::string_view defaulted[] = {"model"};
   bool is_public() const { return access && access->is_public(); }
   Result<void> check() const;
 };
 BARRIO_DESCRIBE(AppSpec, (),
-                (name, model, objective, policy, resources, replicas, demand, access, limits, pipeline, stream, work,
-                 spread))
+                (name, model, objective, policy, resources, replicas, demand, access, limits, pipeline, stream,
+                 container, rollout, work, spread))
 BARRIO_JSON_APART(AppSpec)
 
 struct App {

@@ -42,6 +42,7 @@ Result<void> PipelineStep::check() const {
   auto label = check_label(name);
   if (!label) return fail(Code::invalid, label.error().what, "name");
   if (model.backend == Backend::pipeline) return fail(Code::invalid, "a step cannot be a pipeline", "model.backend");
+  if (model.backend == Backend::none) return fail(Code::invalid, "a step needs a model", "model.backend");
   if (most < 1 || most > PipelineSpec::max_elements) {
     return fail(Code::invalid, "must be from 1 to " + std::to_string(PipelineSpec::max_elements), "most");
   }
@@ -53,6 +54,7 @@ Result<void> PipelineStep::check() const {
 }
 
 std::vector<ModelSource> models_of(const ModelSource& model, const std::optional<PipelineSpec>& pipeline) {
+  if (!pipeline && model.backend == Backend::none) return {};
   if (!pipeline) return {model};
   std::vector<ModelSource> models;
   for (const PipelineStep& step : pipeline->steps) models.push_back(step.model);

@@ -19,9 +19,12 @@ struct Replica {
   AppKey app;
   SiteId site;
   ReplicaPhase phase = ReplicaPhase::starting;
+  int64_t generation = 0;         // of its app, that it should run; 0: the newest
   std::optional<Seat> seat = {};  // where in the site, where there is a choice
+  bool operator==(const Replica&) const = default;
+  static constexpr std::string_view defaulted[] = {"generation"};
 };
-BARRIO_DESCRIBE(Replica, (), (id, app, site, phase, seat))
+BARRIO_DESCRIBE(Replica, (), (id, app, site, phase, generation, seat))
 
 /// A public key that tokens are verified with: P-256, coordinates in base64url as in a JWK.
 struct VerifyingKey {
@@ -57,8 +60,13 @@ struct ReplicaOrder {
   std::optional<Duration> leave_within = {};
   std::optional<PipelineSpec> pipeline = {};  // with model.backend: pipeline
   std::optional<StreamSpec> stream = {};
+  std::optional<ContainerSpec> container = {};
+  std::map<std::string, std::string> secrets = {};  // environment variable -> its value; goes to this site alone
 };
-BARRIO_DESCRIBE(ReplicaOrder, (), (id, app, generation, model, resources, leave_within, pipeline, stream))
+BARRIO_DESCRIBE(ReplicaOrder, (),
+                (id, app, generation, model, resources, leave_within, pipeline, stream, container, secrets))
+/// The hashes of the files that it needs on its site.
+std::vector<std::string> files_of(const ReplicaOrder& order);
 
 /// What a site's engine is told to serve: PUT /replicas/ID on its control socket.
 struct EngineOrder {
@@ -93,10 +101,12 @@ struct ReplicaReport {
   ReplicaId id;
   int64_t generation = 0;
   ReplicaPhase phase = ReplicaPhase::starting;
-  std::string detail;  // why it failed, or what it waits for
-  int64_t restarts = 0;
+  std::string detail;    // why it failed, or what it waits for
+  int64_t restarts = 0;  // of this generation, or of the one that comes
+  int64_t coming = 0;    // generation that starts while this one serves; 0: none
+  static constexpr std::string_view defaulted[] = {"coming"};
 };
-BARRIO_DESCRIBE(ReplicaReport, (), (id, generation, phase, detail, restarts))
+BARRIO_DESCRIBE(ReplicaReport, (), (id, generation, phase, detail, restarts, coming))
 
 /// p50 and p99 of one part of the time of a request, in milliseconds.
 struct LatencyPair {

@@ -5,6 +5,7 @@
 #include <sys/un.h>
 
 #include <cstring>
+#include <optional>
 
 #include "base/text.h"
 
@@ -13,16 +14,37 @@ namespace barrio::net {
 namespace {
 
 constexpr std::string_view unix_prefix = "unix:";
+constexpr std::string_view namespace_prefix = "netns:";
 
 tl::unexpected<Error> bad(std::string_view text) {
   return fail(Code::invalid,
               "'" + std::string(text) + "' is not an address like 127.0.0.1:8080, [::1]:8080 or unix:/path");
 }
 
+/// "PID:INODE"
+std::optional<NetworkNamespace> parse_namespace(std::string_view text) {
+  const size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  const auto pid = parse_uint(text.substr(0, colon));
+  const auto inode = parse_uint(text.substr(colon + 1));
+  if (!pid || *pid == 0 || *pid > INT32_MAX || !inode) return std::nullopt;
+  return NetworkNamespace{static_cast<uint32_t>(*pid), *inode};
+}
+
 }  // namespace
 
 Result<SocketAddress> SocketAddress::parse(std::string_view text) {
   SocketAddress address;
+  if (text.starts_with(namespace_prefix)) {
+    const size_t at = std::min(text.find('@'), text.size() - 1);
+    const auto where =
+        parse_namespace(text.substr(namespace_prefix.size(), at - std::min(at, namespace_prefix.size())));
+    const std::string_view rest = text.substr(at + 1);
+    if (!where || rest.starts_with(unix_prefix) || rest.starts_with(namespace_prefix)) return bad(text);
+    TRY(address, parse(rest));
+    address.namespace_ = *where;
+    return address;
+  }
   if (text.starts_with(unix_prefix)) {
     const std::string_view path = text.substr(unix_prefix.size());
     auto* native = reinterpret_cast<sockaddr_un*>(&address.storage_);
@@ -86,8 +108,13 @@ std::string SocketAddress::str() const {
     if (length_ <= offsetof(sockaddr_un, sun_path)) return std::string(unix_prefix);
     return std::string(unix_prefix) + reinterpret_cast<const sockaddr_un*>(&storage_)->sun_path;
   }
-  if (family() == AF_INET6) return "[" + ip() + "]:" + std::to_string(port());
-  return ip() + ":" + std::to_string(port());
+  std::string prefix;
+  if (namespace_.pid != 0) {
+    prefix.append(namespace_prefix).append(std::to_string(namespace_.pid)).append(":");
+    prefix.append(std::to_string(namespace_.inode)).append("@");
+  }
+  if (family() == AF_INET6) return prefix + "[" + ip() + "]:" + std::to_string(port());
+  return prefix + ip() + ":" + std::to_string(port());
 }
 
 }  // namespace barrio::net

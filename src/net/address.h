@@ -1,5 +1,6 @@
 #pragma once
-// Socket addresses: "127.0.0.1:8080", "[::1]:8080" or "unix:/path/to/socket".
+// Socket addresses: "127.0.0.1:8080", "[::1]:8080" or "unix:/path/to/socket"; and "netns:PID:INODE@127.0.0.1:8080": the
+// same in the network namespace of that process, if it still is the one with this inode.
 
 #include <sys/socket.h>
 
@@ -11,6 +12,13 @@
 #include "base/result.h"
 
 namespace barrio::net {
+
+/// Of a process; the inode tells it from that of a later process with the same number.
+struct NetworkNamespace {
+  uint32_t pid = 0;  // 0: our own
+  uint64_t inode = 0;
+  bool operator==(const NetworkNamespace&) const = default;
+};
 
 class SocketAddress {
  public:
@@ -26,13 +34,17 @@ class SocketAddress {
   const sockaddr* native() const { return reinterpret_cast<const sockaddr*>(&storage_); }
   socklen_t native_length() const { return length_; }
   int family() const { return storage_.ss_family; }
-  /// The same bytes.
-  bool operator==(const SocketAddress& other) const { return bytes() == other.bytes(); }
+  const NetworkNamespace& network_namespace() const { return namespace_; }
+  /// The same bytes, in the same namespace.
+  bool operator==(const SocketAddress& other) const {
+    return bytes() == other.bytes() && namespace_ == other.namespace_;
+  }
   std::string_view bytes() const { return {reinterpret_cast<const char*>(&storage_), length_}; }
 
  private:
   sockaddr_storage storage_{};
   socklen_t length_ = 0;
+  NetworkNamespace namespace_;
 };
 
 }  // namespace barrio::net

@@ -27,7 +27,8 @@ bool ClientPool::unused() const {
 size_t ClientCore::Hash::operator()(const Endpoint& endpoint) const {
   const std::hash<std::string_view> hash;
   const auto tls = reinterpret_cast<uintptr_t>(endpoint.tls.get());
-  return mix(hash(endpoint.address.bytes()), hash(endpoint.name) ^ tls ^ static_cast<size_t>(endpoint.protocol));
+  return mix(hash(endpoint.address.bytes()), hash(endpoint.name) ^ tls ^ endpoint.address.network_namespace().inode ^
+                                                 static_cast<size_t>(endpoint.protocol));
 }
 
 ClientPool& ClientCore::pool_of(const Endpoint& endpoint) {

@@ -114,6 +114,8 @@ struct ResponseHead {
 const char* reason_phrase(int status);
 /// Percent-decoding; nullopt for a bad escape.
 std::optional<std::string> percent_decode(std::string_view text);
+/// Everything but the unreserved characters of RFC 3986 section 2.3 becomes %XX.
+std::string percent_encode(std::string_view text);
 /// The value of one query parameter, decoded.
 std::optional<std::string> query_value(std::string_view query, std::string_view key);
 

@@ -8,16 +8,23 @@
 
 namespace barrio::ports {
 
-/// A replica to run, with its models already on this site's disk.
+/// A replica to run, with its files already on this site's disk.
 struct WorkloadSpec {
-  ReplicaOrder order;      // the files of a pipeline's steps are paths on this site's disk
-  std::string model_path;  // empty for built-in models
+  ReplicaOrder order;     // the files of a pipeline's steps are paths on this site's disk
+  std::string file_path;  // of its model or its image; empty: built in, or a pipeline
 };
 
 struct WorkloadStatus {
   ReplicaReport report;
   AppKey app;
   std::string endpoint;  // "unix:/path" once it has one
+};
+
+/// What a replica takes now. None: this runtime cannot tell it apart.
+struct WorkloadUsage {
+  std::optional<double> cores;
+  std::optional<Bytes> memory;
+  std::optional<int64_t> processes;
 };
 
 class WorkloadRuntime {
@@ -31,6 +38,8 @@ class WorkloadRuntime {
   virtual Result<std::vector<WorkloadStatus>> list() = 0;
   /// The last lines of its output, newest last. Errors: not_found.
   virtual Result<std::vector<std::string>> logs(const ReplicaId& id, size_t lines) = 0;
+  /// Errors: not_found, unavailable.
+  virtual Result<WorkloadUsage> usage(const ReplicaId& id) = 0;
 };
 
 }  // namespace barrio::ports

@@ -15,7 +15,7 @@ namespace barrio::sim::first_light_test {
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr uint64_t fixed_seeds = 3;
+constexpr uint64_t fixed_seeds = 1;
 #else
 constexpr uint64_t fixed_seeds = 30;
 #endif

@@ -42,6 +42,7 @@ class SimWorkloadRuntime final : public ports::WorkloadRuntime {
   Result<void> stop(const ReplicaId& id) override;
   Result<std::vector<ports::WorkloadStatus>> list() override;
   Result<std::vector<std::string>> logs(const ReplicaId& id, size_t lines) override;
+  Result<ports::WorkloadUsage> usage(const ReplicaId& /*id*/) override { return ports::WorkloadUsage{}; }
 
   /// As if its process had been killed. No such replica: no effect.
   void crash(const ReplicaId& id);

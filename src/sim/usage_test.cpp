@@ -16,8 +16,8 @@ namespace barrio::sim::usage_test {
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr uint64_t fixed_seeds = 3;
-constexpr auto days_apart = 3h;
+constexpr uint64_t fixed_seeds = 1;
+constexpr auto days_apart = 2h;
 #else
 constexpr uint64_t fixed_seeds = 30;
 constexpr auto days_apart = 54h;

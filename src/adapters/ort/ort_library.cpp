@@ -31,6 +31,9 @@ std::vector<std::string> places(const std::string& explicit_file) {
 }  // namespace
 
 Result<std::shared_ptr<const Library>> Library::load(const std::string& explicit_file) {
+  // It reports to its maker unless it is told not to, from threads that a confined process may not start: nothing of a
+  // tenant's leaves a site, and not that either.
+  ::setenv("ORT_DISABLE_TELEMETRY", "1", 1);
   std::string tried;
   for (const std::string& place : places(explicit_file)) {
     void* handle = dlopen(place.c_str(), RTLD_NOW | RTLD_LOCAL);

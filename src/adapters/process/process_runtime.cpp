@@ -82,7 +82,10 @@ Result<void> ProcessWorkloadRuntime::ensure(const ports::WorkloadSpec& spec) {
   const ReplicaOrder& order = spec.order;
   Replica& replica = replicas_[order.id];
   // A new generation is not to blame for the crashes of the one before.
-  if (replica.wanted.order.generation != order.generation) replica.back_off = {config_.first_back_off, now};
+  if (replica.wanted.order.generation != order.generation) {
+    replica.back_off = {config_.first_back_off, now};
+    replica.restarts = 0;
+  }
   replica.wanted = spec;
   replica.forgotten = false;
   const auto models = models_of(order.model, order.pipeline);
@@ -120,7 +123,7 @@ Result<std::vector<ports::WorkloadStatus>> ProcessWorkloadRuntime::list() {
     const bool outside = replica.place == Replica::Place::outside;
     const ReplicaPhase phase = replica.phase();
     ports::WorkloadStatus status{{id, outside ? replica.wanted.order.generation : replica.generation, phase,
-                                  phase == ReplicaPhase::ready ? "" : replica.detail, replica.restarts},
+                                  phase == ReplicaPhase::ready ? "" : replica.detail, replica.restarts, 0},
                                  replica.wanted.order.app,
                                  ""};
     if (!outside && !replica.failed) status.endpoint = "unix:" + replica.socket;
@@ -132,6 +135,11 @@ Result<std::vector<ports::WorkloadStatus>> ProcessWorkloadRuntime::list() {
 Result<std::vector<std::string>> ProcessWorkloadRuntime::logs(const ReplicaId& id, size_t lines) {
   if (!replicas_.contains(id)) return fail(Code::not_found, "no such replica here", id.str());
   return last_lines(log_path(), lines, [&](std::string_view line) { return names(line, id.str()); });
+}
+
+Result<ports::WorkloadUsage> ProcessWorkloadRuntime::usage(const ReplicaId& id) {
+  if (!replicas_.contains(id)) return fail(Code::not_found, "no such replica here", id.str());
+  return ports::WorkloadUsage{};
 }
 
 // --- the engine ---
@@ -304,7 +312,7 @@ void ProcessWorkloadRuntime::act_on(const ReplicaId& id) {
 Result<void> ProcessWorkloadRuntime::put(Replica& replica) {
   const ReplicaOrder order = replica.wanted.order;
   TRY(replica.socket, socket_of(order.id, order.generation));
-  const EngineOrder told{order, "unix:" + replica.socket, replica.wanted.model_path};
+  const EngineOrder told{order, "unix:" + replica.socket, replica.wanted.file_path};
   const auto answer =
       call({.method = "PUT", .target = "/replicas/" + order.id.str(), .body = print_json(to_json(told))});
   next_look_ = runtime_.now();

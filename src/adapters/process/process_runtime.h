@@ -48,6 +48,8 @@ class ProcessWorkloadRuntime final : public ports::WorkloadRuntime {
   Result<void> stop(const ReplicaId& id) override;
   Result<std::vector<ports::WorkloadStatus>> list() override;
   Result<std::vector<std::string>> logs(const ReplicaId& id, size_t lines) override;
+  /// The engine is one for all: nothing is told apart.
+  Result<ports::WorkloadUsage> usage(const ReplicaId& id) override;
 
  private:
   struct Replica;

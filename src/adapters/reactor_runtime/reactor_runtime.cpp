@@ -194,7 +194,7 @@ size_t ReactorRuntime::fibers() const {
 }
 
 Result<net::Response> fetch(ports::Runtime& runtime, net::Client& client, const net::SocketAddress& address,
-                            net::Request request, Time deadline) {
+                            net::Request request, Time deadline, size_t most_answer) {
   // The client's callback may come after this fiber was unwound or gave up.
   struct Waiting {
     std::unique_ptr<ports::Signal> answered;
@@ -207,11 +207,12 @@ Result<net::Response> fetch(ports::Runtime& runtime, net::Client& client, const 
     waiting->abandoned = true;
     waiting->answered.reset();
   });
-  client.fetch(address, std::move(request), deadline, [waiting](Result<net::Response> answer) {
+  const auto done = [waiting](Result<net::Response> answer) {
     if (waiting->abandoned) return;
     waiting->answer = std::move(answer);
     waiting->answered->notify();
-  });
+  };
+  client.fetch(address, std::move(request), deadline, done, most_answer);
   // The client keeps the deadline itself and always calls back; only the end of the process cuts this short.
   waiting->answered->wait_until(Time::max());
   if (!waiting->answer) return fail(Code::cancelled, "this process is stopping", address.str());

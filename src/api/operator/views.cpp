@@ -15,4 +15,19 @@ Json live_json(const LiveView& view) {
                     {"flows", std::move(flows)}};
 }
 
+Json live_schema(JsonSchemas& schemas) {
+  static_cast<void>(schemas.of<Flow>());
+  JsonObject flow = schemas.named().at("Flow").as_object();
+  flow["properties"].as_object()["entered"] = schemas.of<SiteId>();
+  flow["required"].as_array().emplace_back("entered");
+  const JsonObject properties{{"time", schemas.of<WallTime>()},
+                              {"snapshot_version", schemas.of<int64_t>()},
+                              {"sites", schemas.of<std::vector<LiveSite>>()},
+                              {"flows", JsonObject{{"type", "array"}, {"items", std::move(flow)}}}};
+  return JsonObject{{"type", "object"},
+                    {"properties", properties},
+                    {"required", JsonArray{"time", "snapshot_version", "sites", "flows"}},
+                    {"additionalProperties", false}};
+}
+
 }  // namespace barrio::api

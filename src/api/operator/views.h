@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json_schema.h"
 #include "model/refusal.h"
 #include "model/snapshot.h"
 
@@ -48,8 +49,9 @@ BARRIO_DESCRIBE(SiteView, (),
 
 struct SiteList {
   std::vector<SiteView> sites;
+  std::optional<std::string> next;  // ?after= for the rest; none: this was all
 };
-BARRIO_DESCRIBE(SiteList, (), (sites))
+BARRIO_DESCRIBE(SiteList, (), (sites, next))
 
 struct DecisionView {
   SiteId site;
@@ -60,8 +62,9 @@ struct DecisionView {
   std::string detail;
   std::string nearest;
   double network_ms = 0;
+  int64_t generation = 0;  // that its replica runs; 0: none yet
 };
-BARRIO_DESCRIBE(DecisionView, (), (site, city, placed, phase, reason, detail, nearest, network_ms))
+BARRIO_DESCRIBE(DecisionView, (), (site, city, placed, phase, reason, detail, nearest, network_ms, generation))
 
 struct PlacementView {
   std::vector<DecisionView> decisions;
@@ -77,16 +80,60 @@ BARRIO_DESCRIBE(AppAnswer, (), (app, placement))
 
 struct AppList {
   std::vector<AppAnswer> apps;
+  std::optional<std::string> next;  // ?after= for the rest; none: this was all
 };
-BARRIO_DESCRIBE(AppList, (), (apps))
+BARRIO_DESCRIBE(AppList, (), (apps, next))
+
+/// What was deployed under an app's name, and what became of it.
+struct ReleaseView {
+  int64_t generation = 0;
+  std::string runs;   // "container hello@sha256:...", "model onnx"
+  std::string state;  // rolling, done, stopped, replaced
+  std::string detail;
+  WallTime at;
+};
+BARRIO_DESCRIBE(ReleaseView, (), (generation, runs, state, detail, at))
+
+struct ReleaseList {
+  std::string app;
+  std::vector<ReleaseView> releases;  // the newest first
+};
+BARRIO_DESCRIBE(ReleaseList, (), (app, releases))
+
+/// generation 0: the last one before the present that was rolled out.
+struct RollBack {
+  int64_t generation = 0;
+};
+BARRIO_DESCRIBE(RollBack, (), (generation))
 
 struct ExplainView {
   std::string app;
   std::string policy;
   std::string objective;
+  ReleaseView release;  // the newest
   std::vector<DecisionView> decisions;
 };
-BARRIO_DESCRIBE(ExplainView, (), (app, policy, objective, decisions))
+BARRIO_DESCRIBE(ExplainView, (), (app, policy, objective, release, decisions))
+
+/// What one replica does, as its site's gateway tells its tenant.
+struct ReplicaFigures {
+  ReplicaId id;
+  int64_t generation = 0;
+  ReplicaPhase phase = ReplicaPhase::starting;
+  std::string detail;
+  int64_t restarts = 0;
+  std::optional<double> cores = {};  // none: not told apart
+  std::optional<Bytes> memory = {};
+  std::optional<int64_t> processes = {};
+  std::vector<std::string> lines = {};  // of its output, the newest last
+};
+BARRIO_DESCRIBE(ReplicaFigures, (), (id, generation, phase, detail, restarts, cores, memory, processes, lines))
+
+struct ReplicaFiguresList {
+  SiteId site;
+  std::vector<ReplicaFigures> replicas;
+};
+BARRIO_DESCRIBE(ReplicaFiguresList, (), (site, replicas))
 
 struct NewTenant {
   TenantId name;
@@ -123,8 +170,9 @@ BARRIO_DESCRIBE(KeyView, (), (id, scopes, expires, expired))
 
 struct KeyList {
   std::vector<KeyView> keys;
+  std::optional<std::string> next;  // ?after= for the rest; none: this was all
 };
-BARRIO_DESCRIBE(KeyList, (), (keys))
+BARRIO_DESCRIBE(KeyList, (), (keys, next))
 
 struct IssuedKey {
   std::string id;
@@ -134,10 +182,39 @@ struct IssuedKey {
 };
 BARRIO_DESCRIBE(IssuedKey, (), (id, key, scopes, expires))
 
+/// Never answered: only names are.
+struct NewSecret {
+  std::string value;
+};
+BARRIO_DESCRIBE(NewSecret, (), (value))
+
+struct SecretView {
+  std::string name;
+};
+BARRIO_DESCRIBE(SecretView, (), (name))
+
+struct SecretList {
+  std::vector<std::string> secrets;
+};
+BARRIO_DESCRIBE(SecretList, (), (secrets))
+
 struct TenantList {
   std::vector<TenantView> tenants;
+  std::optional<std::string> next;  // ?after= for the rest; none: this was all
 };
-BARRIO_DESCRIBE(TenantList, (), (tenants))
+BARRIO_DESCRIBE(TenantList, (), (tenants, next))
+
+struct HealthView {
+  std::string status;
+  int64_t snapshot_version = 0;
+};
+BARRIO_DESCRIBE(HealthView, (), (status, snapshot_version))
+
+struct BlobView {
+  std::string sha256;
+  int64_t bytes = 0;
+};
+BARRIO_DESCRIBE(BlobView, (), (sha256, bytes))
 
 /// The console's view: one request a second.
 struct LiveSite {
@@ -170,5 +247,6 @@ struct LiveView {
 };
 /// Each flow is one flat object: the fields of Flow plus "entered".
 Json live_json(const LiveView& view);
+Json live_schema(JsonSchemas& schemas);
 
 }  // namespace barrio::api

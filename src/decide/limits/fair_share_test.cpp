@@ -16,6 +16,12 @@ namespace {
 
 constexpr Time start{1000s};
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr uint64_t seeds = 1;
+#else
+constexpr uint64_t seeds = 5;
+#endif
+
 uint32_t fill(FairShare& shares, uint32_t member, double weight, Time now) {
   uint32_t entered = 0;
   while (shares.enter(member, weight, now)) ++entered;
@@ -196,7 +202,7 @@ class SharedSite {
 TEST_CASE("a tenant that floods at ten times the capacity does not move another tenant's p99 by more than a fifth") {
   constexpr uint32_t servers = 64;                      // about 2100 requests/s at 30 ms each
   constexpr double calm = 500, flood = 10 * 64 / 0.03;  // requests/s
-  for (const uint64_t seed : {1, 2, 3, 4, 5}) {
+  for (uint64_t seed = 1; seed <= seeds; ++seed) {
     SharedSite alone(servers, true, seed);
     alone.add("calm", calm);
     alone.run(60s);

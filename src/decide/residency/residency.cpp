@@ -71,6 +71,12 @@ Verdict permits(const Policy& policy, const Site& site) {
   return {true, id + " lies in " + site.jurisdiction.str() + " and belongs to " + site.owner.str() + allows};
 }
 
+bool may_read_logs(const Policy& policy, const Jurisdiction* reader) {
+  if (policy.jurisdictions.empty() || policy.logs_may_leave.value_or(false)) return true;
+  return reader != nullptr &&
+         std::ranges::any_of(policy.jurisdictions, [&](const Jurisdiction& area) { return area.contains(*reader); });
+}
+
 std::vector<SiteId> permitted_sites(const Policy& policy, const Network& network) {
   std::vector<SiteId> found;
   for (const Site& site : network.sites) {

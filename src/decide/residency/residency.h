@@ -19,6 +19,9 @@ bool is_permitted(const Policy& policy, const Site& site);
 /// The same, with the reason.
 Verdict permits(const Policy& policy, const Site& site);
 
+/// Whether the logs of an app may be read from here. Null: nobody knows where the reader is.
+bool may_read_logs(const Policy& policy, const Jurisdiction* reader);
+
 /// The permitted sites of the network in its order, whatever their status.
 std::vector<SiteId> permitted_sites(const Policy& policy, const Network& network);
 

@@ -1,0 +1,206 @@
+#include "adapters/podman/podman_runtime.h"
+
+#include <algorithm>
+
+#include "adapters/podman/instance.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace barrio::adapters {
+
+PodmanWorkloadRuntime::PodmanWorkloadRuntime(ports::Runtime& runtime, FetchPodman fetch, FetchPodman probe,
+                                             PodmanConfig config)
+    : runtime_(runtime),
+      probe_(std::move(probe)),
+      config_(std::move(config)),
+      api_(runtime, std::move(fetch), config_.socket) {}
+
+PodmanWorkloadRuntime::~PodmanWorkloadRuntime() = default;
+
+Result<void> PodmanWorkloadRuntime::ensure(const ports::WorkloadSpec& spec) {
+  const ReplicaOrder& order = spec.order;
+  if (!order.container) return fail(Code::invalid, "is no container", order.id.str());
+  TRY_DO(order.container->check_signature());
+  Replica& replica = replicas_[order.id];
+  replica.app = order.app;
+  replica.forgotten = false;
+  leftovers_.erase(order.id);
+  const auto is_it = [&](const Kept& one) {
+    return one && !one->unwanted && one->order().generation == order.generation;
+  };
+  if (is_it(replica.coming)) return {};
+  if (replica.coming) replica.coming->unwanted = true;
+  replica.coming = nullptr;
+  if (is_it(replica.serving)) return {};
+  Kept& place = replica.serving ? replica.coming : replica.serving;
+  place = add_instance(spec);
+  return {};
+}
+
+PodmanWorkloadRuntime::Kept PodmanWorkloadRuntime::add_instance(const ports::WorkloadSpec& spec) {
+  auto one = std::make_shared<Instance>();
+  one->spec = spec;
+  one->name = container_name(spec.order.id, spec.order.generation);
+  std::erase_if(instances_, [](const auto& known) { return known.expired(); });
+  instances_.push_back(one);
+  runtime_.spawn("container " + one->name, [this, one] { keep(one); });
+  return one;
+}
+
+Result<void> PodmanWorkloadRuntime::stop(const ReplicaId& id) {
+  const auto found = replicas_.find(id);
+  if (found != replicas_.end()) {
+    found->second.forgotten = true;
+    for (const Kept& one : {found->second.serving, found->second.coming}) {
+      if (one) one->unwanted = true;
+    }
+    return {};
+  }
+  const auto left = leftovers_.find(id);
+  if (left == leftovers_.end() || stood_down_) return {};
+  const std::string name = container_name(id, left->second.report.generation);
+  leftovers_.erase(left);
+  take_from_podman(name);
+  return {};
+}
+
+/// What fails is found again by discover().
+void PodmanWorkloadRuntime::take_from_podman(const std::string& name) {
+  runtime_.spawn("leftover " + name, [this, name] {
+    const auto removed = api_.remove(name);
+    if (!removed) log_warning("cannot remove a container", {{"container", name}, {"why", removed.error().text()}});
+  });
+}
+
+/// The new generation serves, and the earlier one has some time to answer what it has.
+void PodmanWorkloadRuntime::promote(Replica& replica) {
+  if (!replica.coming || replica.forgotten) return;
+  const bool broken = replica.serving->phase != ReplicaPhase::ready;
+  if (replica.coming->phase != ReplicaPhase::ready && !broken) return;
+  const Kept before = std::exchange(replica.serving, std::exchange(replica.coming, nullptr));
+  runtime_.spawn("retire " + before->name, [this, before] { retire(before); });
+}
+
+void PodmanWorkloadRuntime::retire(const Kept& one) {
+  const Time since = runtime_.now();
+  while (!runtime_.stopping() && one->phase == ReplicaPhase::ready) {
+    const Duration waited = runtime_.now() - since;
+    const bool idle = config_.in_flight && config_.in_flight(one->order().id) == 0;
+    if (waited >= config_.longest_retire || (waited >= config_.shortest_retire && idle)) break;
+    runtime_.sleep_for(std::min<Duration>(20ms, config_.shortest_retire));
+  }
+  if (!runtime_.stopping()) one->unwanted = true;
+}
+
+Result<std::vector<ports::WorkloadStatus>> PodmanWorkloadRuntime::list() {
+  if (!discovering_) {
+    discovering_ = true;
+    runtime_.spawn("containers", [this] { discover(); });
+  }
+  std::vector<ports::WorkloadStatus> statuses;
+  for (auto& [id, replica] : replicas_) {
+    promote(replica);
+    const Kept& one = replica.serving;
+    ports::WorkloadStatus status;
+    status.app = replica.app;
+    status.report = {id,          one->order().generation, replica.forgotten ? ReplicaPhase::stopping : one->phase,
+                     one->detail, one->restarts,           0};
+    if (one->phase == ReplicaPhase::ready) status.endpoint = one->endpoint;
+    if (replica.coming) {
+      status.report.detail = "generation " + std::to_string(replica.coming->order().generation) + ": " +
+                             to_name(replica.coming->phase) +
+                             (replica.coming->detail.empty() ? "" : ", " + replica.coming->detail);
+      status.report.restarts = replica.coming->restarts;
+      status.report.coming = replica.coming->order().generation;
+    }
+    statuses.push_back(std::move(status));
+  }
+  std::erase_if(replicas_, [](const auto& entry) {
+    const Replica& replica = entry.second;
+    const auto over = [](const Kept& one) { return !one || one.use_count() == 1; };  // its fiber has ended
+    return replica.forgotten && over(replica.serving) && over(replica.coming);
+  });
+  for (const auto& [id, status] : leftovers_) statuses.push_back(status);
+  return statuses;
+}
+
+void PodmanWorkloadRuntime::discover() {
+  while (!runtime_.stopping() && !stood_down_) {
+    const auto found = api_.containers(std::string(label::site) + "=" + config_.site);
+    if (found && !stood_down_) find_leftovers(*found);
+    runtime_.sleep_for(config_.discover_every);
+  }
+}
+
+bool PodmanWorkloadRuntime::is_kept(const std::string& name) const {
+  return std::ranges::any_of(instances_, [&](const auto& known) {
+    const Kept instance = known.lock();
+    return instance && instance->name == name;
+  });
+}
+
+/// What a process before this one started, and nobody has asked this one for, is told to the agent, which ends it.
+void PodmanWorkloadRuntime::find_leftovers(const std::vector<FoundContainer>& found) {
+  leftovers_.clear();
+  for (const FoundContainer& one : found) {
+    const auto value = [&](const char* name) {
+      const auto at = one.labels.find(name);
+      return at == one.labels.end() ? std::string() : at->second;
+    };
+    const auto id = ReplicaId::parse(value(label::replica));
+    const auto generation = parse_uint(value(label::generation));
+    if (!id || !generation || is_kept(one.name)) continue;
+    if (replicas_.contains(*id)) {
+      remove_stray(one.name);
+      continue;
+    }
+    ports::WorkloadStatus status;
+    status.report = {*id, static_cast<int64_t>(*generation), ReplicaPhase::stopping, "found here", 0, 0};
+    leftovers_.insert_or_assign(*id, std::move(status));
+  }
+}
+
+/// A process that gives way to this one may still answer its last requests from it.
+void PodmanWorkloadRuntime::remove_stray(const std::string& name) {
+  const Time now = runtime_.now();
+  const Time since = strays_.try_emplace(name, now).first->second;
+  if (now - since < config_.longest_retire) return;
+  strays_.erase(name);
+  take_from_podman(name);
+}
+
+Result<const PodmanHost*> PodmanWorkloadRuntime::known_host() {
+  if (host_) return &*host_;
+  TRY(auto host, api_.host());
+  host_ = std::move(host);
+  log_info("podman found", {{"version", host_->version}, {"runtime", host_->runtime}});
+  return &*host_;
+}
+
+Result<std::string> PodmanWorkloadRuntime::name_of(const ReplicaId& id) const {
+  const auto found = replicas_.find(id);
+  if (found == replicas_.end()) return fail(Code::not_found, "no such container here", id.str());
+  // One that does not come up is what somebody wants to read about.
+  const Replica& replica = found->second;
+  return replica.coming ? replica.coming->name : replica.serving->name;
+}
+
+Result<std::vector<std::string>> PodmanWorkloadRuntime::logs(const ReplicaId& id, size_t lines) {
+  TRY(const std::string name, name_of(id));
+  return api_.logs(name, lines);
+}
+
+Result<ports::WorkloadUsage> PodmanWorkloadRuntime::usage(const ReplicaId& id) {
+  constexpr Duration window = 500ms;
+  TRY(const std::string name, name_of(id));
+  TRY(auto before, api_.usage(name));
+  const Time since = runtime_.now();
+  runtime_.sleep_for(window);
+  TRY(auto after, api_.usage(name));
+  const double passed = to_ms(runtime_.now() - since);
+  // A restart between the two counts anew.
+  const double used = std::max(0.0, to_ms(after.cpu - before.cpu));
+  return ports::WorkloadUsage{passed > 0 ? std::optional(used / passed) : std::nullopt, after.memory, after.processes};
+}
+
+}  // namespace barrio::adapters
