@@ -1,5 +1,5 @@
-// How good, how fast and how tight placement is. `bench_placement [optimality|literature|speed|packing] [instances]`;
-// literature reads ../shared/data/orlib, or BARRIO_ORLIB.
+// How good, how fast and how tight placement is. `bench_placement [optimality|literature|speed|packing] [instances]
+// [seconds of cbc]`; literature reads ../shared/data/orlib, or BARRIO_ORLIB.
 
 #include <cmath>
 #include <cstdlib>
@@ -25,7 +25,7 @@ using namespace barrio::decide;
 constexpr uint64_t search_work = 10'000'000;  // of generated instances
 constexpr uint64_t replan_work = 5'000'000;
 constexpr uint64_t literature_work = 20'000'000;
-constexpr int cbc_seconds = 60;
+constexpr int default_cbc_seconds = 60;
 
 /// The processor's time, not the wall's: nothing here waits, and what else runs on the machine is not its own.
 struct Clock {
@@ -80,9 +80,9 @@ NetworkShape shape_of(Rng& rng) {
   return shape;
 }
 
-void run_optimality(size_t instances, JsonArray& results) {
-  std::vector<double> gaps, incremental, ours_ms, cbc_ms;
-  double unproven = 0, left_out = 0, impossible = 0;
+void run_optimality(size_t instances, int cbc_seconds, JsonArray& results) {
+  std::vector<double> gaps, bounded, incremental, ours_ms, cbc_ms;
+  double left_out = 0, impossible = 0;
   for (uint64_t seed = 1; seed <= instances; ++seed) {
     Rng rng(seed);
     const MadeNetwork made = make_network(shape_of(rng), seed);
@@ -93,10 +93,10 @@ void run_optimality(size_t instances, JsonArray& results) {
     if (!answer) continue;
     if (answer->is_infeasible) {
       ++impossible;
-    } else if (!answer->is_optimal) {
-      ++unproven;
     } else if (missing(*book) > 0) {
       ++left_out;
+    } else if (!answer->is_optimal) {
+      if (answer->bound > 0) bounded.push_back((book->cost() / answer->bound - 1) * 100);
     } else {
       gaps.push_back(std::max(0.0, (book->cost() / answer->cost - 1) * 100));
       const auto first = plan(made, 0);
@@ -108,9 +108,9 @@ void run_optimality(size_t instances, JsonArray& results) {
     }
   }
   add_gaps(results, "optimality", gaps, "the optimum that CBC proves for the same model");
+  add_gaps(results, "optimality_not_proven", bounded, "CBC's lower bound, which no optimum is below");
   add_gaps(results, "optimality_without_improvement", incremental, "the optimum that CBC proves for the same model");
   results.push_back(figure("optimality_left_out", left_out, "instances", "lower", "CBC places all replicas"));
-  results.push_back(figure("optimality_not_proven", unproven, "instances", "lower", "CBC within its time"));
   results.push_back(figure("optimality_impossible", impossible, "instances", "lower", "CBC proves that not all fit"));
   results.push_back(figure("optimality_time_p50", percentile(ours_ms, 0.5), "ms", "lower", "optimality_cbc_time_p50"));
   results.push_back(figure("optimality_cbc_time_p50", percentile(cbc_ms, 0.5), "ms", "lower"));
@@ -226,8 +226,9 @@ void run_speed(JsonArray& results) {
 int main(int argc, char** argv) {
   const std::string only = argc > 1 ? argv[1] : "";
   const size_t instances = argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 300;
+  const int cbc_seconds = argc > 3 ? std::atoi(argv[3]) : default_cbc_seconds;
   JsonArray results;
-  if (only.empty() || only == "optimality") run_optimality(instances, results);
+  if (only.empty() || only == "optimality") run_optimality(instances, cbc_seconds, results);
   if (only.empty() || only == "literature") run_literature(results);
   if (only.empty() || only == "speed") run_speed(results);
   if (only.empty() || only == "packing") run_packing(results);

@@ -176,6 +176,14 @@ std::optional<CbcAnswer> read_solution(const std::filesystem::path& file) {
   return answer;
 }
 
+double read_bound(const std::filesystem::path& log) {
+  std::ifstream in(log);
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with("Lower bound:")) return std::strtod(line.c_str() + 12, nullptr) / scale;
+  }
+  return 0;
+}
+
 }  // namespace
 
 std::optional<CbcAnswer> solve_with_cbc(const AssignmentProblem& problem, int most_seconds) {
@@ -192,6 +200,7 @@ std::optional<CbcAnswer> solve_with_cbc(const AssignmentProblem& problem, int mo
   const auto start = std::chrono::steady_clock::now();
   const int status = std::system(command.c_str());
   auto answer = status == 0 ? read_solution(folder / "solution") : std::nullopt;
+  if (answer) answer->bound = read_bound(folder / "log");
   if (answer) answer->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   std::filesystem::remove_all(folder);
   return answer;

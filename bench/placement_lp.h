@@ -12,6 +12,7 @@ struct CbcAnswer {
   bool is_optimal = false;  // proven
   bool is_infeasible = false;
   double cost = 0;
+  double bound = 0;  // no assignment costs less; 0: not told
   double seconds = 0;
 };
 
