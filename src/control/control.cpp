@@ -25,12 +25,6 @@ Result<void> check_report(const SiteReport& report) {
   return {};
 }
 
-std::vector<decide::PlacedReplica> placed(const std::vector<Replica>& replicas) {
-  std::vector<decide::PlacedReplica> present;
-  for (const Replica& replica : replicas) present.push_back({replica.id, replica.app, replica.site});
-  return present;
-}
-
 }  // namespace
 
 Control::Control(ports::Runtime& runtime, ports::StateStore& state, ControlConfig config, BlobStore* blobs,
@@ -157,7 +151,7 @@ Result<void> Control::step_once() {
 
 void Control::place() {
   placements_.clear();
-  for (auto& placement : decide::place(desired_.network, sized_apps(), placed(desired_.replicas))) {
+  for (auto& placement : decide::place(desired_.network, sized_apps(), placed(desired_))) {
     const AppKey app = placement.app;
     placements_.emplace(app, std::move(placement));
   }
@@ -196,10 +190,11 @@ void Control::gather_replicas(Writes& writes) const {
     std::ranges::remove_copy_if(placement->second.leaving, std::back_inserter(kept),
                                 [this](const auto& replica) { return has_left(replica); });
     for (const decide::PlacedReplica& wanted : kept) {
-      Replica replica{wanted.id, wanted.app, wanted.site, ReplicaPhase::starting, target_of(app)};
+      Replica replica{wanted.id, wanted.app, wanted.site, ReplicaPhase::starting, target_of(app), wanted.seat};
       auto known = present.extract(wanted.id);
       if (!known.empty()) replica = *known.mapped();
       replica.site = wanted.site;
+      replica.seat = wanted.seat;
       if (replica.generation == 0 || advancing_.contains(replica.id)) replica.generation = target_of(app);
       replica.phase = observed_.phase(replica, now);
       if (!known.empty() && replica == *known.mapped()) continue;

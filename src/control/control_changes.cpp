@@ -113,9 +113,7 @@ decide::AppPlacement Control::plan(const App& app) const {
   std::vector<App> apps = sized_apps();
   std::erase_if(apps, [&](const App& other) { return other.key() == app.key(); });
   apps.push_back(app);
-  std::vector<decide::PlacedReplica> present;
-  for (const Replica& replica : desired_.replicas) present.push_back({replica.id, replica.app, replica.site});
-  for (auto& placement : decide::place(desired_.network, apps, present)) {
+  for (auto& placement : decide::place(desired_.network, apps, placed(desired_))) {
     if (placement.app == app.key()) return std::move(placement);
   }
   return {};
