@@ -1,6 +1,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include "base/text.h"
 #include "cli/actions.h"
 #include "cli/table.h"
 #include "cli/view.h"
@@ -60,7 +61,7 @@ Result<void> use_context(Session& session, const ContextUseCommand& command) {
 }
 
 Result<void> set_context(Session& session, const ContextSetCommand& command) {
-  TRY_DO(parse_url(command.control));
+  for (const std::string_view url : split(command.control, ',')) TRY_DO(parse_url(std::string(url)));
   std::string secret;
   std::getline(std::cin, secret);
   if (secret.empty()) return fail(Code::invalid, "the client secret must be given as a line on the standard input");

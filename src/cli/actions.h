@@ -16,6 +16,7 @@ struct Session {
   void print(const Json& answer, const std::string& table) const;
 };
 
+Result<void> move_state(Session& session, const StateCommand& command);
 Result<void> show_top(Session& session, const TopCommand& command);
 Result<void> list_sites(Session& session);
 Result<void> act_on_site(Session& session, const SiteCommand& command);

@@ -16,7 +16,7 @@ namespace barrio::cli {
 namespace {
 
 /// After fork: only what is safe there.
-[[noreturn]] void become(char* const* arguments, int log, int output) {
+[[noreturn]] void become(const char* program, char* const* arguments, int log, int output) {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() == 1) ::_exit(127);
@@ -27,7 +27,7 @@ namespace {
   ::dup2(null, STDIN_FILENO);
   ::dup2(output >= 0 ? output : log, STDOUT_FILENO);
   ::dup2(log, STDERR_FILENO);
-  ::execv("/proc/self/exe", arguments);
+  ::execv(program, arguments);
   ::_exit(127);
 }
 
@@ -43,12 +43,13 @@ Result<int> Children::start(const ChildStart& start) {
   int ends[2] = {-1, -1};
   if (start.keep_output && ::pipe2(ends, O_CLOEXEC) != 0) return fail(Code::unavailable, "no pipe", start.name);
   std::vector<std::string> texts = start.arguments;
-  texts.insert(texts.begin(), "barrio");
+  texts.insert(texts.begin(), start.program.empty() ? "barrio" : start.program);
   std::vector<char*> arguments;
   for (std::string& text : texts) arguments.push_back(text.data());
   arguments.push_back(nullptr);
   const pid_t pid = ::fork();
-  if (pid == 0) become(arguments.data(), log, ends[1]);
+  if (pid == 0)
+    become(start.program.empty() ? "/proc/self/exe" : start.program.c_str(), arguments.data(), log, ends[1]);
   ::close(log);
   if (ends[1] >= 0) ::close(ends[1]);
   if (pid < 0) return fail(Code::unavailable, std::string("cannot be started: ") + std::strerror(errno), start.name);

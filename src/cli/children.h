@@ -14,9 +14,10 @@ namespace barrio::cli {
 
 struct ChildStart {
   std::string name;
-  std::vector<std::string> arguments;  // of this same binary
-  std::string log;                     // file, appended to, for what it says
-  bool keep_output = false;            // its standard output comes to us
+  std::vector<std::string> arguments;
+  std::string log;           // file, appended to, for what it says
+  std::string program = {};  // empty: this same binary
+  bool keep_output = false;  // its standard output comes to us
 };
 
 class Children {

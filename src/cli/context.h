@@ -11,7 +11,7 @@ namespace barrio::cli {
 
 struct Context {
   std::string name;     // "operator" or a tenant
-  std::string control;  // "http://127.0.0.1:8080"
+  std::string control;  // "http://127.0.0.1:8080", or all members with commas between
   std::string client_id;
   std::string client_secret;
 };

@@ -1,10 +1,28 @@
 #include "cli/control_client.h"
 
+#include "base/text.h"
+
 namespace barrio::cli {
 
+/// The first that answers; with one alone there is nothing to choose.
+Result<void> ControlClient::choose_member() {
+  if (member_) return {};
+  const auto urls = split(context_.control, ',');
+  for (const std::string_view url : urls) {
+    TRY(auto address, parse_url(std::string(url)));
+    if (urls.size() > 1) {
+      auto healthy = http_.call(address, {.method = "GET", .target = "/healthz"}, 1s);
+      if (!healthy || healthy->status != 200) continue;
+    }
+    member_ = address;
+    return {};
+  }
+  return fail(Code::unavailable, "no member answers", "control at " + context_.control);
+}
+
 Result<net::Response> ControlClient::send(net::Request request, Duration within) {
-  TRY(auto address, parse_url(context_.control));
-  auto answer = http_.call(address, std::move(request), within);
+  TRY_DO(choose_member());
+  auto answer = http_.call(*member_, std::move(request), within);
   if (!answer) return fail(std::move(answer).error().within("control at " + context_.control));
   if (answer->status < 200 || answer->status > 299) return fail(problem(*answer));
   return answer;

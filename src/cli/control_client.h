@@ -1,6 +1,7 @@
 #pragma once
 // Calls to control's API as one context: token, JSON both ways, problems as Errors.
 
+#include <optional>
 #include <string>
 
 #include "base/json.h"
@@ -29,10 +30,12 @@ class ControlClient {
  private:
   Result<std::string> call_text(const std::string& method, const std::string& path, std::string body);
   Result<Json> call(const std::string& method, const std::string& path, std::string body);
+  Result<void> choose_member();
   Result<net::Response> send(net::Request request, Duration within);
 
   Http& http_;
   Context context_;
+  std::optional<net::SocketAddress> member_;  // of control, that answers
   std::string token_;
 };
 

@@ -12,7 +12,10 @@ class Layout {
  public:
   /// The first subnet (S = 20..250) in which nobody listens. Errors: unavailable.
   static Result<Layout> pick();
-  std::string control() const { return address(0, 1, 8080); }
+  /// Of the members of control, from 1.
+  std::string control(size_t member = 1) const { return address(0, member, 8080); }
+  std::string etcd_client(size_t member) const { return "http://" + address(3, member, 2379); }
+  std::string etcd_peer(size_t member) const { return "http://" + address(3, member, 2380); }
   std::string gateway(size_t site) const { return address(1, site, 7000); }
   /// The same gateway's listener with TLS for clients.
   std::string gateway_tls(size_t site) const { return address(1, site, 7443); }

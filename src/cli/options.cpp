@@ -16,6 +16,7 @@ class Grammar {
   void build() {
     add_global();
     add_up();
+    add_state();
     add_top();
     add_site();
     add_app();
@@ -99,7 +100,28 @@ class Grammar {
     auto* app = leaf(root_, "up", "Start the whole network here, with cameras, and watch it work", up);
     app->add_option("--network", up->network, "Network file")->capture_default_str();
     app->add_flag("--once", up->once, "Play the story, print a summary, end; exit 0 only if all of it held");
+    app->add_option("--state", up->state, "Where control keeps its state: sqlite, or etcd with three members of each")
+        ->check(CLI::IsMember({"sqlite", "etcd"}))
+        ->capture_default_str();
     app->add_flag("--keep", up->keep, "Start from the state of the last run, and play no story");
+  }
+
+  void add_state() {
+    CLI::App& state = group("state", "Control's state as a file: backup and restore");
+    add_state_verb(state, "export", "Write all of it to a file, as it is at one revision", StateCommand::Verb::save);
+    add_state_verb(state, "import", "Make it what a file says", StateCommand::Verb::load);
+  }
+
+  void add_state_verb(CLI::App& state, const char* name, const char* help, StateCommand::Verb verb) {
+    auto command = std::make_shared<StateCommand>();
+    command->verb = verb;
+    auto* app = leaf(state, name, help, command);
+    app->add_option("FILE", command->file)->required();
+    app->add_option("--config", command->config, "The YAML file that control is started with")->required();
+    if (verb == StateCommand::Verb::load) {
+      app->add_flag("--overwrite", command->overwrite,
+                    "Replace what is there; without it only an empty state is filled");
+    }
   }
 
   void add_top() {
@@ -319,6 +341,11 @@ class Grammar {
     auto* app = leaf(root_, name, help, command);
     app->group(internal_group);
     app->add_option("--config", command->config, "YAML file")->required();
+    if (role != Role::control) return;
+    app->add_option("--state", command->state, "sqlite or etcd; default: as the file says")
+        ->check(CLI::IsMember({"sqlite", "etcd"}));
+    app->add_option("--etcd-endpoints", command->etcd_endpoints, "http://IP:PORT of its members, with commas between")
+        ->delimiter(',');
   }
 
   void add_engine() {

@@ -24,12 +24,22 @@ struct UpCommand {
   std::string network = "data/networks/spain.yaml";
   bool once = false;
   bool keep = false;
+  std::string state = "sqlite";  // or "etcd": three members of it and of control
 };
 /// One process of the running system; `barrio up` starts these.
 enum class Role { control, site, wan, cameras };
 struct RoleCommand {
   Role role = Role::control;
   std::string config;
+  // Of control, instead of what the file says.
+  std::string state;  // "sqlite" or "etcd"
+  std::vector<std::string> etcd_endpoints;
+};
+struct StateCommand {
+  enum class Verb { save, load } verb = Verb::save;
+  std::string file;
+  std::string config;      // control's file
+  bool overwrite = false;  // load: what is there goes
 };
 struct EngineCommand {
   std::string config;   // a file with all of it, instead of the rest; with --control its devices
@@ -162,13 +172,13 @@ struct CompletionCommand {
 };
 struct VersionCommand {};
 
-using Command =
-    std::variant<UpCommand, RoleCommand, EngineCommand, ModelWorkerCommand, TopCommand, SiteListCommand, SiteCommand,
-                 SiteDevicesCommand, AppDeployCommand, AppListCommand, AppCommand, AppLogsCommand, AppTopCommand,
-                 AppReleasesCommand, AppRollbackCommand, ImageKeyCommand, ImageSignCommand, SecretCommand, InferCommand,
-                 TenantListCommand, TenantCreateCommand, TenantQuotaCommand, KeyCreateCommand, KeyListCommand,
-                 KeyRevokeCommand, ContextListCommand, ContextUseCommand, ContextSetCommand, UsageCommand,
-                 CertCaCommand, CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
+using Command = std::variant<UpCommand, RoleCommand, EngineCommand, ModelWorkerCommand, TopCommand, SiteListCommand,
+                             SiteCommand, StateCommand, SiteDevicesCommand, AppDeployCommand, AppListCommand,
+                             AppCommand, AppLogsCommand, AppTopCommand, AppReleasesCommand, AppRollbackCommand,
+                             ImageKeyCommand, ImageSignCommand, SecretCommand, InferCommand, TenantListCommand,
+                             TenantCreateCommand, TenantQuotaCommand, KeyCreateCommand, KeyListCommand,
+                             KeyRevokeCommand, ContextListCommand, ContextUseCommand, ContextSetCommand, UsageCommand,
+                             CertCaCommand, CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
 
 struct Parsed {
   /// Set when there is nothing to do: help was shown (0) or the usage was wrong (2).

@@ -21,16 +21,30 @@ struct AccountFile {
 };
 BARRIO_DESCRIBE(AccountFile, (), (client_id, client_secret, role, subject))
 
+/// Control's state in an etcd cluster (docs/operations/state.md).
+struct EtcdFile {
+  std::vector<std::string> endpoints;     // "http://10.0.0.1:2379"; https with the files below
+  std::optional<std::string> prefix;      // of all keys; none: barrio/
+  std::optional<std::string> ca = {};     // PEM files: whom to trust,
+  std::optional<std::string> chain = {};  // and what to show
+  std::optional<std::string> key = {};
+};
+BARRIO_DESCRIBE(EtcdFile, (), (endpoints, prefix, ca, chain, key))
+
 struct ControlFile {
   std::string listen;
   std::string network;  // file, imported on the first start only
   std::string state;    // SQLite file
   std::string blobs;    // folder
   bool open_console = false;
-  std::optional<bool> emulated_models = {};  // accepts apps of the backend profile, for tests
-  std::vector<AccountFile> accounts;         // made on the first start, where they do not exist
+  std::optional<bool> emulated_models = {};         // accepts apps of the backend profile, for tests
+  std::vector<AccountFile> accounts;                // made on the first start, where they do not exist
+  std::optional<EtcdFile> etcd = {};                // instead of the file `state`
+  std::optional<std::string> member = {};           // its name among `members`
+  std::map<std::string, std::string> members = {};  // all of control, by name: "ip:port"
 };
-BARRIO_DESCRIBE(ControlFile, (), (listen, network, state, blobs, open_console, emulated_models, accounts))
+BARRIO_DESCRIBE(ControlFile, (),
+                (listen, network, state, blobs, open_console, emulated_models, accounts, etcd, member, members))
 
 /// Paths of PEM files.
 struct TlsCertificateFile {
@@ -59,7 +73,7 @@ BARRIO_DESCRIBE(PeerTlsFile, (), (ca, chain, key))
 struct SiteFile {
   std::string site;
   std::string listen;   // also the address it advertises
-  std::string control;  // "ip:port"
+  std::string control;  // "ip:port", or all members with commas between
   std::string client_id;
   std::string client_secret;
   std::string folder;
@@ -81,7 +95,7 @@ BARRIO_DESCRIBE(SiteFile, (),
                 (site, listen, control, client_id, client_secret, folder, core, peer_secret, proxy_peers, peers, tls,
                  peer_tls, access_log, tracing, emulated_models, busy_poll_us, engine, podman))
 
-Result<void> serve_control(const std::string& config);
+Result<void> serve_control(const RoleCommand& command);
 Result<void> serve_site(const std::string& config);
 Result<void> serve_wan(const std::string& config);
 Result<void> serve_cameras(const std::string& config);

@@ -24,7 +24,7 @@ struct Act {
   }
   Result<void> operator()(const RoleCommand& command) const {
     switch (command.role) {
-      case Role::control: return serve_control(command.config);
+      case Role::control: return serve_control(command);
       case Role::site: return serve_site(command.config);
       case Role::wan: return serve_wan(command.config);
       case Role::cameras: return serve_cameras(command.config);
@@ -33,6 +33,7 @@ struct Act {
   }
   Result<void> operator()(const EngineCommand&) const { return {}; }  // run() has done it: its exit codes are its own
   Result<void> operator()(const ModelWorkerCommand&) const { return {}; }  // the same
+  Result<void> operator()(const StateCommand& command) const { return move_state(session, command); }
   Result<void> operator()(const TopCommand& command) const { return show_top(session, command); }
   Result<void> operator()(const SiteListCommand&) const { return list_sites(session); }
   Result<void> operator()(const SiteCommand& command) const { return act_on_site(session, command); }

@@ -1,15 +1,19 @@
-#include "adapters/sqlite/sqlite_state_store.h"
+#include "adapters/reactor_runtime/exchange.h"
 #include "base/crypto.h"
 #include "base/log.h"
+#include "cli/control_stores.h"
 #include "cli/files.h"
 #include "cli/roles.h"
 #include "cli/service_loop.h"
 #include "console_assets/console_assets.h"
+#include "control/blob_members.h"
 #include "control/http_front.h"
 
 namespace barrio::cli {
 
 namespace {
+
+constexpr size_t most_from_member = 257 * 1024 * 1024;  // a model
 
 control::HttpConfig http_config(const ControlFile& file) {
   control::HttpConfig config{.open_console = file.open_console, .assets = {}, .content_security_policy = {}};
@@ -24,6 +28,7 @@ control::HttpConfig http_config(const ControlFile& file) {
 
 control::ControlConfig control_config(const ControlFile& file, Network network) {
   control::ControlConfig config{.network = std::move(network), .accounts = {}};
+  if (file.member) config.leadership.self = {*file.member, file.members.at(*file.member)};
   config.emulated_models = file.emulated_models.value_or(false);
   for (const AccountFile& account : file.accounts) {
     config.accounts.bootstrap.push_back({account.client_id, account.client_secret, account.role, account.subject});
@@ -31,27 +36,70 @@ control::ControlConfig control_config(const ControlFile& file, Network network) 
   return config;
 }
 
+Result<void> override_state(ControlFile& file, const RoleCommand& command) {
+  if (command.state == "sqlite") file.etcd.reset();
+  if (!command.etcd_endpoints.empty()) {
+    if (command.state == "sqlite") return fail(Code::invalid, "is for --state etcd", "--etcd-endpoints");
+    if (!file.etcd) file.etcd.emplace();
+    file.etcd->endpoints = command.etcd_endpoints;
+  }
+  if (command.state == "etcd" && !file.etcd) {
+    return fail(Code::invalid, "name etcd's members, here or as etcd.endpoints in the file", "--etcd-endpoints");
+  }
+  return {};
+}
+
+/// Those beside this one. Errors: invalid.
+Result<std::vector<net::SocketAddress>> other_members(const ControlFile& file) {
+  std::vector<net::SocketAddress> others;
+  if (!file.members.empty() && !file.etcd) {
+    return fail(Code::invalid, "several members need a state that they share: etcd", "members");
+  }
+  if (file.member && !file.members.contains(*file.member)) {
+    return fail(Code::invalid, "'" + *file.member + "' is not among the members", "member");
+  }
+  if (!file.members.empty() && !file.member) return fail(Code::invalid, "say which of the members this is", "member");
+  for (const auto& [name, address] : file.members) {
+    TRY(auto parsed, net::SocketAddress::parse(address));
+    if (name != *file.member) others.push_back(parsed);
+  }
+  return others;
+}
+
 }  // namespace
 
-Result<void> serve_control(const std::string& config) {
+Result<void> serve_control(const RoleCommand& command) {
   configure_log("control", LogLevel::info, "");
-  TRY(auto file, read_yaml<ControlFile>(config));
+  TRY(auto file, read_yaml<ControlFile>(command.config));
+  TRY_DO(override_state(file, command));
+  TRY(auto others, other_members(file));
   TRY(auto network, read_yaml<Network>(file.network));
   TRY(auto address, net::SocketAddress::parse(file.listen));
   TRY_DO(make_folder(file.blobs, 0700));
-  TRY_DO(make_folder(folder_of(file.state), 0700));
   ServiceLoop loop;
-  TRY(auto state, adapters::SqliteStateStore::open(loop.runtime(), {.path = file.state}));
-  const std::string usage_file = folder_of(file.state) + "/usage.db";
-  TRY(auto usage_state, adapters::SqliteStateStore::open(loop.runtime(), {.path = usage_file, .most = gib(64)}));
-  control::UsageBook usage(loop.runtime(), *usage_state);
+  TRY(auto stores, ControlStores::open(loop, file));
+  control::UsageBook usage(loop.runtime(), stores->usage());
   control::BlobStore blobs(loop.runtime(), {.folder = file.blobs});
-  control::Control control(loop.runtime(), *state, control_config(file, std::move(network)), &blobs, &usage);
+  control::Control control(loop.runtime(), stores->state(), control_config(file, std::move(network)), &blobs, &usage);
+  stores->fence_by(control.leadership());
+  const auto call_member = [&loop](const net::Endpoint& member, net::Request request, Time deadline) {
+    return adapters::exchange(loop.runtime(), loop.client(), member, std::move(request), deadline, most_from_member);
+  };
+  control::BlobMembers members(loop.runtime(), call_member, control.accounts(), others);
+  if (!others.empty()) blobs.join(members.peers());
+  control::Forwarding forwarding(loop.runtime(), call_member, control.leadership());
   Registry metrics;
-  control::HttpApi http(control, metrics, http_config(file));
+  auto http_settings = http_config(file);
+  if (!others.empty()) http_settings.forwarding = &forwarding;
+  control::HttpApi http(control, metrics, std::move(http_settings));
   control::HttpFront front(loop.runtime(), loop.reactor(), http, {.body_bytes = 256 * 1024 * 1024});
   loop.runtime().spawn("control", [&] {
-    if (auto started = control.start(); !started) return loop.fail_with(std::move(started).error());
+    // Among several, another one may have to begin first; etcd may still be choosing its leader.
+    for (auto started = control.start(); !started; started = control.start()) {
+      if (!file.etcd || loop.runtime().stopping()) return loop.fail_with(std::move(started).error());
+      log_warning("waiting to start", {{"why", started.error().text()}});
+      loop.runtime().sleep_for(500ms);
+    }
     auto bound = front.listen(address);
     if (!bound) return loop.fail_with(std::move(bound).error().within("listen " + file.listen));
     log_info("serving", {{"address", bound->str()}});

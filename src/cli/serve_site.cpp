@@ -4,6 +4,7 @@
 #include "cli/service_loop.h"
 #include "cli/site_process.h"
 #include "cli/site_tls.h"
+#include "net/addresses.h"
 
 namespace barrio::cli {
 
@@ -35,10 +36,10 @@ Result<void> set_busy_poll(const SiteFile& file, net::Reactor& reactor) {
 }
 
 Result<adapters::HttpControlConfig> link_config(const SiteFile& file) {
-  TRY(auto control, net::SocketAddress::parse(file.control));
+  TRY(auto members, net::parse_addresses(file.control));
   TRY(auto site, SiteId::parse(file.site));
   return adapters::HttpControlConfig{
-      .control = control, .site = site, .client_id = file.client_id, .client_secret = file.client_secret};
+      .members = std::move(members), .site = site, .client_id = file.client_id, .client_secret = file.client_secret};
 }
 
 Result<std::optional<net::SocketAddress>> podman_socket(const SiteFile& file) {

@@ -46,7 +46,8 @@ Result<std::string> fresh_home(const std::string& home, const UpCommand& command
   if (command.keep) return absolute;
   if (std::filesystem::exists(absolute + "/control"))
     std::printf("removing the state of the last run (--keep keeps it)\n");
-  for (const char* folder : {"config", "control", "sites", "log"}) TRY_DO(remove_folder(absolute + "/" + folder));
+  for (const char* folder : {"config", "control", "etcd", "sites", "log"})
+    TRY_DO(remove_folder(absolute + "/" + folder));
   TRY_DO(remove_folder(absolute + "/secrets.yaml"));
   TRY_DO(remove_folder(absolute + "/contexts.yaml"));
   return absolute;
@@ -56,6 +57,10 @@ Result<WorldPlan> make_plan(const std::string& home, const UpCommand& command) {
   TRY(auto network, read_yaml<Network>(command.network));
   TRY(auto demo, read_yaml<Demo>(demo_file));
   if (network.sites.size() > 100) return fail(Code::invalid, "'barrio up' shows at most 100 sites", command.network);
+  if (command.state == "etcd" && !std::filesystem::exists(etcd_program)) {
+    return fail(Code::unsupported, std::string(etcd_program) + " is not installed (Debian package etcd-server)",
+                "--state");
+  }
   std::vector<AppSpec> specs;
   for (const DemoApp& app : demo.apps) {
     TRY(auto spec, read_yaml<AppSpec>(app.file));
@@ -70,6 +75,7 @@ Result<WorldPlan> make_plan(const std::string& home, const UpCommand& command) {
                    .demo = std::move(demo),
                    .layout = layout,
                    .specs = std::move(specs),
+                   .members = command.state == "etcd" ? 3u : 1u,
                    .podman = ""};
 }
 

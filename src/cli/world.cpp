@@ -57,8 +57,50 @@ Result<void> World::start_role(const std::string& name, std::vector<std::string>
   return {};
 }
 
+std::string WorldPlan::controls(const std::string& scheme) const {
+  std::string all;
+  for (size_t member = 1; member <= members; ++member) {
+    all += (member == 1 ? "" : ",") + scheme + layout.control(member);
+  }
+  return all;
+}
+
+std::string World::control_name(size_t member) const {
+  return plan_.members == 1 ? "control" : "control-" + std::to_string(member);
+}
+
 Result<void> World::start_control() {
-  return start_role("control", {"control", "--config", config("control")});
+  for (size_t member = 1; member <= plan_.members; ++member) {
+    const std::string name = control_name(member);
+    TRY_DO(start_role(name, {"control", "--config", config(name)}));
+  }
+  return {};
+}
+
+void World::kill_control() {
+  for (size_t member = 1; member <= plan_.members; ++member) children_.kill_group(control_name(member));
+}
+
+/// Debian's etcd-server, with times for one machine.
+Result<void> World::start_etcd() {
+  const Layout& layout = plan_.layout;
+  std::string cluster;
+  for (size_t member = 1; member <= plan_.members; ++member) {
+    cluster += (member == 1 ? "" : ",") + ("etcd-" + std::to_string(member)) + "=" + layout.etcd_peer(member);
+  }
+  for (size_t member = 1; member <= plan_.members; ++member) {
+    const std::string name = "etcd-" + std::to_string(member);
+    TRY_DO(
+        children_.start({.name = name,
+                         .arguments = {"--name", name, "--data-dir", plan_.home + "/etcd/" + name,
+                                       "--listen-client-urls", layout.etcd_client(member), "--advertise-client-urls",
+                                       layout.etcd_client(member), "--listen-peer-urls", layout.etcd_peer(member),
+                                       "--initial-advertise-peer-urls", layout.etcd_peer(member), "--initial-cluster",
+                                       cluster, "--heartbeat-interval", "50", "--election-timeout", "250"},
+                         .log = plan_.home + "/log/" + name + ".log",
+                         .program = etcd_program}));
+  }
+  return {};
 }
 
 Result<void> World::start_site(const SiteId& site) {
@@ -81,11 +123,14 @@ Result<void> World::start_cameras() {
 }
 
 bool World::control_is_up() {
-  auto address = net::SocketAddress::parse(plan_.layout.control());
-  if (!address) return false;
-  auto answer =
-      http_.call(*address, {.method = "GET", .target = "/healthz", .headers = {}, .body = {}, .peer_ip = {}}, 1s);
-  return answer && answer->status == 200;
+  for (size_t member = 1; member <= plan_.members; ++member) {
+    auto address = net::SocketAddress::parse(plan_.layout.control(member));
+    if (!address) continue;
+    auto answer =
+        http_.call(*address, {.method = "GET", .target = "/healthz", .headers = {}, .body = {}, .peer_ip = {}}, 1s);
+    if (answer && answer->status == 200) return true;
+  }
+  return false;
 }
 
 Result<Json> World::sites() {
@@ -128,6 +173,10 @@ Result<void> World::deploy_apps() {
 }
 
 Result<void> World::start_all() {
+  if (plan_.members > 1) {
+    std::printf("starting %zu members of etcd\n", plan_.members);
+    TRY_DO(start_etcd());
+  }
   std::printf("starting control, the relay and %zu sites; logs in %s/log\n", plan_.network.sites.size(),
               plan_.home.c_str());
   TRY_DO(start_control());
@@ -138,7 +187,7 @@ Result<void> World::start_all() {
   TRY_DO(start_role("wan", {"wan", "--config", config("wan")}));
   for (const Site& site : plan_.network.sites) TRY_DO(start_site(site.id));
   TRY_DO(wait_until_connected());
-  std::printf("console: http://%s/\n", plan_.layout.control().c_str());
+  std::printf("console: %s\n", plan_.controls("http://").c_str());
   TRY_DO(deploy_apps());
   return start_cameras();
 }

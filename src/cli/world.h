@@ -15,6 +15,8 @@
 
 namespace barrio::cli {
 
+inline constexpr const char* etcd_program = "/usr/bin/etcd";
+
 struct WorldPlan {
   std::string home;  // absolute
   Network network;
@@ -22,7 +24,10 @@ struct WorldPlan {
   Demo demo;
   Layout layout;
   std::vector<AppSpec> specs;  // of demo.apps, in its order
+  size_t members = 1;          // of control; several: and as many of etcd
   std::string podman;          // address of its service; empty: the sites run no containers
+  /// The members' addresses with `scheme` in front of each, and commas between.
+  std::string controls(const std::string& scheme = "") const;
 };
 
 class World {
@@ -40,7 +45,8 @@ class World {
   Result<void> start_all();
   Result<void> start_control();
   Result<void> start_site(const SiteId& site);
-  void kill_control() { children_.kill_group("control"); }
+  /// All members.
+  void kill_control();
   void kill_site(const SiteId& site);
   /// Sites that the story has taken down just now.
   const std::set<SiteId>& down() const { return down_; }
@@ -60,6 +66,8 @@ class World {
   static int64_t now_ms();
 
  private:
+  Result<void> start_etcd();
+  std::string control_name(size_t member) const;
   Result<void> start_role(const std::string& name, std::vector<std::string> arguments);
   Result<void> start_cameras();
   Result<void> wait_until_connected();

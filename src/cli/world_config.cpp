@@ -112,10 +112,17 @@ class Writer {
   }
 
   Result<void> write_control() {
-    ControlFile control{.listen = plan_.layout.control(),
+    if (plan_.members > 1) TRY_DO(make_folder(plan_.home + "/etcd", 0700));
+    for (size_t member = 1; member <= plan_.members; ++member) TRY_DO(write_control_member(member));
+    return {};
+  }
+
+  Result<void> write_control_member(size_t member) {
+    const std::string name = plan_.members == 1 ? "control" : "control-" + std::to_string(member);
+    ControlFile control{.listen = plan_.layout.control(member),
                         .network = plan_.network_file,
-                        .state = plan_.home + "/control/state.db",
-                        .blobs = plan_.home + "/control/blobs",
+                        .state = plan_.home + "/" + control_folder(member) + "/state.db",
+                        .blobs = plan_.home + "/" + control_folder(member) + "/blobs",
                         .open_console = true,  // listens on this machine's loopback only
                         .accounts = {{"operator", account("operator"), "operator", "operator"}}};
     for (const DemoApp& app : plan_.demo.apps) {
@@ -124,14 +131,25 @@ class Writer {
     for (const Site& site : sites_) {
       control.accounts.push_back({"site-" + site.id.str(), account("site-" + site.id.str()), "site", site.id.str()});
     }
-    return write_yaml(file("control"), control, 0600);
+    if (plan_.members > 1) {
+      control.member = name;
+      control.etcd.emplace();
+      for (size_t each = 1; each <= plan_.members; ++each) {
+        control.members["control-" + std::to_string(each)] = plan_.layout.control(each);
+        control.etcd->endpoints.push_back(plan_.layout.etcd_client(each));
+      }
+    }
+    return write_yaml(file(name), control, 0600);
+  }
+  std::string control_folder(size_t member) const {
+    return plan_.members == 1 ? "control" : "control/" + std::to_string(member);
   }
 
   Result<void> write_site(size_t index) {
     const std::string id = sites_[index].id.str();
     SiteFile site{.site = id,
                   .listen = plan_.layout.gateway(index + 1),
-                  .control = plan_.layout.control(),
+                  .control = plan_.controls(),
                   .client_id = "site-" + id,
                   .client_secret = account("site-" + id),
                   .folder = plan_.home + "/sites/" + id,
@@ -193,7 +211,7 @@ class Writer {
   }
 
   Result<void> write_cameras() {
-    emulation::CamerasConfig config{.video = plan_.demo.video, .control = plan_.layout.control(), .cameras = {}};
+    emulation::CamerasConfig config{.video = plan_.demo.video, .control = plan_.controls(), .cameras = {}};
     const size_t count = plan_.demo.cameras.size();
     for (size_t c = 0; c < count; ++c) {
       const DemoCamera& camera = plan_.demo.cameras[c];
@@ -234,7 +252,7 @@ class Writer {
 
   Result<void> write_contexts() {
     TRY(auto contexts, load_contexts(plan_.home));
-    const std::string control = "http://" + plan_.layout.control();
+    const std::string control = plan_.controls("http://");
     for (Context& context : contexts.contexts) context.control = control;
     contexts.put({"operator", control, "operator", account("operator")});
     for (const DemoApp& app : plan_.demo.apps)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "control/desired.h"
@@ -43,7 +44,8 @@ Result<void> BootstrapAccount::check() const {
   if (auto good = check_label(client_id); !good) return fail(Code::invalid, good.error().what, "client_id");
   if (auto good = check_label(subject); !good) return fail(Code::invalid, good.error().what, "subject");
   if (secret.size() < 8 || secret.size() > 256) return fail(Code::invalid, "must have 8 to 256 characters", "secret");
-  if (api::scopes_of(role).empty()) return fail(Code::invalid, "must be tenant, operator or site", "role");
+  if (api::scopes_of(role).empty() || role == api::role::member)
+    return fail(Code::invalid, "must be tenant, operator or site", "role");
   return {};
 }
 
@@ -58,6 +60,20 @@ Result<void> Accounts::start() {
     if (!present) TRY_DO(add(account));
   }
   return {};
+}
+
+Result<void> Accounts::follow() {
+  if (key_) return {};
+  TRY(auto stored, state_.get(signing_key));
+  if (!stored) return fail(Code::unavailable, "no member of control has begun yet", signing_key);
+  return load_key();
+}
+
+std::string Accounts::member_token() {
+  CHECK(key_);
+  const WallTime now = runtime_.wall();
+  api::Identity member{"control", std::string(api::role::member), {std::string(api::scope::member)}, now + 60s};
+  return api::issue_token(*key_, keys_.front().kid, member, now);
 }
 
 Result<void> Accounts::load_key() {

@@ -31,12 +31,16 @@ class Accounts {
   Accounts(ports::Runtime& runtime, ports::StateStore& state, AccountsConfig config);
   /// Loads or makes the signing key, and makes the missing bootstrap accounts.
   Result<void> start();
+  /// The same for a member that only reads: the key is there, or it is too early. Errors: unavailable.
+  Result<void> follow();
 
   tl::expected<api::TokenAnswer, api::TokenError> grant(const api::TokenRequest& request);
   /// `authorization`: the header's value. Errors: denied with the reason.
   Result<api::Identity> verify(std::string_view authorization);
   /// Errors: conflict (exists).
   Result<api::TenantCredentials> add_tenant(const TenantId& tenant);
+  /// For calls among the members of control. Needs a key.
+  std::string member_token();
   Result<bool> has_tenant(const TenantId& tenant);
   Result<std::vector<TenantId>> tenants();
   /// Empty before start().

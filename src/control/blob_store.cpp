@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "base/crypto.h"
+#include "base/log.h"
 
 namespace barrio::control {
 
@@ -79,6 +80,11 @@ Result<std::string> read_verified(const std::string& path, const std::string& sh
 }  // namespace
 
 Result<void> BlobStore::put(const std::string& sha256, const std::string& bytes) {
+  TRY_DO(put_here(sha256, bytes));
+  return peers_.copy ? peers_.copy(sha256, bytes) : Result<void>();
+}
+
+Result<void> BlobStore::put_here(const std::string& sha256, const std::string& bytes) {
   TRY_DO(check_name(sha256));
   if (bytes.size() > static_cast<size_t>(config_.most_each.count())) {
     return fail(Code::exhausted, "larger than " + to_string(config_.most_each), sha256);
@@ -120,6 +126,17 @@ Result<void> BlobStore::check_room(size_t bytes) const {
 }
 
 Result<std::string> BlobStore::get(const std::string& sha256) {
+  auto here = get_here(sha256);
+  const bool elsewhere = !here && here.error().code != Code::invalid && peers_.fetch;
+  if (!elsewhere) return here;
+  TRY(auto bytes, peers_.fetch(sha256));
+  if (auto kept = put_here(sha256, bytes); !kept) {
+    log_warning("a model of another member is not kept here", {{"sha256", sha256}, {"why", kept.error().text()}});
+  }
+  return bytes;
+}
+
+Result<std::string> BlobStore::get_here(const std::string& sha256) {
   TRY_DO(check_name(sha256));
   std::optional<Result<std::string>> bytes;
   runtime_.offload([&] { bytes = read_verified(path(sha256), sha256); });
@@ -133,7 +150,10 @@ Result<bool> BlobStore::has(const std::string& sha256) {
     std::error_code error;
     there = fs::is_regular_file(path(sha256), error);
   });
-  return there;
+  if (there || !peers_.fetch) return there;
+  auto elsewhere = get(sha256);
+  if (!elsewhere && elsewhere.error().code != Code::not_found) return fail(std::move(elsewhere).error());
+  return elsewhere.has_value();
 }
 
 }  // namespace barrio::control

@@ -2,6 +2,7 @@
 // Uploaded models, by the SHA-256 of their content, as files. What put() answered with success survives power loss.
 // Called in fibers; the disk is touched off the loop.
 
+#include <functional>
 #include <string>
 
 #include "base/quantity.h"
@@ -15,14 +16,26 @@ struct BlobConfig {
   Bytes most_together = gib(16);
 };
 
+/// Where the same uploads are kept, too.
+struct BlobPeers {
+  std::function<Result<void>(const std::string& sha256, const std::string& bytes)> copy;
+  std::function<Result<std::string>(const std::string& sha256)> fetch;
+};
+
 class BlobStore {
  public:
   BlobStore(ports::Runtime& runtime, BlobConfig config) : runtime_(runtime), config_(std::move(config)) {}
-  /// Idempotent. Errors: invalid (not this content's hash), exhausted (too large, disk full), unavailable.
+  /// Before anything is stored. Without, this store is the only one.
+  void join(BlobPeers peers) { peers_ = std::move(peers); }
+  /// Here, and at as many peers as must have it. Idempotent. Errors: invalid (not this content's hash), exhausted (too
+  /// large, disk full), unavailable.
   Result<void> put(const std::string& sha256, const std::string& bytes);
-  /// Verified. Errors: not_found, invalid (not a hash), unavailable (damaged).
+  /// Verified; from a peer where it is not here or damaged. Errors: not_found, invalid (not a hash), unavailable.
   Result<std::string> get(const std::string& sha256);
-  /// Errors: invalid, unavailable.
+  /// The same, of this store alone.
+  Result<void> put_here(const std::string& sha256, const std::string& bytes);
+  Result<std::string> get_here(const std::string& sha256);
+  /// Here or at a peer. Errors: invalid, unavailable.
   Result<bool> has(const std::string& sha256);
 
  private:
@@ -32,6 +45,7 @@ class BlobStore {
 
   ports::Runtime& runtime_;
   BlobConfig config_;
+  BlobPeers peers_;
 };
 
 }  // namespace barrio::control

@@ -12,6 +12,7 @@ namespace {
 constexpr size_t most_replicas_reported = 1024;
 constexpr size_t most_flows_reported = 8192;
 constexpr size_t most_gateway_text = 255;
+constexpr size_t most_writes_a_step = 100;  // and their guards: within what a commit may have
 
 Result<void> check_report(const SiteReport& report) {
   if (report.replicas.size() > most_replicas_reported) {
@@ -24,56 +25,93 @@ Result<void> check_report(const SiteReport& report) {
   return {};
 }
 
-std::vector<decide::PlacedReplica> placed(const std::vector<Replica>& replicas) {
-  std::vector<decide::PlacedReplica> present;
-  for (const Replica& replica : replicas) present.push_back({replica.id, replica.app, replica.site});
-  return present;
-}
-
 }  // namespace
 
 Control::Control(ports::Runtime& runtime, ports::StateStore& state, ControlConfig config, BlobStore* blobs,
                  UsageBook* usage)
     : runtime_(runtime),
-      state_(state),
       config_(std::move(config)),
+      leadership_(runtime, state, config_.leadership),
+      state_(runtime, state, {.noted = key::changed}),
       blobs_(blobs),
       usage_(usage),
-      accounts_(runtime, state, config_.accounts),
+      accounts_(runtime, state_, config_.accounts),
       observed_(runtime.now()),
       stepping_(runtime),
-      changed_(runtime.make_signal()) {}
+      changed_(runtime.make_signal()) {
+  state_.fence_by(leadership_);
+}
 
 Result<void> Control::start() {
+  TRY_DO(leadership_.step());
+  return leadership_.leads() ? begin_to_lead() : follow();
+}
+
+/// What another member knew of sites only in its memory comes anew from them, so their silence is counted from now.
+Result<void> Control::begin_to_lead() {
   TRY_DO(import_network());
   TRY_DO(accounts_.start());
+  observed_ = Observed(runtime_.now());
+  going_since_.clear();
+  led_ = true;
   return step();
+}
+
+Result<void> Control::follow() {
+  const ports::Turn::Hold turn(stepping_);
+  TRY_DO(accounts_.follow());
+  TRY_DO(load());
+  place();
+  publish();
+  return {};
 }
 
 Result<void> Control::import_network() {
   TRY(auto present, state_.get(key::network));
   if (present) return {};
   TRY_DO(config_.network.check());
-  TRY_DO(state_.commit({{key::network, 0}}, import_writes(config_.network)));
+  const auto writes = import_writes(config_.network);
+  // Its own key, the first, comes last: it says that all of its sites are there.
+  for (size_t from = 1; from < writes.size(); from += most_writes_a_step) {
+    const auto begin = writes.begin() + static_cast<std::ptrdiff_t>(from);
+    const auto end = writes.begin() + static_cast<std::ptrdiff_t>(std::min(from + most_writes_a_step, writes.size()));
+    TRY_DO(state_.commit({{key::network, 0}}, {begin, end}));
+  }
+  TRY_DO(state_.commit({{key::network, 0}}, {writes.front()}));
   log_info("network imported",
            {{"network", config_.network.name}, {"sites", std::to_string(config_.network.sites.size())}});
   return {};
 }
 
 Result<void> Control::load() {
-  // The store's revision alone tells whether there is anything new to read.
-  TRY(auto present, state_.wait_for_change(desired_.revision, runtime_.now()));
-  if (present == desired_.revision && snapshot_) return {};
+  // One key tells whether there is anything new to read.
+  TRY(const auto present, state_.get(key::changed));
+  if (snapshot_ && present && present->revision == desired_.revision_of(key::changed)) return {};
   TRY(auto listing, state_.list(""));
   TRY(desired_, read_desired(listing));
   return {};
 }
 
 void Control::run() {
-  while (!runtime_.stopping()) {
-    static_cast<void>(step());  // logged and counted there; the next one repairs
-    if (!runtime_.stopping()) changed_->wait_until(runtime_.now() + 1s);
+  runtime_.spawn("leadership", [this] { leadership_.run(); });
+  while (!runtime_.stopping()) turn();
+}
+
+void Control::turn() {
+  const Time next = runtime_.now() + 1s;
+  if (leadership_.leads()) {
+    // A step is logged and counted there; the next one repairs.
+    auto done = led_ ? step() : begin_to_lead();
+    if (!done && !led_) log_warning("cannot lead yet", {{"why", done.error().text()}});
+    if (!runtime_.stopping()) changed_->wait_until(next);
+    return;
   }
+  led_ = false;
+  if (auto done = follow(); !done) {
+    log_warning("cannot follow", {{"why", done.error().text()}});
+    return runtime_.sleep_until(next);
+  }
+  if (auto seen = state_.wait_for_change(followed_, next)) followed_ = *seen;
 }
 
 Result<void> Control::step() {
@@ -97,11 +135,7 @@ Result<void> Control::step_holding() {
 
 Result<void> Control::step_once() {
   TRY_DO(load());
-  placements_.clear();
-  for (auto& placement : decide::place(desired_.network, sized_apps(), placed(desired_.replicas))) {
-    const AppKey app = placement.app;
-    placements_.emplace(app, std::move(placement));
-  }
+  place();
   note_leaving();
   roll_releases();
   Writes writes;
@@ -115,6 +149,14 @@ Result<void> Control::step_once() {
   return {};
 }
 
+void Control::place() {
+  placements_.clear();
+  for (auto& placement : decide::place(desired_.network, sized_apps(), placed(desired_))) {
+    const AppKey app = placement.app;
+    placements_.emplace(app, std::move(placement));
+  }
+}
+
 void Control::gather(Writes& writes, std::vector<ports::Guard>& guards) const {
   gather_replicas(writes);
   gather_releases(writes);
@@ -124,6 +166,13 @@ void Control::gather(Writes& writes, std::vector<ports::Guard>& guards) const {
     if (!same && !seen.report.gateway.empty()) writes.push_back(write_gateway(site, seen.report.gateway));
   }
   if (writes.empty()) return;
+  if (writes.size() > most_writes_a_step) {
+    // The rest comes with the next step. What goes, goes first: a part of the plan never exceeds what the whole does
+    // not.
+    std::stable_partition(writes.begin(), writes.end(), [](const ports::Write& write) { return !write.value; });
+    writes.resize(most_writes_a_step);
+    changed_->notify();
+  }
   for (const ports::Write& write : writes) guards.push_back(desired_.guard(write.key));
   // Decisions made from the same state must not both be carried out: together they might exceed a site's power.
   guards.push_back(desired_.guard(key::placement));
@@ -141,10 +190,11 @@ void Control::gather_replicas(Writes& writes) const {
     std::ranges::remove_copy_if(placement->second.leaving, std::back_inserter(kept),
                                 [this](const auto& replica) { return has_left(replica); });
     for (const decide::PlacedReplica& wanted : kept) {
-      Replica replica{wanted.id, wanted.app, wanted.site, ReplicaPhase::starting, target_of(app)};
+      Replica replica{wanted.id, wanted.app, wanted.site, ReplicaPhase::starting, target_of(app), wanted.seat};
       auto known = present.extract(wanted.id);
       if (!known.empty()) replica = *known.mapped();
       replica.site = wanted.site;
+      replica.seat = wanted.seat;
       if (replica.generation == 0 || advancing_.contains(replica.id)) replica.generation = target_of(app);
       replica.phase = observed_.phase(replica, now);
       if (!known.empty() && replica == *known.mapped()) continue;
@@ -168,8 +218,10 @@ void Control::publish() {
   published_revision_ = desired_.revision;
   if (snapshot_ && content == published_) return;
   published_ = std::move(content);
-  // The store's revision only grows, also over restarts, and the content is a function of the store alone.
-  next.version = desired_.revision;
+  // It only grows, also over restarts and from one leader to the next, and the content is a function of the store
+  // alone.
+  const ports::Revision changed = desired_.revision_of(key::changed);
+  next.version = changed != 0 ? changed : desired_.revision;
   snapshot_ = std::make_shared<const Snapshot>(std::move(next));
 }
 
@@ -185,6 +237,8 @@ bool Control::differs(const SiteReport& report) const {
 Result<SiteOrders> Control::sync(const SiteReport& report) {
   TRY_DO(check_report(report));
   if (!snapshot_) return fail(Code::unavailable, "control is starting");
+  // What this member knows may be old, and its orders would take the site back to it.
+  if (!leadership_.leads()) return fail(Code::unavailable, "this member of control does not lead");
   if (desired_.network.find(report.site) == nullptr) {
     return fail(Code::not_found, "there is no site '" + report.site.str() + "'", "site");
   }

@@ -18,6 +18,7 @@
 #include "control/accounts.h"
 #include "control/blob_store.h"
 #include "control/desired.h"
+#include "control/fenced_store.h"
 #include "control/observed.h"
 #include "control/usage_book.h"
 #include "decide/placement/placement.h"
@@ -34,7 +35,8 @@ struct ControlConfig {
   /// Up to the first '-': what follows are parameters (crop-64x64-grey).
   std::set<std::string> builtin_models = {"people", "crop", "decode"};
   bool emulated_models = false;  // apps of the backend profile are accepted, for tests
-  Duration drain_grace = 30s;    // a leaving replica's requests get so long to be answered
+  LeadershipConfig leadership = {};
+  Duration drain_grace = 30s;  // a leaving replica's requests get so long to be answered
 };
 
 /// A deployment that was not accepted: nothing changed. `refusal` where it is for lack of a place.
@@ -62,11 +64,15 @@ class Control {
   Control(ports::Runtime& runtime, ports::StateStore& state, ControlConfig config, BlobStore* blobs = nullptr,
           UsageBook* usage = nullptr);
 
-  /// Loads the state, or imports the network and makes the signing key; then the first step. Call before all else.
+  /// Who leads, or finds that nobody does: loads the state, or imports the network and makes the signing key; then the
+  /// first step. Who follows: loads the state. Call before all else. Errors: unavailable (a leader has yet to begin).
   Result<void> start();
-  /// Steps on every change and at least once a second, until the runtime is stopping.
+  /// Leads or follows until the runtime is stopping. Who leads steps on every change and at least once a second.
   void run();
+  /// Of who leads.
   Result<void> step();
+  /// Of this member; other stores that it writes are fenced by it, too.
+  Leadership& leadership() { return leadership_; }
 
   /// Errors: not_found (unknown site), invalid (over the limits).
   Result<SiteOrders> sync(const SiteReport& report);
@@ -107,6 +113,9 @@ class Control {
 
   /// Keeps an uploaded model or image for this tenant. Errors: invalid, exhausted, unavailable, unsupported.
   Result<void> add_model(const TenantId& tenant, const std::string& sha256, const std::string& bytes);
+  /// From and for another member of control: this one's own disk. Errors: those of BlobStore.
+  Result<void> take_copy(const std::string& sha256, const std::string& bytes);
+  Result<std::string> give_copy(const std::string& sha256);
   /// `tenant` empty: for a site, which may read all. Errors: not_found, unavailable.
   Result<std::string> model(const TenantId& tenant, const std::string& sha256);
 
@@ -117,13 +126,18 @@ class Control {
   std::shared_ptr<const Snapshot> snapshot() const { return snapshot_; }
   WallTime wall() { return runtime_.wall(); }
   const ControlFigures& figures() const { return figures_; }
+  const StoreFigures& store_figures() const { return state_.figures(); }
 
  private:
   using Writes = std::vector<ports::Write>;
   Result<void> import_network();
+  Result<void> begin_to_lead();
+  Result<void> follow();
+  void turn();
   Result<void> load();
   Result<void> step_holding();
   Result<void> step_once();
+  void place();
   void gather(Writes& writes, std::vector<ports::Guard>& guards) const;
   void gather_replicas(Writes& writes) const;
   // Replicas on draining sites (control_leaving.cpp).
@@ -163,8 +177,9 @@ class Control {
   api::SiteView site_view(const Site& site, const TenantId& viewer) const;
 
   ports::Runtime& runtime_;
-  ports::StateStore& state_;
   const ControlConfig config_;
+  Leadership leadership_;
+  FencedStore state_;
   BlobStore* blobs_;
   UsageBook* usage_;
   Accounts accounts_;
@@ -180,6 +195,8 @@ class Control {
   std::shared_ptr<const Snapshot> snapshot_;
   std::string published_;                    // its content without the version
   ports::Revision published_revision_ = -1;  // of the state it was made from
+  ports::Revision followed_ = 0;             // of the store, when it was last looked at
+  bool led_ = false;                         // what is in memory is a leader's
   ControlFigures figures_;
 };
 

@@ -113,9 +113,7 @@ decide::AppPlacement Control::plan(const App& app) const {
   std::vector<App> apps = sized_apps();
   std::erase_if(apps, [&](const App& other) { return other.key() == app.key(); });
   apps.push_back(app);
-  std::vector<decide::PlacedReplica> present;
-  for (const Replica& replica : desired_.replicas) present.push_back({replica.id, replica.app, replica.site});
-  for (auto& placement : decide::place(desired_.network, apps, present)) {
+  for (auto& placement : decide::place(desired_.network, apps, placed(desired_))) {
     if (placement.app == app.key()) return std::move(placement);
   }
   return {};
@@ -247,6 +245,16 @@ Result<void> Control::add_model(const TenantId& tenant, const std::string& sha25
   TRY_DO(state_.commit({}, {{key::blob(tenant, sha256), "{}"}}));
   log_info("file uploaded", {{"tenant", tenant.str()}, {"sha256", sha256}, {"bytes", std::to_string(bytes.size())}});
   return {};
+}
+
+Result<void> Control::take_copy(const std::string& sha256, const std::string& bytes) {
+  if (blobs_ == nullptr) return fail(Code::unsupported, "this control keeps no model files");
+  return blobs_->put_here(sha256, bytes);
+}
+
+Result<std::string> Control::give_copy(const std::string& sha256) {
+  if (blobs_ == nullptr) return fail(Code::unsupported, "this control keeps no model files");
+  return blobs_->get_here(sha256);
 }
 
 Result<std::string> Control::model(const TenantId& tenant, const std::string& sha256) {

@@ -106,6 +106,14 @@ ports::Revision Desired::revision_of(const std::string& key) const {
   return found == revisions.end() ? 0 : found->second;
 }
 
+std::vector<decide::PlacedReplica> placed(const Desired& desired) {
+  std::vector<decide::PlacedReplica> present;
+  for (const Replica& replica : desired.replicas) {
+    present.push_back({replica.id, replica.app, replica.site, replica.seat});
+  }
+  return present;
+}
+
 Result<Desired> read_desired(const ports::Listing& listing) {
   Desired desired;
   desired.revision = listing.revision;

@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "decide/placement/placement.h"
 #include "model/snapshot.h"
 #include "ports/state_store.h"
 
@@ -74,6 +75,9 @@ struct Desired {
   ports::Revision revision_of(const std::string& key) const;
   ports::Guard guard(const std::string& key) const { return {key, revision_of(key)}; }
 };
+
+/// The replicas, as placement knows them.
+std::vector<decide::PlacedReplica> placed(const Desired& desired);
 
 /// Errors: unavailable, naming the key that cannot be read.
 Result<Desired> read_desired(const ports::Listing& listing);

@@ -13,6 +13,23 @@ void raise_to(Counter& counter, uint64_t value) {
   counter.add(value - counter.value());
 }
 
+void expose_store(Registry& metrics, const StoreFigures& store, const Leadership& leadership) {
+  metrics.gauge("barrio_control_leads", "1: this member of control leads").set(leadership.leads() ? 1 : 0);
+  metrics.gauge("barrio_control_leader_known", "1: some member leads, as far as this one knows")
+      .set(leadership.leader() ? 1 : 0);
+  raise_to(metrics.counter("barrio_control_lead_taken_total", "How often this member began to lead"),
+           leadership.figures().taken);
+  raise_to(metrics.counter("barrio_control_fenced_total", "Commits refused because another member led by then"),
+           leadership.figures().fenced);
+  raise_to(metrics.counter("barrio_control_store_commits_total", "Commits that the state store acknowledged"),
+           store.commits);
+  raise_to(metrics.counter("barrio_control_store_conflicts_total", "Commits that a guard refused"), store.conflicts);
+  raise_to(metrics.counter("barrio_control_store_failures_total", "Commits that the state store did not take"),
+           store.failures);
+  metrics.gauge("barrio_control_store_commit_seconds", "Time that all commits together took")
+      .set(barrio::to_seconds(store.commit_time));
+}
+
 void expose_usage(Registry& metrics, const UsageFigures& figures) {
   raise_to(metrics.counter("barrio_control_usage_shipments_total", "Shipments of usage taken from sites"),
            figures.shipments);
@@ -46,7 +63,10 @@ Response HttpApi::keys(const Call&) {
 
 Response HttpApi::health(const Call&) {
   if (control_.snapshot() == nullptr) return answer(api::problem(503, "control is starting"));
-  return answer_json(200, api::HealthView{"ok", static_cast<int64_t>(control_.snapshot()->version)});
+  const Leadership& leadership = control_.leadership();
+  return answer_json(200,
+                     api::HealthView{"ok", static_cast<int64_t>(control_.snapshot()->version), leadership.self().name,
+                                     leadership.leader() ? leadership.leader()->name : ""});
 }
 
 Response HttpApi::exposition(const Call&) {
@@ -56,6 +76,7 @@ Response HttpApi::exposition(const Call&) {
   raise_to(metrics_.counter("barrio_control_syncs_total", "Reports of sites"), figures.syncs);
   raise_to(metrics_.counter("barrio_control_changes_total", "Accepted changes of tenants and operators"),
            figures.changes);
+  expose_store(metrics_, control_.store_figures(), control_.leadership());
   if (control_.usage() != nullptr) expose_usage(metrics_, control_.usage()->figures());
   const api::LiveView view = control_.live();
   metrics_.gauge("barrio_control_snapshot_version", "Version of the snapshot given to sites")
@@ -191,6 +212,21 @@ Response HttpApi::put_blob(const Call& call) {
   auto kept = control_.add_model(call.tenant, call.params[0], call.request.body);
   if (!kept) return answer(kept.error());
   return answer_json(201, api::BlobView{call.params[0], static_cast<int64_t>(call.request.body.size())});
+}
+
+Response HttpApi::take_copy(const Call& call) {
+  auto kept = control_.take_copy(call.params[0], call.request.body);
+  if (!kept) return answer(kept.error());
+  return answer_json(201, api::BlobView{call.params[0], static_cast<int64_t>(call.request.body.size())});
+}
+
+Response HttpApi::give_copy(const Call& call) {
+  auto bytes = control_.give_copy(call.params[0]);
+  if (!bytes) return answer(bytes.error());
+  Response response;
+  response.headers = {{"Content-Type", "application/octet-stream"}};
+  response.body = std::move(*bytes);
+  return response;
 }
 
 Response HttpApi::get_blob(const Call& call) {

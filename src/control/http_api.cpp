@@ -61,9 +61,25 @@ Response HttpApi::dispatch(const Request& request) {
   return response;
 }
 
+/// By any member of control for itself; all else by the one that leads.
+bool HttpApi::answered_by_each(const Route& route) {
+  return route.whose == Whose::nobody || route.scope == api::scope::member || route.action == &HttpApi::get_blob;
+}
+
 Response HttpApi::perform(const Route& route, Call call) {
+  const bool elsewhere = !answered_by_each(route) && config_.forwarding != nullptr;
+  if (elsewhere) {
+    if (auto answered = config_.forwarding->answer(call.request)) return std::move(*answered);
+  }
   if (auto refused = admit(route, call)) return std::move(*refused);
-  return (this->*route.action)(call);
+  Response response = (this->*route.action)(call);
+  if (!elsewhere || response.status != 503 || control_.leadership().leads()) return response;
+  // It has lost the lead in the middle of this.
+  if (Forwarding::repeatable(call.request)) {
+    if (auto answered = config_.forwarding->answer(call.request)) return std::move(*answered);
+  }
+  response.headers.emplace_back(not_leading, "1");
+  return response;
 }
 
 /// Who calls, and may they? Nothing: yes.

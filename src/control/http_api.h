@@ -15,6 +15,7 @@
 #include "base/metrics.h"
 #include "base/text.h"
 #include "control/control.h"
+#include "control/forwarding.h"
 #include "net/http.h"
 
 namespace barrio::control {
@@ -31,6 +32,7 @@ struct HttpConfig {
   std::map<std::string, ConsoleFile> assets;  // by path: "/index.html" (also served at "/"), "/assets/..."
   std::string content_security_policy;        // of the console's pages
   size_t most_json_bytes = 1024 * 1024;
+  Forwarding* forwarding = nullptr;  // null: this control is alone
 };
 
 class HttpApi {
@@ -72,11 +74,13 @@ class HttpApi {
   static std::vector<Route> open_routes();
   static std::vector<Route> site_routes();
   static std::vector<Route> app_routes();
+  static std::vector<Route> member_routes();  // among members of control
   static std::vector<Route> tenant_routes();
   static JsonObject operation(const Route& route, JsonSchemas& schemas);
   static JsonArray parameters_of(const Route& route);
 
   net::Response dispatch(const net::Request& request);
+  static bool answered_by_each(const Route& route);
   net::Response perform(const Route& route, Call call);
   std::optional<net::Response> admit(const Route& route, Call& call);
   std::optional<net::Response> console(const net::Request& request) const;
@@ -102,6 +106,8 @@ class HttpApi {
   net::Response roll_back(const Call& call);
   net::Response tell(const tl::expected<Deployed, Rejected>& deployed) const;
   net::Response put_blob(const Call& call);
+  net::Response take_copy(const Call& call);
+  net::Response give_copy(const Call& call);
   net::Response get_blob(const Call& call);
   net::Response add_tenant(const Call& call);
   net::Response list_tenants(const Call& call);

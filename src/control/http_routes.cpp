@@ -159,6 +159,26 @@ std::vector<HttpApi::Route> HttpApi::app_routes() {
   };
 }
 
+std::vector<HttpApi::Route> HttpApi::member_routes() {
+  return {
+      {"PUT",
+       "/barrio/v1/members/blobs/{sha256}",
+       scope::member,
+       Whose::anybody,
+       &HttpApi::take_copy,
+       {.summary = "Among members of control: keep a copy of a file",
+        .gives = of<api::BlobView>,
+        .success = 201,
+        .takes_media = "application/octet-stream"}},
+      {"GET",
+       "/barrio/v1/members/blobs/{sha256}",
+       scope::member,
+       Whose::anybody,
+       &HttpApi::give_copy,
+       {.summary = "Among members of control: a file that this one has", .gives_media = "application/octet-stream"}},
+  };
+}
+
 std::vector<HttpApi::Route> HttpApi::tenant_routes() {
   return {
       {"POST",
@@ -222,7 +242,7 @@ std::vector<HttpApi::Route> HttpApi::tenant_routes() {
 std::span<const HttpApi::Route> HttpApi::routes() {
   static const std::vector<Route> table = [] {
     std::vector<Route> all;
-    for (auto part : {open_routes(), site_routes(), app_routes(), tenant_routes()}) {
+    for (auto part : {open_routes(), site_routes(), app_routes(), member_routes(), tenant_routes()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;

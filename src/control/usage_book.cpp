@@ -12,6 +12,7 @@ namespace barrio::control {
 namespace {
 
 constexpr size_t most_lines = 100'000;  // of an answer
+constexpr size_t most_rows_at_once = 100;
 
 struct Through {
   int64_t sequence = 0;
@@ -127,11 +128,15 @@ Result<int64_t> UsageBook::try_take(const SiteId& site, const UsageShipment& shi
                                                                      {"came after", std::to_string(shipment.after)}});
     return through.sequence;
   }
+  const std::vector<ports::Guard> guards = {{key, entry ? entry->revision : 0}};
   std::vector<ports::Write> writes;
-  writes.reserve(shipment.rows.size() + 1);
-  for (const UsageRow& row : shipment.rows) writes.push_back(write_json(row_key(site, shipment.journal, row), row));
+  for (const UsageRow& row : shipment.rows) {
+    writes.push_back(write_json(row_key(site, shipment.journal, row), row));
+    if (writes.size() < most_rows_at_once) continue;
+    TRY_DO(store_.commit(guards, std::exchange(writes, {})));
+  }
   writes.push_back(write_json(key, Through{shipment.through}));
-  TRY_DO(store_.commit({{key, entry ? entry->revision : 0}}, std::move(writes)));
+  TRY_DO(store_.commit(guards, std::move(writes)));
   if (!entry) log_info("a new usage journal", {{"site", site.str()}, {"journal", std::to_string(shipment.journal)}});
   ++figures_.shipments;
   figures_.rows += shipment.rows.size();

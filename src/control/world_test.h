@@ -43,6 +43,12 @@ class FlakyStateStore final : public ports::StateStore {
   Result<ports::Revision> wait_for_change(ports::Revision seen, Time until) override {
     return inner_.wait_for_change(seen, until);
   }
+  Result<ports::Lease> hold(const std::string& key, const std::string& value, Duration ttl,
+                            ports::Revision seen) override {
+    return inner_.hold(key, value, ttl, seen);
+  }
+  Result<void> keep(const ports::Lease& lease) override { return inner_.keep(lease); }
+  Result<void> release(const ports::Lease& lease) override { return inner_.release(lease); }
   int failures = 0;
   Code failure = Code::conflict;
 
@@ -53,6 +59,7 @@ class FlakyStateStore final : public ports::StateStore {
 struct World {
   explicit World(ControlConfig wanted = {}, BlobStore* kept = nullptr) : config(std::move(wanted)), blobs(kept) {
     config.network = spain();
+    config.leadership.lasts = 24h * 365;  // no fiber renews it here
     restart();
   }
   void restart() {

@@ -45,9 +45,13 @@ int64_t count_found(std::string_view body) {
 
 }  // namespace
 
-TokenSource::TokenSource(net::Reactor& reactor, net::Client& client, net::SocketAddress control, std::string id,
-                         std::string secret)
-    : reactor_(reactor), client_(client), control_(control), id_(std::move(id)), secret_(std::move(secret)) {}
+TokenSource::TokenSource(net::Reactor& reactor, net::Client& client, std::vector<net::SocketAddress> members,
+                         std::string id, std::string secret)
+    : reactor_(reactor),
+      client_(client),
+      members_(std::move(members)),
+      id_(std::move(id)),
+      secret_(std::move(secret)) {}
 
 void TokenSource::renew() {
   net::Request request{.method = "POST",
@@ -55,12 +59,13 @@ void TokenSource::renew() {
                        .headers = {{"Content-Type", "application/x-www-form-urlencoded"}},
                        .body = "grant_type=client_credentials&client_id=" + id_ + "&client_secret=" + secret_,
                        .peer_ip = {}};
-  client_.fetch(control_, std::move(request), reactor_.fresh_now() + 3s,
+  client_.fetch(members_[member_], std::move(request), reactor_.fresh_now() + 3s,
                 [this](Result<net::Response> answer) { reactor_.call_after(take(answer), [this] { renew(); }); });
 }
 
 Duration TokenSource::take(const Result<net::Response>& answer) {
   if (!answer || answer->status != 200) {
+    member_ = (member_ + 1) % members_.size();
     log_warning("no new token",
                 {{"client", id_}, {"error", answer ? std::to_string(answer->status) : answer.error().text()}});
     return 1s;
@@ -72,13 +77,13 @@ Duration TokenSource::take(const Result<net::Response>& answer) {
   return std::chrono::seconds(std::max<int64_t>(1, seconds / 2));
 }
 
-Camera::Camera(net::Reactor& reactor, net::Client& client, net::SocketAddress control, CameraConfig config,
+Camera::Camera(net::Reactor& reactor, net::Client& client, std::vector<net::SocketAddress> members, CameraConfig config,
                const std::vector<std::string>& pictures)
     : reactor_(reactor),
       client_(client),
       config_(std::move(config)),
       pictures_(pictures),
-      tokens_(reactor, client, control, config_.client_id, config_.client_secret) {
+      tokens_(reactor, client, std::move(members), config_.client_id, config_.client_secret) {
   line_.camera = config_.name;
 }
 

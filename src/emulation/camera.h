@@ -36,7 +36,7 @@ BARRIO_DESCRIBE(CameraConfig, (), (name, app, client_id, client_secret, entries,
 /// Bearer tokens from the token endpoint, renewed at half their life; the old one serves on while that fails.
 class TokenSource {
  public:
-  TokenSource(net::Reactor& reactor, net::Client& client, net::SocketAddress control, std::string id,
+  TokenSource(net::Reactor& reactor, net::Client& client, std::vector<net::SocketAddress> members, std::string id,
               std::string secret);
   void start() { renew(); }
   const std::string& token() const { return token_; }
@@ -47,7 +47,8 @@ class TokenSource {
 
   net::Reactor& reactor_;
   net::Client& client_;
-  net::SocketAddress control_;
+  const std::vector<net::SocketAddress> members_;  // of control
+  size_t member_ = 0;
   std::string id_;
   std::string secret_;
   std::string token_;
@@ -56,7 +57,7 @@ class TokenSource {
 class Camera {
  public:
   /// `pictures` outlives the camera.
-  Camera(net::Reactor& reactor, net::Client& client, net::SocketAddress control, CameraConfig config,
+  Camera(net::Reactor& reactor, net::Client& client, std::vector<net::SocketAddress> members, CameraConfig config,
          const std::vector<std::string>& pictures);
   Camera(const Camera&) = delete;
   Camera& operator=(const Camera&) = delete;

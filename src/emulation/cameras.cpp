@@ -1,6 +1,7 @@
 #include "emulation/cameras.h"
 
 #include "adapters/libav/video_file.h"
+#include "net/addresses.h"
 
 namespace barrio::emulation {
 
@@ -9,9 +10,9 @@ Cameras::Cameras(net::Reactor& reactor, CamerasConfig config, Print print)
 
 Result<void> Cameras::start() {
   TRY(pictures_, adapters::sample_video(config_.video, adapters::Sampling{}));
-  TRY(auto control, net::SocketAddress::parse(config_.control));
+  TRY(auto members, net::parse_addresses(config_.control));
   for (const CameraConfig& camera : config_.cameras) {
-    cameras_.push_back(std::make_unique<Camera>(reactor_, client_, control, camera, pictures_));
+    cameras_.push_back(std::make_unique<Camera>(reactor_, client_, members, camera, pictures_));
     auto started = cameras_.back()->start();
     if (!started) return fail(std::move(started).error().within("camera " + camera.name));
   }

@@ -12,7 +12,7 @@ namespace barrio::emulation {
 
 struct CamerasConfig {
   std::string video;
-  std::string control;  // "ip:port", asked for tokens only
+  std::string control;  // "ip:port", or several with commas between, asked for tokens only
   std::vector<CameraConfig> cameras;
 };
 BARRIO_DESCRIBE(CamerasConfig, (), (video, control, cameras))

@@ -40,7 +40,32 @@ Result<void> Resources::check() const {
   if (!accelerator.empty() && accelerators == 0) {
     return fail(Code::invalid, "must be at least 1, since accelerator names a model", "accelerators");
   }
+  if (slice && accelerators == 0) {
+    return fail(Code::invalid, "is one of an accelerator: name its model in accelerator", "slice");
+  }
   return {};
+}
+
+Result<void> DemandPlace::check() const {
+  if (!(share() > 0 && share() <= 1e9)) {
+    return fail(Code::invalid, "must be more than 0 and at most 1000000000",
+                requests_per_second ? "requests_per_second" : "weight");
+  }
+  return {};
+}
+
+Result<void> RequestWork::check() const {
+  if (device_time <= 0ns || device_time > 1h) return fail(Code::invalid, "must be from 1ns to 1h", "device_time");
+  if (device_time_p99 && (*device_time_p99 < device_time || *device_time_p99 > 1h)) {
+    return fail(Code::invalid, "must be from device_time, " + to_string(device_time) + ", to 1h", "device_time_p99");
+  }
+  if (concurrency < 1 || concurrency > 1024) return fail(Code::invalid, "must be from 1 to 1024", "concurrency");
+  return {};
+}
+
+Result<void> Spread::check() const {
+  if (most_per_domain >= 1) return {};
+  return fail(Code::invalid, "must be at least 1", "most_per_domain");
 }
 
 Result<void> ModelSource::check() const {
@@ -94,10 +119,6 @@ Result<void> AppSpec::check() const {
     return fail(Code::invalid, "must be from 1 to " + std::to_string(max_sites), "replicas");
   }
   if (demand.size() > 1000) return fail(Code::invalid, "must be at most 1000 places", "demand");
-  for (size_t i = 0; i < demand.size(); ++i) {
-    if (demand[i].weight > 0) continue;
-    return fail(Code::invalid, "must be more than 0", "demand[" + std::to_string(i) + "].weight");
-  }
   if (container && model.backend != Backend::none)
     return fail(Code::invalid, "cannot stand together with a model", "container");
   if (container && (pipeline || stream))

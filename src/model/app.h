@@ -38,10 +38,13 @@ struct Resources {
   double cores = 1;
   std::string accelerator;  // a model name of the network file ("L4"); empty: CPU only
   int accelerators = 0;
+  std::optional<std::string> slice = {};        // of each accelerator: a MIG profile ("1g.10gb"); none: all of it
+  std::optional<Watts> accelerator_power = {};  // what each of them draws; none: not checked against its cap
+  std::optional<Bytes> storage = {};
   static constexpr std::string_view defaulted[] = {"cores", "accelerator", "accelerators"};
   Result<void> check() const;
 };
-BARRIO_DESCRIBE(Resources, (), (power, memory, cores, accelerator, accelerators))
+BARRIO_DESCRIBE(Resources, (), (power, memory, cores, accelerator, accelerators, slice, accelerator_power, storage))
 
 /// profile: an emulated device, for tests; only where control and site are configured to run it (emulated_models).
 /// pipeline: no model of its own; its steps' models are run one after the other (PipelineSpec). none: the app is a
@@ -120,9 +123,30 @@ struct DemandPlace {
   std::string name;
   LatLon location;
   double weight = 1;
+  std::optional<double> requests_per_second = {};  // at the busiest hour; then it is the weight
   static constexpr std::string_view defaulted[] = {"weight"};
+  double share() const { return requests_per_second.value_or(weight); }
+  Result<void> check() const;
 };
-BARRIO_DESCRIBE(DemandPlace, (), (name, location, weight))
+BARRIO_DESCRIBE(DemandPlace, (), (name, location, weight, requests_per_second))
+
+/// What one request costs a replica; placement counts the wait for a replica that serves others with it.
+struct RequestWork {
+  Duration device_time;                          // mean
+  std::optional<Duration> device_time_p99 = {};  // none: as long as the mean
+  int concurrency = 1;                           // requests that a replica runs at the same time
+  std::optional<Watts> power = {};               // while one runs, on top of what the replica draws idle
+  static constexpr std::string_view defaulted[] = {"concurrency"};
+  Result<void> check() const;
+};
+BARRIO_DESCRIBE(RequestWork, (), (device_time, device_time_p99, concurrency, power))
+
+/// How many replicas of an app may stand in one failure domain.
+struct Spread {
+  int most_per_domain = 1;
+  Result<void> check() const;
+};
+BARRIO_DESCRIBE(Spread, (), (most_per_domain))
 
 /// Who may ask an app: `token` (its tenant, with a token or an API key) or `public` (everybody).
 class AppAccess {
@@ -160,7 +184,7 @@ struct AppSpec {
   Objective objective;
   Policy policy;
   Resources resources;
-  std::optional<int> replicas;  // none: one on every permitted active site where it fits
+  std::optional<int> replicas;  // at least; none: one on every permitted active site where it fits
   std::vector<DemandPlace> demand;
   std::optional<AppAccess> access;  // none: token
   std::optional<AppLimits> limits;
@@ -168,13 +192,15 @@ struct AppSpec {
   std::optional<StreamSpec> stream;        // none: takes no video
   std::optional<ContainerSpec> container;  // instead of a model
   std::optional<RolloutSpec> rollout;      // none: one site at a time
+  std::optional<RequestWork> work = {};
+  std::optional<Spread> spread = {};
   static constexpr std::string_view defaulted[] = {"model"};
   bool is_public() const { return access && access->is_public(); }
   Result<void> check() const;
 };
 BARRIO_DESCRIBE(AppSpec, (),
                 (name, model, objective, policy, resources, replicas, demand, access, limits, pipeline, stream,
-                 container, rollout))
+                 container, rollout, work, spread))
 BARRIO_JSON_APART(AppSpec)
 
 struct App {

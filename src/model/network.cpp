@@ -18,6 +18,65 @@ Result<void> check_duration(Duration value, Duration most, const char* field) {
   return fail(Code::invalid, "must be from 0 to " + to_string(most), field);
 }
 
+bool stands_before(const auto& list, size_t index) {
+  const auto same = [&](const auto& other) { return other.name == list[index].name; };
+  return std::any_of(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(index), same);
+}
+
+Result<void> check_feeders(const Site& site) {
+  if (!site.feeders) return {};
+  for (size_t i = 0; i < site.feeders->size(); ++i) {
+    const std::string& name = (*site.feeders)[i].name;
+    if (name.empty()) return fail(Code::invalid, "must not be empty", indexed("feeders", i, "name"));
+    if (!stands_before(*site.feeders, i)) continue;
+    return fail(Code::invalid, "feeder '" + name + "' stands twice", indexed("feeders", i, "name"));
+  }
+  return {};
+}
+
+int count_of(const std::vector<Accelerator>& accelerators, const std::string& model) {
+  int count = 0;
+  for (const Accelerator& one : accelerators) count += one.model == model ? one.count : 0;
+  return count;
+}
+
+Result<void> check_sum(const std::string& what, int64_t racks, int64_t site) {
+  if (racks == site) return {};
+  return fail(Code::invalid,
+              "have " + std::to_string(racks) + " " + what + " together, but the site has " + std::to_string(site),
+              "racks");
+}
+
+Result<void> check_racks(const Site& site) {
+  if (!site.racks || site.racks->empty()) return {};
+  Servers sum;
+  std::vector<Accelerator> accelerators;
+  for (size_t i = 0; i < site.racks->size(); ++i) {
+    const Rack& rack = (*site.racks)[i];
+    if (rack.name.empty()) return fail(Code::invalid, "must not be empty", indexed("racks", i, "name"));
+    if (stands_before(*site.racks, i)) {
+      return fail(Code::invalid, "rack '" + rack.name + "' stands twice", indexed("racks", i, "name"));
+    }
+    const auto feeds = [&](const Feeder& feeder) { return feeder.name == rack.feeder; };
+    if (!rack.feeder.empty() && (!site.feeders || std::none_of(site.feeders->begin(), site.feeders->end(), feeds))) {
+      return fail(Code::invalid, "'" + rack.feeder + "' is no feeder of this site", indexed("racks", i, "feeder"));
+    }
+    sum.cores += rack.servers.cores;
+    sum.memory += rack.servers.memory;
+    sum.storage += rack.servers.storage;
+    accelerators.insert(accelerators.end(), rack.accelerators.begin(), rack.accelerators.end());
+  }
+  TRY_DO(check_sum("cores", sum.cores, site.servers.cores));
+  TRY_DO(check_sum("bytes of memory", sum.memory.count(), site.servers.memory.count()));
+  TRY_DO(check_sum("bytes of storage", sum.storage.count(), site.servers.storage.count()));
+  std::vector<Accelerator> named = accelerators;
+  named.insert(named.end(), site.accelerators.begin(), site.accelerators.end());
+  for (const Accelerator& one : named) {
+    TRY_DO(check_sum(one.model, count_of(accelerators, one.model), count_of(site.accelerators, one.model)));
+  }
+  return {};
+}
+
 Result<void> check_site(const Network& network, size_t index) {
   const Site& site = network.sites[index];
   const auto same_id = [&](const Site& other) { return other.id == site.id; };
@@ -37,6 +96,20 @@ Result<void> check_site(const Network& network, size_t index) {
 
 }  // namespace
 
+std::vector<Rack> Site::all_racks() const {
+  if (racks && !racks->empty()) return *racks;
+  return {Rack{.name = "",
+               .feeder = "",
+               .power = {.nominal = power.it_budget()},
+               .accelerators = accelerators,
+               .servers = servers}};
+}
+
+Result<void> Site::check() const {
+  TRY_DO(check_feeders(*this));
+  return check_racks(*this);
+}
+
 bool may_become(SiteStatus from, SiteStatus to) {
   switch (from) {
     case SiteStatus::planned: return to == SiteStatus::testing || to == SiteStatus::active;
@@ -49,7 +122,27 @@ bool may_become(SiteStatus from, SiteStatus to) {
 }
 
 Watts SitePower::it_budget() const {
-  return Watts(static_cast<int64_t>(static_cast<double>(budget.count()) / pue));
+  const Watts derated = redundancy ? redundancy->derated(budget) : budget;
+  const Watts usable = cap ? std::min(*cap, derated) : derated;
+  return Watts(static_cast<int64_t>(static_cast<double>(usable.count()) / pue));
+}
+
+Result<void> Redundancy::check() const {
+  if (units < 1 || units > 1000) return fail(Code::invalid, "must be from 1 to 1000", "units");
+  if (spare < 0 || spare >= units) {
+    return fail(Code::invalid, "must be from 0 to " + std::to_string(units - 1) + ", less than the units", "spare");
+  }
+  return {};
+}
+
+Watts NodePower::usable() const {
+  const Watts derated = redundancy ? redundancy->derated(nominal) : nominal;
+  return cap ? std::min(*cap, derated) : derated;
+}
+
+Result<void> NodePower::check() const {
+  if (nominal > most_power) return fail(Code::invalid, "must be at most " + to_string(most_power), "nominal");
+  return {};
 }
 
 Result<void> SitePower::check() const {

@@ -13,6 +13,8 @@ enum class RefusalReason {
   memory,
   accelerator,
   cores,
+  storage,
+  spread,       // its failure domain has what the app allows in one
   objective,    // no permitted site can answer in time
   unavailable,  // permitted sites exist, none can be reached or is ready
   overloaded,
@@ -21,8 +23,8 @@ enum class RefusalReason {
   too_many_in_flight,
   body_too_long,
 };
-BARRIO_DESCRIBE_ENUM(RefusalReason, unknown_app, not_active, policy, power, memory, accelerator, cores, objective,
-                     unavailable, overloaded, enough, rate_limited, too_many_in_flight, body_too_long)
+BARRIO_DESCRIBE_ENUM(RefusalReason, unknown_app, not_active, policy, power, memory, accelerator, cores, storage, spread,
+                     objective, unavailable, overloaded, enough, rate_limited, too_many_in_flight, body_too_long)
 
 struct Refusal {
   RefusalReason reason = RefusalReason::unavailable;

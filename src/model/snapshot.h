@@ -19,11 +19,12 @@ struct Replica {
   AppKey app;
   SiteId site;
   ReplicaPhase phase = ReplicaPhase::starting;
-  int64_t generation = 0;  // of its app, that it should run; 0: the newest
+  int64_t generation = 0;         // of its app, that it should run; 0: the newest
+  std::optional<Seat> seat = {};  // where in the site, where there is a choice
   bool operator==(const Replica&) const = default;
   static constexpr std::string_view defaulted[] = {"generation"};
 };
-BARRIO_DESCRIBE(Replica, (), (id, app, site, phase, generation))
+BARRIO_DESCRIBE(Replica, (), (id, app, site, phase, generation, seat))
 
 /// A public key that tokens are verified with: P-256, coordinates in base64url as in a JWK.
 struct VerifyingKey {

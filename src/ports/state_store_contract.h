@@ -121,10 +121,69 @@ inline void check_against_model(StateStore& store) {
   }
 }
 
-/// `make` gives an empty store each time.
-inline void check_state_store(const std::function<std::unique_ptr<StateStore>(Runtime&)>& make) {
-  InlineRuntime runtime;
-  auto store = make(runtime);
+/// A lease is a key that only its holder keeps: whoever guards by it writes only while it lasts.
+inline void check_leases(StateStore& store, Runtime& runtime) {
+  const auto first = store.hold("lead", "one", 2s, 0);
+  REQUIRE(first);
+  CHECK(value_of(store, "lead") == "one");
+  CHECK(store.hold("lead", "two", 2s, 0).error().code == Code::conflict);
+  REQUIRE(store.commit({first->guard()}, {{"a", "1"}}));
+  for (int i = 0; i < 3; ++i) {  // kept for longer than it lasts by itself
+    runtime.sleep_for(1s);
+    REQUIRE(store.keep(*first));
+  }
+  REQUIRE(store.commit({first->guard()}, {{"a", "2"}}));
+  const Revision before = *store.wait_for_change(0, runtime.now());
+  CHECK(*store.wait_for_change(before, runtime.now() + 20s) > before);  // its end is a change
+  CHECK(value_of(store, "lead") == "(none)");
+  CHECK(store.commit({first->guard()}, {{"a", "stale"}}).error().code == Code::conflict);
+  CHECK(store.keep(*first).error().code == Code::not_found);
+  const auto second = store.hold("lead", "two", 60s, 0);
+  REQUIRE(second);
+  CHECK(store.commit({first->guard()}, {{"a", "stale"}}).error().code == Code::conflict);
+  REQUIRE(store.release(*first));  // of one that has ended: leaves the present one alone
+  REQUIRE(store.commit({second->guard()}, {{"a", "3"}}));
+  CHECK(value_of(store, "a") == "3");
+}
+
+inline void check_handing_over(StateStore& store) {
+  const auto first = store.hold("lead", "one", 60s, 0);
+  REQUIRE(first);
+  // Who knows the revision takes it over, as a restarted process does from its dead self.
+  const auto second = store.hold("lead", "two", 60s, first->revision);
+  REQUIRE(second);
+  CHECK(second->revision > first->revision);
+  CHECK(store.commit({first->guard()}, {{"a", "stale"}}).error().code == Code::conflict);
+  CHECK(store.hold("lead", "three", 60s, first->revision).error().code == Code::conflict);
+  REQUIRE(store.release(*first));
+  CHECK(value_of(store, "lead") == "two");
+  REQUIRE(store.keep(*second));
+  REQUIRE(store.release(*second));
+  CHECK(value_of(store, "lead") == "(none)");
+  CHECK(store.keep(*second).error().code == Code::not_found);
+}
+
+inline void check_limits(StateStore& store) {
+  std::vector<Guard> guards;
+  std::vector<Write> writes;
+  for (size_t i = 0; i < most_writes; ++i) {
+    const std::string key = "k" + std::to_string(i);
+    guards.push_back({key, 0});
+    writes.push_back({key, "x"});
+  }
+  const auto whole = store.commit(guards, writes);
+  REQUIRE_MESSAGE(whole, (whole ? "" : whole.error().text()));
+  CHECK(store.list("k")->entries.size() == most_writes);
+  writes.push_back({"one more", "x"});
+  CHECK(store.commit({}, writes).error().code == Code::exhausted);
+  CHECK(store.commit({}, {{"large", std::string(most_commit_bytes, 'x')}}).error().code == Code::exhausted);
+  CHECK(value_of(store, "one more") == "(none)");
+  CHECK(store.commit({}, {{"large", std::string(most_commit_bytes - 5, 'x')}}));
+}
+
+/// `store` is empty.
+inline void check_state_store(StateStore& store_under_test, Runtime& runtime) {
+  StateStore* const store = &store_under_test;
   SUBCASE("commits are readable at once and revisions grow") {
     check_commits(*store);
   }
@@ -146,6 +205,22 @@ inline void check_state_store(const std::function<std::unique_ptr<StateStore>(Ru
   SUBCASE("it agrees with a map over random commits") {
     check_against_model(*store);
   }
+  SUBCASE("a lease lasts while it is kept, and fences what its holder writes") {
+    check_leases(*store, runtime);
+  }
+  SUBCASE("who takes a lease over shuts its last holder out") {
+    check_handing_over(*store);
+  }
+  SUBCASE("a commit of the largest size is taken, and a larger one refused as a whole") {
+    check_limits(*store);
+  }
+}
+
+/// `make` gives an empty store each time.
+inline void check_state_store(const std::function<std::unique_ptr<StateStore>(Runtime&)>& make) {
+  InlineRuntime runtime;
+  auto store = make(runtime);
+  check_state_store(*store, runtime);
 }
 
 }  // namespace barrio::ports

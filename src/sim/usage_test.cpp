@@ -41,6 +41,12 @@ class SlowCommits final : public ports::StateStore {
   Result<ports::Revision> wait_for_change(ports::Revision seen, Time until) override {
     return inner_.wait_for_change(seen, until);
   }
+  Result<ports::Lease> hold(const std::string& key, const std::string& value, Duration ttl,
+                            ports::Revision seen) override {
+    return inner_.hold(key, value, ttl, seen);
+  }
+  Result<void> keep(const ports::Lease& lease) override { return inner_.keep(lease); }
+  Result<void> release(const ports::Lease& lease) override { return inner_.release(lease); }
 
  private:
   ports::Runtime& runtime_;

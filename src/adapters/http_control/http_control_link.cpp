@@ -1,5 +1,6 @@
 #include "adapters/http_control/http_control_link.h"
 
+#include "base/check.h"
 #include "base/crypto.h"
 
 namespace barrio::adapters {
@@ -68,7 +69,20 @@ struct TokenAnswer {
 };
 
 HttpControlLink::HttpControlLink(ports::Runtime& runtime, FetchHttp fetch, HttpControlConfig config)
-    : runtime_(runtime), fetch_(std::move(fetch)), config_(std::move(config)) {}
+    : runtime_(runtime), fetch_(std::move(fetch)), config_(std::move(config)) {
+  CHECK(!config_.members.empty());
+}
+
+Result<net::Response> HttpControlLink::ask(const net::Request& request, Duration timeout) {
+  for (size_t tried = 1;; ++tried) {
+    // Both of what sites ask for may be asked twice.
+    auto answer = fetch_(config_.members[member_], request, runtime_.now() + timeout);
+    const bool away = !answer || answer->status == 502 || answer->status == 503;
+    if (!away || (!answer && answer.error().code == Code::cancelled)) return answer;
+    member_ = (member_ + 1) % config_.members.size();
+    if (tried >= config_.members.size()) return answer;
+  }
+}
 
 Result<void> HttpControlLink::renew_token() {
   net::Request request;
@@ -78,7 +92,7 @@ Result<void> HttpControlLink::renew_token() {
   request.body = "grant_type=client_credentials&client_id=" + form_encode(config_.client_id) +
                  "&client_secret=" + form_encode(config_.client_secret);
   const Time asked = runtime_.now();
-  TRY(auto answer, fetch_(config_.control, std::move(request), asked + config_.call_timeout));
+  TRY(auto answer, ask(request, config_.call_timeout));
   if (answer.status != 200) return refused(answer, "token of site " + config_.site.str());
   TRY(auto token, TokenAnswer::parse(answer.body));
   token_ = std::move(token.access_token);
@@ -95,7 +109,7 @@ Result<net::Response> HttpControlLink::call(const net::Request& request, Duratio
     }
     net::Request authorised = request;
     authorised.headers.emplace_back("Authorization", "Bearer " + token_);
-    TRY(auto answer, fetch_(config_.control, std::move(authorised), runtime_.now() + timeout));
+    TRY(auto answer, ask(authorised, timeout));
     if (answer.status != 401 || attempt == 1) return answer;
     token_.clear();
   }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "net/address.h"
 #include "net/http.h"
@@ -18,7 +19,7 @@ namespace barrio::adapters {
 using FetchHttp = std::function<Result<net::Response>(const net::SocketAddress&, net::Request, Time deadline)>;
 
 struct HttpControlConfig {
-  net::SocketAddress control;
+  std::vector<net::SocketAddress> members;  // of control; any of them answers
   SiteId site;
   std::string client_id;
   std::string client_secret;
@@ -35,12 +36,15 @@ class HttpControlLink final : public ports::ControlLink {
 
  private:
   Result<void> renew_token();
+  /// Asks the member that answered last, and each other one when that is away.
+  Result<net::Response> ask(const net::Request& request, Duration timeout);
   /// Adds the token; gets a new one where needed, and once more when control answers 401.
   Result<net::Response> call(const net::Request& request, Duration timeout);
 
   ports::Runtime& runtime_;
   FetchHttp fetch_;
   HttpControlConfig config_;
+  size_t member_ = 0;
   std::string token_;
   Time renew_at_{};  // before the token expires
 };

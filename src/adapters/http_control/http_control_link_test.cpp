@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <set>
+
 #include "adapters/http_control/http_control_link.h"
 
 #include "base/crypto.h"
@@ -33,8 +35,10 @@ struct FakeControl {
   std::string valid;
   std::string blob = "model bytes";
   bool away = false;
+  std::set<std::string> away_members;
 
-  Result<net::Response> operator()(const net::Request& request) {
+  Result<net::Response> operator()(const net::SocketAddress& member, const net::Request& request) {
+    if (away_members.contains(member.str())) return fail(Code::unavailable, "connection refused");
     if (away) return fail(Code::unavailable, "connection refused");
     if (request.path() == "/oauth2/token") return token(request);
     if (net::find_header(request.headers, "authorization") != "Bearer " + valid)
@@ -59,8 +63,11 @@ struct Fixture {
   FakeControl control;
   HttpControlLink link{
       clock,
-      [this](const net::SocketAddress&, net::Request request, Time) { return control(request); },
-      {.control = {}, .site = SiteId::of("mad1"), .client_id = "site-mad1", .client_secret = "s+cret&"}};
+      [this](const net::SocketAddress& member, net::Request request, Time) { return control(member, request); },
+      {.members = {*net::SocketAddress::parse("127.0.0.1:1"), *net::SocketAddress::parse("127.0.0.1:2")},
+       .site = SiteId::of("mad1"),
+       .client_id = "site-mad1",
+       .client_secret = "s+cret&"}};
   SiteReport report{
       .site = SiteId::of("mad1"), .snapshot_version = 0, .gateway = "127.0.0.1:1", .replicas = {}, .flows = {}};
 };
@@ -92,6 +99,18 @@ TEST_CASE("a control that is away is unavailable, and is called again afterwards
   CHECK(f.link.sync(f.report).error().code == Code::unavailable);
   f.control.away = false;
   CHECK(f.link.sync(f.report).has_value());
+}
+
+TEST_CASE("when a member of control is away, the site asks another within the same call") {
+  Fixture f;
+  for (const char* away : {"127.0.0.1:1", "127.0.0.1:2"}) {
+    f.control.away_members = {away};
+    CHECK(f.link.sync(f.report).has_value());
+    CHECK(f.link.sync(f.report).has_value());
+  }
+  CHECK(f.control.syncs == 4);
+  f.control.away_members = {"127.0.0.1:1", "127.0.0.1:2"};
+  CHECK(f.link.sync(f.report).error().code == Code::unavailable);
 }
 
 TEST_CASE("a blob with another hash is not accepted") {

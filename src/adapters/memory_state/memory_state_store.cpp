@@ -1,16 +1,20 @@
 #include "adapters/memory_state/memory_state_store.h"
 
+#include <algorithm>
+
 namespace barrio::adapters {
 
 using ports::Entry;
 using ports::Revision;
 
 Result<std::optional<Entry>> MemoryStateStore::get(const std::string& key) {
+  end_leases();
   auto found = entries_.find(key);
   return found == entries_.end() ? std::nullopt : std::optional<Entry>(found->second);
 }
 
 Result<ports::Listing> MemoryStateStore::list(const std::string& prefix) {
+  end_leases();
   ports::Listing listing{revision_, {}};
   for (auto entry = entries_.lower_bound(prefix); entry != entries_.end() && entry->first.starts_with(prefix);
        ++entry) {
@@ -20,6 +24,8 @@ Result<ports::Listing> MemoryStateStore::list(const std::string& prefix) {
 }
 
 Result<Revision> MemoryStateStore::commit(std::vector<ports::Guard> guards, std::vector<ports::Write> writes) {
+  TRY_DO(ports::check_size(guards, writes));
+  end_leases();
   for (const ports::Guard& guard : guards) {
     auto found = entries_.find(guard.key);
     const Revision present = found == entries_.end() ? 0 : found->second.revision;
@@ -35,6 +41,7 @@ Result<Revision> MemoryStateStore::commit(std::vector<ports::Guard> guards, std:
 }
 
 bool MemoryStateStore::apply(const ports::Write& write, Revision revision) {
+  leases_.forget(write.key);
   if (!write.value) return entries_.erase(write.key) > 0;
   entries_[write.key] = Entry{write.key, *write.value, revision};
   return true;
@@ -42,8 +49,38 @@ bool MemoryStateStore::apply(const ports::Write& write, Revision revision) {
 
 Result<Revision> MemoryStateStore::wait_for_change(Revision seen, Time until) {
   // A notify from before may be remembered, so its wake-up alone proves nothing.
-  while (revision_ <= seen && runtime_.now() < until && !runtime_.stopping()) changed_->wait_until(until);
+  end_leases();
+  while (revision_ <= seen && runtime_.now() < until && !runtime_.stopping()) {
+    changed_->wait_until(std::min(until, leases_.next()));
+    end_leases();
+  }
   return revision_;
+}
+
+Result<ports::Lease> MemoryStateStore::hold(const std::string& key, const std::string& value, Duration ttl,
+                                            Revision seen) {
+  TRY(const Revision revision, commit({{key, seen}}, {{key, value}}));
+  return leases_.add(key, revision, ttl, runtime_.now());
+}
+
+Result<void> MemoryStateStore::keep(const ports::Lease& lease) {
+  end_leases();
+  if (leases_.keep(lease, runtime_.now())) return {};
+  return fail(Code::not_found, "the lease has ended", lease.key);
+}
+
+Result<void> MemoryStateStore::release(const ports::Lease& lease) {
+  end_leases();
+  if (leases_.holds(lease)) TRY_DO(commit({}, {{lease.key, std::nullopt}}));
+  return {};
+}
+
+void MemoryStateStore::end_leases() {
+  const auto ended = leases_.ended(runtime_.now());
+  if (ended.empty()) return;
+  ++revision_;
+  for (const ports::Guard& lease : ended) apply({lease.key, std::nullopt}, revision_);
+  changed_->notify();
 }
 
 }  // namespace barrio::adapters

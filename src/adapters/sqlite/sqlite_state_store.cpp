@@ -1,5 +1,7 @@
 #include "adapters/sqlite/sqlite_state_store.h"
 
+#include <algorithm>
+
 namespace barrio::adapters {
 
 using ports::Entry;
@@ -10,14 +12,19 @@ using sqlite::Transaction;
 
 namespace {
 
-constexpr int64_t schema_version = 1;
+constexpr int64_t schema_version = 2;
 constexpr int64_t page_bytes = 4096;
 
-constexpr const char* schema = R"(
+// Keys that are leases, so that the next process can end those of a dead one.
+constexpr const char* leases_schema = R"(
+  CREATE TABLE leases (key BLOB PRIMARY KEY) WITHOUT ROWID;
+  PRAGMA user_version = 2;
+)";
+
+constexpr const char* entries_schema = R"(
   CREATE TABLE entries (key BLOB PRIMARY KEY, value BLOB NOT NULL, revision INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE store (revision INTEGER NOT NULL);
   INSERT INTO store VALUES (0);
-  PRAGMA user_version = 1;
 )";
 
 Result<int64_t> ask_number(const Database& database, const char* sql) {
@@ -49,12 +56,24 @@ Result<void> check_health(const Database& database, const std::string& path) {
 Result<void> make_schema(Database& database, const std::string& path) {
   TRY(int64_t version, ask_number(database, "PRAGMA user_version"));
   if (version == schema_version) return {};
-  if (version != 0) {
-    return fail(Code::unsupported, "the state file has version " + std::to_string(version) + ", this program knows 1",
-                path);
+  if (version < 0 || version > schema_version) {
+    return fail(Code::unsupported,
+                "the state file has version " + std::to_string(version) + ", this program knows 1 and 2", path);
   }
   TRY(auto transaction, Transaction::begin(database));
-  TRY_DO(database.run(schema));
+  if (version == 0) TRY_DO(database.run(entries_schema));
+  TRY_DO(database.run(leases_schema));
+  return transaction.commit();
+}
+
+/// What a process before this one held is over: the file has one owner.
+Result<void> end_old_leases(Database& database) {
+  TRY(const int64_t left, ask_number(database, "SELECT count(*) FROM leases"));
+  if (left == 0) return {};
+  TRY(auto transaction, Transaction::begin(database));
+  TRY_DO(database.run("DELETE FROM entries WHERE key IN (SELECT key FROM leases)"));
+  TRY_DO(database.run("DELETE FROM leases"));
+  TRY_DO(database.run("UPDATE store SET revision = revision + 1"));
   return transaction.commit();
 }
 
@@ -72,6 +91,7 @@ Result<std::unique_ptr<SqliteStateStore>> SqliteStateStore::open(ports::Runtime&
   TRY_DO(configure(database, config.most));
   TRY_DO(check_health(database, config.path));
   TRY_DO(make_schema(database, config.path));
+  TRY_DO(end_old_leases(database));
   TRY(Revision revision, ask_number(database, "SELECT revision FROM store"));
   return std::unique_ptr<SqliteStateStore>(new SqliteStateStore(runtime, std::move(database), revision));
 }
@@ -92,25 +112,67 @@ Answer SqliteStateStore::off_loop(Work work) {
 }
 
 Result<std::optional<Entry>> SqliteStateStore::get(const std::string& key) {
+  TRY_DO(end_leases());
   return off_loop<Result<std::optional<Entry>>>([&] { return read(key); });
 }
 
 Result<ports::Listing> SqliteStateStore::list(const std::string& prefix) {
+  TRY_DO(end_leases());
   return off_loop<Result<ports::Listing>>([&] { return read_all(prefix); });
 }
 
 Result<Revision> SqliteStateStore::commit(std::vector<ports::Guard> guards, std::vector<ports::Write> writes) {
-  auto committed = off_loop<Result<Revision>>([&] { return write(guards, writes); });
+  TRY_DO(ports::check_size(guards, writes));
+  TRY_DO(end_leases());
+  return commit_off_loop(guards, writes);
+}
+
+Result<Revision> SqliteStateStore::commit_off_loop(const std::vector<ports::Guard>& guards,
+                                                   const std::vector<ports::Write>& writes, bool as_lease) {
+  auto committed = off_loop<Result<Revision>>([&] { return write(guards, writes, as_lease); });
   if (committed && *committed > revision_) {
     revision_ = *committed;
+    for (const ports::Write& one : writes) leases_.forget(one.key);
     changed_->notify();
   }
   return committed;
 }
 
 Result<Revision> SqliteStateStore::wait_for_change(Revision seen, Time until) {
-  while (revision_ <= seen && runtime_.now() < until && !runtime_.stopping()) changed_->wait_until(until);
+  TRY_DO(end_leases());
+  while (revision_ <= seen && runtime_.now() < until && !runtime_.stopping()) {
+    changed_->wait_until(std::min(until, leases_.next()));
+    TRY_DO(end_leases());
+  }
   return revision_;
+}
+
+Result<ports::Lease> SqliteStateStore::hold(const std::string& key, const std::string& value, Duration ttl,
+                                            Revision seen) {
+  TRY_DO(end_leases());
+  TRY(const Revision revision, commit_off_loop({{key, seen}}, {{key, value}}, true));
+  return leases_.add(key, revision, ttl, runtime_.now());
+}
+
+Result<void> SqliteStateStore::keep(const ports::Lease& lease) {
+  TRY_DO(end_leases());
+  if (leases_.keep(lease, runtime_.now())) return {};
+  return fail(Code::not_found, "the lease has ended", lease.key);
+}
+
+Result<void> SqliteStateStore::release(const ports::Lease& lease) {
+  TRY_DO(end_leases());
+  if (leases_.holds(lease)) TRY_DO(commit_off_loop({lease.guard()}, {{lease.key, std::nullopt}}));
+  return {};
+}
+
+Result<void> SqliteStateStore::end_leases() {
+  for (const ports::Guard& lease : leases_.ended(runtime_.now())) {
+    // A conflict: another call has ended it while this one waited.
+    auto ended = commit_off_loop({lease}, {{lease.key, std::nullopt}});
+    if (!ended && ended.error().code != Code::conflict) return fail(std::move(ended).error());
+  }
+  return {};
 }
 
 Result<std::optional<Entry>> SqliteStateStore::read(const std::string& key) const {
@@ -138,7 +200,7 @@ Result<ports::Listing> SqliteStateStore::read_all(const std::string& prefix) con
 }
 
 Result<Revision> SqliteStateStore::write(const std::vector<ports::Guard>& guards,
-                                         const std::vector<ports::Write>& writes) {
+                                         const std::vector<ports::Write>& writes, bool as_lease) {
   TRY(auto transaction, Transaction::begin(database_));
   TRY(const Revision present, ask_number(database_, "SELECT revision FROM store"));
   for (const ports::Guard& guard : guards) {
@@ -149,6 +211,7 @@ Result<Revision> SqliteStateStore::write(const std::vector<ports::Guard>& guards
   for (const ports::Write& one : writes) {
     TRY(bool changed, apply(one, present + 1));
     changes = changes || changed;
+    if (as_lease) TRY_DO(note_lease(one.key));
   }
   if (!changes) return present;
   {
@@ -159,7 +222,17 @@ Result<Revision> SqliteStateStore::write(const std::vector<ports::Guard>& guards
   return present + 1;
 }
 
+Result<void> SqliteStateStore::note_lease(const std::string& key) const {
+  TRY(auto statement, Statement::prepare(database_, "INSERT OR REPLACE INTO leases VALUES (?1)"));
+  TRY_DO(statement.bind(1, key).step());
+  return {};
+}
+
 Result<bool> SqliteStateStore::apply(const ports::Write& one, Revision revision) const {
+  {
+    TRY(auto statement, Statement::prepare(database_, "DELETE FROM leases WHERE key = ?1"));
+    TRY_DO(statement.bind(1, one.key).step());
+  }
   if (!one.value) {
     TRY(auto statement, Statement::prepare(database_, "DELETE FROM entries WHERE key = ?1 RETURNING 1"));
     return statement.bind(1, one.key).step();

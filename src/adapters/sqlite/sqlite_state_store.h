@@ -1,13 +1,14 @@
 #pragma once
 // StateStore in one SQLite file (write-ahead log, synchronous FULL: a commit is on the disk before it is answered).
 // The file belongs to one process at a time. Calls come from the runtime's fibers; all SQL runs off the loop, one call
-// at a time.
+// at a time. Leases are of this process: those of the one before it are over when the file is opened.
 
 #include <memory>
 #include <string>
 
 #include "adapters/sqlite/sqlite.h"
 #include "base/quantity.h"
+#include "ports/lease_table.h"
 #include "ports/runtime.h"
 #include "ports/state_store.h"
 #include "ports/turn.h"
@@ -27,12 +28,22 @@ class SqliteStateStore final : public ports::StateStore {
   Result<ports::Listing> list(const std::string& prefix) override;
   Result<ports::Revision> commit(std::vector<ports::Guard> guards, std::vector<ports::Write> writes) override;
   Result<ports::Revision> wait_for_change(ports::Revision seen, Time until) override;
+  Result<ports::Lease> hold(const std::string& key, const std::string& value, Duration ttl,
+                            ports::Revision seen) override;
+  Result<void> keep(const ports::Lease& lease) override;
+  Result<void> release(const ports::Lease& lease) override;
 
  private:
   SqliteStateStore(ports::Runtime& runtime, sqlite::Database database, ports::Revision revision);
   Result<std::optional<ports::Entry>> read(const std::string& key) const;
   Result<ports::Listing> read_all(const std::string& prefix) const;
-  Result<ports::Revision> write(const std::vector<ports::Guard>& guards, const std::vector<ports::Write>& writes);
+  Result<ports::Revision> write(const std::vector<ports::Guard>& guards, const std::vector<ports::Write>& writes,
+                                bool as_lease);
+  /// Leases end when somebody looks: before every other call.
+  Result<void> end_leases();
+  Result<ports::Revision> commit_off_loop(const std::vector<ports::Guard>& guards,
+                                          const std::vector<ports::Write>& writes, bool as_lease = false);
+  Result<void> note_lease(const std::string& key) const;
   Result<bool> apply(const ports::Write& write, ports::Revision revision) const;
   template <class Answer, class Work>
   Answer off_loop(Work work);
@@ -41,6 +52,7 @@ class SqliteStateStore final : public ports::StateStore {
   ports::Turn turn_;  // at database_
   std::unique_ptr<ports::Signal> changed_;
   sqlite::Database database_;
+  ports::LeaseTable leases_;
   ports::Revision revision_;  // the loop's copy of what is in the file
 };
 

@@ -93,6 +93,7 @@ std::vector<std::string> scopes_of(std::string_view role) {
               scope::sites_write, scope::tenants_write, scope::usage_read};
   }
   if (role == role::site) scopes = {scope::site_sync};
+  if (role == role::member) scopes = {scope::member};
   return {scopes.begin(), scopes.end()};
 }
 

@@ -22,12 +22,14 @@ inline constexpr std::string_view sites_write = "barrio:sites:write";
 inline constexpr std::string_view tenants_write = "barrio:tenants:write";
 inline constexpr std::string_view usage_read = "barrio:usage:read";
 inline constexpr std::string_view site_sync = "barrio:site:sync";
+inline constexpr std::string_view member = "barrio:control:member";
 }  // namespace scope
 
 namespace role {
 inline constexpr std::string_view tenant = "tenant";
 inline constexpr std::string_view network_operator = "operator";
 inline constexpr std::string_view site = "site";
+inline constexpr std::string_view member = "member";  // of control; no account has it
 }  // namespace role
 
 /// Who a verified token speaks for.

@@ -207,8 +207,10 @@ BARRIO_DESCRIBE(TenantList, (), (tenants, next))
 struct HealthView {
   std::string status;
   int64_t snapshot_version = 0;
+  std::string member;  // of control, that answers
+  std::string leader;  // the member that leads; empty: none just now
 };
-BARRIO_DESCRIBE(HealthView, (), (status, snapshot_version))
+BARRIO_DESCRIBE(HealthView, (), (status, snapshot_version, member, leader))
 
 struct BlobView {
   std::string sha256;

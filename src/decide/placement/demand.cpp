@@ -1,52 +1,25 @@
 #include "decide/placement/demand.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "base/check.h"
 #include "decide/latency/path.h"
 
 namespace barrio::decide {
 
-Demand::Demand(const Network& network, const std::vector<DemandPlace>& places) {
+ServiceCosts service_costs(const Network& network, const std::vector<DemandPlace>& places) {
   CHECK(!places.empty());
-  for (const DemandPlace& place : places) weights_.push_back(place.weight);
+  double shares = 0;
+  for (const DemandPlace& place : places) shares += place.share();
+  ServiceCosts service{.points = places.size(), .cost = {}};
   const Duration access = access_rtt(network.paths, Access::fibre);
   for (const Site& site : network.sites) {
-    auto& times = times_.emplace_back();
     for (const DemandPlace& place : places) {
-      times.push_back(access + path_rtt(network.paths, place.location, site.location));
+      const double ms = to_ms(access + path_rtt(network.paths, place.location, site.location));
+      service.cost.push_back(static_cast<float>(ms * place.share() / shares));
     }
   }
-}
-
-Duration Demand::nearest(size_t site) const {
-  return *std::min_element(times_[site].begin(), times_[site].end());
-}
-
-double Demand::cost_with(size_t site, const std::vector<double>& best) const {
-  double cost = 0;
-  for (size_t i = 0; i < weights_.size(); ++i) cost += weights_[i] * std::min(best[i], to_ms(times_[site][i]));
-  return cost;
-}
-
-void Demand::serve(size_t site, std::vector<double>& best) const {
-  for (size_t i = 0; i < best.size(); ++i) best[i] = std::min(best[i], to_ms(times_[site][i]));
-}
-
-std::vector<size_t> Demand::choose(std::vector<size_t> pool, size_t count, const std::vector<size_t>& chosen) const {
-  std::vector<double> best(weights_.size(), std::numeric_limits<double>::infinity());
-  for (const size_t site : chosen) serve(site, best);
-  std::sort(pool.begin(), pool.end());
-  std::vector<size_t> picked;
-  while (picked.size() < count && !pool.empty()) {
-    const auto cheaper = [&](size_t a, size_t b) { return cost_with(a, best) < cost_with(b, best); };
-    const auto next = std::min_element(pool.begin(), pool.end(), cheaper);
-    serve(*next, best);
-    picked.push_back(*next);
-    pool.erase(next);
-  }
-  return picked;
+  return service;
 }
 
 std::vector<DemandPlace> default_demand(const Network& network) {

@@ -1,14 +1,16 @@
 #pragma once
 // Which sites run an app. Pure: the same network, apps and present replicas give the same answer, and answering again
 // with the result as `present` changes nothing. A replica goes only where the site is active, the policy permits it,
-// the network time leaves some of the objective, and accelerators, cores, memory and IT power have room. Everything
-// else is refused with the reason and the nearest thing that would work.
+// network, wait and service together are within the objective, and accelerators (whole or in slices), cores, memory,
+// storage and the power of every node above have room. Everything else is refused with the reason and the nearest thing
+// that would work. docs/placement.md has the model, the objective and the figures.
 
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "decide/placement/weights.h"
 #include "model/app.h"
 #include "model/refusal.h"
 
@@ -18,6 +20,7 @@ struct PlacedReplica {
   ReplicaId id;
   AppKey app;
   SiteId site;
+  std::optional<Seat> seat = {};  // where in the site, where there is a choice
   bool operator==(const PlacedReplica&) const = default;
 };
 
@@ -39,12 +42,19 @@ struct AppPlacement {
   std::optional<Refusal> refusal;  // if and only if there are no replicas
 };
 
+struct PlacementOptions {
+  Weights weights = {};
+  /// Of the global improvement (SearchOptions): it moves what pays for its move. 0: what is placed stays.
+  uint64_t improve_work = 0;
+};
+
 /// Ordered by app key. `present` replicas that still fit keep their place before any new one is placed; replicas of
 /// unknown apps, or on sites that are not active, are not in the answer; those on draining sites are in `leaving`, if
-/// the policy still permits them and they still fit, while their successors are placed. An app that asks for N
-/// replicas gets those N sites, chosen greedily, that lower the weighted network time from its demand places most
-/// (default: the cities of all active sites); an app that does not gets every site where it fits.
+/// the policy still permits them and they still fit, while their successors are placed. An app that asks for replicas
+/// gets so many, or as many as its demand needs, at those sites that cost least: network times from its demand places
+/// (default: the cities of all active sites), energy, reserve, begun accelerators (Weights). An app that does not ask
+/// gets every site where it fits.
 std::vector<AppPlacement> place(const Network& network, std::span<const App> apps,
-                                std::span<const PlacedReplica> present);
+                                std::span<const PlacedReplica> present, const PlacementOptions& options = {});
 
 }  // namespace barrio::decide

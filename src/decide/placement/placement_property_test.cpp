@@ -4,9 +4,10 @@
 #include <rapidcheck.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
-#include "decide/placement/placement.h"
+#include "decide/placement/book.h"
 #include "decide/residency/residency.h"
 
 namespace barrio::decide::placement_property_test {
@@ -25,6 +26,34 @@ LatLon any_location() {
   return {*rc::gen::inRange(36, 49) * 1.0, *rc::gen::inRange(-9, 8) * 1.0};
 }
 
+std::optional<Watts> any_cap() {
+  if (*rc::gen::inRange(0, 3) != 0) return std::nullopt;
+  return Watts(*rc::gen::inRange(0, 800));
+}
+
+std::optional<Redundancy> any_redundancy() {
+  if (*rc::gen::inRange(0, 3) != 0) return std::nullopt;
+  return Redundancy{*rc::gen::inRange(2, 5), *rc::gen::inRange(0, 2)};
+}
+
+/// Into racks, some below a feeder, that have more in total than the site may draw.
+void divide(Site& site) {
+  site.feeders = {{"a", {Watts(*rc::gen::inRange(0, 900)), any_cap(), any_redundancy()}}};
+  site.racks.emplace();
+  site.power.cap = any_cap();
+  site.power.redundancy = any_redundancy();
+  for (int i = *rc::gen::inRange(1, 4); i > 0; --i) {
+    Rack rack;
+    rack.name = "r" + std::to_string(i);
+    rack.feeder = *rc::gen::element<std::string>("", "a");
+    rack.power = {Watts(*rc::gen::inRange(0, 600)), any_cap(), any_redundancy()};
+    rack.servers = {*rc::gen::inRange(0, 8), gib(*rc::gen::inRange(0, 16)), gib(*rc::gen::inRange(0, 8))};
+    rack.accelerators = {{"L4", *rc::gen::inRange(0, 3), Watts(72), gib(24)},
+                         {"H100", *rc::gen::inRange(0, 3), Watts(700), gib(80), any_cap(), true}};
+    site.racks->push_back(rack);
+  }
+}
+
 Site any_site(int n) {
   Site site;
   site.id = SiteId::of("s" + std::to_string(n));
@@ -38,6 +67,8 @@ Site any_site(int n) {
   site.servers = {*rc::gen::inRange(0, 12), gib(*rc::gen::inRange(0, 32)), gib(1)};
   site.accelerators = {{"L4", *rc::gen::inRange(0, 4), Watts(72), gib(24)},
                        {"L4", *rc::gen::inRange(0, 2), Watts(72), gib(24)}};
+  if (*rc::gen::inRange(0, 2) == 0) divide(site);
+  if (*rc::gen::inRange(0, 3) == 0) site.failure_domain = "valley" + std::to_string(*rc::gen::inRange(0, 2));
   return site;
 }
 
@@ -52,9 +83,23 @@ App any_app(int n) {
                         "", 0};
   if (*rc::gen::inRange(0, 3) == 0)
     app.spec.resources.accelerator = "L4", app.spec.resources.accelerators = *rc::gen::inRange(1, 3);
+  if (*rc::gen::inRange(0, 3) == 0) {
+    app.spec.resources.accelerator = "H100";
+    app.spec.resources.accelerators = *rc::gen::inRange(1, 3);
+    app.spec.resources.accelerator_power = Watts(*rc::gen::inRange(1, 300));
+    if (*rc::gen::inRange(0, 4) != 0) {
+      app.spec.resources.slice = *rc::gen::element<std::string>("1g.10gb", "1g.20gb", "2g.20gb", "3g.40gb", "4g.40gb");
+    }
+  }
+  if (*rc::gen::inRange(0, 3) == 0) app.spec.resources.storage = gib(*rc::gen::inRange(1, 4));
+  if (*rc::gen::inRange(0, 3) == 0) app.spec.spread = Spread{*rc::gen::inRange(1, 3)};
+  if (*rc::gen::inRange(0, 3) == 0) {
+    app.spec.work = RequestWork{.device_time = *rc::gen::inRange(1, 20) * 1ms, .device_time_p99 = 30ms};
+  }
   if (*rc::gen::inRange(0, 2) == 0) app.spec.replicas = *rc::gen::inRange(1, 5);
   for (int i = *rc::gen::inRange(0, 3); i > 0; --i) {
     app.spec.demand.push_back({"d" + std::to_string(i), any_location(), *rc::gen::inRange(1, 5) * 1.0});
+    if (*rc::gen::inRange(0, 2) == 0) app.spec.demand.back().requests_per_second = *rc::gen::inRange(1, 200);
   }
   return app;
 }
@@ -88,23 +133,127 @@ const App& app_of(const World& world, const AppKey& key) {
 }
 
 struct Used {
-  Watts power;
-  Bytes memory;
+  int64_t power = 0;
+  int64_t memory = 0;
+  int64_t storage = 0;
   double cores = 0;
-  int accelerators = 0;
+  int l4 = 0;
 };
 
-Used used_at(const World& world, const std::vector<PlacedReplica>& replicas, const SiteId& site) {
-  Used used;
-  for (const PlacedReplica& replica : replicas) {
-    if (replica.site != site) continue;
-    const Resources& need = app_of(world, replica.app).spec.resources;
-    used.power += need.power;
-    used.memory += need.memory;
-    used.cores += need.cores;
-    used.accelerators += need.accelerators;
+/// What the profiles of NVIDIA's table take of a device's eight slots, written down once more.
+int slots_of(const std::optional<std::string>& slice) {
+  if (!slice) return 8;
+  return *slice == "1g.10gb" ? 1 : *slice == "1g.20gb" || *slice == "2g.20gb" ? 2 : 4;
+}
+
+bool may_start(const std::optional<std::string>& slice, int start) {
+  if (!slice || *slice == "4g.40gb") return start == 0;
+  if (*slice == "1g.10gb") return start >= 0 && start < 7;
+  if (*slice == "1g.20gb") return start >= 0 && start < 8 && start % 2 == 0;
+  if (*slice == "2g.20gb") return start == 0 || start == 2 || start == 4;
+  return start == 0 || start == 4;
+}
+
+int64_t usable(int64_t nominal, const std::optional<Watts>& cap, const std::optional<Redundancy>& redundancy) {
+  if (redundancy) nominal = nominal * (redundancy->units - redundancy->spare) / redundancy->units;
+  return cap ? std::min(nominal, cap->count()) : nominal;
+}
+
+/// Adds up everything that stands somewhere, node by node of the tree, and compares.
+class Checker {
+ public:
+  Checker(const World& world, const std::vector<PlacedReplica>& replicas) : world_(world) {
+    for (const PlacedReplica& replica : replicas) note(replica);
   }
-  return used;
+
+  void check() const {
+    for (const Site& site : world_.network.sites) {
+      const std::string id = site.id.str();
+      const double it_power =
+          static_cast<double>(usable(site.power.budget.count(), site.power.cap, site.power.redundancy)) /
+          site.power.pue;
+      RC_ASSERT(static_cast<double>(used(id).power) <= it_power);
+      if (!site.racks) {
+        check_room(used(id), site.servers, site.accelerators);
+        continue;
+      }
+      for (const Feeder& feeder : *site.feeders) {
+        RC_ASSERT(used(id + "/feeder/" + feeder.name).power <=
+                  usable(feeder.power.nominal.count(), feeder.power.cap, feeder.power.redundancy));
+      }
+      for (const Rack& rack : *site.racks) {
+        const Used in_rack = used(id + "/rack/" + rack.name);
+        RC_ASSERT(in_rack.power <= usable(rack.power.nominal.count(), rack.power.cap, rack.power.redundancy));
+        check_room(in_rack, rack.servers, rack.accelerators);
+      }
+    }
+    for (const auto& [device, watts] : device_watts_) RC_ASSERT(watts <= device_most_.at(device));
+  }
+
+ private:
+  void note(const PlacedReplica& replica) {
+    const Site& site = *world_.network.find(replica.site);
+    const Resources& need = app_of(world_, replica.app).spec.resources;
+    std::vector<std::string> nodes = {site.id.str()};
+    const std::string rack_name = replica.seat ? replica.seat->rack : "";
+    RC_ASSERT(rack_name.empty() == !site.racks);
+    if (site.racks) {
+      const auto rack = std::ranges::find(*site.racks, rack_name, &Rack::name);
+      RC_ASSERT(rack != site.racks->end());
+      nodes.push_back(site.id.str() + "/rack/" + rack_name);
+      if (!rack->feeder.empty()) nodes.push_back(site.id.str() + "/feeder/" + rack->feeder);
+      if (need.accelerator == "H100") note_slices(replica, need, *rack);
+    }
+    for (const std::string& node : nodes) {
+      Used& used = used_[node];
+      used.power += need.power.count();
+      used.memory += need.memory.count();
+      used.storage += need.storage.value_or(Bytes()).count();
+      used.cores += need.cores;
+      if (need.accelerator == "L4") used.l4 += need.accelerators;
+    }
+  }
+
+  void note_slices(const PlacedReplica& replica, const Resources& need, const Rack& rack) {
+    const Accelerator& h100 = rack.accelerators[1];
+    RC_ASSERT(replica.seat->accelerators.size() == static_cast<size_t>(need.accelerators));
+    for (const AcceleratorSeat& seat : replica.seat->accelerators) {
+      RC_ASSERT(seat.accelerator >= 0);
+      RC_ASSERT(seat.accelerator < h100.count);
+      RC_ASSERT(may_start(need.slice, seat.start));
+      const std::string device = replica.site.str() + "/" + rack.name + "/" + std::to_string(seat.accelerator);
+      for (int i = 0; i < slots_of(need.slice); ++i) RC_ASSERT(slots_.emplace(device, seat.start + i).second);
+      device_watts_[device] += need.accelerator_power->count();
+      device_most_[device] = h100.cap ? std::min(h100.cap->count(), h100.power.count()) : h100.power.count();
+    }
+  }
+
+  static void check_room(const Used& used, const Servers& servers, const std::vector<Accelerator>& accelerators) {
+    RC_ASSERT(used.memory <= servers.memory.count());
+    RC_ASSERT(used.storage <= servers.storage.count());
+    RC_ASSERT(used.cores <= servers.cores + 1e-6);
+    int l4 = 0;
+    for (const Accelerator& one : accelerators) l4 += one.model == "L4" ? one.count : 0;
+    RC_ASSERT(used.l4 <= l4);
+  }
+
+  Used used(const std::string& node) const {
+    const auto found = used_.find(node);
+    return found == used_.end() ? Used() : found->second;
+  }
+
+  const World& world_;
+  std::map<std::string, Used> used_;
+  std::set<std::pair<std::string, int>> slots_;
+  std::map<std::string, int64_t> device_watts_, device_most_;
+};
+
+std::vector<PlacedReplica> with_leaving(const std::vector<AppPlacement>& placements) {
+  std::vector<PlacedReplica> all = flatten(placements);
+  for (const AppPlacement& placement : placements) {
+    all.insert(all.end(), placement.leaving.begin(), placement.leaving.end());
+  }
+  return all;
 }
 
 bool holds_all(const std::vector<PlacedReplica>& all, const std::vector<PlacedReplica>& part) {
@@ -118,22 +267,78 @@ void grow(Network& network) {
     site.power.budget += Watts(*rc::gen::inRange(0, 1000));
     site.servers.cores += *rc::gen::inRange(0, 8);
     site.servers.memory += gib(*rc::gen::inRange(0, 8));
+    if (!site.racks) continue;
+    for (Feeder& feeder : *site.feeders) feeder.power.nominal += Watts(*rc::gen::inRange(0, 500));
+    for (Rack& rack : *site.racks) {
+      rack.power.nominal += Watts(*rc::gen::inRange(0, 500));
+      rack.servers.cores += *rc::gen::inRange(0, 8);
+    }
   }
 }
 
 }  // namespace
 
-TEST_CASE("no site's IT power, memory, cores or accelerators are ever exceeded") {
+TEST_CASE("no node of the power tree, no slice, core or byte is ever over-committed") {
   CHECK(rc::check([] {
     const World world = any_world();
-    const auto replicas = flatten(place(world.network, world.apps, world.present));
-    for (const Site& site : world.network.sites) {
-      const Used used = used_at(world, replicas, site.id);
-      RC_ASSERT(used.power <= site.power.it_budget());
-      RC_ASSERT(used.memory <= site.servers.memory);
-      RC_ASSERT(used.cores <= site.servers.cores + 1e-6);
-      RC_ASSERT(used.accelerators <= site.accelerators[0].count + site.accelerators[1].count);
+    Checker(world, with_leaving(place(world.network, world.apps, world.present))).check();
+  }));
+}
+
+TEST_CASE("nor after an improvement, after which no app has fewer replicas") {
+  CHECK(rc::check([] {
+    const World world = any_world();
+    const auto before = place(world.network, world.apps, world.present);
+    const auto after = place(world.network, world.apps, world.present, {.weights = {}, .improve_work = 20'000});
+    Checker(world, with_leaving(after)).check();
+    for (size_t i = 0; i < before.size(); ++i) {
+      RC_ASSERT(after[i].replicas.size() >= before[i].replicas.size());
+      RC_ASSERT(after[i].leaving == before[i].leaving);
     }
+  }));
+}
+
+TEST_CASE("nor when caps change, apps grow, come and go, and sites drain, each with what stood before as present") {
+  CHECK(rc::check([] {
+    World world = any_world();
+    std::vector<PlacedReplica> present;
+    for (int round = 0; round < 4; ++round) {
+      present = with_leaving(place(world.network, world.apps, present));
+      Checker(world, present).check();
+      for (Site& site : world.network.sites) {
+        site.power.cap = any_cap();
+        if (site.racks) site.racks->front().power.cap = any_cap();
+        if (*rc::gen::inRange(0, 4) == 0) site.status = SiteStatus::draining;
+      }
+      for (App& app : world.apps) {
+        app.spec.resources.power = Watts(*rc::gen::inRange(1, 300));
+        if (app.spec.replicas) app.spec.replicas = *rc::gen::inRange(1, 5);
+      }
+      if (!world.apps.empty() && *rc::gen::inRange(0, 2) == 0) world.apps.pop_back();
+    }
+  }));
+}
+
+TEST_CASE("apps one by one through a book take no more than there is, and leave nothing behind when they go") {
+  CHECK(rc::check([] {
+    const World world = any_world();
+    PlacementBook book(world.network);
+    const double empty = book.cost();
+    for (int round = 0; round < 2; ++round) {
+      std::vector<PlacedReplica> all;
+      for (const App& app : world.apps) {
+        book.decide(app, round == 0 ? std::vector<PlacedReplica>() : book.replicas(app.key()));
+      }
+      book.improve(5'000);
+      for (const App& app : world.apps) {
+        const auto some = book.replicas(app.key());
+        all.insert(all.end(), some.begin(), some.end());
+      }
+      Checker(world, all).check();
+    }
+    for (const App& app : world.apps) book.remove(app.key());
+    RC_ASSERT(book.cost() == empty);
+    RC_ASSERT(book.assignment().is_feasible());
   }));
 }
 
@@ -144,14 +349,17 @@ TEST_CASE(
     for (const AppPlacement& placement : place(world.network, world.apps, world.present)) {
       const AppSpec& spec = app_of(world, placement.app).spec;
       std::set<SiteId> seen;
+      std::map<std::string, int> in_domain;
       for (const PlacedReplica& replica : placement.replicas) {
         const Site* site = world.network.find(replica.site);
         RC_ASSERT(site != nullptr);
         RC_ASSERT(site->status == SiteStatus::active);
         RC_ASSERT(permits(spec.policy, *site).permitted);
         RC_ASSERT(seen.insert(replica.site).second);
+        if (spec.spread && site->failure_domain) ++in_domain[*site->failure_domain];
       }
-      RC_ASSERT(!spec.replicas || placement.replicas.size() <= static_cast<size_t>(*spec.replicas));
+      for (const auto& [domain, count] : in_domain) RC_ASSERT(count <= spec.spread->most_per_domain);
+      RC_ASSERT(!spec.replicas || spec.work || placement.replicas.size() <= static_cast<size_t>(*spec.replicas));
     }
   }));
 }

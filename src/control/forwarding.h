@@ -1,0 +1,37 @@
+#pragma once
+// A follower's answers: it passes what needs the leader on to it and gives back what that says, so that callers may ask
+// any member. While nobody leads it waits a while, then answers reads from its own state.
+
+#include <functional>
+#include <optional>
+
+#include "control/leadership.h"
+#include "net/client.h"
+
+namespace barrio::control {
+
+/// One HTTP call that parks the calling fiber; main() binds adapters/reactor_runtime's exchange.
+using CallMember =
+    std::function<tl::expected<net::Response, net::CallError>(const net::Endpoint&, net::Request, Time deadline)>;
+
+class Forwarding {
+ public:
+  Forwarding(ports::Runtime& runtime, CallMember call, const Leadership& leadership)
+      : runtime_(runtime), call_(std::move(call)), leadership_(leadership) {}
+  /// None: this member answers, because it leads, or as well as it can.
+  std::optional<net::Response> answer(const net::Request& request);
+  /// It may be asked for twice: the second time changes nothing and says the same.
+  static bool repeatable(const net::Request& request);
+
+ private:
+  std::optional<net::Response> ask(const Member& leader, const net::Request& request);
+
+  ports::Runtime& runtime_;
+  CallMember call_;
+  const Leadership& leadership_;
+};
+
+/// In an answer of 503: its member does not lead (any more).
+inline constexpr const char* not_leading = "Barrio-Not-Leading";
+
+}  // namespace barrio::control

@@ -1,0 +1,166 @@
+#include <doctest/doctest.h>
+// doctest first: base/check.h leaves its CHECK alone.
+#include "control/blob_members.h"
+#include "control/http_world_test.h"
+
+namespace barrio::control::members_test {
+
+namespace {
+
+/// Three members in one process, over one store; a call among them is a function call.
+struct Members {
+  struct One {
+    One(Members& all, size_t index)
+        : name("control-" + std::to_string(index + 1)),
+          blobs(all.runtime, {.folder = all.folder.path() + "/" + name}),
+          control(all.runtime, all.store, config(name, index), &blobs),
+          copies(all.runtime, all.caller(), control.accounts(), others(index)),
+          forwarding(all.runtime, all.caller(), control.leadership()),
+          http(control, metrics, with_forwarding(forwarding)) {
+      blobs.join(copies.peers());
+    }
+    static ControlConfig config(const std::string& name, size_t index) {
+      ControlConfig config = with_accounts();
+      config.network = spain();
+      config.leadership = {.self = {name, address(index)}, .lasts = 3s};
+      return config;
+    }
+    static HttpConfig with_forwarding(Forwarding& forwarding) {
+      HttpConfig config;
+      config.forwarding = &forwarding;
+      return config;
+    }
+    static std::string address(size_t index) { return "127.0.0.1:" + std::to_string(index + 1); }
+    static std::vector<net::SocketAddress> others(size_t index) {
+      std::vector<net::SocketAddress> all;
+      for (size_t i = 0; i < 3; ++i) {
+        if (i != index) all.push_back(*net::SocketAddress::parse(address(i)));
+      }
+      return all;
+    }
+    std::string name;
+    BlobStore blobs;
+    Control control;
+    BlobMembers copies;
+    Forwarding forwarding;
+    Registry metrics;
+    HttpApi http;
+    bool away = false;
+    bool loses_answers = false;
+  };
+
+  Members() {
+    for (size_t i = 0; i < 3; ++i) ones.push_back(std::make_unique<One>(*this, i));
+    for (auto& one : ones) REQUIRE(one->control.start());
+  }
+  CallMember caller() {
+    return [this](const net::Endpoint& to, net::Request request, Time) -> tl::expected<net::Response, net::CallError> {
+      One& one = *ones[static_cast<size_t>(std::stoi(to.address.str().substr(10))) - 1];
+      if (one.away) return tl::unexpected(net::CallError{{Code::unavailable, "connection refused"}, false});
+      auto answer = one.http.handle(request);
+      HttpWorld::record(request, answer);
+      if (one.loses_answers) return tl::unexpected(net::CallError{{Code::unavailable, "connection reset"}, true});
+      return answer;
+    };
+  }
+  net::Response ask(size_t member, const std::string& method, const std::string& target, const std::string& as,
+                    const std::string& body = "") {
+    auto granted = ones[member]->control.accounts().grant({as, as + "-secret", {}});
+    REQUIRE(granted);
+    net::Request request;
+    request.method = method;
+    request.target = target;
+    request.body = body;
+    request.headers.emplace_back("Authorization", "Bearer " + granted->access_token);
+    return ones[member]->http.handle(request);
+  }
+
+  TemporaryFolder folder;
+  ports::InlineRuntime runtime;
+  adapters::MemoryStateStore store{runtime};
+  std::vector<std::unique_ptr<One>> ones;
+};
+
+std::string app_body() {
+  return print_json(to_json(people_app("street", "ES")));
+}
+
+}  // namespace
+
+TEST_CASE("one member leads, and any of them takes a change") {
+  Members m;
+  CHECK(m.ones[0]->control.leadership().leads());
+  CHECK(!m.ones[1]->control.leadership().leads());
+  CHECK(m.ask(1, "PUT", "/barrio/v1/apps/street", "traffic", app_body()).status == 201);
+  CHECK(m.ask(2, "GET", "/barrio/v1/apps/street", "traffic").status == 200);
+  CHECK(m.ones[0]->control.figures().changes == 1);
+  CHECK(m.ones[1]->control.figures().changes == 0);
+  CHECK(m.ask(2, "POST", "/barrio/v1/sites/bio1/sync", "bio1",
+              R"({"site":"bio1","snapshot_version":0,"gateway":"127.0.0.1:7","replicas":[],"flows":[]})")
+            .status == 200);
+}
+
+TEST_CASE("a member that does not lead writes nothing, whatever it is asked") {
+  Members m;
+  Control& follower = m.ones[1]->control;
+  const auto before = m.store.list("")->revision;
+  const auto refused = follower.deploy(TenantId::of("traffic"), people_app("street", "ES"));
+  REQUIRE(!refused);
+  CHECK(refused.error().error.code == Code::unavailable);
+  CHECK(!follower.accounts().add_tenant(TenantId::of("new")));
+  CHECK(m.store.list("")->revision == before);
+}
+
+TEST_CASE("a leader that was away for longer than its lease is fenced, and its successor numbers on") {
+  Members m;
+  REQUIRE(m.ask(0, "PUT", "/barrio/v1/apps/street", "traffic", app_body()).status == 201);
+  const auto version = m.ones[0]->control.snapshot()->version;
+  m.runtime.sleep_for(4s);
+  REQUIRE(m.ones[1]->control.start());
+  CHECK(m.ones[1]->control.leadership().leads());
+  CHECK(!m.ones[0]->control.leadership().leads());
+  CHECK(m.ones[1]->control.snapshot()->version >= version);
+  CHECK(m.ones[1]->control.snapshot()->apps.size() == 1);
+  CHECK(!m.ones[0]->control.remove({TenantId::of("traffic"), AppName::of("street")}));
+}
+
+TEST_CASE("while nobody leads, reads are answered and changes are told to come again") {
+  Members m;
+  m.runtime.sleep_for(4s);
+  m.ones[0]->away = true;
+  CHECK(m.ask(1, "GET", "/barrio/v1/sites", "ops").status == 200);
+  CHECK(m.ask(1, "PUT", "/barrio/v1/apps/street", "traffic", app_body()).status == 503);
+}
+
+TEST_CASE("a change whose answer was lost on the way is not said to be done or not") {
+  Members m;
+  m.ones[0]->loses_answers = true;
+  const auto answer = m.ask(1, "POST", "/barrio/v1/tenants", "ops", R"({"name":"new"})");
+  CHECK(answer.status == 503);
+  CHECK(answer.body.find("not known") != std::string::npos);
+}
+
+TEST_CASE("a model is acknowledged when most members have it, and any member gives it") {
+  Members m;
+  const std::string path = "/barrio/v1/blobs/" + sha256_hex("a model");
+  SUBCASE("one is away, and gets it when it is asked") {
+    m.ones[2]->away = true;
+    CHECK(m.ask(1, "PUT", path, "traffic", "a model").status == 201);
+    m.ones[2]->away = false;
+    CHECK(!m.ones[2]->blobs.get_here(sha256_hex("a model")));
+    CHECK(m.ask(2, "GET", path, "traffic").body == "a model");
+    CHECK(m.ones[2]->blobs.get_here(sha256_hex("a model")));
+  }
+  SUBCASE("most are away") {
+    m.ones[1]->away = m.ones[2]->away = true;
+    CHECK(m.ask(0, "PUT", path, "traffic", "a model").status == 503);
+  }
+  SUBCASE("nobody has it") {
+    CHECK(m.ask(2, "GET", path, "bio1").status == 404);
+  }
+  SUBCASE("only members may ask for copies") {
+    CHECK(m.ask(1, "GET", "/barrio/v1/members/blobs/" + sha256_hex("a model"), "ops").status == 403);
+  }
+}
+
+}  // namespace barrio::control::members_test

@@ -1,0 +1,299 @@
+#include "decide/placement/book.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "decide/latency/path.h"
+#include "decide/placement/demand.h"
+#include "decide/placement/search.h"
+#include "decide/placement/waiting.h"
+#include "decide/residency/residency.h"
+
+namespace barrio::decide {
+
+namespace {
+
+/// More than any hour of any app: no replica is left out because it costs something.
+constexpr double missing_replica = 1e6;
+/// And none that has its place gives it up for others that have none.
+constexpr double lost_replica = 64 * missing_replica;
+constexpr double bytes_per_gib = 1073741824;
+
+AssignmentItem vacant_item(size_t bins) {
+  AssignmentItem item;
+  item.copies = 0;
+  item.cost.assign(bins, forbidden);
+  return item;
+}
+
+double requests_of(const AppSpec& spec) {
+  double requests = 0;
+  for (const DemandPlace& place : spec.demand) requests += place.requests_per_second.value_or(0);
+  return requests;
+}
+
+}  // namespace
+
+PlacementBook::PlacementBook(const Network& network, const Weights& weights)
+    : network_(network),
+      weights_(weights),
+      capacity_(network),
+      problem_(capacity_.problem(weights.reserve_watt)),
+      now_(problem_) {
+  for (size_t s = 0; s < network.sites.size(); ++s) sites_.emplace(network.sites[s].id, s);
+  problem_.device_cost = weights.begun_device;
+  problem_.services.push_back(service_costs(network, default_demand(network)));
+}
+
+uint32_t PlacementBook::new_item() {
+  if (!free_items_.empty()) {
+    const uint32_t item = free_items_.back();
+    free_items_.pop_back();
+    return item;
+  }
+  problem_.items.emplace_back();
+  own_services_.push_back(none);
+  now_.grow();
+  return static_cast<uint32_t>(problem_.items.size() - 1);
+}
+
+uint32_t PlacementBook::service_of(const AppSpec& spec, uint32_t item) {
+  if (spec.demand.empty()) return 0;
+  uint32_t& own = own_services_[item];
+  if (own == none) {
+    own = static_cast<uint32_t>(problem_.services.size());
+    problem_.services.emplace_back();
+  }
+  problem_.services[own] = service_costs(network_, spec.demand);
+  return own;
+}
+
+/// How long the network takes, how many replicas there are to be, and how long one of them takes then.
+void PlacementBook::set_times(Entry& entry) const {
+  const AppSpec& spec = entry.app.spec;
+  entry.network.clear();
+  size_t candidates = 0;
+  for (const Site& site : network_.sites) {
+    Duration nearest = spec.demand.empty() ? Duration() : Duration::max();
+    for (const DemandPlace& place : spec.demand) {
+      nearest = std::min(nearest, path_rtt(network_.paths, place.location, site.location));
+    }
+    entry.network.push_back(access_rtt(network_.paths, Access::fibre) + nearest);
+    candidates += site.status == SiteStatus::active && is_permitted(spec.policy, site) ? 1 : 0;
+  }
+  const double requests = requests_of(spec);
+  entry.for_load = spec.work && requests > 0 ? static_cast<size_t>(replicas_for(*spec.work, requests)) : 0;
+  entry.asked = spec.replicas ? std::max(static_cast<size_t>(*spec.replicas), entry.for_load) : 0;
+  const size_t shared = std::max<size_t>(1, entry.asked == 0 ? candidates : std::min(candidates, entry.asked));
+  entry.in_site = Duration();
+  if (!spec.work) return;
+  // Of a load that is too much for all of them, what they are given is as much as they can take.
+  const double capacity = utilisation(queue_of(*spec.work, requests / static_cast<double>(shared)));
+  const double taken = capacity > most_utilisation ? requests * most_utilisation / capacity : requests;
+  entry.in_site = time_in_site(*spec.work, taken / static_cast<double>(shared), spec.objective.percentile);
+}
+
+bool PlacementBook::may_stand(const Entry& entry, size_t site) const {
+  const Site& at = network_.sites[site];
+  return at.status == SiteStatus::active && is_permitted(entry.app.spec.policy, at) &&
+         entry.network[site] + entry.in_site < entry.app.spec.objective.latency;
+}
+
+/// Energy, and a move where it does not run yet.
+double PlacementBook::cost_in(const Entry& entry, size_t site, double requests_per_second) const {
+  const AppSpec& spec = entry.app.spec;
+  auto watts = static_cast<double>(spec.resources.power.count());
+  if (spec.work && spec.work->power) {
+    const double each = requests_per_second / static_cast<double>(std::max<size_t>(1, entry.asked));
+    watts += static_cast<double>(spec.work->power->count()) *
+             std::chrono::duration<double>(spec.work->device_time).count() * each;
+  }
+  double cost = watts / 1000 * network_.sites[site].power.pue * weights_.kilowatt_hour;
+  if (present_at(entry, site) == nullptr) {
+    cost += weights_.move + weights_.move_gib * static_cast<double>(spec.resources.memory.count()) / bytes_per_gib;
+  }
+  return cost;
+}
+
+void PlacementBook::set_item(Entry& entry) {
+  const AppSpec& spec = entry.app.spec;
+  const double requests = requests_of(spec);
+  const uint32_t service = service_of(spec, entry.item);
+  AssignmentItem& item = problem_.items[entry.item];
+  item = {};
+  item.cost.assign(problem_.bins.size(), forbidden);
+  uint32_t candidates = 0;
+  for (size_t s = 0; s < network_.sites.size(); ++s) {
+    if (!may_stand(entry, s)) continue;
+    const double cost = cost_in(entry, s, requests);
+    bool fits = false;
+    for (const uint32_t bin : capacity_.bins_of(s)) {
+      if (capacity_.unfit(spec.resources, bin)) continue;
+      item.cost[bin] = cost;
+      fits = true;
+    }
+    candidates += fits ? 1 : 0;
+  }
+  item.copies = entry.asked == 0 ? candidates : std::min(candidates, static_cast<uint32_t>(entry.asked));
+  item.missing_cost = missing_replica;
+  item.service = service;
+  item.service_scale = std::max(weights_.app_ms, weights_.request_ms * requests);
+  if (spec.spread) item.most_in_domain = static_cast<uint32_t>(spec.spread->most_per_domain);
+  capacity_.set_need(spec.resources, item);
+}
+
+void PlacementBook::clear(Entry& entry) {
+  for (const uint32_t item : {entry.item, entry.leaving}) {
+    if (item == none) continue;
+    const std::vector<Copy> copies = now_.copies(item);
+    for (const Copy& copy : copies) now_.remove(item, copy.bin);
+  }
+  if (entry.leaving == none) return;
+  problem_.items[entry.leaving] = vacant_item(problem_.bins.size());
+  free_items_.push_back(std::exchange(entry.leaving, none));
+}
+
+void PlacementBook::put(const App& app, std::span<const PlacedReplica> present) {
+  Entry& entry = entries_[app.key()];
+  if (entry.item == none) entry.item = new_item();
+  clear(entry);
+  entry.app = app;
+  entry.present.clear();
+  std::ranges::copy_if(present, std::back_inserter(entry.present), [&](const PlacedReplica& replica) {
+    return replica.app == app.key() && sites_.contains(replica.site);
+  });
+  std::ranges::sort(entry.present, {}, &PlacedReplica::id);
+  set_times(entry);
+  set_item(entry);
+  keep(entry);
+}
+
+void PlacementBook::remove(const AppKey& app) {
+  const auto found = entries_.find(app);
+  if (found == entries_.end()) return;
+  clear(found->second);
+  problem_.items[found->second.item] = vacant_item(problem_.bins.size());
+  free_items_.push_back(found->second.item);
+  entries_.erase(found);
+}
+
+const PlacedReplica* PlacementBook::present_at(const Entry& entry, size_t site) const {
+  const auto found = std::ranges::find(entry.present, network_.sites[site].id, &PlacedReplica::site);
+  return found == entry.present.end() ? nullptr : &*found;
+}
+
+/// In the same seats where they are still there, else in another of the same site; of too many, the most useful.
+void PlacementBook::keep(Entry& entry) {
+  std::vector<uint32_t> bins;
+  std::vector<Copy> seats;
+  for (size_t s = 0; s < network_.sites.size(); ++s) {
+    const PlacedReplica* present = present_at(entry, s);
+    if (present == nullptr) continue;
+    const auto copy = capacity_.copy(s, entry.app.spec.resources, present->seat);
+    const bool stays = copy && now_.may_hold(entry.item, copy->bin) && now_.has_room(entry.item, copy->bin) &&
+                       now_.seats_are_free(entry.item, copy->bin, copy->seats);
+    if (stays) {
+      bins.push_back(copy->bin);
+      seats.push_back(*copy);
+    } else {
+      bins.insert(bins.end(), capacity_.bins_of(s).begin(), capacity_.bins_of(s).end());
+    }
+  }
+  if (bins.size() == seats.size() && bins.size() <= problem_.items[entry.item].copies) {
+    for (const Copy& seat : seats) {
+      if (now_.may_hold(entry.item, seat.bin) && now_.has_room(entry.item, seat.bin)) now_.add(entry.item, seat);
+    }
+    return;
+  }
+  decide::fill(now_, entry.item, bins);
+  for (const Copy& seat : seats) {
+    if (seat.seats.empty() ||
+        std::ranges::find(now_.copies(entry.item), seat.bin, &Copy::bin) == now_.copies(entry.item).end()) {
+      continue;
+    }
+    now_.remove(entry.item, seat.bin);
+    now_.add(entry.item, seat);
+  }
+}
+
+void PlacementBook::keep_leaving(const AppKey& app) {
+  Entry& entry = entries_.at(app);
+  for (size_t s = 0; s < network_.sites.size(); ++s) {
+    const Site& site = network_.sites[s];
+    const PlacedReplica* present = present_at(entry, s);
+    if (present == nullptr || site.status != SiteStatus::draining || !is_permitted(entry.app.spec.policy, site))
+      continue;
+    if (entry.leaving == none) {
+      entry.leaving = new_item();
+      AssignmentItem& made = problem_.items[entry.leaving];
+      made = vacant_item(problem_.bins.size());
+      made.missing_cost = lost_replica;
+      capacity_.set_need(entry.app.spec.resources, made);
+    }
+    AssignmentItem& item = problem_.items[entry.leaving];
+    const auto copy = capacity_.copy(s, entry.app.spec.resources, present->seat);
+    for (const uint32_t bin : capacity_.bins_of(s)) {
+      if (copy && copy->bin != bin) continue;
+      if (capacity_.unfit(entry.app.spec.resources, bin) || !now_.has_room(entry.leaving, bin)) continue;
+      item.cost[bin] = 0;
+      const bool same = copy && now_.seats_are_free(entry.leaving, bin, copy->seats);
+      if (!same && !now_.has_seats(entry.leaving, bin)) continue;
+      same ? now_.add(entry.leaving, *copy) : now_.add(entry.leaving, bin);
+      ++item.copies;
+      break;
+    }
+  }
+}
+
+void PlacementBook::fill(const AppKey& app) {
+  decide::fill(now_, entries_.at(app).item);
+}
+
+std::vector<PlacedReplica> PlacementBook::decide(const App& app, std::span<const PlacedReplica> present) {
+  put(app, present);
+  fill(app.key());
+  return replicas(app.key());
+}
+
+size_t PlacementBook::improve(uint64_t work) {
+  for (AssignmentItem& item : problem_.items) {
+    const size_t placed = now_.copies(static_cast<size_t>(&item - problem_.items.data())).size();
+    if (placed == item.copies) item.missing_cost = lost_replica;
+  }
+  Assignment better = decide::improve(now_, {.work = work});
+  for (AssignmentItem& item : problem_.items) item.missing_cost = std::min(item.missing_cost, missing_replica);
+  size_t moved = 0;
+  for (size_t i = 0; i < problem_.items.size(); ++i) {
+    if (better.copies(i).size() < now_.copies(i).size()) return 0;
+    for (const Copy& copy : better.copies(i)) {
+      if (std::ranges::find(now_.copies(i), copy.bin, &Copy::bin) == now_.copies(i).end()) ++moved;
+    }
+  }
+  now_ = std::move(better);
+  return moved;
+}
+
+PlacedReplica PlacementBook::replica_of(const Entry& entry, const Copy& copy) const {
+  const size_t site = problem_.bins[copy.bin].group;
+  const PlacedReplica* present = present_at(entry, site);
+  const AppKey app = entry.app.key();
+  const SiteId& id = network_.sites[site].id;
+  return {present != nullptr ? present->id : replica_id(app, id, 0), app, id, capacity_.seat(copy)};
+}
+
+std::vector<PlacedReplica> PlacementBook::replicas_of(const Entry& entry, uint32_t item) const {
+  if (item == none) return {};
+  std::vector<Copy> copies = now_.copies(item);
+  std::ranges::sort(copies, {}, &Copy::bin);
+  std::vector<PlacedReplica> replicas;
+  for (const Copy& copy : copies) replicas.push_back(replica_of(entry, copy));
+  return replicas;
+}
+
+std::vector<PlacedReplica> PlacementBook::replicas(const AppKey& app) const {
+  const Entry& entry = entries_.at(app);
+  return replicas_of(entry, entry.item);
+}
+
+}  // namespace barrio::decide

@@ -1,0 +1,163 @@
+// Why a replica stands at a site, or does not, and what would have to change.
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+#include "decide/placement/book.h"
+#include "decide/residency/residency.h"
+
+namespace barrio::decide {
+
+namespace {
+
+std::string ms_text(Duration time) {
+  std::array<char, 32> buffer{};
+  std::snprintf(buffer.data(), buffer.size(), "%.1f ms", to_ms(time));
+  return buffer.data();
+}
+
+}  // namespace
+
+std::optional<Refusal> PlacementBook::refuse_status(const Entry& entry, size_t site) const {
+  const Site& at = network_.sites[site];
+  const std::string id = at.id.str();
+  const std::string missing = missing_for(entry.app.spec.policy, at);
+  if (at.status != SiteStatus::active) {
+    std::string nearest = at.status == SiteStatus::retired ? "" : "activate " + id;
+    if (!nearest.empty() && !missing.empty()) nearest += " and a policy with " + missing;
+    return Refusal{RefusalReason::not_active, id + " is " + to_name(at.status) + ", only active sites take replicas",
+                   nearest};
+  }
+  const Verdict verdict = permits(entry.app.spec.policy, at);
+  if (verdict.permitted) return std::nullopt;
+  return Refusal{RefusalReason::policy, verdict.reason, missing.empty() ? "" : "policy with " + missing};
+}
+
+std::optional<Refusal> PlacementBook::refuse_objective(const Entry& entry, size_t site) const {
+  const Objective& objective = entry.app.spec.objective;
+  const Duration takes = entry.network[site] + entry.in_site;
+  if (takes < objective.latency) return std::nullopt;
+  const Duration enough = std::chrono::floor<std::chrono::milliseconds>(takes) + 1ms;
+  const std::string to = "the network to " + network_.sites[site].id.str();
+  const std::string what = entry.in_site == Duration()
+                               ? to + " alone takes " + ms_text(takes)
+                               : to + " takes " + ms_text(entry.network[site]) + ", wait and service " +
+                                     ms_text(entry.in_site) + ", together " + ms_text(takes);
+  return Refusal{RefusalReason::objective, what + " of the objective of " + to_string(objective.latency),
+                 "objective " + to_string(enough) + " instead of " + to_string(objective.latency)};
+}
+
+std::optional<Refusal> PlacementBook::refuse_spread(const Entry& entry, size_t site) const {
+  const auto& spread = entry.app.spec.spread;
+  if (!spread) return std::nullopt;
+  int inside = 0;
+  for (const Copy& copy : now_.copies(entry.item)) {
+    if (problem_.domain_of[problem_.bins[copy.bin].group] == problem_.domain_of[site]) ++inside;
+  }
+  if (inside < spread->most_per_domain) return std::nullopt;
+  const std::string id = network_.sites[site].id.str();
+  return Refusal{
+      RefusalReason::spread, id + " fails together with sites that have " + std::to_string(inside) + " of its replicas",
+      "most_per_domain " + std::to_string(inside + 1) + " instead of " + std::to_string(spread->most_per_domain)};
+}
+
+Refusal PlacementBook::enough(const Entry& entry) const {
+  std::string where;
+  for (const PlacedReplica& replica : replicas_of(entry, entry.item)) {
+    where += (where.empty() ? "" : ", ") + replica.site.str();
+  }
+  const size_t placed = now_.copies(entry.item).size();
+  const std::string why = entry.for_load > static_cast<size_t>(entry.app.spec.replicas.value_or(0))
+                              ? " needed for its demand, placed at "
+                              : " asked, placed at ";
+  return {RefusalReason::enough, std::to_string(placed) + why + where,
+          "replicas " + std::to_string(placed + 1) + " instead of " + std::to_string(placed)};
+}
+
+/// Of a site that has none: the first of the reasons that would have to go.
+Refusal PlacementBook::refuse(const Entry& entry, size_t site) const {
+  if (auto refusal = refuse_status(entry, site)) return *refusal;
+  if (auto refusal = refuse_objective(entry, site)) return *refusal;
+  if (auto refusal = capacity_.lacks(now_, entry.item, entry.app.spec.resources, site)) return *refusal;
+  if (now_.copies(entry.item).size() >= problem_.items[entry.item].copies) return enough(entry);
+  if (auto refusal = refuse_spread(entry, site)) return *refusal;
+  return {RefusalReason::unavailable, "room at " + network_.sites[site].id.str() + " became free just now",
+          "the next decision"};
+}
+
+std::string PlacementBook::placed_text(const Entry& entry, size_t site) const {
+  const AppSpec& spec = entry.app.spec;
+  std::string text = ms_text(entry.network[site]) + " of network";
+  if (entry.in_site != Duration()) text += " and " + ms_text(entry.in_site) + " of wait and service";
+  text += " in " + to_string(spec.objective.latency) + ", takes " + std::to_string(spec.resources.power.count()) +
+          " W and leaves " + std::to_string(capacity_.power_left(now_, site).count()) + " W of IT power";
+  const auto copy = std::ranges::find_if(now_.copies(entry.item),
+                                         [&](const Copy& one) { return problem_.bins[one.bin].group == site; });
+  const std::string& rack = capacity_.rack(copy->bin).name;
+  return rack.empty() ? text : text + ", in rack " + rack;
+}
+
+SiteDecision PlacementBook::decide_site(const Entry& entry, size_t site) const {
+  const auto stands = [&](const Copy& copy) { return problem_.bins[copy.bin].group == site; };
+  SiteDecision decision{.site = network_.sites[site].id,
+                        .placed = std::ranges::any_of(now_.copies(entry.item), stands),
+                        .refusal = {},
+                        .network_ms = to_ms(entry.network[site]),
+                        .detail = {}};
+  if (decision.placed) {
+    decision.detail = placed_text(entry, site);
+  } else {
+    decision.refusal = refuse(entry, site);
+    decision.detail = decision.refusal.detail;
+  }
+  return decision;
+}
+
+AppPlacement PlacementBook::answer(const AppKey& app) const {
+  const Entry& entry = entries_.at(app);
+  AppPlacement placement{.app = app, .replicas = {}, .leaving = {}, .decisions = {}, .refusal = {}};
+  placement.replicas = replicas_of(entry, entry.item);
+  placement.leaving = replicas_of(entry, entry.leaving);
+  for (size_t s = 0; s < network_.sites.size(); ++s) placement.decisions.push_back(decide_site(entry, s));
+  if (placement.replicas.empty()) placement.refusal = refuse_app(entry, placement.decisions);
+  return placement;
+}
+
+/// The site that got furthest speaks for all: what it lacks is the least that must change.
+Refusal PlacementBook::refuse_app(const Entry& entry, const std::vector<SiteDecision>& decisions) const {
+  const Policy& policy = entry.app.spec.policy;
+  std::vector<size_t> permitted;
+  for (size_t i = 0; i < decisions.size(); ++i) {
+    if (permits(policy, network_.sites[i]).permitted) permitted.push_back(i);
+  }
+  if (permitted.empty()) return refuse_everywhere(entry);
+  const auto step = [&](size_t i) {
+    const RefusalReason reason = decisions[i].refusal.reason;
+    return reason == RefusalReason::not_active ? 0 : reason == RefusalReason::objective ? 1 : 2;
+  };
+  const auto nearer = [&](size_t a, size_t b) {
+    return step(a) != step(b) ? step(a) > step(b) : entry.network[a] < entry.network[b];
+  };
+  const Refusal& best = decisions[*std::ranges::min_element(permitted, nearer)].refusal;
+  const std::string count = std::to_string(permitted.size());
+  return {best.reason,
+          "none of the " + count + " permitted sites (" + describe(policy) + ") can take it: " + best.detail,
+          best.nearest};
+}
+
+Refusal PlacementBook::refuse_everywhere(const Entry& entry) const {
+  const auto nearer = [&](size_t a, size_t b) {
+    const bool a_active = network_.sites[a].status == SiteStatus::active;
+    const bool b_active = network_.sites[b].status == SiteStatus::active;
+    return a_active != b_active ? a_active : entry.network[a] < entry.network[b];
+  };
+  size_t best = 0;
+  for (size_t i = 1; i < network_.sites.size(); ++i) best = nearer(i, best) ? i : best;
+  const Policy& policy = entry.app.spec.policy;
+  const Site& site = network_.sites[best];
+  return {RefusalReason::policy, "no site of the network is permitted, the policy allows " + describe(policy),
+          "policy with " + missing_for(policy, site) + ": site " + site.id.str()};
+}
+
+}  // namespace barrio::decide

@@ -1,0 +1,86 @@
+#include "decide/placement/slices.h"
+
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <utility>
+
+namespace barrio::decide {
+
+namespace {
+
+struct ProfileName {
+  int compute = 0;
+  int gigabytes = 0;
+};
+
+std::optional<ProfileName> parse_profile(std::string_view name) {
+  ProfileName parsed;
+  const char* const end = name.data() + name.size();
+  auto [after, error] = std::from_chars(name.data(), end, parsed.compute);
+  if (error != std::errc() || !std::string_view(after, end).starts_with("g.")) return std::nullopt;
+  auto [rest, second] = std::from_chars(after + 2, end, parsed.gigabytes);
+  if (second != std::errc() || std::string_view(rest, end) != "gb") return std::nullopt;
+  return parsed;
+}
+
+}  // namespace
+
+std::optional<uint8_t> find_profile(std::string_view name, Bytes device_memory) {
+  const auto asked = parse_profile(name);
+  if (!asked) return std::nullopt;
+  std::optional<uint8_t> best;
+  double least = 1.0 / device_slots;
+  for (uint8_t i = 0; i < slice_profiles.size(); ++i) {
+    if (slice_profiles[i].compute != asked->compute) continue;
+    // Makers name devices of 80 GiB and of 80 GB alike.
+    for (const double unit : {1e9, 1073741824.0}) {
+      const double share = static_cast<double>(device_memory.count()) / unit * slice_profiles[i].slots / device_slots;
+      const double off = std::abs(share - asked->gigabytes) / share;
+      if (off < least) least = off, best = i;
+    }
+  }
+  return best;
+}
+
+int free_starts(SlotMask taken, uint8_t profile) {
+  const SliceProfile& wanted = slice_profiles[profile];
+  int count = 0;
+  for (int start = 0; start < device_slots; ++start) {
+    if ((wanted.starts >> start & 1) != 0 && (taken & wanted.at(start)) == 0) ++count;
+  }
+  return count;
+}
+
+double lost_starts(SlotMask taken, SlotMask seat, std::span<const double> mix) {
+  double lost = 0;
+  for (uint8_t i = 0; i < slice_profiles.size(); ++i) {
+    const double weight = mix.empty() ? 1 : mix[i];
+    lost += weight * (free_starts(taken, i) - free_starts(taken | seat, i));
+  }
+  return lost;
+}
+
+std::optional<SliceSeat> best_seat(std::span<const SlotMask> devices, uint8_t profile, std::span<const double> mix) {
+  const SliceProfile& wanted = slice_profiles[profile];
+  std::optional<SliceSeat> best;
+  double least = 0;
+  int fullest = 0;
+  std::array<bool, 256> seen{};  // devices that look alike are alike: the first speaks for them
+  for (uint32_t device = 0; device < devices.size(); ++device) {
+    const SlotMask taken = devices[device];
+    if (std::exchange(seen[taken], true)) continue;
+    for (uint8_t start = 0; start < device_slots; ++start) {
+      if ((wanted.starts >> start & 1) == 0 || (taken & wanted.at(start)) != 0) continue;
+      const double lost = lost_starts(taken, wanted.at(start), mix);
+      const int full = std::popcount(taken);
+      if (best && (lost > least || (lost == least && full <= fullest))) continue;
+      best = SliceSeat{device, start};
+      least = lost;
+      fullest = full;
+    }
+  }
+  return best;
+}
+
+}  // namespace barrio::decide
