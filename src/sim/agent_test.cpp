@@ -215,7 +215,7 @@ TEST_CASE("a pipeline starts once the files of all its steps are there, and is t
   site.loop.run_for(2s);
   CHECK(site.starts.empty());
   REQUIRE(site.control.last.replicas.size() == 1);
-  CHECK(site.control.last.replicas[0].detail.find("waits for its model") != std::string::npos);
+  CHECK(site.control.last.replicas[0].detail.find("waits for its file") != std::string::npos);
   order.generation = 2;
   order.pipeline->steps[1].model.sha256 = there;
   site.control.run = {order};
@@ -237,7 +237,7 @@ TEST_CASE("a model with another content than ordered never starts, and the repor
   site.loop.run_for(2s);
   CHECK(site.starts.empty());
   REQUIRE(site.control.last.replicas.size() == 1);
-  CHECK(site.control.last.replicas[0].detail.find("waits for its model") != std::string::npos);
+  CHECK(site.control.last.replicas[0].detail.find("waits for its file") != std::string::npos);
 }
 
 }  // namespace barrio::sim::agent_test
