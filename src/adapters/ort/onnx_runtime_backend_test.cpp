@@ -48,8 +48,8 @@ TEST_CASE("an ONNX model made by the example's script finds the edges") {
   CHECK(number(answer->at(1), 0) == doctest::Approx(sum / 12));
 }
 
-// ONNX Runtime 1.30 reports to its maker nine seconds after its start. In a confined process the thread that it starts for
-// that ended the process; elsewhere it would have told a third party what runs here.
+// ONNX Runtime 1.30 reports to its maker nine seconds after its start. In a confined process the thread that it starts
+// for that ended the process; elsewhere it would have told a third party what runs here.
 TEST_CASE("the library starts no thread of its own, and so reports to nobody") {
   const ScratchFolder folder;
   const auto file = sobel(folder);

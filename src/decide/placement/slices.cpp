@@ -16,8 +16,9 @@ struct ProfileName {
 
 std::optional<ProfileName> parse_profile(std::string_view name) {
   ProfileName parsed;
-  const char* const end = name.data() + name.size();
-  auto [after, error] = std::from_chars(name.data(), end, parsed.compute);
+  const char* const begin = name.data();
+  const char* const end = begin + name.size();
+  auto [after, error] = std::from_chars(begin, end, parsed.compute);
   if (error != std::errc() || !std::string_view(after, end).starts_with("g.")) return std::nullopt;
   auto [rest, second] = std::from_chars(after + 2, end, parsed.gigabytes);
   if (second != std::errc() || std::string_view(rest, end) != "gb") return std::nullopt;
@@ -31,13 +32,13 @@ std::optional<uint8_t> find_profile(std::string_view name, Bytes device_memory) 
   if (!asked) return std::nullopt;
   std::optional<uint8_t> best;
   double least = 1.0 / device_slots;
-  for (uint8_t i = 0; i < slice_profiles.size(); ++i) {
+  for (size_t i = 0; i < slice_profiles.size(); ++i) {
     if (slice_profiles[i].compute != asked->compute) continue;
     // Makers name devices of 80 GiB and of 80 GB alike.
     for (const double unit : {1e9, 1073741824.0}) {
       const double share = static_cast<double>(device_memory.count()) / unit * slice_profiles[i].slots / device_slots;
       const double off = std::abs(share - asked->gigabytes) / share;
-      if (off < least) least = off, best = i;
+      if (off < least) least = off, best = static_cast<uint8_t>(i);
     }
   }
   return best;
@@ -54,9 +55,10 @@ int free_starts(SlotMask taken, uint8_t profile) {
 
 double lost_starts(SlotMask taken, SlotMask seat, std::span<const double> mix) {
   double lost = 0;
-  for (uint8_t i = 0; i < slice_profiles.size(); ++i) {
+  for (size_t i = 0; i < slice_profiles.size(); ++i) {
     const double weight = mix.empty() ? 1 : mix[i];
-    lost += weight * (free_starts(taken, i) - free_starts(taken | seat, i));
+    const auto profile = static_cast<uint8_t>(i);
+    lost += weight * (free_starts(taken, profile) - free_starts(taken | seat, profile));
   }
   return lost;
 }
