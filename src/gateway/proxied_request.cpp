@@ -225,12 +225,13 @@ void ProxiedRequest::on_device_closed() {
 /// by itself. Any other error is the app's answer and goes to the device.
 std::optional<Failure> ProxiedRequest::cannot_serve(const net::ResponseHead& head) const {
   const int status = head.status;
-  const auto refused = net::find_header(head.headers, "Barrio-Refused");
   if (!to_gateway_) {
     if (start_.route.used) return std::nullopt;
-    if (status == 429 || (status == 503 && refused)) return Failure::declined;
-    return status == 503 ? std::optional(Failure::refused) : std::nullopt;
+    if (status == 429) return Failure::declined;
+    if (status != 503) return std::nullopt;
+    return net::find_header(head.headers, "Barrio-Refused") ? Failure::declined : Failure::refused;
   }
+  const auto refused = net::find_header(head.headers, "Barrio-Refused");
   if (!refused) return std::nullopt;
   // A limit of the tenant's, which is a 429, too, holds everywhere.
   if (status == 429 && *refused == to_name(RefusalReason::overloaded)) return Failure::declined;
