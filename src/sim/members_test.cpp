@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "control/control.h"
 #include "sim/loop.h"
+#include "sim/seeds_test.h"
 #include "sim/spain_test.h"
 #include "sim/street_video_test.h"
 
@@ -19,9 +20,9 @@ namespace barrio::sim::members_test {
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr uint64_t seeds = 3;
+constexpr uint64_t fixed_seeds = 3;
 #else
-constexpr uint64_t seeds = 30;
+constexpr uint64_t fixed_seeds = 30;
 #endif
 constexpr size_t member_count = 3;
 
@@ -258,11 +259,7 @@ std::string disagreement(Trio& trio) {
 TEST_CASE(
     "three members of control: no two write past the fence, nothing acknowledged is lost, and all agree after the "
     "last fault") {
-  std::vector<uint64_t> all;
-  if (const char* wanted = std::getenv("BARRIO_SIM_SEED"); wanted != nullptr) {
-    all.push_back(std::strtoull(std::string(wanted).substr(0, 15).c_str(), nullptr, parse_uint(wanted) ? 10 : 16));
-  }
-  for (uint64_t seed = 1; seed <= seeds; ++seed) all.push_back(seed);
+  const auto all = seeds(fixed_seeds);
   int64_t stale = 0;
   int64_t terms = 0;
   size_t acknowledged = 0;

@@ -7,6 +7,7 @@
 
 #include "adapters/memory_state/memory_state_store.h"
 #include "base/text.h"
+#include "sim/seeds_test.h"
 #include "sim/spain_test.h"
 #include "sim/street_video_test.h"
 #include "sim/traffic.h"
@@ -158,16 +159,6 @@ struct Billing {
   Traffic traffic;
 };
 
-std::vector<uint64_t> seeds() {
-  std::vector<uint64_t> all;
-  if (const char* wanted = std::getenv("BARRIO_SIM_SEED"); wanted != nullptr) {
-    // A commit's hash is a seed too.
-    all.push_back(std::strtoull(std::string(wanted).substr(0, 15).c_str(), nullptr, parse_uint(wanted) ? 10 : 16));
-  }
-  for (uint64_t seed = 1; seed <= fixed_seeds; ++seed) all.push_back(seed);
-  return all;
-}
-
 /// Empty when all held.
 std::string run_with_faults(uint64_t seed) {
   Billing run(seed, {});
@@ -197,7 +188,7 @@ Network three_sites() {
 }  // namespace
 
 TEST_CASE("after faults heal, what is billed is what was used: by tenant, app and site, exactly") {
-  for (const uint64_t seed : seeds()) {
+  for (const uint64_t seed : seeds(fixed_seeds)) {
     const std::string fault = run_with_faults(seed);
     CHECK_MESSAGE(fault.empty(),
                   "seed " << seed << ": " << fault << "; repeat with BARRIO_SIM_SEED=" << seed << " ./test_sim");
