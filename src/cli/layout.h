@@ -19,6 +19,9 @@ class Layout {
   std::string gateway(size_t site) const { return address(1, site, 7000); }
   /// The same gateway's listener with TLS for clients.
   std::string gateway_tls(size_t site) const { return address(1, site, 7443); }
+  /// Its S3 service, in clear and with TLS.
+  std::string s3(size_t site) const { return address(1, site, 7480); }
+  std::string s3_tls(size_t site) const { return address(1, site, 7483); }
   /// Where the relay's own connections to gateways come from.
   std::string relay_source() const { return host(2, 1); }
   /// The relay's listener for one camera's traffic to one site.

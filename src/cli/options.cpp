@@ -24,6 +24,8 @@ class Grammar {
     add_secret();
     add_infer();
     add_tenant();
+    add_bucket();
+    add_object();
     add_usage();
     add_context();
     add_cert();
@@ -232,6 +234,54 @@ class Grammar {
         ->required();
     add_quota(tenant);
     add_keys(tenant);
+    add_s3_keys(tenant);
+  }
+
+  void add_s3_keys(CLI::App& tenant) {
+    CLI::App* key = tenant.add_subcommand("s3-key", "Pairs of keys that S3 clients sign with");
+    key->require_subcommand(1);
+    const auto verb = [&](const char* name, const char* help, S3KeyCommand::Verb which) {
+      auto command = std::make_shared<S3KeyCommand>();
+      command->verb = which;
+      auto* app = leaf(*key, name, help, command);
+      app->add_option("NAME", command->tenant, "Tenant")->required();
+      if (which == S3KeyCommand::Verb::revoke) {
+        app->add_option("ID", command->id, "As 'tenant s3-key list' shows it")->required();
+      }
+    };
+    verb("create", "Make a pair; its secret is shown once", S3KeyCommand::Verb::create);
+    verb("list", "The ids of a tenant's pairs", S3KeyCommand::Verb::list);
+    verb("revoke", "End a pair; sites refuse it within seconds", S3KeyCommand::Verb::revoke);
+  }
+
+  void add_bucket() {
+    CLI::App& bucket = group("bucket", "Where a tenant's objects are kept");
+    auto create = std::make_shared<BucketCreateCommand>();
+    auto* creating = leaf(bucket, "create", "Make a bucket; its objects stay where its policy says", create);
+    creating->add_option("NAME", create->name, "3 to 63 of a-z, 0-9, '-' and '.'")->required();
+    creating->add_option("--location", create->location, "A site, a city, a region (ES-PV) or a country (ES)");
+    creating->add_option("--policy", create->policy, "YAML file with jurisdictions, sites, operators");
+    creating->add_option("--copies", create->copies, "At how many sites each object is kept")->capture_default_str();
+    leaf(bucket, "list", "All buckets of the tenant", std::make_shared<BucketListCommand>());
+    auto erase = std::make_shared<BucketDeleteCommand>();
+    leaf(bucket, "delete", "Delete an empty bucket", erase)->add_option("NAME", erase->name)->required();
+  }
+
+  void add_object() {
+    CLI::App& object = group("object", "A tenant's objects, without an S3 client");
+    const auto verb = [&](const char* name, const char* help, const char* target, ObjectCommand::Verb which) {
+      auto command = std::make_shared<ObjectCommand>();
+      command->verb = which;
+      auto* app = leaf(object, name, help, command);
+      if (which == ObjectCommand::Verb::put) app->add_option("FILE", command->file, "- for standard input")->required();
+      app->add_option(target, command->target)->required();
+      if (which == ObjectCommand::Verb::get) app->add_option("FILE", command->file, "Default: standard output");
+    };
+    verb("put", "Store a file", "BUCKET/KEY", ObjectCommand::Verb::put);
+    verb("get", "Read an object", "BUCKET/KEY", ObjectCommand::Verb::get);
+    verb("ls", "List objects", "BUCKET[/PREFIX]", ObjectCommand::Verb::ls);
+    verb("rm", "Delete an object", "BUCKET/KEY", ObjectCommand::Verb::rm);
+    verb("policy", "Where a bucket's objects may be, and are", "BUCKET", ObjectCommand::Verb::policy);
   }
 
   void add_quota(CLI::App& tenant) {
@@ -244,6 +294,8 @@ class Grammar {
     app->add_option("--in-flight", quota->in_flight, "Requests that are not answered yet");
     app->add_option("--body", quota->body, "Longest body of a request, like 16MiB");
     app->add_option("--weight", quota->weight, "Weight of its share when a gateway is busy");
+    app->add_option("--storage", quota->storage, "Its objects at one site, like 100GiB");
+    app->add_option("--buckets", quota->buckets, "Its buckets in the whole network");
   }
 
   void add_keys(CLI::App& tenant) {

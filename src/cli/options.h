@@ -123,6 +123,8 @@ struct TenantQuotaCommand {
   std::optional<int64_t> in_flight;
   std::string body;  // "16MiB"
   std::optional<double> weight;
+  std::string storage;  // "100GiB"
+  std::optional<int64_t> buckets;
 };
 struct KeyCreateCommand {
   std::string tenant;
@@ -135,6 +137,26 @@ struct KeyListCommand {
 struct KeyRevokeCommand {
   std::string tenant;
   std::string id;
+};
+struct S3KeyCommand {
+  enum class Verb { create, list, revoke } verb = Verb::list;
+  std::string tenant;
+  std::string id;
+};
+struct BucketCreateCommand {
+  std::string name;
+  std::string location;
+  std::string policy;  // YAML file
+  int copies = 1;
+};
+struct BucketListCommand {};
+struct BucketDeleteCommand {
+  std::string name;
+};
+struct ObjectCommand {
+  enum class Verb { put, get, ls, rm, policy } verb = Verb::ls;
+  std::string target;  // BUCKET/KEY, BUCKET/PREFIX or BUCKET
+  std::string file;    // empty or "-": standard input or output
 };
 struct ContextListCommand {};
 struct ContextUseCommand {
@@ -177,7 +199,8 @@ using Command = std::variant<UpCommand, RoleCommand, EngineCommand, ModelWorkerC
                              AppCommand, AppLogsCommand, AppTopCommand, AppReleasesCommand, AppRollbackCommand,
                              ImageKeyCommand, ImageSignCommand, SecretCommand, InferCommand, TenantListCommand,
                              TenantCreateCommand, TenantQuotaCommand, KeyCreateCommand, KeyListCommand,
-                             KeyRevokeCommand, ContextListCommand, ContextUseCommand, ContextSetCommand, UsageCommand,
+                             KeyRevokeCommand, S3KeyCommand, BucketCreateCommand, BucketListCommand,
+                             BucketDeleteCommand, ObjectCommand, ContextListCommand, ContextUseCommand, ContextSetCommand, UsageCommand,
                              CertCaCommand, CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
 
 struct Parsed {

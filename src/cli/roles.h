@@ -70,6 +70,17 @@ struct PeerTlsFile {
 };
 BARRIO_DESCRIBE(PeerTlsFile, (), (ca, chain, key))
 
+/// Objects, docs/storage.md.
+struct StorageFile {
+  std::string listen;                             // of its S3 service
+  std::string key_file;                           // the site's own key: 64 hex digits, not in the site's folder
+  std::optional<std::string> folder = {};         // none: "storage" in the site's
+  std::optional<std::string> advertised = {};     // "host:port" as others reach it; none: as it listens
+  std::optional<std::string> tls_listen = {};     // with the certificates of `tls`
+  std::vector<std::string> hosts;                 // BUCKET.HOST is a bucket, too
+};
+BARRIO_DESCRIBE(StorageFile, (), (listen, key_file, folder, advertised, tls_listen, hosts))
+
 struct SiteFile {
   std::string site;
   std::string listen;   // also the address it advertises
@@ -90,10 +101,11 @@ struct SiteFile {
   std::optional<int64_t> busy_poll_us = {};
   std::optional<std::string> engine = {};  // a file with the devices of its engine; none: the machine's cores
   std::optional<std::string> podman = {};  // "unix:PATH" of podman's service; none: this site runs no containers
+  std::optional<StorageFile> storage = {};  // none: this site keeps no objects
 };
 BARRIO_DESCRIBE(SiteFile, (),
                 (site, listen, control, client_id, client_secret, folder, core, peer_secret, proxy_peers, peers, tls,
-                 peer_tls, access_log, tracing, emulated_models, busy_poll_us, engine, podman))
+                 peer_tls, access_log, tracing, emulated_models, busy_poll_us, engine, podman, storage))
 
 Result<void> serve_control(const RoleCommand& command);
 Result<void> serve_site(const std::string& config);

@@ -55,6 +55,11 @@ struct Act {
   Result<void> operator()(const KeyCreateCommand& command) const { return create_key(session, command); }
   Result<void> operator()(const KeyListCommand& command) const { return list_keys(session, command); }
   Result<void> operator()(const KeyRevokeCommand& command) const { return revoke_key(session, command); }
+  Result<void> operator()(const S3KeyCommand& command) const { return act_on_s3_key(session, command); }
+  Result<void> operator()(const BucketCreateCommand& command) const { return create_bucket(session, command); }
+  Result<void> operator()(const BucketListCommand&) const { return list_buckets(session); }
+  Result<void> operator()(const BucketDeleteCommand& command) const { return delete_bucket(session, command); }
+  Result<void> operator()(const ObjectCommand& command) const { return act_on_object(session, command); }
   Result<void> operator()(const ContextListCommand&) const { return list_contexts(session); }
   Result<void> operator()(const ContextUseCommand& command) const { return use_context(session, command); }
   Result<void> operator()(const ContextSetCommand& command) const { return set_context(session, command); }

@@ -52,6 +52,9 @@ SiteProcess::SiteProcess(ServiceLoop& loop, Parts parts)
       containers_(with_podman(parts.podman)),
       workloads_(models_, containers_.get()),
       control_(loop.runtime(), loop.fetcher(), parts.control),
+      control_config_(parts.control),
+      peers_{file_.peer_secret, parts.gateway.peer_tls.server, parts.gateway.peer_tls.client},
+      client_tls_(parts.gateway.tls),
       gateway_(loop.reactor(), gateway_config(std::move(parts.gateway)), core_, metrics_) {}
 
 gateway::GatewayConfig SiteProcess::gateway_config(gateway::GatewayConfig config) {
@@ -84,7 +87,12 @@ agent::AgentConfig SiteProcess::agent_config(const std::string& address) const {
 
 agent::AgentHooks SiteProcess::hooks() {
   return {
-      .on_snapshot = [this](std::shared_ptr<const Snapshot> snapshot) { gateway_.set_snapshot(std::move(snapshot)); },
+      .on_snapshot =
+          [this](std::shared_ptr<const Snapshot> snapshot) {
+            snapshot_ = snapshot;
+            if (storage_) storage_->set_snapshot(snapshot);
+            gateway_.set_snapshot(std::move(snapshot));
+          },
       .on_local = [this](std::vector<ports::WorkloadStatus> local) { gateway_.set_local(std::move(local)); },
       .flows = [this] { return gateway_.flows(); },
       .cut_usage = [this](std::span<const JournaledPeriod> journaled) { return cut_usage(journaled); },
@@ -116,8 +124,18 @@ Result<void> SiteProcess::start() {
   if (standby) {
     loop_.runtime().spawn("take over", [this] { take_over(); });
   } else {
+    TRY_DO(start_storage());
+    if (storage_ && snapshot_) storage_->set_snapshot(snapshot_);
     serve();
   }
+  return {};
+}
+
+/// One process at a time has a site's storage: a successor opens it when its predecessor has given it up.
+Result<void> SiteProcess::start_storage() {
+  if (!file_.storage) return {};
+  TRY(storage_, SiteStorage::open({.file = file_, .control = control_config_, .peers = peers_, .tls = client_tls_}));
+  TRY_DO(storage_->start());
   return {};
 }
 
@@ -151,6 +169,25 @@ void SiteProcess::take_over() {
   agent_->take_over();
   serve();
   predecessor_.say_ready();
+  take_over_storage();
+}
+
+/// Its predecessor gives it up once it knows that this process serves.
+void SiteProcess::take_over_storage() {
+  const Time latest = loop_.runtime().now() + successor_patience;
+  while (!loop_.runtime().stopping()) {
+    Result<void> started;
+    // What is on the disk is read meanwhile.
+    loop_.runtime().offload([&] { started = start_storage(); });
+    if (started) {
+      if (storage_ && snapshot_) storage_->set_snapshot(snapshot_);
+      return;
+    }
+    if (started.error().code != Code::conflict || loop_.runtime().now() >= latest) {
+      return log_error("no storage at this site", {{"why", started.error().text()}});
+    }
+    loop_.runtime().sleep_for(check_period);
+  }
 }
 
 void SiteProcess::serve() {
@@ -182,6 +219,9 @@ void SiteProcess::upgraded(Result<void> ready) {
   log_info("the new binary serves; answering what is open", {{"connections", std::to_string(gateway_.connections())}});
   agent_->stand_down();
   if (containers_) containers_->stand_down();
+  loop_.runtime().spawn("give up storage", [this] {
+    if (storage_) loop_.runtime().offload([this] { storage_->stop(); });
+  });
   gateway_.drain(idle_connections);
   end_when_empty(loop_.reactor().now() + drain_grace);
 }

@@ -14,6 +14,7 @@
 #include "cli/handover.h"
 #include "cli/roles.h"
 #include "cli/service_loop.h"
+#include "cli/site_storage.h"
 #include "cli/site_tls.h"
 #include "cli/usage_memory.h"
 #include "gateway/gateway.h"
@@ -42,6 +43,8 @@ class SiteProcess {
   gateway::GatewayConfig gateway_config(gateway::GatewayConfig config);
   std::unique_ptr<adapters::PodmanWorkloadRuntime> with_podman(const std::optional<net::SocketAddress>& socket);
   std::vector<UsageRecord> cut_usage(std::span<const JournaledPeriod> journaled);
+  Result<void> start_storage();
+  void take_over_storage();
   void keep_certificates();
   void take_over();
   void serve();
@@ -62,8 +65,13 @@ class SiteProcess {
   std::unique_ptr<adapters::PodmanWorkloadRuntime> containers_;
   agent::WorkloadKinds workloads_;
   adapters::HttpControlLink control_;
+  const adapters::HttpControlConfig control_config_;
+  const objects::PeerIdentity peers_;
+  const std::shared_ptr<net::TlsServer> client_tls_;
   gateway::Gateway gateway_;
   std::optional<agent::Agent> agent_;
+  std::shared_ptr<const Snapshot> snapshot_;  // the last
+  std::unique_ptr<SiteStorage> storage_;
   std::unique_ptr<Successor> successor_;
   std::string address_;
   bool serving_ = false;

@@ -26,6 +26,12 @@ Result<TenantQuota> quota_of(const TenantQuotaCommand& command) {
     if (!bytes) return fail(std::move(bytes).error().within("--body"));
     quota.body_bytes = *bytes;
   }
+  if (!command.storage.empty()) {
+    auto bytes = parse_bytes(command.storage);
+    if (!bytes) return fail(std::move(bytes).error().within("--storage"));
+    quota.storage = *bytes;
+  }
+  quota.buckets = command.buckets.value_or(quota.buckets);
   TRY_DO(quota.check());
   return quota;
 }
@@ -46,9 +52,9 @@ Result<void> set_quota(Session& session, const TenantQuotaCommand& command) {
   TRY(auto control, session.control(Speaker::operating));
   TRY(auto answer, control.put("/tenants/" + command.name + "/quota", to_json(quota)));
   session.print(answer, fmt::format("tenant {}: {} requests/s (burst {}), {} in flight, bodies up to {}, weight {}; at "
-                                    "each gateway\n",
+                                    "each gateway; objects up to {} at each site, {} buckets\n",
                                     command.name, quota.requests_per_second, quota.burst, quota.in_flight,
-                                    to_string(quota.body_bytes), quota.weight));
+                                    to_string(quota.body_bytes), quota.weight, to_string(quota.storage), quota.buckets));
   return {};
 }
 

@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <filesystem>
 
 #include "adapters/fake_core/fake_core_network.h"
 #include "base/crypto.h"
+#include "base/digest.h"
 #include "base/text.h"
 #include "cli/certificates.h"
 #include "cli/files.h"
@@ -105,6 +107,17 @@ class Writer {
     return {};
   }
 
+  /// The key stands beside the sites' folders, as a real site's comes from its TPM or from systemd's credentials.
+  Result<void> add_storage(SiteFile& site, size_t index) const {
+    const std::string folder = plan_.home + "/keys";
+    const std::string key = folder + "/" + site.site + ".key";
+    TRY_DO(make_folder(folder, 0700));
+    if (!std::filesystem::exists(key)) TRY_DO(write_file(key, hex_of(random_bytes(seal_key_bytes)) + "\n", 0600));
+    site.storage = StorageFile{
+        .listen = plan_.layout.s3(index + 1), .key_file = key, .tls_listen = plan_.layout.s3_tls(index + 1), .hosts = {}};
+    return {};
+  }
+
   const std::string& account(const std::string& client_id) {
     std::string& secret = secrets_.accounts[client_id];
     if (secret.empty()) secret = new_secret();
@@ -164,6 +177,7 @@ class Writer {
       if (other != index) site.peers[sites_[other].id.str()] = plan_.layout.site_to_site(index + 1, other + 1);
     }
     TRY_DO(add_tls(site, index));
+    TRY_DO(add_storage(site, index));
     TRY_DO(make_folder(site.folder, 0700));
     return write_yaml(file("site-" + id), site, 0600);
   }

@@ -111,6 +111,20 @@ class Control {
   Result<void> remove_secret(const TenantId& tenant, const std::string& name);
   std::vector<std::string> secrets(const TenantId& tenant) const;
 
+  // Storage (control_storage.cpp).
+  /// What a site's storage should know, where that is not what it has. Errors: not_found (the site), invalid, unavailable.
+  Result<StorageAnswer> storage(const SiteId& site, const StorageReport& report);
+  /// One that this tenant has is answered as it is. `asked_at`: a site that a tenant asked. Errors: conflict (the name is
+  /// another's), not_found (tenant, location), denied (the policy permits no site), exhausted, unsupported, unavailable.
+  Result<Bucket> create_bucket(const TenantId& tenant, const NewBucket& wanted, const std::optional<SiteId>& asked_at);
+  /// By its home, which knows that it is empty. Errors: denied.
+  Result<void> delete_bucket(const BucketName& name, const SiteId& by);
+  std::vector<api::BucketView> buckets(const TenantId& tenant) const;
+  /// Errors: not_found (tenant), exhausted.
+  Result<api::IssuedS3Key> create_s3_key(const TenantId& tenant);
+  std::vector<api::S3KeyView> s3_keys(const TenantId& tenant) const;
+  Result<void> revoke_s3_key(const TenantId& tenant, const std::string& id);
+
   /// Keeps an uploaded model or image for this tenant. Errors: invalid, exhausted, unavailable, unsupported.
   Result<void> add_model(const TenantId& tenant, const std::string& sha256, const std::string& bytes);
   /// From and for another member of control: this one's own disk. Errors: those of BlobStore.
@@ -165,6 +179,10 @@ class Control {
   Result<void> check_container(const TenantId& tenant, const ContainerSpec& container);
   Result<void> check_models(const TenantId& tenant, const AppSpec& spec);
   decide::AppPlacement plan(const App& app) const;
+  StorageOrders storage_orders() const;
+  Result<void> reload();
+  Result<Bucket> try_create_bucket(const TenantId& tenant, const NewBucket& wanted,
+                                   const std::optional<SiteId>& asked_at);
   Result<Deployed> try_deploy(const TenantId& tenant, const AppSpec& spec, std::optional<Refusal>& refusal);
   /// Runs `change` after a fresh load, again on conflict, then steps.
   Result<void> change(const std::function<Result<void>()>& change);
@@ -193,6 +211,8 @@ class Control {
   std::map<std::string, Release> ended_;                   // key -> as it ended in this step: done or stopped
   std::map<ReplicaId, std::pair<int64_t, Time>> ordered_;  // generation that each was told to run, and since when
   std::shared_ptr<const Snapshot> snapshot_;
+  std::string storage_published_;  // orders of storage, without their version
+  int64_t storage_version_ = 0;
   std::string published_;                    // its content without the version
   ports::Revision published_revision_ = -1;  // of the state it was made from
   ports::Revision followed_ = 0;             // of the store, when it was last looked at

@@ -30,7 +30,23 @@ struct StoredSecret {
 BARRIO_DESCRIBE(StoredSecret, (), (value))
 
 constexpr std::string_view gateway_prefix = "gateway/";
+constexpr std::string_view storage_prefix = "storage/";
 constexpr std::string_view secret_prefix = "secret/";
+
+Result<void> read_storage(const ports::Entry& entry, Desired& desired) {
+  const std::string_view key = entry.key;
+  if (key.starts_with("bucket/")) {
+    TRY(auto bucket, read_json<Bucket>(entry));
+    desired.buckets.push_back(std::move(bucket));
+  } else if (key.starts_with("s3_key/")) {
+    TRY(auto s3_key, read_json<S3Key>(entry));
+    desired.s3_keys.push_back(std::move(s3_key));
+  } else if (key.starts_with(storage_prefix)) {
+    TRY(auto storage, read_json<StoredGateway>(entry));
+    desired.storage_sites[entry.key.substr(storage_prefix.size())] = std::move(storage.address);
+  }
+  return {};
+}
 
 Result<void> read_entry(const ports::Entry& entry, Desired& desired, std::vector<StoredSite>& sites) {
   const std::string_view key = entry.key;
@@ -63,6 +79,8 @@ Result<void> read_entry(const ports::Entry& entry, Desired& desired, std::vector
   } else if (key.starts_with("api_key/")) {
     TRY(auto api_key, read_json<ApiKey>(entry));
     desired.api_keys.push_back(std::move(api_key));
+  } else {
+    return read_storage(entry, desired);
   }
   return {};
 }
@@ -98,6 +116,15 @@ std::string tenant(const TenantId& tenant) {
 }
 std::string api_key(const TenantId& tenant, const std::string& id) {
   return "api_key/" + tenant.str() + "/" + id;
+}
+std::string bucket(const BucketName& name) {
+  return "bucket/" + name.str();
+}
+std::string s3_key(const TenantId& tenant, const std::string& id) {
+  return "s3_key/" + tenant.str() + "/" + id;
+}
+std::string storage(const SiteId& site) {
+  return std::string(storage_prefix) + site.str();
 }
 }  // namespace key
 
@@ -145,6 +172,10 @@ ports::Write write_site(const Desired& desired, const Site& site) {
 
 ports::Write write_secret(const TenantId& tenant, const std::string& name, const std::string& value) {
   return write_json(key::secret(tenant, name), StoredSecret{value});
+}
+
+ports::Write write_storage(const SiteId& site, const std::string& address) {
+  return write_json(key::storage(site), StoredGateway{address});
 }
 
 ports::Write write_gateway(const SiteId& site, const std::string& address) {

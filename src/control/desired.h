@@ -10,6 +10,9 @@
 //   tenant/<name>           TenantRecord
 //   api_key/<tenant>/<id>   ApiKey
 //   blob/<tenant>/<sha256>  who uploaded which model or image
+//   bucket/<name>           Bucket
+//   s3_key/<tenant>/<id>    S3Key
+//   storage/<site>          where its S3 service is reached
 //   secret/<tenant>/<name>  a value that goes to the sites of the apps that name it, and nowhere else
 //   account/<client>, key/signing  (control/accounts.h)
 
@@ -19,6 +22,7 @@
 #include <vector>
 
 #include "decide/placement/placement.h"
+#include "model/bucket.h"
 #include "model/snapshot.h"
 #include "ports/state_store.h"
 
@@ -36,6 +40,9 @@ std::string blob(const TenantId& tenant, const std::string& sha256);
 std::string secret(const TenantId& tenant, const std::string& name);
 std::string tenant(const TenantId& tenant);
 std::string api_key(const TenantId& tenant, const std::string& id);
+std::string bucket(const BucketName& name);
+std::string s3_key(const TenantId& tenant, const std::string& id);
+std::string storage(const SiteId& site);
 }  // namespace key
 
 /// rolling: on its way to all sites; stopped: failed at one, the sites go back to the last that is done.
@@ -68,6 +75,9 @@ struct Desired {
   std::map<std::string, std::string> gateways;
   std::map<std::string, TenantQuota> quotas;         // of tenants that have one of their own
   std::vector<ApiKey> api_keys;                      // by tenant and id
+  std::vector<Bucket> buckets;                       // by name
+  std::vector<S3Key> s3_keys;                        // by tenant and id
+  std::map<std::string, std::string> storage_sites;  // site -> address of its S3 service
   std::map<std::string, std::string> secrets;        // "tenant/name" -> value
   std::map<std::string, ports::Revision> revisions;  // key -> when it was last written
 
@@ -86,6 +96,7 @@ Result<Desired> read_desired(const ports::Listing& listing);
 std::vector<ports::Write> import_writes(const Network& network);
 ports::Write write_site(const Desired& desired, const Site& site);
 ports::Write write_secret(const TenantId& tenant, const std::string& name, const std::string& value);
+ports::Write write_storage(const SiteId& site, const std::string& address);
 ports::Write write_gateway(const SiteId& site, const std::string& address);
 
 template <class T>

@@ -76,6 +76,7 @@ class HttpApi {
   static std::vector<Route> app_routes();
   static std::vector<Route> member_routes();  // among members of control
   static std::vector<Route> tenant_routes();
+  static std::vector<Route> storage_routes();  // http_storage.cpp
   static JsonObject operation(const Route& route, JsonSchemas& schemas);
   static JsonArray parameters_of(const Route& route);
 
@@ -118,6 +119,14 @@ class HttpApi {
   net::Response put_secret(const Call& call);
   net::Response list_secrets(const Call& call);
   net::Response delete_secret(const Call& call);
+  net::Response pull_storage(const Call& call);
+  net::Response site_creates_bucket(const Call& call);
+  net::Response site_deletes_bucket(const Call& call);
+  net::Response list_buckets(const Call& call);
+  net::Response put_bucket(const Call& call);
+  net::Response create_s3_key(const Call& call);
+  net::Response list_s3_keys(const Call& call);
+  net::Response revoke_s3_key(const Call& call);
   net::Response live(const Call& call);
   net::Response usage(const Call& call);
   /// The body as a described struct, or an error with the field's path.
@@ -136,6 +145,7 @@ class HttpApi {
                                         std::optional<std::string>& next);
   /// The tenant in the path: a tenant's own, or any that an operator names.
   static Result<TenantId> tenant_in_path(const Call& call);
+  static Result<SiteId> site_in_path(const Call& call);
 
   static constexpr size_t most_listed = 1000;
 

@@ -18,6 +18,8 @@ Result<void> TenantQuota::check() const {
   if (in_flight < 1 || in_flight > 1'000'000) return fail(Code::invalid, "must be from 1 to 1000000", "in_flight");
   if (body_bytes.count() < 0) return fail(Code::invalid, "must be at least 0B", "body_bytes");
   if (!(weight >= 0.01 && weight <= 100)) return fail(Code::invalid, "must be from 0.01 to 100", "weight");
+  if (storage.count() < 0) return fail(Code::invalid, "must be at least 0B", "storage");
+  if (buckets < 0 || buckets > 1000) return fail(Code::invalid, "must be from 0 to 1000", "buckets");
   return {};
 }
 

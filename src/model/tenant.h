@@ -15,10 +15,13 @@ struct TenantQuota {
   int64_t in_flight = 1000;    // requests that are not answered yet
   Bytes body_bytes = mib(16);  // of one request
   double weight = 1;           // of its share when a gateway is busy
-  static constexpr std::string_view defaulted[] = {"requests_per_second", "burst", "in_flight", "body_bytes", "weight"};
+  Bytes storage = gib(100);    // of its objects at one site
+  int64_t buckets = 100;       // in the whole network; control's to keep
+  static constexpr std::string_view defaulted[] = {"requests_per_second", "burst",   "in_flight", "body_bytes",
+                                                   "weight",              "storage", "buckets"};
   Result<void> check() const;
 };
-BARRIO_DESCRIBE(TenantQuota, (), (requests_per_second, burst, in_flight, body_bytes, weight))
+BARRIO_DESCRIBE(TenantQuota, (), (requests_per_second, burst, in_flight, body_bytes, weight, storage, buckets))
 
 /// A key of a tenant as control and gateways keep it: never the key itself.
 struct ApiKey {

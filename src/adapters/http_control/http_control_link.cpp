@@ -47,6 +47,8 @@ tl::unexpected<Error> refused(const net::Response& answer, const std::string& wh
     case 404: return fail(Code::not_found, what, where);
     case 400:
     case 422: return fail(Code::invalid, what, where);
+    case 409: return fail(Code::conflict, what, where);
+    case 507: return fail(Code::exhausted, what, where);
     default: return fail(Code::unavailable, what, where);
   }
 }
@@ -137,6 +139,38 @@ Result<std::string> HttpControlLink::fetch_blob(const std::string& sha256) {
   if (sha256_hex(answer.body) != sha256)
     return fail(Code::unavailable, "the content has another hash", "blob " + sha256);
   return std::move(answer.body);
+}
+
+template <class Answer, class Body>
+Result<Answer> HttpControlLink::post(const std::string& path, const Body& body) {
+  net::Request request;
+  request.method = "POST";
+  request.target = "/barrio/v1/sites/" + config_.site.str() + path;
+  request.headers = {{"Content-Type", "application/json"}};
+  request.body = print_json(to_json(body));
+  TRY(auto answer, call(request, config_.call_timeout));
+  if (answer.status != 200 && answer.status != 201) return refused(answer, path);
+  TRY(auto json, parse_json(answer.body));
+  auto read = from_json<Answer>(json);
+  if (!read) return fail(std::move(read).error().within(path));
+  return read;
+}
+
+Result<StorageAnswer> HttpControlLink::pull(const StorageReport& report) {
+  return post<StorageAnswer>("/storage", report);
+}
+
+Result<Bucket> HttpControlLink::create_bucket(const SiteBucketRequest& request) {
+  return post<Bucket>("/buckets", request);
+}
+
+Result<void> HttpControlLink::delete_bucket(const Bucket& bucket) {
+  net::Request request;
+  request.method = "DELETE";
+  request.target = "/barrio/v1/sites/" + config_.site.str() + "/buckets/" + bucket.name.str();
+  TRY(auto answer, call(request, config_.call_timeout));
+  if (answer.status != 204 && answer.status != 404) return refused(answer, "delete bucket " + bucket.name.str());
+  return {};
 }
 
 }  // namespace barrio::adapters

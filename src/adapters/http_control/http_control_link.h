@@ -11,6 +11,7 @@
 #include "net/http.h"
 #include "ports/control_link.h"
 #include "ports/runtime.h"
+#include "ports/storage_control.h"
 
 namespace barrio::adapters {
 
@@ -27,14 +28,20 @@ struct HttpControlConfig {
   Duration blob_timeout = 60s;
 };
 
-class HttpControlLink final : public ports::ControlLink {
+class HttpControlLink final : public ports::ControlLink, public ports::StorageControl {
  public:
   HttpControlLink(ports::Runtime& runtime, FetchHttp fetch, HttpControlConfig config);
 
   Result<SiteOrders> sync(const SiteReport& report) override;
   Result<std::string> fetch_blob(const std::string& sha256) override;
+  Result<StorageAnswer> pull(const StorageReport& report) override;
+  Result<Bucket> create_bucket(const SiteBucketRequest& request) override;
+  Result<void> delete_bucket(const Bucket& bucket) override;
 
  private:
+  /// JSON both ways. `path` under the site's own.
+  template <class Answer, class Body>
+  Result<Answer> post(const std::string& path, const Body& body);
   Result<void> renew_token();
   /// Asks the member that answered last, and each other one when that is away.
   Result<net::Response> ask(const net::Request& request, Duration timeout);

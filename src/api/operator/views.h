@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/json_schema.h"
+#include "model/bucket.h"
 #include "model/refusal.h"
 #include "model/snapshot.h"
 
@@ -197,6 +198,42 @@ struct SecretList {
   std::vector<std::string> secrets;
 };
 BARRIO_DESCRIBE(SecretList, (), (secrets))
+
+/// A bucket, and where its S3 service is reached.
+struct BucketView {
+  std::string name;
+  TenantId tenant;
+  std::string location;  // as it was asked for
+  Policy policy;
+  int64_t policy_version = 1;
+  int copies = 1;
+  SiteId home;
+  WallTime created;
+  std::string endpoint;  // "host:port" of its home; empty: not known now
+};
+BARRIO_DESCRIBE(BucketView, (), (name, tenant, location, policy, policy_version, copies, home, created, endpoint))
+
+struct BucketList {
+  std::vector<BucketView> buckets;
+  std::optional<std::string> next;  // ?after= for the rest; none: this was all
+};
+BARRIO_DESCRIBE(BucketList, (), (buckets, next))
+
+struct IssuedS3Key {
+  std::string id;
+  std::string secret;  // shown once
+};
+BARRIO_DESCRIBE(IssuedS3Key, (), (id, secret))
+
+struct S3KeyView {
+  std::string id;
+};
+BARRIO_DESCRIBE(S3KeyView, (), (id))
+
+struct S3KeyList {
+  std::vector<S3KeyView> keys;
+};
+BARRIO_DESCRIBE(S3KeyList, (), (keys))
 
 struct TenantList {
   std::vector<TenantView> tenants;

@@ -1,0 +1,76 @@
+#pragma once
+// An object's bytes. Small ones stand in their journal record; larger ones in a file of their own, in chunks that are
+// sealed one by one, so that a range can be read and every byte that is read was checked. Chunk i stands at
+// i * (chunk_bytes + 16); its nonce is its number, and says whether it is the last.
+
+#include <optional>
+
+#include "adapters/local_files/disk.h"
+#include "adapters/local_files/journal.h"
+#include "adapters/local_files/record.h"
+#include "base/digest.h"
+#include "ports/object_store.h"
+#include "ports/runtime.h"
+
+namespace barrio::adapters::local_files {
+
+inline constexpr size_t chunk_bytes = 64 * 1024;
+inline constexpr size_t most_inlined = 128 * 1024;
+inline constexpr size_t write_batch = 1024 * 1024;  // of one piece of blocking work
+
+/// A fiber's; what it wrote is removed with it, unless it was kept.
+class ContentWriter final : public ports::ObjectWriter {
+ public:
+  ContentWriter(ports::Runtime& runtime, Disk& disk, std::string folder, std::string bucket_key);
+  ~ContentWriter() override;
+  Result<void> write(std::string_view piece) override;
+  Result<ports::ContentDigest> finish() override;
+
+  /// After finish(): where it is, or the content itself.
+  const std::optional<Extent>& extent() const { return extent_; }
+  const std::string& inlined() const { return buffer_; }
+  /// A record refers to it from now on.
+  void keep() { kept_ = true; }
+  /// Even where it is small: of a part, which is not copied when its object is made.
+  void use_file() { must_use_file_ = true; }
+
+ private:
+  Result<void> flush(bool last);
+  Result<void> write_chunks(bool last);
+
+  ports::Runtime& runtime_;
+  Disk& disk_;
+  const std::string folder_;
+  const std::string bucket_key_;
+  std::string buffer_;  // not written yet
+  size_t hashed_ = 0;   // of the buffer
+  std::optional<Extent> extent_;
+  std::string path_;
+  SharedFile file_;
+  std::string key_;
+  uint64_t chunks_ = 0;
+  int64_t size_ = 0;
+  Digest md5_{DigestKind::md5};
+  Digest sha256_{DigestKind::sha256};
+  bool must_use_file_ = false;
+  bool finished_ = false;
+  bool kept_ = false;
+};
+
+class ContentReader final : public ports::ObjectReader {
+ public:
+  ContentReader(ports::Runtime& runtime, std::string bucket_key, OpenedRecord record, std::vector<SharedFile> files)
+      : runtime_(runtime), bucket_key_(std::move(bucket_key)), record_(std::move(record)), files_(std::move(files)) {}
+  const ports::ObjectMeta& meta() const override { return record_.body.meta; }
+  Result<std::string> read(uint64_t offset, size_t most) override;
+
+ private:
+  Result<std::string> read_extent(size_t which, uint64_t offset, size_t most) const;
+
+  ports::Runtime& runtime_;
+  const std::string bucket_key_;
+  const OpenedRecord record_;
+  const std::vector<SharedFile> files_;  // one for each extent
+};
+
+}  // namespace barrio::adapters::local_files

@@ -1,0 +1,124 @@
+#include "adapters/local_files/index.h"
+
+#include <algorithm>
+
+namespace barrio::adapters::local_files {
+
+namespace {
+
+std::vector<std::string> files_of(const RecordBody& body) {
+  std::vector<std::string> files;
+  for (const Extent& extent : body.extents) files.push_back(extent.file);
+  return files;
+}
+
+}  // namespace
+
+const BucketIndex* Index::find(const std::string& bucket) const {
+  const auto found = buckets_.find(bucket);
+  return found == buckets_.end() ? nullptr : &found->second;
+}
+
+void Index::forget(const std::string& bucket) {
+  const auto found = buckets_.find(bucket);
+  if (found == buckets_.end()) return;
+  for (const auto& [key, object] : found->second.objects) release(object.place);
+  for (const auto& [id, upload] : found->second.uploads) {
+    release(upload.place);
+    for (const auto& [number, part] : upload.parts) release(part.place);
+  }
+  buckets_.erase(found);
+}
+
+void Index::drop_object(BucketIndex& bucket, const std::string& key, std::vector<std::string>& freed) {
+  const auto found = bucket.objects.find(key);
+  if (found == bucket.objects.end()) return;
+  freed.insert(freed.end(), found->second.files.begin(), found->second.files.end());
+  bucket.bytes -= found->second.size;
+  release(found->second.place);
+  bucket.objects.erase(found);
+}
+
+void Index::drop_upload(BucketIndex& bucket, const std::string& upload, const std::vector<std::string>& kept,
+                        std::vector<std::string>& freed) {
+  const auto found = bucket.uploads.find(upload);
+  if (found == bucket.uploads.end()) return;
+  for (const auto& [number, part] : found->second.parts) {
+    bucket.bytes -= part.size;
+    release(part.place);
+    for (const std::string& file : part.files) {
+      if (std::ranges::find(kept, file) == kept.end()) freed.push_back(file);
+    }
+  }
+  release(found->second.place);
+  bucket.uploads.erase(found);
+}
+
+void Index::take_put(const Place& place, BucketIndex& bucket, const RecordBody& body, std::vector<std::string>& freed) {
+  IndexedObject object{place, body.meta.size, body.meta.modified, body.meta.etag, files_of(body)};
+  if (!body.upload.empty()) drop_upload(bucket, body.upload, object.files, freed);
+  drop_object(bucket, body.meta.key, freed);
+  // The same content under another description (other tags) is still in use.
+  std::erase_if(freed, [&](const std::string& file) {
+    return std::ranges::find(object.files, file) != object.files.end();
+  });
+  bucket.bytes += object.size;
+  live_bytes_ += place.length;
+  bucket.objects.emplace(body.meta.key, std::move(object));
+}
+
+void Index::take_part(const Place& place, BucketIndex& bucket, const RecordBody& body,
+                      std::vector<std::string>& freed) {
+  // After compaction a part may stand before its upload, which then comes, or after which that has ended.
+  auto& parts = bucket.uploads[body.upload].parts;
+  const auto old = parts.find(body.part);
+  if (old != parts.end()) {
+    freed = old->second.files;
+    bucket.bytes -= old->second.size;
+    release(old->second.place);
+  }
+  bucket.bytes += body.meta.size;
+  live_bytes_ += place.length;
+  parts[body.part] = {place, body.meta.size, body.meta.etag, files_of(body)};
+}
+
+std::vector<std::string> Index::apply(const Place& place, RecordKind kind, const std::string& bucket,
+                                      const RecordBody& body) {
+  std::vector<std::string> freed;
+  BucketIndex& into = buckets_[bucket];
+  switch (kind) {
+    case RecordKind::put: take_put(place, into, body, freed); break;
+    case RecordKind::remove: drop_object(into, body.meta.key, freed); break;
+    case RecordKind::upload:
+      live_bytes_ += place.length;
+      into.uploads[body.upload].place = place;
+      into.uploads[body.upload].key = body.meta.key;
+      break;
+    case RecordKind::part: take_part(place, into, body, freed); break;
+    case RecordKind::abort: drop_upload(into, body.upload, {}, freed); break;
+  }
+  return freed;
+}
+
+bool Index::is_live(const Place& place, RecordKind kind, const std::string& bucket, const RecordBody& body) const {
+  const BucketIndex* in = find(bucket);
+  if (in == nullptr) return false;
+  if (kind == RecordKind::put) {
+    const auto found = in->objects.find(body.meta.key);
+    return found != in->objects.end() && found->second.place == place;
+  }
+  const auto upload = in->uploads.find(body.upload);
+  if (upload == in->uploads.end()) return false;
+  if (kind == RecordKind::upload) return upload->second.place == place;
+  const auto part = upload->second.parts.find(body.part);
+  return kind == RecordKind::part && part != upload->second.parts.end() && part->second.place == place;
+}
+
+void Index::moved(const Place& to, RecordKind kind, const std::string& bucket, const RecordBody& body) {
+  BucketIndex& in = buckets_[bucket];
+  if (kind == RecordKind::put) in.objects.at(body.meta.key).place = to;
+  if (kind == RecordKind::upload) in.uploads.at(body.upload).place = to;
+  if (kind == RecordKind::part) in.uploads.at(body.upload).parts.at(body.part).place = to;
+}
+
+}  // namespace barrio::adapters::local_files

@@ -1,0 +1,70 @@
+#pragma once
+// The journal of a site's storage: records one after the other in files ("segments") that are only ever appended to. All
+// that is acknowledged is a record that was synced here; what is in memory is what its records say, in their order.
+//
+// Calls block, and are made one at a time; but read() needs no journal.
+
+#include <functional>
+#include <map>
+#include <span>
+
+#include "adapters/local_files/disk.h"
+#include "adapters/local_files/record.h"
+
+namespace barrio::adapters::local_files {
+
+/// Where a record stands. It can be read as long as somebody has its place, also when its segment was dropped.
+struct Place {
+  SharedFile file;
+  uint32_t segment = 0;
+  uint64_t offset = 0;
+  uint32_t length = 0;
+  bool operator==(const Place&) const = default;
+};
+
+class Journal {
+ public:
+  static constexpr uint64_t segment_bytes = 64 * 1024 * 1024;  // a new one begins above it
+
+  Journal(Disk& disk, std::string folder) : disk_(disk), folder_(std::move(folder)) {}
+
+  struct Replayed {
+    size_t records = 0;
+    size_t torn_bytes = 0;  // at the very end: never acknowledged
+    size_t damaged = 0;     // places within where nothing can be read: bit rot
+  };
+  using Take = std::function<void(const Place&, const RecordHead&, std::string_view record)>;
+  /// Reads all records in their order. Errors: unavailable.
+  Result<Replayed> open(const Take& take);
+  /// All of them, with one write and one sync. After an error none of them is there, and what was there still is; once
+  /// even that cannot be made sure, everything is refused until the journal is opened again. Errors: exhausted,
+  /// unavailable.
+  Result<std::vector<Place>> append(std::span<const std::string> records);
+  static Result<std::string> read(const Place& place);
+
+  uint32_t oldest() const { return segments_.begin()->first; }
+  bool has_one() const { return segments_.size() <= 1; }
+  uint64_t bytes() const;
+  /// All records of the oldest segment.
+  Result<void> read_oldest(const Take& take) const;
+  Result<void> drop_oldest();
+
+ private:
+  struct Segment {
+    SharedFile file;
+    uint64_t size = 0;
+  };
+  Result<void> begin_segment();
+  void undo(Segment& segment);
+  Result<size_t> replay(const Place& from, std::string_view bytes, const Take& take, Replayed& replayed) const;
+  std::string path_of(uint32_t number) const;
+
+  Disk& disk_;
+  const std::string folder_;
+  std::map<uint32_t, Segment> segments_;  // the last one is appended to
+  uint32_t next_ = 1;
+  bool must_begin_ = true;
+  bool broken_ = false;
+};
+
+}  // namespace barrio::adapters::local_files

@@ -1,0 +1,291 @@
+#include "adapters/local_files/local_files_store.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/log.h"
+
+namespace barrio::adapters {
+
+using namespace local_files;
+
+/// On the stack of the fiber that waits for it.
+struct local_files::Change {
+  std::string record;
+  RecordKind kind;
+  const std::string& bucket;
+  const RecordBody& body;
+  std::optional<Result<void>> done = {};
+};
+
+namespace {
+
+constexpr size_t most_group_bytes = 8 * 1024 * 1024;
+constexpr uint64_t first_epoch = 1;  // a bucket has one home in this version
+
+/// Counts itself while it is there.
+class Counted {
+ public:
+  Counted(std::map<std::string, int>& counts, const std::string& name) : counts_(counts), name_(name) {
+    ++counts_[name_];
+  }
+  ~Counted() {
+    if (--counts_[name_] == 0) counts_.erase(name_);
+  }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+
+ private:
+  std::map<std::string, int>& counts_;
+  const std::string name_;
+};
+
+}  // namespace
+
+LocalFilesStore::LocalFilesStore(ports::Runtime& runtime, LocalFilesConfig config)
+    : runtime_(runtime),
+      config_(std::move(config)),
+      disk_(config_.disk == nullptr ? own_disk_ : *config_.disk),
+      keys_(disk_, config_.folder + "/keys", config_.site_key),
+      journal_(disk_, config_.folder + "/journal"),
+      journal_turn_(runtime),
+      keys_turn_(runtime),
+      locks_(runtime) {}
+
+LocalFilesStore::~LocalFilesStore() = default;
+
+Result<std::unique_ptr<LocalFilesStore>> LocalFilesStore::open(ports::Runtime& runtime, LocalFilesConfig config) {
+  std::unique_ptr<LocalFilesStore> store(new LocalFilesStore(runtime, std::move(config)));
+  TRY_DO(store->load());
+  return store;
+}
+
+Result<void> LocalFilesStore::load() {
+  TRY_DO(make_folder(config_.folder));
+  TRY(lock_, lock_file(config_.folder + "/lock"));
+  TRY_DO(make_folder(config_.folder + "/objects"));
+  TRY(objects_folder_, open_folder(config_.folder + "/objects"));
+  TRY_DO(keys_.load());
+  size_t unreadable = 0;
+  TRY(const auto replayed, journal_.open([&](const Place& place, const RecordHead& head, std::string_view record) {
+    const std::string* key = keys_.of_bucket(head.bucket);
+    if (key == nullptr) return;  // erased
+    const auto opened = open_record(record, *key);
+    if (!opened) {
+      ++unreadable;
+      return;
+    }
+    index_.apply(place, head.kind, head.bucket, opened->body);
+  }));
+  if (replayed.damaged + unreadable != 0) {
+    log_error("storage: the journal is damaged", {{"places", std::to_string(replayed.damaged + unreadable)}});
+  }
+  log_info("storage opened", {{"records", std::to_string(replayed.records)},
+                              {"torn_bytes", std::to_string(replayed.torn_bytes)}});
+  return sweep();
+}
+
+/// Content that no record refers to: of writes that were under way, and of objects that went.
+Result<void> LocalFilesStore::sweep() {
+  std::set<std::string> used;
+  for (const auto& [id, bucket] : index_.buckets()) {
+    for (const auto& [key, object] : bucket.objects) used.insert(object.files.begin(), object.files.end());
+    for (const auto& [upload, indexed] : bucket.uploads) {
+      for (const auto& [number, part] : indexed.parts) used.insert(part.files.begin(), part.files.end());
+    }
+  }
+  const std::string folder = config_.folder + "/objects/";
+  TRY(const auto names, names_in(folder));
+  for (const std::string& name : names) {
+    if (!used.contains(name)) TRY_DO(remove_file(folder + name));
+  }
+  return {};
+}
+
+Result<const std::string*> LocalFilesStore::key_of(const std::string& bucket) const {
+  const std::string* key = keys_.of_bucket(bucket);
+  if (key == nullptr || closed_.contains(bucket)) return fail(Code::not_found, "there is no such bucket here", "bucket");
+  return key;
+}
+
+Result<void> LocalFilesStore::add_bucket(const std::string& bucket, const TenantId& tenant) {
+  const ports::Turn::Hold turn(keys_turn_);
+  if (has_bucket(bucket)) return {};
+  Result<KeyRing::Made> made = fail(Code::cancelled, "");
+  runtime_.offload([&] { made = keys_.make(bucket, tenant); });
+  if (!made) return fail(std::move(made).error());
+  keys_.adopt(std::move(*made));
+  return {};
+}
+
+Result<void> LocalFilesStore::close_bucket(const std::string& bucket) {
+  TRY_DO(key_of(bucket));
+  if (usage(bucket).objects != 0) return fail(Code::conflict, "the bucket is not empty", "bucket");
+  if (changing_.contains(bucket)) return fail(Code::conflict, "the bucket is being written to", "bucket");
+  closed_.insert(bucket);
+  return {};
+}
+
+Result<void> LocalFilesStore::drop_bucket(const std::string& bucket) {
+  if (!closed_.contains(bucket)) TRY_DO(close_bucket(bucket));
+  const ports::Turn::Hold turn(keys_turn_);
+  Result<void> erased;
+  runtime_.offload([&] { erased = keys_.erase(bucket); });
+  TRY_DO(std::move(erased));
+  if (const BucketIndex* left = index_.find(bucket)) {
+    for (const auto& [id, upload] : left->uploads) {
+      for (const auto& [number, part] : upload.parts) doomed_.insert(doomed_.end(), part.files.begin(), part.files.end());
+    }
+  }
+  index_.forget(bucket);
+  keys_.forget(bucket);
+  closed_.erase(bucket);
+  return {};
+}
+
+ports::BucketUsage LocalFilesStore::usage(const std::string& bucket) const {
+  const BucketIndex* found = index_.find(bucket);
+  if (found == nullptr) return {};
+  return {static_cast<int64_t>(found->objects.size()), found->bytes, static_cast<int64_t>(found->uploads.size())};
+}
+
+const IndexedObject* LocalFilesStore::find(const std::string& bucket, const std::string& key) const {
+  const BucketIndex* in = index_.find(bucket);
+  if (in == nullptr) return nullptr;
+  const auto found = in->objects.find(key);
+  return found == in->objects.end() ? nullptr : &found->second;
+}
+
+Result<void> LocalFilesStore::check(const std::string& bucket, const std::string& key,
+                                    const ports::WriteCondition& condition) const {
+  const IndexedObject* present = find(bucket, key);
+  if (condition.if_absent && present != nullptr) return fail(Code::conflict, "the object exists", "If-None-Match");
+  if (!condition.if_etag) return {};
+  if (present == nullptr) return fail(Code::not_found, "there is no such object", "If-Match");
+  if (present->etag != *condition.if_etag) return fail(Code::conflict, "the object has another ETag", "If-Match");
+  return {};
+}
+
+/// The record is on the disk, and the index says the same, when this returns without an error.
+Result<void> LocalFilesStore::commit(RecordKind kind, const std::string& bucket, RecordBody body,
+                                     std::string_view content) {
+  TRY(const std::string* key, key_of(bucket));
+  const Counted counted(changing_, bucket);
+  body.inlined = static_cast<int64_t>(content.size());
+  Change change{encode_record(kind, first_epoch, bucket, *key, body, content), kind, bucket, body};
+  if (change.record.size() > most_record_bytes) return fail(Code::invalid, "the object's description is too long");
+  queue_.push_back(&change);
+  const ports::Turn::Hold turn(journal_turn_);
+  while (!change.done) lead();
+  return std::move(*change.done);
+}
+
+/// Writes what waits, as one group.
+void LocalFilesStore::lead() {
+  std::vector<Change*> group;
+  std::vector<std::string> records;
+  bool has_files = false;
+  for (size_t bytes = 0; !queue_.empty() && bytes < most_group_bytes; queue_.pop_front()) {
+    Change* change = queue_.front();
+    bytes += change->record.size();
+    has_files = has_files || !change->body.extents.empty();
+    records.push_back(std::move(change->record));
+    group.push_back(change);
+  }
+  Result<std::vector<Place>> places = fail(Code::cancelled, "");
+  runtime_.offload([&] {
+    // The names of new content first: a record never refers to a file that a power cut can take away.
+    if (has_files) {
+      auto synced = disk_.sync(*objects_folder_);
+      if (!synced) {
+        places = fail(std::move(synced).error());
+        return;
+      }
+    }
+    places = journal_.append(records);
+  });
+  for (size_t i = 0; i < group.size(); ++i) finish(*group[i], places, i);
+}
+
+void LocalFilesStore::finish(Change& change, const Result<std::vector<Place>>& places, size_t which) {
+  if (!places) {
+    change.done = Result<void>(fail(places.error()));
+    return;
+  }
+  const auto freed = index_.apply((*places)[which], change.kind, change.bucket, change.body);
+  doomed_.insert(doomed_.end(), freed.begin(), freed.end());
+  change.done = Result<void>();
+}
+
+Result<OpenedRecord> LocalFilesStore::read_record(const std::string& bucket, const Place& place) {
+  TRY(const std::string* bucket_key, key_of(bucket));
+  const std::string key = *bucket_key;
+  const Place at = place;  // the index may change meanwhile
+  Result<OpenedRecord> opened = fail(Code::cancelled, "");
+  runtime_.offload([&] {
+    auto record = Journal::read(at);
+    opened = record ? open_record(*record, key) : fail(std::move(record).error());
+  });
+  if (!opened && opened.error().code == Code::invalid) {
+    return fail(Code::unavailable, "is damaged: " + opened.error().what, "journal");
+  }
+  return opened;
+}
+
+Result<void> LocalFilesStore::tidy() {
+  std::vector<std::string> files = std::exchange(doomed_, {});
+  if (!files.empty()) {
+    const std::string folder = config_.folder + "/objects/";
+    runtime_.offload([&] {
+      // One that stays goes when the store is opened again.
+      for (const std::string& file : files) static_cast<void>(remove_file(folder + file));
+    });
+  }
+  return compact();
+}
+
+/// The oldest segment goes once half of the journal says nothing any more; what still does is written again first.
+Result<void> LocalFilesStore::compact() {
+  std::vector<std::pair<Place, std::string>> records;
+  {
+    const ports::Turn::Hold turn(journal_turn_);
+    const auto wasted = static_cast<int64_t>(journal_.bytes()) - index_.live_bytes();
+    if (journal_.has_one() || wasted < index_.live_bytes() + static_cast<int64_t>(Journal::segment_bytes)) return {};
+    Result<void> read;
+    runtime_.offload([&] {
+      read = journal_.read_oldest([&](const Place& place, const RecordHead&, std::string_view record) {
+        records.emplace_back(place, record);
+      });
+    });
+    TRY_DO(std::move(read));
+  }
+  TRY_DO(move_live(records));
+  const ports::Turn::Hold turn(journal_turn_);
+  Result<void> dropped;
+  runtime_.offload([&] { dropped = journal_.drop_oldest(); });
+  return dropped;
+}
+
+Result<void> LocalFilesStore::move_live(const std::vector<std::pair<Place, std::string>>& records) {
+  for (const auto& [place, record] : records) {
+    const auto head = read_record_head(record);
+    const std::string* key = head ? keys_.of_bucket(head->bucket) : nullptr;
+    if (key == nullptr) continue;
+    const auto opened = open_record(record, *key);
+    if (!opened) continue;
+    const RecordBody& body = opened->body;
+    const bool of_object = head->kind == RecordKind::put;
+    const KeyLocks::Hold hold(locks_, head->bucket + (of_object ? "/o/" + body.meta.key : "/u/" + body.upload));
+    if (!index_.is_live(place, head->kind, head->bucket, body)) continue;
+    const ports::Turn::Hold turn(journal_turn_);
+    Result<std::vector<Place>> places = fail(Code::cancelled, "");
+    runtime_.offload([&] { places = journal_.append({&record, 1}); });
+    if (!places) return fail(std::move(places).error());
+    if (index_.is_live(place, head->kind, head->bucket, body)) {
+      index_.moved(places->front(), head->kind, head->bucket, body);
+    }
+  }
+  return {};
+}
+
+}  // namespace barrio::adapters

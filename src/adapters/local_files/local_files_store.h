@@ -1,0 +1,103 @@
+#pragma once
+// ports::ObjectStore in a folder of one disk:
+//
+//   lock          held by the one process that uses it
+//   keys/         sealed keys (key_ring.h)
+//   journal/      everything that is acknowledged (journal.h); small objects stand in it
+//   objects/      content of larger objects and of parts (content.h); what no record refers to goes when it is opened
+//
+// Concurrent changes share their syncs: who comes while the journal is being written waits, and all that wait are written
+// together. Everything lives on one loop, in fibers; only blocking calls leave it, and they touch nothing of it.
+
+#include <deque>
+#include <set>
+
+#include "adapters/local_files/content.h"
+#include "adapters/local_files/index.h"
+#include "adapters/local_files/key_locks.h"
+#include "adapters/local_files/key_ring.h"
+#include "ports/turn.h"
+
+namespace barrio::adapters {
+
+namespace local_files {
+struct Change;
+}
+
+struct LocalFilesConfig {
+  std::string folder;
+  std::string site_key;               // 32 bytes, from elsewhere (read_site_key)
+  local_files::Disk* disk = nullptr;  // none: the real one
+};
+
+class LocalFilesStore final : public ports::ObjectStore {
+ public:
+  /// Blocks: call it before the loop runs. Errors: conflict (another process has it open), denied (another site key),
+  /// unavailable.
+  static Result<std::unique_ptr<LocalFilesStore>> open(ports::Runtime& runtime, LocalFilesConfig config);
+  ~LocalFilesStore() override;
+
+  Result<void> add_bucket(const std::string& bucket, const TenantId& tenant) override;
+  bool has_bucket(const std::string& bucket) const override { return keys_.of_bucket(bucket) != nullptr; }
+  Result<void> close_bucket(const std::string& bucket) override;
+  void reopen_bucket(const std::string& bucket) override { closed_.erase(bucket); }
+  Result<void> drop_bucket(const std::string& bucket) override;
+  ports::BucketUsage usage(const std::string& bucket) const override;
+  Result<std::unique_ptr<ports::ObjectWriter>> writer(const std::string& bucket) override;
+  Result<void> put(const std::string& bucket, ports::ObjectMeta meta, std::unique_ptr<ports::ObjectWriter> content,
+                   const ports::WriteCondition& condition) override;
+  Result<void> set_tags(const std::string& bucket, const std::string& key,
+                        std::map<std::string, std::string> tags) override;
+  Result<std::unique_ptr<ports::ObjectReader>> open(const std::string& bucket, const std::string& key) override;
+  Result<std::optional<ports::ListedObject>> remove(const std::string& bucket, const std::string& key,
+                                                    const ports::WriteCondition& condition) override;
+  Result<ports::ObjectListing> list(const std::string& bucket, const ports::ObjectQuery& query) const override;
+  Result<std::string> begin_upload(const std::string& bucket, ports::ObjectMeta meta) override;
+  Result<void> put_part(const std::string& bucket, const std::string& upload, ports::UploadPart part,
+                        std::unique_ptr<ports::ObjectWriter> content) override;
+  Result<ports::Upload> upload(const std::string& bucket, const std::string& upload) override;
+  Result<std::vector<ports::UploadPart>> parts(const std::string& bucket, const std::string& upload) override;
+  std::vector<ports::Upload> uploads(const std::string& bucket) override;
+  Result<void> complete_upload(const std::string& bucket, const std::string& upload,
+                               const std::vector<ports::UploadPart>& parts, ports::ObjectMeta meta,
+                               const ports::WriteCondition& condition) override;
+  Result<void> abort_upload(const std::string& bucket, const std::string& upload) override;
+  Result<void> tidy() override;
+  Result<std::optional<ports::Scrubbed>> scrub_after(const std::string& bucket, const std::string& key) override;
+
+ private:
+  LocalFilesStore(ports::Runtime& runtime, LocalFilesConfig config);
+  Result<void> load();
+  Result<void> sweep();
+
+  Result<const std::string*> key_of(const std::string& bucket) const;
+  Result<void> check(const std::string& bucket, const std::string& key, const ports::WriteCondition& condition) const;
+  const local_files::IndexedObject* find(const std::string& bucket, const std::string& key) const;
+  const local_files::IndexedUpload* find_upload(const std::string& bucket, const std::string& upload) const;
+  Result<local_files::OpenedRecord> read_record(const std::string& bucket, const local_files::Place& place);
+  Result<void> commit(local_files::RecordKind kind, const std::string& bucket, local_files::RecordBody body,
+                      std::string_view content = {});
+  void lead();
+  void finish(local_files::Change& change, const Result<std::vector<local_files::Place>>& places, size_t which);
+  Result<void> compact();
+  Result<void> move_live(const std::vector<std::pair<local_files::Place, std::string>>& records);
+
+  ports::Runtime& runtime_;
+  const LocalFilesConfig config_;
+  local_files::Disk own_disk_;
+  local_files::Disk& disk_;
+  local_files::SharedFile lock_;
+  local_files::SharedFile objects_folder_;
+  local_files::KeyRing keys_;
+  local_files::Journal journal_;
+  local_files::Index index_;
+  ports::Turn journal_turn_;  // whoever calls the journal
+  ports::Turn keys_turn_;
+  local_files::KeyLocks locks_;
+  std::deque<local_files::Change*> queue_;
+  std::set<std::string> closed_;         // buckets
+  std::map<std::string, int> changing_;  // changes under way, by bucket
+  std::vector<std::string> doomed_;      // files that nothing refers to any more
+};
+
+}  // namespace barrio::adapters

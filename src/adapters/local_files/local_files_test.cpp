@@ -1,0 +1,366 @@
+#include <doctest/doctest.h>
+// doctest first: base/check.h leaves its CHECK alone.
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "adapters/local_files/local_files_store.h"
+#include "ports/object_store_contract.h"
+
+namespace barrio::adapters::local_files_test {
+
+namespace fs = std::filesystem;
+using ports::contract_bucket;
+using ports::get_text;
+using ports::put_text;
+using ports::sample_text;
+
+namespace {
+
+const std::string site_key(32, 's');
+
+class Folder {
+ public:
+  Folder() {
+    std::string pattern = (fs::temp_directory_path() / "barrio-objects-XXXXXX").string();
+    path_ = mkdtemp(pattern.data());
+  }
+  ~Folder() { fs::remove_all(path_); }
+  const std::string& path() const { return path_; }
+  std::vector<std::string> files(const std::string& below) const {
+    std::vector<std::string> found;
+    for (const auto& entry : fs::directory_iterator(path_ + "/" + below)) found.push_back(entry.path().string());
+    std::sort(found.begin(), found.end());
+    return found;
+  }
+
+ private:
+  std::string path_;
+};
+
+std::string read_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void write_file(const std::string& path, const std::string& content) {
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
+}
+
+std::unique_ptr<LocalFilesStore> open_or_fail(ports::Runtime& runtime, const Folder& folder,
+                                              local_files::Disk* disk = nullptr) {
+  auto store = LocalFilesStore::open(runtime, {folder.path(), site_key, disk});
+  REQUIRE_MESSAGE(store, (store ? "" : store.error().text()));
+  return std::move(*store);
+}
+
+std::unique_ptr<LocalFilesStore> open_with_bucket(ports::Runtime& runtime, const Folder& folder,
+                                                  local_files::Disk* disk = nullptr) {
+  auto store = open_or_fail(runtime, folder, disk);
+  REQUIRE(store->add_bucket(contract_bucket, TenantId::of("acme")));
+  return store;
+}
+
+/// Fails as it is told: after so many more calls.
+class FaultyDisk final : public local_files::Disk {
+ public:
+  Result<void> write_at(const local_files::OpenFile& file, std::string_view bytes, uint64_t offset) override {
+    if (writes-- != 0) return Disk::write_at(file, bytes, offset);
+    // What fits is written, as on a full disk.
+    static_cast<void>(Disk::write_at(file, bytes.substr(0, bytes.size() / 2), offset));
+    return fail(Code::exhausted, "No space left on device");
+  }
+  Result<void> sync(const local_files::OpenFile& file) override {
+    if (syncs-- != 0) return Disk::sync(file);
+    syncs = then_syncs;
+    return fail(Code::unavailable, "Input/output error");
+  }
+  int writes = -1;
+  int syncs = -1;
+  int then_syncs = -1;
+};
+
+}  // namespace
+
+TEST_CASE("files on a local disk keep the contract of an ObjectStore") {
+  std::vector<std::unique_ptr<Folder>> folders;
+  ports::check_object_store([&](ports::Runtime& runtime) -> std::unique_ptr<ports::ObjectStore> {
+    folders.push_back(std::make_unique<Folder>());
+    return open_or_fail(runtime, *folders.back());
+  });
+}
+
+TEST_CASE("a store that is opened again has all that it had, and no file that nothing refers to") {
+  const Folder folder;
+  ports::InlineRuntime runtime;
+  const std::string large = sample_text(700'000);
+  std::string upload;
+  {
+    auto store = open_with_bucket(runtime, folder);
+    REQUIRE(put_text(*store, "small", "text"));
+    REQUIRE(put_text(*store, "large", large));
+    REQUIRE(put_text(*store, "gone", large));
+    REQUIRE(store->remove(contract_bucket, "gone"));
+    upload = *store->begin_upload(contract_bucket, {.key = "parts"});
+    ports::put_piece(*store, upload, 1, "a part");
+    CHECK(LocalFilesStore::open(runtime, {folder.path(), site_key}).error().code == Code::conflict);
+  }
+  write_file(folder.path() + "/objects/left", "by a write that was under way");
+  auto store = open_or_fail(runtime, folder);
+  CHECK(*get_text(*store, "small") == "text");
+  CHECK(*get_text(*store, "large") == large);
+  CHECK(get_text(*store, "gone").error().code == Code::not_found);
+  CHECK(store->parts(contract_bucket, upload)->size() == 1);
+  CHECK(folder.files("objects").size() == 2);
+}
+
+TEST_CASE("nothing on the disk is readable without the site's key, and its removal erases") {
+  const Folder folder;
+  ports::InlineRuntime runtime;
+  const std::string secret = "the plate is 1234 BBB";
+  {
+    auto store = open_with_bucket(runtime, folder);
+    REQUIRE(put_text(*store, "key-in-clear", secret));
+    REQUIRE(put_text(*store, "large", secret + std::string(300'000, ' ') + secret));
+  }
+  for (const auto& entry : fs::recursive_directory_iterator(folder.path())) {
+    if (!entry.is_regular_file()) continue;
+    const std::string bytes = read_file(entry.path().string());
+    for (const std::string& text : {secret, std::string("key-in-clear"), std::string(64, ' '), site_key}) {
+      CHECK_MESSAGE(bytes.find(text) == std::string::npos, entry.path().string());
+    }
+  }
+  CHECK(LocalFilesStore::open(runtime, {folder.path(), std::string(32, 'x')}).error().code == Code::denied);
+  for (const std::string& file : folder.files("keys")) {
+    if (file.ends_with(".tenant")) fs::remove(file);
+  }
+  auto store = open_or_fail(runtime, folder);
+  CHECK(!store->has_bucket(contract_bucket));
+  CHECK(get_text(*store, "large").error().code == Code::not_found);
+  CHECK(folder.files("objects").empty());
+}
+
+TEST_CASE("a journal that ends anywhere within a record has everything before it, and goes on") {
+  const Folder folder;
+  ports::InlineRuntime runtime;
+  { REQUIRE(put_text(*open_with_bucket(runtime, folder), "first", "one")); }
+  const std::string journal = folder.files("journal").front();
+  const std::string first = read_file(journal);
+  { REQUIRE(put_text(*open_or_fail(runtime, folder), "second", "two")); }
+  const std::string second = read_file(folder.files("journal").back());
+  fs::remove(folder.files("journal").back());
+  for (size_t cut = 0; cut < second.size(); cut += 7) {
+    write_file(journal, first + second.substr(0, cut));
+    auto store = open_or_fail(runtime, folder);
+    CHECK(*get_text(*store, "first") == "one");
+    CHECK(get_text(*store, "second").error().code == Code::not_found);
+    REQUIRE(put_text(*store, "third", "three"));
+    store.reset();
+    store = open_or_fail(runtime, folder);
+    CHECK(*get_text(*store, "first") == "one");
+    CHECK(*get_text(*store, "third") == "three");
+    store.reset();
+    for (const std::string& file : folder.files("journal")) {
+      if (file != journal) fs::remove(file);
+    }
+  }
+}
+
+TEST_CASE("any bit that changes at rest is noticed: no wrong byte is ever answered") {
+  const Folder folder;
+  ports::InlineRuntime runtime;
+  const std::string small = sample_text(200);
+  const std::string large = sample_text(200'000);
+  {
+    auto store = open_with_bucket(runtime, folder);
+    REQUIRE(put_text(*store, "small", small));
+    REQUIRE(put_text(*store, "large", large));
+  }
+  Rng rng(7);
+  for (const char* part : {"journal", "objects"}) {
+    const std::string file = folder.files(part).front();
+    const std::string good = read_file(file);
+    for (int i = 0; i < 60; ++i) {
+      std::string bad = good;
+      const size_t bit = rng.below(good.size() * 8);
+      bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << (bit % 8)));
+      auto store = open_or_fail(runtime, folder);
+      write_file(file, bad);
+      const auto one = get_text(*store, "small");
+      const auto two = get_text(*store, "large");
+      CHECK((!one || *one == small));
+      CHECK((!two || *two == large));
+      CHECK((!one || !two));
+      // A scrub finds it, too.
+      int damaged = 0;
+      std::string at;
+      for (auto seen = store->scrub_after(contract_bucket, at); *seen; seen = store->scrub_after(contract_bucket, at)) {
+        at = (*seen)->key;
+        damaged += (*seen)->damage ? 1 : 0;
+      }
+      CHECK(damaged == 1);
+      write_file(file, good);
+    }
+  }
+}
+
+TEST_CASE("a full disk is a clear error: what was there stays, and writing goes on when there is space") {
+  for (int at = 0; at < 3; ++at) {
+    const Folder folder;
+    ports::InlineRuntime runtime;
+    FaultyDisk disk;
+    auto store = open_with_bucket(runtime, folder, &disk);
+    REQUIRE(put_text(*store, "kept", "text"));
+    disk.writes = at;
+    const std::string large = sample_text(3'000'000);
+    const auto full = put_text(*store, "large", large);
+    REQUIRE(!full);
+    CHECK(full.error().code == Code::exhausted);
+    CHECK(get_text(*store, "large").error().code == Code::not_found);
+    CHECK(*get_text(*store, "kept") == "text");
+    disk.writes = -1;
+    REQUIRE(put_text(*store, "large", large));
+    store.reset();
+    store = open_or_fail(runtime, folder);
+    CHECK(*get_text(*store, "large") == large);
+    CHECK(*get_text(*store, "kept") == "text");
+    CHECK(folder.files("objects").size() == 1);
+  }
+}
+
+TEST_CASE("a failed sync acknowledges nothing, keeps what was there, and is not tried again on the same file") {
+  for (int at = 0; at < 3; ++at) {
+    const Folder folder;
+    ports::InlineRuntime runtime;
+    FaultyDisk disk;
+    auto store = open_with_bucket(runtime, folder, &disk);
+    REQUIRE(put_text(*store, "kept", "text"));
+    disk.syncs = at;
+    const std::string large = sample_text(300'000);
+    CHECK(put_text(*store, "large", large).error().code == Code::unavailable);
+    CHECK(get_text(*store, "large").error().code == Code::not_found);
+    disk.syncs = -1;
+    REQUIRE(put_text(*store, "later", large));
+    store.reset();
+    store = open_or_fail(runtime, folder);
+    CHECK(*get_text(*store, "kept") == "text");
+    CHECK(*get_text(*store, "later") == large);
+    CHECK(get_text(*store, "large").error().code == Code::not_found);
+  }
+}
+
+TEST_CASE("once a failed write cannot be taken back, nothing more is taken until storage is opened again") {
+  const Folder folder;
+  ports::InlineRuntime runtime;
+  FaultyDisk disk;
+  auto store = open_with_bucket(runtime, folder, &disk);
+  REQUIRE(put_text(*store, "kept", "text"));
+  disk.syncs = 0;
+  disk.then_syncs = 0;
+  CHECK(!put_text(*store, "lost", "text"));
+  disk.syncs = -1;
+  CHECK(put_text(*store, "refused", "text").error().code == Code::unavailable);
+  CHECK(*get_text(*store, "kept") == "text");
+  store.reset();
+  store = open_or_fail(runtime, folder);
+  CHECK(put_text(*store, "taken", "text"));
+}
+
+TEST_CASE("space of what was replaced is given back, and all that is there stays") {
+  const Folder folder;
+  ports::InlineRuntime runtime;
+  auto store = open_with_bucket(runtime, folder);
+  const std::string text = sample_text(120'000);
+  const auto upload = store->begin_upload(contract_bucket, {.key = "whole"});
+  const auto part = ports::put_piece(*store, *upload, 1, "part");
+  for (int i = 0; i < 20; ++i) REQUIRE(put_text(*store, "kept" + std::to_string(i), text));
+  for (int i = 0; i < 2400; ++i) {
+    REQUIRE(put_text(*store, "same", text));
+    if (i % 100 == 0) REQUIRE(store->tidy());
+  }
+  uint64_t bytes = 0;
+  for (const std::string& file : folder.files("journal")) bytes += fs::file_size(file);
+  CHECK(bytes < 200'000'000);
+  store.reset();
+  store = open_or_fail(runtime, folder);
+  for (int i = 0; i < 20; ++i) CHECK(*get_text(*store, "kept" + std::to_string(i)) == text);
+  CHECK(*get_text(*store, "same") == text);
+  REQUIRE(store->complete_upload(contract_bucket, *upload, {part}, {.key = "whole", .size = 4, .etag = "e"}));
+  CHECK(*get_text(*store, "whole") == "part");
+}
+
+namespace {
+
+/// Writes objects for ever and says each acknowledged number into the pipe.
+[[noreturn]] void put_until_killed(const std::string& folder, int acknowledged) {
+  ports::InlineRuntime runtime;
+  auto store = LocalFilesStore::open(runtime, {folder, site_key});
+  for (int32_t i = 0; store; ++i) {
+    const size_t size = i % 3 == 0 ? 400'000 : 5000;
+    if (!put_text(**store, "k" + std::to_string(i), sample_text(size, static_cast<uint64_t>(i)))) break;
+    if (i % 5 == 0 && !put_text(**store, "same", sample_text(300'000, static_cast<uint64_t>(i)))) break;
+    if (!(*store)->tidy()) break;
+    if (::write(acknowledged, &i, sizeof i) != sizeof i) break;
+  }
+  _exit(1);
+}
+
+}  // namespace
+
+TEST_CASE("kill -9 in the middle of writes loses nothing acknowledged and tears nothing") {
+  Rng rng(11);
+  for (int round = 0; round < 12; ++round) {
+    const Folder folder;
+    ports::InlineRuntime runtime;
+    { open_with_bucket(runtime, folder); }
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    const pid_t child = ::fork();
+    if (child == 0) put_until_killed(folder.path(), ends[1]);
+    ::close(ends[1]);
+    int32_t last = -1;
+    const auto wanted = static_cast<int32_t>(5 + rng.below(60));
+    int32_t got = 0;
+    while (::read(ends[0], &got, sizeof got) == sizeof got) {
+      last = got;
+      if (last >= wanted) ::kill(child, SIGKILL);
+    }
+    ::close(ends[0]);
+    ::waitpid(child, nullptr, 0);
+    REQUIRE(last >= wanted);
+    auto store = open_or_fail(runtime, folder);
+    for (int32_t i = 0; i <= last + 1; ++i) {
+      const auto text = get_text(*store, "k" + std::to_string(i));
+      if (i > last && !text) continue;
+      REQUIRE(text);
+      CHECK(*text == sample_text(i % 3 == 0 ? 400'000 : 5000, static_cast<uint64_t>(i)));
+    }
+    const auto same = get_text(*store, "same");
+    REQUIRE(same);
+    CHECK((*same == sample_text(300'000, static_cast<uint64_t>(last / 5 * 5)) ||
+           *same == sample_text(300'000, static_cast<uint64_t>(last / 5 * 5 + 5))));
+  }
+}
+
+TEST_CASE("a site's key comes from a file of its own that others cannot read") {
+  const Folder folder;
+  const Folder elsewhere;
+  const std::string good = elsewhere.path() + "/site.key";
+  write_file(good, std::string(64, 'a') + "\n");
+  ::chmod(good.c_str(), 0600);
+  CHECK(local_files::read_site_key(good, folder.path())->size() == 32);
+  CHECK(local_files::read_site_key(good, elsewhere.path()).error().code == Code::invalid);
+  ::chmod(good.c_str(), 0644);
+  CHECK(local_files::read_site_key(good, folder.path()).error().code == Code::denied);
+  ::chmod(good.c_str(), 0600);
+  write_file(good, "short");
+  CHECK(local_files::read_site_key(good, folder.path()).error().code == Code::invalid);
+  CHECK(local_files::read_site_key(good + "x", folder.path()).error().code == Code::not_found);
+}
+
+}  // namespace barrio::adapters::local_files_test

@@ -1,0 +1,140 @@
+#include "cli/site_storage.h"
+
+#include <future>
+
+#include "adapters/local_files/key_ring.h"
+#include "base/digest.h"
+#include "base/log.h"
+#include "cli/files.h"
+
+namespace barrio::cli {
+
+namespace {
+
+constexpr size_t offload_threads = 16;
+constexpr auto stop_patience = 8s;
+constexpr std::string_view orders_bound = "barrio storage orders";
+
+/// Calls `done` on the loop once no fiber is left.
+void when_idle(net::Reactor& reactor, const adapters::ReactorRuntime& runtime, std::shared_ptr<std::promise<void>> done) {
+  if (runtime.fibers() == 0) return done->set_value();
+  reactor.call_after(10ms, [&reactor, &runtime, done = std::move(done)] { when_idle(reactor, runtime, done); });
+}
+
+}  // namespace
+
+std::string storage_folder(const SiteFile& file) {
+  return file.storage->folder.value_or(file.folder + "/storage");
+}
+
+SiteStorage::SiteStorage(Parts parts, std::string site_key)
+    : parts_(std::move(parts)),
+      site_key_(std::move(site_key)),
+      runtime_(side_.reactor(), {.offload_threads = offload_threads}),
+      client_(side_.reactor(), net::ClientLimits{}),
+      control_(
+          runtime_,
+          [this](const net::SocketAddress& address, net::Request request, Time deadline) {
+            return adapters::fetch(runtime_, client_, address, std::move(request), deadline);
+          },
+          parts_.control) {}
+
+Result<std::unique_ptr<SiteStorage>> SiteStorage::open(Parts parts) {
+  TRY(auto key, adapters::local_files::read_site_key(parts.file.storage->key_file, parts.file.folder));
+  TRY_DO(make_folder(storage_folder(parts.file), 0700));
+  std::unique_ptr<SiteStorage> storage(new SiteStorage(std::move(parts), std::move(key)));
+  TRY(auto config, storage->config());
+  TRY(storage->store_,
+      adapters::LocalFilesStore::open(storage->runtime_, {storage_folder(storage->parts_.file), storage->site_key_}));
+  auto* self = storage.get();
+  storage->service_ = std::make_unique<objects::S3Service>(
+      objects::S3Parts{self->side_.reactor(), self->runtime_, *self->store_, self->control_, self->events_},
+      std::move(config), self->saved_orders(), [self](const StorageOrders& orders) { self->save(orders); });
+  return storage;
+}
+
+Result<objects::S3Config> SiteStorage::config() const {
+  const StorageFile& file = *parts_.file.storage;
+  objects::S3Config config;
+  TRY(config.site, SiteId::parse(parts_.file.site));
+  TRY(config.listen, net::SocketAddress::parse(file.listen));
+  config.advertised = file.advertised.value_or("");
+  config.hosts = file.hosts;
+  if (file.tls_listen) {
+    if (!parts_.tls) return fail(Code::invalid, "needs the site's 'tls' with its certificates", "storage.tls_listen");
+    TRY(config.tls_listen, net::SocketAddress::parse(*file.tls_listen));
+    config.tls = parts_.tls;
+  }
+  config.peers = parts_.peers;
+  return config;
+}
+
+std::string SiteStorage::orders_file() const {
+  return storage_folder(parts_.file) + "/orders.sealed";
+}
+
+/// They hold the secrets of S3 keys: sealed, as everything here is.
+std::optional<StorageOrders> SiteStorage::saved_orders() const {
+  const auto box = adapters::local_files::read_whole(orders_file());
+  if (!box) return std::nullopt;
+  const auto text = unseal_boxed(site_key_, orders_bound, *box);
+  const auto json = text ? parse_json(*text) : Result<Json>(fail(text.error()));
+  auto orders = json ? from_json<StorageOrders>(*json) : Result<StorageOrders>(fail(json.error()));
+  if (orders) return std::move(*orders);
+  log_warning("storage: the saved orders cannot be read", {{"why", orders.error().text()}});
+  return std::nullopt;
+}
+
+void SiteStorage::save(const StorageOrders& orders) {
+  const std::string box = seal_boxed(site_key_, orders_bound, print_json(to_json(orders)));
+  Result<void> saved;
+  runtime_.offload([&] {
+    adapters::local_files::Disk disk;
+    saved = adapters::local_files::replace_file(disk, storage_folder(parts_.file), "orders.sealed", box);
+  });
+  if (!saved) log_warning("storage: the orders cannot be saved", {{"why", saved.error().text()}});
+}
+
+Result<void> SiteStorage::start() {
+  TRY(const auto bound, service_->start());
+  service_->run();
+  log_info("serving S3", {{"s3_address", bound.str()}});
+  side_.start();
+  started_ = true;
+  return {};
+}
+
+void SiteStorage::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
+  side_.reactor().post([this, snapshot = std::move(snapshot)] {
+    if (service_) service_->directory().set_snapshot(snapshot);
+  });
+}
+
+void SiteStorage::stop() {
+  if (!started_) return;
+  started_ = false;
+  auto idle = std::make_shared<std::promise<void>>();
+  auto ended = idle->get_future();
+  side_.reactor().post([this, idle] {
+    service_->drain();
+    runtime_.begin_stop();
+    when_idle(side_.reactor(), runtime_, idle);
+  });
+  const bool tidy = ended.wait_for(stop_patience) == std::future_status::ready;
+  side_.stop();
+  if (tidy) {
+    service_.reset();
+    store_.reset();
+    return;
+  }
+  // What these fibers stand in is about to be destroyed; everything acknowledged is on disk.
+  log_warning("storage ended with requests unfinished");
+  std::fflush(nullptr);
+  std::_Exit(1);
+}
+
+SiteStorage::~SiteStorage() {
+  stop();
+}
+
+}  // namespace barrio::cli

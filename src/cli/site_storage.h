@@ -1,0 +1,57 @@
+#pragma once
+// A site's storage within its process: the S3 service, its store and its own way to control, on a loop and a thread of
+// their own, so that hashing, encrypting and syncing keep no request of the gateway waiting.
+
+#include "adapters/http_control/http_control_link.h"
+#include "adapters/local_files/local_files_store.h"
+#include "adapters/reactor_runtime/reactor_runtime.h"
+#include "cli/roles.h"
+#include "net/side_loop.h"
+#include "objects/s3_service.h"
+
+namespace barrio::cli {
+
+class SiteStorage {
+ public:
+  struct Parts {
+    SiteFile file;
+    adapters::HttpControlConfig control;
+    objects::PeerIdentity peers;
+    std::shared_ptr<net::TlsServer> tls;
+  };
+
+  /// Errors: those of the store, the key's file and the addresses.
+  static Result<std::unique_ptr<SiteStorage>> open(Parts parts);
+  ~SiteStorage();
+  SiteStorage(const SiteStorage&) = delete;
+  SiteStorage& operator=(const SiteStorage&) = delete;
+
+  /// Listens, and begins to serve on its own thread.
+  Result<void> start();
+  void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
+  /// Answers what is open, takes nothing new, gives up the folder. Blocks, for some seconds at most.
+  void stop();
+
+ private:
+  SiteStorage(Parts parts, std::string site_key);
+  Result<objects::S3Config> config() const;
+  std::optional<StorageOrders> saved_orders() const;
+  void save(const StorageOrders& orders);
+  std::string orders_file() const;
+
+  const Parts parts_;
+  const std::string site_key_;
+  net::SideLoop side_;
+  adapters::ReactorRuntime runtime_;
+  net::Client client_;
+  adapters::HttpControlLink control_;
+  std::unique_ptr<adapters::LocalFilesStore> store_;
+  objects::NoObjectEvents events_;
+  std::unique_ptr<objects::S3Service> service_;
+  bool started_ = false;
+};
+
+/// Where its objects are kept: as the file says, or in its own folder.
+std::string storage_folder(const SiteFile& file);
+
+}  // namespace barrio::cli

@@ -1,0 +1,181 @@
+// Buckets, and the keys that S3 requests are signed with.
+
+#include <algorithm>
+
+#include "base/crypto.h"
+#include "base/digest.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "control/control.h"
+#include "decide/residency/buckets.h"
+
+namespace barrio::control {
+
+namespace {
+
+constexpr std::ptrdiff_t most_s3_keys = 20;  // of one tenant: all of them travel to every site
+constexpr size_t most_address_text = 255;
+
+/// 20 characters, as long as S3's own: clients check no more.
+std::string new_key_id() {
+  static constexpr char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+  std::string id = "BRK";
+  for (const char byte : random_bytes(17)) id += letters[static_cast<unsigned char>(byte) % 32];
+  return id;
+}
+
+}  // namespace
+
+StorageOrders Control::storage_orders() const {
+  StorageOrders orders;
+  orders.buckets = desired_.buckets;
+  orders.keys = desired_.s3_keys;
+  orders.sites = desired_.storage_sites;
+  return orders;
+}
+
+Result<StorageAnswer> Control::storage(const SiteId& site, const StorageReport& report) {
+  if (desired_.network.find(site) == nullptr) return fail(Code::not_found, "there is no site '" + site.str() + "'");
+  if (report.address.size() > most_address_text) return fail(Code::invalid, "too long for an address", "address");
+  const auto known = desired_.storage_sites.find(site.str());
+  if (!report.address.empty() && (known == desired_.storage_sites.end() || known->second != report.address)) {
+    TRY_DO(change([&]() -> Result<void> {
+      const std::string key = key::storage(site);
+      TRY_DO(state_.commit({desired_.guard(key)}, {write_storage(site, report.address)}));
+      return {};
+    }));
+    TRY_DO(reload());
+  }
+  StorageOrders orders = storage_orders();
+  const std::string text = print_json(to_json(orders));
+  if (text != storage_published_) {
+    storage_published_ = text;
+    // Also after a restart another one than before, unless nothing has changed.
+    storage_version_ = std::max(storage_version_ + 1, desired_.revision);
+  }
+  if (report.version == storage_version_) return StorageAnswer{};
+  orders.version = storage_version_;
+  return StorageAnswer{std::move(orders)};
+}
+
+Result<void> Control::reload() {
+  const ports::Turn::Hold turn(stepping_);
+  return load();
+}
+
+Result<Bucket> Control::try_create_bucket(const TenantId& tenant, const NewBucket& wanted,
+                                          const std::optional<SiteId>& asked_at) {
+  TRY_DO(known_tenant(tenant));
+  const auto there = std::ranges::find(desired_.buckets, wanted.name, &Bucket::name);
+  if (there != desired_.buckets.end()) {
+    if (there->tenant == tenant) return *there;
+    return fail(Code::conflict, "the name " + wanted.name.str() + " is taken; names are unique in the whole network", "name");
+  }
+  const auto quota = desired_.quotas.find(tenant.str());
+  const int64_t most = quota == desired_.quotas.end() ? TenantQuota{}.buckets : quota->second.buckets;
+  if (std::ranges::count(desired_.buckets, tenant, &Bucket::tenant) >= most ||
+      desired_.buckets.size() >= StorageOrders::most_buckets) {
+    return fail(Code::exhausted, "tenant " + tenant.str() + " may have " + std::to_string(most) + " buckets", "buckets");
+  }
+  const Site* near = asked_at ? desired_.network.find(*asked_at) : nullptr;
+  Bucket bucket;
+  bucket.name = wanted.name;
+  bucket.tenant = tenant;
+  bucket.location = wanted.location.empty() && near != nullptr ? std::string(near->jurisdiction.country()) : wanted.location;
+  Policy within;
+  if (!bucket.location.empty()) {
+    // A city is the site in it.
+    const auto site = find_site(bucket.location);
+    TRY(within, decide::policy_of_location(site ? site->str() : bucket.location, desired_.network));
+  } else if (!wanted.policy) {
+    return fail(Code::invalid, "is missing: name a site, a region (ES-PV) or a country (ES), or a policy", "location");
+  }
+  bucket.policy = wanted.policy.value_or(within);
+  const bool narrower = wanted.policy && !bucket.location.empty();
+  const auto has_storage = [&](const SiteId& site) { return desired_.storage_sites.contains(site.str()); };
+  TRY(bucket.home, decide::choose_home({bucket.policy, narrower ? &within : nullptr, near, has_storage}, desired_.network));
+  bucket.id = hex_of(random_bytes(16));
+  bucket.created = runtime_.wall();
+  const std::string key = key::bucket(bucket.name);
+  TRY_DO(state_.commit({{key, 0}}, {write_json(key, bucket)}));
+  return bucket;
+}
+
+Result<Bucket> Control::create_bucket(const TenantId& tenant, const NewBucket& wanted,
+                                      const std::optional<SiteId>& asked_at) {
+  TRY_DO(wanted.check());
+  Result<Bucket> made = fail(Code::cancelled, "");
+  auto make = [&]() -> Result<void> {
+    made = try_create_bucket(tenant, wanted, asked_at);
+    return made ? Result<void>() : fail(made.error());
+  };
+  TRY_DO(change(make));
+  log_info("bucket made", {{"tenant", tenant.str()}, {"bucket", made->name.str()}, {"home", made->home.str()}});
+  return made;
+}
+
+Result<void> Control::delete_bucket(const BucketName& name, const SiteId& by) {
+  auto erase = [&]() -> Result<void> {
+    const auto there = std::ranges::find(desired_.buckets, name, &Bucket::name);
+    if (there == desired_.buckets.end()) return {};
+    if (there->home != by) return fail(Code::denied, "the home of " + name.str() + " is " + there->home.str(), "bucket");
+    const std::string key = key::bucket(name);
+    TRY_DO(state_.commit({desired_.guard(key)}, {{key, std::nullopt}}));
+    return {};
+  };
+  TRY_DO(change(erase));
+  log_info("bucket deleted", {{"bucket", name.str()}});
+  return {};
+}
+
+std::vector<api::BucketView> Control::buckets(const TenantId& tenant) const {
+  std::vector<api::BucketView> views;
+  for (const Bucket& bucket : desired_.buckets) {
+    if (!tenant.empty() && bucket.tenant != tenant) continue;
+    const auto address = desired_.storage_sites.find(bucket.home.str());
+    views.push_back({bucket.name.str(), bucket.tenant, bucket.location, bucket.policy, bucket.policy_version,
+                     bucket.copies, bucket.home, bucket.created,
+                     address == desired_.storage_sites.end() ? "" : address->second});
+  }
+  return views;
+}
+
+Result<api::IssuedS3Key> Control::create_s3_key(const TenantId& tenant) {
+  const S3Key made{new_key_id(), tenant, base64(random_bytes(30))};
+  auto add = [&]() -> Result<void> {
+    TRY_DO(known_tenant(tenant));
+    if (std::ranges::count(desired_.s3_keys, tenant, &S3Key::tenant) >= most_s3_keys) {
+      return fail(Code::exhausted, "the tenant has " + std::to_string(most_s3_keys) + " S3 keys; revoke one first");
+    }
+    const std::string key = key::s3_key(tenant, made.id);
+    TRY_DO(state_.commit({{key, 0}}, {write_json(key, made)}));
+    return {};
+  };
+  TRY_DO(change(add));
+  log_info("S3 key made", {{"tenant", tenant.str()}, {"id", made.id}});
+  return api::IssuedS3Key{made.id, made.secret};
+}
+
+std::vector<api::S3KeyView> Control::s3_keys(const TenantId& tenant) const {
+  std::vector<api::S3KeyView> views;
+  for (const S3Key& key : desired_.s3_keys) {
+    if (key.tenant == tenant) views.push_back({key.id});
+  }
+  return views;
+}
+
+Result<void> Control::revoke_s3_key(const TenantId& tenant, const std::string& id) {
+  auto erase = [&]() -> Result<void> {
+    const std::string key = key::s3_key(tenant, id);
+    if (desired_.revision_of(key) == 0) {
+      return fail(Code::not_found, "tenant " + tenant.str() + " has no S3 key '" + id.substr(0, 80) + "'");
+    }
+    TRY_DO(state_.commit({desired_.guard(key)}, {{key, std::nullopt}}));
+    return {};
+  };
+  TRY_DO(change(erase));
+  log_info("S3 key revoked", {{"tenant", tenant.str()}, {"id", id}});
+  return {};
+}
+
+}  // namespace barrio::control

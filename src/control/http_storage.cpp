@@ -1,0 +1,125 @@
+// The routes about storage: of sites (what they should keep), and of tenants (buckets and S3 keys).
+
+#include "control/http_answer.h"
+#include "control/http_api.h"
+
+namespace barrio::control {
+
+using net::Response;
+
+namespace {
+
+template <class T>
+Json of_storage(JsonSchemas& schemas) {
+  return schemas.of<T>();
+}
+
+Response no_content() {
+  Response response;
+  response.status = 204;
+  return response;
+}
+
+}  // namespace
+
+std::vector<HttpApi::Route> HttpApi::storage_routes() {
+  namespace scope = api::scope;
+  return {
+      {"POST", "/barrio/v1/sites/{site}/storage", scope::site_sync, Whose::anybody, &HttpApi::pull_storage,
+       {"A site's storage asks what it should know", {}, of_storage<StorageReport>, of_storage<StorageAnswer>}},
+      {"POST", "/barrio/v1/sites/{site}/buckets", scope::site_sync, Whose::anybody, &HttpApi::site_creates_bucket,
+       {"A site passes on a tenant's CreateBucket", {}, of_storage<SiteBucketRequest>, of_storage<Bucket>, 201}},
+      {"DELETE", "/barrio/v1/sites/{site}/buckets/{bucket}", scope::site_sync, Whose::anybody,
+       &HttpApi::site_deletes_bucket, {.summary = "A bucket's home has found it empty and ends it", .success = 204}},
+      {"GET", "/barrio/v1/buckets", scope::apps_read, Whose::anybody, &HttpApi::list_buckets,
+       {"A tenant's buckets; all of them for the operator", "limit after tenant", {}, of_storage<api::BucketList>}},
+      {"PUT", "/barrio/v1/buckets/{bucket}", scope::apps_write, Whose::tenant, &HttpApi::put_bucket,
+       {"Make a bucket; one that is there is answered as it is", "tenant", of_storage<NewBucket>,
+        of_storage<api::BucketView>}},
+      {"POST", "/barrio/v1/tenants/{tenant}/s3-keys", scope::apps_write, Whose::anybody, &HttpApi::create_s3_key,
+       {.summary = "A new pair of keys for S3; its secret is shown once", .gives = of_storage<api::IssuedS3Key>, .success = 201}},
+      {"GET", "/barrio/v1/tenants/{tenant}/s3-keys", scope::apps_read, Whose::anybody, &HttpApi::list_s3_keys,
+       {"The ids of a tenant's S3 keys", {}, {}, of_storage<api::S3KeyList>}},
+      {"DELETE", "/barrio/v1/tenants/{tenant}/s3-keys/{key}", scope::apps_write, Whose::anybody,
+       &HttpApi::revoke_s3_key, {.summary = "Revoke an S3 key", .success = 204}},
+  };
+}
+
+/// The token is of the site in the path.
+Result<SiteId> HttpApi::site_in_path(const Call& call) {
+  TRY(auto site, SiteId::parse(call.params[0]));
+  if (call.who.subject == site.str()) return site;
+  return fail(Code::denied, "the token is for site " + call.who.subject);
+}
+
+Response HttpApi::pull_storage(const Call& call) {
+  auto site = site_in_path(call);
+  if (!site) return answer(site.error());
+  auto report = body<StorageReport>(call);
+  if (!report) return answer(report.error());
+  auto orders = control_.storage(*site, *report);
+  return orders ? answer_json(200, *orders) : answer(orders.error());
+}
+
+Response HttpApi::site_creates_bucket(const Call& call) {
+  auto site = site_in_path(call);
+  if (!site) return answer(site.error());
+  auto wanted = body<SiteBucketRequest>(call);
+  if (!wanted) return answer(wanted.error());
+  auto made = control_.create_bucket(wanted->tenant, wanted->bucket, *site);
+  return made ? answer_json(201, *made) : answer(made.error());
+}
+
+Response HttpApi::site_deletes_bucket(const Call& call) {
+  auto site = site_in_path(call);
+  if (!site) return answer(site.error());
+  auto name = BucketName::parse(call.params[1]);
+  if (!name) return answer(name.error());
+  auto deleted = control_.delete_bucket(*name, *site);
+  return deleted ? no_content() : answer(deleted.error());
+}
+
+Response HttpApi::list_buckets(const Call& call) {
+  api::BucketList list;
+  auto some = page<api::BucketView>(
+      call, control_.buckets(call.tenant), [](const api::BucketView& bucket) { return bucket.name; }, list.next);
+  if (!some) return answer(some.error());
+  list.buckets = std::move(*some);
+  return answer_json(200, list);
+}
+
+Response HttpApi::put_bucket(const Call& call) {
+  auto wanted = body<NewBucket>(call);
+  if (!wanted) return answer(wanted.error());
+  if (wanted->name.str() != call.params[0]) {
+    return answer(Error{Code::invalid, "must be the name in the path, " + call.params[0].substr(0, 80), "name"});
+  }
+  auto made = control_.create_bucket(call.tenant, *wanted, std::nullopt);
+  if (!made) return answer(made.error());
+  for (const api::BucketView& view : control_.buckets(call.tenant)) {
+    if (view.name == made->name.str()) return answer_json(200, view);
+  }
+  return answer(Error{Code::conflict, "the bucket was deleted meanwhile", "name"});
+}
+
+Response HttpApi::create_s3_key(const Call& call) {
+  auto tenant = tenant_in_path(call);
+  if (!tenant) return answer(tenant.error());
+  auto issued = control_.create_s3_key(*tenant);
+  return issued ? answer_json(201, *issued) : answer(issued.error());
+}
+
+Response HttpApi::list_s3_keys(const Call& call) {
+  auto tenant = tenant_in_path(call);
+  if (!tenant) return answer(tenant.error());
+  return answer_json(200, api::S3KeyList{control_.s3_keys(*tenant)});
+}
+
+Response HttpApi::revoke_s3_key(const Call& call) {
+  auto tenant = tenant_in_path(call);
+  if (!tenant) return answer(tenant.error());
+  auto revoked = control_.revoke_s3_key(*tenant, call.params[1]);
+  return revoked ? no_content() : answer(revoked.error());
+}
+
+}  // namespace barrio::control

@@ -1,0 +1,96 @@
+#pragma once
+// Where a tenant's objects are kept: a bucket with its policy, and the keys that S3 requests are signed with.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "model/app.h"
+
+namespace barrio {
+
+/// S3's rules: 3 to 63 of a-z 0-9 '-' '.', beginning and ending with a letter or digit, no two dots together, not like an
+/// IP address. Unique in the whole network.
+class BucketName {
+ public:
+  BucketName() = default;
+  /// Errors: invalid, with the rule in words.
+  static Result<BucketName> parse(std::string_view text);
+  const std::string& str() const { return text_; }
+  bool empty() const { return text_.empty(); }
+  auto operator<=>(const BucketName&) const = default;
+
+ private:
+  explicit BucketName(std::string text) : text_(std::move(text)) {}
+  std::string text_;
+};
+
+/// As control keeps it. `id` is of this bucket alone: one that is made again under the same name has another.
+struct Bucket {
+  BucketName name;
+  std::string id;  // 32 hex digits
+  TenantId tenant;
+  Policy policy;               // where its bytes may be, and travel
+  int64_t policy_version = 1;  // grows with every change of it
+  int copies = 1;
+  SiteId home;             // the one site that takes its writes
+  int64_t epoch = 1;       // of that home: grows whenever control names another
+  std::string location;    // as it was asked for: "bilbao", "ES-PV", "ES"
+  WallTime created;
+  Result<void> check() const;
+};
+BARRIO_DESCRIBE(Bucket, (), (name, id, tenant, policy, policy_version, copies, home, epoch, location, created))
+
+/// What a bucket is asked for with. `location`: a site, a city, a region or a country; empty: the country of the site that
+/// is asked. `policy` narrows it further.
+struct NewBucket {
+  BucketName name;
+  std::string location;
+  std::optional<Policy> policy = {};
+  int copies = 1;
+  static constexpr std::string_view defaulted[] = {"location", "copies"};
+  Result<void> check() const;
+};
+BARRIO_DESCRIBE(NewBucket, (), (name, location, policy, copies))
+
+/// The pair that an S3 client signs with. Who checks a signature needs the secret itself (that is how SigV4 works), so it
+/// is kept by control, told to sites, and kept there sealed.
+struct S3Key {
+  std::string id;  // "BRK" and 17 of A-Z 2-7
+  TenantId tenant;
+  std::string secret;
+};
+BARRIO_DESCRIBE(S3Key, (), (id, tenant, secret))
+
+/// What control tells every site of storage.
+struct StorageOrders {
+  int64_t version = 0;  // grows with every change
+  std::vector<Bucket> buckets;
+  std::vector<S3Key> keys;
+  std::map<std::string, std::string> sites;  // site -> "host:port" of its S3 service
+  static constexpr size_t most_buckets = 10'000;
+};
+BARRIO_DESCRIBE(StorageOrders, (), (version, buckets, keys, sites))
+BARRIO_JSON_APART(StorageOrders)
+
+/// One site asks what changed, and says where its S3 service is reached.
+struct StorageReport {
+  int64_t version = 0;  // that it has; 0: none
+  std::string address;
+};
+BARRIO_DESCRIBE(StorageReport, (), (version, address))
+
+/// Nothing has changed: no `orders`.
+struct StorageAnswer {
+  std::optional<StorageOrders> orders;
+};
+BARRIO_DESCRIBE(StorageAnswer, (), (orders))
+
+/// A site passes on what a tenant asked it for, whose signature it has checked.
+struct SiteBucketRequest {
+  TenantId tenant;
+  NewBucket bucket;
+};
+BARRIO_DESCRIBE(SiteBucketRequest, (), (tenant, bucket))
+
+}  // namespace barrio

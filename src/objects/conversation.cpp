@@ -1,0 +1,91 @@
+#include "objects/conversation.h"
+
+#include <utility>
+
+namespace barrio::objects {
+
+namespace {
+
+KeptHead keep(const net::RequestHead& head) {
+  KeptHead kept{std::string(head.method), std::string(head.target), std::string(head.path),
+                std::string(head.query),  {},                       head.content_length,
+                head.has_body};
+  for (const net::Header& header : head.headers) kept.headers.emplace_back(header.name, header.value);
+  return kept;
+}
+
+std::vector<net::Header> views_of(const net::OwnedHeaders& headers) {
+  std::vector<net::Header> views;
+  for (const auto& [name, value] : headers) views.emplace_back(name, value);
+  return views;
+}
+
+}  // namespace
+
+api::s3::RequestView KeptHead::view() const {
+  api::s3::RequestView seen{method, path, query, {}};
+  for (const auto& [name, value] : headers) seen.headers.emplace_back(name, value);
+  return seen;
+}
+
+Conversation::Conversation(ports::Runtime& runtime, net::Exchange& exchange)
+    : runtime_(runtime), exchange_(&exchange), changed_(runtime.make_signal()), head_(keep(exchange.request())) {}
+
+Result<std::string> Conversation::read() {
+  while (ahead_.empty() && !ended_ && exchange_ != nullptr) changed_->wait_until(Time::max());
+  if (exchange_ == nullptr) return fail(Code::cancelled, "the client is gone");
+  std::string piece = std::exchange(ahead_, {});
+  if (std::exchange(paused_, false)) exchange_->resume();
+  return piece;
+}
+
+void Conversation::begin(int status, const net::OwnedHeaders& headers, std::optional<uint64_t> length) {
+  begun_ = true;
+  if (exchange_ != nullptr) exchange_->begin(status, views_of(headers), length);
+}
+
+Result<void> Conversation::write(std::string_view piece) {
+  if (exchange_ == nullptr) return fail(Code::cancelled, "the client is gone");
+  writable_ = exchange_->write(piece);
+  while (!writable_ && exchange_ != nullptr) changed_->wait_until(Time::max());
+  return exchange_ == nullptr ? Result<void>(fail(Code::cancelled, "the client is gone")) : Result<void>();
+}
+
+void Conversation::end() {
+  if (exchange_ != nullptr) exchange_->end();
+}
+
+void Conversation::reply(int status, const net::OwnedHeaders& headers, std::string_view body) {
+  begun_ = true;
+  if (exchange_ != nullptr) exchange_->reply(status, views_of(headers), body);
+}
+
+void Conversation::abort() {
+  if (exchange_ != nullptr) exchange_->abort();
+}
+
+void Conversation::on_body(std::string_view piece) {
+  ahead_ += piece;
+  if (ahead_.size() > most_ahead && !paused_ && exchange_ != nullptr) {
+    paused_ = true;
+    exchange_->pause();
+  }
+  changed_->notify();
+}
+
+void Conversation::on_end() {
+  ended_ = true;
+  changed_->notify();
+}
+
+void Conversation::on_writable() {
+  writable_ = true;
+  changed_->notify();
+}
+
+void Conversation::on_closed() {
+  exchange_ = nullptr;
+  changed_->notify();
+}
+
+}  // namespace barrio::objects

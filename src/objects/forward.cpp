@@ -1,0 +1,158 @@
+// Passing a request on to its bucket's home: both ways in pieces, with back-pressure. The client's signature goes with it
+// and is checked there again, body included; this site only adds which host was asked, and that it is a site.
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "model/site_identity.h"
+#include "net/fields.h"
+#include "objects/s3_service.h"
+
+namespace barrio::objects {
+
+using api::s3::refuse;
+
+namespace {
+
+constexpr Duration longest_forward = 1h;
+
+/// The call to the home as a fiber sees it.
+class HomeCall final : public net::CallHandler {
+ public:
+  explicit HomeCall(ports::Runtime& runtime) : changed_(runtime.make_signal()) {}
+  ~HomeCall() {
+    if (call_ != nullptr) call_->cancel();
+  }
+  HomeCall(const HomeCall&) = delete;
+  HomeCall& operator=(const HomeCall&) = delete;
+
+  void start(net::Client& client, const net::Endpoint& home, const net::CallStart& start) {
+    call_ = &client.start(home, start, *this);
+  }
+  /// False: the home answers already, or is gone.
+  bool write(std::string_view piece) {
+    if (call_ == nullptr || status_ != 0) return false;
+    writable_ = call_->write(piece);
+    while (!writable_ && call_ != nullptr && status_ == 0) changed_->wait_until(Time::max());
+    return call_ != nullptr && status_ == 0;
+  }
+  void end() {
+    if (call_ != nullptr && !ended_) call_->end();
+    ended_ = true;
+  }
+  /// Its status; 0: there is none, for error().
+  int wait_for_head() {
+    while (status_ == 0 && call_ != nullptr) changed_->wait_until(Time::max());
+    return status_;
+  }
+  /// What has come; empty: it is over, well or with error().
+  std::string read() {
+    while (ahead_.empty() && call_ != nullptr) changed_->wait_until(Time::max());
+    if (paused_ && call_ != nullptr) call_->resume();
+    paused_ = false;
+    return std::exchange(ahead_, {});
+  }
+  const net::OwnedHeaders& headers() const { return headers_; }
+  std::optional<uint64_t> length() const { return length_; }
+  const std::optional<Error>& error() const { return error_; }
+
+  void on_head(const net::ResponseHead& head) override {
+    status_ = head.status;
+    length_ = head.content_length;
+    for (const net::Header& header : head.headers) {
+      if (net::may_send(header) && header.field != net::Field::date) headers_.emplace_back(header.name, header.value);
+    }
+    changed_->notify();
+  }
+  void on_body(std::string_view piece) override {
+    ahead_ += piece;
+    if (ahead_.size() > Conversation::most_ahead && !paused_) {
+      paused_ = true;
+      call_->pause();
+    }
+    changed_->notify();
+  }
+  void on_done() override {
+    call_ = nullptr;
+    changed_->notify();
+  }
+  void on_error(net::CallError error) override {
+    call_ = nullptr;
+    error_ = std::move(error.error);
+    changed_->notify();
+  }
+  void on_writable() override {
+    writable_ = true;
+    changed_->notify();
+  }
+
+ private:
+  std::unique_ptr<ports::Signal> changed_;
+  net::Call* call_ = nullptr;
+  int status_ = 0;
+  std::optional<uint64_t> length_;
+  net::OwnedHeaders headers_;
+  std::string ahead_;
+  bool paused_ = false;
+  bool writable_ = true;
+  bool ended_ = false;
+  std::optional<Error> error_;
+};
+
+bool passes(const net::Header& header) {
+  return net::may_send(header) && header.field != net::Field::host && header.field != net::Field::expect &&
+         header.field != net::Field::content_length && !to_lower(header.name).starts_with("barrio-");
+}
+
+}  // namespace
+
+S3Service::Outcome<void> S3Service::forward(S3Call& call, const Bucket& bucket) {
+  // Only once: who is asked by a site and is not the home either has orders that differ.
+  if (call.entry) return refuse("ServiceUnavailable", "the bucket's home is changing; try again");
+  const auto address = net::SocketAddress::parse(directory_.address(bucket.home));
+  if (!address) return refuse("ServiceUnavailable", "the bucket's home " + bucket.home.str() + " is not known here yet");
+  net::Endpoint home(*address);
+  if (config_.peers.client) {
+    home.tls = config_.peers.client;
+    home.name = site_host(bucket.home);
+  } else if (config_.peers.secret.empty()) {
+    return refuse("ServiceUnavailable", "this site has no way to other sites: it has neither peer_tls nor peer_secret");
+  }
+  const KeptHead& head = call.conversation.head();
+  std::vector<net::Header> headers;
+  for (const auto& [name, value] : head.headers) {
+    const net::Header header(name, value);
+    if (passes(header)) headers.push_back(header);
+  }
+  const std::string host = call.header("host");
+  headers.emplace_back("Barrio-Host", host);
+  headers.emplace_back("Barrio-Forwarded-By", config_.site.str());
+  if (!home.tls) headers.emplace_back("Barrio-Peer", config_.peers.secret);
+  HomeCall home_call(parts_.runtime);
+  home_call.start(client_, home,
+                  {.method = head.method,
+                   .target = head.target,
+                   .headers = headers,
+                   .length = head.has_body ? head.length : std::optional<uint64_t>(0),
+                   .deadline = parts_.runtime.now() + longest_forward});
+  while (head.has_body) {
+    const auto piece = call.conversation.read();
+    if (!piece) return refuse("IncompleteBody", piece.error().what);
+    if (piece->empty()) home_call.end();
+    if (piece->empty() || !home_call.write(*piece)) break;
+  }
+  const int status = home_call.wait_for_head();
+  if (status == 0) {
+    return refuse("ServiceUnavailable", "the bucket's home " + bucket.home.str() + " does not answer" +
+                                            (home_call.error() ? ": " + home_call.error()->text() : ""));
+  }
+  call.conversation.begin(status, home_call.headers(), home_call.length());
+  for (std::string piece = home_call.read(); !piece.empty(); piece = home_call.read()) {
+    if (!call.conversation.write(piece)) return {};
+  }
+  if (home_call.error()) return refuse("ServiceUnavailable", home_call.error()->text());
+  call.conversation.end();
+  return {};
+}
+
+}  // namespace barrio::objects

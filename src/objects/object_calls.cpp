@@ -1,0 +1,264 @@
+// Operations on objects.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "objects/answers.h"
+#include "objects/conditions.h"
+#include "objects/s3_service.h"
+
+namespace barrio::objects {
+
+using api::s3::refuse;
+using api::s3::XmlWriter;
+
+namespace {
+
+constexpr uint64_t most_object_bytes = uint64_t{5} << 30;  // at once, as S3
+constexpr size_t piece_bytes = 512 * 1024;
+constexpr size_t most_tagging_bytes = 64 * 1024;
+
+ports::ObjectChecksum kept_checksum(const std::pair<api::s3::ChecksumKind, std::string>& checksum) {
+  return {std::string(api::s3::name_of(checksum.first)), checksum.second, "FULL_OBJECT"};
+}
+
+/// What a GET may ask to be answered instead of what the object says (of links that are given away).
+void override_fields(const api::s3::RequestView& request, net::OwnedHeaders& headers) {
+  for (const char* name :
+       {"cache-control", "content-disposition", "content-encoding", "content-language", "content-type", "expires"}) {
+    const auto value = request.parameter(std::string("response-") + name);
+    if (!value || std::ranges::any_of(*value, [](char c) { return static_cast<unsigned char>(c) < 0x20; })) continue;
+    std::erase_if(headers, [&](const auto& header) { return header.first == name; });
+    headers.emplace_back(name, *value);
+  }
+}
+
+}  // namespace
+
+S3Service::Outcome<void> S3Service::of_object(S3Call& call, const Bucket& bucket) {
+  const std::string what = call.subresource();
+  const std::string_view method = call.view.method;
+  if (what == "tagging") return object_tags(call, bucket);
+  if (what == "uploads" && method == "POST") return begin_upload(call, bucket);
+  if (what == "uploadId") {
+    if (method == "PUT") return upload_part(call, bucket);
+    if (method == "POST") return complete_upload(call, bucket);
+    if (method == "DELETE") return abort_upload(call, bucket);
+    if (method == "GET") return list_parts(call, bucket);
+  }
+  if (what.empty()) {
+    if (method == "GET" || method == "HEAD") return get_object(call, bucket);
+    if (method == "DELETE") return delete_object(call, bucket);
+    if (method == "PUT") return call.view.header("x-amz-copy-source") ? copy_object(call, bucket) : put_object(call, bucket);
+  }
+  return refuse("NotImplemented", "this operation on an object is not built: " + std::string(method) + " ?" + what);
+}
+
+/// The body as content of the store. The client is told of nothing before all of it was checked.
+S3Service::Outcome<S3Service::Received> S3Service::receive(S3Call& call, const Bucket& bucket) {
+  S3_TRY(CheckedBody body, CheckedBody::of(call));
+  if (body.length() && *body.length() > most_object_bytes) {
+    return refuse("EntityTooLarge", "at most 5 GiB at once; more in parts");
+  }
+  S3_TRY_DO(check_quota(bucket, body.length().value_or(0)));
+  auto writer = parts_.store.writer(bucket.id);
+  if (!writer) return tl::unexpected(fault_of(writer.error(), "NoSuchBucket"));
+  while (true) {
+    S3_TRY(const std::string piece, body.read());
+    if (piece.empty()) break;
+    const auto written = (*writer)->write(piece);
+    if (!written) return tl::unexpected(fault_of(written.error(), "InternalError"));
+  }
+  auto digest = (*writer)->finish();
+  if (!digest) return tl::unexpected(fault_of(digest.error(), "InternalError"));
+  if (!body.length()) S3_TRY_DO(check_quota(bucket, static_cast<uint64_t>(digest->size)));
+  return Received{std::move(*writer), std::move(*digest), kept_checksum(*body.checksum())};
+}
+
+S3Service::Outcome<void> S3Service::put_object(S3Call& call, const Bucket& bucket) {
+  S3_TRY(auto fields, fields_of(call.view));
+  S3_TRY(auto tags, tags_of(call.header("x-amz-tagging")));
+  S3_TRY(const auto condition, write_condition(call.view));
+  S3_TRY(Received received, receive(call, bucket));
+  ports::ObjectMeta meta{.key = call.key,
+                         .size = received.digest.size,
+                         .etag = hex_of(received.digest.md5),
+                         .sha256 = hex_of(received.digest.sha256),
+                         .modified = parts_.runtime.wall(),
+                         .fields = std::move(fields),
+                         .tags = std::move(tags),
+                         .checksum = received.checksum};
+  const auto put = parts_.store.put(bucket.id, meta, std::move(received.content), condition);
+  if (!put) return tl::unexpected(fault_of(put.error(), "NoSuchKey"));
+  S3_TRY_DO(note(ObjectAct::stored, bucket, meta));
+  call.reply(200,
+             {{"ETag", quoted(meta.etag)},
+              {"x-amz-server-side-encryption", "AES256"},
+              {"x-amz-checksum-" + to_lower(meta.checksum->algorithm), meta.checksum->value},
+              {"x-amz-checksum-type", meta.checksum->type}},
+             "");
+  return {};
+}
+
+S3Service::Outcome<void> S3Service::get_object(S3Call& call, const Bucket& bucket) {
+  if (call.has("partNumber")) return refuse("NotImplemented", "objects are read whole or by range, not by part");
+  const auto opened = parts_.store.open(bucket.id, call.key);
+  if (!opened) return tl::unexpected(fault_of(opened.error(), "NoSuchKey"));
+  ports::ObjectReader& reader = **opened;
+  const ports::ObjectMeta& meta = reader.meta();
+  S3_TRY(const Wanted wanted, check_conditions(call.view, meta));
+  const auto size = static_cast<uint64_t>(meta.size);
+  S3_TRY(const auto range, range_of(call.header("range"), size));
+  net::OwnedHeaders headers = describe(meta, call.header("x-amz-checksum-mode") == "ENABLED" && !range);
+  override_fields(call.view, headers);
+  headers.emplace_back("x-amz-request-id", call.request_id);
+  if (wanted == Wanted::not_modified) {
+    call.conversation.reply(304, headers, "");
+    return {};
+  }
+  if (range) headers.emplace_back("Content-Range", fmt::format("bytes {}-{}/{}", range->from, range->until - 1, size));
+  uint64_t at = range ? range->from : 0;
+  const uint64_t end = range ? range->until : size;
+  // HEAD has the length of what GET would answer.
+  call.conversation.begin(range ? 206 : 200, headers, end - at);
+  while (at < end && call.view.method == "GET") {
+    const auto piece = reader.read(at, std::min<uint64_t>(piece_bytes, end - at));
+    if (!piece) return tl::unexpected(fault_of(piece.error(), "InternalError"));
+    // The client has gone: nobody is to be told.
+    if (!call.conversation.write(*piece)) return {};
+    at += piece->size();
+  }
+  call.conversation.end();
+  return {};
+}
+
+S3Service::Outcome<void> S3Service::remove_one(const Bucket& bucket, const std::string& key,
+                                               const ports::WriteCondition& condition) {
+  const auto removed = parts_.store.remove(bucket.id, key, condition);
+  if (!removed) return tl::unexpected(fault_of(removed.error(), "NoSuchKey"));
+  if (!*removed) return {};
+  ports::ObjectMeta gone;
+  gone.key = key;
+  gone.size = (*removed)->size;
+  return note(ObjectAct::deleted, bucket, gone);
+}
+
+S3Service::Outcome<void> S3Service::delete_object(S3Call& call, const Bucket& bucket) {
+  S3_TRY(const auto condition, write_condition(call.view));
+  S3_TRY_DO(remove_one(bucket, call.key, condition));
+  call.reply(204, {}, "");
+  return {};
+}
+
+/// x-amz-copy-source: an object of a bucket that has its home here, too.
+S3Service::Outcome<S3Service::Source> S3Service::copy_source(S3Call& call, const Bucket& bucket) {
+  std::string_view text = *call.view.header("x-amz-copy-source");
+  text = text.substr(0, text.find("?versionId="));
+  auto decoded = api::s3::uri_decode(text);
+  if (decoded && decoded->starts_with('/')) decoded->erase(0, 1);
+  const size_t slash = decoded ? decoded->find('/') : std::string::npos;
+  if (slash == std::string::npos) return refuse("InvalidArgument", "x-amz-copy-source must be /BUCKET/KEY");
+  const Bucket* from = directory_.find(decoded->substr(0, slash));
+  if (from == nullptr) return refuse("NoSuchBucket", "the bucket of x-amz-copy-source does not exist");
+  if (from->tenant != bucket.tenant) return refuse("AccessDenied", "the bucket of x-amz-copy-source is another tenant's");
+  S3_TRY_DO(check_residency(call, *from));
+  if (from->home != config_.site) {
+    return refuse("NotImplemented", "the source has its home at " + from->home.str() +
+                                        "; copies from one site to another are not built: read it and put it");
+  }
+  auto opened = parts_.store.open(from->id, decoded->substr(slash + 1));
+  if (!opened) return tl::unexpected(fault_of(opened.error(), "NoSuchKey"));
+  S3_TRY_DO(check_conditions(call.view, (*opened)->meta(), "x-amz-copy-source-"));
+  const auto size = static_cast<uint64_t>((*opened)->meta().size);
+  S3_TRY(const auto range, range_of(call.header("x-amz-copy-source-range"), size));
+  return Source{std::move(*opened), range ? range->from : 0, range ? range->until : size};
+}
+
+S3Service::Outcome<S3Service::Received> S3Service::copy_content(Source& source, const Bucket& bucket) {
+  if (source.until - source.from > most_object_bytes) return refuse("EntityTooLarge", "at most 5 GiB are copied at once");
+  S3_TRY_DO(check_quota(bucket, source.until - source.from));
+  auto writer = parts_.store.writer(bucket.id);
+  if (!writer) return tl::unexpected(fault_of(writer.error(), "NoSuchBucket"));
+  api::s3::Checksum checksum(api::s3::ChecksumKind::crc64nvme);
+  for (uint64_t at = source.from; at < source.until;) {
+    const auto piece = source.reader->read(at, std::min<uint64_t>(piece_bytes, source.until - at));
+    if (!piece) return tl::unexpected(fault_of(piece.error(), "InternalError"));
+    checksum.add(*piece);
+    const auto written = (*writer)->write(*piece);
+    if (!written) return tl::unexpected(fault_of(written.error(), "InternalError"));
+    at += piece->size();
+  }
+  auto digest = (*writer)->finish();
+  if (!digest) return tl::unexpected(fault_of(digest.error(), "InternalError"));
+  return Received{std::move(*writer), std::move(*digest), kept_checksum({checksum.kind(), checksum.finish()})};
+}
+
+S3Service::Outcome<void> S3Service::copy_object(S3Call& call, const Bucket& bucket) {
+  S3_TRY(auto fields, fields_of(call.view));
+  S3_TRY(const auto condition, write_condition(call.view));
+  S3_TRY(Source source, copy_source(call, bucket));
+  const ports::ObjectMeta& from = source.reader->meta();
+  const bool replaces = call.header("x-amz-metadata-directive") == "REPLACE";
+  S3_TRY(auto tags, tags_of(call.header("x-amz-tagging")));
+  S3_TRY(Received received, copy_content(source, bucket));
+  ports::ObjectMeta meta{.key = call.key,
+                         .size = received.digest.size,
+                         .etag = hex_of(received.digest.md5),
+                         .sha256 = hex_of(received.digest.sha256),
+                         .modified = parts_.runtime.wall(),
+                         .fields = replaces ? std::move(fields) : from.fields,
+                         .tags = call.header("x-amz-tagging-directive") == "REPLACE" ? std::move(tags) : from.tags,
+                         .checksum = received.checksum};
+  const auto put = parts_.store.put(bucket.id, meta, std::move(received.content), condition);
+  if (!put) return tl::unexpected(fault_of(put.error(), "NoSuchKey"));
+  S3_TRY_DO(note(ObjectAct::copied, bucket, meta));
+  XmlWriter xml;
+  xml.open_root("CopyObjectResult");
+  xml.leaf("LastModified", iso_time(meta.modified));
+  xml.leaf("ETag", quoted(meta.etag));
+  xml.close();
+  call.reply_xml(xml.text());
+  return {};
+}
+
+S3Service::Outcome<void> S3Service::object_tags(S3Call& call, const Bucket& bucket) {
+  std::map<std::string, std::string> tags;
+  if (call.view.method == "GET") {
+    const auto opened = parts_.store.open(bucket.id, call.key);
+    if (!opened) return tl::unexpected(fault_of(opened.error(), "NoSuchKey"));
+    XmlWriter xml;
+    xml.open_root("Tagging");
+    xml.open("TagSet");
+    for (const auto& [name, value] : (*opened)->meta().tags) {
+      xml.open("Tag");
+      xml.leaf("Key", name);
+      xml.leaf("Value", value);
+      xml.close();
+    }
+    xml.close();
+    xml.close();
+    call.reply_xml(xml.text());
+    return {};
+  }
+  if (call.view.method == "PUT") {
+    S3_TRY(CheckedBody body, CheckedBody::of(call));
+    S3_TRY(const std::string text, body.read_all(most_tagging_bytes));
+    const auto xml = api::s3::read_xml(text);
+    const api::s3::XmlElement* set = xml ? xml->find("TagSet") : nullptr;
+    if (set == nullptr) return refuse("MalformedXML", "the root must be Tagging with a TagSet");
+    for (const auto& tag : set->children) {
+      if (!tags.emplace(tag.text_of("Key"), tag.text_of("Value")).second) return refuse("InvalidTag", "a tag is there twice");
+    }
+    S3_TRY_DO(check_tags(tags));
+  } else if (call.view.method != "DELETE") {
+    return refuse("MethodNotAllowed", "tags are read, put and deleted");
+  }
+  const auto set = parts_.store.set_tags(bucket.id, call.key, std::move(tags));
+  if (!set) return tl::unexpected(fault_of(set.error(), "NoSuchKey"));
+  call.reply(call.view.method == "PUT" ? 200 : 204, {}, "");
+  return {};
+}
+
+}  // namespace barrio::objects

@@ -1,0 +1,250 @@
+#include "objects/s3_service.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "api/oauth/token.h"
+#include "base/crypto.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "decide/residency/buckets.h"
+#include "model/site_identity.h"
+
+namespace barrio::objects {
+
+using api::s3::Fault;
+using api::s3::refuse;
+
+namespace {
+
+constexpr size_t most_key_bytes = 1024;
+constexpr auto longest_pull = 5s;
+
+net::ServerLimits server_limits() {
+  net::ServerLimits limits;
+  limits.body_bytes = (uint64_t{5} << 30) + (uint64_t{64} << 20);  // S3's 5 GiB, and the lines of aws-chunked
+  limits.connections = 2048;
+  limits.http2.streams = 64;
+  return limits;
+}
+
+/// "Bucket.s3.bilbao.example:9000" without its port, small.
+std::string host_name(std::string_view host) {
+  const size_t colon = host.rfind(':');
+  return to_lower(colon == std::string_view::npos ? host : host.substr(0, colon));
+}
+
+}  // namespace
+
+S3Service::S3Service(S3Parts parts, S3Config config, std::optional<StorageOrders> saved,
+                     std::function<void(const StorageOrders&)> save)
+    : parts_(parts),
+      config_(std::move(config)),
+      save_(std::move(save)),
+      pulled_(parts.runtime.make_signal()),
+      pull_now_(parts.runtime.make_signal()),
+      client_(parts.reactor, net::ClientLimits{}),
+      server_(parts.reactor, server_limits(), *this) {
+  if (saved) directory_.set_orders(std::move(*saved));
+}
+
+S3Service::~S3Service() = default;
+
+Result<net::SocketAddress> S3Service::start() {
+  if (config_.tls) TRY_DO(server_.listen(config_.tls_listen, config_.tls));
+  TRY(auto bound, server_.listen(config_.listen, config_.peers.server, net::InClear::accepted));
+  address_ = config_.advertised.empty() ? bound.str() : config_.advertised;
+  return bound;
+}
+
+void S3Service::run() {
+  parts_.runtime.spawn("storage orders", [this] { pull_orders(); });
+  parts_.runtime.spawn("storage tidying", [this] { keep_tidy(); });
+  parts_.runtime.spawn("storage scrubbing", [this] { scrub(); });
+}
+
+void S3Service::on_head(net::Exchange& exchange) {
+  if (open_ >= config_.most_requests || parts_.runtime.stopping()) {
+    const net::Header headers[] = {{"Content-Type", "application/xml"}, {"Retry-After", "1"}};
+    const Fault busy{"SlowDown", "this site serves as many requests as it can"};
+    return exchange.reply(503, headers, api::s3::error_xml(busy, exchange.request().path, ""));
+  }
+  auto* conversation = new std::shared_ptr<Conversation>(std::make_shared<Conversation>(parts_.runtime, exchange));
+  exchange.context = conversation;
+  ++open_;
+  parts_.runtime.spawn("S3 request", [this, held = *conversation] {
+    serve(*held);
+    --open_;
+  });
+}
+
+namespace {
+
+std::shared_ptr<Conversation>* conversation_of(const net::Exchange& exchange) {
+  return static_cast<std::shared_ptr<Conversation>*>(exchange.context);
+}
+
+}  // namespace
+
+void S3Service::on_body(net::Exchange& exchange, std::string_view piece) {
+  if (auto* conversation = conversation_of(exchange)) (*conversation)->on_body(piece);
+}
+
+void S3Service::on_end(net::Exchange& exchange) {
+  if (auto* conversation = conversation_of(exchange)) (*conversation)->on_end();
+}
+
+void S3Service::on_writable(net::Exchange& exchange) {
+  if (auto* conversation = conversation_of(exchange)) (*conversation)->on_writable();
+}
+
+void S3Service::on_closed(net::Exchange& exchange, bool) {
+  auto* conversation = conversation_of(exchange);
+  if (conversation == nullptr) return;
+  exchange.context = nullptr;
+  (*conversation)->on_closed();
+  delete conversation;
+}
+
+void S3Service::serve(Conversation& conversation) {
+  S3Call call{.conversation = conversation,
+              .view = conversation.head().view(),
+              .request_id = fmt::format("{:016X}", mix(parts_.runtime.rng().next(), ++requests_)),
+              .bucket_name = {},
+              .key = {}};
+  const auto done = answer(call);
+  if (!done) call.reply(done.error());
+}
+
+S3Service::Outcome<void> S3Service::answer(S3Call& call) {
+  S3_TRY_DO(set_address(call));
+  S3_TRY_DO(authenticate(call));
+  if (call.bucket_name.empty()) {
+    if (call.view.method == "GET") return list_buckets(call);
+    return refuse("MethodNotAllowed", "the service itself answers GET alone");
+  }
+  if (call.key.empty() && call.view.method == "PUT" && call.subresource().empty()) return create_bucket(call);
+  S3_TRY(const Bucket bucket, known_bucket(call));
+  if (call.key.empty() && (call.view.method == "HEAD" || call.has("location"))) return about_bucket(call, bucket);
+  S3_TRY_DO(check_residency(call, bucket));
+  if (bucket.home != config_.site) return forward(call, bucket);
+  S3_TRY_DO(open_home(bucket));
+  return call.key.empty() ? of_bucket(call, bucket) : of_object(call, bucket);
+}
+
+/// Bucket and key, of the path or of the host.
+S3Service::Outcome<void> S3Service::set_address(S3Call& call) {
+  if (const auto entry = peer_of(call.conversation)) {
+    call.entry = entry;
+    // What the client signed is the host that it asked.
+    const std::string host = call.header("barrio-host");
+    for (auto& [name, value] : call.conversation.head().headers) {
+      if (to_lower(name) == "host" && !host.empty()) value = host;
+    }
+    call.view = call.conversation.head().view();
+  }
+  const auto path = api::s3::uri_decode(call.view.path);
+  if (!path || !path->starts_with('/') || !is_utf8(*path) || path->find('\0') != std::string::npos) {
+    return refuse("InvalidURI", "the path must be a well-formed one, in UTF-8");
+  }
+  std::string_view rest = std::string_view(*path).substr(1);
+  const std::string host = host_name(call.header("host"));
+  for (const std::string& known : config_.hosts) {
+    if (host.ends_with("." + known)) call.bucket_name = host.substr(0, host.size() - known.size() - 1);
+  }
+  if (call.bucket_name.empty()) {
+    const size_t slash = rest.find('/');
+    call.bucket_name = rest.substr(0, slash);
+    rest = slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1);
+  }
+  call.key = rest;
+  if (call.key.size() > most_key_bytes) return refuse("KeyTooLongError", "a key has at most 1024 bytes");
+  return {};
+}
+
+std::optional<SiteId> S3Service::peer_of(const Conversation& conversation) const {
+  if (config_.peers.server) {
+    const net::TlsInfo* tls = conversation.tls();
+    if (tls == nullptr || tls->server != config_.peers.server.get()) return std::nullopt;
+    auto site = site_of_uri(tls->peer);
+    return site && *site != config_.site && directory_.site(*site) != nullptr ? site : std::nullopt;
+  }
+  const auto view = conversation.head().view();
+  const auto secret = view.header("barrio-peer");
+  const auto from = SiteId::parse(view.header("barrio-forwarded-by").value_or(""));
+  if (config_.peers.secret.empty() || !secret || !constant_time_equal(*secret, config_.peers.secret)) return std::nullopt;
+  return from && directory_.site(*from) != nullptr ? std::optional(*from) : std::nullopt;
+}
+
+S3Service::Outcome<void> S3Service::authenticate(S3Call& call) {
+  S3_TRY(call.claim, api::s3::read_claim(call.view));
+  const WallTime now = parts_.runtime.wall();
+  if (call.claim) {
+    const S3Key* key = directory_.key(call.claim->key_id);
+    if (key == nullptr) return refuse("InvalidAccessKeyId", "The access key that was provided is not known here.");
+    S3_TRY(call.signing, api::s3::verify_claim(*call.claim, call.view, key->secret, now));
+    call.tenant = key->tenant;
+    return {};
+  }
+  const auto authorization = call.view.header("authorization");
+  if (!authorization) return refuse("AccessDenied", "the request is not signed; anonymous access is not supported");
+  const bool reads = call.view.method == "GET" || call.view.method == "HEAD";
+  const auto tenant =
+      directory_.tenant_of_token(*authorization, reads ? api::scope::apps_read : api::scope::apps_write, now);
+  if (!tenant) return refuse("AccessDenied", tenant.error().text());
+  call.tenant = *tenant;
+  return {};
+}
+
+S3Service::Outcome<Bucket> S3Service::known_bucket(S3Call& call) {
+  const Bucket* bucket = directory_.find(call.bucket_name);
+  if (bucket == nullptr) {
+    // Made at another site a moment ago, perhaps.
+    const uint64_t seen = pulls_;
+    const Time latest = parts_.runtime.now() + longest_pull;
+    pull_now_->notify();
+    while (pulls_ == seen && !parts_.runtime.stopping() && parts_.runtime.now() < latest) pulled_->wait_until(latest);
+    bucket = directory_.find(call.bucket_name);
+  }
+  if (bucket == nullptr) return refuse("NoSuchBucket", "The specified bucket does not exist.");
+  if (bucket->tenant != call.tenant) return refuse("AccessDenied", "the bucket is another tenant's");
+  return *bucket;
+}
+
+/// Neither this site nor the one that passes the request on sees a byte that may not be there.
+S3Service::Outcome<void> S3Service::check_residency(const S3Call& call, const Bucket& bucket) const {
+  for (const auto& site : {std::optional(config_.site), call.entry}) {
+    if (!site) continue;
+    const decide::Verdict verdict = decide::may_be_at(bucket, directory_.site(*site));
+    if (!verdict.permitted) return refuse("AccessDenied", verdict.reason);
+  }
+  return {};
+}
+
+S3Service::Outcome<void> S3Service::open_home(const Bucket& bucket) {
+  if (parts_.store.has_bucket(bucket.id)) return {};
+  const auto added = parts_.store.add_bucket(bucket.id, bucket.tenant);
+  if (!added) return tl::unexpected(fault_of(added.error(), "NoSuchBucket"));
+  return {};
+}
+
+S3Service::Outcome<void> S3Service::check_quota(const Bucket& bucket, uint64_t more) const {
+  const int64_t quota = directory_.quota(bucket.tenant).storage.count();
+  int64_t used = 0;
+  for (const Bucket* one : directory_.of_tenant(bucket.tenant)) {
+    if (one->home == config_.site) used += parts_.store.usage(one->id).bytes;
+  }
+  if (more <= static_cast<uint64_t>(std::max<int64_t>(0, quota - used))) return {};
+  return refuse("QuotaExceeded", fmt::format("tenant {} may keep {} at this site and keeps {}; this request has {} more",
+                                             bucket.tenant.str(), to_string(Bytes(quota)), to_string(Bytes(used)),
+                                             to_string(Bytes(static_cast<int64_t>(more)))));
+}
+
+S3Service::Outcome<void> S3Service::note(ObjectAct act, const Bucket& bucket, const ports::ObjectMeta& meta) {
+  const auto noted = parts_.events.note({act, bucket, meta.key, meta.sha256, meta.size, config_.site});
+  if (noted) return {};
+  return refuse("ServiceUnavailable", "the change is kept, but could not be noted: " + noted.error().text());
+}
+
+}  // namespace barrio::objects

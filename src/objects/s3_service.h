@@ -1,0 +1,143 @@
+#pragma once
+// The S3 service of a site: takes requests, checks who asks and what the bucket's policy allows at this site, and does what
+// is asked or passes it on to the bucket's home. A fiber for each request, all on one loop of its own, so that hashing and
+// encrypting keep no request of the gateway waiting. s3_call.h is a request, the *_calls.cpp are the operations.
+
+#include <memory>
+#include <string>
+
+#include "net/client.h"
+#include "net/server.h"
+#include "net/tls.h"
+#include "objects/directory.h"
+#include "objects/object_events.h"
+#include "objects/s3_call.h"
+#include "ports/object_store.h"
+#include "ports/storage_control.h"
+
+namespace barrio::objects {
+
+/// How sites know each other; as the gateway's.
+struct PeerIdentity {
+  std::string secret = {};  // counts only without TLS
+  std::shared_ptr<net::TlsServer> server = {};
+  std::shared_ptr<net::TlsClient> client = {};
+};
+
+struct S3Config {
+  SiteId site;
+  net::SocketAddress listen;
+  std::string advertised = {};           // "host:port" as others reach it; empty: what is bound
+  std::vector<std::string> hosts = {};   // BUCKET.HOST is a bucket, too
+  std::shared_ptr<net::TlsServer> tls = {};
+  net::SocketAddress tls_listen = {};
+  PeerIdentity peers = {};
+  size_t most_requests = 512;  // at a time; over it: SlowDown
+  Duration pull_period = 1s;
+  Duration tidy_period = 2s;
+  int64_t scrub_bytes_per_second = 8 * 1024 * 1024;
+};
+
+struct S3Parts {
+  net::Reactor& reactor;
+  ports::Runtime& runtime;
+  ports::ObjectStore& store;
+  ports::StorageControl& control;
+  ObjectEvents& events;
+};
+
+class S3Service final : public net::ExchangeHandler {
+ public:
+  /// `saved`: orders of an earlier run. `save`: is given new ones, and may park.
+  S3Service(S3Parts parts, S3Config config, std::optional<StorageOrders> saved,
+            std::function<void(const StorageOrders&)> save);
+  ~S3Service();
+  /// Errors: conflict (address in use), invalid, unavailable.
+  Result<net::SocketAddress> start();
+  /// Fibers that run until the runtime is stopping: orders, tidying, scrubbing.
+  void run();
+  void drain() { server_.drain(); }
+  Directory& directory() { return directory_; }
+  size_t open_requests() const { return open_; }
+
+  void on_head(net::Exchange& exchange) override;
+  void on_body(net::Exchange& exchange, std::string_view piece) override;
+  void on_end(net::Exchange& exchange) override;
+  void on_writable(net::Exchange& exchange) override;
+  void on_closed(net::Exchange& exchange, bool aborted) override;
+
+ private:
+  template <class T>
+  using Outcome = api::s3::Outcome<T>;
+
+  void serve(Conversation& conversation);
+  Outcome<void> answer(S3Call& call);
+  Outcome<void> authenticate(S3Call& call);
+  Outcome<void> set_address(S3Call& call);
+  std::optional<SiteId> peer_of(const Conversation& conversation) const;
+  Outcome<void> of_bucket(S3Call& call, const Bucket& bucket);
+  Outcome<void> of_object(S3Call& call, const Bucket& bucket);
+  /// Known, or known after asking control.
+  Outcome<Bucket> known_bucket(S3Call& call);
+  Outcome<void> check_residency(const S3Call& call, const Bucket& bucket) const;
+  Outcome<void> open_home(const Bucket& bucket);
+  Outcome<void> check_quota(const Bucket& bucket, uint64_t more) const;
+  Outcome<void> forward(S3Call& call, const Bucket& bucket);
+
+  // bucket_calls.cpp
+  Outcome<void> list_buckets(S3Call& call);
+  Outcome<void> create_bucket(S3Call& call);
+  Outcome<void> delete_bucket(S3Call& call, const Bucket& bucket);
+  Outcome<void> about_bucket(S3Call& call, const Bucket& bucket);
+  Outcome<void> list_objects(S3Call& call, const Bucket& bucket);
+  Outcome<void> delete_objects(S3Call& call, const Bucket& bucket);
+  Outcome<void> list_uploads(S3Call& call, const Bucket& bucket);
+  // object_calls.cpp
+  Outcome<void> put_object(S3Call& call, const Bucket& bucket);
+  Outcome<void> get_object(S3Call& call, const Bucket& bucket);
+  Outcome<void> delete_object(S3Call& call, const Bucket& bucket);
+  Outcome<void> copy_object(S3Call& call, const Bucket& bucket);
+  Outcome<void> object_tags(S3Call& call, const Bucket& bucket);
+  Outcome<void> remove_one(const Bucket& bucket, const std::string& key, const ports::WriteCondition& condition);
+  // upload_calls.cpp
+  Outcome<void> begin_upload(S3Call& call, const Bucket& bucket);
+  Outcome<void> upload_part(S3Call& call, const Bucket& bucket);
+  Outcome<void> complete_upload(S3Call& call, const Bucket& bucket);
+  Outcome<void> abort_upload(S3Call& call, const Bucket& bucket);
+  Outcome<void> list_parts(S3Call& call, const Bucket& bucket);
+
+  struct Received {
+    std::unique_ptr<ports::ObjectWriter> content;
+    ports::ContentDigest digest;
+    std::optional<ports::ObjectChecksum> checksum;
+  };
+  Outcome<Received> receive(S3Call& call, const Bucket& bucket);
+  struct Source {
+    std::unique_ptr<ports::ObjectReader> reader;
+    uint64_t from = 0;
+    uint64_t until = 0;
+  };
+  Outcome<Source> copy_source(S3Call& call, const Bucket& bucket);
+  Outcome<Received> copy_content(Source& source, const Bucket& bucket);
+  Outcome<void> note(ObjectAct act, const Bucket& bucket, const ports::ObjectMeta& meta);
+
+  void pull_orders();
+  void pull_once();
+  void keep_tidy();
+  void scrub();
+
+  const S3Parts parts_;
+  const S3Config config_;
+  const std::function<void(const StorageOrders&)> save_;
+  Directory directory_;
+  std::string address_;
+  std::unique_ptr<ports::Signal> pulled_;
+  std::unique_ptr<ports::Signal> pull_now_;
+  uint64_t pulls_ = 0;
+  size_t open_ = 0;
+  uint64_t requests_ = 0;
+  net::Client client_;
+  net::Server server_;  // last: its end closes the exchanges, which still need the rest
+};
+
+}  // namespace barrio::objects

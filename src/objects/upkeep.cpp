@@ -1,0 +1,58 @@
+// What the S3 service does beside requests: orders from control, tidying, scrubbing.
+
+#include "base/log.h"
+#include "objects/s3_service.h"
+
+namespace barrio::objects {
+
+void S3Service::pull_orders() {
+  std::string told;
+  while (!parts_.runtime.stopping()) {
+    pull_once();
+    ++pulls_;
+    pulled_->notify();
+    pull_now_->wait_until(parts_.runtime.now() + config_.pull_period);
+  }
+}
+
+void S3Service::pull_once() {
+  auto answer = parts_.control.pull({directory_.orders().version, address_});
+  // Without control the last orders go on; what is new is told when it is back.
+  if (!answer || !answer->orders) return;
+  directory_.set_orders(std::move(*answer->orders));
+  save_(directory_.orders());
+}
+
+void S3Service::keep_tidy() {
+  while (!parts_.runtime.stopping()) {
+    parts_.runtime.sleep_for(config_.tidy_period);
+    if (parts_.runtime.stopping()) return;
+    const auto tidied = parts_.store.tidy();
+    if (!tidied) log_warning("storage: cannot tidy", {{"why", tidied.error().text()}});
+  }
+}
+
+/// Reads everything again and again, slowly.
+void S3Service::scrub() {
+  std::string bucket;
+  std::string key;
+  while (!parts_.runtime.stopping()) {
+    const auto seen = parts_.store.scrub_after(bucket, key);
+    if (!seen || !*seen) {
+      bucket.clear();
+      key.clear();
+      parts_.runtime.sleep_for(10s);
+      continue;
+    }
+    bucket = (*seen)->bucket;
+    key = (*seen)->key;
+    if ((*seen)->damage) {
+      // Not the key: it is the tenant's.
+      log_error("storage: an object is damaged", {{"bucket", bucket}, {"why", (*seen)->damage->text()}});
+    }
+    const int64_t bytes = (*seen)->bytes + 4096;
+    parts_.runtime.sleep_for(std::chrono::nanoseconds(bytes * 1'000'000'000 / config_.scrub_bytes_per_second));
+  }
+}
+
+}  // namespace barrio::objects

@@ -1,0 +1,192 @@
+#pragma once
+// What every ObjectStore must do; each adapter's test runs it. Include after doctest.
+
+#include <functional>
+#include <memory>
+
+#include "base/digest.h"
+#include "ports/inline_runtime.h"
+#include "ports/object_store.h"
+
+namespace barrio::ports {
+
+inline const std::string contract_bucket(32, 'a');
+
+/// Text of this length whose every place looks different.
+inline std::string sample_text(size_t size, uint64_t seed = 1) {
+  Rng rng(seed);
+  std::string text(size, '\0');
+  for (char& c : text) c = static_cast<char>(rng.next());
+  return text;
+}
+
+inline Result<void> put_text(ObjectStore& store, const std::string& key, std::string_view text,
+                             const WriteCondition& condition = {}, const std::string& bucket = contract_bucket) {
+  TRY(auto writer, store.writer(bucket));
+  for (size_t at = 0; at < text.size(); at += 100'000) TRY_DO(writer->write(text.substr(at, 100'000)));
+  TRY(auto digest, writer->finish());
+  ObjectMeta meta{.key = key, .size = digest.size, .etag = hex_of(digest.md5), .sha256 = hex_of(digest.sha256)};
+  meta.fields["content-type"] = "text/plain";
+  return store.put(bucket, std::move(meta), std::move(writer), condition);
+}
+
+inline Result<std::string> get_text(ObjectStore& store, const std::string& key,
+                                    const std::string& bucket = contract_bucket) {
+  TRY(auto reader, store.open(bucket, key));
+  std::string text;
+  while (text.size() < static_cast<size_t>(reader->meta().size)) {
+    TRY(auto piece, reader->read(text.size(), 300'000));
+    text += piece;
+  }
+  return text;
+}
+
+inline void check_objects(ObjectStore& store) {
+  for (const size_t size : {0, 1, 65'535, 65'536, 131'072, 131'073, 196'608, 1'048'576, 3'000'001}) {
+    const std::string text = sample_text(size, size + 1);
+    const std::string key = "size/" + std::to_string(size);
+    REQUIRE(put_text(store, key, text));
+    CHECK(*get_text(store, key) == text);
+    auto reader = store.open(contract_bucket, key);
+    REQUIRE(reader);
+    CHECK((*reader)->meta().etag == hex_of(digest_of(DigestKind::md5, text)));
+    CHECK((*reader)->meta().sha256 == hex_of(digest_of(DigestKind::sha256, text)));
+    CHECK((*reader)->meta().fields.at("content-type") == "text/plain");
+    for (size_t from = 0; from < size; from += size / 7 + 1) {
+      const auto piece = (*reader)->read(from, 70'000);
+      REQUIRE(piece);
+      CHECK(!piece->empty());
+      CHECK(text.substr(from, piece->size()) == *piece);
+    }
+  }
+  CHECK(get_text(store, "none").error().code == Code::not_found);
+  // A reader has what it opened, whatever comes after.
+  REQUIRE(put_text(store, "changing", std::string(500'000, '1')));
+  auto old = store.open(contract_bucket, "changing");
+  REQUIRE(put_text(store, "changing", "2"));
+  REQUIRE(store.tidy());
+  CHECK((*old)->read(499'999, 10) == "1");
+  CHECK(*get_text(store, "changing") == "2");
+  const auto went = store.remove(contract_bucket, "changing");
+  REQUIRE(went);
+  CHECK((*went)->size == 1);
+  CHECK(!*store.remove(contract_bucket, "changing"));
+  CHECK(get_text(store, "changing").error().code == Code::not_found);
+  CHECK(put_text(store, "key", "text", {}, std::string(32, 'b')).error().code == Code::not_found);
+}
+
+inline void check_conditions(ObjectStore& store) {
+  REQUIRE(put_text(store, "once", "first", {.if_absent = true}));
+  CHECK(put_text(store, "once", "second", {.if_absent = true}).error().code == Code::conflict);
+  const std::string etag = (*store.open(contract_bucket, "once"))->meta().etag;
+  CHECK(put_text(store, "once", "second", {.if_etag = "other"}).error().code == Code::conflict);
+  CHECK(put_text(store, "never", "second", {.if_etag = etag}).error().code == Code::not_found);
+  CHECK(put_text(store, "once", "second", {.if_etag = etag}));
+  CHECK(store.remove(contract_bucket, "once", {.if_etag = etag}).error().code == Code::conflict);
+  CHECK(*get_text(store, "once") == "second");
+  REQUIRE(store.set_tags(contract_bucket, "once", {{"colour", "blue"}}));
+  CHECK((*store.open(contract_bucket, "once"))->meta().tags.at("colour") == "blue");
+  CHECK(*get_text(store, "once") == "second");
+  REQUIRE(put_text(store, "large", sample_text(400'000)));
+  REQUIRE(store.set_tags(contract_bucket, "large", {{"a", "b"}}));
+  REQUIRE(store.tidy());
+  CHECK(*get_text(store, "large") == sample_text(400'000));
+}
+
+inline std::vector<std::string> all_pages(ObjectStore& store, ObjectQuery query) {
+  std::vector<std::string> found;
+  while (true) {
+    const auto page = store.list(contract_bucket, query);
+    REQUIRE(page);
+    CHECK(page->objects.size() + page->prefixes.size() <= query.limit);
+    for (const ListedObject& object : page->objects) found.push_back(object.key);
+    found.insert(found.end(), page->prefixes.begin(), page->prefixes.end());
+    if (!page->next) return found;
+    query.after = *page->next;
+  }
+}
+
+inline void check_listings(ObjectStore& store) {
+  for (const char* key : {"a", "b/1", "b/2", "b/c/3", "b0", "c/4", "d"}) REQUIRE(put_text(store, key, key));
+  for (size_t limit = 1; limit <= 8; ++limit) {
+    auto found = all_pages(store, {"", "", "/", limit});
+    std::sort(found.begin(), found.end());
+    CHECK(found == std::vector<std::string>{"a", "b/", "b0", "c/", "d"});
+    found = all_pages(store, {"b/", "", "/", limit});
+    std::sort(found.begin(), found.end());
+    CHECK(found == std::vector<std::string>{"b/1", "b/2", "b/c/"});
+    CHECK(all_pages(store, {"b", "", "", limit}) == std::vector<std::string>{"b/1", "b/2", "b/c/3", "b0"});
+    CHECK(all_pages(store, {"", "b/2", "", limit}) == std::vector<std::string>{"b/c/3", "b0", "c/4", "d"});
+  }
+  CHECK(all_pages(store, {"z", "", "", 10}).empty());
+  CHECK(store.list(contract_bucket, {"", "", "", 0})->objects.empty());
+}
+
+inline UploadPart put_piece(ObjectStore& store, const std::string& upload, int number, std::string_view text) {
+  auto writer = store.writer(contract_bucket);
+  REQUIRE(writer);
+  REQUIRE((*writer)->write(text));
+  const auto digest = (*writer)->finish();
+  REQUIRE(digest);
+  UploadPart part{number, digest->size, hex_of(digest->md5), hex_of(digest->sha256), {}, {}};
+  REQUIRE(store.put_part(contract_bucket, upload, part, std::move(*writer)));
+  return part;
+}
+
+inline void check_uploads(ObjectStore& store) {
+  const auto id = store.begin_upload(contract_bucket, {.key = "whole"});
+  REQUIRE(id);
+  const std::string first = sample_text(300'000, 1);
+  const std::string second = sample_text(10, 2);
+  const UploadPart one = put_piece(store, *id, 1, first);
+  put_piece(store, *id, 2, "replaced");
+  const UploadPart two = put_piece(store, *id, 2, second);
+  put_piece(store, *id, 3, "not used");
+  CHECK(store.parts(contract_bucket, *id)->size() == 3);
+  CHECK(store.uploads(contract_bucket).size() == 1);
+  CHECK(get_text(store, "whole").error().code == Code::not_found);
+  ObjectMeta meta{.key = "whole", .size = one.size + two.size, .etag = "x-2"};
+  UploadPart wrong = two;
+  wrong.etag = "another";
+  CHECK(store.complete_upload(contract_bucket, *id, {one, wrong}, meta).error().code == Code::invalid);
+  REQUIRE(store.complete_upload(contract_bucket, *id, {one, two}, meta));
+  REQUIRE(store.tidy());
+  CHECK(*get_text(store, "whole") == first + second);
+  CHECK(store.uploads(contract_bucket).empty());
+  CHECK(store.complete_upload(contract_bucket, *id, {one}, meta).error().code == Code::not_found);
+  CHECK(store.usage(contract_bucket).bytes == one.size + two.size);
+  const auto given_up = store.begin_upload(contract_bucket, {.key = "never"});
+  put_piece(store, *given_up, 1, first);
+  REQUIRE(store.abort_upload(contract_bucket, *given_up));
+  CHECK(store.abort_upload(contract_bucket, *given_up).error().code == Code::not_found);
+  CHECK(store.usage(contract_bucket).bytes == one.size + two.size);
+}
+
+inline void check_buckets(ObjectStore& store) {
+  REQUIRE(put_text(store, "a", "text"));
+  CHECK(store.close_bucket(contract_bucket).error().code == Code::conflict);
+  REQUIRE(store.remove(contract_bucket, "a"));
+  REQUIRE(store.close_bucket(contract_bucket));
+  CHECK(put_text(store, "a", "text").error().code == Code::not_found);
+  store.reopen_bucket(contract_bucket);
+  REQUIRE(put_text(store, "a", "text"));
+  REQUIRE(store.remove(contract_bucket, "a"));
+  REQUIRE(store.close_bucket(contract_bucket));
+  REQUIRE(store.drop_bucket(contract_bucket));
+  CHECK(!store.has_bucket(contract_bucket));
+  REQUIRE(store.add_bucket(contract_bucket, TenantId::of("acme")));
+  CHECK(store.list(contract_bucket, {})->objects.empty());
+}
+
+/// `make` gives an empty store each time.
+inline void check_object_store(const std::function<std::unique_ptr<ObjectStore>(Runtime&)>& make) {
+  for (const auto check : {check_objects, check_conditions, check_listings, check_uploads, check_buckets}) {
+    InlineRuntime runtime;
+    const auto store = make(runtime);
+    REQUIRE(store->add_bucket(contract_bucket, TenantId::of("acme")));
+    REQUIRE(store->add_bucket(contract_bucket, TenantId::of("acme")));
+    check(*store);
+  }
+}
+
+}  // namespace barrio::ports
