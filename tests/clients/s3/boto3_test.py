@@ -1,0 +1,101 @@
+"""boto3 with its default settings. Usage: boto3_test.py ENDPOINT OTHER_SITES_ENDPOINT"""
+import hashlib
+import os
+import sys
+
+import boto3
+from botocore.exceptions import ClientError
+
+endpoint, other = sys.argv[1:3]
+s3 = boto3.client("s3", endpoint_url=endpoint, region_name="bio1")
+
+
+def refused(code, call, **arguments):
+    try:
+        call(**arguments)
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == code, error
+        return error.response["Error"].get("Message", "")
+    raise AssertionError(f"{code} was expected")
+
+
+s3.create_bucket(Bucket="from-boto3", CreateBucketConfiguration={"LocationConstraint": "bio1"})
+refused("BucketAlreadyOwnedByYou", s3.create_bucket, Bucket="from-boto3", CreateBucketConfiguration={"LocationConstraint": "bio1"})
+refused("InvalidBucketName", s3.create_bucket, Bucket="Not_A_Name")
+refused("InvalidLocationConstraint", s3.create_bucket, Bucket="elsewhere", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+assert "from-boto3" in [b["Name"] for b in s3.list_buckets()["Buckets"]]
+assert s3.get_bucket_location(Bucket="from-boto3")["LocationConstraint"] == "bio1"
+s3.head_bucket(Bucket="from-boto3")
+refused("404", s3.head_bucket, Bucket="not-there-at-all")
+
+body = os.urandom(100_000)
+put = s3.put_object(Bucket="from-boto3", Key="dir/ключ +&=?.bin", Body=body, ContentType="image/png", Metadata={"camera": "7"},
+                    Tagging="a=b&c=d", CacheControl="no-cache")
+assert put["ETag"] == '"%s"' % hashlib.md5(body).hexdigest()
+got = s3.get_object(Bucket="from-boto3", Key="dir/ключ +&=?.bin")
+assert got["Body"].read() == body and got["ContentType"] == "image/png" and got["Metadata"] == {"camera": "7"}
+assert got["CacheControl"] == "no-cache" and got["TagCount"] == 2
+assert {t["Key"]: t["Value"] for t in s3.get_object_tagging(Bucket="from-boto3", Key="dir/ключ +&=?.bin")["TagSet"]} == {"a": "b", "c": "d"}
+s3.put_object_tagging(Bucket="from-boto3", Key="dir/ключ +&=?.bin", Tagging={"TagSet": [{"Key": "x", "Value": "y"}]})
+s3.delete_object_tagging(Bucket="from-boto3", Key="dir/ключ +&=?.bin")
+assert s3.get_object_tagging(Bucket="from-boto3", Key="dir/ключ +&=?.bin")["TagSet"] == []
+assert s3.get_object(Bucket="from-boto3", Key="dir/ключ +&=?.bin", Range="bytes=70000-")["Body"].read() == body[70000:]
+assert s3.get_object(Bucket="from-boto3", Key="dir/ключ +&=?.bin", Range="bytes=-5")["Body"].read() == body[-5:]
+refused("InvalidRange", s3.get_object, Bucket="from-boto3", Key="dir/ключ +&=?.bin", Range="bytes=100000-")
+refused("PreconditionFailed", s3.get_object, Bucket="from-boto3", Key="dir/ключ +&=?.bin", IfMatch='"other"')
+refused("304", s3.get_object, Bucket="from-boto3", Key="dir/ключ +&=?.bin", IfNoneMatch=put["ETag"])
+refused("304", s3.get_object, Bucket="from-boto3", Key="dir/ключ +&=?.bin", IfModifiedSince=got["LastModified"])
+refused("NoSuchKey", s3.get_object, Bucket="from-boto3", Key="none")
+refused("NoSuchBucket", s3.get_object, Bucket="not-there-at-all", Key="none")
+for algorithm in ("CRC32", "SHA1", "SHA256"):
+    answer = s3.put_object(Bucket="from-boto3", Key="sum", Body=b"hello world", ChecksumAlgorithm=algorithm)
+    told = s3.head_object(Bucket="from-boto3", Key="sum", ChecksumMode="ENABLED")
+    assert answer["Checksum" + algorithm] == told["Checksum" + algorithm], told
+refused("BadDigest", s3.put_object, Bucket="from-boto3", Key="sum", Body=b"hello", ChecksumSHA256=told["ChecksumSHA256"])
+refused("BadDigest", s3.put_object, Bucket="from-boto3", Key="sum", Body=b"hello", ContentMD5="XrY7u+Ae7tCTyyK7j1rNww==")
+refused("NotImplemented", s3.put_object, Bucket="from-boto3", Key="sse", Body=b"x", ServerSideEncryption="aws:kms")
+refused("NotImplemented", s3.put_bucket_versioning, Bucket="from-boto3", VersioningConfiguration={"Status": "Enabled"})
+assert "Status" not in s3.get_bucket_versioning(Bucket="from-boto3")
+
+upload = s3.create_multipart_upload(Bucket="from-boto3", Key="parts", ContentType="text/plain")["UploadId"]
+big = os.urandom(5 * 1024 * 1024)
+one = s3.upload_part(Bucket="from-boto3", Key="parts", UploadId=upload, PartNumber=1, Body=big)
+two = s3.upload_part_copy(Bucket="from-boto3", Key="parts", UploadId=upload, PartNumber=2, CopySourceRange="bytes=10-99",
+                          CopySource={"Bucket": "from-boto3", "Key": "dir/ключ +&=?.bin"})
+assert [p["PartNumber"] for p in s3.list_parts(Bucket="from-boto3", Key="parts", UploadId=upload)["Parts"]] == [1, 2]
+assert s3.list_multipart_uploads(Bucket="from-boto3")["Uploads"][0]["UploadId"] == upload
+parts = [{"PartNumber": 1, "ETag": one["ETag"]}, {"PartNumber": 2, "ETag": two["CopyPartResult"]["ETag"]}]
+refused("InvalidPartOrder", s3.complete_multipart_upload, Bucket="from-boto3", Key="parts", UploadId=upload, MultipartUpload={"Parts": parts[::-1]})
+refused("InvalidPart", s3.complete_multipart_upload, Bucket="from-boto3", Key="parts", UploadId=upload,
+        MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": '"0"'}]})
+s3.complete_multipart_upload(Bucket="from-boto3", Key="parts", UploadId=upload, MultipartUpload={"Parts": parts})
+whole = s3.get_object(Bucket="from-boto3", Key="parts")
+assert whole["Body"].read() == big + body[10:100] and whole["ETag"].endswith('-2"') and whole["ContentType"] == "text/plain"
+upload = s3.create_multipart_upload(Bucket="from-boto3", Key="parts")["UploadId"]
+s3.abort_multipart_upload(Bucket="from-boto3", Key="parts", UploadId=upload)
+refused("NoSuchUpload", s3.list_parts, Bucket="from-boto3", Key="parts", UploadId=upload)
+
+s3.copy_object(Bucket="from-boto3", Key="copy", CopySource={"Bucket": "from-boto3", "Key": "dir/ключ +&=?.bin"})
+assert s3.head_object(Bucket="from-boto3", Key="copy")["Metadata"] == {"camera": "7"}
+s3.copy_object(Bucket="from-boto3", Key="copy", CopySource={"Bucket": "from-boto3", "Key": "copy"}, MetadataDirective="REPLACE", Metadata={"n": "1"})
+assert s3.head_object(Bucket="from-boto3", Key="copy")["Metadata"] == {"n": "1"}
+
+for i in range(25):
+    s3.put_object(Bucket="from-boto3", Key=f"many/{i % 5}/{i:02}", Body=b"")
+pages = s3.get_paginator("list_objects_v2").paginate(Bucket="from-boto3", Prefix="many/", PaginationConfig={"PageSize": 4})
+keys = [o["Key"] for page in pages for o in page.get("Contents", [])]
+assert keys == sorted(f"many/{i % 5}/{i:02}" for i in range(25)), keys
+pages = s3.get_paginator("list_objects").paginate(Bucket="from-boto3", Prefix="many/", Delimiter="/", PaginationConfig={"PageSize": 2})
+assert [p["Prefix"] for page in pages for p in page.get("CommonPrefixes", [])] == [f"many/{i}/" for i in range(5)]
+refused("BucketNotEmpty", s3.delete_bucket, Bucket="from-boto3")
+
+message = refused("AccessDenied", boto3.client("s3", endpoint_url=other, region_name="mad1").list_objects_v2, Bucket="from-boto3")
+assert "the policy allows site bio1" in message, message
+wrong = boto3.client("s3", endpoint_url=endpoint, region_name="bio1", aws_secret_access_key="wrong")
+refused("SignatureDoesNotMatch", wrong.list_buckets)
+refused("InvalidAccessKeyId", boto3.client("s3", endpoint_url=endpoint, region_name="bio1", aws_access_key_id="BRKNOTTHERE").list_buckets)
+
+names = [{"Key": o["Key"]} for o in s3.list_objects_v2(Bucket="from-boto3")["Contents"]]
+assert len(s3.delete_objects(Bucket="from-boto3", Delete={"Objects": names})["Deleted"]) == len(names)
+s3.delete_bucket(Bucket="from-boto3")
+print("all good")
