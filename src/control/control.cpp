@@ -25,6 +25,13 @@ Result<void> check_report(const SiteReport& report) {
   return {};
 }
 
+/// Of apps of the same state.
+bool same_demand(const std::vector<App>& a, const std::vector<App>& b) {
+  return std::ranges::equal(a, b, [](const App& one, const App& other) {
+    return one.spec.replicas == other.spec.replicas && std::ranges::equal(one.spec.demand, other.spec.demand);
+  });
+}
+
 }  // namespace
 
 Control::Control(ports::Runtime& runtime, ports::StateStore& state, ControlConfig config, BlobStore* blobs,
@@ -53,6 +60,7 @@ Result<void> Control::begin_to_lead() {
   TRY_DO(accounts_.start());
   observed_ = Observed(runtime_.now());
   going_since_.clear();
+  start_demand();
   led_ = true;
   return step();
 }
@@ -94,6 +102,13 @@ Result<void> Control::load() {
 
 void Control::run() {
   runtime_.spawn("leadership", [this] { leadership_.run(); });
+  runtime_.spawn("improvement", [this] {
+    while (!runtime_.stopping()) {
+      runtime_.sleep_until(runtime_.now() + config_.improve_every);
+      if (!leadership_.leads() || !led_) continue;
+      if (auto done = improve(); !done) log_warning("cannot improve", {{"why", done.error().text()}});
+    }
+  });
   while (!runtime_.stopping()) turn();
 }
 
@@ -135,11 +150,13 @@ Result<void> Control::step_holding() {
 
 Result<void> Control::step_once() {
   TRY_DO(load());
+  note_apps();
   place();
   note_leaving();
   roll_releases();
   Writes writes;
   std::vector<ports::Guard> guards;
+  gather_demand(writes);
   gather(writes, guards);
   if (!writes.empty()) {
     TRY_DO(state_.commit(std::move(guards), std::move(writes)));
@@ -149,9 +166,14 @@ Result<void> Control::step_once() {
   return {};
 }
 
+/// Deciding again about the same would give the same.
 void Control::place() {
+  std::vector<App> apps = sized_apps();
+  if (placed_revision_ == desired_.revision && same_demand(apps, placed_apps_)) return;
+  placed_revision_ = desired_.revision;
+  placed_apps_ = std::move(apps);
   placements_.clear();
-  for (auto& placement : decide::place(desired_.network, sized_apps(), placed(desired_))) {
+  for (auto& placement : decide::place(desired_.network, placed_apps_, placed(desired_))) {
     const AppKey app = placement.app;
     placements_.emplace(app, std::move(placement));
   }
@@ -244,6 +266,7 @@ Result<SiteOrders> Control::sync(const SiteReport& report) {
   }
   ++figures_.syncs;
   observed_.note(report, runtime_.now());
+  demand_.note(report.site, report.flows, runtime_.now());
   if (differs(report)) changed_->notify();
   SiteOrders orders;
   // A store that fails costs the site no orders: it keeps what it used and sends it again.

@@ -21,6 +21,7 @@
 #include "control/fenced_store.h"
 #include "control/observed.h"
 #include "control/usage_book.h"
+#include "decide/demand/demand_book.h"
 #include "decide/placement/placement.h"
 #include "decide/rollout/rollout.h"
 #include "ports/runtime.h"
@@ -37,6 +38,7 @@ struct ControlConfig {
   bool emulated_models = false;  // apps of the backend profile are accepted, for tests
   LeadershipConfig leadership = {};
   Duration drain_grace = 30s;  // a leaving replica's requests get so long to be answered
+  Duration improve_every = 60s;
 };
 
 /// A deployment that was not accepted: nothing changed. `refusal` where it is for lack of a place.
@@ -71,6 +73,9 @@ class Control {
   void run();
   /// Of who leads.
   Result<void> step();
+  /// Of who leads: starts replicas where they serve better than those that stand, which go once these are ready. How
+  /// many.
+  Result<size_t> improve();
   /// Of this member; other stores that it writes are fenced by it, too.
   Leadership& leadership() { return leadership_; }
 
@@ -154,6 +159,14 @@ class Control {
   const Release* last_good(const AppKey& app) const;
   int64_t target_of(const App& app) const;
   std::vector<App> sized_apps() const;
+  // Demand (control_demand.cpp).
+  void start_demand();
+  void note_apps();
+  bool sleeps(const App& app) const;
+  int standing(const AppKey& app) const;
+  App with_demand(App app) const;
+  std::string demand_text(const App& app) const;
+  void gather_demand(Writes& writes);
   void roll_releases();
   void gather_releases(Writes& writes) const;
   std::vector<decide::RolloutReplica> rollout_replicas(const App& app);
@@ -187,7 +200,14 @@ class Control {
   ports::Turn stepping_;
   std::unique_ptr<ports::Signal> changed_;
   Desired desired_;  // as of the last load()
+  decide::DemandBook demand_;
+  bool shapes_known_ = false;                             // what the store has is in demand_
+  std::set<AppKey> due_shapes_;                           // that the store has yet to be told
+  Time demand_since_;                                     // that this member hears of it
+  std::map<AppKey, std::pair<int64_t, Time>> seen_apps_;  // generation, and since when this member knows it
   std::map<AppKey, decide::AppPlacement> placements_;
+  ports::Revision placed_revision_ = -1;                   // of the state that placements_ are of...
+  std::vector<App> placed_apps_;                           // ... and the apps, with their demand
   std::map<ReplicaId, Time> going_since_;                  // replicas that were let go
   std::set<ReplicaId> advancing_;                          // to their app's target, in this step
   std::map<std::string, Release> ended_;                   // key -> as it ended in this step: done or stopped

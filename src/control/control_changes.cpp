@@ -112,7 +112,7 @@ Result<void> Control::check_models(const TenantId& tenant, const AppSpec& spec) 
 decide::AppPlacement Control::plan(const App& app) const {
   std::vector<App> apps = sized_apps();
   std::erase_if(apps, [&](const App& other) { return other.key() == app.key(); });
-  apps.push_back(app);
+  apps.push_back(with_demand(app));
   for (auto& placement : decide::place(desired_.network, apps, placed(desired_))) {
     if (placement.app == app.key()) return std::move(placement);
   }

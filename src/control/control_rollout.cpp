@@ -56,10 +56,11 @@ int64_t Control::target_of(const App& app) const {
   return good == nullptr ? app.generation : good->generation;
 }
 
-/// While two releases are on the way, each site has room for either.
+/// With what is asked of them; and while two releases are on the way, each site has room for either.
 std::vector<App> Control::sized_apps() const {
   std::vector<App> apps = desired_.apps;
   for (App& app : apps) {
+    app = with_demand(std::move(app));
     for (const Replica& replica : desired_.replicas) {
       if (replica.app != app.key() || replica.generation == app.generation) continue;
       const Release* earlier = release_of(replica.app, replica.generation);

@@ -370,6 +370,7 @@ void ProxiedRequest::refuse(const Refuse& refuse) {
   meter_.refused(refuse.refusal.reason);
   seen(refuse.status, to_name(refuse.refusal.reason));
   Problem problem = problem_of(refuse.status, refuse.refusal);
+  problem.retry_after = std::chrono::ceil<std::chrono::seconds>(refuse.retry_after).count();
   if (refuse.status == 429) {
     problem.retry_after = declined_for_;
     if (parse_double(declined_earliest_)) problem.nearest = "Barrio-Timeout-Ms: " + declined_earliest_ + ", or later";

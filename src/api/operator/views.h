@@ -112,8 +112,9 @@ struct ExplainView {
   std::string objective;
   ReleaseView release;  // the newest
   std::vector<DecisionView> decisions;
+  std::string demand;  // what is asked of it, and how many replicas follow from that
 };
-BARRIO_DESCRIBE(ExplainView, (), (app, policy, objective, release, decisions))
+BARRIO_DESCRIBE(ExplainView, (), (app, policy, objective, release, decisions, demand))
 
 /// What one replica does, as its site's gateway tells its tenant.
 struct ReplicaFigures {

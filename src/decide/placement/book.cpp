@@ -27,6 +27,13 @@ AssignmentItem vacant_item(size_t bins) {
   return item;
 }
 
+std::optional<size_t> asked_of(const AppSpec& spec, size_t for_load) {
+  if (spec.replicas == 0) return 0;  // it sleeps
+  if (!spec.replicas && !spec.scale) return std::nullopt;
+  const size_t asked = std::max(static_cast<size_t>(spec.replicas.value_or(1)), for_load);
+  return spec.scale && spec.scale->most ? std::min(asked, static_cast<size_t>(*spec.scale->most)) : asked;
+}
+
 double requests_of(const AppSpec& spec) {
   double requests = 0;
   for (const DemandPlace& place : spec.demand) requests += place.requests_per_second.value_or(0);
@@ -84,8 +91,8 @@ void PlacementBook::set_times(Entry& entry) const {
   }
   const double requests = requests_of(spec);
   entry.for_load = spec.work && requests > 0 ? static_cast<size_t>(replicas_for(*spec.work, requests)) : 0;
-  entry.asked = spec.replicas ? std::max(static_cast<size_t>(*spec.replicas), entry.for_load) : 0;
-  const size_t shared = std::max<size_t>(1, entry.asked == 0 ? candidates : std::min(candidates, entry.asked));
+  entry.asked = asked_of(spec, entry.for_load);
+  const size_t shared = std::max<size_t>(1, std::min(candidates, entry.asked.value_or(candidates)));
   entry.in_site = Duration();
   if (!spec.work) return;
   // Of a load that is too much for all of them, what they are given is as much as they can take.
@@ -105,7 +112,7 @@ double PlacementBook::cost_in(const Entry& entry, size_t site, double requests_p
   const AppSpec& spec = entry.app.spec;
   auto watts = static_cast<double>(spec.resources.power.count());
   if (spec.work && spec.work->power) {
-    const double each = requests_per_second / static_cast<double>(std::max<size_t>(1, entry.asked));
+    const double each = requests_per_second / static_cast<double>(std::max<size_t>(1, entry.asked.value_or(1)));
     watts += static_cast<double>(spec.work->power->count()) *
              std::chrono::duration<double>(spec.work->device_time).count() * each;
   }
@@ -135,7 +142,7 @@ void PlacementBook::set_item(Entry& entry) {
     }
     candidates += fits ? 1 : 0;
   }
-  item.copies = entry.asked == 0 ? candidates : std::min(candidates, static_cast<uint32_t>(entry.asked));
+  item.copies = entry.asked ? std::min(candidates, static_cast<uint32_t>(*entry.asked)) : candidates;
   item.missing_cost = missing_replica;
   item.service = service;
   item.service_scale = std::max(weights_.app_ms, weights_.request_ms * requests);
@@ -219,10 +226,14 @@ void PlacementBook::keep(Entry& entry) {
 
 void PlacementBook::keep_leaving(const AppKey& app) {
   Entry& entry = entries_.at(app);
+  if (entry.asked == 0) return;  // nobody asks for what could be lost
   for (size_t s = 0; s < network_.sites.size(); ++s) {
     const Site& site = network_.sites[s];
     const PlacedReplica* present = present_at(entry, s);
-    if (present == nullptr || site.status != SiteStatus::draining || !is_permitted(entry.app.spec.policy, site))
+    const bool serves = site.status == SiteStatus::draining || site.status == SiteStatus::active;
+    if (present == nullptr || !serves || !is_permitted(entry.app.spec.policy, site)) continue;
+    if (std::ranges::any_of(now_.copies(entry.item),
+                            [&](const Copy& copy) { return problem_.bins[copy.bin].group == s; }))
       continue;
     if (entry.leaving == none) {
       entry.leaving = new_item();
