@@ -43,6 +43,8 @@ Result<void> list_contexts(Session& session);
 Result<void> use_context(Session& session, const ContextUseCommand& command);
 Result<void> set_context(Session& session, const ContextSetCommand& command);
 Result<void> show_usage(Session& session, const UsageCommand& command);
+Result<void> show_audit(Session& session, const AuditCommand& command);
+Result<void> watch_events(Session& session, const EventsCommand& command);
 Result<void> make_certificate_authority(Session& session, const CertCaCommand& command);
 Result<void> issue_certificate(Session& session, const CertIssueCommand& command);
 Result<void> show_certificates(Session& session, const CertShowCommand& command);

@@ -14,6 +14,45 @@ Result<net::Response> Http::call(const net::SocketAddress& address, net::Request
   return std::move(*answer);
 }
 
+namespace {
+
+constexpr size_t most_problem_bytes = 64 * 1024;
+
+struct Following final : net::CallHandler {
+  explicit Following(const std::function<void(std::string_view)>& told) : piece(told) {}
+  void on_head(const net::ResponseHead& head) override {
+    response.status = head.status;
+    for (const net::Header& header : head.headers) response.headers.emplace_back(header.name, header.value);
+  }
+  void on_body(std::string_view text) override {
+    if (response.status == 200) return piece(text);
+    if (response.body.size() + text.size() <= most_problem_bytes) response.body += text;
+  }
+  void on_done() override { done = true; }
+  void on_error(net::CallError error) override { failed = std::move(error.error); }
+  void on_writable() override {}
+
+  const std::function<void(std::string_view)>& piece;
+  net::Response response;
+  bool done = false;
+  std::optional<Error> failed;
+};
+
+}  // namespace
+
+Result<net::Response> Http::follow(const net::SocketAddress& address, const net::Request& request, Time until,
+                                   const std::function<void(std::string_view)>& piece) {
+  Following following(piece);
+  std::vector<net::Header> headers;
+  for (const auto& [name, value] : request.headers) headers.push_back({name, value});
+  net::Call& call = client_.start(
+      address, {.method = request.method, .target = request.target, .headers = headers, .deadline = until}, following);
+  while (!following.done && !following.failed && reactor_.fresh_now() < until) reactor_.turn(100ms);
+  if (following.failed && following.failed->code != Code::timed_out) return fail(std::move(*following.failed));
+  if (!following.done && !following.failed) call.cancel();
+  return std::move(following.response);
+}
+
 Result<net::SocketAddress> parse_url(const std::string& url) {
   std::string_view rest = url;
   if (rest.starts_with("http://")) rest.remove_prefix(7);

@@ -10,6 +10,13 @@ class Http {
   Http() : client_(reactor_, net::ClientLimits{}) {}
   /// Errors: as net::Client's.
   Result<net::Response> call(const net::SocketAddress& address, net::Request request, Duration within = 10s);
+  /// An answer that comes in pieces, as long as it is 200 and until it ends or `until`; any other answer as a whole.
+  Result<net::Response> follow(const net::SocketAddress& address, const net::Request& request, Time until,
+                               const std::function<void(std::string_view)>& piece);
+  Time now() { return reactor_.fresh_now(); }
+  void pause_until(Time until) {
+    while (now() < until) reactor_.turn(until - reactor_.now());
+  }
 
  private:
   net::Reactor reactor_;

@@ -25,6 +25,7 @@ class Grammar {
     add_infer();
     add_tenant();
     add_usage();
+    add_audit();
     add_context();
     add_cert();
     add_shell();
@@ -271,6 +272,18 @@ class Grammar {
     app->add_option("--from", usage->from, "2026-11-24 or 2026-11-24T10:00:00Z; default: 24 hours ago");
     app->add_option("--to", usage->to, "The same; not included; default: now");
     app->add_option("--by", usage->by, "tenant, app, site, hour, or several: app,hour; default: app,site");
+  }
+
+  void add_audit() {
+    auto audit = std::make_shared<AuditCommand>();
+    auto* app = leaf(root_, "audit", "Who changed what: a tenant's own, or all as operator", audit);
+    app->add_option("--tenant", audit->tenant, "Only this tenant's");
+    app->add_option("--from", audit->from, "2026-11-24 or 2026-11-24T10:00:00Z; default: 24 hours ago");
+    app->add_option("--to", audit->to, "The same; not included; default: now");
+    auto events = std::make_shared<EventsCommand>();
+    auto* watch = leaf(root_, "events", "What happens, as it happens; Ctrl-C ends it", events);
+    watch->add_option("--tenant", events->tenant, "Only this tenant's, and those of sites");
+    watch->add_option("--for", events->within, "End after this time, like 30s");
   }
 
   void add_context() {

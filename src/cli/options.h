@@ -153,6 +153,15 @@ struct UsageCommand {
   std::string to;
   std::string by;
 };
+struct AuditCommand {
+  std::string tenant;
+  std::string from;
+  std::string to;
+};
+struct EventsCommand {
+  std::string tenant;
+  std::string within;  // a duration; empty: until interrupted
+};
 struct CertCaCommand {
   std::string folder;
 };
@@ -172,13 +181,14 @@ struct CompletionCommand {
 };
 struct VersionCommand {};
 
-using Command = std::variant<UpCommand, RoleCommand, EngineCommand, ModelWorkerCommand, TopCommand, SiteListCommand,
-                             SiteCommand, StateCommand, SiteDevicesCommand, AppDeployCommand, AppListCommand,
-                             AppCommand, AppLogsCommand, AppTopCommand, AppReleasesCommand, AppRollbackCommand,
-                             ImageKeyCommand, ImageSignCommand, SecretCommand, InferCommand, TenantListCommand,
-                             TenantCreateCommand, TenantQuotaCommand, KeyCreateCommand, KeyListCommand,
-                             KeyRevokeCommand, ContextListCommand, ContextUseCommand, ContextSetCommand, UsageCommand,
-                             CertCaCommand, CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
+using Command =
+    std::variant<UpCommand, RoleCommand, EngineCommand, ModelWorkerCommand, TopCommand, SiteListCommand, SiteCommand,
+                 StateCommand, SiteDevicesCommand, AppDeployCommand, AppListCommand, AppCommand, AppLogsCommand,
+                 AppTopCommand, AppReleasesCommand, AppRollbackCommand, ImageKeyCommand, ImageSignCommand,
+                 SecretCommand, InferCommand, TenantListCommand, TenantCreateCommand, TenantQuotaCommand,
+                 KeyCreateCommand, KeyListCommand, KeyRevokeCommand, ContextListCommand, ContextUseCommand,
+                 ContextSetCommand, UsageCommand, AuditCommand, EventsCommand, CertCaCommand, CertIssueCommand,
+                 CertShowCommand, CompletionCommand, VersionCommand>;
 
 struct Parsed {
   /// Set when there is nothing to do: help was shown (0) or the usage was wrong (2).

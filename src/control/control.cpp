@@ -44,6 +44,7 @@ Control::Control(ports::Runtime& runtime, ports::StateStore& state, ControlConfi
       usage_(usage),
       accounts_(runtime, state_, config_.accounts),
       observed_(runtime.now()),
+      events_(runtime),
       stepping_(runtime),
       changed_(runtime.make_signal()) {
   state_.fence_by(leadership_);
@@ -95,8 +96,10 @@ Result<void> Control::load() {
   // One key tells whether there is anything new to read.
   TRY(const auto present, state_.get(key::changed));
   if (snapshot_ && present && present->revision == desired_.revision_of(key::changed)) return {};
-  TRY(auto listing, state_.list(""));
-  TRY(desired_, read_desired(listing));
+  TRY(auto listing, state_.list(ports::KeyRange{"", "", aside}));
+  TRY(Desired read, read_desired(listing));
+  const Desired before = std::exchange(desired_, std::move(read));
+  if (before.revision != 0) events_.compare(before, desired_);
   return {};
 }
 
@@ -117,6 +120,7 @@ void Control::turn() {
   if (leadership_.leads()) {
     // A step is logged and counted there; the next one repairs.
     auto done = led_ ? step() : begin_to_lead();
+    if (done) forget_old();
     if (!done && !led_) log_warning("cannot lead yet", {{"why", done.error().text()}});
     if (!runtime_.stopping()) changed_->wait_until(next);
     return;
@@ -163,6 +167,11 @@ Result<void> Control::step_once() {
     TRY_DO(load());
   }
   publish();
+  std::set<SiteId> connected;
+  for (const auto& [site, seen] : observed_.sites()) {
+    if (observed_.connected(site, runtime_.now())) connected.insert(site);
+  }
+  events_.connected(connected);
   return {};
 }
 

@@ -150,7 +150,7 @@ void Control::add_release(Writes& writes, const App& app) const {
   }
 }
 
-tl::expected<Deployed, Rejected> Control::roll_back(const AppKey& key, int64_t generation) {
+tl::expected<Deployed, Rejected> Control::roll_back(const AppKey& key, int64_t generation, const Author& by) {
   auto rejected = [](Code code, std::string what) {
     return tl::unexpected(Rejected{Error{code, std::move(what), "generation"}, std::nullopt});
   };
@@ -170,7 +170,7 @@ tl::expected<Deployed, Rejected> Control::roll_back(const AppKey& key, int64_t g
     }
     if (wanted == nullptr) return rejected(Code::conflict, "there is no earlier release that was rolled out");
   }
-  return deploy(key.tenant, AppSpec(wanted->spec));
+  return deploy(key.tenant, AppSpec(wanted->spec), by);
 }
 
 api::ReleaseView Control::release_view(const Release& release) const {

@@ -39,7 +39,19 @@ class HttpApi {
  public:
   HttpApi(Control& control, Registry& metrics, HttpConfig config);
   /// In a fiber; may park. Never fails: errors are answers.
-  net::Response handle(const net::Request& request);
+  net::Response handle(const net::Request& request) {
+    std::optional<Watch> watch;
+    return handle(request, watch);
+  }
+  /// Of an answer that goes on: what has yet to be sent.
+  struct Watch {
+    int64_t after = 0;  // an event's id
+    TenantId viewer;
+  };
+  /// The same, where an answer can go on: if `watch` is set, the response is its beginning.
+  net::Response handle(const net::Request& request, std::optional<Watch>& watch);
+  /// The events behind `watch`, which moves on, as text; waits for one until then. Empty: there is none.
+  std::string next_events(Watch& watch, Time until);
 
  private:
   /// One request after its route was found and its token was checked.
@@ -48,6 +60,8 @@ class HttpApi {
     std::vector<std::string> params;  // the route's {...}, decoded
     api::Identity who;
     TenantId tenant;  // whose apps: the caller's, or the one that an operator names; empty: the operator itself
+    std::optional<Once> once = {};
+    std::optional<Watch>* watch = nullptr;
   };
   using Action = net::Response (HttpApi::*)(const Call&);
   enum class Whose { nobody, anybody, tenant };  // needs no token; may name a tenant; must have one
@@ -61,6 +75,7 @@ class HttpApi {
     int success = 200;
     std::string_view takes_media = {};
     std::string_view gives_media = {};  // where it is not JSON
+    bool gives_secret = false;          // told once: no answer of it is kept
   };
   struct Route {
     std::string_view method;
@@ -79,9 +94,12 @@ class HttpApi {
   static JsonObject operation(const Route& route, JsonSchemas& schemas);
   static JsonArray parameters_of(const Route& route);
 
-  net::Response dispatch(const net::Request& request);
+  net::Response dispatch(const net::Request& request, std::optional<Watch>& watch);
   static bool answered_by_each(const Route& route);
+  net::Response events(const Call& call);
   net::Response perform(const Route& route, Call call);
+  static bool may_come_again(const Route& route);
+  net::Response act(const Route& route, Call& call);
   std::optional<net::Response> admit(const Route& route, Call& call);
   std::optional<net::Response> console(const net::Request& request) const;
 
@@ -120,6 +138,8 @@ class HttpApi {
   net::Response delete_secret(const Call& call);
   net::Response live(const Call& call);
   net::Response usage(const Call& call);
+  net::Response audit(const Call& call);
+  static Author author(const Call& call) { return {call.who.subject, call.who.role, call.once}; }
   /// The body as a described struct, or an error with the field's path.
   template <class T>
   Result<T> body(const Call& call) const {

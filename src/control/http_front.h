@@ -16,11 +16,16 @@ class HttpFront {
  private:
   /// Each holds a stack and may hold a body: over it, requests are answered 503 at once.
   static constexpr int most_requests = 256;
+  /// Those who watch events, on top of that.
+  static constexpr int most_watching = 64;
+  static constexpr Duration still_here = 15s;
   void accept(net::Request request, net::Responder respond);
+  void go_on(HttpApi::Watch& watch, net::Response begin, net::Responder& respond);
 
   ports::Runtime& runtime_;
   HttpApi& http_;
   int running_ = 0;
+  int watching_ = 0;
   net::MessageServer server_;
 };
 

@@ -6,9 +6,12 @@ namespace barrio::net {
 /// The meeting point of a request's exchange and whoever answers it; owned by the Responders.
 struct Responder::Slot {
   Exchange* exchange = nullptr;  // null: answered, or the client has gone
+  bool begun = false;
 
   ~Slot() {
-    if (exchange != nullptr) exchange->reply(500, {}, "no answer was made\n");
+    if (exchange == nullptr) return;
+    if (begun) return exchange->abort();
+    exchange->reply(500, {}, "no answer was made\n");
   }
 };
 
@@ -18,13 +21,38 @@ bool Responder::client_gone() const {
   return slot_->exchange == nullptr;
 }
 
-void Responder::operator()(Response response) {
-  Exchange* exchange = std::exchange(slot_->exchange, nullptr);
-  if (exchange == nullptr) return;
+namespace {
+
+std::vector<Header> views_of(const Response& response) {
   std::vector<Header> headers;
   headers.reserve(response.headers.size());
   for (const auto& [name, value] : response.headers) headers.push_back({name, value});
-  exchange->reply(response.status, headers, response.body);
+  return headers;
+}
+
+}  // namespace
+
+void Responder::operator()(Response response) {
+  Exchange* exchange = std::exchange(slot_->exchange, nullptr);
+  if (exchange != nullptr) exchange->reply(response.status, views_of(response), response.body);
+}
+
+bool Responder::begin(const Response& response) {
+  if (slot_->exchange == nullptr) return false;
+  slot_->begun = true;
+  slot_->exchange->begin(response.status, views_of(response), std::nullopt);
+  return write(response.body);
+}
+
+bool Responder::write(std::string_view piece) {
+  if (slot_->exchange == nullptr) return false;
+  if (piece.empty() || slot_->exchange->write(piece)) return true;
+  if (Exchange* slow = std::exchange(slot_->exchange, nullptr)) slow->abort();
+  return false;
+}
+
+void Responder::end() {
+  if (Exchange* exchange = std::exchange(slot_->exchange, nullptr)) exchange->end();
 }
 
 struct MessageServer::State final : ExchangeHandler {

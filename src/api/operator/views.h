@@ -136,6 +136,27 @@ struct ReplicaFiguresList {
 };
 BARRIO_DESCRIBE(ReplicaFiguresList, (), (site, replicas))
 
+/// One accepted change.
+struct AuditEntry {
+  std::string id;  // grows with time
+  WallTime at;
+  std::string by;  // a tenant's name, or "operator"
+  std::string role;
+  std::string action;  // "app deploy", "site drain" ...
+  std::string what;
+  std::string tenant;  // whose it is; empty: the operator's own
+  std::string detail;
+};
+BARRIO_DESCRIBE(AuditEntry, (), (id, at, by, role, action, what, tenant, detail))
+
+struct AuditList {
+  WallTime from;
+  WallTime to;
+  std::vector<AuditEntry> entries;  // the oldest first
+  std::optional<std::string> next;  // ?after= for the rest; none: this was all
+};
+BARRIO_DESCRIBE(AuditList, (), (from, to, entries, next))
+
 struct NewTenant {
   TenantId name;
 };
