@@ -52,7 +52,9 @@ Result<Context> choose_context(const std::string& home, const std::string& as, S
   const std::string control = environment("BARRIO_CONTROL");
   if (as.empty() && !id.empty()) {
     if (control.empty()) return fail(Code::invalid, "BARRIO_CLIENT_ID is set, so BARRIO_CONTROL must be set too");
-    return Context{"environment", control, id, environment("BARRIO_CLIENT_SECRET")};
+    const std::string ca = environment("BARRIO_CA");
+    return Context{"environment", control, id, environment("BARRIO_CLIENT_SECRET"),
+                   ca.empty() ? std::nullopt : std::optional(ca)};
   }
   TRY(auto contexts, load_contexts(home));
   const std::string own = speaker == Speaker::operating ? "operator" : contexts.current;

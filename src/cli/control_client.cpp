@@ -9,7 +9,7 @@ Result<void> ControlClient::choose_member() {
   if (member_) return {};
   const auto urls = split(context_.control, ',');
   for (const std::string_view url : urls) {
-    TRY(auto address, parse_url(std::string(url)));
+    TRY(auto address, parse_url(std::string(url), context_.ca.value_or("")));
     if (urls.size() > 1) {
       auto healthy = http_.call(address, {.method = "GET", .target = "/healthz"}, 1s);
       if (!healthy || healthy->status != 200) continue;
@@ -135,7 +135,7 @@ Result<void> ControlClient::watch(const std::string& path, Time until,
     });
     if (answer && answer->status == 307) {
       const std::string location = net::find_header(answer->headers, "Location").value_or("");
-      TRY(member_, parse_url(location.substr(0, location.find('/', sizeof("http://")))));
+      TRY(member_, parse_url(location.substr(0, location.find('/', sizeof("http://"))), context_.ca.value_or("")));
       continue;
     }
     const bool gone = !answer || answer->status == 200 || answer->status == 401 || answer->status == 503;

@@ -39,7 +39,7 @@ class ControlClient {
 
   Http& http_;
   Context context_;
-  std::optional<net::SocketAddress> member_;  // of control, that answers
+  std::optional<net::Endpoint> member_;  // of control, that answers
   std::string token_;
 };
 

@@ -3,12 +3,14 @@
 #include <optional>
 
 #include "base/json.h"
+#include "net/tls.h"
+#include "net/url.h"
 
 namespace barrio::cli {
 
-Result<net::Response> Http::call(const net::SocketAddress& address, net::Request request, Duration within) {
+Result<net::Response> Http::call(const net::Endpoint& server, net::Request request, Duration within) {
   std::optional<Result<net::Response>> answer;
-  client_.fetch(address, std::move(request), reactor_.fresh_now() + within,
+  client_.fetch(server, std::move(request), reactor_.fresh_now() + within,
                 [&](Result<net::Response> got) { answer.emplace(std::move(got)); });
   while (!answer) reactor_.turn(100ms);
   return std::move(*answer);
@@ -40,26 +42,28 @@ struct Following final : net::CallHandler {
 
 }  // namespace
 
-Result<net::Response> Http::follow(const net::SocketAddress& address, const net::Request& request, Time until,
+Result<net::Response> Http::follow(const net::Endpoint& server, const net::Request& request, Time until,
                                    const std::function<void(std::string_view)>& piece) {
   Following following(piece);
   std::vector<net::Header> headers;
   for (const auto& [name, value] : request.headers) headers.push_back({name, value});
   net::Call& call = client_.start(
-      address, {.method = request.method, .target = request.target, .headers = headers, .deadline = until}, following);
+      server, {.method = request.method, .target = request.target, .headers = headers, .deadline = until}, following);
   while (!following.done && !following.failed && reactor_.fresh_now() < until) reactor_.turn(100ms);
   if (following.failed && following.failed->code != Code::timed_out) return fail(std::move(*following.failed));
   if (!following.done && !following.failed) call.cancel();
   return std::move(following.response);
 }
 
-Result<net::SocketAddress> parse_url(const std::string& url) {
-  std::string_view rest = url;
-  if (rest.starts_with("http://")) rest.remove_prefix(7);
-  while (rest.ends_with('/')) rest.remove_suffix(1);
-  auto address = net::SocketAddress::parse(rest);
-  if (!address) return fail(Code::invalid, "must be like http://127.0.0.1:8080, but is '" + url + "'", "control");
-  return address;
+Result<net::Endpoint> parse_url(const std::string& url, const std::string& ca) {
+  auto parsed = net::parse_url(url.find("://") == std::string::npos ? "http://" + url : url);
+  if (!parsed || parsed->grpc || !parsed->path.empty() || parsed->endpoint.address.is_unix())
+    return fail(Code::invalid, "must be like http://127.0.0.1:8080 or https://127.0.0.1:8443, but is '" + url + "'",
+                "control");
+  if (parsed->endpoint.tls && !ca.empty()) {
+    TRY(parsed->endpoint.tls, net::TlsClient::load({.ca = ca}));
+  }
+  return std::move(parsed->endpoint);
 }
 
 namespace {

@@ -294,7 +294,8 @@ class Grammar {
     auto set = std::make_shared<ContextSetCommand>();
     auto* app = leaf(context, "set", "Add or replace one; the secret is read from the standard input", set);
     app->add_option("NAME", set->name)->required();
-    app->add_option("--control", set->control, "http://IP:PORT")->required();
+    app->add_option("--control", set->control, "http://IP:PORT or https://IP:PORT")->required();
+    app->add_option("--ca", set->ca, "With https: PEM file of the authority of control's certificate");
     app->add_option("--client-id", set->client_id)->required();
   }
 
@@ -305,9 +306,10 @@ class Grammar {
         ->add_option("DIR", ca->folder)
         ->required();
     auto issue = std::make_shared<CertIssueCommand>();
-    auto* issuing = leaf(cert, "issue", "Make a site's certificate: DIR/ID.pem and DIR/ID.key", issue);
+    auto* issuing = leaf(cert, "issue", "Make a certificate of a site (DIR/ID.pem, .key) or of control", issue);
     issuing->add_option("DIR", issue->folder, "Folder of the authority")->required();
-    issuing->add_option("--site", issue->site, "Id of the site")->required();
+    issuing->add_option("--site", issue->site, "Id of the site");
+    issuing->add_flag("--control", issue->control, "For the members of control: DIR/control.pem, DIR/control.key");
     issuing->add_option("--name", issue->names, "DNS name that clients use; may be repeated");
     issuing->add_option("--ip", issue->ips, "IP address that clients use; may be repeated");
     issuing->add_option("--days", issue->days, "How long it is valid")->check(CLI::Range(1, 3650));

@@ -144,6 +144,7 @@ struct ContextSetCommand {
   std::string name;
   std::string control;
   std::string client_id;
+  std::string ca;
 };
 struct UsageCommand {
   std::string tenant;
@@ -167,7 +168,8 @@ struct CertCaCommand {
 };
 struct CertIssueCommand {
   std::string folder;
-  std::string site;
+  std::string site;      // or
+  bool control = false;  // for control's members
   std::vector<std::string> names;
   std::vector<std::string> ips;
   int days = 90;

@@ -31,6 +31,21 @@ struct EtcdFile {
 };
 BARRIO_DESCRIBE(EtcdFile, (), (endpoints, prefix, ca, chain, key))
 
+/// Paths of PEM files.
+struct TlsCertificateFile {
+  std::string chain;
+  std::string key;
+};
+BARRIO_DESCRIBE(TlsCertificateFile, (), (chain, key))
+
+/// TLS for those who ask control, docs/tls.md.
+struct ControlTlsFile {
+  std::string listen;
+  std::vector<TlsCertificateFile> certificates;
+  std::optional<std::string> site_ca = {};  // a site's token then counts only with the site's certificate of it
+};
+BARRIO_DESCRIBE(ControlTlsFile, (), (listen, certificates, site_ca))
+
 struct ControlFile {
   std::string listen;
   std::string network;  // file, imported on the first start only
@@ -42,16 +57,10 @@ struct ControlFile {
   std::optional<EtcdFile> etcd = {};                // instead of the file `state`
   std::optional<std::string> member = {};           // its name among `members`
   std::map<std::string, std::string> members = {};  // all of control, by name: "ip:port"
+  std::optional<ControlTlsFile> tls = {};           // one more listener
 };
 BARRIO_DESCRIBE(ControlFile, (),
-                (listen, network, state, blobs, open_console, emulated_models, accounts, etcd, member, members))
-
-/// Paths of PEM files.
-struct TlsCertificateFile {
-  std::string chain;
-  std::string key;
-};
-BARRIO_DESCRIBE(TlsCertificateFile, (), (chain, key))
+                (listen, network, state, blobs, open_console, emulated_models, accounts, etcd, member, members, tls))
 
 /// TLS for clients, docs/tls.md.
 struct TlsFile {
@@ -72,8 +81,10 @@ BARRIO_DESCRIBE(PeerTlsFile, (), (ca, chain, key))
 
 struct SiteFile {
   std::string site;
-  std::string listen;   // also the address it advertises
-  std::string control;  // "ip:port", or all members with commas between
+  std::string listen;  // also the address it advertises
+  /// "https://ip:port", or all members with commas between; "ip:port" in clear. With https, control's certificate is of
+  /// peer_tls.ca, and the site's own is presented to it.
+  std::string control;
   std::string client_id;
   std::string client_secret;
   std::string folder;

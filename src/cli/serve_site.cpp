@@ -35,8 +35,8 @@ Result<void> set_busy_poll(const SiteFile& file, net::Reactor& reactor) {
   return {};
 }
 
-Result<adapters::HttpControlConfig> link_config(const SiteFile& file) {
-  TRY(auto members, net::parse_addresses(file.control));
+Result<adapters::HttpControlConfig> link_config(const SiteFile& file, const SiteTls& tls) {
+  TRY(auto members, tls.control(file.control));
   TRY(auto site, SiteId::parse(file.site));
   return adapters::HttpControlConfig{
       .members = std::move(members), .site = site, .client_id = file.client_id, .client_secret = file.client_secret};
@@ -67,7 +67,7 @@ Result<void> serve_site(const std::string& config) {
   gateway_settings.inherited = sockets;
   TRY(auto tls, SiteTls::load(file));
   tls->add_to(gateway_settings);
-  TRY(auto link_settings, link_config(file));
+  TRY(auto link_settings, link_config(file, *tls));
   TRY(auto podman, podman_socket(file));
   SiteProcess site(loop, {.file = file,
                           .gateway = std::move(gateway_settings),

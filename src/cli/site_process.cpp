@@ -124,7 +124,7 @@ Result<void> SiteProcess::start() {
 /// Reads certificates again when their files change, or at once on SIGHUP.
 void SiteProcess::keep_certificates() {
   while (!loop_.runtime().stopping()) {
-    const bool asked = hangup_->wait_until(loop_.runtime().now() + SiteTls::check_period);
+    const bool asked = hangup_->wait_until(loop_.runtime().now() + WatchedFiles::check_period);
     if (loop_.runtime().stopping()) return;
     loop_.runtime().offload([&] {
       if (tls_->changed() || asked) tls_->reload();

@@ -68,7 +68,14 @@ std::optional<net::Response> Forwarding::ask(const Member& leader, const net::Re
       default: return false;
     }
   });
+  std::erase_if(passed.headers, [](const auto& field) {
+    return net::same_name(field.first, certificate) || net::same_name(field.first, member_token);
+  });
   passed.headers.emplace_back(forwarded, "1");
+  if (!request.peer_uri.empty() && !accounts_.keys().empty()) {
+    passed.headers.emplace_back(certificate, request.peer_uri);
+    passed.headers.emplace_back(member_token, "Bearer " + accounts_.member_token());
+  }
   auto answered = call_(*address, std::move(passed), runtime_.now() + asked_for);
   if (!answered) {
     if (!answered.error().sent || repeatable(request)) return std::nullopt;

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "control/http_answer.h"
+#include "model/site_identity.h"
 
 namespace barrio::control {
 
@@ -113,6 +114,10 @@ std::optional<Response> HttpApi::admit(const Route& route, Call& call) {
   auto who = control_.accounts().verify(*authorization);
   if (!who) return unauthorized(who.error().what);
   call.who = std::move(*who);
+  if (call.who.role == api::role::site && !is_from(SiteId::of(call.who.subject), call.request)) {
+    return answer(api::problem(
+        403, "the token is for site " + call.who.subject + ", and this connection has no certificate of that site"));
+  }
   if (!route.scope.empty() && !call.who.has(route.scope)) {
     return answer(api::problem(403, "the token of " + call.who.subject + " has no scope " + std::string(route.scope)));
   }
@@ -134,6 +139,16 @@ std::optional<Response> HttpApi::admit(const Route& route, Call& call) {
     return answer(api::problem(400, "name the tenant: add ?tenant=NAME"));
   }
   return std::nullopt;
+}
+
+/// A member that passed the request on has seen the certificate, and says so with a token that only members have.
+bool HttpApi::is_from(const SiteId& site, const net::Request& request) {
+  if (!config_.sites_have_certificates || request.peer_uri == site_uri(site)) return true;
+  const auto member = net::find_header(request.headers, Forwarding::member_token);
+  const auto certificate = net::find_header(request.headers, Forwarding::certificate);
+  if (!member || !certificate || *certificate != site_uri(site)) return false;
+  const auto who = control_.accounts().verify(*member);
+  return who && who->has(api::scope::member);
 }
 
 std::optional<Response> HttpApi::console(const Request& request) const {

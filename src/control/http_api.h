@@ -33,6 +33,8 @@ struct HttpConfig {
   std::string content_security_policy;        // of the console's pages
   size_t most_json_bytes = 1024 * 1024;
   Forwarding* forwarding = nullptr;  // null: this control is alone
+  /// A site's token counts only on a connection with that site's certificate (model/site_identity.h).
+  bool sites_have_certificates = false;
 };
 
 class HttpApi {
@@ -101,6 +103,7 @@ class HttpApi {
   static bool may_come_again(const Route& route);
   net::Response act(const Route& route, Call& call);
   std::optional<net::Response> admit(const Route& route, Call& call);
+  bool is_from(const SiteId& site, const net::Request& request);
   std::optional<net::Response> console(const net::Request& request) const;
 
   net::Response openapi(const Call& call);

@@ -10,7 +10,10 @@ class HttpFront {
  public:
   /// `limits.body_bytes` bounds uploaded models.
   HttpFront(ports::Runtime& runtime, net::Reactor& reactor, HttpApi& http, net::ServerLimits limits);
-  Result<net::SocketAddress> listen(const net::SocketAddress& address) { return server_.listen(address); }
+  /// Several times for several addresses.
+  Result<net::SocketAddress> listen(const net::SocketAddress& address, std::shared_ptr<net::TlsServer> tls = nullptr) {
+    return server_.listen(address, std::move(tls));
+  }
   void drain() { server_.drain(); }
 
  private:
