@@ -134,7 +134,7 @@ Result<void> ControlClient::watch(const std::string& path, Time until,
       reader.read(piece);
     });
     if (answer && answer->status == 307) {
-      const std::string location = net::find_header(answer->headers, "Location").value_or("");
+      const std::string location(net::find_header(answer->headers, "Location").value_or(""));
       TRY(member_, parse_url(location.substr(0, location.find('/', sizeof("http://"))), context_.ca.value_or("")));
       continue;
     }

@@ -29,8 +29,8 @@ struct Act {
   TenantId tenant = {};  // whose it is; empty: the operator's own
 };
 
-/// `random` tells entries of the same millisecond apart.
-ports::Write write_audit(const Act& act, const std::string& detail, WallTime at, uint64_t random);
+/// `number`, which grows, orders entries of the same millisecond; `random` tells those of two members apart.
+ports::Write write_audit(const Act& act, const std::string& detail, WallTime at, uint64_t number, uint64_t random);
 /// From and before. Empty `tenant`: all. Errors: unavailable.
 Result<std::vector<api::AuditEntry>> read_audit(ports::StateStore& store, WallTime from, WallTime to,
                                                 const TenantId& tenant);

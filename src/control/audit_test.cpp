@@ -144,7 +144,8 @@ TEST_CASE("an answer with a secret is told once, and not kept") {
   CHECK(has_text(again.body, "told once"));
   CHECK(world.control->keys(TenantId::of("traffic")).size() == 1);
   const std::string secret(json_of(first).at("key").as_string());
-  for (const ports::Entry& entry : world.memory.list("")->entries) CHECK_FALSE(has_text(entry.value, secret));
+  const auto stored = world.memory.list("");
+  for (const ports::Entry& entry : stored->entries) CHECK_FALSE(has_text(entry.value, secret));
   CHECK(ask_once(world, "POST", "/barrio/v1/tenants", "ops", R"({"name":"port"})", "k").status == 201);
   CHECK(ask_once(world, "POST", "/barrio/v1/tenants", "ops", R"({"name":"port"})", "k").status == 409);
 }

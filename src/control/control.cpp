@@ -25,13 +25,6 @@ Result<void> check_report(const SiteReport& report) {
   return {};
 }
 
-/// Of apps of the same state.
-bool same_demand(const std::vector<App>& a, const std::vector<App>& b) {
-  return std::ranges::equal(a, b, [](const App& one, const App& other) {
-    return one.spec.replicas == other.spec.replicas && std::ranges::equal(one.spec.demand, other.spec.demand);
-  });
-}
-
 }  // namespace
 
 Control::Control(ports::Runtime& runtime, ports::StateStore& state, ControlConfig config, BlobStore* blobs,
@@ -61,6 +54,8 @@ Result<void> Control::begin_to_lead() {
   TRY_DO(accounts_.start());
   observed_ = Observed(runtime_.now());
   going_since_.clear();
+  ordered_.clear();
+  events_.hear_anew();
   start_demand();
   led_ = true;
   return step();

@@ -172,6 +172,8 @@ class Control {
   int64_t target_of(const App& app) const;
   std::vector<App> sized_apps() const;
   // Demand (control_demand.cpp).
+  /// Of apps of the same state.
+  static bool same_demand(const std::vector<App>& a, const std::vector<App>& b);
   void start_demand();
   void note_apps();
   bool sleeps(const App& app) const;
@@ -200,6 +202,7 @@ class Control {
                           std::optional<Refusal>& refusal);
   /// Commits what `edit` says after a fresh load, again on conflict, then steps.
   Result<void> change(const Act& act, const std::function<Result<Edit>()>& edit);
+  ports::Write audit_entry(const Act& act, const std::string& detail);
   void forget_old();
   const App* find_app(const AppKey& key) const;
   Result<const App*> known_app(const AppKey& key) const;
@@ -227,9 +230,12 @@ class Control {
   Time demand_since_;                                     // that this member hears of it
   std::map<AppKey, std::pair<int64_t, Time>> seen_apps_;  // generation, and since when this member knows it
   std::map<AppKey, decide::AppPlacement> placements_;
+  uint64_t audited_ = 0;                                   // entries that this member wrote
   Time old_looked_;                                        // for what is too old, last
   ports::Revision placed_revision_ = -1;                   // of the state that placements_ are of...
   std::vector<App> placed_apps_;                           // ... and the apps, with their demand
+  ports::Revision improved_revision_ = -1;                 // in which no better place was found...
+  std::vector<App> improved_apps_;                         // ... with this demand
   std::map<ReplicaId, Time> going_since_;                  // replicas that were let go
   std::set<ReplicaId> advancing_;                          // to their app's target, in this step
   std::map<std::string, Release> ended_;                   // key -> as it ended in this step: done or stopped

@@ -45,7 +45,7 @@ Result<void> Control::change(const Act& act, const std::function<Result<Edit>()>
     TRY_DO(load());
     TRY(Edit made, edit());
     if (made.writes.empty()) break;
-    made.writes.push_back(write_audit(act, made.detail, runtime_.wall(), runtime_.rng().next()));
+    made.writes.push_back(audit_entry(act, made.detail));
     if (act.by.once) {
       made.guards.push_back(act.by.once->guard());
       made.writes.push_back(act.by.once->write(runtime_.wall()));
@@ -250,9 +250,8 @@ Result<void> Control::add_model(const TenantId& tenant, const std::string& sha25
   if (blobs_ == nullptr) return fail(Code::unsupported, "this control keeps no model files");
   TRY_DO(blobs_->put(sha256, bytes));
   const Act act{by, "file upload", sha256, tenant};
-  TRY_DO(state_.commit(
-      {}, {{key::blob(tenant, sha256), "{}"},
-           write_audit(act, std::to_string(bytes.size()) + " bytes", runtime_.wall(), runtime_.rng().next())}));
+  TRY_DO(state_.commit({},
+                       {{key::blob(tenant, sha256), "{}"}, audit_entry(act, std::to_string(bytes.size()) + " bytes")}));
   log_info("file uploaded", {{"tenant", tenant.str()}, {"sha256", sha256}, {"bytes", std::to_string(bytes.size())}});
   return {};
 }

@@ -43,6 +43,12 @@ std::vector<DemandPlace> merged(const std::vector<DemandPlace>& declared, const 
 
 }  // namespace
 
+bool Control::same_demand(const std::vector<App>& a, const std::vector<App>& b) {
+  return std::ranges::equal(a, b, [](const App& one, const App& other) {
+    return one.spec.replicas == other.spec.replicas && std::ranges::equal(one.spec.demand, other.spec.demand);
+  });
+}
+
 void Control::start_demand() {
   demand_ = {};
   seen_apps_.clear();
@@ -148,10 +154,15 @@ Result<size_t> Control::improve() {
   const ports::Revision revision = desired_.revision;
   const Network network = desired_.network;
   const std::vector<App> apps = sized_apps();
+  if (improved_revision_ == revision && same_demand(apps, improved_apps_)) return 0;  // nothing was found in it
   const auto present = placed(desired_);
   std::vector<decide::PlacedReplica> better;
   runtime_.offload([&] { better = decide::improvement(network, apps, present); });
-  if (better.empty()) return 0;
+  if (better.empty()) {
+    improved_revision_ = revision;
+    improved_apps_ = apps;
+    return 0;
+  }
   const ports::Turn::Hold turn(stepping_);
   TRY_DO(load());
   if (desired_.revision != revision) return 0;  // another time

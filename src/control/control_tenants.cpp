@@ -49,9 +49,13 @@ Result<void> Control::known_tenant(const TenantId& tenant) const {
 
 Result<api::TenantCredentials> Control::add_tenant(const TenantId& tenant, const Author& by) {
   const Act act{by, "tenant create", tenant.str(), tenant};
-  Writes along = {write_audit(act, "", runtime_.wall(), runtime_.rng().next())};
+  Writes along = {audit_entry(act, "")};
   if (by.once) along.push_back(by.once->write(runtime_.wall()));
   return accounts_.add_tenant(tenant, std::move(along));
+}
+
+ports::Write Control::audit_entry(const Act& act, const std::string& detail) {
+  return write_audit(act, detail, runtime_.wall(), audited_++, runtime_.rng().next());
 }
 
 Result<std::vector<api::AuditEntry>> Control::audit(WallTime from, WallTime to, const TenantId& viewer) {

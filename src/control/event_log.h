@@ -32,6 +32,8 @@ class EventLog {
   void compare(const Desired& before, const Desired& after);
   /// The sites that report.
   void connected(const std::set<SiteId>& sites);
+  /// Who reports is not known any more: others were told until now.
+  void hear_anew() { connected_.reset(); }
 
   struct Some {
     std::vector<Event> events;

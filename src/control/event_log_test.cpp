@@ -36,7 +36,7 @@ TEST_CASE("what happens to an app is told from its deployment to its end, to its
   world.run_orders("bio1");
   REQUIRE(world.control->step());
   CHECK(told(world, after) ==
-        Told{"site.connected bio1", "release.done traffic/street, generation 1", "replica.ready " + id + ", at bio1"});
+        Told{"release.done traffic/street, generation 1", "replica.ready " + id + ", at bio1", "site.connected bio1"});
   REQUIRE(world.control->set_status(SiteId::of("zaz1"), SiteStatus::active));
   REQUIRE(world.control->remove({traffic, AppName::of("street")}));
   const auto rest = told(world, after, traffic);

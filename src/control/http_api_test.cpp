@@ -26,7 +26,9 @@ TEST_CASE("without a token, with a wrong one, an expired one or one of another s
 }
 
 TEST_CASE("where sites have certificates, a site's token counts on a connection with its own alone") {
-  HttpWorld world({.sites_have_certificates = true});
+  HttpConfig config;
+  config.sites_have_certificates = true;
+  HttpWorld world(config);
   const SiteReport report{SiteId::of("bio1"), 0, "", {}, {}};
   const auto sync = [&](const std::string& uri, net::OwnedHeaders more = {}) {
     net::Request request{.method = "POST", .target = "/barrio/v1/sites/bio1/sync", .body = print_json(to_json(report))};

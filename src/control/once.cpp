@@ -11,10 +11,10 @@ namespace barrio::control {
 
 namespace {
 
-const std::string prefix = std::string(aside) + "once/";
+const std::string once_prefix = std::string(aside) + "once/";
 constexpr size_t most_key_bytes = 255;
 constexpr size_t most_kept_bytes = 64 * 1024;
-constexpr size_t most_forgotten = 100;  // at a time
+constexpr size_t most_once_forgotten = 100;  // at a time
 
 bool is_old(const OnceRecord& record, WallTime now) {
   return now - record.at >= once_kept_for;
@@ -31,7 +31,7 @@ Result<std::optional<Once>> Once::find(ports::StateStore& store, const net::Requ
     return fail(Code::invalid, "must have 1 to " + std::to_string(most_key_bytes) + " printable characters",
                 "Idempotency-Key");
   }
-  Once once{.key = prefix + sha256_hex(subject + "\n" + std::string(*key)),
+  Once once{.key = once_prefix + sha256_hex(subject + "\n" + std::string(*key)),
             .asked = sha256_hex(request.method + "\n" + request.target + "\n" + request.body)};
   TRY(const auto stored, store.get(once.key));
   if (!stored) return once;
@@ -69,12 +69,12 @@ net::Response Once::again() const {
 }
 
 Result<size_t> forget_once(ports::StateStore& store, WallTime now) {
-  TRY(const auto all, store.list(prefix));
+  TRY(const auto all, store.list(once_prefix));
   std::vector<ports::Write> writes;
   for (const ports::Entry& entry : all.entries) {
     const auto record = read_json<OnceRecord>(entry);
     if (record && !is_old(*record, now)) continue;
-    if (writes.size() < most_forgotten) writes.push_back({entry.key, std::nullopt});
+    if (writes.size() < most_once_forgotten) writes.push_back({entry.key, std::nullopt});
   }
   const size_t forgotten = writes.size();
   if (forgotten > 0) TRY_DO(store.commit({}, std::move(writes)));

@@ -11,8 +11,10 @@ struct Responder::Slot {
 
   ~Slot() {
     if (exchange == nullptr) return;
-    if (begun) return exchange->abort();
-    exchange->reply(500, {}, "no answer was made\n");
+    if (begun)
+      exchange->abort();
+    else
+      exchange->reply(500, {}, "no answer was made\n");
   }
 };
 

@@ -215,7 +215,7 @@ Result<net::Response> fetch(ports::Runtime& runtime, net::Client& client, const 
   client.fetch(endpoint, std::move(request), deadline, done, most_answer);
   // The client keeps the deadline itself and always calls back; only the end of the process cuts this short.
   waiting->answered->wait_until(Time::max());
-  if (!waiting->answer) return fail(Code::cancelled, "this process is stopping", address.str());
+  if (!waiting->answer) return fail(Code::cancelled, "this process is stopping", endpoint.address.str());
   return std::move(*waiting->answer);
 }
 

@@ -40,6 +40,15 @@ double requests_of(const AppSpec& spec) {
   return requests;
 }
 
+/// Wait and service where so many share what is asked. Of a load that is too much for all of them, what they are given
+/// is as much as they can take.
+Duration time_shared(const AppSpec& spec, size_t replicas) {
+  const double each = requests_of(spec) / static_cast<double>(replicas);
+  const double busy = utilisation(queue_of(*spec.work, each));
+  return time_in_site(*spec.work, busy > most_utilisation ? each * most_utilisation / busy : each,
+                      spec.objective.percentile);
+}
+
 }  // namespace
 
 PlacementBook::PlacementBook(const Network& network, const Weights& weights)
@@ -89,16 +98,36 @@ void PlacementBook::set_times(Entry& entry) const {
     entry.network.push_back(access_rtt(network_.paths, Access::fibre) + nearest);
     candidates += site.status == SiteStatus::active && is_permitted(spec.policy, site) ? 1 : 0;
   }
-  const double requests = requests_of(spec);
-  entry.for_load = spec.work && requests > 0 ? static_cast<size_t>(replicas_for(*spec.work, requests)) : 0;
+  entry.for_load = replicas_for_load(entry, candidates);
   entry.asked = asked_of(spec, entry.for_load);
-  const size_t shared = std::max<size_t>(1, std::min(candidates, entry.asked.value_or(candidates)));
   entry.in_site = Duration();
   if (!spec.work) return;
-  // Of a load that is too much for all of them, what they are given is as much as they can take.
-  const double capacity = utilisation(queue_of(*spec.work, requests / static_cast<double>(shared)));
-  const double taken = capacity > most_utilisation ? requests * most_utilisation / capacity : requests;
-  entry.in_site = time_in_site(*spec.work, taken / static_cast<double>(shared), spec.objective.percentile);
+  entry.in_site = time_shared(spec, std::max<size_t>(1, std::min(candidates, entry.asked.value_or(candidates))));
+  // What is more than an app that scales can take is refused in time where it arrives, and takes its place from none.
+  if (spec.scale && least_network(entry) + entry.in_site >= spec.objective.latency)
+    entry.in_site = service_tail(*spec.work, spec.objective.percentile);
+}
+
+Duration PlacementBook::least_network(const Entry& entry) const {
+  Duration least = Duration::max() / 2;
+  for (size_t s = 0; s < network_.sites.size(); ++s) {
+    const Site& site = network_.sites[s];
+    const bool candidate = site.status == SiteStatus::active && is_permitted(entry.app.spec.policy, site);
+    if (candidate) least = std::min(least, entry.network[s]);
+  }
+  return least;
+}
+
+/// So many that each has spare time, and that requests wait no longer than the objective leaves; 0: it is not known.
+size_t PlacementBook::replicas_for_load(const Entry& entry, size_t candidates) const {
+  const AppSpec& spec = entry.app.spec;
+  if (!spec.work || requests_of(spec) <= 0) return 0;
+  auto count = static_cast<size_t>(replicas_for(*spec.work, requests_of(spec)));
+  const Duration left = spec.objective.latency - least_network(entry);
+  size_t enough = count;
+  while (enough < candidates && time_shared(spec, enough) >= left) ++enough;
+  // Where not even all of them are enough, more would not help.
+  return time_shared(spec, std::max<size_t>(1, enough)) < left ? enough : count;
 }
 
 bool PlacementBook::may_stand(const Entry& entry, size_t site) const {

@@ -53,6 +53,8 @@ class PlacementBook {
   uint32_t new_item();
   uint32_t service_of(const AppSpec& spec, uint32_t item);
   void set_times(Entry& entry) const;
+  Duration least_network(const Entry& entry) const;
+  size_t replicas_for_load(const Entry& entry, size_t candidates) const;
   void set_item(Entry& entry);
   double cost_in(const Entry& entry, size_t site, double requests_per_second) const;
   void keep(Entry& entry);
