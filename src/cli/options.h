@@ -153,6 +153,34 @@ struct UsageCommand {
   std::string to;
   std::string by;
 };
+struct LogKeysCommand {
+  std::string site;  // id or city; empty: all
+};
+struct LogCheckCommand {
+  std::string site;
+  std::string keys;
+};
+struct ProveCommand {
+  std::string tenant;
+  std::string jurisdiction;  // empty: any
+  std::string from;
+  std::string to;
+  std::string out;
+  std::vector<std::string> subjects;
+  bool leaves_only = false;
+};
+struct VerifyCommand {
+  std::string file;
+  std::string keys;
+  int cosignatures = 0;
+  bool partial = false;
+};
+struct WitnessCommand {
+  std::string listen;
+  std::string folder;
+  std::string name;
+  std::string keys;
+};
 struct CertCaCommand {
   std::string folder;
 };
@@ -178,6 +206,7 @@ using Command = std::variant<UpCommand, RoleCommand, EngineCommand, ModelWorkerC
                              ImageKeyCommand, ImageSignCommand, SecretCommand, InferCommand, TenantListCommand,
                              TenantCreateCommand, TenantQuotaCommand, KeyCreateCommand, KeyListCommand,
                              KeyRevokeCommand, ContextListCommand, ContextUseCommand, ContextSetCommand, UsageCommand,
+                             LogKeysCommand, LogCheckCommand, ProveCommand, VerifyCommand, WitnessCommand,
                              CertCaCommand, CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
 
 struct Parsed {

@@ -162,7 +162,8 @@ ProxiedRequest& Gateway::State::request() {
 }
 
 void Gateway::State::on_body(net::Exchange& exchange, std::string_view piece) {
-  if (exchange.context != nullptr) static_cast<ProxiedRequest*>(exchange.context)->on_device_body(piece);
+  if (exchange.context == nullptr) return log_body(exchange, piece);
+  static_cast<ProxiedRequest*>(exchange.context)->on_device_body(piece);
 }
 
 void Gateway::State::on_trailers(net::Exchange& exchange, std::span<const net::Header> trailers) {
@@ -174,7 +175,8 @@ void Gateway::State::on_tunnel_end(net::Exchange& exchange) {
 }
 
 void Gateway::State::on_end(net::Exchange& exchange) {
-  if (exchange.context != nullptr) static_cast<ProxiedRequest*>(exchange.context)->on_device_end();
+  if (exchange.context == nullptr) return log_end(exchange);
+  static_cast<ProxiedRequest*>(exchange.context)->on_device_end();
 }
 
 void Gateway::State::on_writable(net::Exchange& exchange) {
@@ -183,6 +185,7 @@ void Gateway::State::on_writable(net::Exchange& exchange) {
 
 void Gateway::State::on_closed(net::Exchange& exchange, bool) {
   std::erase_if(asking, [&](const auto& one) { return one.second == &exchange; });
+  std::erase_if(log_requests, [&](const auto& one) { return one.exchange == &exchange; });
   if (exchange.context == nullptr) return;
   auto* over = static_cast<ProxiedRequest*>(exchange.context);
   exchange.context = nullptr;

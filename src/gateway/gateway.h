@@ -28,6 +28,14 @@ struct PeerTls {
   std::shared_ptr<net::TlsClient> client = {};  // presents this site's
 };
 
+/// For the site's transparency log or its witness: /log/..., /witness/... (docs/proof.md).
+struct LogCall {
+  std::string method;
+  std::string path;
+  std::string body;
+  std::optional<TenantId> tenant;  // with /log/salt
+};
+
 struct GatewayConfig {
   SiteId site;
   net::SocketAddress listen;
@@ -48,6 +56,8 @@ struct GatewayConfig {
   std::shared_ptr<net::InheritedSockets> inherited = {};  // listening sockets that the process was started with
   /// Answers once, on the loop and later, with JSON about the app's replicas here: their last lines, or what they take.
   std::function<void(const AppKey&, size_t lines, std::function<void(std::string)> answer)> replica_figures = {};
+  /// Answers once, on the loop, at once or later. None: this site has no log.
+  std::function<void(LogCall, std::function<void(net::Response)> answer)> log_call = {};
 };
 size_t usage_memory_bytes();
 
