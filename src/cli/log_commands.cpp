@@ -4,12 +4,14 @@
 #include <chrono>
 
 #include "base/base64.h"
+#include "base/text.h"
 #include "cli/files.h"
 #include "cli/log_reader.h"
 #include "cli/roles.h"
 #include "cli/table.h"
 #include "cli/view.h"
 #include "decide/proof/check_log.h"
+#include "decide/proof/receipt.h"
 
 namespace barrio::cli {
 
@@ -23,6 +25,32 @@ Result<LogKeysText> keys_of(LogReader& log) {
 
 void warn(const std::string& text) {
   std::fprintf(stderr, "barrio: %s\n", text.c_str());
+}
+
+struct SiteKeys {
+  LogSite site;
+  LogKeysText keys;
+  std::string text() const {
+    return "# " + site.id.str() + ": " + site.about + "\n" + keys.log + "\n" + keys.witness + "\n";
+  }
+};
+
+/// Of all sites that can be reached. Errors: unavailable: none can.
+Result<std::vector<SiteKeys>> all_keys(Session& session, const std::string& only) {
+  TRY(auto control, session.control(Speaker::operating));
+  TRY(const auto sites, log_sites(control, only));
+  std::vector<SiteKeys> all;
+  for (const LogSite& site : sites) {
+    LogReader log(session.http, site);
+    auto keys = keys_of(log);
+    if (keys) {
+      all.push_back({site, std::move(*keys)});
+    } else {
+      warn("left out: " + keys.error().text());
+    }
+  }
+  if (all.empty()) return fail(Code::unavailable, "no site tells its keys");
+  return all;
 }
 
 /// The salt that a site names this tenant under.
@@ -115,6 +143,22 @@ Json verdict_json(const decide::Verdict& verdict) {
                     {"not_covered", to_json(verdict.not_covered)}};
 }
 
+/// What a header Barrio-Receipt holds.
+Result<void> show_receipt(Session& session, std::string_view header, const decide::TrustedKeys& keys) {
+  TRY(const auto receipt, decide::verify_receipt(header, keys.logs));
+  session.print(JsonObject{{"time", to_string(receipt.time)},
+                           {"site", receipt.site.str()},
+                           {"jurisdiction", receipt.where.str()},
+                           {"policy", receipt.policy},
+                           {"request_sha256", receipt.request},
+                           {"status", receipt.status}},
+                "valid: site " + receipt.site.str() + " says that it answered " + std::to_string(receipt.status) +
+                    " in " + receipt.where.str() + " at " + to_string(receipt.time) +
+                    " to a request whose body has the SHA-256 " + receipt.request + ", under version " +
+                    std::to_string(receipt.policy) + " of its policy\n");
+  return {};
+}
+
 /// One proof file, from all the sites that can be reached.
 class Proving {
  public:
@@ -173,22 +217,21 @@ class Proving {
 
 }  // namespace
 
+Result<std::string> log_keys_text(Session& session) {
+  TRY(const auto keys, all_keys(session, ""));
+  std::string text;
+  for (const SiteKeys& one : keys) text += one.text();
+  return text;
+}
+
 Result<void> show_log_keys(Session& session, const LogKeysCommand& command) {
-  TRY(auto control, session.control(Speaker::operating));
-  TRY(const auto sites, log_sites(control, command.site));
+  TRY(const auto keys, all_keys(session, command.site));
   JsonArray all;
   std::string text;
-  for (const LogSite& site : sites) {
-    LogReader log(session.http, site);
-    const auto keys = keys_of(log);
-    if (!keys) {
-      warn("left out: " + keys.error().text());
-      continue;
-    }
-    text += "# " + site.id.str() + ": " + site.about + "\n" + keys->log + "\n" + keys->witness + "\n";
-    all.push_back(JsonObject{{"site", site.id.str()}, {"log", keys->log}, {"witness", keys->witness}});
+  for (const SiteKeys& one : keys) {
+    text += one.text();
+    all.push_back(JsonObject{{"site", one.site.id.str()}, {"log", one.keys.log}, {"witness", one.keys.witness}});
   }
-  if (all.empty()) return fail(Code::unavailable, "no site tells its keys");
   session.print(JsonObject{{"sites", std::move(all)}}, text);
   return {};
 }
@@ -226,6 +269,7 @@ Result<void> verify(Session& session, const VerifyCommand& command) {
   auto keys = decide::TrustedKeys::parse_lines(keys_text);
   if (!keys) return fail(std::move(keys).error().within(command.keys));
   TRY(const auto text, read_file(command.file));
+  if (!trim(text).starts_with('{')) return show_receipt(session, trim(text), *keys);
   TRY(const auto json, parse_json(text));
   auto file = from_json<decide::ProofFile>(json);
   if (!file) return fail(std::move(file).error().within(command.file));

@@ -246,6 +246,7 @@ class Grammar {
     app->add_option("--in-flight", quota->in_flight, "Requests that are not answered yet");
     app->add_option("--body", quota->body, "Longest body of a request, like 16MiB");
     app->add_option("--weight", quota->weight, "Weight of its share when a gateway is busy");
+    app->add_flag("--receipts", quota->receipts, "Its answers carry a receipt that the site signs");
   }
 
   void add_keys(CLI::App& tenant) {

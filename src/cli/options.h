@@ -123,6 +123,7 @@ struct TenantQuotaCommand {
   std::optional<int64_t> in_flight;
   std::string body;  // "16MiB"
   std::optional<double> weight;
+  bool receipts = false;
 };
 struct KeyCreateCommand {
   std::string tenant;

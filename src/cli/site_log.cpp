@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/text.h"
+#include "decide/proof/receipt.h"
 #include "model/site_identity.h"
 #include "net/url.h"
 
@@ -70,6 +72,8 @@ SiteLog::SiteLog(ServiceLoop& loop, const SiteFile& file, adapters::LogKeys keys
       peer_witnesses_(file.log ? static_cast<size_t>(file.log->peer_witnesses.value_or(default_peer_witnesses))
                                : default_peer_witnesses),
       configured_(std::move(configured)),
+      key_(keys.log),
+      salt_secret_(keys.salt_secret),
       log_(std::move(log)),
       memory_(loop.runtime(), std::move(memory)),
       witness_(loop.runtime(), memory_, keys.witness),
@@ -82,6 +86,19 @@ void SiteLog::answer(gateway::LogCall call, std::function<void(net::Response)> a
   loop_.runtime().spawn("log request", [this, call = std::move(call), answer = std::move(answer)] {
     answer(front_.answer({call.method, call.path, call.body, call.tenant}));
   });
+}
+
+std::string SiteLog::sign_receipt(const gateway::ReceiptFacts& facts) {
+  const auto salt = decide::tenant_salt(salt_secret_, facts.app.tenant);
+  return decide::sign_receipt({.time = loop_.runtime().wall(),
+                               .site = SiteId::of(site_),
+                               .where = facts.where,
+                               .tenant = decide::salted_tenant(salt, facts.app.tenant),
+                               .subject = decide::salted_subject(salt, "app/" + facts.app.name.str()),
+                               .policy = facts.policy,
+                               .request = to_hex(facts.request),
+                               .status = facts.status},
+                              key_);
 }
 
 void SiteLog::start(std::function<bool()> ours) {

@@ -18,6 +18,8 @@ class SiteLog {
   ports::TransparencyLog& log() { return *log_; }
   /// For GatewayConfig::log_call.
   void answer(gateway::LogCall call, std::function<void(net::Response)> answer);
+  /// For GatewayConfig::sign_receipt.
+  std::string sign_receipt(const gateway::ReceiptFacts& facts);
   /// Starts publishing, while `ours`, and getting to know the other sites' logs and witnesses.
   void start(std::function<bool()> ours);
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot) { snapshot_ = std::move(snapshot); }
@@ -38,6 +40,8 @@ class SiteLog {
   const std::string site_;
   const size_t peer_witnesses_;
   const std::vector<transparency::WitnessAddress> configured_;
+  const decide::NoteSigner key_;
+  const std::string salt_secret_;
   std::unique_ptr<adapters::TileLog> log_;
   adapters::DiskWitnessMemory memory_;
   transparency::WitnessService witness_;

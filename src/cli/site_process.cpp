@@ -60,6 +60,7 @@ gateway::GatewayConfig SiteProcess::gateway_config(gateway::GatewayConfig config
   config.log_call = [this](gateway::LogCall call, std::function<void(net::Response)> answer) {
     log_->answer(std::move(call), std::move(answer));
   };
+  config.sign_receipt = [this](const gateway::ReceiptFacts& facts) { return log_->sign_receipt(facts); };
   config.replica_figures = [this](const AppKey& app, size_t lines, std::function<void(std::string)> answer) {
     loop_.runtime().spawn("replica figures", [this, app, lines, answer = std::move(answer)] {
       answer(print_json(to_json(agent::replica_figures(workloads_, SiteId::of(file_.site), app, lines))));

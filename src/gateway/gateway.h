@@ -10,6 +10,7 @@
 #include <memory>
 #include <span>
 
+#include "base/digest.h"
 #include "base/metrics.h"
 #include "gateway/dispatcher.h"
 #include "gateway/limits.h"
@@ -36,6 +37,15 @@ struct LogCall {
   std::optional<TenantId> tenant;  // with /log/salt
 };
 
+/// An answer that a replica of this site gave, for a tenant that wants receipts.
+struct ReceiptFacts {
+  AppKey app;
+  int64_t policy = 0;  // the app's generation
+  Jurisdiction where;
+  Digest request{};  // SHA-256 of its body
+  int status = 0;
+};
+
 struct GatewayConfig {
   SiteId site;
   net::SocketAddress listen;
@@ -58,6 +68,8 @@ struct GatewayConfig {
   std::function<void(const AppKey&, size_t lines, std::function<void(std::string)> answer)> replica_figures = {};
   /// Answers once, on the loop, at once or later. None: this site has no log.
   std::function<void(LogCall, std::function<void(net::Response)> answer)> log_call = {};
+  /// The value of Barrio-Receipt. None: no answer carries one.
+  std::function<std::string(const ReceiptFacts&)> sign_receipt = {};
 };
 size_t usage_memory_bytes();
 

@@ -1,14 +1,13 @@
 #include "decide/proof/leaf.h"
 
 #include "base/text.h"
+#include "decide/proof/lines.h"
 
 namespace barrio::decide {
 
 namespace {
 
 constexpr std::string_view leaf_version = "barrio.leaf/1";
-constexpr size_t salted_digits = 64;
-constexpr int64_t latest_ms = 253'402'300'799'999;  // the end of the year 9999
 
 std::string salted(const std::string& salt, std::string_view kind, std::string_view value) {
   std::string text(kind);
@@ -25,55 +24,6 @@ tl::unexpected<Error> bad_leaf(std::string_view field, const char* why) {
   return fail(Code::invalid, why, "leaf: " + std::string(field));
 }
 
-/// Takes the lines of a leaf one after the other, each by the name that must come next.
-class LeafReader {
- public:
-  explicit LeafReader(std::string_view text) : rest_(text) {}
-
-  Result<std::string_view> line() {
-    const size_t end = rest_.find('\n');
-    if (end == std::string_view::npos) return bad_leaf("", "ends too early");
-    const std::string_view found = rest_.substr(0, end);
-    rest_.remove_prefix(end + 1);
-    return found;
-  }
-  Result<std::string_view> value(std::string_view field) {
-    TRY(const std::string_view found, line());
-    if (!found.starts_with(field) || found.size() <= field.size() + 1 || found[field.size()] != ' ') {
-      return bad_leaf(field, "does not come next");
-    }
-    return found.substr(field.size() + 1);
-  }
-  Result<int64_t> number(std::string_view field) {
-    TRY(const std::string_view text, value(field));
-    const auto parsed = parse_uint(text);
-    if (!parsed || *parsed > static_cast<uint64_t>(INT64_MAX) || std::to_string(*parsed) != text) {
-      return bad_leaf(field, "is no whole number");
-    }
-    return static_cast<int64_t>(*parsed);
-  }
-  Result<WallTime> time(std::string_view field) {
-    TRY(const int64_t ms, number(field));
-    if (ms > latest_ms) return bad_leaf(field, "is after the year 9999");
-    return WallTime(std::chrono::milliseconds(ms));
-  }
-  Result<std::string> salted_value(std::string_view field) {
-    TRY(const std::string_view text, value(field));
-    const bool hex = text.size() == salted_digits && text.find_first_not_of("0123456789abcdef") == text.npos;
-    if (!hex) return bad_leaf(field, "is not 64 hex digits");
-    return std::string(text);
-  }
-  bool at_end() const { return rest_.empty(); }
-  bool next_is(std::string_view whole_line) {
-    if (!rest_.starts_with(whole_line)) return false;
-    rest_.remove_prefix(whole_line.size());
-    return true;
-  }
-
- private:
-  std::string_view rest_;
-};
-
 Result<LogOperation> parse_operation(std::string_view text) {
   for (const auto operation : {LogOperation::stored, LogOperation::copied, LogOperation::deleted,
                                LogOperation::session, LogOperation::placed, LogOperation::removed}) {
@@ -82,7 +32,7 @@ Result<LogOperation> parse_operation(std::string_view text) {
   return bad_leaf("operation", "is none that is known");
 }
 
-Result<LoggedSession> parse_session(LeafReader& reader) {
+Result<LoggedSession> parse_session(LineReader& reader) {
   LoggedSession session;
   TRY(session.from, reader.time("from"));
   TRY(session.until, reader.time("until"));
@@ -135,7 +85,7 @@ std::string Leaf::str() const {
 }
 
 Result<Leaf> parse_leaf(std::string_view text) {
-  LeafReader reader(text);
+  LineReader reader(text, "leaf");
   Leaf leaf;
   TRY(const std::string_view version, reader.line());
   if (version != leaf_version) return fail(Code::unsupported, "is not a barrio.leaf/1", "leaf");
@@ -146,10 +96,10 @@ Result<Leaf> parse_leaf(std::string_view text) {
   TRY(leaf.site, SiteId::parse(site));
   TRY(const std::string_view where, reader.value("jurisdiction"));
   TRY(leaf.where, Jurisdiction::parse(where));
-  TRY(leaf.tenant, reader.salted_value("tenant"));
-  TRY(leaf.subject, reader.salted_value("subject"));
+  TRY(leaf.tenant, reader.hex("tenant"));
+  TRY(leaf.subject, reader.hex("subject"));
   if (!reader.next_is("content -\n")) {
-    TRY(leaf.content, reader.salted_value("content"));
+    TRY(leaf.content, reader.hex("content"));
   }
   TRY(leaf.policy, reader.number("policy"));
   if (leaf.operation == LogOperation::session) {
