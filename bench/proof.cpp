@@ -66,7 +66,8 @@ Rates append_rate(const std::string& folder, size_t leaves) {
     });
   }
   while (done < leaves) reactor.turn(100ms);
-  return {static_cast<double>(leaves) / (wall_seconds() - wall), static_cast<double>(leaves) / (process_seconds() - core)};
+  return {static_cast<double>(leaves) / (wall_seconds() - wall),
+          static_cast<double>(leaves) / (process_seconds() - core)};
 }
 
 /// A tree so large that only the path of one leaf is real: what is beside it is made up.
@@ -79,7 +80,8 @@ struct LargeTree {
 
   LargeTree() {
     const auto salt = decide::TenantSalt(32, 's');
-    leaf = decide::make_leaf(event_of(7), SiteId::of("bio1"), salt, WallTime(std::chrono::seconds(1'800'000'000))).str();
+    leaf =
+        decide::make_leaf(event_of(7), SiteId::of("bio1"), salt, WallTime(std::chrono::seconds(1'800'000'000))).str();
     proof = *decide::inclusion_proof(index, size, [](int level, uint64_t at) -> Result<Digest> {
       return sha256(std::to_string(level) + "/" + std::to_string(at));
     });
@@ -133,10 +135,12 @@ int main(int argc, char** argv) {
   for (int i = 0; i < receipts; ++i) log.sign(std::to_string(i));
   const double sign_us = (process_seconds() - sign_begin) / receipts * 1e6;
   bench::print_report(
-      "proof", {{"leaves", static_cast<int64_t>(leaves)}, {"writers", static_cast<int64_t>(writers)}, {"folder", folder}},
+      "proof",
+      {{"leaves", static_cast<int64_t>(leaves)}, {"writers", static_cast<int64_t>(writers)}, {"folder", folder}},
       {bench::figure("log_append", rates.wall, "1/s", "higher", "5000"),
        bench::figure("log_append_core", rates.core, "1/s of one core", "higher", "5000"),
-       bench::figure("leaf_proof_at_1e8", static_cast<double>(print_json(to_json(proved)).size()), "B", "lower", "2048"),
+       bench::figure("leaf_proof_at_1e8", static_cast<double>(print_json(to_json(proved)).size()), "B", "lower",
+                     "2048"),
        bench::figure("hashes_at_1e8", static_cast<double>(tree.proof.size()), "", "lower"),
        bench::figure("proof_verify", verify_ms, "ms", "lower", "1"),
        bench::figure("note_sign", sign_us, "us", "lower")});

@@ -144,14 +144,14 @@ void SiteEvidence::take_minutes(WallTime now, const Jurisdiction& where) {
   std::erase_if(state_->open, [&](const OpenMinute& open) {
     // A period belongs to the minute in which it began, and may be counted a little later.
     if (now < open.minute + 62s || state_->due.size() >= most_due) return false;
-    state_->due.push_back({.operation = LogOperation::session,
-                           .tenant = open.app.tenant,
-                           .subject = "app/" + open.app.name.str(),
-                           .content = "",
-                           .where = where,
-                           .policy = open.policy,
-                           .session = LoggedSession{open.minute, open.minute + 1min, open.requests, open.bytes_in,
-                                                    open.bytes_out}});
+    state_->due.push_back(
+        {.operation = LogOperation::session,
+         .tenant = open.app.tenant,
+         .subject = "app/" + open.app.name.str(),
+         .content = "",
+         .where = where,
+         .policy = open.policy,
+         .session = LoggedSession{open.minute, open.minute + 1min, open.requests, open.bytes_in, open.bytes_out}});
     return true;
   });
 }

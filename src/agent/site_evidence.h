@@ -1,8 +1,8 @@
 #pragma once
 // What an agent has its site's transparency log say: for each app and minute what was processed here, and each replica
-// that was placed and removed. Each exactly once, though agent and machine may die at any point: what is to be logged is
-// first written down (evidence.json) with the log's size, and looked for from there on when it is not known whether it
-// was. Lives on the agent's loop, in the fiber that journals usage.
+// that was placed and removed. Each exactly once, though agent and machine may die at any point: what is to be logged
+// is first written down (evidence.json) with the log's size, and looked for from there on when it is not known whether
+// it was. Lives on the agent's loop, in the fiber that journals usage.
 
 #include "agent/site_files.h"
 #include "model/snapshot.h"
@@ -25,8 +25,9 @@ class SiteEvidence {
   /// Before all else. Errors: unavailable (try again). May park.
   Result<void> load();
   bool loaded() const { return state_ != nullptr; }
-  /// One period of what the gateway counted; before it is journaled, so that it comes again after a crash. A period that
-  /// is known already is left out. Errors: exhausted (disk full), unavailable; the same again later is right. May park.
+  /// One period of what the gateway counted; before it is journaled, so that it comes again after a crash. A period
+  /// that is known already is left out. Errors: exhausted (disk full), unavailable; the same again later is right. May
+  /// park.
   Result<void> add(const UsageRecord& record, const Snapshot* snapshot);
   /// Logs the minutes that are over, and how what runs here differs from what was logged. Errors: those of the log. May
   /// park.

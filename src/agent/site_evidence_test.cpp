@@ -78,10 +78,11 @@ struct Bench {
   }
   Result<void> add(int64_t period, WallTime from, int64_t requests) {
     UsageRecord record{.meter = 7, .period = period, .from = from, .until = from + 1s, .lines = {}};
-    if (requests > 0) record.lines.push_back({*AppKey::parse("acme/people"), {.served = {requests, 10, 20, 5}}});
+    if (requests > 0) record.lines.push_back({*AppKey::parse("acme/people"), {{requests, 10, 20, 5}, {}, {}}});
     return evidence->add(record, &snapshot);
   }
-  Result<void> look(WallTime now, std::vector<ReplicaOrder> orders = {}, std::vector<ports::WorkloadStatus> running = {}) {
+  Result<void> look(WallTime now, std::vector<ReplicaOrder> orders = {},
+                    std::vector<ports::WorkloadStatus> running = {}) {
     return evidence->log(now, &snapshot, orders, running);
   }
 };

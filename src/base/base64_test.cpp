@@ -3,15 +3,19 @@
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 
-#include "base/digest.h"
 #include "base/crypto.h"
+#include "base/digest.h"
 #include "base/text.h"
 
 namespace barrio::base64_test {
 
 TEST_CASE("base64 writes what RFC 4648 section 10 lists, and reads it back") {
-  const std::pair<const char*, const char*> listed[] = {{"", ""},         {"f", "Zg=="},        {"fo", "Zm8="},
-                                                        {"foo", "Zm9v"},  {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="},
+  const std::pair<const char*, const char*> listed[] = {{"", ""},
+                                                        {"f", "Zg=="},
+                                                        {"fo", "Zm8="},
+                                                        {"foo", "Zm9v"},
+                                                        {"foob", "Zm9vYg=="},
+                                                        {"fooba", "Zm9vYmE="},
                                                         {"foobar", "Zm9vYmFy"}};
   for (const auto& [bytes, text] : listed) {
     CHECK(base64(bytes) == text);
@@ -23,9 +27,8 @@ TEST_CASE("base64 takes one text for each value only") {
   for (const char* text : {"Zg=", "Zg", "Zh==", "Zm9=", "Z===", "====", "Zg==Zg==", "Zm9v\n", "Zm-v", " Zm9v"}) {
     CHECK_MESSAGE(!from_base64(text), text);
   }
-  rc::check("what is read is what would be written", [](const std::string& bytes) {
-    RC_ASSERT(from_base64(base64(bytes)) == bytes);
-  });
+  rc::check("what is read is what would be written",
+            [](const std::string& bytes) { RC_ASSERT(from_base64(base64(bytes)) == bytes); });
 }
 
 TEST_CASE("digests are those of the standards") {

@@ -97,8 +97,9 @@ std::string cosigners_of(const decide::SiteFindings& site) {
   return text.empty() ? "nobody" : text;
 }
 
-std::string verdict_text(const decide::ProofFile& file, const decide::Verdict& verdict) {
-  Table table({"SITE", "LOG SIZE", "LEAVES READ", "COMPLETE", "MINUTES", "REQUESTS", "REPLICAS", "OBJECTS", "COSIGNED BY"});
+std::string verdict_text(const decide::ProofFile& file, const decide::ProofVerdict& verdict) {
+  Table table(
+      {"SITE", "LOG SIZE", "LEAVES READ", "COMPLETE", "MINUTES", "REQUESTS", "REPLICAS", "OBJECTS", "COSIGNED BY"});
   for (const auto& site : verdict.sites) {
     const SiteSums sums = sums_of(site);
     table.add({site.site.str(), std::to_string(site.size), std::to_string(site.looked_at), site.complete ? "yes" : "no",
@@ -114,7 +115,7 @@ std::string verdict_text(const decide::ProofFile& file, const decide::Verdict& v
   return text;
 }
 
-Json verdict_json(const decide::Verdict& verdict) {
+Json verdict_json(const decide::ProofVerdict& verdict) {
   JsonArray sites;
   for (const auto& site : verdict.sites) {
     JsonArray leaves;
@@ -280,8 +281,9 @@ Result<void> verify(Session& session, const VerifyCommand& command) {
     return fail(Code::conflict, "the proofs hold, and show data outside of " + area_of(*file), command.file);
   }
   if (!verdict->not_covered.empty() && !command.partial) {
-    return fail(Code::not_found, "it has nothing of " + std::to_string(verdict->not_covered.size()) +
-                                     " logs whose keys are trusted (--partial takes that)",
+    return fail(Code::not_found,
+                "it has nothing of " + std::to_string(verdict->not_covered.size()) +
+                    " logs whose keys are trusted (--partial takes that)",
                 command.file);
   }
   return {};

@@ -20,8 +20,8 @@ Result<std::vector<LogSite>> log_sites(ControlClient& control, const std::string
 }
 
 Result<std::string> LogReader::get(const std::string& path, const net::OwnedHeaders& headers) {
-  auto answer = http_.call(site_.gateway,
-                           {.method = "GET", .target = path, .headers = headers, .body = {}, .peer_ip = {}});
+  auto answer =
+      http_.call(site_.gateway, {.method = "GET", .target = path, .headers = headers, .body = {}, .peer_ip = {}});
   if (!answer) return fail(std::move(answer).error().within("site " + site_.id.str()));
   if (answer->status == 200) return std::move(answer->body);
   Error error = problem(*answer);

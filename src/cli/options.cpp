@@ -325,7 +325,8 @@ class Grammar {
     proving->add_option("--to", prove->to, "The same; not included; default: now");
     proving->add_option("--out", prove->out, "The file")->required();
     proving->add_option("--subject", prove->subjects, "Name of an object or app to recognise; may be repeated");
-    proving->add_flag("--leaves-only", prove->leaves_only, "Single leaves: shorter, and does not show that all are there");
+    proving->add_flag("--leaves-only", prove->leaves_only,
+                      "Single leaves: shorter, and does not show that all are there");
     auto verify = std::make_shared<VerifyCommand>();
     auto* verifying = leaf(root_, "verify", "Check such a file, offline", verify);
     verifying->add_option("FILE", verify->file)->required();

@@ -21,7 +21,7 @@ std::string tenant_of_area(const WorldPlan& plan) {
   return "";
 }
 
-int64_t requests_in(const decide::Verdict& verdict) {
+int64_t requests_in(const decide::ProofVerdict& verdict) {
   int64_t requests = 0;
   for (const auto& site : verdict.sites) {
     for (const auto& finding : site.findings) requests += finding.leaf.session ? finding.leaf.session->requests : 0;
@@ -51,7 +51,7 @@ Result<Proved> prove_last_hour(const World& world, const std::string& tenant) {
   return Proved{std::move(keys), std::move(text)};
 }
 
-Result<decide::Verdict> verdict_on(const std::string& text, const std::string& keys) {
+Result<decide::ProofVerdict> verdict_on(const std::string& text, const std::string& keys) {
   TRY(const auto json, parse_json(text));
   TRY(const auto file, from_json<decide::ProofFile>(json));
   TRY(const auto trusted, decide::TrustedKeys::parse_lines(keys));

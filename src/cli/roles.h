@@ -72,9 +72,9 @@ BARRIO_DESCRIBE(PeerTlsFile, (), (ca, chain, key))
 
 /// A site's transparency log, docs/proof.md.
 struct LogFile {
-  std::vector<std::string> witnesses = {};       // "http://IP:PORT/PREFIX=NAME+HASH+KEY"
-  std::optional<int64_t> peer_witnesses = {};    // other sites that are asked; none: 3
-  std::optional<int64_t> cosignatures = {};      // required before a checkpoint is published; none: 0
+  std::vector<std::string> witnesses = {};     // "http://IP:PORT/PREFIX=NAME+HASH+KEY"
+  std::optional<int64_t> peer_witnesses = {};  // other sites that are asked; none: 3
+  std::optional<int64_t> cosignatures = {};    // required before a checkpoint is published; none: 0
 };
 BARRIO_DESCRIBE(LogFile, (), (witnesses, peer_witnesses, cosignatures))
 

@@ -18,7 +18,8 @@ constexpr size_t most_witness_requests = 64;  // at once
 net::Response witness_answer(transparency::WitnessService& witness, const net::Request& request) {
   if (request.path() == "/key" && request.method == "GET") return {.body = witness.verifier().str() + "\n"};
   if (request.path() != "/add-checkpoint") return {.status = 404, .body = "/add-checkpoint, /key\n"};
-  if (request.method != "POST") return {.status = 405, .headers = {{"Allow", "POST"}}, .body = "this path takes POST\n"};
+  if (request.method != "POST")
+    return {.status = 405, .headers = {{"Allow", "POST"}}, .body = "this path takes POST\n"};
   return witness.add_checkpoint(request.body);
 }
 

@@ -65,8 +65,9 @@ Result<std::unique_ptr<SiteLog>> SiteLog::open(ServiceLoop& loop, const SiteFile
       new SiteLog(loop, file, std::move(keys), std::move(*log), std::move(memory), std::move(configured)));
 }
 
-SiteLog::SiteLog(ServiceLoop& loop, const SiteFile& file, adapters::LogKeys keys, std::unique_ptr<adapters::TileLog> log,
-                 std::unique_ptr<adapters::LogDisk> memory, std::vector<transparency::WitnessAddress> configured)
+SiteLog::SiteLog(ServiceLoop& loop, const SiteFile& file, adapters::LogKeys keys,
+                 std::unique_ptr<adapters::TileLog> log, std::unique_ptr<adapters::LogDisk> memory,
+                 std::vector<transparency::WitnessAddress> configured)
     : loop_(loop),
       site_(file.site),
       peer_witnesses_(file.log ? static_cast<size_t>(file.log->peer_witnesses.value_or(default_peer_witnesses))
@@ -132,8 +133,10 @@ void SiteLog::meet(const std::string& site, const std::string& gateway) {
   if (!answer || answer->status != 200) return;
   const auto json = parse_json(answer->body);
   const auto keys = json ? from_json<LogKeysText>(*json) : Result<LogKeysText>(fail(Code::invalid, ""));
-  const auto log = keys ? decide::NoteVerifier::parse(keys->log) : Result<decide::NoteVerifier>(fail(Code::invalid, ""));
-  auto witness = keys ? decide::NoteVerifier::parse(keys->witness) : Result<decide::NoteVerifier>(fail(Code::invalid, ""));
+  const auto log =
+      keys ? decide::NoteVerifier::parse(keys->log) : Result<decide::NoteVerifier>(fail(Code::invalid, ""));
+  auto witness =
+      keys ? decide::NoteVerifier::parse(keys->witness) : Result<decide::NoteVerifier>(fail(Code::invalid, ""));
   const std::string host = site_host(SiteId::of(site)) + "/";
   if (!log || !witness || !log->name().starts_with(host) || !witness->name().starts_with(host)) {
     return log_warning("a site tells no keys of its log", {{"site", site}, {"gateway", gateway}});

@@ -88,23 +88,22 @@ agent::AgentConfig SiteProcess::agent_config(const std::string& address) const {
 }
 
 agent::AgentHooks SiteProcess::hooks() {
-  return {
-      .on_snapshot =
-          [this](std::shared_ptr<const Snapshot> snapshot) {
-            log_->set_snapshot(snapshot);
-            gateway_.set_snapshot(std::move(snapshot));
-          },
-      .on_local = [this](std::vector<ports::WorkloadStatus> local) { gateway_.set_local(std::move(local)); },
-      .flows = [this] { return gateway_.flows(); },
-      .cut_usage = [this](std::span<const JournaledPeriod> journaled) { return cut_usage(journaled); },
-      .journal_is_ours = [this] { return usage_.is_alone(); },
-      .in_flight = [this] { return gateway_.open_requests(); },
-      .leaving =
-          [this](const ReplicaOrder& order) {
-            return agent::LeaveState{.in_flight = gateway_.in_flight(order.id),
-                                     .elsewhere = gateway_.served_elsewhere(order.app)};
-          },
-      .log = &log_->log()};
+  return {.on_snapshot =
+              [this](std::shared_ptr<const Snapshot> snapshot) {
+                log_->set_snapshot(snapshot);
+                gateway_.set_snapshot(std::move(snapshot));
+              },
+          .on_local = [this](std::vector<ports::WorkloadStatus> local) { gateway_.set_local(std::move(local)); },
+          .flows = [this] { return gateway_.flows(); },
+          .cut_usage = [this](std::span<const JournaledPeriod> journaled) { return cut_usage(journaled); },
+          .journal_is_ours = [this] { return usage_.is_alone(); },
+          .in_flight = [this] { return gateway_.open_requests(); },
+          .leaving =
+              [this](const ReplicaOrder& order) {
+                return agent::LeaveState{.in_flight = gateway_.in_flight(order.id),
+                                         .elsewhere = gateway_.served_elsewhere(order.app)};
+              },
+          .log = &log_->log()};
 }
 
 /// What a process before this one left first: its file goes only when the journal has all of it.

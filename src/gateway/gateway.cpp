@@ -127,8 +127,8 @@ Gateway::State::State(net::Reactor& loop, GatewayConfig settings, const ports::C
              .secret = peer_secret(),
              .tls = config.peer_tls.client,
              .seed = mix(config.seed, 2)}),
-      parts{loop, client, dispatcher, peers, limits, metrics, meter, observer, endpoints, config.site, peer_secret(),
-            config.sign_receipt},
+      parts{loop,  client,   dispatcher, peers,       limits,        metrics,
+            meter, observer, endpoints,  config.site, peer_secret(), config.sign_receipt},
       server(loop, config.limits, *this) {}
 
 Gateway::State::~State() {

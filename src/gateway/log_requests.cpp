@@ -9,7 +9,7 @@ namespace barrio::gateway {
 
 namespace {
 
-constexpr size_t most_log_requests = 64;         // at once
+constexpr size_t most_log_requests = 64;  // at once
 constexpr size_t most_log_body_bytes = 96 * 1024;
 
 }  // namespace

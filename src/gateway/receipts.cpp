@@ -1,5 +1,5 @@
-// Receipts: what a site signs for each answer of a tenant that wants it (docs/proof.md). The site whose replica answered
-// signs; other gateways pass it on.
+// Receipts: what a site signs for each answer of a tenant that wants it (docs/proof.md). The site whose replica
+// answered signs; other gateways pass it on.
 
 #include "gateway/gateway.h"
 #include "gateway/proxied_request.h"

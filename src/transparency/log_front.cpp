@@ -48,7 +48,8 @@ net::Response LogFront::file(const std::string& path) {
     return text_answer(200, std::move(**note), "text/plain; charset=utf-8", "no-cache");
   }
   auto tile = log_.tile(path);
-  if (tile) return text_answer(200, std::move(*tile), "application/octet-stream", "public, max-age=31536000, immutable");
+  if (tile)
+    return text_answer(200, std::move(*tile), "application/octet-stream", "public, max-age=31536000, immutable");
   const bool absent = tile.error().code == Code::not_found || tile.error().code == Code::invalid;
   return refused(absent ? 404 : 503, tile.error().text());
 }
@@ -58,8 +59,7 @@ net::Response LogFront::keys() const {
 }
 
 net::Response LogFront::salt(const TenantId& tenant) const {
-  return json_answer(
-      JsonObject{{"tenant", tenant.str()}, {"salt", base64(decide::tenant_salt(salt_secret_, tenant))}});
+  return json_answer(JsonObject{{"tenant", tenant.str()}, {"salt", base64(decide::tenant_salt(salt_secret_, tenant))}});
 }
 
 }  // namespace barrio::transparency

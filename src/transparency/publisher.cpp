@@ -94,7 +94,8 @@ Result<decide::NoteSignature> Publisher::ask(const WitnessAddress& witness, cons
       known = *seen;
       continue;
     }
-    if (answer.status != 200) return fail(Code::unavailable, "HTTP " + std::to_string(answer.status), witness.key.name());
+    if (answer.status != 200)
+      return fail(Code::unavailable, "HTTP " + std::to_string(answer.status), witness.key.name());
     TRY(const auto signatures, decide::parse_signature_lines(answer.body));
     for (const auto& signature : signatures) {
       if (!witness.key.verify({note.text, {signature}})) continue;

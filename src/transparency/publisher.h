@@ -1,6 +1,6 @@
 #pragma once
-// Publishes a log: once a second, when it has grown, signs a checkpoint of what is durable, asks the witnesses to cosign
-// it, and makes it the one that is served. Lives on its runtime's loop, in a fiber.
+// Publishes a log: once a second, when it has grown, signs a checkpoint of what is durable, asks the witnesses to
+// cosign it, and makes it the one that is served. Lives on its runtime's loop, in a fiber.
 
 #include <functional>
 #include <map>

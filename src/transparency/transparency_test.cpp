@@ -93,7 +93,9 @@ struct Bench {
     });
     while (!done) reactor.turn(50ms);
   }
-  decide::Checkpoint published() { return *decide::verify_checkpoint(*decide::parse_note(*log.published), log_key.verifier()); }
+  decide::Checkpoint published() {
+    return *decide::verify_checkpoint(*decide::parse_note(*log.published), log_key.verifier());
+  }
   bool cosigned(int which) { return witness[which].verifier().verify(*decide::parse_note(*log.published)).has_value(); }
 };
 
@@ -196,8 +198,7 @@ TEST_CASE("the front answers as tlog-tiles and tlog-witness say") {
   CHECK(ask("POST", "/witness/add-checkpoint").status == 400);
   CHECK(ask("GET", "/log/salt").status == 401);
   const auto salt = parse_json(ask("GET", "/log/salt", TenantId::of("acme")).body);
-  CHECK(from_base64(std::string(salt->at("salt").get_string())) ==
-        decide::tenant_salt("secret", TenantId::of("acme")));
+  CHECK(from_base64(std::string(salt->at("salt").get_string())) == decide::tenant_salt("secret", TenantId::of("acme")));
   const auto keys = parse_json(ask("GET", "/log/keys").body);
   CHECK(keys->at("log").get_string() == bench.log_key.verifier().str());
   CHECK((is_log_path("/log/x") && is_log_path("/witness/add-checkpoint") && !is_log_path("/v2/log/")));

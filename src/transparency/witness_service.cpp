@@ -38,7 +38,8 @@ Result<void> WitnessService::add_log(const decide::NoteVerifier& log) {
     if (known == log) return {};
     if (known.name() == log.name()) return fail(Code::conflict, "has another key than before", log.name());
   }
-  if (logs_.size() == most_logs) return fail(Code::exhausted, "this witness has all the logs that it takes", log.name());
+  if (logs_.size() == most_logs)
+    return fail(Code::exhausted, "this witness has all the logs that it takes", log.name());
   logs_.push_back(log);
   return {};
 }

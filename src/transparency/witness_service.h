@@ -1,6 +1,6 @@
 #pragma once
-// The role of a witness (C2SP tlog-witness): cosigns the checkpoints of the logs that it knows, each only if it grew out
-// of the one before, which it keeps on disk before it answers. Lives on its runtime's loop.
+// The role of a witness (C2SP tlog-witness): cosigns the checkpoints of the logs that it knows, each only if it grew
+// out of the one before, which it keeps on disk before it answers. Lives on its runtime's loop.
 
 #include <set>
 

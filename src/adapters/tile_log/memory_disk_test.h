@@ -23,7 +23,9 @@ class MemoryDisk final : public LogDisk {
   Result<void> write(const std::string& name, std::string_view bytes) override {
     return act(bytes, [&](std::string_view part) { files[name] = part; });
   }
-  Result<void> sync_folder(const std::string&) override { return act("", [](std::string_view) {}); }
+  Result<void> sync_folder(const std::string&) override {
+    return act("", [](std::string_view) {});
+  }
   Result<void> replace(const std::string& name, std::string_view bytes) override {
     return act(bytes, [&](std::string_view part) {
       if (part.size() == bytes.size()) files[name] = part;

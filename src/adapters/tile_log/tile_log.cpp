@@ -142,8 +142,7 @@ Result<ports::LogPublication::Head> TileLog::head() {
 }
 
 Result<std::vector<Digest>> TileLog::consistency(uint64_t old_size, uint64_t size) {
-  return blocking<std::vector<Digest>>(
-      [&] { return decide::consistency_proof(old_size, size, store_->nodes(size)); });
+  return blocking<std::vector<Digest>>([&] { return decide::consistency_proof(old_size, size, store_->nodes(size)); });
 }
 
 Result<std::string> TileLog::tile(const std::string& path) {

@@ -44,7 +44,8 @@ std::string pending_text(uint64_t base, std::span<const std::string> leaves) {
 }
 
 tl::unexpected<Error> damaged(const std::string& what, const std::string& where) {
-  return fail(Code::invalid, "the log is damaged: " + what + "; restore its folder from a copy, or begin a new log", where);
+  return fail(Code::invalid, "the log is damaged: " + what + "; restore its folder from a copy, or begin a new log",
+              where);
 }
 
 /// The batch at the beginning of `text`, and how long it is; none: it is cut off or not what was written.
@@ -93,7 +94,9 @@ Result<void> TileStore::load() {
     TRY(const auto published, checkpoint());
     TRY(const auto bundle, disk_.read(TileName{}.path()));
     if (published || bundle) return damaged("it has no file of this name", pending_file);
-    torn_ = true;  // there is none yet
+TRY_DO(disk_.replace(pending_file, pending_text(0, {})));
+    mark_ = disk_.mark(pending_file);
+    torn_ = false;
     return {};
   }
   const size_t end = text->find('\n');
@@ -107,7 +110,8 @@ Result<void> TileStore::load() {
     for (const std::string& leaf : batch->leaves) add(leaf);
     rest.remove_prefix(batch->bytes);
   }
-  if (more_follows(rest, size_)) return damaged("leaf " + std::to_string(size_) + " is not what was written", pending_file);
+  if (more_follows(rest, size_))
+    return damaged("leaf " + std::to_string(size_) + " is not what was written", pending_file);
   TRY(last_leaf_, load_last_leaf());
   TRY_DO(check_published());
   // The last batch may have been read from memory that is not on disk: nothing may build upon it before it is.

@@ -15,8 +15,8 @@ namespace {
 
 /// RFC 8410 section 7: PKCS #8 of a seed.
 Ed25519Key key_of(char seed) {
-  const std::string der = std::string("\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20", 16) +
-                          std::string(32, seed);
+  const std::string der =
+      std::string("\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20", 16) + std::string(32, seed);
   return *Ed25519Key::from_pem("-----BEGIN PRIVATE KEY-----\n" + base64(der) + "\n-----END PRIVATE KEY-----\n");
 }
 

@@ -24,10 +24,22 @@ tl::unexpected<Error> bad_leaf(std::string_view field, const char* why) {
   return fail(Code::invalid, why, "leaf: " + std::string(field));
 }
 
+std::string_view name_of(LogOperation operation) {
+  switch (operation) {
+    case LogOperation::stored: return "stored";
+    case LogOperation::copied: return "copied";
+    case LogOperation::deleted: return "deleted";
+    case LogOperation::session: return "session";
+    case LogOperation::placed: return "placed";
+    case LogOperation::removed: return "removed";
+  }
+  return {};
+}
+
 Result<LogOperation> parse_operation(std::string_view text) {
-  for (const auto operation : {LogOperation::stored, LogOperation::copied, LogOperation::deleted,
-                               LogOperation::session, LogOperation::placed, LogOperation::removed}) {
-    if (to_json(operation) == Json(text)) return operation;
+  for (const auto operation : {LogOperation::stored, LogOperation::copied, LogOperation::deleted, LogOperation::session,
+                               LogOperation::placed, LogOperation::removed}) {
+    if (name_of(operation) == text) return operation;
   }
   return bad_leaf("operation", "is none that is known");
 }
@@ -66,7 +78,7 @@ std::string Leaf::str() const {
   auto line = [&](std::string_view name, std::string_view value) {
     text.append("\n").append(name).append(" ").append(value);
   };
-  line("operation", std::string_view(to_json(operation).get_string()));
+  line("operation", name_of(operation));
   line("time", std::to_string(ms_of(time)));
   line("site", site.str());
   line("jurisdiction", where.str());

@@ -1,6 +1,6 @@
 #pragma once
-// A leaf of a site's log, byte for byte as docs/proof.md has it ("barrio.leaf/1"): lines of ASCII text in a fixed order.
-// Who must not know the tenant sees only HMACs under a salt that the site gives to the tenant. Pure.
+// A leaf of a site's log, byte for byte as docs/proof.md has it ("barrio.leaf/1"): lines of ASCII text in a fixed
+// order. Who must not know the tenant sees only HMACs under a salt that the site gives to the tenant. Pure.
 
 #include <string>
 #include <string_view>

@@ -61,7 +61,7 @@ TEST_CASE("a leaf is read back, and nothing that is written otherwise is one") {
     const auto at = *rc::gen::inRange<size_t>(0, text.size());
     text[at] = static_cast<char>(text[at] ^ *rc::gen::inRange(1, 256));
     const auto read = parse_leaf(text);
-    RC_ASSERT(!read || (read->str() == text && *read != leaf));
+    RC_ASSERT((!read || (read->str() == text && *read != leaf)));
   });
 }
 

@@ -55,15 +55,15 @@ void flip(Digest& digest, uint64_t bit) {
 
 TEST_CASE("roots are those that implementations of RFC 6962 are tested with") {
   // The eight leaves and roots that the certificate transparency implementations share as their test vectors.
-  const std::vector<std::string> leaves = {"",
-                                           bytes_of({0x00}),
-                                           bytes_of({0x10}),
-                                           bytes_of({0x20, 0x21}),
-                                           bytes_of({0x30, 0x31}),
-                                           bytes_of({0x40, 0x41, 0x42, 0x43}),
-                                           bytes_of({0x50, 0x51, 0x52, 0x53, 0x54, 0x55, 0x56, 0x57}),
-                                           bytes_of({0x60, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6a,
-                                                     0x6b, 0x6c, 0x6d, 0x6e, 0x6f})};
+  const std::vector<std::string> leaves = {
+      "",
+      bytes_of({0x00}),
+      bytes_of({0x10}),
+      bytes_of({0x20, 0x21}),
+      bytes_of({0x30, 0x31}),
+      bytes_of({0x40, 0x41, 0x42, 0x43}),
+      bytes_of({0x50, 0x51, 0x52, 0x53, 0x54, 0x55, 0x56, 0x57}),
+      bytes_of({0x60, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f})};
   const char* roots[] = {"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
                          "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
                          "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",

@@ -182,7 +182,8 @@ Result<Checkpoint> parse_checkpoint(std::string_view text) {
 
 Result<Checkpoint> verify_checkpoint(const Note& note, const NoteVerifier& log) {
   TRY(auto checkpoint, parse_checkpoint(note.text));
-  if (checkpoint.origin != log.name()) return fail(Code::denied, "is of another log: " + checkpoint.origin, "checkpoint");
+  if (checkpoint.origin != log.name())
+    return fail(Code::denied, "is of another log: " + checkpoint.origin, "checkpoint");
   if (!log.verify(note)) return fail(Code::denied, "is not signed by " + log.str(), "checkpoint");
   return checkpoint;
 }

@@ -44,8 +44,8 @@ class NoteVerifier {
   const std::string& name() const { return name_; }
   NoteKeyKind kind() const { return kind_; }
   const std::string& key_hash() const { return hash_; }
-  /// Of a witness: when it signed, in seconds since 1970; of a log: 0. None: this key did not sign the note, or not this
-  /// text.
+  /// Of a witness: when it signed, in seconds since 1970; of a log: 0. None: this key did not sign the note, or not
+  /// this text.
   std::optional<uint64_t> verify(const Note& note) const;
   bool operator==(const NoteVerifier&) const = default;
 

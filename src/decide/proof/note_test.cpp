@@ -47,7 +47,8 @@ TEST_CASE("the verifier key and the note of the signed-note examples hold") {
       "If you think cryptography is the answer to your problem,\n"
       "then you don't know what your problem is.\n"
       "\n"
-      "\xe2\x80\x94 PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n");
+      "\xe2\x80\x94 PeterNeumann "
+      "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n");
   REQUIRE(note);
   CHECK(key->verify(*note) == 0);
 }
@@ -69,7 +70,7 @@ TEST_CASE("a note that is signed verifies, and not once a bit of it differs") {
     const auto at = *rc::gen::inRange<size_t>(0, text.size());
     text[at] = static_cast<char>(text[at] ^ *rc::gen::inRange(1, 256));
     const auto read = parse_note(text);
-    RC_ASSERT(!read || !verify_checkpoint(*read, log.verifier()) || !witness_key.verifier().verify(*read));
+    RC_ASSERT((!read || !verify_checkpoint(*read, log.verifier()) || !witness_key.verifier().verify(*read)));
   });
 }
 
@@ -89,13 +90,14 @@ TEST_CASE("keys are read back, and kinds we cannot check are said to be") {
 
 TEST_CASE("what is not a note or a checkpoint is refused") {
   const NoteSigner log = signer("log", NoteKeyKind::log);
-  for (const char* text : {"", "\n\n", "text\n", "text\n\n", "text\n\nno dash\n", "a\n\n\xe2\x80\x94 x\n",
-                           "a\n\n\xe2\x80\x94 x AAAA\n", "a\tb\n\n\xe2\x80\x94 x AAAAAAAA\n", "a\n\n\xe2\x80\x94 x AAAAAAAA"}) {
+  for (const char* text :
+       {"", "\n\n", "text\n", "text\n\n", "text\n\nno dash\n", "a\n\n\xe2\x80\x94 x\n", "a\n\n\xe2\x80\x94 x AAAA\n",
+        "a\tb\n\n\xe2\x80\x94 x AAAAAAAA\n", "a\n\n\xe2\x80\x94 x AAAAAAAA"}) {
     CHECK_MESSAGE(!parse_note(text), text);
   }
   const std::string root = base64(std::string(32, 'r'));
   for (const std::string& text : {std::string("log\n"), "log\n1\n" + root, "log\n01\n" + root + "\n",
-                                  "log\n-1\n" + root + "\n", "\n1\n" + root + "\n", "log\n1\nAAAA\n",
+                                  "log\n-1\n" + root + "\n", "\n1\n" + root + "\n", std::string("log\n1\nAAAA\n"),
                                   "log\n1\n" + root + "\n\n", "log\n99999999999999999999\n" + root + "\n"}) {
     CHECK_MESSAGE(!parse_checkpoint(text), text);
   }
@@ -139,7 +141,7 @@ TEST_CASE("what is not a request to a witness is refused") {
   const std::string note = "a\n1\n" + hash + "\n\xe2\x80\x94 a AAAAAAAA\n";
   CHECK(parse_add_checkpoint("old 0\n\n" + note));
   for (const std::string& body : {std::string(), note, "old \n\n" + note, "old 01\n\n" + note, "old 1\n" + hash + note,
-                                  "old 1\nAAAA\n\n" + note, "old 1\n" + many + "\n" + note, "old 1\n\n"}) {
+                                  "old 1\nAAAA\n\n" + note, "old 1\n" + many + "\n" + note, std::string("old 1\n\n")}) {
     const auto read = parse_add_checkpoint(body);
     CHECK_MESSAGE((!read || read->checkpoint.text.empty()), body);
   }

@@ -1,6 +1,7 @@
 #pragma once
-// What `barrio prove` writes and `barrio verify` reads (docs/proof.md, "barrio.proof/1"): for each site a stretch of its
-// log, so that it can be shown that nothing of a tenant was left out of it, or single leaves with a proof each. Pure.
+// What `barrio prove` writes and `barrio verify` reads (docs/proof.md, "barrio.proof/1"): for each site a stretch of
+// its log, so that it can be shown that nothing of a tenant was left out of it, or single leaves with a proof each.
+// Pure.
 
 #include <map>
 
@@ -27,10 +28,10 @@ BARRIO_DESCRIBE(ProvedLeaf, (), (index, leaf, proof))
 
 struct SiteProof {
   SiteId site;
-  std::string checkpoint;                 // a signed note
-  std::string salt;                       // the tenant's at this site, base64
-  std::optional<LeafRange> range = {};    // complete: all leaves of the time, and one on each side of it
-  std::vector<ProvedLeaf> leaves = {};    // else
+  std::string checkpoint;               // a signed note
+  std::string salt;                     // the tenant's at this site, base64
+  std::optional<LeafRange> range = {};  // complete: all leaves of the time, and one on each side of it
+  std::vector<ProvedLeaf> leaves = {};  // else
 };
 BARRIO_DESCRIBE(SiteProof, (), (site, checkpoint, salt, range, leaves))
 
@@ -39,8 +40,8 @@ struct ProofFile {
   std::string format;
   TenantId tenant;
   std::optional<Jurisdiction> jurisdiction;
-  WallTime from;  // of the times at which leaves were appended
-  WallTime to;    // not included
+  WallTime from;                      // of the times at which leaves were appended
+  WallTime to;                        // not included
   std::vector<std::string> subjects;  // in clear, as far as known to who made the file: "app/people"
   std::vector<SiteProof> sites;
   Result<void> check() const;
@@ -81,19 +82,19 @@ struct Finding {
 };
 struct SiteFindings {
   SiteId site;
-  std::string log;     // its key's name
-  uint64_t size = 0;   // of the checkpoint
+  std::string log;    // its key's name
+  uint64_t size = 0;  // of the checkpoint
   bool complete = false;
-  uint64_t looked_at = 0;                            // leaves of all tenants
-  std::map<std::string, uint64_t> cosigned = {};     // witness -> when, in seconds since 1970
+  uint64_t looked_at = 0;                         // leaves of all tenants
+  std::map<std::string, uint64_t> cosigned = {};  // witness -> when, in seconds since 1970
   std::vector<Finding> findings = {};
 };
-struct Verdict {
+struct ProofVerdict {
   std::vector<SiteFindings> sites;
   std::vector<std::string> outside;      // findings outside of the jurisdiction, in words
   std::vector<std::string> not_covered;  // trusted logs that the file has nothing of
 };
 /// Errors: denied (a proof, a signature does not hold), invalid (not such a file).
-Result<Verdict> verify_proof(const ProofFile& file, const TrustedKeys& keys, size_t cosignatures);
+Result<ProofVerdict> verify_proof(const ProofFile& file, const TrustedKeys& keys, size_t cosignatures);
 
 }  // namespace barrio::decide

@@ -55,7 +55,8 @@ class MemoryLog {
   std::string note() const {
     const uint64_t size = leaves_.size();
     const Checkpoint checkpoint{log_.name(), size, *merkle_root(size, nodes_from_tiles(size, reader()))};
-    return Note{checkpoint.text(), {log_.sign(checkpoint.text()), witness_.sign(checkpoint.text(), 1'764'000'000)}}.str();
+    return Note{checkpoint.text(), {log_.sign(checkpoint.text()), witness_.sign(checkpoint.text(), 1'764'000'000)}}
+        .str();
   }
   SiteProof prove(Completeness completeness, WallTime from = day, WallTime to = day + 24h) const {
     return *prove_site(site_, note(), salt_of(acme), {acme, from, to, completeness}, reader());
@@ -157,7 +158,8 @@ TEST_CASE("what is left out, moved or not signed is refused") {
   CHECK(refused([](ProofFile& f) { f.format = "barrio.proof/2"; }));
   CHECK(refused([](ProofFile& f) { f.sites[0].checkpoint = f.sites[0].checkpoint.substr(0, 200); }));
   CHECK(!verify_proof(file_of({log.prove(Completeness::whole_range)}), keys, 2));
-  CHECK(!verify_proof(file_of({log.prove(Completeness::whole_range)}), *TrustedKeys::parse_lines(busy_log().keys()), 0));
+  CHECK(
+      !verify_proof(file_of({log.prove(Completeness::whole_range)}), *TrustedKeys::parse_lines(busy_log().keys()), 0));
   ProofFile leaves = file_of({log.prove(Completeness::own_leaves)});
   leaves.sites[0].leaves.push_back(leaves.sites[0].leaves[0]);
   CHECK(!verify_proof(leaves, keys, 1));
@@ -182,7 +184,7 @@ TEST_CASE("of 5,000 changes to a proof file none gives another verdict") {
     text[at] = static_cast<char>(text[at] ^ static_cast<char>(1 + rng.below(255)));
     const auto json = parse_json(text);
     const auto read = json ? from_json<ProofFile>(*json) : Result<ProofFile>(fail(Code::invalid, ""));
-    const auto verdict = read ? verify_proof(*read, keys, 1) : Result<Verdict>(fail(Code::invalid, ""));
+    const auto verdict = read ? verify_proof(*read, keys, 1) : Result<ProofVerdict>(fail(Code::invalid, ""));
     if (!verdict) {
       ++refused;
       continue;

@@ -26,7 +26,8 @@ Result<Receipt> parse_receipt(std::string_view text) {
   TRY(receipt.policy, reader.number("policy"));
   TRY(receipt.request, reader.hex("request"));
   TRY(const int64_t status, reader.number("status"));
-  if (status < 100 || status > 599 || !reader.at_end()) return fail(Code::invalid, "has a bad status or more lines", "receipt");
+  if (status < 100 || status > 599 || !reader.at_end())
+    return fail(Code::invalid, "has a bad status or more lines", "receipt");
   receipt.status = static_cast<int>(status);
   return receipt;
 }

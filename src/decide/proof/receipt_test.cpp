@@ -11,8 +11,14 @@ TEST_CASE("a receipt is what its site signed, and nothing once a bit of it diffe
   const NoteSigner log("bio1.site.barrio.internal/log/1", NoteKeyKind::log, *Ed25519Key::generate());
   const NoteSigner other("mad1.site.barrio.internal/log/1", NoteKeyKind::log, *Ed25519Key::generate());
   const std::string hash(64, 'a');
-  const Receipt receipt{WallTime(std::chrono::seconds(1'800'000'000)), SiteId::of("bio1"),
-                        *Jurisdiction::parse("ES-PV"), hash, hash, 3, hash, 200};
+  const Receipt receipt{WallTime(std::chrono::seconds(1'800'000'000)),
+                        SiteId::of("bio1"),
+                        *Jurisdiction::parse("ES-PV"),
+                        hash,
+                        hash,
+                        3,
+                        hash,
+                        200};
   const std::string header = sign_receipt(receipt, log);
   const NoteVerifier keys[] = {other.verifier(), log.verifier()};
   CHECK(*verify_receipt(header, keys) == receipt);
@@ -34,10 +40,9 @@ TEST_CASE("a receipt can stand for no checkpoint") {
   const std::string hash(64, 'a');
   const Receipt receipt{WallTime(), SiteId::of("bio1"), *Jurisdiction::parse("ES-PV"), hash, hash, 3, hash, 200};
   CHECK(!parse_checkpoint(receipt.text()));
-  CHECK(!verify_receipt(base64(Note{"bio1.site.barrio.internal/log/1\n1\n" + base64(std::string(32, 'r')) + "\n",
-                                    {log.sign("x")}}
-                                   .str()),
-                        std::span(&log.verifier(), 1)));
+  CHECK(!verify_receipt(
+      base64(Note{"bio1.site.barrio.internal/log/1\n1\n" + base64(std::string(32, 'r')) + "\n", {log.sign("x")}}.str()),
+      std::span(&log.verifier(), 1)));
 }
 
 }  // namespace barrio::decide::receipt_test

@@ -111,7 +111,8 @@ Result<std::vector<Digest>> parse_tile(std::string_view tile, uint64_t width) {
     return fail(Code::invalid, "the tile does not have " + std::to_string(width) + " hashes");
   }
   std::vector<Digest> hashes(width);
-  for (size_t i = 0; i < width; ++i) std::ranges::copy(tile.substr(i * sizeof(Digest), sizeof(Digest)), hashes[i].begin());
+  for (size_t i = 0; i < width; ++i)
+    std::ranges::copy(tile.substr(i * sizeof(Digest), sizeof(Digest)), hashes[i].begin());
   return hashes;
 }
 

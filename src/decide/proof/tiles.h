@@ -1,7 +1,7 @@
 #pragma once
-// How a log's tree stands in files: C2SP tlog-tiles. A tile holds up to 256 hashes of one level, each the root of a full
-// tile below it; tile/entries holds the leaves themselves, 256 a bundle. Pure: paths, bundles, and reading a tree's
-// nodes out of tiles.
+// How a log's tree stands in files: C2SP tlog-tiles. A tile holds up to 256 hashes of one level, each the root of a
+// full tile below it; tile/entries holds the leaves themselves, 256 a bundle. Pure: paths, bundles, and reading a
+// tree's nodes out of tiles.
 
 #include <optional>
 #include <string>

@@ -19,11 +19,30 @@ TEST_CASE("a tile's path is read back, and no other spelling of it is") {
     if (*rc::gen::arbitrary<bool>()) name.level = *rc::gen::inRange(0, 8);
     RC_ASSERT(parse_tile_path(name.path()) == name);
   });
-  for (const char* path :
-       {"", "tile", "tile/0", "tile/0/", "tile/0/0", "tile/0/00", "tile/0/0000", "tile/00/000", "tile/8/000",
-        "tile/0/x000/000", "tile/0/001/002", "tile/0/x001/x002", "tile/0/000.p/0", "tile/0/000.p/256",
-        "tile/0/000.p/01", "tile/0/000.p", "tile/0/000.p/", "tile/-1/000", "tile/entries/../000", "tile/0/+01",
-        "tile/data/000", "/tile/0/000", "tile/0/000/", "tile/0/x999/x999/x999/x999/x999/x999/x999/999"}) {
+  for (const char* path : {"",
+                           "tile",
+                           "tile/0",
+                           "tile/0/",
+                           "tile/0/0",
+                           "tile/0/00",
+                           "tile/0/0000",
+                           "tile/00/000",
+                           "tile/8/000",
+                           "tile/0/x000/000",
+                           "tile/0/001/002",
+                           "tile/0/x001/x002",
+                           "tile/0/000.p/0",
+                           "tile/0/000.p/256",
+                           "tile/0/000.p/01",
+                           "tile/0/000.p",
+                           "tile/0/000.p/",
+                           "tile/-1/000",
+                           "tile/entries/../000",
+                           "tile/0/+01",
+                           "tile/data/000",
+                           "/tile/0/000",
+                           "tile/0/000/",
+                           "tile/0/x999/x999/x999/x999/x999/x999/x999/999"}) {
     CHECK_MESSAGE(!parse_tile_path(path), path);
   }
 }

@@ -71,7 +71,8 @@ class SiteVerifier {
     const auto first = static_cast<uint64_t>(range.first);
     TRY(const auto proof, parse_hashes(range.proof));
     if (checkpoint_.size == 0) {
-      if (!range.leaves.empty() || first != 0 || !proof.empty()) return refused("the log is empty, and there are leaves");
+      if (!range.leaves.empty() || first != 0 || !proof.empty())
+        return refused("the log is empty, and there are leaves");
       return {};
     }
     std::vector<Digest> hashes;
@@ -135,7 +136,7 @@ class SiteVerifier {
   SiteFindings found_;
 };
 
-void note_outside(Verdict& verdict, const SiteFindings& site, const Jurisdiction& area) {
+void note_outside(ProofVerdict& verdict, const SiteFindings& site, const Jurisdiction& area) {
   for (const Finding& finding : site.findings) {
     if (area.contains(finding.leaf.where)) continue;
     verdict.outside.push_back("site " + site.site.str() + " in " + finding.leaf.where.str() + ", leaf " +
@@ -169,9 +170,9 @@ Result<TrustedKeys> TrustedKeys::parse_lines(std::string_view text) {
   return keys;
 }
 
-Result<Verdict> verify_proof(const ProofFile& file, const TrustedKeys& keys, size_t cosignatures) {
+Result<ProofVerdict> verify_proof(const ProofFile& file, const TrustedKeys& keys, size_t cosignatures) {
   TRY_DO(file.check());
-  Verdict verdict;
+  ProofVerdict verdict;
   for (const SiteProof& proof : file.sites) {
     auto found = SiteVerifier(file, proof).verify(keys, cosignatures);
     if (!found) return fail(std::move(found.error()).within("site " + proof.site.str()));

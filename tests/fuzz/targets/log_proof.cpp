@@ -23,7 +23,7 @@ void run_target(std::string_view input) {
                                         *Ed25519Key::generate());
     const auto file = from_json<decide::ProofFile>(*json);
     const auto verdict =
-        file ? decide::verify_proof(*file, {{key.verifier()}, {}}, 0) : Result<decide::Verdict>(decide::Verdict{});
+        file ? decide::verify_proof(*file, {{key.verifier()}, {}}, 0) : Result<decide::ProofVerdict>(decide::ProofVerdict{});
     if (file) CHECK((!verdict || file->sites.empty()));
   }
   if (input.size() < 16) return;
