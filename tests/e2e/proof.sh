@@ -12,7 +12,7 @@ finish() {
 }
 trap finish EXIT
 unset BARRIO_HOME BARRIO_CONTROL BARRIO_CLIENT_ID BARRIO_CLIENT_SECRET
-give_up() { echo "FAIL: $*"; tail -n 5 "$home"/*.log; exit 1; }
+give_up() { echo "FAIL: $*"; cat "$home/answer" "$home/said" 2>/dev/null; tail -n 5 "$home"/*.log; exit 1; }
 
 # start NAME COMMAND...: in the background; its address goes to $address
 start() {
@@ -38,7 +38,7 @@ kill_now() {
 eventually() {
   local what=$1
   shift
-  for _ in $(seq 450); do
+  for _ in $(seq 200); do
     "$@" && return 0
     sleep 0.2
   done
@@ -128,7 +128,7 @@ AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA//2Q==
 B64
 infer() { b infer people --image "$home/picture.jpg" --gateway "$1" >"$home/answer" 2>&1; }
 answered=0
-is_served() { infer "$mad1" && answered=$((answered + 1)); }
+is_served() { infer "$bio1" && answered=$((answered + 1)); }
 eventually "the app to be served" is_served
 grep -q 'served by bio1 in ES-PV' "$home/answer" || give_up "served elsewhere: $(cat "$home/answer")"
 for i in 1 2 3 4 5 6; do infer "$bio1" && answered=$((answered + 1)); done
@@ -154,6 +154,25 @@ wants_exit 4 "more cosignatures than there are" verify --cosignatures 9
 wants_exit 0 "single leaves" b prove --tenant acme --jurisdiction ES-PV --from "$today" --leaves-only --out "$home/leaves"
 wants_exit 0 "a proof of single leaves" b verify "$home/leaves" --keys "$home/keys"
 wants_exit 0 "the whole log" b log check bio1 --keys "$home/keys"
+
+# A receipt for one answer, once the tenant wants them.
+b tenant quota acme --receipts --as operator >/dev/null || give_up "quota"
+token=$(curl -s -d "grant_type=client_credentials&client_id=acme&client_secret=acme-secret-of-the-test" \
+  "http://$control/oauth2/token" | sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p')
+head='{"inputs":[{"name":"image","shape":[1],"datatype":"BYTES","parameters":{"binary_data_size":209}}]}'
+{ printf '%s' "$head"; printf '\xcd\0\0\0'; cat "$home/picture.jpg"; } >"$home/body"
+has_receipt() {
+  curl -s -D "$home/head" -o /dev/null --max-time 10 -H "Authorization: Bearer $token" \
+    -H 'Content-Type: application/octet-stream' -H "Inference-Header-Content-Length: ${#head}" \
+    --data-binary @"$home/body" "http://$bio1/v2/models/people/infer"
+  sed -n 's/^[Bb]arrio-[Rr]eceipt: *//p' "$home/head" | tr -d '\r' >"$home/receipt"
+  [ -s "$home/receipt" ]
+}
+eventually "a receipt" has_receipt
+wants_exit 0 "a receipt that holds" b verify "$home/receipt" --keys "$home/keys"
+grep -q "in ES-PV.*$(sha256sum <"$home/body" | cut -d' ' -f1)" "$home/said" || give_up "a receipt of another request"
+base64 -d <"$home/receipt" | sed 's/status 200/status 201/' | base64 -w0 >"$home/tampered"
+wants_exit 4 "a changed receipt" b verify "$home/tampered" --keys "$home/keys"
 
 # Tampered with: a jurisdiction, a leaf that is left out, another key.
 sed 's/requests 1\\n/requests 2\\n/; s/jurisdiction ES-PV\\n/jurisdiction ES-MD\\n/' "$home/proof" >"$home/tampered"
