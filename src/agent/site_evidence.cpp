@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/disk_format.h"
+#include "base/digest.h"
 #include "base/log.h"
 
 namespace barrio::agent {
@@ -45,6 +46,12 @@ WallTime minute_of(WallTime time) {
   return std::chrono::floor<std::chrono::minutes>(time);
 }
 
+/// How long after a minute its leaf is due. A period belongs to the minute in which it began, and may be counted a
+/// little later; and not all sites of a network should write at the same moment.
+Duration settling_of(const SiteId& site) {
+  return 2s + from_ms(1000.0 * (sha256(site.str())[0] % 8));
+}
+
 int64_t policy_version(const Snapshot* snapshot, const AppKey& app) {
   if (snapshot == nullptr) return 0;
   const auto found = std::ranges::find_if(snapshot->apps, [&](const App& one) { return one.key() == app; });
@@ -63,7 +70,7 @@ LogEvent replica_event(LogOperation operation, const PlacedReplica& replica, con
 }  // namespace
 
 SiteEvidence::SiteEvidence(ports::Runtime& runtime, SiteFiles& files, ports::TransparencyLog& log, SiteId site)
-    : runtime_(runtime), files_(files), log_(log), site_(std::move(site)) {}
+    : runtime_(runtime), files_(files), log_(log), site_(std::move(site)), settling_(settling_of(site_)) {}
 
 SiteEvidence::~SiteEvidence() = default;
 
@@ -142,8 +149,7 @@ Result<void> SiteEvidence::settle() {
 
 void SiteEvidence::take_minutes(WallTime now, const Jurisdiction& where) {
   std::erase_if(state_->open, [&](const OpenMinute& open) {
-    // A period belongs to the minute in which it began, and may be counted a little later.
-    if (now < open.minute + 62s || state_->due.size() >= most_due) return false;
+    if (now < open.minute + 1min + settling_ || state_->due.size() >= most_due) return false;
     state_->due.push_back(
         {.operation = LogOperation::session,
          .tenant = open.app.tenant,

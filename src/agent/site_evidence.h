@@ -45,6 +45,7 @@ class SiteEvidence {
   SiteFiles& files_;
   ports::TransparencyLog& log_;
   const SiteId site_;
+  const Duration settling_;
   std::unique_ptr<EvidenceFile> state_;  // as on disk, or newer
 };
 

@@ -94,7 +94,7 @@ Result<void> TileStore::load() {
     TRY(const auto published, checkpoint());
     TRY(const auto bundle, disk_.read(TileName{}.path()));
     if (published || bundle) return damaged("it has no file of this name", pending_file);
-TRY_DO(disk_.replace(pending_file, pending_text(0, {})));
+    TRY_DO(disk_.replace(pending_file, pending_text(0, {})));
     mark_ = disk_.mark(pending_file);
     torn_ = false;
     return {};

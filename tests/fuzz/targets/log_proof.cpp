@@ -22,8 +22,8 @@ void run_target(std::string_view input) {
     static const decide::NoteSigner key("bio1.site.barrio.internal/log/1", decide::NoteKeyKind::log,
                                         *Ed25519Key::generate());
     const auto file = from_json<decide::ProofFile>(*json);
-    const auto verdict =
-        file ? decide::verify_proof(*file, {{key.verifier()}, {}}, 0) : Result<decide::ProofVerdict>(decide::ProofVerdict{});
+    const auto verdict = file ? decide::verify_proof(*file, {{key.verifier()}, {}}, 0)
+                              : Result<decide::ProofVerdict>(decide::ProofVerdict{});
     if (file) CHECK((!verdict || file->sites.empty()));
   }
   if (input.size() < 16) return;
