@@ -28,6 +28,8 @@ class Grammar {
     add_audit();
     add_context();
     add_cert();
+    add_log();
+    add_proof();
     add_shell();
     add_roles();
     add_engine();
@@ -245,6 +247,7 @@ class Grammar {
     app->add_option("--in-flight", quota->in_flight, "Requests that are not answered yet");
     app->add_option("--body", quota->body, "Longest body of a request, like 16MiB");
     app->add_option("--weight", quota->weight, "Weight of its share when a gateway is busy");
+    app->add_flag("--receipts", quota->receipts, "Its answers carry a receipt that the site signs");
   }
 
   void add_keys(CLI::App& tenant) {
@@ -315,6 +318,43 @@ class Grammar {
     issuing->add_option("--days", issue->days, "How long it is valid")->check(CLI::Range(1, 3650));
     auto show = std::make_shared<CertShowCommand>();
     leaf(cert, "show", "What is in a certificate file", show)->add_option("FILE", show->file, "PEM file")->required();
+  }
+
+  void add_log() {
+    CLI::App& log = group("log", "The sites' transparency logs");
+    auto keys = std::make_shared<LogKeysCommand>();
+    leaf(log, "keys", "The public keys of logs and witnesses, as their sites tell them", keys)
+        ->add_option("--site", keys->site, "Only of this site (id or city)");
+    auto check = std::make_shared<LogCheckCommand>();
+    auto* checking = leaf(log, "check", "Read a site's whole log, and hold it against its checkpoint", check);
+    checking->add_option("SITE", check->site, "Id or city")->required();
+    checking->add_option("--keys", check->keys, "File of trusted keys")->required();
+  }
+
+  void add_proof() {
+    auto prove = std::make_shared<ProveCommand>();
+    auto* proving = leaf(root_, "prove", "Write what the sites' logs say of a tenant to a file that proves it", prove);
+    proving->add_option("--tenant", prove->tenant)->required();
+    proving->add_option("--jurisdiction", prove->jurisdiction, "Where its data should be, like ES-PV");
+    proving->add_option("--from", prove->from, "2026-11-24 or 2026-11-24T10:00:00Z: logged from then on")->required();
+    proving->add_option("--to", prove->to, "The same; not included; default: now");
+    proving->add_option("--out", prove->out, "The file")->required();
+    proving->add_option("--subject", prove->subjects, "Name of an object or app to recognise; may be repeated");
+    proving->add_flag("--leaves-only", prove->leaves_only,
+                      "Single leaves: shorter, and does not show that all are there");
+    auto verify = std::make_shared<VerifyCommand>();
+    auto* verifying = leaf(root_, "verify", "Check such a file, offline", verify);
+    verifying->add_option("FILE", verify->file)->required();
+    verifying->add_option("--keys", verify->keys, "File of trusted keys, from 'barrio log keys'")->required();
+    verifying->add_option("--cosignatures", verify->cosignatures, "Trusted witnesses that each checkpoint must have")
+        ->check(CLI::Range(0, 64));
+    verifying->add_flag("--partial", verify->partial, "Take a file that has nothing of some trusted log");
+    auto witness = std::make_shared<WitnessCommand>();
+    auto* serving = leaf(root_, "witness", "Cosign logs that only ever grow (C2SP tlog-witness)", witness);
+    serving->add_option("--listen", witness->listen, "IP:PORT")->required();
+    serving->add_option("--folder", witness->folder, "Its key, and what it has seen")->required();
+    serving->add_option("--name", witness->name, "Of its key, when it is made: like witness.example.org")->required();
+    serving->add_option("--keys", witness->keys, "File of the keys of logs that it cosigns")->required();
   }
 
   void add_shell() {

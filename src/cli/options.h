@@ -123,6 +123,7 @@ struct TenantQuotaCommand {
   std::optional<int64_t> in_flight;
   std::string body;  // "16MiB"
   std::optional<double> weight;
+  bool receipts = false;
 };
 struct KeyCreateCommand {
   std::string tenant;
@@ -163,6 +164,34 @@ struct EventsCommand {
   std::string tenant;
   std::string within;  // a duration; empty: until interrupted
 };
+struct LogKeysCommand {
+  std::string site;  // id or city; empty: all
+};
+struct LogCheckCommand {
+  std::string site;
+  std::string keys;
+};
+struct ProveCommand {
+  std::string tenant;
+  std::string jurisdiction;  // empty: any
+  std::string from;
+  std::string to;
+  std::string out;
+  std::vector<std::string> subjects;
+  bool leaves_only = false;
+};
+struct VerifyCommand {
+  std::string file;
+  std::string keys;
+  int cosignatures = 0;
+  bool partial = false;
+};
+struct WitnessCommand {
+  std::string listen;
+  std::string folder;
+  std::string name;
+  std::string keys;
+};
 struct CertCaCommand {
   std::string folder;
 };
@@ -189,8 +218,9 @@ using Command =
                  AppTopCommand, AppReleasesCommand, AppRollbackCommand, ImageKeyCommand, ImageSignCommand,
                  SecretCommand, InferCommand, TenantListCommand, TenantCreateCommand, TenantQuotaCommand,
                  KeyCreateCommand, KeyListCommand, KeyRevokeCommand, ContextListCommand, ContextUseCommand,
-                 ContextSetCommand, UsageCommand, AuditCommand, EventsCommand, CertCaCommand, CertIssueCommand,
-                 CertShowCommand, CompletionCommand, VersionCommand>;
+                 ContextSetCommand, UsageCommand, AuditCommand, EventsCommand, LogKeysCommand, LogCheckCommand,
+                 ProveCommand, VerifyCommand, WitnessCommand, CertCaCommand, CertIssueCommand, CertShowCommand,
+                 CompletionCommand, VersionCommand>;
 
 struct Parsed {
   /// Set when there is nothing to do: help was shown (0) or the usage was wrong (2).

@@ -79,6 +79,21 @@ struct PeerTlsFile {
 };
 BARRIO_DESCRIBE(PeerTlsFile, (), (ca, chain, key))
 
+/// A site's transparency log, docs/proof.md.
+struct LogFile {
+  std::vector<std::string> witnesses = {};     // "http://IP:PORT/PREFIX=NAME+HASH+KEY"
+  std::optional<int64_t> peer_witnesses = {};  // other sites that are asked; none: 3
+  std::optional<int64_t> cosignatures = {};    // required before a checkpoint is published; none: 0
+};
+BARRIO_DESCRIBE(LogFile, (), (witnesses, peer_witnesses, cosignatures))
+
+/// GET /log/keys.
+struct LogKeysText {
+  std::string log;
+  std::string witness;
+};
+BARRIO_DESCRIBE(LogKeysText, (), (log, witness))
+
 struct SiteFile {
   std::string site;
   std::string listen;  // also the address it advertises
@@ -101,13 +116,16 @@ struct SiteFile {
   std::optional<int64_t> busy_poll_us = {};
   std::optional<std::string> engine = {};  // a file with the devices of its engine; none: the machine's cores
   std::optional<std::string> podman = {};  // "unix:PATH" of podman's service; none: this site runs no containers
+  std::optional<LogFile> log = {};
 };
 BARRIO_DESCRIBE(SiteFile, (),
                 (site, listen, control, client_id, client_secret, folder, core, peer_secret, proxy_peers, peers, tls,
-                 peer_tls, access_log, tracing, emulated_models, busy_poll_us, engine, podman))
+                 peer_tls, access_log, tracing, emulated_models, busy_poll_us, engine, podman, log))
 
 Result<void> serve_control(const RoleCommand& command);
 Result<void> serve_site(const std::string& config);
+/// A witness of logs on its own, docs/proof.md.
+Result<void> serve_witness(const WitnessCommand& command);
 Result<void> serve_wan(const std::string& config);
 Result<void> serve_cameras(const std::string& config);
 /// Returns what the process exits with (engine/engine_main.h).

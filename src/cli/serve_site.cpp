@@ -2,6 +2,7 @@
 #include "cli/files.h"
 #include "cli/roles.h"
 #include "cli/service_loop.h"
+#include "cli/site_log.h"
 #include "cli/site_process.h"
 #include "cli/site_tls.h"
 #include "net/addresses.h"
@@ -69,13 +70,15 @@ Result<void> serve_site(const std::string& config) {
   tls->add_to(gateway_settings);
   TRY(auto link_settings, link_config(file, *tls));
   TRY(auto podman, podman_socket(file));
+  TRY(auto log, SiteLog::open(loop, file));
   SiteProcess site(loop, {.file = file,
                           .gateway = std::move(gateway_settings),
                           .control = std::move(link_settings),
                           .core = std::move(core),
                           .usage = std::move(usage),
                           .tls = std::move(tls),
-                          .podman = std::move(podman)});
+                          .podman = std::move(podman),
+                          .log = std::move(log)});
   TRY_DO(site.start());
   if (!sockets->empty()) log_warning("sockets that were handed over are not used", {{"addresses", sockets->text()}});
   return loop.run();
