@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 
 #include "cli/files.h"
 
@@ -44,6 +45,7 @@ Result<Contexts> load_contexts(const std::string& home) {
 }
 
 Result<void> save_contexts(const std::string& home, const Contexts& contexts) {
+  if (!std::filesystem::exists(home)) TRY_DO(make_folder(home, 0700));
   return write_yaml(contexts_file(home), contexts, 0600);
 }
 

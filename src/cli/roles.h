@@ -58,6 +58,7 @@ struct ControlFile {
   std::optional<std::string> member = {};           // its name among `members`
   std::map<std::string, std::string> members = {};  // all of control, by name: "ip:port"
   std::optional<ControlTlsFile> tls = {};           // one more listener
+  static constexpr std::string_view defaulted[] = {"open_console"};
 };
 BARRIO_DESCRIBE(ControlFile, (),
                 (listen, network, state, blobs, open_console, emulated_models, accounts, etcd, member, members, tls))

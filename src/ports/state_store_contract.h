@@ -73,8 +73,8 @@ inline void check_listing(StateStore& store) {
   CHECK(store.list("%")->entries.size() == 1);
   const auto keys = [&](const KeyRange& range) {
     std::string all;
-    const auto listing = store.list(range);
-    for (const Entry& entry : listing->entries) all += entry.key + " ";
+    const auto ranged = store.list(range);
+    for (const Entry& entry : ranged->entries) all += entry.key + " ";
     return all;
   };
   CHECK(keys({"site", "site/b", ""}) == "site/b site0 ");

@@ -50,6 +50,7 @@ listen: 127.0.0.1:0
 network: $here/data/networks/spain.yaml
 state: $home/state.db
 blobs: $home/blobs
+open_console: false
 accounts:
   - {client_id: operator, client_secret: secret-of-ops, role: operator, subject: operator}
   - {client_id: site-bio1, client_secret: secret-of-bio1, role: site, subject: bio1}
@@ -89,8 +90,6 @@ echo secret-of-ops | "$barrio" context set operator --control "https://127.0.0.1
   failures=$((failures + 1))
 connected() { "$barrio" --output json site show bio1 | grep -q '"connected": *true'; }
 until_true connected
-expect 0 "" "$barrio" site activate bio1
-expect 0 "site status" "$barrio" audit
 echo secret-of-ops | "$barrio" context set stranger --control "https://127.0.0.1:$tls" --client-id operator
 expect 4 "certificate" "$barrio" --as stranger site list
 
@@ -115,6 +114,7 @@ sleep 1
 expect 0 "" "$barrio" site drain bio1
 wait "$watcher"
 expect 0 "draining" grep "site.status" "$home/events.txt"
+expect 0 "site status  bio1" "$barrio" audit
 
 # New certificates are taken up while it serves.
 "$barrio" cert issue "$home/tls" --control --ip 127.0.0.1 >/dev/null
