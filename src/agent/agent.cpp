@@ -79,6 +79,9 @@ void Agent::run() {
   local_changed_ = runtime_.make_signal();
   load_from_disk();
   loaded_ = true;
+  if (hooks_.log != nullptr) {
+    evidence_ = std::make_unique<SiteEvidence>(runtime_, files_, *hooks_.log, config_.site);
+  }
   if (!config_.standby) take_over();
   if (hooks_.cut_usage) runtime_.spawn("usage " + config_.site.str(), [this] { usage_loop(); });
   while (!runtime_.stopping()) {
@@ -265,6 +268,7 @@ void Agent::forget_old_files() {
 void Agent::usage_loop() {
   while (!runtime_.stopping()) {
     journal_usage();
+    log_evidence();
     runtime_.sleep_for(config_.usage_period);
   }
   // A period may be left from before, and there is the present one.
@@ -275,15 +279,34 @@ void Agent::usage_loop() {
 /// One period: the present one, unless one before it could not be kept.
 void Agent::journal_usage() {
   if (!usage_.loaded() && hooks_.journal_is_ours && !hooks_.journal_is_ours()) return;
-  Result<void> kept;
-  if (!usage_.loaded()) kept = usage_.load();
-  if (kept) {
-    auto cut = hooks_.cut_usage(usage_.journaled());
-    if (!cut.empty()) kept = usage_.add(std::move(cut.front()));
-  }
+  const auto kept = journal_one();
   if (kept) return;
   log_error("cannot keep usage on disk; it waits in the gateway's memory",
             {{"site", config_.site.str()}, {"why", kept.error().text()}});
+}
+
+Result<void> Agent::journal_one() {
+  if (!usage_.loaded()) TRY_DO(usage_.load());
+  if (evidence_ && !evidence_->loaded()) TRY_DO(evidence_->load());
+  auto cut = hooks_.cut_usage(usage_.journaled());
+  if (cut.empty()) return {};
+  if (evidence_) TRY_DO(evidence_->add(cut.front(), snapshot_.get()));
+  return usage_.add(std::move(cut.front()));
+}
+
+void Agent::log_evidence() {
+  if (!evidence_ || !evidence_->loaded()) return;
+  const auto snapshot = snapshot_;  // logging parks, and these may change meanwhile
+  const auto orders = orders_;
+  const auto running = local_;
+  const auto logged = evidence_->log(runtime_.wall(), snapshot.get(), orders, running);
+  const bool away = !logged.has_value();
+  if (away && !log_away_) {
+    log_error("cannot append to this site's log; what is to be said waits on disk",
+              {{"site", config_.site.str()}, {"why", logged.error().text()}});
+  }
+  if (!away && log_away_) log_info("this site's log takes leaves again", {{"site", config_.site.str()}});
+  log_away_ = away;
 }
 
 // --- what runs here ---

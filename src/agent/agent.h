@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "agent/leaving.h"
+#include "agent/site_evidence.h"
 #include "agent/site_files.h"
 #include "agent/usage_ledger.h"
 #include "decide/reconcile/reconcile.h"
@@ -47,6 +48,7 @@ struct AgentHooks {
   std::function<bool()> journal_is_ours = {};
   std::function<size_t()> in_flight = {};
   std::function<LeaveState(const ReplicaOrder&)> leaving = {};  // none: nothing stands against it
+  ports::TransparencyLog* log = nullptr;                        // outlives the agent; none: nothing is logged
 };
 
 class Agent {
@@ -78,6 +80,8 @@ class Agent {
   SiteReport report() const;
   void usage_loop();
   void journal_usage();
+  Result<void> journal_one();
+  void log_evidence();
   void take(SiteOrders orders);
   void save(const std::string& name, std::string content);
   void adopt(std::shared_ptr<const Snapshot> snapshot);
@@ -110,6 +114,8 @@ class Agent {
   std::unique_ptr<ports::Signal> local_changed_;   // for the link loop: control should hear of it now
   bool control_away_ = false;
   UsageLedger usage_;
+  std::unique_ptr<SiteEvidence> evidence_;  // none: nothing is logged
+  bool log_away_ = false;
   Time next_shipment_{};
   bool loaded_ = false;
   bool linked_ = false;  // speaks to control

@@ -19,6 +19,8 @@ class Ed25519PublicKey {
   static Ed25519PublicKey of(std::string bytes) { return Ed25519PublicKey(std::move(bytes)); }
   Ed25519PublicKey() = default;
   std::string str() const;
+  /// The 32 bytes of RFC 8032 section 5.1.5.
+  const std::string& bytes() const { return bytes_; }
   /// Errors: denied: the signature (64 bytes) is not of this data by this key.
   Result<void> verify(std::string_view data, std::string_view signature) const;
   bool operator==(const Ed25519PublicKey&) const = default;

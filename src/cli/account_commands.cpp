@@ -31,8 +31,8 @@ Result<void> create_tenant(Session& session, const TenantCreateCommand& command)
   TRY(auto control, session.control(Speaker::operating));
   TRY(auto answer, control.post("/tenants", JsonObject{{"name", command.name}}));
   TRY(auto contexts, load_contexts(session.home));
-  contexts.put(
-      {command.name, control.context().control, text_at(answer, "client_id"), text_at(answer, "client_secret")});
+  contexts.put({command.name, control.context().control, text_at(answer, "client_id"), text_at(answer, "client_secret"),
+                control.context().ca});
   TRY_DO(save_contexts(session.home, contexts));
   session.print(answer, "tenant " + command.name + " made; its credentials are context '" + command.name +
                             "'\nnext: barrio context use " + command.name + ", or --as " + command.name + "\n");
@@ -61,12 +61,13 @@ Result<void> use_context(Session& session, const ContextUseCommand& command) {
 }
 
 Result<void> set_context(Session& session, const ContextSetCommand& command) {
-  for (const std::string_view url : split(command.control, ',')) TRY_DO(parse_url(std::string(url)));
+  for (const std::string_view url : split(command.control, ',')) TRY_DO(parse_url(std::string(url), command.ca));
   std::string secret;
   std::getline(std::cin, secret);
   if (secret.empty()) return fail(Code::invalid, "the client secret must be given as a line on the standard input");
   TRY(auto contexts, load_contexts(session.home));
-  contexts.put({command.name, command.control, command.client_id, secret});
+  contexts.put({command.name, command.control, command.client_id, secret,
+                command.ca.empty() ? std::nullopt : std::optional(command.ca)});
   if (contexts.current.empty()) contexts.current = command.name;
   TRY_DO(save_contexts(session.home, contexts));
   session.print(JsonObject{{"name", command.name}}, "context " + command.name + " saved\n");

@@ -48,6 +48,14 @@ Result<void> list_contexts(Session& session);
 Result<void> use_context(Session& session, const ContextUseCommand& command);
 Result<void> set_context(Session& session, const ContextSetCommand& command);
 Result<void> show_usage(Session& session, const UsageCommand& command);
+Result<void> show_audit(Session& session, const AuditCommand& command);
+Result<void> watch_events(Session& session, const EventsCommand& command);
+/// A file of keys, as `barrio log keys` prints it.
+Result<std::string> log_keys_text(Session& session);
+Result<void> show_log_keys(Session& session, const LogKeysCommand& command);
+Result<void> check_site_log(Session& session, const LogCheckCommand& command);
+Result<void> prove(Session& session, const ProveCommand& command);
+Result<void> verify(Session& session, const VerifyCommand& command);
 Result<void> make_certificate_authority(Session& session, const CertCaCommand& command);
 Result<void> issue_certificate(Session& session, const CertIssueCommand& command);
 Result<void> show_certificates(Session& session, const CertShowCommand& command);

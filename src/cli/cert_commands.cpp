@@ -51,6 +51,17 @@ std::string described(const CertificateInfo& info) {
   return table.text();
 }
 
+Result<Certificate> issue_wanted(const CertificateAuthority& authority, const CertIssueCommand& command) {
+  const auto days = std::chrono::days(command.days);
+  if (command.control) {
+    return issue_to(command.folder, authority, "control", control_certificate(command.names, command.ips, days),
+                    wall_now());
+  }
+  TRY(const auto site, SiteId::parse(command.site));
+  return issue_to(command.folder, authority, {.site = site, .names = command.names, .ips = command.ips, .days = days},
+                  wall_now());
+}
+
 }  // namespace
 
 Result<void> make_certificate_authority(Session& session, const CertCaCommand& command) {
@@ -62,13 +73,12 @@ Result<void> make_certificate_authority(Session& session, const CertCaCommand& c
 }
 
 Result<void> issue_certificate(Session& session, const CertIssueCommand& command) {
-  TRY(const auto site, SiteId::parse(command.site));
+  if (command.control == !command.site.empty()) return fail(Code::invalid, "name a site, or give --control", "--site");
+  if (command.control && command.ips.empty())
+    return fail(Code::invalid, "is needed: sites verify the address that they reach control at", "--ip");
   TRY(const auto authority, load_authority(command.folder));
-  TRY(const auto issued,
-      issue_to(command.folder, authority,
-               {.site = site, .names = command.names, .ips = command.ips, .days = std::chrono::days(command.days)},
-               wall_now()));
-  const std::string path = command.folder + "/" + site.str();
+  TRY(const auto issued, issue_wanted(authority, command));
+  const std::string path = command.folder + "/" + (command.control ? "control" : command.site);
   session.print(json_of(issued.info()),
                 "made " + path + ".pem and .key, valid until " + to_string(issued.info().not_after) + "\n");
   return {};

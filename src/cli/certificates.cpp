@@ -38,6 +38,25 @@ Result<CertificateAuthority> load_authority(const std::string& folder) {
   return in_file(CertificateAuthority::from_pem(certificate, key), folder + "/ca.pem");
 }
 
+Result<Certificate> issue_to(const std::string& folder, const CertificateAuthority& authority, const std::string& name,
+                             const CertificateRequest& request, WallTime now) {
+  TRY(const IssuedCertificate issued, authority.issue(request, now));
+  const std::string path = folder + "/" + name;
+  // Key first: who reloads between the two finds a pair that does not match, and keeps what it has.
+  TRY_DO(write_file(path + ".key", issued.key.pem(), secret_mode));
+  TRY_DO(write_file(path + ".pem", issued.certificate.pem()));
+  return issued.certificate;
+}
+
+CertificateRequest control_certificate(std::vector<std::string> names, std::vector<std::string> ips,
+                                       std::chrono::days days) {
+  return {.common_name = "control",
+          .dns = std::move(names),
+          .ips = std::move(ips),
+          .uris = {"barrio://control"},
+          .days = days};
+}
+
 Result<Certificate> issue_to(const std::string& folder, const CertificateAuthority& authority,
                              const SiteCertificate& wanted, WallTime now) {
   CertificateRequest request{.common_name = wanted.site.str(),
@@ -46,12 +65,7 @@ Result<Certificate> issue_to(const std::string& folder, const CertificateAuthori
                              .uris = {site_uri(wanted.site)},
                              .days = wanted.days};
   request.dns.insert(request.dns.end(), wanted.names.begin(), wanted.names.end());
-  TRY(const IssuedCertificate issued, authority.issue(request, now));
-  const std::string path = folder + "/" + wanted.site.str();
-  // Key first: who reloads between the two finds a pair that does not match, and keeps what it has.
-  TRY_DO(write_file(path + ".key", issued.key.pem(), secret_mode));
-  TRY_DO(write_file(path + ".pem", issued.certificate.pem()));
-  return issued.certificate;
+  return issue_to(folder, authority, wanted.site.str(), request, now);
 }
 
 }  // namespace barrio::cli

@@ -12,6 +12,14 @@ Result<CertificateAuthority> make_authority(const std::string& folder, WallTime 
 /// Errors: not_found, invalid, naming the file.
 Result<CertificateAuthority> load_authority(const std::string& folder);
 
+/// Writes NAME.pem and NAME.key into `folder`, over what was there. Errors: invalid, unavailable.
+Result<Certificate> issue_to(const std::string& folder, const CertificateAuthority& authority, const std::string& name,
+                             const CertificateRequest& request, WallTime now);
+
+/// Of control, which is verified by the address that it is reached at.
+CertificateRequest control_certificate(std::vector<std::string> names, std::vector<std::string> ips,
+                                       std::chrono::days days = std::chrono::days(90));
+
 struct SiteCertificate {
   SiteId site;
   std::vector<std::string> names = {};  // DNS, besides site_host()

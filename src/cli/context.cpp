@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 
 #include "cli/files.h"
 
@@ -44,6 +45,7 @@ Result<Contexts> load_contexts(const std::string& home) {
 }
 
 Result<void> save_contexts(const std::string& home, const Contexts& contexts) {
+  if (!std::filesystem::exists(home)) TRY_DO(make_folder(home, 0700));
   return write_yaml(contexts_file(home), contexts, 0600);
 }
 
@@ -52,7 +54,9 @@ Result<Context> choose_context(const std::string& home, const std::string& as, S
   const std::string control = environment("BARRIO_CONTROL");
   if (as.empty() && !id.empty()) {
     if (control.empty()) return fail(Code::invalid, "BARRIO_CLIENT_ID is set, so BARRIO_CONTROL must be set too");
-    return Context{"environment", control, id, environment("BARRIO_CLIENT_SECRET")};
+    const std::string ca = environment("BARRIO_CA");
+    return Context{"environment", control, id, environment("BARRIO_CLIENT_SECRET"),
+                   ca.empty() ? std::nullopt : std::optional(ca)};
   }
   TRY(auto contexts, load_contexts(home));
   const std::string own = speaker == Speaker::operating ? "operator" : contexts.current;

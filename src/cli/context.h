@@ -11,11 +11,12 @@ namespace barrio::cli {
 
 struct Context {
   std::string name;     // "operator" or a tenant
-  std::string control;  // "http://127.0.0.1:8080", or all members with commas between
+  std::string control;  // "http://127.0.0.1:8080" or https, or all members with commas between
   std::string client_id;
   std::string client_secret;
+  std::optional<std::string> ca = {};  // of control with https: a PEM file; none: the system's authorities
 };
-BARRIO_DESCRIBE(Context, (), (name, control, client_id, client_secret))
+BARRIO_DESCRIBE(Context, (), (name, control, client_id, client_secret, ca))
 
 struct Contexts {
   std::string current;  // which one app commands use without --as
@@ -33,9 +34,9 @@ Result<Contexts> load_contexts(const std::string& home);
 Result<void> save_contexts(const std::string& home, const Contexts& contexts);
 
 enum class Speaker { operating, tenant };
-/// $BARRIO_CLIENT_ID and $BARRIO_CLIENT_SECRET win unless `as` names a context; $BARRIO_CONTROL replaces the control's
-/// URL. An operator's command speaks as "operator" by itself, a tenant's as the current context. Errors: not_found,
-/// denied.
+/// $BARRIO_CLIENT_ID and $BARRIO_CLIENT_SECRET (and $BARRIO_CA) win unless `as` names a context; $BARRIO_CONTROL
+/// replaces the control's URL. An operator's command speaks as "operator" by itself, a tenant's as the current context.
+/// Errors: not_found, denied.
 Result<Context> choose_context(const std::string& home, const std::string& as, Speaker speaker);
 
 }  // namespace barrio::cli

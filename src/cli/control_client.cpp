@@ -9,7 +9,7 @@ Result<void> ControlClient::choose_member() {
   if (member_) return {};
   const auto urls = split(context_.control, ',');
   for (const std::string_view url : urls) {
-    TRY(auto address, parse_url(std::string(url)));
+    TRY(auto address, parse_url(std::string(url), context_.ca.value_or("")));
     if (urls.size() > 1) {
       auto healthy = http_.call(address, {.method = "GET", .target = "/healthz"}, 1s);
       if (!healthy || healthy->status != 200) continue;
@@ -77,9 +77,75 @@ Result<Json> ControlClient::list(const std::string& path, const std::string& ite
     const Json* next = object->if_contains("next");
     if (next == nullptr) return Json(JsonObject{{items, std::move(all)}});
     if (!next->is_string()) return fail(Code::invalid, "control answered a 'next' that is no text", path);
-    asked = path + "?after=" + net::percent_encode(std::string_view(next->get_string()));
+    asked = path + (path.find('?') == std::string::npos ? "?" : "&") +
+            "after=" + net::percent_encode(std::string_view(next->get_string()));
   }
   return fail(Code::exhausted, "the list has more than " + std::to_string(most_pages) + " pages", path);
+}
+
+namespace {
+
+/// What comes in pieces, event by event: fields of lines, ended by an empty one.
+class EventReader {
+ public:
+  explicit EventReader(const std::function<void(std::string_view, const Json&)>& told) : told_(told) {}
+  void read(std::string_view piece) {
+    text_ += piece;
+    for (size_t end = text_.find("\n\n"); end != std::string::npos; end = text_.find("\n\n")) {
+      event(std::string_view(text_).substr(0, end));
+      text_.erase(0, end + 2);
+    }
+  }
+  const std::string& last_id() const { return last_id_; }
+  void forget_piece() { text_.clear(); }
+
+ private:
+  void event(std::string_view text) {
+    std::string_view kind;
+    std::string_view data;
+    for (const std::string_view line : split(text, '\n')) {
+      if (line.starts_with("id: ")) last_id_ = line.substr(4);
+      if (line.starts_with("event: ")) kind = line.substr(7);
+      if (line.starts_with("data: ")) data = line.substr(6);
+    }
+    const auto json = parse_json(data);
+    if (!kind.empty() && json) told_(kind, *json);
+  }
+  const std::function<void(std::string_view, const Json&)>& told_;
+  std::string text_;
+  std::string last_id_;
+};
+
+}  // namespace
+
+Result<void> ControlClient::watch(const std::string& path, Time until,
+                                  const std::function<void(std::string_view, const Json&)>& told) {
+  constexpr int most_failures = 10;
+  EventReader reader(told);
+  for (int failures = 0; http_.now() < until;) {
+    TRY(auto bearer, token());
+    TRY_DO(choose_member());
+    net::Request request{.method = "GET", .target = "/barrio/v1" + path, .headers = {}, .body = {}, .peer_ip = {}};
+    request.headers = {{"Authorization", "Bearer " + bearer}, {"Accept", "text/event-stream"}};
+    if (!reader.last_id().empty()) request.headers.emplace_back("Last-Event-ID", reader.last_id());
+    reader.forget_piece();
+    auto answer = http_.follow(*member_, request, until, [&](std::string_view piece) {
+      failures = 0;
+      reader.read(piece);
+    });
+    if (answer && answer->status == 307) {
+      const std::string location(net::find_header(answer->headers, "Location").value_or(""));
+      TRY(member_, parse_url(location.substr(0, location.find('/', sizeof("http://"))), context_.ca.value_or("")));
+      continue;
+    }
+    const bool gone = !answer || answer->status == 200 || answer->status == 401 || answer->status == 503;
+    if (!gone) return fail(problem(*answer));
+    if (answer && answer->status == 401) token_.clear();  // an hour is over
+    if (++failures > most_failures) return fail(answer ? problem(*answer) : answer.error());
+    member_.reset();
+    http_.pause_until(std::min(until, http_.now() + 500ms));
+  }
+  return {};
 }
 
 Result<void> ControlClient::put_blob(const std::string& sha256, std::string content) {

@@ -18,6 +18,10 @@ class ControlClient {
   Result<Json> get(const std::string& path) { return call("GET", path, {}); }
   /// All pages of a list: an object whose member `items`, such as "sites", holds every one of them.
   Result<Json> list(const std::string& path, const std::string& items);
+  /// Server-sent events, until then: `told` is called with each one's kind and data. Goes on after a lost connection,
+  /// at another member where there is one.
+  Result<void> watch(const std::string& path, Time until,
+                     const std::function<void(std::string_view kind, const Json& event)>& told);
   /// The body as it comes.
   Result<std::string> get_text(const std::string& path) { return call_text("GET", path, {}); }
   Result<Json> put(const std::string& path, const Json& body) { return call("PUT", path, print_json(body)); }
@@ -35,7 +39,7 @@ class ControlClient {
 
   Http& http_;
   Context context_;
-  std::optional<net::SocketAddress> member_;  // of control, that answers
+  std::optional<net::Endpoint> member_;  // of control, that answers
   std::string token_;
 };
 

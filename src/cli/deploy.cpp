@@ -43,12 +43,14 @@ struct Progress {
   int ready = 0;
   std::string failed;   // why the last failed replica did
   std::string refusal;  // of a site, where none is placed
+  bool asleep = false;  // none is needed anywhere
 };
 
 Progress progress_of(const Json& explanation) {
   Progress progress;
   for (const Json& decision : items(explanation, "decisions")) {
     if (!true_at(decision, "placed")) {
+      progress.asleep = progress.asleep || text_at(decision, "reason") == "enough";
       if (text_at(decision, "reason") != "not_active")
         progress.refusal = text_at(decision, "site") + ": " + text_at(decision, "detail");
       continue;
@@ -84,6 +86,7 @@ Result<Json> wait_until_ready(ControlClient& control, const std::string& name, c
       return fail(Code::unavailable, "the release was stopped: " + text_at(explanation, "release.detail"), name);
     if (state == "replaced") return fail(Code::conflict, "another release took its place", name);
     if (progress.ready > 0 && progress.ready == progress.placed && state == "done") return explanation;
+    if (progress.placed == 0 && state == "done" && progress.asleep) return explanation;
     if (progress.ready != last.ready || progress.placed != last.placed) {
       steps.say(name + ": " + std::to_string(progress.ready) + " of " + std::to_string(progress.placed) +
                 " replicas ready");
@@ -102,7 +105,7 @@ Result<Json> wait_until_ready(ControlClient& control, const std::string& name, c
 
 std::string explain_table(const Json& explanation) {
   std::string out = text_at(explanation, "app") + ": " + text_at(explanation, "policy") + ", " +
-                    text_at(explanation, "objective") + "\n";
+                    text_at(explanation, "objective") + "\n" + text_at(explanation, "demand") + "\n";
   Table table({"SITE", "CITY", "PLACED", "NETWORK MS", "WHY", "NEAREST THAT WOULD WORK"});
   for (const Json& decision : items(explanation, "decisions")) {
     const bool placed = true_at(decision, "placed");

@@ -22,6 +22,8 @@ Exit exit_for(Code code) {
 std::string next_step(const Error& error, const std::string& command) {
   const bool about_site = command.starts_with("site");
   if (error.what.starts_with("cannot be read")) return "check the path";
+  if (command == "verify" && error.code == Code::denied)
+    return "ask for another file, or for the right keys: this one proves nothing";
   switch (error.code) {
     case Code::invalid: return "correct it and run the same command again (barrio " + command + " --help)";
     case Code::not_found:

@@ -3,24 +3,67 @@
 #include <optional>
 
 #include "base/json.h"
+#include "net/tls.h"
+#include "net/url.h"
 
 namespace barrio::cli {
 
-Result<net::Response> Http::call(const net::SocketAddress& address, net::Request request, Duration within) {
+Result<net::Response> Http::call(const net::Endpoint& server, net::Request request, Duration within) {
   std::optional<Result<net::Response>> answer;
-  client_.fetch(address, std::move(request), reactor_.fresh_now() + within,
+  client_.fetch(server, std::move(request), reactor_.fresh_now() + within,
                 [&](Result<net::Response> got) { answer.emplace(std::move(got)); });
   while (!answer) reactor_.turn(100ms);
   return std::move(*answer);
 }
 
-Result<net::SocketAddress> parse_url(const std::string& url) {
-  std::string_view rest = url;
-  if (rest.starts_with("http://")) rest.remove_prefix(7);
-  while (rest.ends_with('/')) rest.remove_suffix(1);
-  auto address = net::SocketAddress::parse(rest);
-  if (!address) return fail(Code::invalid, "must be like http://127.0.0.1:8080, but is '" + url + "'", "control");
-  return address;
+namespace {
+
+constexpr size_t most_problem_bytes = 64 * 1024;
+
+struct Following final : net::CallHandler {
+  explicit Following(const std::function<void(std::string_view)>& told) : piece(told) {}
+  void on_head(const net::ResponseHead& head) override {
+    response.status = head.status;
+    for (const net::Header& header : head.headers) response.headers.emplace_back(header.name, header.value);
+  }
+  void on_body(std::string_view text) override {
+    if (response.status == 200) return piece(text);
+    if (response.body.size() + text.size() <= most_problem_bytes) response.body += text;
+  }
+  void on_done() override { done = true; }
+  void on_error(net::CallError error) override { failed = std::move(error.error); }
+  void on_writable() override {}
+
+  const std::function<void(std::string_view)>& piece;
+  net::Response response;
+  bool done = false;
+  std::optional<Error> failed;
+};
+
+}  // namespace
+
+Result<net::Response> Http::follow(const net::Endpoint& server, const net::Request& request, Time until,
+                                   const std::function<void(std::string_view)>& piece) {
+  Following following(piece);
+  std::vector<net::Header> headers;
+  for (const auto& [name, value] : request.headers) headers.push_back({name, value});
+  net::Call& call = client_.start(
+      server, {.method = request.method, .target = request.target, .headers = headers, .deadline = until}, following);
+  while (!following.done && !following.failed && reactor_.fresh_now() < until) reactor_.turn(100ms);
+  if (following.failed && following.failed->code != Code::timed_out) return fail(std::move(*following.failed));
+  if (!following.done && !following.failed) call.cancel();
+  return std::move(following.response);
+}
+
+Result<net::Endpoint> parse_url(const std::string& url, const std::string& ca) {
+  auto parsed = net::parse_url(url.find("://") == std::string::npos ? "http://" + url : url);
+  if (!parsed || parsed->grpc || !parsed->path.empty() || parsed->endpoint.address.is_unix())
+    return fail(Code::invalid, "must be like http://127.0.0.1:8080 or https://127.0.0.1:8443, but is '" + url + "'",
+                "control");
+  if (parsed->endpoint.tls && !ca.empty()) {
+    TRY(parsed->endpoint.tls, net::TlsClient::load({.ca = ca}));
+  }
+  return std::move(parsed->endpoint);
 }
 
 namespace {

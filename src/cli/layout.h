@@ -14,6 +14,9 @@ class Layout {
   static Result<Layout> pick();
   /// Of the members of control, from 1.
   std::string control(size_t member = 1) const { return address(0, member, 8080); }
+  /// The same member's listener with TLS, for sites.
+  std::string control_tls(size_t member = 1) const { return address(0, member, 8443); }
+  std::string control_ip(size_t member) const { return host(0, member); }
   std::string etcd_client(size_t member) const { return "http://" + address(3, member, 2379); }
   std::string etcd_peer(size_t member) const { return "http://" + address(3, member, 2380); }
   std::string gateway(size_t site) const { return address(1, site, 7000); }

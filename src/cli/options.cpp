@@ -27,8 +27,11 @@ class Grammar {
     add_bucket();
     add_object();
     add_usage();
+    add_audit();
     add_context();
     add_cert();
+    add_log();
+    add_proof();
     add_shell();
     add_roles();
     add_engine();
@@ -296,6 +299,7 @@ class Grammar {
     app->add_option("--weight", quota->weight, "Weight of its share when a gateway is busy");
     app->add_option("--storage", quota->storage, "Its objects at one site, like 100GiB");
     app->add_option("--buckets", quota->buckets, "Its buckets in the whole network");
+    app->add_flag("--receipts", quota->receipts, "Its answers carry a receipt that the site signs");
   }
 
   void add_keys(CLI::App& tenant) {
@@ -325,6 +329,18 @@ class Grammar {
     app->add_option("--by", usage->by, "tenant, app, site, hour, or several: app,hour; default: app,site");
   }
 
+  void add_audit() {
+    auto audit = std::make_shared<AuditCommand>();
+    auto* app = leaf(root_, "audit", "Who changed what: a tenant's own, or all as operator", audit);
+    app->add_option("--tenant", audit->tenant, "Only this tenant's");
+    app->add_option("--from", audit->from, "2026-11-24 or 2026-11-24T10:00:00Z; default: 24 hours ago");
+    app->add_option("--to", audit->to, "The same; not included; default: now");
+    auto events = std::make_shared<EventsCommand>();
+    auto* watch = leaf(root_, "events", "What happens, as it happens; Ctrl-C ends it", events);
+    watch->add_option("--tenant", events->tenant, "Only this tenant's, and those of sites");
+    watch->add_option("--for", events->within, "End after this time, like 30s");
+  }
+
   void add_context() {
     CLI::App& context = group("context", "Credentials kept in the home folder");
     leaf(context, "list", "All contexts", std::make_shared<ContextListCommand>());
@@ -333,7 +349,8 @@ class Grammar {
     auto set = std::make_shared<ContextSetCommand>();
     auto* app = leaf(context, "set", "Add or replace one; the secret is read from the standard input", set);
     app->add_option("NAME", set->name)->required();
-    app->add_option("--control", set->control, "http://IP:PORT")->required();
+    app->add_option("--control", set->control, "http://IP:PORT or https://IP:PORT")->required();
+    app->add_option("--ca", set->ca, "With https: PEM file of the authority of control's certificate");
     app->add_option("--client-id", set->client_id)->required();
   }
 
@@ -344,14 +361,52 @@ class Grammar {
         ->add_option("DIR", ca->folder)
         ->required();
     auto issue = std::make_shared<CertIssueCommand>();
-    auto* issuing = leaf(cert, "issue", "Make a site's certificate: DIR/ID.pem and DIR/ID.key", issue);
+    auto* issuing = leaf(cert, "issue", "Make a certificate of a site (DIR/ID.pem, .key) or of control", issue);
     issuing->add_option("DIR", issue->folder, "Folder of the authority")->required();
-    issuing->add_option("--site", issue->site, "Id of the site")->required();
+    issuing->add_option("--site", issue->site, "Id of the site");
+    issuing->add_flag("--control", issue->control, "For the members of control: DIR/control.pem, DIR/control.key");
     issuing->add_option("--name", issue->names, "DNS name that clients use; may be repeated");
     issuing->add_option("--ip", issue->ips, "IP address that clients use; may be repeated");
     issuing->add_option("--days", issue->days, "How long it is valid")->check(CLI::Range(1, 3650));
     auto show = std::make_shared<CertShowCommand>();
     leaf(cert, "show", "What is in a certificate file", show)->add_option("FILE", show->file, "PEM file")->required();
+  }
+
+  void add_log() {
+    CLI::App& log = group("log", "The sites' transparency logs");
+    auto keys = std::make_shared<LogKeysCommand>();
+    leaf(log, "keys", "The public keys of logs and witnesses, as their sites tell them", keys)
+        ->add_option("--site", keys->site, "Only of this site (id or city)");
+    auto check = std::make_shared<LogCheckCommand>();
+    auto* checking = leaf(log, "check", "Read a site's whole log, and hold it against its checkpoint", check);
+    checking->add_option("SITE", check->site, "Id or city")->required();
+    checking->add_option("--keys", check->keys, "File of trusted keys")->required();
+  }
+
+  void add_proof() {
+    auto prove = std::make_shared<ProveCommand>();
+    auto* proving = leaf(root_, "prove", "Write what the sites' logs say of a tenant to a file that proves it", prove);
+    proving->add_option("--tenant", prove->tenant)->required();
+    proving->add_option("--jurisdiction", prove->jurisdiction, "Where its data should be, like ES-PV");
+    proving->add_option("--from", prove->from, "2026-11-24 or 2026-11-24T10:00:00Z: logged from then on")->required();
+    proving->add_option("--to", prove->to, "The same; not included; default: now");
+    proving->add_option("--out", prove->out, "The file")->required();
+    proving->add_option("--subject", prove->subjects, "Name of an object or app to recognise; may be repeated");
+    proving->add_flag("--leaves-only", prove->leaves_only,
+                      "Single leaves: shorter, and does not show that all are there");
+    auto verify = std::make_shared<VerifyCommand>();
+    auto* verifying = leaf(root_, "verify", "Check such a file, offline", verify);
+    verifying->add_option("FILE", verify->file)->required();
+    verifying->add_option("--keys", verify->keys, "File of trusted keys, from 'barrio log keys'")->required();
+    verifying->add_option("--cosignatures", verify->cosignatures, "Trusted witnesses that each checkpoint must have")
+        ->check(CLI::Range(0, 64));
+    verifying->add_flag("--partial", verify->partial, "Take a file that has nothing of some trusted log");
+    auto witness = std::make_shared<WitnessCommand>();
+    auto* serving = leaf(root_, "witness", "Cosign logs that only ever grow (C2SP tlog-witness)", witness);
+    serving->add_option("--listen", witness->listen, "IP:PORT")->required();
+    serving->add_option("--folder", witness->folder, "Its key, and what it has seen")->required();
+    serving->add_option("--name", witness->name, "Of its key, when it is made: like witness.example.org")->required();
+    serving->add_option("--keys", witness->keys, "File of the keys of logs that it cosigns")->required();
   }
 
   void add_shell() {

@@ -125,6 +125,7 @@ struct TenantQuotaCommand {
   std::optional<double> weight;
   std::string storage;  // "100GiB"
   std::optional<int64_t> buckets;
+  bool receipts = false;
 };
 struct KeyCreateCommand {
   std::string tenant;
@@ -166,6 +167,7 @@ struct ContextSetCommand {
   std::string name;
   std::string control;
   std::string client_id;
+  std::string ca;
 };
 struct UsageCommand {
   std::string tenant;
@@ -175,12 +177,50 @@ struct UsageCommand {
   std::string to;
   std::string by;
 };
+struct AuditCommand {
+  std::string tenant;
+  std::string from;
+  std::string to;
+};
+struct EventsCommand {
+  std::string tenant;
+  std::string within;  // a duration; empty: until interrupted
+};
+struct LogKeysCommand {
+  std::string site;  // id or city; empty: all
+};
+struct LogCheckCommand {
+  std::string site;
+  std::string keys;
+};
+struct ProveCommand {
+  std::string tenant;
+  std::string jurisdiction;  // empty: any
+  std::string from;
+  std::string to;
+  std::string out;
+  std::vector<std::string> subjects;
+  bool leaves_only = false;
+};
+struct VerifyCommand {
+  std::string file;
+  std::string keys;
+  int cosignatures = 0;
+  bool partial = false;
+};
+struct WitnessCommand {
+  std::string listen;
+  std::string folder;
+  std::string name;
+  std::string keys;
+};
 struct CertCaCommand {
   std::string folder;
 };
 struct CertIssueCommand {
   std::string folder;
-  std::string site;
+  std::string site;      // or
+  bool control = false;  // for control's members
   std::vector<std::string> names;
   std::vector<std::string> ips;
   int days = 90;
@@ -194,14 +234,16 @@ struct CompletionCommand {
 };
 struct VersionCommand {};
 
-using Command = std::variant<UpCommand, RoleCommand, EngineCommand, ModelWorkerCommand, TopCommand, SiteListCommand,
-                             SiteCommand, StateCommand, SiteDevicesCommand, AppDeployCommand, AppListCommand,
-                             AppCommand, AppLogsCommand, AppTopCommand, AppReleasesCommand, AppRollbackCommand,
-                             ImageKeyCommand, ImageSignCommand, SecretCommand, InferCommand, TenantListCommand,
-                             TenantCreateCommand, TenantQuotaCommand, KeyCreateCommand, KeyListCommand,
-                             KeyRevokeCommand, S3KeyCommand, BucketCreateCommand, BucketListCommand,
-                             BucketDeleteCommand, ObjectCommand, ContextListCommand, ContextUseCommand, ContextSetCommand, UsageCommand,
-                             CertCaCommand, CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
+using Command =
+    std::variant<UpCommand, RoleCommand, EngineCommand, ModelWorkerCommand, TopCommand, SiteListCommand, SiteCommand,
+                 StateCommand, SiteDevicesCommand, AppDeployCommand, AppListCommand, AppCommand, AppLogsCommand,
+                 AppTopCommand, AppReleasesCommand, AppRollbackCommand, ImageKeyCommand, ImageSignCommand,
+                 SecretCommand, InferCommand, TenantListCommand, TenantCreateCommand, TenantQuotaCommand,
+                 KeyCreateCommand, KeyListCommand, KeyRevokeCommand, S3KeyCommand, BucketCreateCommand,
+                 BucketListCommand, BucketDeleteCommand, ObjectCommand, ContextListCommand, ContextUseCommand,
+                 ContextSetCommand, UsageCommand, AuditCommand, EventsCommand, LogKeysCommand, LogCheckCommand,
+                 ProveCommand, VerifyCommand, WitnessCommand, CertCaCommand, CertIssueCommand, CertShowCommand,
+                 CompletionCommand, VersionCommand>;
 
 struct Parsed {
   /// Set when there is nothing to do: help was shown (0) or the usage was wrong (2).

@@ -31,6 +31,21 @@ struct EtcdFile {
 };
 BARRIO_DESCRIBE(EtcdFile, (), (endpoints, prefix, ca, chain, key))
 
+/// Paths of PEM files.
+struct TlsCertificateFile {
+  std::string chain;
+  std::string key;
+};
+BARRIO_DESCRIBE(TlsCertificateFile, (), (chain, key))
+
+/// TLS for those who ask control, docs/tls.md.
+struct ControlTlsFile {
+  std::string listen;
+  std::vector<TlsCertificateFile> certificates;
+  std::optional<std::string> site_ca = {};  // a site's token then counts only with the site's certificate of it
+};
+BARRIO_DESCRIBE(ControlTlsFile, (), (listen, certificates, site_ca))
+
 struct ControlFile {
   std::string listen;
   std::string network;  // file, imported on the first start only
@@ -42,16 +57,11 @@ struct ControlFile {
   std::optional<EtcdFile> etcd = {};                // instead of the file `state`
   std::optional<std::string> member = {};           // its name among `members`
   std::map<std::string, std::string> members = {};  // all of control, by name: "ip:port"
+  std::optional<ControlTlsFile> tls = {};           // one more listener
+  static constexpr std::string_view defaulted[] = {"open_console"};
 };
 BARRIO_DESCRIBE(ControlFile, (),
-                (listen, network, state, blobs, open_console, emulated_models, accounts, etcd, member, members))
-
-/// Paths of PEM files.
-struct TlsCertificateFile {
-  std::string chain;
-  std::string key;
-};
-BARRIO_DESCRIBE(TlsCertificateFile, (), (chain, key))
+                (listen, network, state, blobs, open_console, emulated_models, accounts, etcd, member, members, tls))
 
 /// TLS for clients, docs/tls.md.
 struct TlsFile {
@@ -81,10 +91,27 @@ struct StorageFile {
 };
 BARRIO_DESCRIBE(StorageFile, (), (listen, key_file, folder, advertised, tls_listen, hosts))
 
+/// A site's transparency log, docs/proof.md.
+struct LogFile {
+  std::vector<std::string> witnesses = {};     // "http://IP:PORT/PREFIX=NAME+HASH+KEY"
+  std::optional<int64_t> peer_witnesses = {};  // other sites that are asked; none: 3
+  std::optional<int64_t> cosignatures = {};    // required before a checkpoint is published; none: 0
+};
+BARRIO_DESCRIBE(LogFile, (), (witnesses, peer_witnesses, cosignatures))
+
+/// GET /log/keys.
+struct LogKeysText {
+  std::string log;
+  std::string witness;
+};
+BARRIO_DESCRIBE(LogKeysText, (), (log, witness))
+
 struct SiteFile {
   std::string site;
-  std::string listen;   // also the address it advertises
-  std::string control;  // "ip:port", or all members with commas between
+  std::string listen;  // also the address it advertises
+  /// "https://ip:port", or all members with commas between; "ip:port" in clear. With https, control's certificate is of
+  /// peer_tls.ca, and the site's own is presented to it.
+  std::string control;
   std::string client_id;
   std::string client_secret;
   std::string folder;
@@ -101,14 +128,17 @@ struct SiteFile {
   std::optional<int64_t> busy_poll_us = {};
   std::optional<std::string> engine = {};  // a file with the devices of its engine; none: the machine's cores
   std::optional<std::string> podman = {};  // "unix:PATH" of podman's service; none: this site runs no containers
+  std::optional<LogFile> log = {};
   std::optional<StorageFile> storage = {};  // none: this site keeps no objects
 };
 BARRIO_DESCRIBE(SiteFile, (),
                 (site, listen, control, client_id, client_secret, folder, core, peer_secret, proxy_peers, peers, tls,
-                 peer_tls, access_log, tracing, emulated_models, busy_poll_us, engine, podman, storage))
+                 peer_tls, access_log, tracing, emulated_models, busy_poll_us, engine, podman, log, storage))
 
 Result<void> serve_control(const RoleCommand& command);
 Result<void> serve_site(const std::string& config);
+/// A witness of logs on its own, docs/proof.md.
+Result<void> serve_witness(const WitnessCommand& command);
 Result<void> serve_wan(const std::string& config);
 Result<void> serve_cameras(const std::string& config);
 /// Returns what the process exits with (engine/engine_main.h).

@@ -64,6 +64,13 @@ struct Act {
   Result<void> operator()(const ContextUseCommand& command) const { return use_context(session, command); }
   Result<void> operator()(const ContextSetCommand& command) const { return set_context(session, command); }
   Result<void> operator()(const UsageCommand& command) const { return show_usage(session, command); }
+  Result<void> operator()(const AuditCommand& command) const { return show_audit(session, command); }
+  Result<void> operator()(const EventsCommand& command) const { return watch_events(session, command); }
+  Result<void> operator()(const LogKeysCommand& command) const { return show_log_keys(session, command); }
+  Result<void> operator()(const LogCheckCommand& command) const { return check_site_log(session, command); }
+  Result<void> operator()(const ProveCommand& command) const { return prove(session, command); }
+  Result<void> operator()(const VerifyCommand& command) const { return verify(session, command); }
+  Result<void> operator()(const WitnessCommand& command) const { return serve_witness(command); }
   Result<void> operator()(const CertCaCommand& command) const { return make_certificate_authority(session, command); }
   Result<void> operator()(const CertIssueCommand& command) const { return issue_certificate(session, command); }
   Result<void> operator()(const CertShowCommand& command) const { return show_certificates(session, command); }

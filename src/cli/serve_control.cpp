@@ -5,9 +5,11 @@
 #include "cli/files.h"
 #include "cli/roles.h"
 #include "cli/service_loop.h"
+#include "cli/watched_files.h"
 #include "console_assets/console_assets.h"
 #include "control/blob_members.h"
 #include "control/http_front.h"
+#include "net/tls.h"
 
 namespace barrio::cli {
 
@@ -66,6 +68,46 @@ Result<std::vector<net::SocketAddress>> other_members(const ControlFile& file) {
   return others;
 }
 
+struct ControlTls {
+  net::SocketAddress listen;
+  std::shared_ptr<net::TlsServer> server;  // null: only in clear
+  WatchedFiles files;
+};
+
+Result<ControlTls> load_tls(const ControlFile& file) {
+  ControlTls tls;
+  if (!file.tls) return tls;
+  TRY(tls.listen, net::SocketAddress::parse(file.tls->listen));
+  net::TlsServerSettings settings;
+  for (const TlsCertificateFile& one : file.tls->certificates) {
+    settings.certificates.push_back({one.chain, one.key});
+    tls.files.watch(one.chain);
+    tls.files.watch(one.key);
+  }
+  if (file.tls->site_ca) {
+    settings.client_certificate = net::ClientCertificate::requested;  // people and programs have tokens alone
+    settings.client_ca = *file.tls->site_ca;
+    tls.files.watch(*file.tls->site_ca);
+  }
+  auto loaded = net::TlsServer::load(std::move(settings));
+  if (!loaded) return fail(std::move(loaded).error().within("tls"));
+  tls.server = std::move(*loaded);
+  return tls;
+}
+
+void keep_tls(ports::Runtime& runtime, ControlTls& tls) {
+  while (!runtime.stopping()) {
+    runtime.sleep_for(WatchedFiles::check_period);
+    Result<void> reloaded;
+    bool changed = false;
+    runtime.offload([&] {
+      changed = tls.files.changed();
+      if (changed) reloaded = tls.server->reload();
+    });
+    if (changed) report_reload(reloaded, "control");
+  }
+}
+
 }  // namespace
 
 Result<void> serve_control(const RoleCommand& command) {
@@ -76,6 +118,7 @@ Result<void> serve_control(const RoleCommand& command) {
   TRY(auto network, read_yaml<Network>(file.network));
   TRY(auto address, net::SocketAddress::parse(file.listen));
   TRY_DO(make_folder(file.blobs, 0700));
+  TRY(auto tls, load_tls(file));
   ServiceLoop loop;
   TRY(auto stores, ControlStores::open(loop, file));
   control::UsageBook usage(loop.runtime(), stores->usage());
@@ -87,9 +130,10 @@ Result<void> serve_control(const RoleCommand& command) {
   };
   control::BlobMembers members(loop.runtime(), call_member, control.accounts(), others);
   if (!others.empty()) blobs.join(members.peers());
-  control::Forwarding forwarding(loop.runtime(), call_member, control.leadership());
+  control::Forwarding forwarding(loop.runtime(), call_member, control.accounts(), control.leadership());
   Registry metrics;
   auto http_settings = http_config(file);
+  http_settings.sites_have_certificates = file.tls && file.tls->site_ca;
   if (!others.empty()) http_settings.forwarding = &forwarding;
   control::HttpApi http(control, metrics, std::move(http_settings));
   control::HttpFront front(loop.runtime(), loop.reactor(), http, {.body_bytes = 256 * 1024 * 1024});
@@ -103,6 +147,12 @@ Result<void> serve_control(const RoleCommand& command) {
     auto bound = front.listen(address);
     if (!bound) return loop.fail_with(std::move(bound).error().within("listen " + file.listen));
     log_info("serving", {{"address", bound->str()}});
+    if (tls.server) {
+      auto secure = front.listen(tls.listen, tls.server);
+      if (!secure) return loop.fail_with(std::move(secure).error().within("tls.listen"));
+      log_info("serving with TLS", {{"address", secure->str()}});
+      loop.runtime().spawn("certificates", [&] { keep_tls(loop.runtime(), tls); });
+    }
     control.run();
     front.drain();
   });

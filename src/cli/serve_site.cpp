@@ -2,6 +2,7 @@
 #include "cli/files.h"
 #include "cli/roles.h"
 #include "cli/service_loop.h"
+#include "cli/site_log.h"
 #include "cli/site_process.h"
 #include "cli/site_tls.h"
 #include "net/addresses.h"
@@ -35,8 +36,8 @@ Result<void> set_busy_poll(const SiteFile& file, net::Reactor& reactor) {
   return {};
 }
 
-Result<adapters::HttpControlConfig> link_config(const SiteFile& file) {
-  TRY(auto members, net::parse_addresses(file.control));
+Result<adapters::HttpControlConfig> link_config(const SiteFile& file, const SiteTls& tls) {
+  TRY(auto members, tls.control(file.control));
   TRY(auto site, SiteId::parse(file.site));
   return adapters::HttpControlConfig{
       .members = std::move(members), .site = site, .client_id = file.client_id, .client_secret = file.client_secret};
@@ -67,15 +68,17 @@ Result<void> serve_site(const std::string& config) {
   gateway_settings.inherited = sockets;
   TRY(auto tls, SiteTls::load(file));
   tls->add_to(gateway_settings);
-  TRY(auto link_settings, link_config(file));
+  TRY(auto link_settings, link_config(file, *tls));
   TRY(auto podman, podman_socket(file));
+  TRY(auto log, SiteLog::open(loop, file));
   SiteProcess site(loop, {.file = file,
                           .gateway = std::move(gateway_settings),
                           .control = std::move(link_settings),
                           .core = std::move(core),
                           .usage = std::move(usage),
                           .tls = std::move(tls),
-                          .podman = std::move(podman)});
+                          .podman = std::move(podman),
+                          .log = std::move(log)});
   TRY_DO(site.start());
   if (!sockets->empty()) log_warning("sockets that were handed over are not used", {{"addresses", sockets->text()}});
   return loop.run();

@@ -18,8 +18,8 @@ class ServiceLoop {
   net::Client& client() { return client_; }
   /// A call that parks the calling fiber: what adapters are given.
   auto fetcher(size_t most_answer = 64 * 1024 * 1024) {
-    return [this, most_answer](const net::SocketAddress& address, net::Request request, Time deadline) {
-      return adapters::fetch(runtime_, client_, address, std::move(request), deadline, most_answer);
+    return [this, most_answer](const net::Endpoint& server, net::Request request, Time deadline) {
+      return adapters::fetch(runtime_, client_, server, std::move(request), deadline, most_answer);
     };
   }
   /// What SIGUSR2 begins.

@@ -47,6 +47,7 @@ SiteProcess::SiteProcess(ServiceLoop& loop, Parts parts)
       core_(std::move(parts.core)),
       usage_(std::move(parts.usage)),
       tls_(std::move(parts.tls)),
+      log_(std::move(parts.log)),
       hangup_(loop.runtime().make_signal()),
       models_(loop.runtime(), loop.fetcher(), process_config(file_)),
       containers_(with_podman(parts.podman)),
@@ -59,6 +60,10 @@ SiteProcess::SiteProcess(ServiceLoop& loop, Parts parts)
 
 gateway::GatewayConfig SiteProcess::gateway_config(gateway::GatewayConfig config) {
   config.usage_memory = usage_.memory();
+  config.log_call = [this](gateway::LogCall call, std::function<void(net::Response)> answer) {
+    log_->answer(std::move(call), std::move(answer));
+  };
+  config.sign_receipt = [this](const gateway::ReceiptFacts& facts) { return log_->sign_receipt(facts); };
   config.replica_figures = [this](const AppKey& app, size_t lines, std::function<void(std::string)> answer) {
     loop_.runtime().spawn("replica figures", [this, app, lines, answer = std::move(answer)] {
       answer(print_json(to_json(agent::replica_figures(workloads_, SiteId::of(file_.site), app, lines))));
@@ -86,23 +91,24 @@ agent::AgentConfig SiteProcess::agent_config(const std::string& address) const {
 }
 
 agent::AgentHooks SiteProcess::hooks() {
-  return {
-      .on_snapshot =
-          [this](std::shared_ptr<const Snapshot> snapshot) {
-            snapshot_ = snapshot;
-            if (storage_) storage_->set_snapshot(snapshot);
-            gateway_.set_snapshot(std::move(snapshot));
-          },
-      .on_local = [this](std::vector<ports::WorkloadStatus> local) { gateway_.set_local(std::move(local)); },
-      .flows = [this] { return gateway_.flows(); },
-      .cut_usage = [this](std::span<const JournaledPeriod> journaled) { return cut_usage(journaled); },
-      .journal_is_ours = [this] { return usage_.is_alone(); },
-      .in_flight = [this] { return gateway_.open_requests(); },
-      .leaving =
-          [this](const ReplicaOrder& order) {
-            return agent::LeaveState{.in_flight = gateway_.in_flight(order.id),
-                                     .elsewhere = gateway_.served_elsewhere(order.app)};
-          }};
+  return {.on_snapshot =
+              [this](std::shared_ptr<const Snapshot> snapshot) {
+                log_->set_snapshot(snapshot);
+                snapshot_ = snapshot;
+                if (storage_) storage_->set_snapshot(snapshot);
+                gateway_.set_snapshot(std::move(snapshot));
+              },
+          .on_local = [this](std::vector<ports::WorkloadStatus> local) { gateway_.set_local(std::move(local)); },
+          .flows = [this] { return gateway_.flows(); },
+          .cut_usage = [this](std::span<const JournaledPeriod> journaled) { return cut_usage(journaled); },
+          .journal_is_ours = [this] { return usage_.is_alone(); },
+          .in_flight = [this] { return gateway_.open_requests(); },
+          .leaving =
+              [this](const ReplicaOrder& order) {
+                return agent::LeaveState{.in_flight = gateway_.in_flight(order.id),
+                                         .elsewhere = gateway_.served_elsewhere(order.app)};
+              },
+          .log = &log_->log()};
 }
 
 /// What a process before this one left first: its file goes only when the journal has all of it.
@@ -118,6 +124,7 @@ Result<void> SiteProcess::start() {
   address_ = bound.str();
   agent_.emplace(loop_.runtime(), workloads_, control_, agent_config(address_), hooks());
   loop_.runtime().spawn("agent", [this] { agent_->run(); });
+  log_->start([this] { return serving_ && !replaced_; });
   loop_.runtime().spawn("certificates", [this] { keep_certificates(); });
   loop_.on_hangup([this] { hangup_->notify(); });
   loop_.on_upgrade([this] { begin_upgrade(); });
@@ -142,7 +149,7 @@ Result<void> SiteProcess::start_storage() {
 /// Reads certificates again when their files change, or at once on SIGHUP.
 void SiteProcess::keep_certificates() {
   while (!loop_.runtime().stopping()) {
-    const bool asked = hangup_->wait_until(loop_.runtime().now() + SiteTls::check_period);
+    const bool asked = hangup_->wait_until(loop_.runtime().now() + WatchedFiles::check_period);
     if (loop_.runtime().stopping()) return;
     loop_.runtime().offload([&] {
       if (tls_->changed() || asked) tls_->reload();

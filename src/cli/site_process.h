@@ -14,6 +14,7 @@
 #include "cli/handover.h"
 #include "cli/roles.h"
 #include "cli/service_loop.h"
+#include "cli/site_log.h"
 #include "cli/site_storage.h"
 #include "cli/site_tls.h"
 #include "cli/usage_memory.h"
@@ -31,6 +32,7 @@ class SiteProcess {
     UsageMemory usage;
     std::unique_ptr<SiteTls> tls;
     std::optional<net::SocketAddress> podman;
+    std::unique_ptr<SiteLog> log;
   };
 
   SiteProcess(ServiceLoop& loop, Parts parts);
@@ -60,6 +62,7 @@ class SiteProcess {
   adapters::FakeCoreNetwork core_;
   UsageMemory usage_;
   std::unique_ptr<SiteTls> tls_;
+  std::unique_ptr<SiteLog> log_;
   std::unique_ptr<ports::Signal> hangup_;
   adapters::ProcessWorkloadRuntime models_;
   std::unique_ptr<adapters::PodmanWorkloadRuntime> containers_;

@@ -3,7 +3,7 @@
 #include <future>
 
 #include "adapters/local_files/key_ring.h"
-#include "base/digest.h"
+#include "base/seal.h"
 #include "base/log.h"
 #include "cli/files.h"
 
@@ -34,7 +34,7 @@ SiteStorage::SiteStorage(Parts parts, std::string site_key)
       client_(side_.reactor(), net::ClientLimits{}),
       control_(
           runtime_,
-          [this](const net::SocketAddress& address, net::Request request, Time deadline) {
+          [this](const net::Endpoint& address, net::Request request, Time deadline) {
             return adapters::fetch(runtime_, client_, address, std::move(request), deadline);
           },
           parts_.control) {}

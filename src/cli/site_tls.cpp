@@ -3,18 +3,13 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/files.h"
+#include "net/url.h"
 
 namespace barrio::cli {
 
 namespace {
 
 constexpr size_t least_secret_bytes = 16;
-
-std::filesystem::file_time_type time_of(const std::string& path) {
-  std::error_code error;
-  const auto time = std::filesystem::last_write_time(path, error);
-  return error ? std::filesystem::file_time_type::min() : time;
-}
 
 Result<std::string> ticket_secret(const std::string& path) {
   if (path.empty()) return std::string();
@@ -23,13 +18,6 @@ Result<std::string> ticket_secret(const std::string& path) {
   if (secret.size() < least_secret_bytes)
     return fail(Code::invalid, "must hold at least " + std::to_string(least_secret_bytes) + " random bytes", path);
   return std::string(secret);
-}
-
-void report(const Result<void>& reloaded, const char* what) {
-  if (reloaded)
-    log_info("certificates reloaded", {{"for", what}});
-  else
-    log_error("certificates stay as they were", {{"for", what}, {"why", reloaded.error().text()}});
 }
 
 }  // namespace
@@ -42,7 +30,7 @@ Result<std::unique_ptr<SiteTls>> SiteTls::load(const SiteFile& file) {
 }
 
 Result<void> SiteTls::load_peers(const PeerTlsFile& file) {
-  for (const std::string& path : {file.ca, file.chain, file.key}) watch(path);
+  for (const std::string& path : {file.ca, file.chain, file.key}) files_.watch(path);
   const net::TlsFiles own{file.chain, file.key};
   TRY(peers_.server,
       net::TlsServer::load(
@@ -56,13 +44,13 @@ Result<void> SiteTls::load_clients(const TlsFile& file) {
   net::TlsServerSettings settings;
   for (const TlsCertificateFile& one : file.certificates) {
     settings.certificates.push_back({one.chain, one.key});
-    watch(one.chain);
-    watch(one.key);
+    files_.watch(one.chain);
+    files_.watch(one.key);
   }
   if (file.client_ca) {
     settings.client_certificate = net::ClientCertificate::required;
     settings.client_ca = *file.client_ca;
-    watch(*file.client_ca);
+    files_.watch(*file.client_ca);
   }
   TRY(settings.tickets.secret, ticket_secret(file.ticket_secret_file.value_or("")));
   auto loaded = net::TlsServer::load(std::move(settings));
@@ -77,25 +65,32 @@ void SiteTls::add_to(gateway::GatewayConfig& config) const {
   config.tls_listen = clients_listen_;
 }
 
-void SiteTls::watch(const std::string& path) {
-  times_[path] = time_of(path);
-}
-
-bool SiteTls::changed() {
-  bool any = false;
-  for (auto& [path, time] : times_) {
-    const auto now = time_of(path);
-    any = any || now != time;
-    time = now;
+Result<std::vector<net::Endpoint>> SiteTls::control(const std::string& urls) const {
+  std::vector<net::Endpoint> members;
+  for (const std::string_view text : split(urls, ',')) {
+    const std::string_view url = trim(text);
+    if (url.find("://") == std::string_view::npos) {
+      TRY(auto address, net::SocketAddress::parse(url));
+      members.emplace_back(address);
+      continue;
+    }
+    auto parsed = net::parse_url(url);
+    if (!parsed || parsed->grpc || !parsed->path.empty())
+      return fail(Code::invalid, "must be like https://10.0.0.1:8443, but is '" + std::string(url) + "'", "control");
+    if (parsed->endpoint.tls) {
+      if (!peers_.client) return fail(Code::invalid, "is missing, and https needs its certificates", "peer_tls");
+      parsed->endpoint.tls = peers_.client;
+    }
+    members.push_back(parsed->endpoint);
   }
-  return any;
+  return members;
 }
 
 void SiteTls::reload() {
-  if (clients_) report(clients_->reload(), "clients");
+  if (clients_) report_reload(clients_->reload(), "clients");
   if (!peers_.server) return;
-  report(peers_.server->reload(), "peers that call");
-  report(peers_.client->reload(), "peers that are called");
+  report_reload(peers_.server->reload(), "peers that call");
+  report_reload(peers_.client->reload(), "peers that are called");
 }
 
 }  // namespace barrio::cli

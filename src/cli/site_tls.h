@@ -1,26 +1,25 @@
 #pragma once
 // The TLS of a site's process: made from its configuration, and kept as its files are.
 
-#include <filesystem>
-#include <map>
 #include <memory>
 #include <vector>
 
 #include "cli/roles.h"
+#include "cli/watched_files.h"
 #include "gateway/gateway.h"
 
 namespace barrio::cli {
 
 class SiteTls {
  public:
-  static constexpr Duration check_period = 10s;
-
   /// Errors: invalid, not_found, naming the file or the field.
   static Result<std::unique_ptr<SiteTls>> load(const SiteFile& file);
   /// Hands over what there is.
   void add_to(gateway::GatewayConfig& config) const;
+  /// The members of control. Errors: invalid.
+  Result<std::vector<net::Endpoint>> control(const std::string& urls) const;
   /// Whether a file is another one than when it was read last. Looks at the disk.
-  bool changed();
+  bool changed() { return files_.changed(); }
   /// Reads all files again; what cannot be used stays as it was, and is logged. Reads the disk. Safe while connections
   /// are made on other threads.
   void reload();
@@ -28,12 +27,11 @@ class SiteTls {
  private:
   Result<void> load_peers(const PeerTlsFile& file);
   Result<void> load_clients(const TlsFile& file);
-  void watch(const std::string& path);
 
   gateway::PeerTls peers_;
   std::shared_ptr<net::TlsServer> clients_;
   net::SocketAddress clients_listen_;
-  std::map<std::string, std::filesystem::file_time_type> times_;  // by path
+  WatchedFiles files_;
 };
 
 }  // namespace barrio::cli

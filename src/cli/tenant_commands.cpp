@@ -21,6 +21,7 @@ Result<TenantQuota> quota_of(const TenantQuotaCommand& command) {
   quota.burst = command.burst.value_or(static_cast<int64_t>(std::clamp(quota.requests_per_second, 1.0, 1e6)));
   quota.in_flight = command.in_flight.value_or(quota.in_flight);
   quota.weight = command.weight.value_or(quota.weight);
+  if (command.receipts) quota.receipts = true;
   if (!command.body.empty()) {
     auto bytes = parse_bytes(command.body);
     if (!bytes) return fail(std::move(bytes).error().within("--body"));
@@ -51,10 +52,12 @@ Result<void> set_quota(Session& session, const TenantQuotaCommand& command) {
   TRY(auto quota, quota_of(command));
   TRY(auto control, session.control(Speaker::operating));
   TRY(auto answer, control.put("/tenants/" + command.name + "/quota", to_json(quota)));
-  session.print(answer, fmt::format("tenant {}: {} requests/s (burst {}), {} in flight, bodies up to {}, weight {}; at "
-                                    "each gateway; objects up to {} at each site, {} buckets\n",
-                                    command.name, quota.requests_per_second, quota.burst, quota.in_flight,
-                                    to_string(quota.body_bytes), quota.weight, to_string(quota.storage), quota.buckets));
+  session.print(answer,
+                fmt::format("tenant {}: {} requests/s (burst {}), {} in flight, bodies up to {}, weight {}{}; at "
+                            "each gateway; objects up to {} at each site, {} buckets\n",
+                            command.name, quota.requests_per_second, quota.burst, quota.in_flight,
+                            to_string(quota.body_bytes), quota.weight, command.receipts ? ", with receipts" : "",
+                            to_string(quota.storage), quota.buckets));
   return {};
 }
 

@@ -9,6 +9,7 @@
 #include "cli/files.h"
 #include "cli/first_light.h"
 #include "cli/live_table.h"
+#include "cli/proof_story.h"
 
 namespace barrio::cli {
 
@@ -93,6 +94,7 @@ bool play(World& world, const Result<std::unique_ptr<PodmanService>>& podman) {
   } else {
     verdicts.skip("6. A container at two sites, rolled forward and back", podman.error().text());
   }
+  play_proof(world, verdicts);
   std::printf("%s", live_table(world.book(), world.plan().demo, World::now_ms()).c_str());
   std::printf("%s\n", verdicts.summary().c_str());
   return verdicts.all_held();

@@ -65,6 +65,14 @@ std::string WorldPlan::controls(const std::string& scheme) const {
   return all;
 }
 
+std::string WorldPlan::controls_for_sites() const {
+  std::string all;
+  for (size_t member = 1; member <= members; ++member) {
+    all += (member == 1 ? "https://" : ",https://") + layout.control_tls(member);
+  }
+  return all;
+}
+
 std::string World::control_name(size_t member) const {
   return plan_.members == 1 ? "control" : "control-" + std::to_string(member);
 }

@@ -28,6 +28,8 @@ struct WorldPlan {
   std::string podman;          // address of its service; empty: the sites run no containers
   /// The members' addresses with `scheme` in front of each, and commas between.
   std::string controls(const std::string& scheme = "") const;
+  /// With TLS, as sites reach them.
+  std::string controls_for_sites() const;
 };
 
 class World {

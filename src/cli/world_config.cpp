@@ -3,7 +3,8 @@
 
 #include "adapters/fake_core/fake_core_network.h"
 #include "base/crypto.h"
-#include "base/digest.h"
+#include "base/hash.h"
+#include "base/seal.h"
 #include "base/text.h"
 #include "cli/certificates.h"
 #include "cli/files.h"
@@ -126,6 +127,9 @@ class Writer {
 
   Result<void> write_control() {
     if (plan_.members > 1) TRY_DO(make_folder(plan_.home + "/etcd", 0700));
+    std::vector<std::string> ips;
+    for (size_t member = 1; member <= plan_.members; ++member) ips.push_back(plan_.layout.control_ip(member));
+    TRY_DO(issue_to(plan_.home + "/tls", *authority_, "control", control_certificate({}, std::move(ips)), now_));
     for (size_t member = 1; member <= plan_.members; ++member) TRY_DO(write_control_member(member));
     return {};
   }
@@ -144,6 +148,9 @@ class Writer {
     for (const Site& site : sites_) {
       control.accounts.push_back({"site-" + site.id.str(), account("site-" + site.id.str()), "site", site.id.str()});
     }
+    control.tls = ControlTlsFile{.listen = plan_.layout.control_tls(member),
+                                 .certificates = {{tls_file("control.pem"), tls_file("control.key")}},
+                                 .site_ca = tls_file("ca.pem")};
     if (plan_.members > 1) {
       control.member = name;
       control.etcd.emplace();
@@ -162,7 +169,7 @@ class Writer {
     const std::string id = sites_[index].id.str();
     SiteFile site{.site = id,
                   .listen = plan_.layout.gateway(index + 1),
-                  .control = plan_.controls(),
+                  .control = plan_.controls_for_sites(),
                   .client_id = "site-" + id,
                   .client_secret = account("site-" + id),
                   .folder = plan_.home + "/sites/" + id,

@@ -91,12 +91,12 @@ Result<void> Accounts::load_key() {
 }
 
 /// True: made now. False: there is one already.
-Result<bool> Accounts::add(const BootstrapAccount& account) {
+Result<bool> Accounts::add(const BootstrapAccount& account, std::vector<ports::Write> writes) {
   const std::string salt = random_bytes(16);
   const StoredAccount stored{account.client_id, account.role, account.subject, base64url(salt),
                              base64url(hash(account.secret, salt))};
   std::vector<ports::Guard> guards = {{account_key(account.client_id), 0}};
-  std::vector<ports::Write> writes = {write_json(account_key(account.client_id), stored)};
+  writes.push_back(write_json(account_key(account.client_id), stored));
   if (account.role == api::role::tenant) {
     const TenantId tenant = TenantId::of(account.subject);
     TRY(const bool known, has_tenant(tenant));  // one more account of it leaves its quota alone
@@ -156,13 +156,13 @@ Result<api::Identity> Accounts::verify(std::string_view authorization) {
   return api::verify_token(token, keys_, runtime_.wall());
 }
 
-Result<api::TenantCredentials> Accounts::add_tenant(const TenantId& tenant) {
+Result<api::TenantCredentials> Accounts::add_tenant(const TenantId& tenant, std::vector<ports::Write> along) {
   TRY(bool exists, has_tenant(tenant));
   const BootstrapAccount account{tenant.str(), base64url(random_bytes(32)), std::string(api::role::tenant),
                                  tenant.str()};
   bool made = false;
   if (!exists) {
-    TRY(made, add(account));
+    TRY(made, add(account, std::move(along)));
   }
   if (!made) return fail(Code::conflict, "a tenant or client with the name '" + tenant.str() + "' exists", "name");
   return api::TenantCredentials{tenant, account.client_id, account.secret};

@@ -37,8 +37,8 @@ class Accounts {
   tl::expected<api::TokenAnswer, api::TokenError> grant(const api::TokenRequest& request);
   /// `authorization`: the header's value. Errors: denied with the reason.
   Result<api::Identity> verify(std::string_view authorization);
-  /// Errors: conflict (exists).
-  Result<api::TenantCredentials> add_tenant(const TenantId& tenant);
+  /// `along` is written by the same commit. Errors: conflict (exists).
+  Result<api::TenantCredentials> add_tenant(const TenantId& tenant, std::vector<ports::Write> along);
   /// For calls among the members of control. Needs a key.
   std::string member_token();
   Result<bool> has_tenant(const TenantId& tenant);
@@ -49,7 +49,7 @@ class Accounts {
  private:
   struct Account;
   Result<void> load_key();
-  Result<bool> add(const BootstrapAccount& account);
+  Result<bool> add(const BootstrapAccount& account, std::vector<ports::Write> writes = {});
   std::string hash(const std::string& secret, const std::string& salt);
   Result<std::optional<Account>> find(const std::string& client_id);
 

@@ -37,6 +37,7 @@ Control::Control(ports::Runtime& runtime, ports::StateStore& state, ControlConfi
       usage_(usage),
       accounts_(runtime, state_, config_.accounts),
       observed_(runtime.now()),
+      events_(runtime),
       stepping_(runtime),
       changed_(runtime.make_signal()) {
   state_.fence_by(leadership_);
@@ -53,6 +54,9 @@ Result<void> Control::begin_to_lead() {
   TRY_DO(accounts_.start());
   observed_ = Observed(runtime_.now());
   going_since_.clear();
+  ordered_.clear();
+  events_.hear_anew();
+  start_demand();
   led_ = true;
   return step();
 }
@@ -87,13 +91,22 @@ Result<void> Control::load() {
   // One key tells whether there is anything new to read.
   TRY(const auto present, state_.get(key::changed));
   if (snapshot_ && present && present->revision == desired_.revision_of(key::changed)) return {};
-  TRY(auto listing, state_.list(""));
-  TRY(desired_, read_desired(listing));
+  TRY(auto listing, state_.list(ports::KeyRange{"", "", aside}));
+  TRY(Desired read, read_desired(listing));
+  const Desired before = std::exchange(desired_, std::move(read));
+  if (before.revision != 0) events_.compare(before, desired_);
   return {};
 }
 
 void Control::run() {
   runtime_.spawn("leadership", [this] { leadership_.run(); });
+  runtime_.spawn("improvement", [this] {
+    while (!runtime_.stopping()) {
+      runtime_.sleep_until(runtime_.now() + config_.improve_every);
+      if (!leadership_.leads() || !led_) continue;
+      if (auto done = improve(); !done) log_warning("cannot improve", {{"why", done.error().text()}});
+    }
+  });
   while (!runtime_.stopping()) turn();
 }
 
@@ -102,6 +115,7 @@ void Control::turn() {
   if (leadership_.leads()) {
     // A step is logged and counted there; the next one repairs.
     auto done = led_ ? step() : begin_to_lead();
+    if (done) forget_old();
     if (!done && !led_) log_warning("cannot lead yet", {{"why", done.error().text()}});
     if (!runtime_.stopping()) changed_->wait_until(next);
     return;
@@ -135,23 +149,35 @@ Result<void> Control::step_holding() {
 
 Result<void> Control::step_once() {
   TRY_DO(load());
+  note_apps();
   place();
   note_leaving();
   roll_releases();
   Writes writes;
   std::vector<ports::Guard> guards;
+  gather_demand(writes);
   gather(writes, guards);
   if (!writes.empty()) {
     TRY_DO(state_.commit(std::move(guards), std::move(writes)));
     TRY_DO(load());
   }
   publish();
+  std::set<SiteId> connected;
+  for (const auto& [site, seen] : observed_.sites()) {
+    if (observed_.connected(site, runtime_.now())) connected.insert(site);
+  }
+  events_.connected(connected);
   return {};
 }
 
+/// Deciding again about the same would give the same.
 void Control::place() {
+  std::vector<App> apps = sized_apps();
+  if (placed_revision_ == desired_.revision && same_demand(apps, placed_apps_)) return;
+  placed_revision_ = desired_.revision;
+  placed_apps_ = std::move(apps);
   placements_.clear();
-  for (auto& placement : decide::place(desired_.network, sized_apps(), placed(desired_))) {
+  for (auto& placement : decide::place(desired_.network, placed_apps_, placed(desired_))) {
     const AppKey app = placement.app;
     placements_.emplace(app, std::move(placement));
   }
@@ -244,6 +270,7 @@ Result<SiteOrders> Control::sync(const SiteReport& report) {
   }
   ++figures_.syncs;
   observed_.note(report, runtime_.now());
+  demand_.note(report.site, report.flows, runtime_.now());
   if (differs(report)) changed_->notify();
   SiteOrders orders;
   // A store that fails costs the site no orders: it keeps what it used and sends it again.

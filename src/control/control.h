@@ -16,11 +16,14 @@
 
 #include "api/operator/views.h"
 #include "control/accounts.h"
+#include "control/audit.h"
 #include "control/blob_store.h"
 #include "control/desired.h"
+#include "control/event_log.h"
 #include "control/fenced_store.h"
 #include "control/observed.h"
 #include "control/usage_book.h"
+#include "decide/demand/demand_book.h"
 #include "decide/placement/placement.h"
 #include "decide/rollout/rollout.h"
 #include "ports/runtime.h"
@@ -37,6 +40,7 @@ struct ControlConfig {
   bool emulated_models = false;  // apps of the backend profile are accepted, for tests
   LeadershipConfig leadership = {};
   Duration drain_grace = 30s;  // a leaving replica's requests get so long to be answered
+  Duration improve_every = 60s;
 };
 
 /// A deployment that was not accepted: nothing changed. `refusal` where it is for lack of a place.
@@ -71,20 +75,23 @@ class Control {
   void run();
   /// Of who leads.
   Result<void> step();
+  /// Of who leads: starts replicas where they serve better than those that stand, which go once these are ready. How
+  /// many.
+  Result<size_t> improve();
   /// Of this member; other stores that it writes are fenced by it, too.
   Leadership& leadership() { return leadership_; }
 
   /// Errors: not_found (unknown site), invalid (over the limits).
   Result<SiteOrders> sync(const SiteReport& report);
-  tl::expected<Deployed, Rejected> deploy(const TenantId& tenant, AppSpec spec);
+  tl::expected<Deployed, Rejected> deploy(const TenantId& tenant, AppSpec spec, const Author& by = {});
   /// Deploys the spec of an earlier release again. 0: the last one before the present that was rolled out and differs.
-  tl::expected<Deployed, Rejected> roll_back(const AppKey& app, int64_t generation);
+  tl::expected<Deployed, Rejected> roll_back(const AppKey& app, int64_t generation, const Author& by = {});
   Result<api::ReleaseList> releases(const AppKey& app) const;
   /// Errors: not_found.
-  Result<void> remove(const AppKey& app);
+  Result<void> remove(const AppKey& app, const Author& by = {});
   /// Errors: not_found, conflict (the status may not follow the present one, or it still has replicas and is to be
   /// retired).
-  Result<Site> set_status(const SiteId& site, SiteStatus status);
+  Result<Site> set_status(const SiteId& site, SiteStatus status, const Author& by = {});
   /// By id or by city, whatever its case and accents. Errors: not_found with the nearest, invalid (a city with
   /// several).
   Result<SiteId> find_site(std::string_view id_or_city) const;
@@ -97,18 +104,26 @@ class Control {
   std::vector<api::SiteView> sites(const TenantId& viewer = {}) const;
   api::LiveView live(const TenantId& viewer = {}) const;
   Result<std::vector<api::TenantView>> tenants();
+  /// Errors: conflict (exists).
+  Result<api::TenantCredentials> add_tenant(const TenantId& tenant, const Author& by = {});
+  /// Of a request that may come again. Errors: invalid (its key), unavailable.
+  Result<std::optional<Once>> once(const net::Request& request, const std::string& subject);
+  Result<void> keep_answer(const Once& once, const net::Response& answer);
+  /// From and before; `viewer` empty: all. Errors: unavailable.
+  Result<std::vector<api::AuditEntry>> audit(WallTime from, WallTime to, const TenantId& viewer);
 
   /// Errors: not_found.
-  Result<void> set_quota(const TenantId& tenant, const TenantQuota& quota);
+  Result<void> set_quota(const TenantId& tenant, const TenantQuota& quota, const Author& by = {});
   /// Errors: not_found (tenant), invalid (scopes, lifetime), exhausted (too many keys).
-  Result<api::IssuedKey> create_key(const TenantId& tenant, const api::NewKey& wanted);
+  Result<api::IssuedKey> create_key(const TenantId& tenant, const api::NewKey& wanted, const Author& by = {});
   std::vector<api::KeyView> keys(const TenantId& tenant) const;
   /// Gateways refuse it from their next snapshot on. Errors: not_found.
-  Result<void> revoke_key(const TenantId& tenant, const std::string& id);
+  Result<void> revoke_key(const TenantId& tenant, const std::string& id, const Author& by = {});
 
   /// Values that apps name and nobody reads back. Errors: invalid (name, more than 64 KiB), exhausted, not_found.
-  Result<void> set_secret(const TenantId& tenant, const std::string& name, const std::string& value);
-  Result<void> remove_secret(const TenantId& tenant, const std::string& name);
+  Result<void> set_secret(const TenantId& tenant, const std::string& name, const std::string& value,
+                          const Author& by = {});
+  Result<void> remove_secret(const TenantId& tenant, const std::string& name, const Author& by = {});
   std::vector<std::string> secrets(const TenantId& tenant) const;
 
   // Storage (control_storage.cpp).
@@ -116,17 +131,19 @@ class Control {
   Result<StorageAnswer> storage(const SiteId& site, const StorageReport& report);
   /// One that this tenant has is answered as it is. `asked_at`: a site that a tenant asked. Errors: conflict (the name is
   /// another's), not_found (tenant, location), denied (the policy permits no site), exhausted, unsupported, unavailable.
-  Result<Bucket> create_bucket(const TenantId& tenant, const NewBucket& wanted, const std::optional<SiteId>& asked_at);
+  Result<Bucket> create_bucket(const TenantId& tenant, const NewBucket& wanted, const std::optional<SiteId>& asked_at,
+                               const Author& by);
   /// By its home, which knows that it is empty. Errors: denied.
   Result<void> delete_bucket(const BucketName& name, const SiteId& by);
   std::vector<api::BucketView> buckets(const TenantId& tenant) const;
   /// Errors: not_found (tenant), exhausted.
-  Result<api::IssuedS3Key> create_s3_key(const TenantId& tenant);
+  Result<api::IssuedS3Key> create_s3_key(const TenantId& tenant, const Author& by);
   std::vector<api::S3KeyView> s3_keys(const TenantId& tenant) const;
-  Result<void> revoke_s3_key(const TenantId& tenant, const std::string& id);
+  Result<void> revoke_s3_key(const TenantId& tenant, const std::string& id, const Author& by);
 
   /// Keeps an uploaded model or image for this tenant. Errors: invalid, exhausted, unavailable, unsupported.
-  Result<void> add_model(const TenantId& tenant, const std::string& sha256, const std::string& bytes);
+  Result<void> add_model(const TenantId& tenant, const std::string& sha256, const std::string& bytes,
+                         const Author& by = {});
   /// From and for another member of control: this one's own disk. Errors: those of BlobStore.
   Result<void> take_copy(const std::string& sha256, const std::string& bytes);
   Result<std::string> give_copy(const std::string& sha256);
@@ -134,6 +151,7 @@ class Control {
   Result<std::string> model(const TenantId& tenant, const std::string& sha256);
 
   Accounts& accounts() { return accounts_; }
+  EventLog& events() { return events_; }
   /// Null: not kept here.
   const UsageBook* usage() const { return usage_; }
   /// The last snapshot; never null after start().
@@ -168,6 +186,16 @@ class Control {
   const Release* last_good(const AppKey& app) const;
   int64_t target_of(const App& app) const;
   std::vector<App> sized_apps() const;
+  // Demand (control_demand.cpp).
+  /// Of apps of the same state.
+  static bool same_demand(const std::vector<App>& a, const std::vector<App>& b);
+  void start_demand();
+  void note_apps();
+  bool sleeps(const App& app) const;
+  int standing(const AppKey& app) const;
+  App with_demand(App app) const;
+  std::string demand_text(const App& app) const;
+  void gather_demand(Writes& writes);
   void roll_releases();
   void gather_releases(Writes& writes) const;
   std::vector<decide::RolloutReplica> rollout_replicas(const App& app);
@@ -179,13 +207,21 @@ class Control {
   Result<void> check_container(const TenantId& tenant, const ContainerSpec& container);
   Result<void> check_models(const TenantId& tenant, const AppSpec& spec);
   decide::AppPlacement plan(const App& app) const;
+  /// What a change writes, and what its entry in the audit says. Nothing written: nothing changes.
+  struct Edit {
+    std::vector<ports::Guard> guards;
+    Writes writes;
+    std::string detail = {};
+  };
   StorageOrders storage_orders() const;
-  Result<void> reload();
-  Result<Bucket> try_create_bucket(const TenantId& tenant, const NewBucket& wanted,
-                                   const std::optional<SiteId>& asked_at);
-  Result<Deployed> try_deploy(const TenantId& tenant, const AppSpec& spec, std::optional<Refusal>& refusal);
-  /// Runs `change` after a fresh load, again on conflict, then steps.
-  Result<void> change(const std::function<Result<void>()>& change);
+  Result<Edit> try_create_bucket(const TenantId& tenant, const NewBucket& wanted, const std::optional<SiteId>& asked_at,
+                                 Bucket& made);
+  Result<Edit> try_deploy(const TenantId& tenant, const AppSpec& spec, std::optional<Deployed>& deployed,
+                          std::optional<Refusal>& refusal);
+  /// Commits what `edit` says after a fresh load, again on conflict, then steps.
+  Result<void> change(const Act& act, const std::function<Result<Edit>()>& edit);
+  ports::Write audit_entry(const Act& act, const std::string& detail);
+  void forget_old();
   const App* find_app(const AppKey& key) const;
   Result<const App*> known_app(const AppKey& key) const;
   Result<void> known_tenant(const TenantId& tenant) const;
@@ -202,10 +238,22 @@ class Control {
   UsageBook* usage_;
   Accounts accounts_;
   Observed observed_;
+  EventLog events_;
   ports::Turn stepping_;
   std::unique_ptr<ports::Signal> changed_;
   Desired desired_;  // as of the last load()
+  decide::DemandBook demand_;
+  bool shapes_known_ = false;                             // what the store has is in demand_
+  std::set<AppKey> due_shapes_;                           // that the store has yet to be told
+  Time demand_since_;                                     // that this member hears of it
+  std::map<AppKey, std::pair<int64_t, Time>> seen_apps_;  // generation, and since when this member knows it
   std::map<AppKey, decide::AppPlacement> placements_;
+  uint64_t audited_ = 0;                                   // entries that this member wrote
+  Time old_looked_;                                        // for what is too old, last
+  ports::Revision placed_revision_ = -1;                   // of the state that placements_ are of...
+  std::vector<App> placed_apps_;                           // ... and the apps, with their demand
+  ports::Revision improved_revision_ = -1;                 // in which no better place was found...
+  std::vector<App> improved_apps_;                         // ... with this demand
   std::map<ReplicaId, Time> going_since_;                  // replicas that were let go
   std::set<ReplicaId> advancing_;                          // to their app's target, in this step
   std::map<std::string, Release> ended_;                   // key -> as it ended in this step: done or stopped

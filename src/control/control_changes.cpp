@@ -38,12 +38,20 @@ bool same_spec(const AppSpec& a, const AppSpec& b) {
 
 }  // namespace
 
-Result<void> Control::change(const std::function<Result<void>()>& change) {
+Result<void> Control::change(const Act& act, const std::function<Result<Edit>()>& edit) {
   const ports::Turn::Hold turn(stepping_);
   Result<void> changed;
   for (int attempt = 0; attempt < ports::change_attempts; ++attempt) {
     TRY_DO(load());
-    changed = change();
+    TRY(Edit made, edit());
+    if (made.writes.empty()) break;
+    made.writes.push_back(audit_entry(act, made.detail));
+    if (act.by.once) {
+      made.guards.push_back(act.by.once->guard());
+      made.writes.push_back(act.by.once->write(runtime_.wall()));
+    }
+    const auto committed = state_.commit(std::move(made.guards), std::move(made.writes));
+    changed = committed ? Result<void>() : Result<void>(fail(committed.error()));
     if (changed || changed.error().code != Code::conflict) break;
   }
   TRY_DO(std::move(changed));
@@ -112,33 +120,34 @@ Result<void> Control::check_models(const TenantId& tenant, const AppSpec& spec) 
 decide::AppPlacement Control::plan(const App& app) const {
   std::vector<App> apps = sized_apps();
   std::erase_if(apps, [&](const App& other) { return other.key() == app.key(); });
-  apps.push_back(app);
+  apps.push_back(with_demand(app));
   for (auto& placement : decide::place(desired_.network, apps, placed(desired_))) {
     if (placement.app == app.key()) return std::move(placement);
   }
   return {};
 }
 
-Result<Deployed> Control::try_deploy(const TenantId& tenant, const AppSpec& spec, std::optional<Refusal>& refusal) {
+Result<Control::Edit> Control::try_deploy(const TenantId& tenant, const AppSpec& spec,
+                                          std::optional<Deployed>& deployed, std::optional<Refusal>& refusal) {
   const App* old = find_app({tenant, spec.name});
   if (old == nullptr && desired_.apps.size() >= most_apps) {
     return fail(Code::exhausted, "there are " + std::to_string(most_apps) + " apps already; delete one first");
   }
-  Deployed deployed{{tenant, spec, old == nullptr ? 1 : old->generation}, old == nullptr, {}};
+  deployed = {{tenant, spec, old == nullptr ? 1 : old->generation}, old == nullptr, {}};
   const bool same = old != nullptr && same_spec(old->spec, spec);
-  if (old != nullptr && !same) ++deployed.app.generation;
-  deployed.placement = plan(deployed.app);
-  refusal = deployed.placement.refusal;
+  if (old != nullptr && !same) ++deployed->app.generation;
+  deployed->placement = plan(deployed->app);
+  refusal = deployed->placement.refusal;
   if (refusal && !same) return fail(Code::unsupported, refusal->detail);
-  if (same) return deployed;
-  const std::string key = key::app(deployed.app.key());
-  Writes writes = {write_json(key, deployed.app)};
-  add_release(writes, deployed.app);
-  TRY_DO(state_.commit({desired_.guard(key)}, std::move(writes)));
-  return deployed;
+  if (same) return Edit{};
+  const std::string key = key::app(deployed->app.key());
+  Edit edit{{desired_.guard(key)}, {write_json(key, deployed->app)}};
+  edit.detail = "generation " + std::to_string(deployed->app.generation);
+  add_release(edit.writes, deployed->app);
+  return edit;
 }
 
-tl::expected<Deployed, Rejected> Control::deploy(const TenantId& tenant, AppSpec spec) {
+tl::expected<Deployed, Rejected> Control::deploy(const TenantId& tenant, AppSpec spec, const Author& by) {
   auto rejected = [](Error error, std::optional<Refusal> refusal = {}) {
     return tl::unexpected(Rejected{std::move(error), std::move(refusal)});
   };
@@ -151,10 +160,9 @@ tl::expected<Deployed, Rejected> Control::deploy(const TenantId& tenant, AppSpec
   }
   std::optional<Deployed> deployed;
   std::optional<Refusal> refusal;
-  auto changed = change([&]() -> Result<void> {
-    TRY(deployed, try_deploy(tenant, spec, refusal));
-    return {};
-  });
+  const AppKey key{tenant, spec.name};
+  auto changed =
+      change({by, "app deploy", key.str(), tenant}, [&] { return try_deploy(tenant, spec, deployed, refusal); });
   if (!changed) {
     log_info("app refused", {{"app", tenant.str() + "/" + spec.name.str()}, {"why", changed.error().text()}});
     return rejected(changed.error(), refusal);
@@ -165,35 +173,33 @@ tl::expected<Deployed, Rejected> Control::deploy(const TenantId& tenant, AppSpec
   return std::move(*deployed);
 }
 
-Result<void> Control::remove(const AppKey& app) {
-  auto erase = [&]() -> Result<void> {
+Result<void> Control::remove(const AppKey& app, const Author& by) {
+  auto erase = [&]() -> Result<Edit> {
     TRY_DO(known_app(app));
-    Writes writes = {{key::app(app), std::nullopt}};
+    Edit edit{{desired_.guard(key::app(app))}, {{key::app(app), std::nullopt}}};
     const auto known = desired_.releases.find(app);
     for (const Release& release : known == desired_.releases.end() ? std::vector<Release>() : known->second)
-      writes.push_back({key::release(app, release.generation), std::nullopt});
-    TRY_DO(state_.commit({desired_.guard(key::app(app))}, std::move(writes)));
-    return {};
+      edit.writes.push_back({key::release(app, release.generation), std::nullopt});
+    return edit;
   };
-  TRY_DO(change(erase));
+  TRY_DO(change({by, "app delete", app.str(), app.tenant}, erase));
   log_info("app deleted", {{"app", app.str()}});
   return {};
 }
 
-Result<Site> Control::set_status(const SiteId& site, SiteStatus status) {
+Result<Site> Control::set_status(const SiteId& site, SiteStatus status, const Author& by) {
   std::optional<Site> changed;
-  auto set = [&]() -> Result<void> {
+  auto set = [&]() -> Result<Edit> {
     const Site* present = desired_.network.find(site);
     if (present == nullptr) return fail(Code::not_found, "there is no site '" + site.str() + "'", "site");
     changed = *present;
-    if (present->status == status) return {};
+    if (present->status == status) return Edit{};
     if (!may_become(present->status, status)) return wrong_status(*present, status);
     if (status == SiteStatus::retired) TRY_DO(check_empty(*present));
     changed->status = status;
-    TRY_DO(state_.commit({desired_.guard(key::site(site))}, {write_site(desired_, *changed)}));
-    return {};
+    return Edit{{desired_.guard(key::site(site))}, {write_site(desired_, *changed)}, to_name(status)};
   };
-  TRY_DO(change(set));
+  TRY_DO(change({by, "site status", site.str()}, set));
   log_info("site status set", {{"site", site.str()}, {"status", to_name(status)}});
   return std::move(*changed);
 }
@@ -239,10 +245,13 @@ Result<SiteId> Control::find_site(std::string_view id_or_city) const {
   return fail(Code::not_found, "there is no site or city '" + shown + "'; " + hint, "site");
 }
 
-Result<void> Control::add_model(const TenantId& tenant, const std::string& sha256, const std::string& bytes) {
+Result<void> Control::add_model(const TenantId& tenant, const std::string& sha256, const std::string& bytes,
+                                const Author& by) {
   if (blobs_ == nullptr) return fail(Code::unsupported, "this control keeps no model files");
   TRY_DO(blobs_->put(sha256, bytes));
-  TRY_DO(state_.commit({}, {{key::blob(tenant, sha256), "{}"}}));
+  const Act act{by, "file upload", sha256, tenant};
+  TRY_DO(state_.commit({},
+                       {{key::blob(tenant, sha256), "{}"}, audit_entry(act, std::to_string(bytes.size()) + " bytes")}));
   log_info("file uploaded", {{"tenant", tenant.str()}, {"sha256", sha256}, {"bytes", std::to_string(bytes.size())}});
   return {};
 }

@@ -56,10 +56,11 @@ int64_t Control::target_of(const App& app) const {
   return good == nullptr ? app.generation : good->generation;
 }
 
-/// While two releases are on the way, each site has room for either.
+/// With what is asked of them; and while two releases are on the way, each site has room for either.
 std::vector<App> Control::sized_apps() const {
   std::vector<App> apps = desired_.apps;
   for (App& app : apps) {
+    app = with_demand(std::move(app));
     for (const Replica& replica : desired_.replicas) {
       if (replica.app != app.key() || replica.generation == app.generation) continue;
       const Release* earlier = release_of(replica.app, replica.generation);
@@ -149,7 +150,7 @@ void Control::add_release(Writes& writes, const App& app) const {
   }
 }
 
-tl::expected<Deployed, Rejected> Control::roll_back(const AppKey& key, int64_t generation) {
+tl::expected<Deployed, Rejected> Control::roll_back(const AppKey& key, int64_t generation, const Author& by) {
   auto rejected = [](Code code, std::string what) {
     return tl::unexpected(Rejected{Error{code, std::move(what), "generation"}, std::nullopt});
   };
@@ -169,7 +170,7 @@ tl::expected<Deployed, Rejected> Control::roll_back(const AppKey& key, int64_t g
     }
     if (wanted == nullptr) return rejected(Code::conflict, "there is no earlier release that was rolled out");
   }
-  return deploy(key.tenant, AppSpec(wanted->spec));
+  return deploy(key.tenant, AppSpec(wanted->spec), by);
 }
 
 api::ReleaseView Control::release_view(const Release& release) const {

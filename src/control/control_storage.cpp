@@ -3,7 +3,8 @@
 #include <algorithm>
 
 #include "base/crypto.h"
-#include "base/digest.h"
+#include "base/base64.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "control/control.h"
@@ -39,12 +40,10 @@ Result<StorageAnswer> Control::storage(const SiteId& site, const StorageReport& 
   if (report.address.size() > most_address_text) return fail(Code::invalid, "too long for an address", "address");
   const auto known = desired_.storage_sites.find(site.str());
   if (!report.address.empty() && (known == desired_.storage_sites.end() || known->second != report.address)) {
-    TRY_DO(change([&]() -> Result<void> {
-      const std::string key = key::storage(site);
-      TRY_DO(state_.commit({desired_.guard(key)}, {write_storage(site, report.address)}));
-      return {};
-    }));
-    TRY_DO(reload());
+    const auto note = [&]() -> Result<Edit> {
+      return Edit{{desired_.guard(key::storage(site))}, {write_storage(site, report.address)}};
+    };
+    TRY_DO(change({{site.str(), "site"}, "storage address", site.str()}, note));
   }
   StorageOrders orders = storage_orders();
   const std::string text = print_json(to_json(orders));
@@ -58,17 +57,13 @@ Result<StorageAnswer> Control::storage(const SiteId& site, const StorageReport& 
   return StorageAnswer{std::move(orders)};
 }
 
-Result<void> Control::reload() {
-  const ports::Turn::Hold turn(stepping_);
-  return load();
-}
-
-Result<Bucket> Control::try_create_bucket(const TenantId& tenant, const NewBucket& wanted,
-                                          const std::optional<SiteId>& asked_at) {
+Result<Control::Edit> Control::try_create_bucket(const TenantId& tenant, const NewBucket& wanted,
+                                                 const std::optional<SiteId>& asked_at, Bucket& bucket) {
   TRY_DO(known_tenant(tenant));
   const auto there = std::ranges::find(desired_.buckets, wanted.name, &Bucket::name);
   if (there != desired_.buckets.end()) {
-    if (there->tenant == tenant) return *there;
+    bucket = *there;
+    if (there->tenant == tenant) return Edit{};
     return fail(Code::conflict, "the name " + wanted.name.str() + " is taken; names are unique in the whole network", "name");
   }
   const auto quota = desired_.quotas.find(tenant.str());
@@ -78,7 +73,7 @@ Result<Bucket> Control::try_create_bucket(const TenantId& tenant, const NewBucke
     return fail(Code::exhausted, "tenant " + tenant.str() + " may have " + std::to_string(most) + " buckets", "buckets");
   }
   const Site* near = asked_at ? desired_.network.find(*asked_at) : nullptr;
-  Bucket bucket;
+  bucket = {};
   bucket.name = wanted.name;
   bucket.tenant = tenant;
   bucket.location = wanted.location.empty() && near != nullptr ? std::string(near->jurisdiction.country()) : wanted.location;
@@ -97,33 +92,31 @@ Result<Bucket> Control::try_create_bucket(const TenantId& tenant, const NewBucke
   bucket.id = hex_of(random_bytes(16));
   bucket.created = runtime_.wall();
   const std::string key = key::bucket(bucket.name);
-  TRY_DO(state_.commit({{key, 0}}, {write_json(key, bucket)}));
-  return bucket;
+  return Edit{{{key, 0}}, {write_json(key, bucket)}, "home " + bucket.home.str() + ", " + decide::describe(bucket.policy)};
 }
 
 Result<Bucket> Control::create_bucket(const TenantId& tenant, const NewBucket& wanted,
-                                      const std::optional<SiteId>& asked_at) {
+                                      const std::optional<SiteId>& asked_at, const Author& by) {
   TRY_DO(wanted.check());
-  Result<Bucket> made = fail(Code::cancelled, "");
-  auto make = [&]() -> Result<void> {
-    made = try_create_bucket(tenant, wanted, asked_at);
-    return made ? Result<void>() : fail(made.error());
-  };
-  TRY_DO(change(make));
-  log_info("bucket made", {{"tenant", tenant.str()}, {"bucket", made->name.str()}, {"home", made->home.str()}});
+  Bucket made;
+  auto make = [&] { return try_create_bucket(tenant, wanted, asked_at, made); };
+  TRY_DO(change({by, "bucket create", wanted.name.str(), tenant}, make));
+  log_info("bucket made", {{"tenant", tenant.str()}, {"bucket", made.name.str()}, {"home", made.home.str()}});
   return made;
 }
 
 Result<void> Control::delete_bucket(const BucketName& name, const SiteId& by) {
-  auto erase = [&]() -> Result<void> {
-    const auto there = std::ranges::find(desired_.buckets, name, &Bucket::name);
-    if (there == desired_.buckets.end()) return {};
-    if (there->home != by) return fail(Code::denied, "the home of " + name.str() + " is " + there->home.str(), "bucket");
+  TenantId tenant;
+  const auto there = std::ranges::find(desired_.buckets, name, &Bucket::name);
+  if (there != desired_.buckets.end()) tenant = there->tenant;
+  auto erase = [&]() -> Result<Edit> {
+    const auto found = std::ranges::find(desired_.buckets, name, &Bucket::name);
+    if (found == desired_.buckets.end()) return Edit{};
+    if (found->home != by) return fail(Code::denied, "the home of " + name.str() + " is " + found->home.str(), "bucket");
     const std::string key = key::bucket(name);
-    TRY_DO(state_.commit({desired_.guard(key)}, {{key, std::nullopt}}));
-    return {};
+    return Edit{{desired_.guard(key)}, {{key, std::nullopt}}};
   };
-  TRY_DO(change(erase));
+  TRY_DO(change({{by.str(), "site"}, "bucket delete", name.str(), tenant}, erase));
   log_info("bucket deleted", {{"bucket", name.str()}});
   return {};
 }
@@ -140,18 +133,17 @@ std::vector<api::BucketView> Control::buckets(const TenantId& tenant) const {
   return views;
 }
 
-Result<api::IssuedS3Key> Control::create_s3_key(const TenantId& tenant) {
+Result<api::IssuedS3Key> Control::create_s3_key(const TenantId& tenant, const Author& by) {
   const S3Key made{new_key_id(), tenant, base64(random_bytes(30))};
-  auto add = [&]() -> Result<void> {
+  auto add = [&]() -> Result<Edit> {
     TRY_DO(known_tenant(tenant));
     if (std::ranges::count(desired_.s3_keys, tenant, &S3Key::tenant) >= most_s3_keys) {
       return fail(Code::exhausted, "the tenant has " + std::to_string(most_s3_keys) + " S3 keys; revoke one first");
     }
     const std::string key = key::s3_key(tenant, made.id);
-    TRY_DO(state_.commit({{key, 0}}, {write_json(key, made)}));
-    return {};
+    return Edit{{{key, 0}}, {write_json(key, made)}};
   };
-  TRY_DO(change(add));
+  TRY_DO(change({by, "S3 key create", made.id, tenant}, add));
   log_info("S3 key made", {{"tenant", tenant.str()}, {"id", made.id}});
   return api::IssuedS3Key{made.id, made.secret};
 }
@@ -164,16 +156,15 @@ std::vector<api::S3KeyView> Control::s3_keys(const TenantId& tenant) const {
   return views;
 }
 
-Result<void> Control::revoke_s3_key(const TenantId& tenant, const std::string& id) {
-  auto erase = [&]() -> Result<void> {
+Result<void> Control::revoke_s3_key(const TenantId& tenant, const std::string& id, const Author& by) {
+  auto erase = [&]() -> Result<Edit> {
     const std::string key = key::s3_key(tenant, id);
     if (desired_.revision_of(key) == 0) {
       return fail(Code::not_found, "tenant " + tenant.str() + " has no S3 key '" + id.substr(0, 80) + "'");
     }
-    TRY_DO(state_.commit({desired_.guard(key)}, {{key, std::nullopt}}));
-    return {};
+    return Edit{{desired_.guard(key)}, {{key, std::nullopt}}};
   };
-  TRY_DO(change(erase));
+  TRY_DO(change({by, "S3 key revoke", id, tenant}, erase));
   log_info("S3 key revoked", {{"tenant", tenant.str()}, {"id", id}});
   return {};
 }

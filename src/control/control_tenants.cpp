@@ -47,20 +47,52 @@ Result<void> Control::known_tenant(const TenantId& tenant) const {
   return fail(Code::not_found, "there is no tenant '" + tenant.str() + "'; POST /barrio/v1/tenants makes one");
 }
 
-Result<void> Control::set_quota(const TenantId& tenant, const TenantQuota& quota) {
+Result<api::TenantCredentials> Control::add_tenant(const TenantId& tenant, const Author& by) {
+  const Act act{by, "tenant create", tenant.str(), tenant};
+  Writes along = {audit_entry(act, "")};
+  if (by.once) along.push_back(by.once->write(runtime_.wall()));
+  return accounts_.add_tenant(tenant, std::move(along));
+}
+
+ports::Write Control::audit_entry(const Act& act, const std::string& detail) {
+  return write_audit(act, detail, runtime_.wall(), audited_++, runtime_.rng().next());
+}
+
+Result<std::vector<api::AuditEntry>> Control::audit(WallTime from, WallTime to, const TenantId& viewer) {
+  return read_audit(state_, from, to, viewer);
+}
+
+/// Once an hour, and on while there is more.
+void Control::forget_old() {
+  if (runtime_.now() - old_looked_ < 1h) return;
+  const auto entries = forget_audit(state_, runtime_.wall());
+  const auto records = entries ? forget_once(state_, runtime_.wall()) : entries;
+  if (!records) return log_warning("what is too old stays", {{"why", records.error().text()}});
+  if (*entries + *records == 0) old_looked_ = runtime_.now();
+}
+
+Result<std::optional<Once>> Control::once(const net::Request& request, const std::string& subject) {
+  return Once::find(state_, request, subject, runtime_.wall());
+}
+
+Result<void> Control::keep_answer(const Once& once, const net::Response& answer) {
+  TRY_DO(state_.commit({}, {once.write(runtime_.wall(), &answer)}));
+  return {};
+}
+
+Result<void> Control::set_quota(const TenantId& tenant, const TenantQuota& quota, const Author& by) {
   TRY_DO(quota.check());
-  auto set = [&]() -> Result<void> {
+  auto set = [&]() -> Result<Edit> {
     TRY_DO(known_tenant(tenant));
     const std::string key = key::tenant(tenant);
-    TRY_DO(state_.commit({desired_.guard(key)}, {write_json(key, TenantRecord{tenant, quota})}));
-    return {};
+    return Edit{{desired_.guard(key)}, {write_json(key, TenantRecord{tenant, quota})}};
   };
-  TRY_DO(change(set));
+  TRY_DO(change({by, "quota set", tenant.str(), tenant}, set));
   log_info("quota set", {{"tenant", tenant.str()}, {"quota", print_json(to_json(quota))}});
   return {};
 }
 
-Result<api::IssuedKey> Control::create_key(const TenantId& tenant, const api::NewKey& wanted) {
+Result<api::IssuedKey> Control::create_key(const TenantId& tenant, const api::NewKey& wanted, const Author& by) {
   TRY_DO(check_key(wanted));
   const api::NewApiKey made = api::make_api_key();
   ApiKey kept{made.id, tenant, made.sha256, wanted.scopes, 0};
@@ -69,16 +101,15 @@ Result<api::IssuedKey> Control::create_key(const TenantId& tenant, const api::Ne
     kept.expires =
         to_seconds(runtime_.wall() + std::chrono::duration_cast<std::chrono::milliseconds>(*wanted.expires_in));
   }
-  auto add = [&]() -> Result<void> {
+  auto add = [&]() -> Result<Edit> {
     TRY_DO(known_tenant(tenant));
     if (std::ranges::count(desired_.api_keys, tenant, &ApiKey::tenant) >= most_keys) {
       return fail(Code::exhausted, "the tenant has " + std::to_string(most_keys) + " keys; revoke one first");
     }
     const std::string key = key::api_key(tenant, kept.id);
-    TRY_DO(state_.commit({{key, 0}}, {write_json(key, kept)}));
-    return {};
+    return Edit{{{key, 0}}, {write_json(key, kept)}};
   };
-  TRY_DO(change(add));
+  TRY_DO(change({by, "key create", kept.id, tenant}, add));
   log_info("API key made", {{"tenant", tenant.str()}, {"id", kept.id}});
   return api::IssuedKey{kept.id, made.text, kept.scopes, expiry_text(kept.expires)};
 }
@@ -93,40 +124,39 @@ std::vector<api::KeyView> Control::keys(const TenantId& tenant) const {
   return views;
 }
 
-Result<void> Control::revoke_key(const TenantId& tenant, const std::string& id) {
-  auto erase = [&]() -> Result<void> {
+Result<void> Control::revoke_key(const TenantId& tenant, const std::string& id, const Author& by) {
+  auto erase = [&]() -> Result<Edit> {
     const std::string key = key::api_key(tenant, id);
     if (desired_.revision_of(key) == 0) {
       return fail(Code::not_found, "tenant " + tenant.str() + " has no key '" + id.substr(0, 80) + "'");
     }
-    TRY_DO(state_.commit({desired_.guard(key)}, {{key, std::nullopt}}));
-    return {};
+    return Edit{{desired_.guard(key)}, {{key, std::nullopt}}};
   };
-  TRY_DO(change(erase));
+  TRY_DO(change({by, "key revoke", id, tenant}, erase));
   log_info("API key revoked", {{"tenant", tenant.str()}, {"id", id}});
   return {};
 }
 
-Result<void> Control::set_secret(const TenantId& tenant, const std::string& name, const std::string& value) {
+Result<void> Control::set_secret(const TenantId& tenant, const std::string& name, const std::string& value,
+                                 const Author& by) {
   TRY_DO(check_secret_name(name));
   if (value.size() > most_secret_bytes || value.find('\0') != std::string::npos || !is_utf8(value)) {
     return fail(Code::invalid, "must be text of at most 64 KiB without zero bytes", "value");
   }
-  auto set = [&]() -> Result<void> {
+  auto set = [&]() -> Result<Edit> {
     const std::string key = key::secret(tenant, name);
     if (desired_.revision_of(key) == 0 && secrets(tenant).size() >= most_secrets) {
       return fail(Code::exhausted, "the tenant has " + std::to_string(most_secrets) + " secrets; delete one first");
     }
-    TRY_DO(state_.commit({desired_.guard(key)}, {write_secret(tenant, name, value)}));
-    return {};
+    return Edit{{desired_.guard(key)}, {write_secret(tenant, name, value)}};
   };
-  TRY_DO(change(set));
+  TRY_DO(change({by, "secret set", name, tenant}, set));
   log_info("secret set", {{"tenant", tenant.str()}, {"name", name}});
   return {};
 }
 
-Result<void> Control::remove_secret(const TenantId& tenant, const std::string& name) {
-  auto erase = [&]() -> Result<void> {
+Result<void> Control::remove_secret(const TenantId& tenant, const std::string& name, const Author& by) {
+  auto erase = [&]() -> Result<Edit> {
     const std::string key = key::secret(tenant, name);
     if (desired_.revision_of(key) == 0) {
       return fail(Code::not_found, "tenant " + tenant.str() + " has no secret '" + name.substr(0, 80) + "'");
@@ -138,10 +168,9 @@ Result<void> Control::remove_secret(const TenantId& tenant, const std::string& n
         return fail(Code::invalid, "app " + app.spec.name.str() + " uses it", name);
       }
     }
-    TRY_DO(state_.commit({desired_.guard(key)}, {{key, std::nullopt}}));
-    return {};
+    return Edit{{desired_.guard(key)}, {{key, std::nullopt}}};
   };
-  TRY_DO(change(erase));
+  TRY_DO(change({by, "secret delete", name, tenant}, erase));
   log_info("secret deleted", {{"tenant", tenant.str()}, {"name", name}});
   return {};
 }

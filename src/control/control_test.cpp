@@ -140,7 +140,7 @@ TEST_CASE("a snapshot comes only when the site's differs, and its version grows 
   // mad1's gateway address is new; once known, nothing changes any more.
   const auto settled = world.control->snapshot()->version;
   CHECK(settled > version);
-  REQUIRE(world.control->accounts().add_tenant(TenantId::of("other")));
+  REQUIRE(world.control->add_tenant(TenantId::of("other")));
   for (int i = 0; i < 3; ++i) REQUIRE(world.control->step());
   CHECK(world.control->snapshot()->version == settled);
 }

@@ -86,11 +86,14 @@ Result<api::ExplainView> Control::explain(const AppKey& key) const {
   TRY(const App* app, known_app(key));
   const Release* release = release_of(key, app->generation);
   return api::ExplainView{
-      key.str(), decide::describe(app->spec.policy), objective_text(app->spec.objective),
+      key.str(),
+      decide::describe(app->spec.policy),
+      objective_text(app->spec.objective),
       release == nullptr
           ? api::ReleaseView{.generation = app->generation, .runs = "", .state = "done", .detail = "", .at = {}}
           : release_view(*release),
-      answer(*app).placement.decisions};
+      answer(*app).placement.decisions,
+      demand_text(*app)};
 }
 
 Watts Control::power_used(const SiteId& site) const {

@@ -32,6 +32,7 @@ BARRIO_DESCRIBE(StoredSecret, (), (value))
 constexpr std::string_view gateway_prefix = "gateway/";
 constexpr std::string_view storage_prefix = "storage/";
 constexpr std::string_view secret_prefix = "secret/";
+constexpr std::string_view demand_prefix = "demand/";
 
 Result<void> read_storage(const ports::Entry& entry, Desired& desired) {
   const std::string_view key = entry.key;
@@ -76,6 +77,9 @@ Result<void> read_entry(const ports::Entry& entry, Desired& desired, std::vector
   } else if (key.starts_with(secret_prefix)) {
     TRY(auto secret, read_json<StoredSecret>(entry));
     desired.secrets[entry.key.substr(secret_prefix.size())] = std::move(secret.value);
+  } else if (key.starts_with(demand_prefix)) {
+    TRY(auto shape, read_json<decide::DailyShape>(entry));
+    desired.shapes.push_back(std::move(shape));
   } else if (key.starts_with("api_key/")) {
     TRY(auto api_key, read_json<ApiKey>(entry));
     desired.api_keys.push_back(std::move(api_key));
@@ -101,6 +105,9 @@ std::string release(const AppKey& app, int64_t generation) {
 }
 std::string replica(const ReplicaId& id) {
   return "replica/" + id.str();
+}
+std::string demand(const AppKey& app) {
+  return std::string(demand_prefix) + app.str();
 }
 std::string gateway(const SiteId& site) {
   return std::string(gateway_prefix) + site.str();

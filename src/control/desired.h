@@ -7,6 +7,7 @@
 //   replica/<id>            Replica
 //   gateway/<site>          where its gateway is reached
 //   placement               guard of all placement decisions
+//   demand/<tenant>/<name>  DailyShape: when how much is asked of the app
 //   tenant/<name>           TenantRecord
 //   api_key/<tenant>/<id>   ApiKey
 //   blob/<tenant>/<sha256>  who uploaded which model or image
@@ -21,6 +22,7 @@
 #include <string>
 #include <vector>
 
+#include "decide/demand/demand_book.h"
 #include "decide/placement/placement.h"
 #include "model/bucket.h"
 #include "model/snapshot.h"
@@ -35,6 +37,7 @@ std::string site(const SiteId& id);
 std::string app(const AppKey& app);
 std::string release(const AppKey& app, int64_t generation);
 std::string replica(const ReplicaId& id);
+std::string demand(const AppKey& app);
 std::string gateway(const SiteId& site);
 std::string blob(const TenantId& tenant, const std::string& sha256);
 std::string secret(const TenantId& tenant, const std::string& name);
@@ -79,6 +82,7 @@ struct Desired {
   std::vector<S3Key> s3_keys;                        // by tenant and id
   std::map<std::string, std::string> storage_sites;  // site -> address of its S3 service
   std::map<std::string, std::string> secrets;        // "tenant/name" -> value
+  std::vector<decide::DailyShape> shapes;            // by app
   std::map<std::string, ports::Revision> revisions;  // key -> when it was last written
 
   /// For guards; 0: not there.

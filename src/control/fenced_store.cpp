@@ -37,8 +37,8 @@ Result<std::optional<ports::Entry>> Section::get(const std::string& key) {
   return entry;
 }
 
-Result<ports::Listing> Section::list(const std::string& prefix) {
-  auto listing = whole_.list(prefix_ + prefix);
+Result<ports::Listing> Section::list(const ports::KeyRange& range) {
+  auto listing = whole_.list(range.within(prefix_));
   if (!listing) return inside(std::move(listing).error());
   for (ports::Entry& entry : listing->entries) entry.key.erase(0, prefix_.size());
   return listing;

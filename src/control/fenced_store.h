@@ -27,7 +27,7 @@ class FencedStore final : public ports::StateStore {
   /// Before this nobody leads.
   void fence_by(Leadership& leadership) { leadership_ = &leadership; }
   Result<std::optional<ports::Entry>> get(const std::string& key) override { return inner_.get(key); }
-  Result<ports::Listing> list(const std::string& prefix) override { return inner_.list(prefix); }
+  Result<ports::Listing> list(const ports::KeyRange& range) override { return inner_.list(range); }
   /// Errors: also unavailable where this member does not lead; then nothing is written.
   Result<ports::Revision> commit(std::vector<ports::Guard> guards, std::vector<ports::Write> writes) override;
   Result<ports::Revision> wait_for_change(ports::Revision seen, Time until) override {
@@ -54,7 +54,7 @@ class Section final : public ports::StateStore {
  public:
   Section(ports::StateStore& whole, std::string prefix) : whole_(whole), prefix_(std::move(prefix)) {}
   Result<std::optional<ports::Entry>> get(const std::string& key) override;
-  Result<ports::Listing> list(const std::string& prefix) override;
+  Result<ports::Listing> list(const ports::KeyRange& range) override;
   Result<ports::Revision> commit(std::vector<ports::Guard> guards, std::vector<ports::Write> writes) override;
   Result<ports::Revision> wait_for_change(ports::Revision seen, Time until) override {
     return whole_.wait_for_change(seen, until);

@@ -26,6 +26,7 @@ Duration patience_of(const net::Request& request) {
 bool Forwarding::repeatable(const net::Request& request) {
   const std::string_view path = request.path();
   if (request.method == "GET" || request.method == "HEAD" || request.method == "PUT" || is_sync(request)) return true;
+  if (net::find_header(request.headers, "Idempotency-Key")) return true;
   return path.ends_with("/activate") || path.ends_with("/drain") || path.ends_with("/retire");
 }
 
@@ -67,7 +68,14 @@ std::optional<net::Response> Forwarding::ask(const Member& leader, const net::Re
       default: return false;
     }
   });
+  std::erase_if(passed.headers, [](const auto& field) {
+    return net::same_name(field.first, certificate) || net::same_name(field.first, member_token);
+  });
   passed.headers.emplace_back(forwarded, "1");
+  if (!request.peer_uri.empty() && !accounts_.keys().empty()) {
+    passed.headers.emplace_back(certificate, request.peer_uri);
+    passed.headers.emplace_back(member_token, "Bearer " + accounts_.member_token());
+  }
   auto answered = call_(*address, std::move(passed), runtime_.now() + asked_for);
   if (!answered) {
     if (!answered.error().sent || repeatable(request)) return std::nullopt;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 
+#include "control/accounts.h"
 #include "control/leadership.h"
 #include "net/client.h"
 
@@ -16,8 +17,12 @@ using CallMember =
 
 class Forwarding {
  public:
-  Forwarding(ports::Runtime& runtime, CallMember call, const Leadership& leadership)
-      : runtime_(runtime), call_(std::move(call)), leadership_(leadership) {}
+  /// What the leader is told of a caller's certificate, and the proof that a member tells it.
+  static constexpr const char* certificate = "Barrio-Certificate";
+  static constexpr const char* member_token = "Barrio-Member";
+
+  Forwarding(ports::Runtime& runtime, CallMember call, Accounts& accounts, const Leadership& leadership)
+      : runtime_(runtime), call_(std::move(call)), accounts_(accounts), leadership_(leadership) {}
   /// None: this member answers, because it leads, or as well as it can.
   std::optional<net::Response> answer(const net::Request& request);
   /// It may be asked for twice: the second time changes nothing and says the same.
@@ -28,6 +33,7 @@ class Forwarding {
 
   ports::Runtime& runtime_;
   CallMember call_;
+  Accounts& accounts_;
   const Leadership& leadership_;
 };
 

@@ -125,7 +125,7 @@ Response HttpApi::retire(const Call& call) {
 Response HttpApi::set_status(const Call& call, SiteStatus status) {
   auto id = control_.find_site(call.params[0]);
   if (!id) return answer(id.error());
-  auto changed = control_.set_status(*id, status);
+  auto changed = control_.set_status(*id, status, author(call));
   if (!changed && changed.error().code == Code::unsupported) return answer(api::problem(409, changed.error().what));
   if (!changed) return answer(changed.error());
   auto site = control_.site(*id, call.tenant);
@@ -166,7 +166,7 @@ Response HttpApi::put_app(const Call& call) {
     problem.where = "name";
     return answer(problem);
   }
-  return tell(control_.deploy(call.tenant, std::move(*spec)));
+  return tell(control_.deploy(call.tenant, std::move(*spec), author(call)));
 }
 
 Response HttpApi::tell(const tl::expected<Deployed, Rejected>& deployed) const {
@@ -179,7 +179,7 @@ Response HttpApi::tell(const tl::expected<Deployed, Rejected>& deployed) const {
 Response HttpApi::delete_app(const Call& call) {
   auto name = AppName::parse(call.params[0]);
   if (!name) return answer(name.error());
-  auto removed = control_.remove({call.tenant, *name});
+  auto removed = control_.remove({call.tenant, *name}, author(call));
   if (!removed) return answer(removed.error());
   Response response;
   response.status = 204;
@@ -205,11 +205,11 @@ Response HttpApi::roll_back(const Call& call) {
   if (!name) return answer(name.error());
   auto wanted = body<api::RollBack>(call);
   if (!wanted) return answer(wanted.error());
-  return tell(control_.roll_back({call.tenant, *name}, wanted->generation));
+  return tell(control_.roll_back({call.tenant, *name}, wanted->generation, author(call)));
 }
 
 Response HttpApi::put_blob(const Call& call) {
-  auto kept = control_.add_model(call.tenant, call.params[0], call.request.body);
+  auto kept = control_.add_model(call.tenant, call.params[0], call.request.body, author(call));
   if (!kept) return answer(kept.error());
   return answer_json(201, api::BlobView{call.params[0], static_cast<int64_t>(call.request.body.size())});
 }
@@ -258,6 +258,30 @@ Response HttpApi::usage(const Call& call) {
   response.headers = {{"Content-Type", "text/csv; charset=utf-8; header=present"}, {"Cache-Control", "no-store"}};
   response.body = api::usage_csv(*usage);
   return response;
+}
+
+Response HttpApi::audit(const Call& call) {
+  const auto time = [&](const char* name, WallTime otherwise) -> Result<WallTime> {
+    const auto text = net::query_value(call.request.query(), name);
+    if (!text) return otherwise;
+    auto parsed = parse_wall_time(*text);
+    if (!parsed) return fail(Code::invalid, parsed.error().what, name);
+    return parsed;
+  };
+  const auto to = time("to", control_.wall() + 1s);
+  if (!to) return answer(to.error());
+  // Without `from`, the next page begins where the last one ended, not where the last 24 hours do by now.
+  const auto after = parse_wall_time(net::query_value(call.request.query(), "after").value_or("").substr(0, 24));
+  const auto from = time("from", after.value_or(*to - 24h));
+  if (!from) return answer(from.error());
+  auto entries = control_.audit(*from, *to, call.tenant);
+  if (!entries) return answer(entries.error());
+  api::AuditList list{*from, *to, {}, {}};
+  auto some = page<api::AuditEntry>(
+      call, std::move(*entries), [](const api::AuditEntry& entry) { return entry.id; }, list.next);
+  if (!some) return answer(some.error());
+  list.entries = std::move(*some);
+  return answer_json(200, list);
 }
 
 Response HttpApi::live(const Call& call) {

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "control/http_answer.h"
+#include "model/site_identity.h"
 
 namespace barrio::control {
 
@@ -37,21 +39,21 @@ constexpr size_t most_path_bytes = 1024;
 HttpApi::HttpApi(Control& control, Registry& metrics, HttpConfig config)
     : control_(control), metrics_(metrics), config_(std::move(config)) {}
 
-Response HttpApi::handle(const Request& request) {
-  Response response = dispatch(request);
+Response HttpApi::handle(const Request& request, std::optional<Watch>& watch) {
+  Response response = dispatch(request, watch);
   const std::string family = std::to_string(response.status / 100) + "xx";
   metrics_.counter("barrio_control_requests_total", "Requests answered by control", {{"code", family}}).add();
   return response;
 }
 
-Response HttpApi::dispatch(const Request& request) {
+Response HttpApi::dispatch(const Request& request, std::optional<Watch>& watch) {
   const std::string_view path = request.path();
   if (path.size() > most_path_bytes) return answer(api::problem(400, "the path is longer than 1024 bytes"));
   std::string allowed;
   for (const Route& route : routes()) {
     auto params = match(route.pattern, path);
     if (!params) continue;
-    if (route.method == request.method) return perform(route, {request, std::move(*params), {}, {}});
+    if (route.method == request.method) return perform(route, {request, std::move(*params), {}, {}, {}, &watch});
     allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
   }
   if (auto file = console(request)) return std::move(*file);
@@ -63,7 +65,8 @@ Response HttpApi::dispatch(const Request& request) {
 
 /// By any member of control for itself; all else by the one that leads.
 bool HttpApi::answered_by_each(const Route& route) {
-  return route.whose == Whose::nobody || route.scope == api::scope::member || route.action == &HttpApi::get_blob;
+  return route.whose == Whose::nobody || route.scope == api::scope::member || route.action == &HttpApi::get_blob ||
+         route.action == &HttpApi::events;
 }
 
 Response HttpApi::perform(const Route& route, Call call) {
@@ -72,13 +75,33 @@ Response HttpApi::perform(const Route& route, Call call) {
     if (auto answered = config_.forwarding->answer(call.request)) return std::move(*answered);
   }
   if (auto refused = admit(route, call)) return std::move(*refused);
-  Response response = (this->*route.action)(call);
+  Response response = act(route, call);
   if (!elsewhere || response.status != 503 || control_.leadership().leads()) return response;
   // It has lost the lead in the middle of this.
   if (Forwarding::repeatable(call.request)) {
     if (auto answered = config_.forwarding->answer(call.request)) return std::move(*answered);
   }
   response.headers.emplace_back(not_leading, "1");
+  return response;
+}
+
+bool HttpApi::may_come_again(const Route& route) {
+  const bool among_ourselves = route.scope == api::scope::site_sync || route.scope == api::scope::member;
+  return route.method != "GET" && route.whose != Whose::nobody && !among_ourselves;
+}
+
+/// A change with an Idempotency-Key is made once.
+Response HttpApi::act(const Route& route, Call& call) {
+  if (!may_come_again(route)) return (this->*route.action)(call);
+  auto once = control_.once(call.request, call.who.subject);
+  if (!once) return answer(once.error());
+  if (*once && (*once)->known) return (*once)->again();
+  call.once = std::move(*once);
+  Response response = (this->*route.action)(call);
+  if (!call.once || response.status >= 300 || route.about.gives_secret) return response;
+  if (auto kept = control_.keep_answer(*call.once, response); !kept) {
+    log_warning("an answer was not kept for who asks again", {{"why", kept.error().text()}});
+  }
   return response;
 }
 
@@ -91,6 +114,10 @@ std::optional<Response> HttpApi::admit(const Route& route, Call& call) {
   auto who = control_.accounts().verify(*authorization);
   if (!who) return unauthorized(who.error().what);
   call.who = std::move(*who);
+  if (call.who.role == api::role::site && !is_from(SiteId::of(call.who.subject), call.request)) {
+    return answer(api::problem(
+        403, "the token is for site " + call.who.subject + ", and this connection has no certificate of that site"));
+  }
   if (!route.scope.empty() && !call.who.has(route.scope)) {
     return answer(api::problem(403, "the token of " + call.who.subject + " has no scope " + std::string(route.scope)));
   }
@@ -112,6 +139,16 @@ std::optional<Response> HttpApi::admit(const Route& route, Call& call) {
     return answer(api::problem(400, "name the tenant: add ?tenant=NAME"));
   }
   return std::nullopt;
+}
+
+/// A member that passed the request on has seen the certificate, and says so with a token that only members have.
+bool HttpApi::is_from(const SiteId& site, const net::Request& request) {
+  if (!config_.sites_have_certificates || request.peer_uri == site_uri(site)) return true;
+  const auto member = net::find_header(request.headers, Forwarding::member_token);
+  const auto certificate = net::find_header(request.headers, Forwarding::certificate);
+  if (!member || !certificate || *certificate != site_uri(site)) return false;
+  const auto who = control_.accounts().verify(*member);
+  return who && who->has(api::scope::member);
 }
 
 std::optional<Response> HttpApi::console(const Request& request) const {

@@ -33,13 +33,27 @@ struct HttpConfig {
   std::string content_security_policy;        // of the console's pages
   size_t most_json_bytes = 1024 * 1024;
   Forwarding* forwarding = nullptr;  // null: this control is alone
+  /// A site's token counts only on a connection with that site's certificate (model/site_identity.h).
+  bool sites_have_certificates = false;
 };
 
 class HttpApi {
  public:
   HttpApi(Control& control, Registry& metrics, HttpConfig config);
   /// In a fiber; may park. Never fails: errors are answers.
-  net::Response handle(const net::Request& request);
+  net::Response handle(const net::Request& request) {
+    std::optional<Watch> watch;
+    return handle(request, watch);
+  }
+  /// Of an answer that goes on: what has yet to be sent.
+  struct Watch {
+    int64_t after = 0;  // an event's id
+    TenantId viewer;
+  };
+  /// The same, where an answer can go on: if `watch` is set, the response is its beginning.
+  net::Response handle(const net::Request& request, std::optional<Watch>& watch);
+  /// The events behind `watch`, which moves on, as text; waits for one until then. Empty: there is none.
+  std::string next_events(Watch& watch, Time until);
 
  private:
   /// One request after its route was found and its token was checked.
@@ -48,6 +62,8 @@ class HttpApi {
     std::vector<std::string> params;  // the route's {...}, decoded
     api::Identity who;
     TenantId tenant;  // whose apps: the caller's, or the one that an operator names; empty: the operator itself
+    std::optional<Once> once = {};
+    std::optional<Watch>* watch = nullptr;
   };
   using Action = net::Response (HttpApi::*)(const Call&);
   enum class Whose { nobody, anybody, tenant };  // needs no token; may name a tenant; must have one
@@ -61,6 +77,7 @@ class HttpApi {
     int success = 200;
     std::string_view takes_media = {};
     std::string_view gives_media = {};  // where it is not JSON
+    bool gives_secret = false;          // told once: no answer of it is kept
   };
   struct Route {
     std::string_view method;
@@ -80,10 +97,14 @@ class HttpApi {
   static JsonObject operation(const Route& route, JsonSchemas& schemas);
   static JsonArray parameters_of(const Route& route);
 
-  net::Response dispatch(const net::Request& request);
+  net::Response dispatch(const net::Request& request, std::optional<Watch>& watch);
   static bool answered_by_each(const Route& route);
+  net::Response events(const Call& call);
   net::Response perform(const Route& route, Call call);
+  static bool may_come_again(const Route& route);
+  net::Response act(const Route& route, Call& call);
   std::optional<net::Response> admit(const Route& route, Call& call);
+  bool is_from(const SiteId& site, const net::Request& request);
   std::optional<net::Response> console(const net::Request& request) const;
 
   net::Response openapi(const Call& call);
@@ -129,6 +150,8 @@ class HttpApi {
   net::Response revoke_s3_key(const Call& call);
   net::Response live(const Call& call);
   net::Response usage(const Call& call);
+  net::Response audit(const Call& call);
+  static Author author(const Call& call) { return {call.who.subject, call.who.role, call.once}; }
   /// The body as a described struct, or an error with the field's path.
   template <class T>
   Result<T> body(const Call& call) const {

@@ -18,9 +18,25 @@ void HttpFront::accept(net::Request request, net::Responder respond) {
   ++running_;
   auto kept = std::make_shared<net::Request>(std::move(request));
   runtime_.spawn("http", [this, kept, respond = std::move(respond)]() mutable {
-    respond(http_.handle(*kept));
+    std::optional<HttpApi::Watch> watch;
+    net::Response response = http_.handle(*kept, watch);
     --running_;
+    if (!watch) return respond(std::move(response));
+    if (watching_ >= most_watching) return respond(answer(api::problem(503, "too many watch events already")));
+    ++watching_;
+    go_on(*watch, std::move(response), respond);
+    --watching_;
   });
+}
+
+void HttpFront::go_on(HttpApi::Watch& watch, net::Response begin, net::Responder& respond) {
+  bool there = respond.begin(begin);
+  while (there && !runtime_.stopping()) {
+    const std::string events = http_.next_events(watch, runtime_.now() + still_here);
+    // Without a word now and then, who watches and what lies between would take the connection for dead.
+    there = !respond.client_gone() && respond.write(events.empty() ? ":\n\n" : events);
+  }
+  respond.end();
 }
 
 }  // namespace barrio::control

@@ -19,10 +19,13 @@ constexpr Parameter query_parameters[] = {
     {"tenant", "Whose; a tenant's token says so itself"},
     {"app", "Of this app only"},
     {"site", "Of this site only"},
-    {"from", "The first hour (RFC 3339)"},
-    {"to", "The hour after the last (RFC 3339)"},
+    {"from", "From this time on (RFC 3339); of usage whole hours"},
+    {"to", "Before this time (RFC 3339); of usage whole hours"},
     {"by", "What to group by: tenant, app, site, hour, separated by commas"},
     {"format", "json or csv"},
+    {"Idempotency-Key",
+     "Of the caller's own making: within 24 hours the same request with the same key changes nothing "
+     "more, and is told the same"},
 };
 
 std::string_view explain_parameter(std::string_view name) {
@@ -36,7 +39,7 @@ std::string_view explain_parameter(std::string_view name) {
 JsonObject parameter(std::string_view name, std::string_view in) {
   JsonObject made{{"name", name}, {"in", in}, {"required", in == "path"}};
   made["schema"] = JsonObject{{"type", name == "limit" ? "integer" : "string"}};
-  if (in == "query") made["description"] = explain_parameter(name);
+  if (in != "path") made["description"] = explain_parameter(name);
   return made;
 }
 
@@ -65,6 +68,7 @@ JsonArray HttpApi::parameters_of(const Route& route) {
   for (const std::string_view name : split(route.about.query, ' ')) {
     if (!name.empty()) parameters.push_back(parameter(name, "query"));
   }
+  if (may_come_again(route)) parameters.push_back(parameter("Idempotency-Key", "header"));
   return parameters;
 }
 

@@ -11,6 +11,8 @@ Json of(JsonSchemas& schemas) {
   return schemas.of<T>();
 }
 
+constexpr std::string_view event_stream = "text/event-stream";
+
 }  // namespace
 
 namespace scope = api::scope;
@@ -87,11 +89,26 @@ std::vector<HttpApi::Route> HttpApi::site_routes() {
        &HttpApi::live,
        {"What happens now, as the console shows it", "tenant", {}, api::live_schema}},
       {"GET",
+       "/barrio/v1/events",
+       scope::sites_read,
+       Whose::anybody,
+       &HttpApi::events,
+       {.summary = "What happens, as it happens: server-sent events", .query = "tenant", .gives_media = event_stream}},
+      {"GET",
        "/barrio/v1/usage",
        scope::usage_read,
        Whose::anybody,
        &HttpApi::usage,
        {"What was used, by hour", "tenant app site from to by format", {}, of<api::UsageAnswer>}},
+      {"GET",
+       "/barrio/v1/audit",
+       scope::audit_read,
+       Whose::anybody,
+       &HttpApi::audit,
+       {"Who changed what, the oldest first; without from and to the last 24 hours",
+        "limit after tenant from to",
+        {},
+        of<api::AuditList>}},
   };
 }
 
@@ -186,7 +203,11 @@ std::vector<HttpApi::Route> HttpApi::tenant_routes() {
        scope::tenants_write,
        Whose::anybody,
        &HttpApi::add_tenant,
-       {"A new tenant; its secret is shown once", {}, of<api::NewTenant>, of<api::TenantCredentials>, 201}},
+       {.summary = "A new tenant; its secret is shown once",
+        .takes = of<api::NewTenant>,
+        .gives = of<api::TenantCredentials>,
+        .success = 201,
+        .gives_secret = true}},
       {"GET",
        "/barrio/v1/tenants",
        scope::tenants_write,
@@ -204,7 +225,11 @@ std::vector<HttpApi::Route> HttpApi::tenant_routes() {
        scope::apps_write,
        Whose::anybody,
        &HttpApi::create_key,
-       {"A new API key; it is shown once", {}, of<api::NewKey>, of<api::IssuedKey>, 201}},
+       {.summary = "A new API key; it is shown once",
+        .takes = of<api::NewKey>,
+        .gives = of<api::IssuedKey>,
+        .success = 201,
+        .gives_secret = true}},
       {"GET",
        "/barrio/v1/tenants/{tenant}/keys",
        scope::apps_read,

@@ -37,7 +37,7 @@ std::vector<HttpApi::Route> HttpApi::storage_routes() {
        {"Make a bucket; one that is there is answered as it is", "tenant", of_storage<NewBucket>,
         of_storage<api::BucketView>}},
       {"POST", "/barrio/v1/tenants/{tenant}/s3-keys", scope::apps_write, Whose::anybody, &HttpApi::create_s3_key,
-       {.summary = "A new pair of keys for S3; its secret is shown once", .gives = of_storage<api::IssuedS3Key>, .success = 201}},
+       {.summary = "A new pair of keys for S3; its secret is shown once", .gives = of_storage<api::IssuedS3Key>, .success = 201, .gives_secret = true}},
       {"GET", "/barrio/v1/tenants/{tenant}/s3-keys", scope::apps_read, Whose::anybody, &HttpApi::list_s3_keys,
        {"The ids of a tenant's S3 keys", {}, {}, of_storage<api::S3KeyList>}},
       {"DELETE", "/barrio/v1/tenants/{tenant}/s3-keys/{key}", scope::apps_write, Whose::anybody,
@@ -66,7 +66,7 @@ Response HttpApi::site_creates_bucket(const Call& call) {
   if (!site) return answer(site.error());
   auto wanted = body<SiteBucketRequest>(call);
   if (!wanted) return answer(wanted.error());
-  auto made = control_.create_bucket(wanted->tenant, wanted->bucket, *site);
+  auto made = control_.create_bucket(wanted->tenant, wanted->bucket, *site, {wanted->tenant.str(), "tenant"});
   return made ? answer_json(201, *made) : answer(made.error());
 }
 
@@ -94,7 +94,7 @@ Response HttpApi::put_bucket(const Call& call) {
   if (wanted->name.str() != call.params[0]) {
     return answer(Error{Code::invalid, "must be the name in the path, " + call.params[0].substr(0, 80), "name"});
   }
-  auto made = control_.create_bucket(call.tenant, *wanted, std::nullopt);
+  auto made = control_.create_bucket(call.tenant, *wanted, std::nullopt, author(call));
   if (!made) return answer(made.error());
   for (const api::BucketView& view : control_.buckets(call.tenant)) {
     if (view.name == made->name.str()) return answer_json(200, view);
@@ -105,7 +105,7 @@ Response HttpApi::put_bucket(const Call& call) {
 Response HttpApi::create_s3_key(const Call& call) {
   auto tenant = tenant_in_path(call);
   if (!tenant) return answer(tenant.error());
-  auto issued = control_.create_s3_key(*tenant);
+  auto issued = control_.create_s3_key(*tenant, author(call));
   return issued ? answer_json(201, *issued) : answer(issued.error());
 }
 
@@ -118,7 +118,7 @@ Response HttpApi::list_s3_keys(const Call& call) {
 Response HttpApi::revoke_s3_key(const Call& call) {
   auto tenant = tenant_in_path(call);
   if (!tenant) return answer(tenant.error());
-  auto revoked = control_.revoke_s3_key(*tenant, call.params[1]);
+  auto revoked = control_.revoke_s3_key(*tenant, call.params[1], author(call));
   return revoked ? no_content() : answer(revoked.error());
 }
 

@@ -10,7 +10,7 @@ using net::Response;
 Response HttpApi::add_tenant(const Call& call) {
   auto tenant = body<api::NewTenant>(call);
   if (!tenant) return answer(tenant.error());
-  auto credentials = control_.accounts().add_tenant(tenant->name);
+  auto credentials = control_.add_tenant(tenant->name, author(call));
   return credentials ? answer_json(201, *credentials) : answer(credentials.error());
 }
 
@@ -36,7 +36,7 @@ Response HttpApi::put_quota(const Call& call) {
   if (!tenant) return answer(tenant.error());
   auto quota = body<TenantQuota>(call);
   if (!quota) return answer(quota.error());
-  auto set = control_.set_quota(*tenant, *quota);
+  auto set = control_.set_quota(*tenant, *quota, author(call));
   return set ? answer_json(200, *quota) : answer(set.error());
 }
 
@@ -45,7 +45,7 @@ Response HttpApi::create_key(const Call& call) {
   if (!tenant) return answer(tenant.error());
   auto wanted = body<api::NewKey>(call);
   if (!wanted) return answer(wanted.error());
-  auto issued = control_.create_key(*tenant, *wanted);
+  auto issued = control_.create_key(*tenant, *wanted, author(call));
   return issued ? answer_json(201, *issued) : answer(issued.error());
 }
 
@@ -63,7 +63,7 @@ Response HttpApi::list_keys(const Call& call) {
 Response HttpApi::revoke_key(const Call& call) {
   auto tenant = tenant_in_path(call);
   if (!tenant) return answer(tenant.error());
-  auto revoked = control_.revoke_key(*tenant, call.params[1]);
+  auto revoked = control_.revoke_key(*tenant, call.params[1], author(call));
   if (!revoked) return answer(revoked.error());
   Response response;
   response.status = 204;
@@ -73,7 +73,7 @@ Response HttpApi::revoke_key(const Call& call) {
 Response HttpApi::put_secret(const Call& call) {
   auto secret = body<api::NewSecret>(call);
   if (!secret) return answer(secret.error());
-  auto set = control_.set_secret(call.tenant, call.params[0], secret->value);
+  auto set = control_.set_secret(call.tenant, call.params[0], secret->value, author(call));
   return set ? answer_json(200, api::SecretView{call.params[0]}) : answer(set.error());
 }
 
@@ -82,7 +82,7 @@ Response HttpApi::list_secrets(const Call& call) {
 }
 
 Response HttpApi::delete_secret(const Call& call) {
-  auto removed = control_.remove_secret(call.tenant, call.params[0]);
+  auto removed = control_.remove_secret(call.tenant, call.params[0], author(call));
   if (!removed) return answer(removed.error());
   Response response;
   response.status = 204;

@@ -15,7 +15,7 @@ struct Members {
           blobs(all.runtime, {.folder = all.folder.path() + "/" + name}),
           control(all.runtime, all.store, config(name, index), &blobs),
           copies(all.runtime, all.caller(), control.accounts(), others(index)),
-          forwarding(all.runtime, all.caller(), control.leadership()),
+          forwarding(all.runtime, all.caller(), control.accounts(), control.leadership()),
           http(control, metrics, with_forwarding(forwarding)) {
       blobs.join(copies.peers());
     }
@@ -107,7 +107,7 @@ TEST_CASE("a member that does not lead writes nothing, whatever it is asked") {
   const auto refused = follower.deploy(TenantId::of("traffic"), people_app("street", "ES"));
   REQUIRE(!refused);
   CHECK(refused.error().error.code == Code::unavailable);
-  CHECK(!follower.accounts().add_tenant(TenantId::of("new")));
+  CHECK(!follower.add_tenant(TenantId::of("new")));
   CHECK(m.store.list("")->revision == before);
 }
 

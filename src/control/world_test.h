@@ -35,7 +35,7 @@ class FlakyStateStore final : public ports::StateStore {
  public:
   explicit FlakyStateStore(ports::StateStore& inner) : inner_(inner) {}
   Result<std::optional<ports::Entry>> get(const std::string& key) override { return inner_.get(key); }
-  Result<ports::Listing> list(const std::string& prefix) override { return inner_.list(prefix); }
+  Result<ports::Listing> list(const ports::KeyRange& range) override { return inner_.list(range); }
   Result<ports::Revision> commit(std::vector<ports::Guard> guards, std::vector<ports::Write> writes) override {
     if (failures-- > 0) return fail(failure, "told to fail");
     return inner_.commit(std::move(guards), std::move(writes));

@@ -9,6 +9,14 @@ namespace barrio::engine {
 
 namespace {
 
+/// What has cost nothing yet is given up before what has: a later step of a pipeline is one class up.
+UrgencyClass class_of(const Submission& submission, UrgencyClass usual) {
+  UrgencyClass urgency = submission.urgency.value_or(usual);
+  if (!submission.may_rise) urgency = std::max(urgency, usual);  // hard is the least
+  if (!submission.continues) return urgency;
+  return urgency == UrgencyClass::best_effort ? UrgencyClass::soft : UrgencyClass::hard;
+}
+
 decide::Urgency urgency_of(UrgencyClass urgency) {
   switch (urgency) {
     case UrgencyClass::hard: return decide::Urgency::hard;
@@ -104,7 +112,7 @@ uint64_t Engine::State::submit(Submission submission, std::function<void(Served)
     decline(nullptr, done, std::move(why));
     return id;
   }
-  if (!submission.urgency) submission.urgency = version->urgency;
+  submission.urgency = class_of(submission, version->urgency);
   if (!submission.deadline && version->parameters.deadline) {
     submission.deadline = submission.arrived + *version->parameters.deadline;
   }

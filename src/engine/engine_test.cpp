@@ -129,6 +129,23 @@ TEST_CASE("many models share one device, and each answers for itself") {
   }
 }
 
+TEST_CASE("a step after the first is one class up, whatever class that is") {
+  World world;
+  REQUIRE(world.load("m"));
+  REQUIRE(world.load("spare", {.builtin = "batch", .urgency = "best_effort"}));
+  const auto counted = [&](const char* model, const char* urgency) {
+    const std::string labels = std::string("{model=\"") + model + "\",class=\"" + urgency;
+    return world.registry.text().find("barrio_engine_offered_total" + labels) != std::string::npos;
+  };
+  value_of(world.wait(world.submit("m", 1, {.continues = true})));
+  CHECK(counted("m", "hard"));
+  CHECK_FALSE(counted("m", "soft"));
+  value_of(world.wait(world.submit("m", 1, {.urgency = UrgencyClass::best_effort, .continues = true})));
+  CHECK(counted("m", "soft"));
+  value_of(world.wait(world.submit("spare", 1, {.urgency = UrgencyClass::hard, .may_rise = false})));
+  CHECK(counted("spare", "best_effort"));
+}
+
 TEST_CASE("a tight model does not wait behind a loose one that came first") {
   World world;
   for (const char* name : {"other", "loose", "tight"}) REQUIRE(world.load(name, {.builtin = "one"}));

@@ -20,6 +20,8 @@ struct Submission {
   std::string version = {};                  // empty: the one that is served now
   std::string tenant = {};                   // empty: the app's own
   std::optional<UrgencyClass> urgency = {};  // none: the model's default
+  bool may_rise = true;                      // false: no more urgent than the model's default, whatever it says
+  bool continues = false;                    // device time was spent on the request before: one class up
   Time arrived{};                            // its first byte
   std::optional<Time> deadline{};            // none: the model's default, where it has one
   ports::InferenceRequest request = {};

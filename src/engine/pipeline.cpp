@@ -15,11 +15,6 @@ namespace {
 /// Tells our numbers from those of the service beneath, which count up from small ones.
 constexpr uint64_t ours = uint64_t{1} << 63;
 
-/// Of steps after the first: device time was spent on the request, so what has cost nothing yet is given up before it.
-UrgencyClass raised(std::optional<UrgencyClass> asked) {
-  return asked == UrgencyClass::best_effort ? UrgencyClass::soft : UrgencyClass::hard;
-}
-
 }  // namespace
 
 std::string step_model(std::string_view pipeline, std::string_view step) {
@@ -216,7 +211,8 @@ void Pipelines::run_all(const FlightPtr& flight, std::vector<std::vector<Tensor>
     Submission submission;
     submission.model = flight->pipeline->models[step];
     submission.tenant = flight->submission.tenant;
-    submission.urgency = step == 0 ? flight->submission.urgency : raised(flight->submission.urgency);
+    submission.urgency = flight->submission.urgency;
+    submission.continues = step > 0;
     submission.arrived = flight->submission.arrived;
     submission.deadline = deadline;
     submission.request = {std::move(runs[part]), flight->submission.request.stream, deadline};

@@ -147,14 +147,14 @@ TEST_CASE("each step gets what the later ones do not need of one deadline, and w
   world.send(start + 200ms);
   CHECK(world.inner.waiting.at(0).submission.deadline == start + 140ms);
   CHECK(world.inner.waiting.at(0).submission.request.deadline == start + 140ms);
-  CHECK_FALSE(world.inner.waiting.at(0).submission.urgency);
+  CHECK_FALSE(world.inner.waiting.at(0).submission.continues);
   world.now += 150ms;  // later than it should
   world.inner.answer(0, {octets("boxes", {1, 4}, "aaaa")});
   // Ten milliseconds are left for two queues of ten.
   CHECK(world.inner.waiting.at(0).submission.deadline == start + 175ms);
   CHECK(world.inner.waiting.at(0).submission.arrived == start);
   // What has cost device time is given up last.
-  CHECK(world.inner.waiting.at(0).submission.urgency == UrgencyClass::hard);
+  CHECK(world.inner.waiting.at(0).submission.continues);
   world.inner.answer(0, {bytes("crops", {"a"})});
   CHECK(world.inner.waiting.at(0).submission.deadline == start + 200ms);
 }

@@ -129,6 +129,22 @@ TEST_CASE("two replicas with equal names see only their own model, and no trace 
   CHECK(has(world.get(world.control(), "/metrics"), R"(barrio_engine_device_busy_seconds{device="gpu"})"));
 }
 
+TEST_CASE("a tenant's request may be less urgent than its model, and not more: others would pay for it") {
+  World world;
+  world.start("one", "good");
+  for (const std::string asked : {"hard", "best_effort"}) {
+    net::Request request{.method = "POST",
+                         .target = "/v2/models/people/infer",
+                         .headers = {{"Barrio-Class", asked}},
+                         .body = R"({"inputs":[{"name":"x","shape":[1],"datatype":"UINT8","data":[4]}]})"};
+    CHECK(world.call(world.address("one"), std::move(request)).status == 200);
+  }
+  const auto metrics = world.get(world.control(), "/metrics").body;
+  CHECK(metrics.find(R"(class="hard")") == std::string::npos);
+  CHECK(metrics.find(R"(class="soft")") != std::string::npos);
+  CHECK(metrics.find(R"(class="best_effort")") != std::string::npos);
+}
+
 TEST_CASE("the control socket is for its owner alone, repeats itself without harm, and names what is wrong") {
   World world;
   struct stat status{};

@@ -25,7 +25,10 @@ std::function<void(Result<void>)> ReplicaView::shown(std::function<void(Result<v
 }
 
 uint64_t ReplicaView::submit(Submission submission, std::function<void(Served)> done) {
-  if (!tenant_.empty()) submission.tenant = tenant_;
+  if (!tenant_.empty()) {
+    submission.tenant = tenant_;
+    submission.may_rise = false;
+  }
   if (prefix_.empty()) return engine_.submit(std::move(submission), std::move(done));
   const std::string model = std::exchange(submission.model, within(submission.model));
   const std::string version = submission.version;

@@ -11,7 +11,8 @@ namespace barrio::engine {
 class ReplicaView final : public InferenceService, public ModelRepository {
  public:
   /// An empty scope shows all of the engine. With `tenant`, it is charged for all that is asked here, whatever requests
-  /// say; without, they name theirs. The engine outlives this.
+  /// say, and none is more urgent than its model, since other tenants' would pay for it; without, they name theirs. The
+  /// engine outlives this.
   ReplicaView(Engine& engine, const std::string& scope, std::string tenant)
       : engine_(engine), prefix_(scope.empty() ? "" : scope + "/"), tenant_(std::move(tenant)) {}
 

@@ -44,12 +44,12 @@ Decision Dispatcher::arrived(const Arrival& arrival, Time now) {
                           : flows_.find(*arrival.app, arrival.location, table_->site(self_index_).location);
   if (!decide::is_permitted(route.app->spec.policy, table_->site(self_index_))) {
     Refusal refusal = decide::explain_entry(*table_, *view_, *app, self_index_, now);
-    flows_.refused(flow, to_name(refusal.reason), now);
+    flows_.refused(flow, refusal.reason, now);
     return {.act = Refuse{421, std::move(refusal)}};
   }
   const Ticket ticket = new_ticket();
   if (ticket == 0) {
-    flows_.refused(flow, to_name(RefusalReason::overloaded), now);
+    flows_.refused(flow, RefusalReason::overloaded, now);
     return {.act = Refuse{503, {RefusalReason::overloaded, "this gateway has too many requests open", "another site"}}};
   }
   Open& request = open(ticket);
@@ -97,7 +97,10 @@ Decision Dispatcher::decide_for(Ticket ticket, Time now) {
   }
   decide::Routed routed = decide::choose(*table_, *view_, ask, rng_);
   if (auto* refusal = std::get_if<Refusal>(&routed)) {
-    return refuse(ticket, status_of(refusal->reason), std::move(*refusal), now);
+    const Duration warm_up = decide::sleeps(*table_, *view_, *app) ? table_->app(*app).app->spec.scale->warm_up : 0s;
+    Decision refused = refuse(ticket, status_of(refusal->reason), std::move(*refusal), now);
+    std::get<Refuse>(refused.act).retry_after = warm_up;
+    return refused;
   }
   const size_t site = std::get<decide::Choice>(routed).site;
   return site == self_index_ ? serve_here(ticket, *app, now) : forward_to(ticket, *app, site, now);
@@ -129,7 +132,7 @@ Decision Dispatcher::forward_to(Ticket ticket, size_t app, size_t site, Time now
 }
 
 Decision Dispatcher::refuse(Ticket ticket, int status, Refusal refusal, Time now) {
-  flows_.refused(open(ticket).flow, to_name(refusal.reason), now);
+  flows_.refused(open(ticket).flow, refusal.reason, now);
   close(ticket);
   return {.act = Refuse{status, std::move(refusal)}};
 }

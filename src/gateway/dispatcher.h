@@ -42,6 +42,7 @@ struct Forward {
 struct Refuse {
   int status = 503;
   Refusal refusal;
+  Duration retry_after{};  // after which the same request may be answered; zero: not known
 };
 
 /// 0: none. Every other one ends in answered() or abandoned(), or in a refusal by failed().
@@ -112,8 +113,9 @@ class Dispatcher {
   Duration rtt(const SiteId& site) const;
   /// From the device to here, as the path model has it.
   Duration access(const DeviceLocation* location) const;
+  /// Where the device's requests would be answered soonest. Who asks and gets no site counts as a request without one.
   std::vector<std::pair<SiteId, Duration>> ranked(const AppKey& app, uint64_t device, const DeviceLocation* location,
-                                                  Time now, std::optional<Refusal>& refusal) const;
+                                                  Time now, std::optional<Refusal>& refusal);
   LoadReport load_report(Time now);
   std::vector<Flow> flows(Time now) const { return flows_.recent(now); }
   const Snapshot* snapshot() const { return table_ ? &table_->snapshot() : nullptr; }

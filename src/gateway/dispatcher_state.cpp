@@ -134,7 +134,7 @@ LoadReport Dispatcher::load_report(Time now) {
 
 std::vector<std::pair<SiteId, Duration>> Dispatcher::ranked(const AppKey& key, uint64_t device,
                                                             const DeviceLocation* location, Time now,
-                                                            std::optional<Refusal>& refusal) const {
+                                                            std::optional<Refusal>& refusal) {
   std::vector<std::pair<SiteId, Duration>> entries;
   const auto app = app_of(key);
   if (!app) {
@@ -147,6 +147,7 @@ std::vector<std::pair<SiteId, Duration>> Dispatcher::ranked(const AppKey& key, u
   }
   if (entries.empty()) {
     refusal = decide::explain(*table_, *view_, {.app = *app, .device = device, .now = now, .left = Duration::max()});
+    flows_.refused(flows_.find(key, location, table_->site(self_index_).location), refusal->reason, now);
   }
   return entries;
 }

@@ -204,6 +204,30 @@ TEST_CASE("answers are measured, shown as flows and reported to peers") {
   CHECK(report.apps[0].service_mean_ms == doctest::Approx(40).epsilon(0.1));
 }
 
+TEST_CASE(
+    "an app without a replica while nobody asks tells when to come again, and that it was asked is told to control") {
+  App sleeper = app_named("sleeper");
+  sleeper.spec.scale = ScaleSpec{.most = {}, .idle = 60s, .warm_up = 2500ms};
+  const AppKey key = sleeper.key();
+  Dispatcher dispatcher{SiteId::of("bio1"), 1};
+  Snapshot snapshot = *decide::test::snapshot_of({site_at("bio1", -2.9, "ES-PV")}, {sleeper});
+  snapshot.replicas.clear();
+  dispatcher.set_snapshot(std::make_shared<const Snapshot>(snapshot), start);
+  const Arrival arrival{.app = &key, .device = 1, .first_byte = start};
+  const Decision refused = dispatcher.arrived(arrival, start);
+  REQUIRE(what(refused) == "refuse 503 unavailable");
+  CHECK(std::get<Refuse>(refused.act).retry_after == 2500ms);
+  CHECK(std::get<Refuse>(refused.act).refusal.nearest == "the same request in 2500ms");
+  std::optional<Refusal> none;
+  CHECK(dispatcher.ranked(key, 1, nullptr, start, none).empty());
+  REQUIRE(dispatcher.flows(start + 1s).size() == 1);
+  CHECK(dispatcher.flows(start + 1s)[0].offered_2s == doctest::Approx(1));  // both, in two seconds
+  // One that has failed is not asleep.
+  snapshot.replicas = {{replica_id(key, SiteId::of("bio1"), 0), key, SiteId::of("bio1"), ReplicaPhase::failed}};
+  dispatcher.set_snapshot(std::make_shared<const Snapshot>(snapshot), start);
+  CHECK(std::get<Refuse>(dispatcher.arrived(arrival, start).act).retry_after == 0s);
+}
+
 TEST_CASE("what may not be repeated is sent twice only if it was not sent") {
   World w;
   w.run_here({w.street});

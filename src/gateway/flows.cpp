@@ -11,6 +11,13 @@ namespace {
 int64_t number_of(Time now) {
   return now.time_since_epoch() / FlowTable::window;
 }
+int64_t second_of(Time now) {
+  return now.time_since_epoch() / 1s;
+}
+/// More or other replicas would have answered it.
+bool wants_replicas(RefusalReason why) {
+  return why == RefusalReason::unavailable || why == RefusalReason::overloaded || why == RefusalReason::objective;
+}
 }  // namespace
 
 void FlowTable::Samples::add(Duration sample) {
@@ -67,8 +74,30 @@ FlowTable::Window& FlowTable::window_at(FlowId flow, Time now) {
   return window_now;
 }
 
+void FlowTable::Offered::pass(int64_t to) {
+  if (to <= second) return;
+  if (to - second >= seconds) counts = {};
+  for (int64_t next = std::max(second, to - seconds) + 1; next <= to; ++next)
+    counts[static_cast<size_t>(next % seconds)] = 0;
+  second = to;
+}
+
+double FlowTable::Offered::rate(int64_t of_seconds) const {
+  uint64_t sum = 0;
+  for (int64_t back = 1; back <= of_seconds; ++back)
+    sum += counts[static_cast<size_t>((second - back + seconds) % seconds)];
+  return static_cast<double>(sum) / static_cast<double>(of_seconds);
+}
+
+void FlowTable::offered(FlowId flow, Time now) {
+  Offered& of = entries_[flow].offered;
+  of.pass(second_of(now));
+  ++of.counts[static_cast<size_t>(of.second % Offered::seconds)];
+}
+
 void FlowTable::answered(FlowId flow, const Answered& answer, Time now) {
   if (flow == no_flow) return;
+  offered(flow, now);
   Window& into = window_at(flow, now);
   ++into.answered;
   into.late += answer.late ? 1 : 0;
@@ -79,11 +108,12 @@ void FlowTable::answered(FlowId flow, const Answered& answer, Time now) {
   into.total.add(answer.total);
 }
 
-void FlowTable::refused(FlowId flow, std::string_view why, Time now) {
+void FlowTable::refused(FlowId flow, RefusalReason why, Time now) {
   if (flow == no_flow) return;
+  if (wants_replicas(why)) offered(flow, now);
   Window& into = window_at(flow, now);
   ++into.refused;
-  into.refusal = why;
+  into.refusal = to_name(why);
 }
 
 std::vector<Flow> FlowTable::recent(Time now) const {
@@ -99,6 +129,8 @@ std::vector<Flow> FlowTable::recent(Time now) const {
     const bool use_present = present_counts && (!last_counts || into_window > window / 4);
     if (!use_present && !last_counts) continue;
     const Window& shown = use_present ? present : last;
+    Offered offered = entry.offered;
+    offered.pass(second_of(now));
     flows.push_back({.app = entry.app,
                      .place = entry.location.place,
                      .location = entry.location.location,
@@ -112,7 +144,9 @@ std::vector<Flow> FlowTable::recent(Time now) const {
                      .queue = shown.queue.percentiles(),
                      .compute = shown.compute.percentiles(),
                      .total = shown.total.percentiles(),
-                     .seconds = use_present ? std::max(1.0, to_ms(into_window) / 1000) : to_ms(window) / 1000});
+                     .seconds = use_present ? std::max(1.0, to_ms(into_window) / 1000) : to_ms(window) / 1000,
+                     .offered_2s = offered.rate(2),
+                     .offered_10s = offered.rate(10)});
   }
   return flows;
 }

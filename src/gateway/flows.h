@@ -2,11 +2,13 @@
 // Who was served how fast over the last ten seconds: one Flow per app and place, for the console and `barrio explain`.
 // Bounded: at most `most_flows`; what does not fit is counted, not kept. Pass `now`: nothing here reads a clock.
 
+#include <array>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "decide/routing/site_set.h"
+#include "model/refusal.h"
 #include "model/snapshot.h"
 
 namespace barrio::gateway {
@@ -32,7 +34,7 @@ class FlowTable {
   /// `here`.
   FlowId find(const AppKey& app, const DeviceLocation* location, const LatLon& here);
   void answered(FlowId flow, const Answered& answer, Time now);
-  void refused(FlowId flow, std::string_view why, Time now);
+  void refused(FlowId flow, RefusalReason why, Time now);
   /// Flows with a request in the last whole window, or in the present one.
   std::vector<Flow> recent(Time now) const;
   uint64_t dropped() const { return dropped_; }
@@ -55,10 +57,20 @@ class FlowTable {
     SiteId served_by;
     Samples network, queue, compute, total;
   };
+  /// Requests by second.
+  struct Offered {
+    static constexpr int64_t seconds = 11;  // ten that are over, and the present one
+    std::array<uint32_t, seconds> counts{};
+    int64_t second = 0;  // the present one
+    void pass(int64_t to);
+    /// A second, over the last ones that are over.
+    double rate(int64_t of_seconds) const;
+  };
   struct Entry {
     AppKey app;
     DeviceLocation location;
     Window windows[2];  // by parity of their number
+    Offered offered;
   };
   struct Key {
     AppKey app;
@@ -79,6 +91,7 @@ class FlowTable {
     }
   };
   Window& window_at(FlowId flow, Time now);
+  void offered(FlowId flow, Time now);
 
   std::map<Key, FlowId, Less> by_key_;
   std::vector<Entry> entries_;

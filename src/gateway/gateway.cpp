@@ -127,7 +127,8 @@ Gateway::State::State(net::Reactor& loop, GatewayConfig settings, const ports::C
              .secret = peer_secret(),
              .tls = config.peer_tls.client,
              .seed = mix(config.seed, 2)}),
-      parts{loop, client, dispatcher, peers, limits, metrics, meter, observer, endpoints, config.site, peer_secret()},
+      parts{loop,  client,   dispatcher, peers,       limits,        metrics,
+            meter, observer, endpoints,  config.site, peer_secret(), config.sign_receipt},
       server(loop, config.limits, *this) {}
 
 Gateway::State::~State() {
@@ -162,7 +163,8 @@ ProxiedRequest& Gateway::State::request() {
 }
 
 void Gateway::State::on_body(net::Exchange& exchange, std::string_view piece) {
-  if (exchange.context != nullptr) static_cast<ProxiedRequest*>(exchange.context)->on_device_body(piece);
+  if (exchange.context == nullptr) return log_body(exchange, piece);
+  static_cast<ProxiedRequest*>(exchange.context)->on_device_body(piece);
 }
 
 void Gateway::State::on_trailers(net::Exchange& exchange, std::span<const net::Header> trailers) {
@@ -174,7 +176,8 @@ void Gateway::State::on_tunnel_end(net::Exchange& exchange) {
 }
 
 void Gateway::State::on_end(net::Exchange& exchange) {
-  if (exchange.context != nullptr) static_cast<ProxiedRequest*>(exchange.context)->on_device_end();
+  if (exchange.context == nullptr) return log_end(exchange);
+  static_cast<ProxiedRequest*>(exchange.context)->on_device_end();
 }
 
 void Gateway::State::on_writable(net::Exchange& exchange) {
@@ -183,6 +186,7 @@ void Gateway::State::on_writable(net::Exchange& exchange) {
 
 void Gateway::State::on_closed(net::Exchange& exchange, bool) {
   std::erase_if(asking, [&](const auto& one) { return one.second == &exchange; });
+  std::erase_if(log_requests, [&](const auto& one) { return one.exchange == &exchange; });
   if (exchange.context == nullptr) return;
   auto* over = static_cast<ProxiedRequest*>(exchange.context);
   exchange.context = nullptr;

@@ -10,6 +10,7 @@
 #include <memory>
 #include <span>
 
+#include "base/digest.h"
 #include "base/metrics.h"
 #include "gateway/dispatcher.h"
 #include "gateway/limits.h"
@@ -26,6 +27,23 @@ namespace barrio::gateway {
 struct PeerTls {
   std::shared_ptr<net::TlsServer> server = {};  // requests certificates of the authority that signs those of sites
   std::shared_ptr<net::TlsClient> client = {};  // presents this site's
+};
+
+/// For the site's transparency log or its witness: /log/..., /witness/... (docs/proof.md).
+struct LogCall {
+  std::string method;
+  std::string path;
+  std::string body;
+  std::optional<TenantId> tenant;  // with /log/salt
+};
+
+/// An answer that a replica of this site gave, for a tenant that wants receipts.
+struct ReceiptFacts {
+  AppKey app;
+  int64_t policy = 0;  // the app's generation
+  Jurisdiction where;
+  Digest request{};  // SHA-256 of its body
+  int status = 0;
 };
 
 struct GatewayConfig {
@@ -48,6 +66,10 @@ struct GatewayConfig {
   std::shared_ptr<net::InheritedSockets> inherited = {};  // listening sockets that the process was started with
   /// Answers once, on the loop and later, with JSON about the app's replicas here: their last lines, or what they take.
   std::function<void(const AppKey&, size_t lines, std::function<void(std::string)> answer)> replica_figures = {};
+  /// Answers once, on the loop, at once or later. None: this site has no log.
+  std::function<void(LogCall, std::function<void(net::Response)> answer)> log_call = {};
+  /// The value of Barrio-Receipt. None: no answer carries one.
+  std::function<std::string(const ReceiptFacts&)> sign_receipt = {};
 };
 size_t usage_memory_bytes();
 

@@ -39,6 +39,9 @@ struct Gateway::State final : net::ExchangeHandler, std::enable_shared_from_this
   void discovery(net::Exchange& exchange);
   void peer_load(net::Exchange& exchange);
   void replica_figures(net::Exchange& exchange);
+  void log_request(net::Exchange& exchange);
+  void log_body(net::Exchange& exchange, std::string_view piece);
+  void log_end(net::Exchange& exchange);
   std::optional<Problem> logs_stay(const net::Exchange& exchange, const AppKey& key) const;
   bool is_peer(const net::Exchange& exchange) const;
   /// As sent to peers; empty where certificates say who is one.
@@ -70,6 +73,12 @@ struct Gateway::State final : net::ExchangeHandler, std::enable_shared_from_this
   net::TimerId timer = 0;
   std::vector<std::pair<uint64_t, net::Exchange*>> asking;  // for the figures of replicas
   uint64_t last_asking = 0;
+  struct LogRequest {
+    uint64_t ticket = 0;
+    net::Exchange* exchange = nullptr;
+    LogCall call;
+  };
+  std::vector<LogRequest> log_requests;  // that are not answered
   uint64_t ejections_told = 0;
   // Ended first, in this order from the last: the server closes its exchanges, which cancels their calls.
   net::Client client;

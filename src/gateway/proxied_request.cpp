@@ -38,6 +38,9 @@ void ProxiedRequest::start(net::Exchange& exchange, RequestStart&& start) {
   declined_for_ = 0;
   declined_earliest_.clear();
   status_ = 0;
+  receipt_.clear();
+  body_digest_.reset();
+  if (wants_receipt()) body_digest_.emplace();
   meter_.begin(start_.app, start_.infer || start_.route.used ? RequestMeter::Billed::yes : RequestMeter::Billed::no,
                start_.forwarded ? RequestMeter::From::other_gateway : RequestMeter::From::device);
   sight_ = parts_.observer.begin(exchange.request(), parts_.reactor.now());
@@ -165,6 +168,7 @@ void ProxiedRequest::on_device_body(std::string_view piece) {
   meter_.body_in(piece.size());
   if (upgrade_.empty() && received_ > start_.most_body) return body_too_long();
   keep(piece);
+  if (body_digest_) body_digest_->add(piece);
   if (call_ != nullptr && !call_->write(piece)) exchange_->pause();
 }
 
@@ -271,6 +275,7 @@ void ProxiedRequest::answer_headers(std::span<const net::Header> from, const std
   const Site* site = parts_.dispatcher.find_site(site_);
   headers_.push_back({"Barrio-Served-By", site_.str()});
   if (site != nullptr) headers_.push_back({"Barrio-Processed-In", site->jurisdiction.str()});
+  if (body_digest_) add_receipt(from, site);
   answering_ = true;
   meter_.answer_begins(to_gateway_ ? RequestMeter::By::other_site : RequestMeter::By::replica_here, status_,
                        timings_.compute.value_or(Duration::zero()), parts_.reactor.now() - exchange_->first_byte());
@@ -370,6 +375,7 @@ void ProxiedRequest::refuse(const Refuse& refuse) {
   meter_.refused(refuse.refusal.reason);
   seen(refuse.status, to_name(refuse.refusal.reason));
   Problem problem = problem_of(refuse.status, refuse.refusal);
+  problem.retry_after = std::chrono::ceil<std::chrono::seconds>(refuse.retry_after).count();
   if (refuse.status == 429) {
     problem.retry_after = declined_for_;
     if (parse_double(declined_earliest_)) problem.nearest = "Barrio-Timeout-Ms: " + declined_earliest_ + ", or later";

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/digest.h"
 #include "base/metrics.h"
 #include "gateway/dispatcher.h"
 #include "gateway/limits.h"
@@ -35,6 +36,8 @@ struct RequestParts {
   LocalEndpoints& endpoints;
   SiteId self;
   std::string peer_secret;
+  /// GatewayConfig::sign_receipt.
+  const std::function<std::string(const struct ReceiptFacts&)>& sign_receipt;
 };
 
 struct RequestStart {
@@ -91,6 +94,8 @@ class ProxiedRequest final : public net::CallHandler {
   bool send_to(const net::Endpoint& where, bool to_gateway);
   net::Protocol protocol_to(bool gateway) const;
   void answer_headers(std::span<const net::Header> from, const std::string& timing);
+  bool wants_receipt() const;
+  void add_receipt(std::span<const net::Header> from, const Site* site);
   void retry_or_refuse(Failure failure, bool sent);
   void set_begin_timer();
   void not_begun();
@@ -128,6 +133,8 @@ class ProxiedRequest final : public net::CallHandler {
   std::string_view upgrade_;  // the protocol that a tunnel is asked for; empty: none
   Timings timings_;
   std::string timing_text_;
+  std::optional<Sha256> body_digest_;  // where the tenant wants a receipt
+  std::string receipt_;
   /// What the last 429 said: when, and with how much time, it would be taken.
   int64_t declined_for_ = 0;
   std::string declined_earliest_;

@@ -56,6 +56,7 @@ void Gateway::State::on_head(net::Exchange& exchange) {
     return get ? reply_text(exchange, "text/plain; version=0.0.4", registry.text()) : wrong_method(exchange, "GET");
   if (head.path == "/barrio/v1/discovery") return get ? discovery(exchange) : wrong_method(exchange, "GET");
   if (head.path == "/barrio/v1/replicas") return get ? replica_figures(exchange) : wrong_method(exchange, "GET");
+  if (head.path.starts_with("/log/") || head.path.starts_with("/witness/")) return log_request(exchange);
   if (head.path == "/barrio/peer/v1/load") return get ? peer_load(exchange) : wrong_method(exchange, "GET");
   reply_problem(exchange, {404, "not_found", "no such path: " + std::string(head.path), "/v2/models/APP/infer"});
 }

@@ -114,10 +114,23 @@ Result<void> RolloutSpec::check() const {
   return {};
 }
 
+Result<void> ScaleSpec::check() const {
+  if (most && (*most < 1 || *most > static_cast<int>(max_sites)))
+    return fail(Code::invalid, "must be from 1 to " + std::to_string(max_sites), "most");
+  if (idle && (*idle < 1s || *idle > 24h * 7)) return fail(Code::invalid, "must be from 1s to 7 days", "idle");
+  if (warm_up <= Duration::zero() || warm_up > 1h)
+    return fail(Code::invalid, "must be more than 0s, and 1h at most", "warm_up");
+  return {};
+}
+
 Result<void> AppSpec::check() const {
   if (replicas && (*replicas < 1 || *replicas > static_cast<int>(max_sites))) {
     return fail(Code::invalid, "must be from 1 to " + std::to_string(max_sites), "replicas");
   }
+  if (scale && !work)
+    return fail(Code::invalid, "is missing: scale counts replicas by the time that a request takes", "work");
+  if (scale && scale->most && *scale->most < replicas.value_or(1))
+    return fail(Code::invalid, "must be at least replicas, " + std::to_string(replicas.value_or(1)), "scale.most");
   if (demand.size() > 1000) return fail(Code::invalid, "must be at most 1000 places", "demand");
   if (container && model.backend != Backend::none)
     return fail(Code::invalid, "cannot stand together with a model", "container");

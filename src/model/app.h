@@ -127,6 +127,7 @@ struct DemandPlace {
   static constexpr std::string_view defaulted[] = {"weight"};
   double share() const { return requests_per_second.value_or(weight); }
   Result<void> check() const;
+  bool operator==(const DemandPlace&) const = default;
 };
 BARRIO_DESCRIBE(DemandPlace, (), (name, location, weight, requests_per_second))
 
@@ -178,6 +179,17 @@ struct RolloutSpec {
 };
 BARRIO_DESCRIBE(RolloutSpec, (), (at_once, ready_within))
 
+/// The number of replicas follows what is asked: at least AppSpec::replicas (none: one), and so many that each has no
+/// more to do than placement gives a replica (RequestWork), at most `most`.
+struct ScaleSpec {
+  std::optional<int> most;       // none: every permitted site
+  std::optional<Duration> idle;  // after so long without a request there is no replica at all; none: never
+  Duration warm_up = 30s;        // from the first request after that to a replica that answers
+  static constexpr std::string_view defaulted[] = {"warm_up"};
+  Result<void> check() const;
+};
+BARRIO_DESCRIBE(ScaleSpec, (), (most, idle, warm_up))
+
 struct AppSpec {
   AppName name;
   ModelSource model = {Backend::none, "", "", ""};
@@ -194,13 +206,14 @@ struct AppSpec {
   std::optional<RolloutSpec> rollout;      // none: one site at a time
   std::optional<RequestWork> work = {};
   std::optional<Spread> spread = {};
+  std::optional<ScaleSpec> scale = {};  // none: always so many as `replicas` says; needs `work`
   static constexpr std::string_view defaulted[] = {"model"};
   bool is_public() const { return access && access->is_public(); }
   Result<void> check() const;
 };
 BARRIO_DESCRIBE(AppSpec, (),
                 (name, model, objective, policy, resources, replicas, demand, access, limits, pipeline, stream,
-                 container, rollout, work, spread))
+                 container, rollout, work, spread, scale))
 BARRIO_JSON_APART(AppSpec)
 
 struct App {

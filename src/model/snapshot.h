@@ -131,11 +131,15 @@ struct Flow {
   LatencyPair compute;
   LatencyPair total;
   double seconds = 0;  // that the counts are of; 0: an older site, which does not say
-  static constexpr std::string_view defaulted[] = {"served_by", "seconds"};
+  /// Requests a second that replicas were there for, or should have been: answered, or refused for want of them. Over
+  /// the last 2 and 10 seconds that are over.
+  double offered_2s = 0;
+  double offered_10s = 0;
+  static constexpr std::string_view defaulted[] = {"served_by", "seconds", "offered_2s", "offered_10s"};
 };
 BARRIO_DESCRIBE(Flow, (),
                 (app, place, location, access, served_by, answered, late, refused, refusal, network, queue, compute,
-                 total, seconds))
+                 total, seconds, offered_2s, offered_10s))
 
 /// Sent by every agent about once a second; complete each time, so that a lost one does not matter.
 struct SiteReport {

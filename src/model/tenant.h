@@ -1,6 +1,7 @@
 #pragma once
 // What a tenant may ask of one gateway, and the keys it may ask with.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,17 +12,18 @@ namespace barrio {
 /// Held by each gateway for itself: sites must decide without asking anybody.
 struct TenantQuota {
   double requests_per_second = 5000;
-  int64_t burst = 5000;        // this many at once
-  int64_t in_flight = 1000;    // requests that are not answered yet
-  Bytes body_bytes = mib(16);  // of one request
-  double weight = 1;           // of its share when a gateway is busy
-  Bytes storage = gib(100);    // of its objects at one site
-  int64_t buckets = 100;       // in the whole network; control's to keep
+  int64_t burst = 5000;               // this many at once
+  int64_t in_flight = 1000;           // requests that are not answered yet
+  Bytes body_bytes = mib(16);         // of one request
+  double weight = 1;                  // of its share when a gateway is busy
+  Bytes storage = gib(100);           // of its objects at one site
+  int64_t buckets = 100;              // in the whole network; control's to keep
+  std::optional<bool> receipts = {};  // its answers carry one (docs/proof.md); none: no
   static constexpr std::string_view defaulted[] = {"requests_per_second", "burst",   "in_flight", "body_bytes",
                                                    "weight",              "storage", "buckets"};
   Result<void> check() const;
 };
-BARRIO_DESCRIBE(TenantQuota, (), (requests_per_second, burst, in_flight, body_bytes, weight, storage, buckets))
+BARRIO_DESCRIBE(TenantQuota, (), (requests_per_second, burst, in_flight, body_bytes, weight, receipts, storage, buckets))
 
 /// A key of a tenant as control and gateways keep it: never the key itself.
 struct ApiKey {

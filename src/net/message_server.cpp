@@ -1,14 +1,20 @@
 #include "base/check.h"
 #include "net/server.h"
+#include "net/tls_session.h"
 
 namespace barrio::net {
 
 /// The meeting point of a request's exchange and whoever answers it; owned by the Responders.
 struct Responder::Slot {
   Exchange* exchange = nullptr;  // null: answered, or the client has gone
+  bool begun = false;
 
   ~Slot() {
-    if (exchange != nullptr) exchange->reply(500, {}, "no answer was made\n");
+    if (exchange == nullptr) return;
+    if (begun)
+      exchange->abort();
+    else
+      exchange->reply(500, {}, "no answer was made\n");
   }
 };
 
@@ -18,13 +24,38 @@ bool Responder::client_gone() const {
   return slot_->exchange == nullptr;
 }
 
-void Responder::operator()(Response response) {
-  Exchange* exchange = std::exchange(slot_->exchange, nullptr);
-  if (exchange == nullptr) return;
+namespace {
+
+std::vector<Header> views_of(const Response& response) {
   std::vector<Header> headers;
   headers.reserve(response.headers.size());
   for (const auto& [name, value] : response.headers) headers.push_back({name, value});
-  exchange->reply(response.status, headers, response.body);
+  return headers;
+}
+
+}  // namespace
+
+void Responder::operator()(Response response) {
+  Exchange* exchange = std::exchange(slot_->exchange, nullptr);
+  if (exchange != nullptr) exchange->reply(response.status, views_of(response), response.body);
+}
+
+bool Responder::begin(const Response& response) {
+  if (slot_->exchange == nullptr) return false;
+  slot_->begun = true;
+  slot_->exchange->begin(response.status, views_of(response), std::nullopt);
+  return write(response.body);
+}
+
+bool Responder::write(std::string_view piece) {
+  if (slot_->exchange == nullptr) return false;
+  if (piece.empty() || slot_->exchange->write(piece)) return true;
+  if (Exchange* slow = std::exchange(slot_->exchange, nullptr)) slow->abort();
+  return false;
+}
+
+void Responder::end() {
+  if (Exchange* exchange = std::exchange(slot_->exchange, nullptr)) exchange->end();
 }
 
 struct MessageServer::State final : ExchangeHandler {
@@ -43,6 +74,7 @@ struct MessageServer::State final : ExchangeHandler {
     pending->request.method = head.method;
     pending->request.target = head.target;
     pending->request.peer_ip = exchange.device_ip();
+    if (const TlsInfo* tls = exchange.tls()) pending->request.peer_uri = tls->peer;
     pending->request.headers.reserve(head.headers.size());
     for (const Header& header : head.headers) pending->request.headers.emplace_back(header.name, header.value);
     // The announced length is checked by the server, but memory is taken only as bytes arrive.

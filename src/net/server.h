@@ -144,6 +144,11 @@ class Responder {
   struct Slot;
   explicit Responder(std::shared_ptr<Slot> slot);
   void operator()(Response response);
+  /// Instead: an answer in pieces, its body the first of them, until end(). False: the client has gone, or is so slow
+  /// that the buffer is full, and is cut off.
+  bool begin(const Response& response);
+  bool write(std::string_view piece);
+  void end();
   bool client_gone() const;
 
  private:

@@ -8,6 +8,7 @@
 #include "objects/answers.h"
 #include "objects/conditions.h"
 #include "objects/s3_service.h"
+#include "base/hash.h"
 
 namespace barrio::objects {
 

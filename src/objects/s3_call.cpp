@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "base/hash.h"
+#include "base/base64.h"
 
 namespace barrio::objects {
 
@@ -62,12 +64,12 @@ Outcome<CheckedBody> CheckedBody::of(S3Call& call) {
     if (!body.length_) return refuse("MissingContentLength", "x-amz-decoded-content-length is missing");
     body.chunks_.emplace(payload, call.signing);
   }
-  if (payload == Payload::hashed && call.claim) body.sha256_.emplace(DigestKind::sha256);
+  if (payload == Payload::hashed && call.claim) body.sha256_.emplace(HashKind::sha256);
   if (const auto md5 = call.view.header("content-md5")) {
     auto expected = from_base64(*md5);
     if (!expected || expected->size() != 16) return refuse("InvalidDigest", "Content-MD5 must be 16 bytes in base64");
     body.expected_md5_ = std::move(*expected);
-    body.md5_.emplace(DigestKind::md5);
+    body.md5_.emplace(HashKind::md5);
   }
   for (const ChecksumKind kind : api::s3::all_checksums) {
     const auto value = call.view.header(api::s3::header_of(kind));

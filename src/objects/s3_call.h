@@ -57,8 +57,8 @@ class CheckedBody {
   std::optional<api::s3::Checksum> checksum_;
   std::optional<std::string> expected_checksum_;  // none: in the trailer, or nobody said
   bool checksum_in_trailer_ = false;
-  std::optional<Digest> sha256_;
-  std::optional<Digest> md5_;
+  std::optional<Hasher> sha256_;
+  std::optional<Hasher> md5_;
   std::string expected_md5_;
   uint64_t received_ = 0;
   std::optional<std::pair<api::s3::ChecksumKind, std::string>> kept_checksum_;

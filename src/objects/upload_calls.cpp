@@ -6,6 +6,8 @@
 #include "objects/answers.h"
 #include "objects/conditions.h"
 #include "objects/s3_service.h"
+#include "base/hash.h"
+#include "base/base64.h"
 
 namespace barrio::objects {
 
@@ -149,8 +151,8 @@ S3Service::Outcome<void> S3Service::complete_upload(S3Call& call, const Bucket& 
     md5s += bytes_of_hex(part.etag).value_or("");
     hashes += bytes_of_hex(part.sha256).value_or("");
   }
-  meta.etag = hex_of(digest_of(DigestKind::md5, md5s)) + "-" + std::to_string(chosen.size());
-  meta.sha256 = hex_of(digest_of(DigestKind::sha256, hashes));
+  meta.etag = hex_of(hash_of(HashKind::md5, md5s)) + "-" + std::to_string(chosen.size());
+  meta.sha256 = hex_of(hash_of(HashKind::sha256, hashes));
   meta.modified = parts_.runtime.wall();
   meta.checksum = composite(chosen);
   const auto done = parts_.store.complete_upload(bucket.id, id, chosen, meta, condition);

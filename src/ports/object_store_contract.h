@@ -4,7 +4,7 @@
 #include <functional>
 #include <memory>
 
-#include "base/digest.h"
+#include "base/hash.h"
 #include "ports/inline_runtime.h"
 #include "ports/object_store.h"
 
@@ -49,8 +49,8 @@ inline void check_objects(ObjectStore& store) {
     CHECK(*get_text(store, key) == text);
     auto reader = store.open(contract_bucket, key);
     REQUIRE(reader);
-    CHECK((*reader)->meta().etag == hex_of(digest_of(DigestKind::md5, text)));
-    CHECK((*reader)->meta().sha256 == hex_of(digest_of(DigestKind::sha256, text)));
+    CHECK((*reader)->meta().etag == hex_of(hash_of(HashKind::md5, text)));
+    CHECK((*reader)->meta().sha256 == hex_of(hash_of(HashKind::sha256, text)));
     CHECK((*reader)->meta().fields.at("content-type") == "text/plain");
     for (size_t from = 0; from < size; from += size / 7 + 1) {
       const auto piece = (*reader)->read(from, 70'000);

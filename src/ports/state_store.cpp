@@ -2,6 +2,17 @@
 
 namespace barrio::ports {
 
+std::string KeyRange::end() const {
+  std::string end = prefix;
+  while (!end.empty() && static_cast<unsigned char>(end.back()) == 0xff) end.pop_back();
+  if (!end.empty()) end.back() = static_cast<char>(end.back() + 1);
+  return before.empty() || (!end.empty() && end < before) ? end : before;
+}
+
+KeyRange KeyRange::within(const std::string& outer) const {
+  return {outer + prefix, from.empty() ? "" : outer + from, before.empty() ? "" : outer + before};
+}
+
 Result<void> check_size(const std::vector<Guard>& guards, const std::vector<Write>& writes) {
   const auto over = [](const std::string& what) {
     return fail(Code::exhausted, "one commit may have " + what + " at most; nothing was written", "commit");

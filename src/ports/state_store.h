@@ -2,6 +2,7 @@
 // Desired state: a small, strongly consistent, durable key-value store with revisions (the shape of etcd v3).
 // Every call may park the calling fiber. What commit answered with success survives kill -9 and power loss.
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -20,6 +21,24 @@ struct Entry {
   std::string key;
   std::string value;
   Revision revision = 0;  // of the commit that last wrote this key
+};
+
+/// Keys that start with `prefix`, from `from` on and before `before`.
+struct KeyRange {
+  KeyRange(std::string starts_with) : prefix(std::move(starts_with)) {}  // NOLINT(google-explicit-constructor)
+  KeyRange(const char* starts_with) : prefix(starts_with) {}             // NOLINT(google-explicit-constructor)
+  KeyRange(std::string starts_with, std::string first, std::string end)
+      : prefix(std::move(starts_with)), from(std::move(first)), before(std::move(end)) {}
+  /// The least key that may be in it.
+  const std::string& first() const { return std::max(prefix, from); }
+  /// The least key behind it; empty: there is none.
+  std::string end() const;
+  /// With this before all of its keys.
+  KeyRange within(const std::string& outer) const;
+
+  std::string prefix;
+  std::string from;
+  std::string before;  // empty: all
 };
 
 struct Listing {
@@ -63,8 +82,8 @@ class StateStore {
   virtual ~StateStore() = default;
   /// Errors: unavailable.
   virtual Result<std::optional<Entry>> get(const std::string& key) = 0;
-  /// All entries whose key starts with `prefix`, at one revision. Errors: unavailable.
-  virtual Result<Listing> list(const std::string& prefix) = 0;
+  /// All entries in the range, at one revision. Errors: unavailable.
+  virtual Result<Listing> list(const KeyRange& range) = 0;
   /// All writes or none. Returns the new revision. Errors: conflict (a guard failed; nothing written), unavailable
   /// (outcome unknown), exhausted (over the limits above, or disk full; nothing written).
   virtual Result<Revision> commit(std::vector<Guard> guards, std::vector<Write> writes) = 0;

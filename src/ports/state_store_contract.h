@@ -71,6 +71,18 @@ inline void check_listing(StateStore& store) {
   REQUIRE(store.commit({}, {{"\xff\xff", "y"}, {"%_", "z"}}));
   CHECK(store.list("\xff")->entries.size() == 1);
   CHECK(store.list("%")->entries.size() == 1);
+  const auto keys = [&](const KeyRange& range) {
+    std::string all;
+    const auto ranged = store.list(range);
+    for (const Entry& entry : ranged->entries) all += entry.key + " ";
+    return all;
+  };
+  CHECK(keys({"site", "site/b", ""}) == "site/b site0 ");
+  CHECK(keys({"site", "", "site/b"}) == "site site/a ");
+  CHECK(keys({"site", "site/a", "site0"}) == "site/a site/b ");
+  CHECK(keys({"site/", "a", "z"}) == "site/a site/b ");
+  CHECK(keys({"", "", "site"}) == "%_ ");
+  CHECK(keys({"site/", "site/b", "site/b"}).empty());
 }
 
 inline void check_any_bytes(StateStore& store) {

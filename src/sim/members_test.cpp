@@ -31,7 +31,7 @@ class WatchedStore final : public ports::StateStore {
  public:
   explicit WatchedStore(ports::Runtime& runtime) : inner_(runtime) {}
   Result<std::optional<ports::Entry>> get(const std::string& key) override { return inner_.get(key); }
-  Result<ports::Listing> list(const std::string& prefix) override { return inner_.list(prefix); }
+  Result<ports::Listing> list(const ports::KeyRange& range) override { return inner_.list(range); }
   Result<ports::Revision> commit(std::vector<ports::Guard> guards, std::vector<ports::Write> writes) override {
     ports::Revision fence = 0;
     for (const ports::Guard& guard : guards) {
@@ -87,8 +87,8 @@ class ReachedStore final : public ports::StateStore {
   Result<std::optional<ports::Entry>> get(const std::string& key) override {
     return over<std::optional<ports::Entry>>([&] { return inner_.get(key); });
   }
-  Result<ports::Listing> list(const std::string& prefix) override {
-    return over<ports::Listing>([&] { return inner_.list(prefix); });
+  Result<ports::Listing> list(const ports::KeyRange& range) override {
+    return over<ports::Listing>([&] { return inner_.list(range); });
   }
   Result<ports::Revision> commit(std::vector<ports::Guard> guards, std::vector<ports::Write> writes) override {
     runtime_.sleep_until(reach_.stuck_until);  // decided on before, and arrives after

@@ -32,7 +32,7 @@ class SlowCommits final : public ports::StateStore {
     runtime_.sleep_for(1ms);
     return inner_.get(key);
   }
-  Result<ports::Listing> list(const std::string& prefix) override { return inner_.list(prefix); }
+  Result<ports::Listing> list(const ports::KeyRange& range) override { return inner_.list(range); }
   Result<ports::Revision> commit(std::vector<ports::Guard> guards, std::vector<ports::Write> writes) override {
     runtime_.sleep_for(5ms);
     auto committed = inner_.commit(std::move(guards), std::move(writes));

@@ -84,11 +84,4 @@ Result<KeyValue> key_value(const Json& item, const std::string& prefix) {
   return KeyValue{{key->substr(prefix.size()), std::move(*value), revision}, lease};
 }
 
-std::string end_of(std::string prefix) {
-  while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xff) prefix.pop_back();
-  if (prefix.empty()) return std::string(1, '\0');  // to etcd: up to the last key
-  prefix.back() = static_cast<char>(prefix.back() + 1);
-  return prefix;
-}
-
 }  // namespace barrio::adapters::etcd

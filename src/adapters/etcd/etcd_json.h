@@ -34,9 +34,6 @@ struct KeyValue {
 /// What is under `prefix`. Errors: unavailable (not what was asked for).
 Result<KeyValue> key_value(const Json& item, const std::string& prefix);
 
-/// The smallest key after all that start with `prefix`, which is not empty.
-std::string end_of(std::string prefix);
-
 tl::unexpected<Error> nonsense(const std::string& what);
 
 }  // namespace barrio::adapters::etcd

@@ -75,11 +75,11 @@ Result<std::optional<Entry>> EtcdStateStore::get(const std::string& key) {
   return std::optional<Entry>(std::move(found.entry));
 }
 
-Result<Listing> EtcdStateStore::list(const std::string& prefix) {
-  const std::string all = config_.prefix + prefix;
+Result<Listing> EtcdStateStore::list(const ports::KeyRange& range) {
+  const ports::KeyRange all = range.within(config_.prefix);
   for (int restarts = 0;; ++restarts) {
     Listing listing;
-    Page page{.from = all, .end = etcd::end_of(all)};
+    Page page{.from = all.first(), .end = all.end()};
     Result<void> got;
     while (got && page.more) got = read_page(listing, page);
     if (got) return listing;
@@ -92,7 +92,8 @@ Result<Listing> EtcdStateStore::list(const std::string& prefix) {
 
 /// Errors: conflict (the listing's revision is not kept any more), and those of list().
 Result<void> EtcdStateStore::read_page(Listing& listing, Page& page) {
-  JsonObject body{{"key", etcd::to_base64(page.from)}, {"range_end", etcd::to_base64(page.end)}, {"limit", page.limit}};
+  const std::string end = page.end.empty() ? std::string(1, '\0') : page.end;  // to etcd: up to the last key
+  JsonObject body{{"key", etcd::to_base64(page.from)}, {"range_end", etcd::to_base64(end)}, {"limit", page.limit}};
   if (listing.revision != 0) body["revision"] = std::to_string(listing.revision);
   auto answer = members_.until(runtime_.now() + config_.patience, "/kv/range", body);
   if (!answer && answer.error().compacted) return fail(Code::conflict, answer.error().error.what);
@@ -107,7 +108,7 @@ Result<void> EtcdStateStore::read_page(Listing& listing, Page& page) {
   for (const Json& item : found) {
     TRY(auto one, etcd::key_value(item, config_.prefix));
     const std::string full = config_.prefix + one.entry.key;
-    if (full < page.from || full >= page.end || one.entry.revision > listing.revision) {
+    if (full < page.from || (!page.end.empty() && full >= page.end) || one.entry.revision > listing.revision) {
       return nonsense("an entry that was not asked for");
     }
     page.from = full + '\0';

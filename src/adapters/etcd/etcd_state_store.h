@@ -26,7 +26,7 @@ class EtcdStateStore final : public ports::StateStore {
   /// `call` refuses answers longer than it can hold with Code::exhausted.
   EtcdStateStore(ports::Runtime& runtime, etcd::CallEtcd call, EtcdConfig config);
   Result<std::optional<ports::Entry>> get(const std::string& key) override;
-  Result<ports::Listing> list(const std::string& prefix) override;
+  Result<ports::Listing> list(const ports::KeyRange& range) override;
   Result<ports::Revision> commit(std::vector<ports::Guard> guards, std::vector<ports::Write> writes) override;
   Result<ports::Revision> wait_for_change(ports::Revision seen, Time until) override;
   Result<ports::Lease> hold(const std::string& key, const std::string& value, Duration ttl,

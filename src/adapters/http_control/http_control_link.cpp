@@ -70,7 +70,7 @@ struct TokenAnswer {
   }
 };
 
-HttpControlLink::HttpControlLink(ports::Runtime& runtime, FetchHttp fetch, HttpControlConfig config)
+HttpControlLink::HttpControlLink(ports::Runtime& runtime, FetchControl fetch, HttpControlConfig config)
     : runtime_(runtime), fetch_(std::move(fetch)), config_(std::move(config)) {
   CHECK(!config_.members.empty());
 }

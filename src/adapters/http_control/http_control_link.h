@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "net/address.h"
+#include "net/endpoint.h"
 #include "net/http.h"
 #include "ports/control_link.h"
 #include "ports/runtime.h"
@@ -17,10 +17,10 @@ namespace barrio::adapters {
 
 /// One HTTP call that parks the calling fiber; main() binds adapters/reactor_runtime's fetch to a client. (Adapters do
 /// not see one another.)
-using FetchHttp = std::function<Result<net::Response>(const net::SocketAddress&, net::Request, Time deadline)>;
+using FetchControl = std::function<Result<net::Response>(const net::Endpoint&, net::Request, Time deadline)>;
 
 struct HttpControlConfig {
-  std::vector<net::SocketAddress> members;  // of control; any of them answers
+  std::vector<net::Endpoint> members;  // of control; any of them answers
   SiteId site;
   std::string client_id;
   std::string client_secret;
@@ -30,7 +30,7 @@ struct HttpControlConfig {
 
 class HttpControlLink final : public ports::ControlLink, public ports::StorageControl {
  public:
-  HttpControlLink(ports::Runtime& runtime, FetchHttp fetch, HttpControlConfig config);
+  HttpControlLink(ports::Runtime& runtime, FetchControl fetch, HttpControlConfig config);
 
   Result<SiteOrders> sync(const SiteReport& report) override;
   Result<std::string> fetch_blob(const std::string& sha256) override;
@@ -49,7 +49,7 @@ class HttpControlLink final : public ports::ControlLink, public ports::StorageCo
   Result<net::Response> call(const net::Request& request, Duration timeout);
 
   ports::Runtime& runtime_;
-  FetchHttp fetch_;
+  FetchControl fetch_;
   HttpControlConfig config_;
   size_t member_ = 0;
   std::string token_;

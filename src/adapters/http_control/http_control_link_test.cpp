@@ -63,8 +63,9 @@ struct Fixture {
   FakeControl control;
   HttpControlLink link{
       clock,
-      [this](const net::SocketAddress& member, net::Request request, Time) { return control(member, request); },
-      {.members = {*net::SocketAddress::parse("127.0.0.1:1"), *net::SocketAddress::parse("127.0.0.1:2")},
+      [this](const net::Endpoint& member, net::Request request, Time) { return control(member.address, request); },
+      {.members = {net::Endpoint(*net::SocketAddress::parse("127.0.0.1:1")),
+                   net::Endpoint(*net::SocketAddress::parse("127.0.0.1:2"))},
        .site = SiteId::of("mad1"),
        .client_id = "site-mad1",
        .client_secret = "s+cret&"}};

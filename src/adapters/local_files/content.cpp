@@ -3,6 +3,8 @@
 #include "adapters/local_files/key_ring.h"
 #include "base/check.h"
 #include "base/crypto.h"
+#include "base/hash.h"
+#include "base/seal.h"
 
 namespace barrio::adapters::local_files {
 

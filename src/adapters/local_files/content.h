@@ -8,7 +8,7 @@
 #include "adapters/local_files/disk.h"
 #include "adapters/local_files/journal.h"
 #include "adapters/local_files/record.h"
-#include "base/digest.h"
+#include "base/hash.h"
 #include "ports/object_store.h"
 #include "ports/runtime.h"
 
@@ -50,8 +50,8 @@ class ContentWriter final : public ports::ObjectWriter {
   std::string key_;
   uint64_t chunks_ = 0;
   int64_t size_ = 0;
-  Digest md5_{DigestKind::md5};
-  Digest sha256_{DigestKind::sha256};
+  Hasher md5_{HashKind::md5};
+  Hasher sha256_{HashKind::sha256};
   bool must_use_file_ = false;
   bool finished_ = false;
   bool kept_ = false;

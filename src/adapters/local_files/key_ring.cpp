@@ -6,6 +6,8 @@
 
 #include "base/crypto.h"
 #include "base/digest.h"
+#include "base/hash.h"
+#include "base/seal.h"
 #include "base/text.h"
 
 namespace barrio::adapters::local_files {
@@ -83,7 +85,7 @@ const std::string* KeyRing::of_bucket(const std::string& bucket) const {
 }
 
 std::string content_key(const std::string& bucket_key, std::string_view salt) {
-  return hmac_sha256(bucket_key, "barrio object content" + std::string(salt));
+  return std::string(text_of(hmac_sha256(bucket_key, "barrio object content" + std::string(salt))));
 }
 
 Result<std::string> read_site_key(const std::string& path, const std::string& data_folder) {

@@ -4,7 +4,7 @@
 
 #include "adapters/local_files/local_files_store.h"
 #include "base/crypto.h"
-#include "base/digest.h"
+#include "base/hash.h"
 
 namespace barrio::adapters {
 

@@ -4,7 +4,8 @@
 #include "base/check.h"
 #include "base/checksum.h"
 #include "base/crypto.h"
-#include "base/digest.h"
+#include "base/hash.h"
+#include "base/seal.h"
 
 namespace barrio::adapters::local_files {
 

@@ -13,10 +13,11 @@ Result<std::optional<Entry>> MemoryStateStore::get(const std::string& key) {
   return found == entries_.end() ? std::nullopt : std::optional<Entry>(found->second);
 }
 
-Result<ports::Listing> MemoryStateStore::list(const std::string& prefix) {
+Result<ports::Listing> MemoryStateStore::list(const ports::KeyRange& range) {
   end_leases();
   ports::Listing listing{revision_, {}};
-  for (auto entry = entries_.lower_bound(prefix); entry != entries_.end() && entry->first.starts_with(prefix);
+  const std::string end = range.end();
+  for (auto entry = entries_.lower_bound(range.first()); entry != entries_.end() && (end.empty() || entry->first < end);
        ++entry) {
     listing.entries.push_back(entry->second);
   }

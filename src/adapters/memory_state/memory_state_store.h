@@ -15,7 +15,7 @@ class MemoryStateStore final : public ports::StateStore {
  public:
   explicit MemoryStateStore(ports::Runtime& runtime) : runtime_(runtime), changed_(runtime.make_signal()) {}
   Result<std::optional<ports::Entry>> get(const std::string& key) override;
-  Result<ports::Listing> list(const std::string& prefix) override;
+  Result<ports::Listing> list(const ports::KeyRange& range) override;
   Result<ports::Revision> commit(std::vector<ports::Guard> guards, std::vector<ports::Write> writes) override;
   Result<ports::Revision> wait_for_change(ports::Revision seen, Time until) override;
   Result<ports::Lease> hold(const std::string& key, const std::string& value, Duration ttl,

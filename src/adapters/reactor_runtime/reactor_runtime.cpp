@@ -193,7 +193,7 @@ size_t ReactorRuntime::fibers() const {
   return state_->scheduler.alive();
 }
 
-Result<net::Response> fetch(ports::Runtime& runtime, net::Client& client, const net::SocketAddress& address,
+Result<net::Response> fetch(ports::Runtime& runtime, net::Client& client, const net::Endpoint& endpoint,
                             net::Request request, Time deadline, size_t most_answer) {
   // The client's callback may come after this fiber was unwound or gave up.
   struct Waiting {
@@ -212,10 +212,10 @@ Result<net::Response> fetch(ports::Runtime& runtime, net::Client& client, const 
     waiting->answer = std::move(answer);
     waiting->answered->notify();
   };
-  client.fetch(address, std::move(request), deadline, done, most_answer);
+  client.fetch(endpoint, std::move(request), deadline, done, most_answer);
   // The client keeps the deadline itself and always calls back; only the end of the process cuts this short.
   waiting->answered->wait_until(Time::max());
-  if (!waiting->answer) return fail(Code::cancelled, "this process is stopping", address.str());
+  if (!waiting->answer) return fail(Code::cancelled, "this process is stopping", endpoint.address.str());
   return std::move(*waiting->answer);
 }
 

@@ -49,7 +49,7 @@ class ReactorRuntime final : public ports::Runtime {
 
 /// One HTTP call; parks the calling fiber until the answer is there. Errors: those of net::Client, and cancelled when
 /// the runtime begins to stop meanwhile.
-Result<net::Response> fetch(ports::Runtime& runtime, net::Client& client, const net::SocketAddress& address,
+Result<net::Response> fetch(ports::Runtime& runtime, net::Client& client, const net::Endpoint& endpoint,
                             net::Request request, Time deadline, size_t most_answer = 64 * 1024 * 1024);
 
 }  // namespace barrio::adapters

@@ -77,13 +77,6 @@ Result<void> end_old_leases(Database& database) {
   return transaction.commit();
 }
 
-/// The smallest key after all that start with `prefix`; empty: there is none.
-std::string end_of_prefix(std::string prefix) {
-  while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xff) prefix.pop_back();
-  if (!prefix.empty()) prefix.back() = static_cast<char>(prefix.back() + 1);
-  return prefix;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<SqliteStateStore>> SqliteStateStore::open(ports::Runtime& runtime, SqliteConfig config) {
@@ -116,9 +109,9 @@ Result<std::optional<Entry>> SqliteStateStore::get(const std::string& key) {
   return off_loop<Result<std::optional<Entry>>>([&] { return read(key); });
 }
 
-Result<ports::Listing> SqliteStateStore::list(const std::string& prefix) {
+Result<ports::Listing> SqliteStateStore::list(const ports::KeyRange& range) {
   TRY_DO(end_leases());
-  return off_loop<Result<ports::Listing>>([&] { return read_all(prefix); });
+  return off_loop<Result<ports::Listing>>([&] { return read_all(range); });
 }
 
 Result<Revision> SqliteStateStore::commit(std::vector<ports::Guard> guards, std::vector<ports::Write> writes) {
@@ -182,15 +175,15 @@ Result<std::optional<Entry>> SqliteStateStore::read(const std::string& key) cons
   return std::optional<Entry>(Entry{key, statement.bytes(0), statement.number(1)});
 }
 
-Result<ports::Listing> SqliteStateStore::read_all(const std::string& prefix) const {
-  const std::string end = end_of_prefix(prefix);
+Result<ports::Listing> SqliteStateStore::read_all(const ports::KeyRange& range) const {
+  const std::string end = range.end();
   ports::Listing listing;
   TRY(listing.revision, ask_number(database_, "SELECT revision FROM store"));
   TRY(auto statement, Statement::prepare(database_, end.empty() ? "SELECT key, value, revision FROM entries "
                                                                   "WHERE key >= ?1 ORDER BY key"
                                                                 : "SELECT key, value, revision FROM entries "
                                                                   "WHERE key >= ?1 AND key < ?2 ORDER BY key"));
-  statement.bind(1, prefix);
+  statement.bind(1, range.first());
   if (!end.empty()) statement.bind(2, end);
   while (true) {
     TRY(bool row, statement.step());

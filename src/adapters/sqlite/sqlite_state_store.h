@@ -25,7 +25,7 @@ class SqliteStateStore final : public ports::StateStore {
   /// Blocks: called at start, before the loop runs. Errors: unavailable (held by another process, damaged, not ours).
   static Result<std::unique_ptr<SqliteStateStore>> open(ports::Runtime& runtime, SqliteConfig config);
   Result<std::optional<ports::Entry>> get(const std::string& key) override;
-  Result<ports::Listing> list(const std::string& prefix) override;
+  Result<ports::Listing> list(const ports::KeyRange& range) override;
   Result<ports::Revision> commit(std::vector<ports::Guard> guards, std::vector<ports::Write> writes) override;
   Result<ports::Revision> wait_for_change(ports::Revision seen, Time until) override;
   Result<ports::Lease> hold(const std::string& key, const std::string& value, Duration ttl,
@@ -36,7 +36,7 @@ class SqliteStateStore final : public ports::StateStore {
  private:
   SqliteStateStore(ports::Runtime& runtime, sqlite::Database database, ports::Revision revision);
   Result<std::optional<ports::Entry>> read(const std::string& key) const;
-  Result<ports::Listing> read_all(const std::string& prefix) const;
+  Result<ports::Listing> read_all(const ports::KeyRange& range) const;
   Result<ports::Revision> write(const std::vector<ports::Guard>& guards, const std::vector<ports::Write>& writes,
                                 bool as_lease);
   /// Leases end when somebody looks: before every other call.

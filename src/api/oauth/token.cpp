@@ -87,10 +87,11 @@ bool Identity::has(std::string_view scope) const {
 std::vector<std::string> scopes_of(std::string_view role) {
   std::vector<std::string_view> scopes;
   if (role == role::tenant)
-    scopes = {scope::apps_read, scope::apps_write, scope::infer, scope::sites_read, scope::usage_read};
+    scopes = {scope::apps_read,  scope::apps_write, scope::infer,
+              scope::sites_read, scope::usage_read, scope::audit_read};
   if (role == role::network_operator) {
-    scopes = {scope::apps_read,   scope::apps_write,    scope::sites_read,
-              scope::sites_write, scope::tenants_write, scope::usage_read};
+    scopes = {scope::apps_read,     scope::apps_write, scope::sites_read, scope::sites_write,
+              scope::tenants_write, scope::usage_read, scope::audit_read};
   }
   if (role == role::site) scopes = {scope::site_sync};
   if (role == role::member) scopes = {scope::member};

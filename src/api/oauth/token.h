@@ -21,6 +21,7 @@ inline constexpr std::string_view sites_read = "barrio:sites:read";
 inline constexpr std::string_view sites_write = "barrio:sites:write";
 inline constexpr std::string_view tenants_write = "barrio:tenants:write";
 inline constexpr std::string_view usage_read = "barrio:usage:read";
+inline constexpr std::string_view audit_read = "barrio:audit:read";
 inline constexpr std::string_view site_sync = "barrio:site:sync";
 inline constexpr std::string_view member = "barrio:control:member";
 }  // namespace scope

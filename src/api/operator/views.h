@@ -113,8 +113,9 @@ struct ExplainView {
   std::string objective;
   ReleaseView release;  // the newest
   std::vector<DecisionView> decisions;
+  std::string demand;  // what is asked of it, and how many replicas follow from that
 };
-BARRIO_DESCRIBE(ExplainView, (), (app, policy, objective, release, decisions))
+BARRIO_DESCRIBE(ExplainView, (), (app, policy, objective, release, decisions, demand))
 
 /// What one replica does, as its site's gateway tells its tenant.
 struct ReplicaFigures {
@@ -135,6 +136,27 @@ struct ReplicaFiguresList {
   std::vector<ReplicaFigures> replicas;
 };
 BARRIO_DESCRIBE(ReplicaFiguresList, (), (site, replicas))
+
+/// One accepted change.
+struct AuditEntry {
+  std::string id;  // grows with time
+  WallTime at;
+  std::string by;  // a tenant's name, or "operator"
+  std::string role;
+  std::string action;  // "app deploy", "site drain" ...
+  std::string what;
+  std::string tenant;  // whose it is; empty: the operator's own
+  std::string detail;
+};
+BARRIO_DESCRIBE(AuditEntry, (), (id, at, by, role, action, what, tenant, detail))
+
+struct AuditList {
+  WallTime from;
+  WallTime to;
+  std::vector<AuditEntry> entries;  // the oldest first
+  std::optional<std::string> next;  // ?after= for the rest; none: this was all
+};
+BARRIO_DESCRIBE(AuditList, (), (from, to, entries, next))
 
 struct NewTenant {
   TenantId name;

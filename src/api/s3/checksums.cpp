@@ -2,6 +2,8 @@
 
 #include "base/checksum.h"
 #include "base/text.h"
+#include "base/hash.h"
+#include "base/base64.h"
 
 namespace barrio::api::s3 {
 
@@ -38,8 +40,8 @@ std::string header_of(ChecksumKind kind) {
 }
 
 Checksum::Checksum(ChecksumKind kind) : kind_(kind) {
-  if (kind == ChecksumKind::sha1) digest_.emplace(DigestKind::sha1);
-  if (kind == ChecksumKind::sha256) digest_.emplace(DigestKind::sha256);
+  if (kind == ChecksumKind::sha1) digest_.emplace(HashKind::sha1);
+  if (kind == ChecksumKind::sha256) digest_.emplace(HashKind::sha256);
 }
 
 void Checksum::add(std::string_view data) {

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/digest.h"
+#include "base/hash.h"
 
 namespace barrio::api::s3 {
 
@@ -31,7 +31,7 @@ class Checksum {
  private:
   ChecksumKind kind_;
   uint64_t running_ = 0;
-  std::optional<Digest> digest_;
+  std::optional<Hasher> digest_;
 };
 
 }  // namespace barrio::api::s3

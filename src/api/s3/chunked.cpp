@@ -4,6 +4,7 @@
 
 #include "base/crypto.h"
 #include "base/text.h"
+#include "base/hash.h"
 
 namespace barrio::api::s3 {
 
@@ -91,7 +92,7 @@ Outcome<void> ChunkedReader::size_line(std::string_view line) {
   if (is_signed() && signature_.empty()) return wrong_signature("a chunk");
   last_ = *size == 0;
   left_ = *size;
-  digest_ = Digest(DigestKind::sha256);
+  digest_ = Hasher(HashKind::sha256);
   if (!last_) {
     state_ = State::data;
     return {};

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "api/s3/sigv4.h"
-#include "base/digest.h"
+#include "base/hash.h"
 
 namespace barrio::api::s3 {
 
@@ -43,7 +43,7 @@ class ChunkedReader {
   uint64_t left_ = 0;  // of the chunk
   bool last_ = false;
   std::string signature_;  // of the chunk
-  Digest digest_{DigestKind::sha256};
+  Hasher digest_{HashKind::sha256};
   std::map<std::string, std::string> trailers_;
   std::string trailer_text_;  // what their signature is over
   bool trailer_signed_ = false;

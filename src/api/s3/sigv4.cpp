@@ -4,6 +4,7 @@
 
 #include "base/crypto.h"
 #include "base/digest.h"
+#include "base/hash.h"
 #include "base/text.h"
 
 namespace barrio::api::s3 {
@@ -60,7 +61,7 @@ std::string canonical_request(const SignatureClaim& claim, const RequestView& re
 
 std::string signing_key(std::string_view secret, std::string_view scope) {
   std::string key = "AWS4" + std::string(secret);
-  for (const std::string_view part : split(scope, '/')) key = hmac_sha256(key, part);
+  for (const std::string_view part : split(scope, '/')) key = text_of(hmac_sha256(key, part));
   return key;
 }
 
@@ -185,12 +186,12 @@ Outcome<void> check_time(const SignatureClaim& claim, WallTime now) {
 }
 
 std::string sign_over(const ChunkSigning& signing, std::string_view what, std::string_view rest) {
-  return hex_of(hmac_sha256(signing.key, std::string(what) + "\n" + signing.timestamp + "\n" + signing.scope + "\n" +
+  return to_hex(hmac_sha256(signing.key, std::string(what) + "\n" + signing.timestamp + "\n" + signing.scope + "\n" +
                                              signing.previous + "\n" + std::string(rest)));
 }
 
 std::string request_signature(const SignatureClaim& claim, const RequestView& request, const std::string& key) {
-  return hex_of(hmac_sha256(key, std::string(algorithm) + "\n" + claim.timestamp + "\n" + claim.scope + "\n" +
+  return to_hex(hmac_sha256(key, std::string(algorithm) + "\n" + claim.timestamp + "\n" + claim.scope + "\n" +
                                      sha256_hex(canonical_request(claim, request))));
 }
 

@@ -5,6 +5,7 @@
 #include "api/s3/checksums.h"
 #include "api/s3/chunked.h"
 #include "base/rng.h"
+#include "base/hash.h"
 
 // The examples of the S3 API reference, "Signature Calculations for the Authorization Header" and the pages beside it: all
 // with this key pair, at this time.
@@ -192,12 +193,12 @@ TEST_CASE("trailers of an unsigned body in chunks are read, and those of a signe
 
   ChunkSigning signing = chunk_signing();
   const ChunkSigning first = signing;
-  const std::string one = chunk_signature(signing, hex_of(digest_of(DigestKind::sha256, "hello")));
+  const std::string one = chunk_signature(signing, hex_of(hash_of(HashKind::sha256, "hello")));
   signing.previous = one;
   const std::string end = chunk_signature(signing, empty_sha256);
   signing.previous = end;
   const std::string trailer =
-      trailer_signature(signing, hex_of(digest_of(DigestKind::sha256, "x-amz-checksum-crc32:NhCmhg==\n")));
+      trailer_signature(signing, hex_of(hash_of(HashKind::sha256, "x-amz-checksum-crc32:NhCmhg==\n")));
   const auto body = [&](const std::string& value) {
     return "5;chunk-signature=" + one + "\r\nhello\r\n0;chunk-signature=" + end + "\r\nx-amz-checksum-crc32:" + value +
            "\r\nx-amz-trailer-signature:" + trailer + "\r\n\r\n";

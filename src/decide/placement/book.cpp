@@ -27,10 +27,26 @@ AssignmentItem vacant_item(size_t bins) {
   return item;
 }
 
+std::optional<size_t> asked_of(const AppSpec& spec, size_t for_load) {
+  if (spec.replicas == 0) return 0;  // it sleeps
+  if (!spec.replicas && !spec.scale) return std::nullopt;
+  const size_t asked = std::max(static_cast<size_t>(spec.replicas.value_or(1)), for_load);
+  return spec.scale && spec.scale->most ? std::min(asked, static_cast<size_t>(*spec.scale->most)) : asked;
+}
+
 double requests_of(const AppSpec& spec) {
   double requests = 0;
   for (const DemandPlace& place : spec.demand) requests += place.requests_per_second.value_or(0);
   return requests;
+}
+
+/// Wait and service where so many share what is asked. Of a load that is too much for all of them, what they are given
+/// is as much as they can take.
+Duration time_shared(const AppSpec& spec, size_t replicas) {
+  const double each = requests_of(spec) / static_cast<double>(replicas);
+  const double busy = utilisation(queue_of(*spec.work, each));
+  return time_in_site(*spec.work, busy > most_utilisation ? each * most_utilisation / busy : each,
+                      spec.objective.percentile);
 }
 
 }  // namespace
@@ -82,16 +98,36 @@ void PlacementBook::set_times(Entry& entry) const {
     entry.network.push_back(access_rtt(network_.paths, Access::fibre) + nearest);
     candidates += site.status == SiteStatus::active && is_permitted(spec.policy, site) ? 1 : 0;
   }
-  const double requests = requests_of(spec);
-  entry.for_load = spec.work && requests > 0 ? static_cast<size_t>(replicas_for(*spec.work, requests)) : 0;
-  entry.asked = spec.replicas ? std::max(static_cast<size_t>(*spec.replicas), entry.for_load) : 0;
-  const size_t shared = std::max<size_t>(1, entry.asked == 0 ? candidates : std::min(candidates, entry.asked));
+  entry.for_load = replicas_for_load(entry, candidates);
+  entry.asked = asked_of(spec, entry.for_load);
   entry.in_site = Duration();
   if (!spec.work) return;
-  // Of a load that is too much for all of them, what they are given is as much as they can take.
-  const double capacity = utilisation(queue_of(*spec.work, requests / static_cast<double>(shared)));
-  const double taken = capacity > most_utilisation ? requests * most_utilisation / capacity : requests;
-  entry.in_site = time_in_site(*spec.work, taken / static_cast<double>(shared), spec.objective.percentile);
+  entry.in_site = time_shared(spec, std::max<size_t>(1, std::min(candidates, entry.asked.value_or(candidates))));
+  // What is more than an app that scales can take is refused in time where it arrives, and takes its place from none.
+  if (spec.scale && least_network(entry) + entry.in_site >= spec.objective.latency)
+    entry.in_site = service_tail(*spec.work, spec.objective.percentile);
+}
+
+Duration PlacementBook::least_network(const Entry& entry) const {
+  Duration least = Duration::max() / 2;
+  for (size_t s = 0; s < network_.sites.size(); ++s) {
+    const Site& site = network_.sites[s];
+    const bool candidate = site.status == SiteStatus::active && is_permitted(entry.app.spec.policy, site);
+    if (candidate) least = std::min(least, entry.network[s]);
+  }
+  return least;
+}
+
+/// So many that each has spare time, and that requests wait no longer than the objective leaves; 0: it is not known.
+size_t PlacementBook::replicas_for_load(const Entry& entry, size_t candidates) const {
+  const AppSpec& spec = entry.app.spec;
+  if (!spec.work || requests_of(spec) <= 0) return 0;
+  auto count = static_cast<size_t>(replicas_for(*spec.work, requests_of(spec)));
+  const Duration left = spec.objective.latency - least_network(entry);
+  size_t enough = count;
+  while (enough < candidates && time_shared(spec, enough) >= left) ++enough;
+  // Where not even all of them are enough, more would not help.
+  return time_shared(spec, std::max<size_t>(1, enough)) < left ? enough : count;
 }
 
 bool PlacementBook::may_stand(const Entry& entry, size_t site) const {
@@ -105,7 +141,7 @@ double PlacementBook::cost_in(const Entry& entry, size_t site, double requests_p
   const AppSpec& spec = entry.app.spec;
   auto watts = static_cast<double>(spec.resources.power.count());
   if (spec.work && spec.work->power) {
-    const double each = requests_per_second / static_cast<double>(std::max<size_t>(1, entry.asked));
+    const double each = requests_per_second / static_cast<double>(std::max<size_t>(1, entry.asked.value_or(1)));
     watts += static_cast<double>(spec.work->power->count()) *
              std::chrono::duration<double>(spec.work->device_time).count() * each;
   }
@@ -135,7 +171,7 @@ void PlacementBook::set_item(Entry& entry) {
     }
     candidates += fits ? 1 : 0;
   }
-  item.copies = entry.asked == 0 ? candidates : std::min(candidates, static_cast<uint32_t>(entry.asked));
+  item.copies = entry.asked ? std::min(candidates, static_cast<uint32_t>(*entry.asked)) : candidates;
   item.missing_cost = missing_replica;
   item.service = service;
   item.service_scale = std::max(weights_.app_ms, weights_.request_ms * requests);
@@ -219,10 +255,14 @@ void PlacementBook::keep(Entry& entry) {
 
 void PlacementBook::keep_leaving(const AppKey& app) {
   Entry& entry = entries_.at(app);
+  if (entry.asked == 0) return;  // nobody asks for what could be lost
   for (size_t s = 0; s < network_.sites.size(); ++s) {
     const Site& site = network_.sites[s];
     const PlacedReplica* present = present_at(entry, s);
-    if (present == nullptr || site.status != SiteStatus::draining || !is_permitted(entry.app.spec.policy, site))
+    const bool serves = site.status == SiteStatus::draining || site.status == SiteStatus::active;
+    if (present == nullptr || !serves || !is_permitted(entry.app.spec.policy, site)) continue;
+    if (std::ranges::any_of(now_.copies(entry.item),
+                            [&](const Copy& copy) { return problem_.bins[copy.bin].group == s; }))
       continue;
     if (entry.leaving == none) {
       entry.leaving = new_item();

@@ -22,7 +22,8 @@ class PlacementBook {
   /// An app comes, or changes: its replicas leave the book, those of `present` that still fit are kept.
   void put(const App& app, std::span<const PlacedReplica> present = {});
   void remove(const AppKey& app);
-  /// Keeps what stands on draining sites, as long as it is permitted and fits: after all others are kept.
+  /// Keeps what is there and will go (its site drains, or fewer or other replicas are wanted), as long as it is
+  /// permitted and fits: after all others are kept.
   void keep_leaving(const AppKey& app);
   /// Gives the app what it misses; nothing else moves.
   void fill(const AppKey& app);
@@ -46,12 +47,14 @@ class PlacementBook {
     std::vector<PlacedReplica> present;  // by id
     std::vector<Duration> network;       // by site, from the nearest place
     Duration in_site{};                  // wait and service
-    size_t asked = 0;                    // replicas; 0: wherever it fits
+    std::optional<size_t> asked;         // replicas; none: wherever it fits
     size_t for_load = 0;                 // of them at least, so that the demand is served; 0: not known
   };
   uint32_t new_item();
   uint32_t service_of(const AppSpec& spec, uint32_t item);
   void set_times(Entry& entry) const;
+  Duration least_network(const Entry& entry) const;
+  size_t replicas_for_load(const Entry& entry, size_t candidates) const;
   void set_item(Entry& entry);
   double cost_in(const Entry& entry, size_t site, double requests_per_second) const;
   void keep(Entry& entry);

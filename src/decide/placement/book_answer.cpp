@@ -63,6 +63,7 @@ std::optional<Refusal> PlacementBook::refuse_spread(const Entry& entry, size_t s
 }
 
 Refusal PlacementBook::enough(const Entry& entry) const {
+  if (entry.asked == 0) return {RefusalReason::enough, "none is needed while nobody asks for it", "a request"};
   std::string where;
   for (const PlacedReplica& replica : replicas_of(entry, entry.item)) {
     where += (where.empty() ? "" : ", ") + replica.site.str();
@@ -132,6 +133,7 @@ Refusal PlacementBook::refuse_app(const Entry& entry, const std::vector<SiteDeci
     if (permits(policy, network_.sites[i]).permitted) permitted.push_back(i);
   }
   if (permitted.empty()) return refuse_everywhere(entry);
+  if (entry.asked == 0) return enough(entry);
   const auto step = [&](size_t i) {
     const RefusalReason reason = decisions[i].refusal.reason;
     return reason == RefusalReason::not_active ? 0 : reason == RefusalReason::objective ? 1 : 2;

@@ -37,7 +37,9 @@ struct SiteDecision {
 struct AppPlacement {
   AppKey app;
   std::vector<PlacedReplica> replicas;  // in the network's order of sites, one per site at most
-  std::vector<PlacedReplica> leaving;   // present on draining sites: kept until control lets them go, counted nowhere
+  /// Present where none is wanted any more: on draining sites, and what is more than enough. Kept until control lets
+  /// them go, counted nowhere.
+  std::vector<PlacedReplica> leaving;
   std::vector<SiteDecision> decisions;
   std::optional<Refusal> refusal;  // if and only if there are no replicas
 };
@@ -49,11 +51,11 @@ struct PlacementOptions {
 };
 
 /// Ordered by app key. `present` replicas that still fit keep their place before any new one is placed; replicas of
-/// unknown apps, or on sites that are not active, are not in the answer; those on draining sites are in `leaving`, if
-/// the policy still permits them and they still fit, while their successors are placed. An app that asks for replicas
-/// gets so many, or as many as its demand needs, at those sites that cost least: network times from its demand places
-/// (default: the cities of all active sites), energy, reserve, begun accelerators (Weights). An app that does not ask
-/// gets every site where it fits.
+/// unknown apps, or on sites that do not serve, are not in the answer; those on draining sites, and those beyond what
+/// is asked, are in `leaving`, if the policy still permits them and they still fit, while their successors are placed.
+/// An app that asks for replicas gets so many, or as many as its demand needs (within ScaleSpec::most; `replicas` 0:
+/// none), at those sites that cost least: network times from its demand places (default: the cities of all active
+/// sites), energy, reserve, begun accelerators (Weights). An app that does not ask gets every site where it fits.
 std::vector<AppPlacement> place(const Network& network, std::span<const App> apps,
                                 std::span<const PlacedReplica> present, const PlacementOptions& options = {});
 

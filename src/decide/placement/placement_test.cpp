@@ -204,7 +204,7 @@ TEST_CASE("a draining site's replica is leaving and the next best takes over") {
   network.sites[0].status = SiteStatus::active;
   const auto back = place(network, std::vector{one}, both).front();
   CHECK(sites(back) == Ids{"mad1"});
-  CHECK(back.leaving.empty());
+  CHECK(back.leaving == after.replicas);  // now this one is more than enough
 }
 
 TEST_CASE("a replica leaves a draining site at once where the policy does not permit it any more") {
@@ -216,12 +216,45 @@ TEST_CASE("a replica leaves a draining site at once where the policy does not pe
   CHECK(place(network, std::vector{one}, before.replicas).front().leaving.empty());
 }
 
-TEST_CASE("fewer replicas than present keeps the most useful ones: Bilbao is nearest to the other two") {
+TEST_CASE("fewer replicas than present keeps the most useful ones, and the others leave: Bilbao is nearest to both") {
   const Network network = spain();
   App one = app("video");
   const auto before = place_one(network, one);
   one.spec.replicas = 1;
-  CHECK(place(network, std::vector{one}, before.replicas).front().replicas == std::vector{before.replicas[2]});
+  const auto after = place(network, std::vector{one}, before.replicas).front();
+  CHECK(after.replicas == std::vector{before.replicas[2]});
+  CHECK(after.leaving == std::vector{before.replicas[0], before.replicas[1]});
+}
+
+TEST_CASE("an app that scales has so many replicas as its demand needs, from what it asks to the most it allows") {
+  const Network network = spain();
+  App one = app("video");
+  one.spec.work = RequestWork{.device_time = 20ms};
+  one.spec.scale = ScaleSpec{};
+  one.spec.demand = {{.name = "Toledo", .location = {39.8567, -4.0244}, .requests_per_second = 30}};
+  CHECK(sites(place_one(network, one)) == Ids{"mad1"});
+  one.spec.demand[0].requests_per_second = 70;  // 1.4 replicas' time, of which each gives 0.8
+  CHECK(place_one(network, one).replicas.size() == 2);
+  one.spec.demand[0].requests_per_second = 1000;
+  CHECK(place_one(network, one).replicas.size() == 3);
+  one.spec.scale->most = 2;
+  CHECK(place_one(network, one).replicas.size() == 2);
+  one.spec.demand.clear();
+  one.spec.replicas = 2;
+  CHECK(place_one(network, one).replicas.size() == 2);
+}
+
+TEST_CASE("an app that nobody asks has no replica, and says what would change that") {
+  const Network network = spain();
+  App one = app("video");
+  const auto before = place_one(network, one);
+  one.spec.replicas = 0;
+  const auto after = place(network, std::vector{one}, before.replicas).front();
+  CHECK(after.replicas.empty());
+  CHECK(after.leaving.empty());
+  REQUIRE(after.refusal);
+  CHECK(after.refusal->reason == RefusalReason::enough);
+  CHECK(after.refusal->nearest == "a request");
 }
 
 }  // namespace barrio::decide::placement_test

@@ -59,6 +59,8 @@ std::vector<Ranked> rank(const RoutingTable& table, const LoadView& view, size_t
 
 /// Why nothing can serve this request: names the policy, what it permits, and the nearest thing that would work.
 Refusal explain(const RoutingTable& table, const LoadView& view, const Ask& ask);
+/// It has no replica since nobody asked for it (ScaleSpec::idle), or the first is starting.
+bool sleeps(const RoutingTable& table, const LoadView& view, size_t app);
 /// Why site `entry` may not even read a request of this app, with a permitted site as the nearest.
 Refusal explain_entry(const RoutingTable& table, const LoadView& view, size_t app, size_t entry, Time now);
 

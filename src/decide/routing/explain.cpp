@@ -65,6 +65,16 @@ std::string or_else(std::string first, const std::string& second) {
 
 }  // namespace
 
+bool sleeps(const RoutingTable& table, const LoadView& view, size_t app) {
+  const AppRoute& route = table.app(app);
+  const auto& scale = route.app->spec.scale;
+  if (!scale || !scale->idle || !(route.permitted & view.ready(table, app)).empty()) return false;
+  const AppKey key = route.app->key();
+  return std::ranges::all_of(table.snapshot().replicas, [&](const Replica& replica) {
+    return replica.app != key || replica.phase == ReplicaPhase::starting;
+  });
+}
+
 Refusal explain(const RoutingTable& table, const LoadView& view, const Ask& ask) {
   const AppRoute& route = table.app(ask.app);
   const std::string policy = policy_of(table, ask.app);
@@ -83,6 +93,12 @@ Refusal explain(const RoutingTable& table, const LoadView& view, const Ask& ask)
                     std::chrono::duration<float, std::milli>(view.site(*other).rtt_ms))) +
                 ", is longer than what is left of the request's time",
             "a longer deadline"};
+  }
+  if (sleeps(table, view, ask.app)) {
+    const std::string in = to_string(route.app->spec.scale->warm_up);
+    return {RefusalReason::unavailable,
+            "the app has no replica while nobody asks for it; the next is ready in about " + in,
+            "the same request in " + in};
   }
   const SiteSet ready = route.permitted & view.ready(table, ask.app);
   const bool none_ready = ready.empty();

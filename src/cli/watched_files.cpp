@@ -1,0 +1,38 @@
+#include "cli/watched_files.h"
+
+#include "base/log.h"
+
+namespace barrio::cli {
+
+namespace {
+
+std::filesystem::file_time_type time_of(const std::string& path) {
+  std::error_code error;
+  const auto time = std::filesystem::last_write_time(path, error);
+  return error ? std::filesystem::file_time_type::min() : time;
+}
+
+}  // namespace
+
+void WatchedFiles::watch(const std::string& path) {
+  times_[path] = time_of(path);
+}
+
+bool WatchedFiles::changed() {
+  bool any = false;
+  for (auto& [path, time] : times_) {
+    const auto now = time_of(path);
+    any = any || now != time;
+    time = now;
+  }
+  return any;
+}
+
+void report_reload(const Result<void>& reloaded, const char* what) {
+  if (reloaded)
+    log_info("certificates reloaded", {{"for", what}});
+  else
+    log_error("certificates stay as they were", {{"for", what}, {"why", reloaded.error().text()}});
+}
+
+}  // namespace barrio::cli

@@ -1,0 +1,96 @@
+#include "control/event_log.h"
+
+#include <algorithm>
+
+namespace barrio::control {
+
+void EventLog::note(std::string kind, std::string what, const TenantId& tenant, std::string detail) {
+  const WallTime now = runtime_.wall();
+  last_ = std::max<int64_t>(last_ + 1, now.time_since_epoch().count());
+  events_.push_back({last_, now, std::move(kind), std::move(what), tenant.str(), std::move(detail)});
+  if (events_.size() > most_events) {
+    forgotten_ = events_.front().id;
+    events_.pop_front();
+  }
+  noted_->notify();
+}
+
+void EventLog::compare(const Desired& before, const Desired& after) {
+  compare_sites(before.network, after.network);
+  compare_apps(before, after);
+  compare_releases(before, after);
+  compare_replicas(before, after);
+}
+
+void EventLog::compare_sites(const Network& before, const Network& after) {
+  for (const Site& site : after.sites) {
+    const Site* known = before.find(site.id);
+    if (known == nullptr || known->status != site.status) note("site.status", site.id.str(), {}, to_name(site.status));
+  }
+}
+
+void EventLog::compare_apps(const Desired& before, const Desired& after) {
+  std::map<AppKey, int64_t> known;
+  for (const App& app : before.apps) known.emplace(app.key(), app.generation);
+  for (const App& app : after.apps) {
+    const auto found = known.find(app.key());
+    const bool same = found != known.end() && found->second == app.generation;
+    if (!same) note("app.deployed", app.key().str(), app.tenant, "generation " + std::to_string(app.generation));
+    if (found != known.end()) known.erase(found);
+  }
+  for (const auto& [app, generation] : known) note("app.deleted", app.str(), app.tenant);
+}
+
+void EventLog::compare_replicas(const Desired& before, const Desired& after) {
+  std::map<ReplicaId, const Replica*> known;
+  for (const Replica& replica : before.replicas) known.emplace(replica.id, &replica);
+  for (const Replica& replica : after.replicas) {
+    const auto old = known.extract(replica.id);
+    if (!old.empty() && old.mapped()->phase == replica.phase) continue;
+    note(std::string("replica.") + to_name(replica.phase), replica.id.str(), replica.app.tenant,
+         "at " + replica.site.str());
+  }
+  for (const auto& [id, replica] : known)
+    note("replica.removed", id.str(), replica->app.tenant, "at " + replica->site.str());
+}
+
+/// How they end; that they begin is told as deployed.
+void EventLog::compare_releases(const Desired& before, const Desired& after) {
+  for (const auto& [app, releases] : after.releases) {
+    const auto known = before.releases.find(app);
+    if (known == before.releases.end()) continue;
+    for (const Release& release : releases) {
+      const auto old = std::ranges::find(known->second, release.generation, &Release::generation);
+      if (old == known->second.end() || old->state == release.state) continue;
+      note(std::string("release.") + to_name(release.state), app.str(), app.tenant,
+           "generation " + std::to_string(release.generation) + (release.detail.empty() ? "" : ": " + release.detail));
+    }
+  }
+}
+
+void EventLog::connected(const std::set<SiteId>& sites) {
+  if (connected_) {
+    for (const SiteId& site : sites) {
+      if (!connected_->contains(site)) note("site.connected", site.str(), {});
+    }
+    for (const SiteId& site : *connected_) {
+      if (!sites.contains(site)) note("site.lost", site.str(), {});
+    }
+  }
+  connected_ = sites;
+}
+
+EventLog::Some EventLog::after(int64_t after, const TenantId& viewer) const {
+  Some some{.events = {}, .last = std::max(after, last_), .missed = after < forgotten_};
+  for (const Event& event : events_) {
+    const bool may_see = viewer.empty() || event.tenant.empty() || event.tenant == viewer.str();
+    if (event.id > after && may_see) some.events.push_back(event);
+  }
+  return some;
+}
+
+void EventLog::wait(int64_t after, Time until) {
+  if (last_ <= after && runtime_.now() < until) noted_->wait_until(until);
+}
+
+}  // namespace barrio::control

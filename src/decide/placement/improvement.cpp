@@ -1,0 +1,83 @@
+#include "decide/placement/improvement.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace barrio::decide {
+
+namespace {
+
+std::vector<PlacedReplica> together(std::span<const PlacedReplica> present, const std::vector<PlacedReplica>& more) {
+  std::vector<PlacedReplica> all(present.begin(), present.end());
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+
+bool has(const std::vector<PlacedReplica>& replicas, const ReplicaId& id) {
+  return std::ranges::find(replicas, id, &PlacedReplica::id) != replicas.end();
+}
+
+/// What stands is what is wanted, and nothing is on its way.
+bool is_settled(const std::vector<AppPlacement>& placements, std::span<const PlacedReplica> present) {
+  size_t wanted = 0;
+  for (const AppPlacement& placement : placements) {
+    if (!placement.leaving.empty()) return false;
+    wanted += placement.replicas.size();
+    for (const PlacedReplica& replica : placement.replicas) {
+      if (std::ranges::find(present, replica.id, &PlacedReplica::id) == present.end()) return false;
+    }
+  }
+  return wanted == present.size();
+}
+
+/// By app, only of those that move: the new replicas, the old ones still counted.
+std::map<AppKey, std::vector<PlacedReplica>> moves(const std::vector<AppPlacement>& before,
+                                                   const std::vector<AppPlacement>& after) {
+  std::map<AppKey, std::vector<PlacedReplica>> started;
+  for (size_t i = 0; i < after.size(); ++i) {
+    for (const PlacedReplica& replica : after[i].replicas) {
+      if (!has(before[i].replicas, replica.id)) started[after[i].app].push_back(replica);
+    }
+  }
+  return started;
+}
+
+/// With these beside what is present, placement keeps each of them, and lets go of old ones only as leaving.
+bool is_kept(const AppPlacement& placement, const std::vector<PlacedReplica>& started,
+             std::span<const PlacedReplica> present) {
+  for (const PlacedReplica& replica : started) {
+    if (!has(placement.replicas, replica.id)) return false;
+  }
+  return std::ranges::all_of(present, [&](const PlacedReplica& old) {
+    return old.app != placement.app || has(placement.replicas, old.id) || has(placement.leaving, old.id);
+  });
+}
+
+}  // namespace
+
+std::vector<PlacedReplica> improvement(const Network& network, std::span<const App> apps,
+                                       std::span<const PlacedReplica> present, const ImprovementOptions& options) {
+  const auto before = place(network, apps, present, {options.weights, 0});
+  if (!is_settled(before, present)) return {};
+  auto started = moves(before, place(network, apps, present, {options.weights, options.work}));
+  while (started.size() > options.most) started.erase(std::prev(started.end()));
+  while (!started.empty()) {
+    std::vector<PlacedReplica> chosen;
+    for (const auto& [app, replicas] : started) chosen.insert(chosen.end(), replicas.begin(), replicas.end());
+    const auto both = place(network, apps, together(present, chosen), {options.weights, 0});
+    const size_t wanted = started.size();
+    bool others_stay = true;
+    for (const AppPlacement& placement : both) {
+      const auto moving = started.find(placement.app);
+      const bool kept =
+          is_kept(placement, moving == started.end() ? std::vector<PlacedReplica>() : moving->second, present);
+      if (!kept && moving != started.end()) started.erase(moving);
+      others_stay = others_stay && (kept || moving != started.end());
+    }
+    if (started.size() == wanted) return others_stay ? chosen : std::vector<PlacedReplica>();
+  }
+  return {};
+}
+
+}  // namespace barrio::decide
