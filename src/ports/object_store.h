@@ -25,14 +25,14 @@ BARRIO_DESCRIBE(ObjectChecksum, (), (algorithm, value, type))
 
 /// All that is known of an object but its bytes.
 struct ObjectMeta {
-  std::string key;
+  std::string key = {};
   int64_t size = 0;
-  std::string etag;                           // without quotes
-  std::string sha256;                         // of the content, hex; of parts: of their hashes, one after the other
-  WallTime modified;
-  std::map<std::string, std::string> fields;  // what GET answers: content-type, x-amz-meta-...
-  std::map<std::string, std::string> tags;
-  std::optional<ObjectChecksum> checksum;
+  std::string etag = {};                           // without quotes
+  std::string sha256 = {};                         // of the content, hex; of parts: of their hashes, one after the other
+  WallTime modified = {};
+  std::map<std::string, std::string> fields = {};  // what GET answers: content-type, x-amz-meta-...
+  std::map<std::string, std::string> tags = {};
+  std::optional<ObjectChecksum> checksum = {};
 };
 BARRIO_DESCRIBE(ObjectMeta, (), (key, size, etag, sha256, modified, fields, tags, checksum))
 

@@ -105,7 +105,7 @@ TEST_CASE("a store that is opened again has all that it had, and no file that no
     REQUIRE(put_text(*store, "small", "text"));
     REQUIRE(put_text(*store, "large", large));
     REQUIRE(put_text(*store, "gone", large));
-    REQUIRE(store->remove(contract_bucket, "gone"));
+    REQUIRE(store->remove(contract_bucket, "gone", {}));
     upload = *store->begin_upload(contract_bucket, {.key = "parts"});
     ports::put_piece(*store, upload, 1, "a part");
     CHECK(LocalFilesStore::open(runtime, {folder.path(), site_key}).error().code == Code::conflict);
@@ -290,7 +290,7 @@ TEST_CASE("space of what was replaced is given back, and all that is there stays
   store = open_or_fail(runtime, folder);
   for (int i = 0; i < 20; ++i) CHECK(*get_text(*store, "kept" + std::to_string(i)) == text);
   CHECK(*get_text(*store, "same") == text);
-  REQUIRE(store->complete_upload(contract_bucket, *upload, {part}, {.key = "whole", .size = 4, .etag = "e"}));
+  REQUIRE(store->complete_upload(contract_bucket, *upload, {part}, {.key = "whole", .size = 4, .etag = "e"}, {}));
   CHECK(*get_text(*store, "whole") == "part");
 }
 

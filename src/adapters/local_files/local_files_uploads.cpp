@@ -12,7 +12,7 @@ using namespace local_files;
 
 namespace {
 
-std::string lock_name(const std::string& bucket, const std::string& upload) {
+std::string upload_lock(const std::string& bucket, const std::string& upload) {
   return bucket + "/u/" + upload;
 }
 
@@ -55,7 +55,7 @@ Result<void> LocalFilesStore::put_part(const std::string& bucket, const std::str
   } else {
     body.extents.push_back(*written.extent());
   }
-  const KeyLocks::Hold hold(locks_, lock_name(bucket, upload));
+  const KeyLocks::Hold hold(locks_, upload_lock(bucket, upload));
   if (find_upload(bucket, upload) == nullptr) return no_upload(upload);
   TRY_DO(commit(RecordKind::part, bucket, std::move(body)));
   static_cast<ContentWriter&>(*content).keep();
@@ -105,7 +105,7 @@ std::vector<ports::Upload> LocalFilesStore::uploads(const std::string& bucket) {
 Result<void> LocalFilesStore::complete_upload(const std::string& bucket, const std::string& upload,
                                               const std::vector<ports::UploadPart>& parts, ports::ObjectMeta meta,
                                               const ports::WriteCondition& condition) {
-  const KeyLocks::Hold hold(locks_, lock_name(bucket, upload));
+  const KeyLocks::Hold hold(locks_, upload_lock(bucket, upload));
   const KeyLocks::Hold of_object(locks_, bucket + "/o/" + meta.key);
   const IndexedUpload* found = find_upload(bucket, upload);
   if (found == nullptr) return no_upload(upload);
@@ -128,7 +128,7 @@ Result<void> LocalFilesStore::complete_upload(const std::string& bucket, const s
 }
 
 Result<void> LocalFilesStore::abort_upload(const std::string& bucket, const std::string& upload) {
-  const KeyLocks::Hold hold(locks_, lock_name(bucket, upload));
+  const KeyLocks::Hold hold(locks_, upload_lock(bucket, upload));
   if (find_upload(bucket, upload) == nullptr) return no_upload(upload);
   RecordBody body;
   body.upload = upload;

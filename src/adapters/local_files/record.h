@@ -7,7 +7,7 @@
 //   16  1  kind
 //   24 16  the bucket's id
 //   40 16  salt of the record's key
-//   56  4  CRC-32C of bytes 0-55 and the sealed part: tells a torn end without any key
+//   56  8  CRC-32C of bytes 0-55 and the sealed part: tells a torn end without any key
 //   64     sealed (AES-256-GCM, the header's bytes 0-55 bound): length of the JSON, 4 bytes; the JSON; the content of a
 //          small object
 
@@ -34,9 +34,9 @@ struct Extent {
 BARRIO_DESCRIBE(Extent, (), (file, salt, size))
 
 struct RecordBody {
-  ports::ObjectMeta meta;  // of a part, its key is empty
-  std::vector<Extent> extents;
-  std::string upload;  // empty: none
+  ports::ObjectMeta meta = {};  // of a part, its key is empty
+  std::vector<Extent> extents = {};
+  std::string upload = {};  // empty: none
   int part = 0;
   int64_t inlined = 0;  // bytes of content that follow the JSON
 };

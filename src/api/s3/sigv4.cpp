@@ -61,7 +61,7 @@ std::string canonical_request(const SignatureClaim& claim, const RequestView& re
 
 std::string signing_key(std::string_view secret, std::string_view scope) {
   std::string key = "AWS4" + std::string(secret);
-  for (const std::string_view part : split(scope, '/')) key = text_of(hmac_sha256(key, part));
+  for (const std::string_view part : split(scope, '/')) key = barrio::text_of(hmac_sha256(key, part));
   return key;
 }
 
