@@ -49,6 +49,7 @@ SiteProcess::SiteProcess(ServiceLoop& loop, Parts parts)
       tls_(std::move(parts.tls)),
       log_(std::move(parts.log)),
       hangup_(loop.runtime().make_signal()),
+      given_up_(loop.runtime().make_signal()),
       models_(loop.runtime(), loop.fetcher(), process_config(file_)),
       containers_(with_podman(parts.podman)),
       workloads_(models_, containers_.get()),
@@ -131,19 +132,36 @@ Result<void> SiteProcess::start() {
   if (standby) {
     loop_.runtime().spawn("take over", [this] { take_over(); });
   } else {
-    TRY_DO(start_storage());
-    if (storage_ && snapshot_) storage_->set_snapshot(snapshot_);
+    if (file_.storage) {
+      TRY(auto storage, open_storage());
+      TRY_DO(start_storage(std::move(storage)));
+    }
     serve();
   }
   return {};
 }
 
-/// One process at a time has a site's storage: a successor opens it when its predecessor has given it up.
-Result<void> SiteProcess::start_storage() {
-  if (!file_.storage) return {};
-  TRY(storage_, SiteStorage::open({.file = file_, .control = control_config_, .peers = peers_, .tls = client_tls_}));
+/// One process at a time has a site's storage: a successor opens it when its predecessor has given it up. Blocks.
+Result<std::unique_ptr<SiteStorage>> SiteProcess::open_storage() {
+  return SiteStorage::open({.file = file_,
+                            .control = control_config_,
+                            .peers = peers_,
+                            .tls = client_tls_,
+                            .log = {loop_.reactor(), loop_.runtime(), log_->log()}});
+}
+
+Result<void> SiteProcess::start_storage(std::unique_ptr<SiteStorage> storage) {
+  storage_ = std::move(storage);
+  if (snapshot_) storage_->set_snapshot(snapshot_);
   TRY_DO(storage_->start());
+  loop_.runtime().spawn("end storage", [this] { end_storage(); });
   return {};
+}
+
+/// While this loop still turns: a request that is answered there may have a leaf to write here.
+void SiteProcess::end_storage() {
+  while (!loop_.runtime().stopping() && !replaced_) given_up_->wait_until(Time::max());
+  loop_.runtime().offload([this] { storage_->stop(); });
 }
 
 /// Reads certificates again when their files change, or at once on SIGHUP.
@@ -176,20 +194,18 @@ void SiteProcess::take_over() {
   agent_->take_over();
   serve();
   predecessor_.say_ready();
-  take_over_storage();
+  if (file_.storage) take_over_storage();
 }
 
 /// Its predecessor gives it up once it knows that this process serves.
 void SiteProcess::take_over_storage() {
   const Time latest = loop_.runtime().now() + successor_patience;
   while (!loop_.runtime().stopping()) {
-    Result<void> started;
+    Result<std::unique_ptr<SiteStorage>> storage = fail(Code::cancelled, "");
     // What is on the disk is read meanwhile.
-    loop_.runtime().offload([&] { started = start_storage(); });
-    if (started) {
-      if (storage_ && snapshot_) storage_->set_snapshot(snapshot_);
-      return;
-    }
+    loop_.runtime().offload([&] { storage = open_storage(); });
+    const auto started = storage ? start_storage(std::move(*storage)) : Result<void>(fail(storage.error()));
+    if (started) return;
     if (started.error().code != Code::conflict || loop_.runtime().now() >= latest) {
       return log_error("no storage at this site", {{"why", started.error().text()}});
     }
@@ -226,9 +242,7 @@ void SiteProcess::upgraded(Result<void> ready) {
   log_info("the new binary serves; answering what is open", {{"connections", std::to_string(gateway_.connections())}});
   agent_->stand_down();
   if (containers_) containers_->stand_down();
-  loop_.runtime().spawn("give up storage", [this] {
-    if (storage_) loop_.runtime().offload([this] { storage_->stop(); });
-  });
+  given_up_->notify();
   gateway_.drain(idle_connections);
   end_when_empty(loop_.reactor().now() + drain_grace);
 }

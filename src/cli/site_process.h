@@ -45,7 +45,9 @@ class SiteProcess {
   gateway::GatewayConfig gateway_config(gateway::GatewayConfig config);
   std::unique_ptr<adapters::PodmanWorkloadRuntime> with_podman(const std::optional<net::SocketAddress>& socket);
   std::vector<UsageRecord> cut_usage(std::span<const JournaledPeriod> journaled);
-  Result<void> start_storage();
+  Result<std::unique_ptr<SiteStorage>> open_storage();
+  Result<void> start_storage(std::unique_ptr<SiteStorage> storage);
+  void end_storage();
   void take_over_storage();
   void keep_certificates();
   void take_over();
@@ -64,6 +66,7 @@ class SiteProcess {
   std::unique_ptr<SiteTls> tls_;
   std::unique_ptr<SiteLog> log_;
   std::unique_ptr<ports::Signal> hangup_;
+  std::unique_ptr<ports::Signal> given_up_;  // storage: a successor takes over
   adapters::ProcessWorkloadRuntime models_;
   std::unique_ptr<adapters::PodmanWorkloadRuntime> containers_;
   agent::WorkloadKinds workloads_;

@@ -12,13 +12,16 @@ namespace barrio::cli {
 namespace {
 
 constexpr size_t offload_threads = 16;
-constexpr auto stop_patience = 8s;
+constexpr Duration open_patience = 2s;  // for requests that are under way
+constexpr auto stop_patience = 3500ms;
 constexpr std::string_view orders_bound = "barrio storage orders";
 
-/// Calls `done` on the loop once no fiber is left.
-void when_idle(net::Reactor& reactor, const adapters::ReactorRuntime& runtime, std::shared_ptr<std::promise<void>> done) {
-  if (runtime.fibers() == 0) return done->set_value();
-  reactor.call_after(10ms, [&reactor, &runtime, done = std::move(done)] { when_idle(reactor, runtime, done); });
+/// Looks on the loop, again and again, until `ready`, at the latest at `latest`; then `next`.
+void when(net::Reactor& reactor, std::function<bool()> ready, Time latest, std::function<void()> next) {
+  if (ready() || reactor.now() >= latest) return next();
+  reactor.call_after(10ms, [&reactor, ready = std::move(ready), latest, next = std::move(next)]() mutable {
+    when(reactor, std::move(ready), latest, std::move(next));
+  });
 }
 
 }  // namespace
@@ -37,7 +40,8 @@ SiteStorage::SiteStorage(Parts parts, std::string site_key)
           [this](const net::Endpoint& address, net::Request request, Time deadline) {
             return adapters::fetch(runtime_, client_, address, std::move(request), deadline);
           },
-          parts_.control) {}
+          parts_.control),
+      events_(runtime_, side_.reactor(), parts_.log) {}
 
 Result<std::unique_ptr<SiteStorage>> SiteStorage::open(Parts parts) {
   TRY(auto key, adapters::local_files::read_site_key(parts.file.storage->key_file, parts.file.folder));
@@ -106,6 +110,7 @@ Result<void> SiteStorage::start() {
 
 void SiteStorage::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
   side_.reactor().post([this, snapshot = std::move(snapshot)] {
+    events_.set_snapshot(snapshot);
     if (service_) service_->directory().set_snapshot(snapshot);
   });
 }
@@ -116,9 +121,12 @@ void SiteStorage::stop() {
   auto idle = std::make_shared<std::promise<void>>();
   auto ended = idle->get_future();
   side_.reactor().post([this, idle] {
+    net::Reactor& reactor = side_.reactor();
     service_->drain();
-    runtime_.begin_stop();
-    when_idle(side_.reactor(), runtime_, idle);
+    when(reactor, [this] { return service_->open_requests() == 0; }, reactor.fresh_now() + open_patience, [this, idle, &reactor] {
+      runtime_.begin_stop();
+      when(reactor, [this] { return runtime_.fibers() == 0; }, Time::max(), [idle] { idle->set_value(); });
+    });
   });
   const bool tidy = ended.wait_for(stop_patience) == std::future_status::ready;
   side_.stop();

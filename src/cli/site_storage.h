@@ -5,6 +5,7 @@
 #include "adapters/http_control/http_control_link.h"
 #include "adapters/local_files/local_files_store.h"
 #include "adapters/reactor_runtime/reactor_runtime.h"
+#include "cli/object_log.h"
 #include "cli/roles.h"
 #include "net/side_loop.h"
 #include "objects/s3_service.h"
@@ -18,6 +19,7 @@ class SiteStorage {
     adapters::HttpControlConfig control;
     objects::PeerIdentity peers;
     std::shared_ptr<net::TlsServer> tls;
+    ObjectLog::LogSide log;
   };
 
   /// Errors: those of the store, the key's file and the addresses.
@@ -46,7 +48,7 @@ class SiteStorage {
   net::Client client_;
   adapters::HttpControlLink control_;
   std::unique_ptr<adapters::LocalFilesStore> store_;
-  objects::NoObjectEvents events_;
+  ObjectLog events_;
   std::unique_ptr<objects::S3Service> service_;
   bool started_ = false;
 };

@@ -5,12 +5,13 @@
 namespace barrio::model::bucket_test {
 
 TEST_CASE("bucket names follow S3's rules") {
-  for (const char* good : {"abc", "my-bucket", "a.b.c", "123", std::string(63, 'a').c_str()}) {
+  for (const char* good : {"abc", "my-bucket", "a.b.c", "123"}) {
     CHECK_MESSAGE(BucketName::parse(good), good);
   }
   for (const char* bad : {"", "ab", "Abc", "a_b", "-abc", "abc-", ".abc", "a..b", "192.168.0.1", "a/b", "ñandu"}) {
     CHECK_MESSAGE(!BucketName::parse(bad), bad);
   }
+  CHECK(BucketName::parse(std::string(63, 'a')));
   CHECK(!BucketName::parse(std::string(64, 'a')));
 }
 

@@ -32,7 +32,8 @@ Conversation::Conversation(ports::Runtime& runtime, net::Exchange& exchange)
     : runtime_(runtime), exchange_(&exchange), changed_(runtime.make_signal()), head_(keep(exchange.request())) {}
 
 Result<std::string> Conversation::read() {
-  while (ahead_.empty() && !ended_ && exchange_ != nullptr) changed_->wait_until(Time::max());
+  while (ahead_.empty() && !ended_ && exchange_ != nullptr && !runtime_.stopping()) changed_->wait_until(Time::max());
+  if (runtime_.stopping()) return fail(Code::cancelled, "this site is stopping");
   if (exchange_ == nullptr) return fail(Code::cancelled, "the client is gone");
   std::string piece = std::exchange(ahead_, {});
   if (std::exchange(paused_, false)) exchange_->resume();
@@ -47,7 +48,8 @@ void Conversation::begin(int status, const net::OwnedHeaders& headers, std::opti
 Result<void> Conversation::write(std::string_view piece) {
   if (exchange_ == nullptr) return fail(Code::cancelled, "the client is gone");
   writable_ = exchange_->write(piece);
-  while (!writable_ && exchange_ != nullptr) changed_->wait_until(Time::max());
+  while (!writable_ && exchange_ != nullptr && !runtime_.stopping()) changed_->wait_until(Time::max());
+  if (!writable_ && runtime_.stopping()) return fail(Code::cancelled, "this site is stopping");
   return exchange_ == nullptr ? Result<void>(fail(Code::cancelled, "the client is gone")) : Result<void>();
 }
 

@@ -39,7 +39,7 @@ class Conversation {
   bool has_begun() const { return begun_; }
   const net::TlsInfo* tls() const { return exchange_ == nullptr ? nullptr : exchange_->tls(); }
 
-  /// What has come of the body; empty: it has ended. Errors: cancelled (the client is gone).
+  /// What has come of the body; empty: it has ended. Errors: cancelled (the client is gone, or the service stops).
   Result<std::string> read();
   void begin(int status, const net::OwnedHeaders& headers, std::optional<uint64_t> length);
   Result<void> write(std::string_view piece);

@@ -19,7 +19,7 @@ constexpr Duration longest_forward = 1h;
 /// The call to the home as a fiber sees it.
 class HomeCall final : public net::CallHandler {
  public:
-  explicit HomeCall(ports::Runtime& runtime) : changed_(runtime.make_signal()) {}
+  explicit HomeCall(ports::Runtime& runtime) : runtime_(runtime), changed_(runtime.make_signal()) {}
   ~HomeCall() {
     if (call_ != nullptr) call_->cancel();
   }
@@ -33,8 +33,8 @@ class HomeCall final : public net::CallHandler {
   bool write(std::string_view piece) {
     if (call_ == nullptr || status_ != 0) return false;
     writable_ = call_->write(piece);
-    while (!writable_ && call_ != nullptr && status_ == 0) changed_->wait_until(Time::max());
-    return call_ != nullptr && status_ == 0;
+    while (!writable_ && call_ != nullptr && status_ == 0 && !runtime_.stopping()) wait();
+    return call_ != nullptr && status_ == 0 && !runtime_.stopping();
   }
   void end() {
     if (call_ != nullptr && !ended_) call_->end();
@@ -42,16 +42,17 @@ class HomeCall final : public net::CallHandler {
   }
   /// Its status; 0: there is none, for error().
   int wait_for_head() {
-    while (status_ == 0 && call_ != nullptr) changed_->wait_until(Time::max());
+    while (status_ == 0 && call_ != nullptr && !runtime_.stopping()) wait();
     return status_;
   }
   /// What has come; empty: it is over, well or with error().
   std::string read() {
-    while (ahead_.empty() && call_ != nullptr) changed_->wait_until(Time::max());
+    while (ahead_.empty() && call_ != nullptr && !runtime_.stopping()) wait();
     if (paused_ && call_ != nullptr) call_->resume();
     paused_ = false;
     return std::exchange(ahead_, {});
   }
+  bool is_over() const { return call_ == nullptr; }
   const net::OwnedHeaders& headers() const { return headers_; }
   std::optional<uint64_t> length() const { return length_; }
   const std::optional<Error>& error() const { return error_; }
@@ -87,6 +88,9 @@ class HomeCall final : public net::CallHandler {
   }
 
  private:
+  void wait() { changed_->wait_until(Time::max()); }
+
+  ports::Runtime& runtime_;
   std::unique_ptr<ports::Signal> changed_;
   net::Call* call_ = nullptr;
   int status_ = 0;
@@ -148,9 +152,13 @@ S3Service::Outcome<void> S3Service::forward(S3Call& call, const Bucket& bucket) 
   }
   call.conversation.begin(status, home_call.headers(), home_call.length());
   for (std::string piece = home_call.read(); !piece.empty(); piece = home_call.read()) {
-    if (!call.conversation.write(piece)) return {};
+    if (!call.conversation.write(piece)) {
+      call.conversation.abort();
+      return {};
+    }
   }
   if (home_call.error()) return refuse("ServiceUnavailable", home_call.error()->text());
+  if (!home_call.is_over()) return refuse("ServiceUnavailable", "this site is stopping");
   call.conversation.end();
   return {};
 }

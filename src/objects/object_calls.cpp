@@ -116,6 +116,7 @@ S3Service::Outcome<void> S3Service::get_object(S3Call& call, const Bucket& bucke
   override_fields(call.view, headers);
   headers.emplace_back("x-amz-request-id", call.request_id);
   if (wanted == Wanted::not_modified) {
+    std::erase_if(headers, [](const auto& header) { return header.first.starts_with("x-amz-checksum-"); });
     call.conversation.reply(304, headers, "");
     return {};
   }
@@ -127,8 +128,10 @@ S3Service::Outcome<void> S3Service::get_object(S3Call& call, const Bucket& bucke
   while (at < end && call.view.method == "GET") {
     const auto piece = reader.read(at, std::min<uint64_t>(piece_bytes, end - at));
     if (!piece) return tl::unexpected(fault_of(piece.error(), "InternalError"));
-    // The client has gone: nobody is to be told.
-    if (!call.conversation.write(*piece)) return {};
+    if (!call.conversation.write(*piece)) {
+      call.conversation.abort();  // the client has gone, or this site stops: nobody is to be told more
+      return {};
+    }
     at += piece->size();
   }
   call.conversation.end();

@@ -91,9 +91,11 @@ refused("BucketNotEmpty", s3.delete_bucket, Bucket="from-boto3")
 
 message = refused("AccessDenied", boto3.client("s3", endpoint_url=other, region_name="mad1").list_objects_v2, Bucket="from-boto3")
 assert "the policy allows site bio1" in message, message
-wrong = boto3.client("s3", endpoint_url=endpoint, region_name="bio1", aws_secret_access_key="wrong")
+wrong = boto3.client("s3", endpoint_url=endpoint, region_name="bio1", aws_access_key_id=os.environ["AWS_ACCESS_KEY_ID"],
+                     aws_secret_access_key="wrong")
 refused("SignatureDoesNotMatch", wrong.list_buckets)
-refused("InvalidAccessKeyId", boto3.client("s3", endpoint_url=endpoint, region_name="bio1", aws_access_key_id="BRKNOTTHERE").list_buckets)
+refused("InvalidAccessKeyId", boto3.client("s3", endpoint_url=endpoint, region_name="bio1", aws_access_key_id="BRKNOTTHERE",
+                                               aws_secret_access_key="wrong").list_buckets)
 
 names = [{"Key": o["Key"]} for o in s3.list_objects_v2(Bucket="from-boto3")["Contents"]]
 assert len(s3.delete_objects(Bucket="from-boto3", Delete={"Objects": names})["Deleted"]) == len(names)

@@ -1,0 +1,33 @@
+#pragma once
+// What storage does, in the site's transparency log: a leaf is durable before the client is answered. Storage and log live
+// on two loops; this is called on the first, and appends on the second.
+
+#include "objects/object_events.h"
+#include "model/snapshot.h"
+#include "net/reactor.h"
+#include "ports/runtime.h"
+#include "ports/transparency_log.h"
+
+namespace barrio::cli {
+
+class ObjectLog final : public objects::ObjectEvents {
+ public:
+  /// Of the log's loop; all outlive this.
+  struct LogSide {
+    net::Reactor& reactor;
+    ports::Runtime& runtime;
+    ports::TransparencyLog& log;
+  };
+  ObjectLog(ports::Runtime& runtime, net::Reactor& reactor, LogSide log) : runtime_(runtime), reactor_(reactor), log_(log) {}
+
+  Result<void> note(const objects::ObjectEvent& event) override;
+  void set_snapshot(std::shared_ptr<const Snapshot> snapshot) { snapshot_ = std::move(snapshot); }
+
+ private:
+  ports::Runtime& runtime_;
+  net::Reactor& reactor_;
+  const LogSide log_;
+  std::shared_ptr<const Snapshot> snapshot_;
+};
+
+}  // namespace barrio::cli
