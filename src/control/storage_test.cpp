@@ -1,0 +1,118 @@
+#include <doctest/doctest.h>
+// doctest first: base/check.h leaves its CHECK alone.
+#include "control/http_world_test.h"
+
+namespace barrio::control::storage_test {
+
+namespace {
+
+const TenantId traffic = TenantId::of("traffic");
+const TenantId harbour = TenantId::of("harbour");
+const SiteId bilbao = SiteId::of("bio1");
+const SiteId madrid = SiteId::of("mad1");
+
+struct StorageWorld : HttpWorld {
+  StorageWorld() {
+    REQUIRE(control->storage(bilbao, {0, "10.0.0.1:7480"}));
+    REQUIRE(control->storage(madrid, {0, "10.0.0.2:7480"}));
+  }
+  Result<Bucket> make(const char* name, const char* location, const std::optional<SiteId>& at = {},
+                      const TenantId& tenant = traffic) {
+    return control->create_bucket(tenant, {*BucketName::parse(name), location, {}, 1}, at, {tenant.str(), "tenant"});
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a bucket's home is a permitted site with storage, and its policy is that of its location") {
+  StorageWorld world;
+  CHECK(world.make("in-bilbao", "bio1")->policy.sites == std::vector{bilbao});
+  CHECK(world.make("in-a-city", "Bilbao")->home == bilbao);
+  const auto basque = world.make("basque", "es-pv", madrid);
+  CHECK(basque->home == bilbao);
+  CHECK(basque->policy.jurisdictions.front().str() == "ES-PV");
+  CHECK(world.make("spanish", "ES", madrid)->home == madrid);
+  const auto asked = world.make("anywhere-here", "", bilbao);
+  CHECK(asked->home == bilbao);
+  CHECK(asked->policy.jurisdictions.front().str() == "ES");
+  CHECK(world.make("no-place", "").error().where == "location");
+  CHECK(world.make("no-such-place", "us-east-1").error().code == Code::not_found);
+  CHECK(world.make("catalan", "ES-CT").error().code == Code::unavailable);  // its sites have no storage here
+  NewBucket narrow{*BucketName::parse("narrow"), "mad1", Policy{{*Jurisdiction::parse("ES-PV")}, {}, {}}, 1};
+  CHECK(world.control->create_bucket(traffic, narrow, {}, {}).error().code == Code::denied);
+  narrow.copies = 2;
+  CHECK(world.control->create_bucket(traffic, narrow, {}, {}).error().code == Code::unsupported);
+}
+
+TEST_CASE("a name is one tenant's; asking again is no error; a tenant has no more buckets than its quota") {
+  StorageWorld world;
+  const auto made = world.make("frames", "bio1");
+  REQUIRE(made);
+  CHECK(world.make("frames", "mad1")->id == made->id);
+  CHECK(world.make("frames", "bio1", {}, harbour).error().code == Code::conflict);
+  CHECK(world.make("other", "bio1", {}, TenantId::of("nobody")).error().code == Code::not_found);
+  TenantQuota quota;
+  quota.buckets = 1;
+  REQUIRE(world.control->set_quota(traffic, quota, {}));
+  CHECK(world.make("second", "bio1").error().code == Code::exhausted);
+  CHECK(world.control->delete_bucket(made->name, madrid).error().code == Code::denied);
+  REQUIRE(world.control->delete_bucket(made->name, bilbao));
+  REQUIRE(world.control->delete_bucket(made->name, bilbao));
+  CHECK(world.make("frames", "bio1")->id != made->id);
+}
+
+TEST_CASE("sites are told of buckets, keys and each other when something changed, also after a restart") {
+  StorageWorld world;
+  REQUIRE(world.make("frames", "bio1"));
+  const auto issued = world.control->create_s3_key(traffic, {});
+  REQUIRE(issued);
+  CHECK(issued->id.size() == 20);
+  CHECK(issued->secret.size() == 40);
+  auto answer = world.control->storage(bilbao, {0, "10.0.0.1:7480"});
+  REQUIRE(answer);
+  REQUIRE(answer->orders);
+  const StorageOrders first = *answer->orders;
+  CHECK(first.buckets.size() == 1);
+  CHECK(first.keys.front().secret == issued->secret);
+  CHECK(first.sites.at("mad1") == "10.0.0.2:7480");
+  CHECK(!world.control->storage(bilbao, {first.version, "10.0.0.1:7480"})->orders);
+  REQUIRE(world.control->storage(madrid, {first.version, "10.0.0.3:7480"}));
+  answer = world.control->storage(bilbao, {first.version, "10.0.0.1:7480"});
+  REQUIRE(answer->orders);
+  CHECK(answer->orders->version > first.version);
+  world.restart();
+  answer = world.control->storage(bilbao, {0, "10.0.0.1:7480"});
+  CHECK(answer->orders->buckets.size() == 1);
+  CHECK(answer->orders->sites.at("mad1") == "10.0.0.3:7480");
+  REQUIRE(world.control->revoke_s3_key(traffic, issued->id, {}));
+  CHECK(world.control->revoke_s3_key(traffic, issued->id, {}).error().code == Code::not_found);
+  CHECK(world.control->storage(bilbao, {0, ""})->orders->keys.empty());
+  CHECK(world.control->storage(SiteId::of("nowhere"), {}).error().code == Code::not_found);
+}
+
+TEST_CASE("storage over HTTP: sites speak for themselves, tenants for their own buckets and keys") {
+  StorageWorld world;
+  const std::string report = R"({"version":0,"address":"10.0.0.1:7480"})";
+  CHECK(world.status("POST", "/barrio/v1/sites/bio1/storage", "bio1", report) == 200);
+  CHECK(world.status("POST", "/barrio/v1/sites/mad1/storage", "bio1", report) == 403);
+  CHECK(world.status("POST", "/barrio/v1/sites/bio1/storage", "traffic", report) == 403);
+  const std::string wanted = R"({"tenant":"traffic","bucket":{"name":"from-site","location":"bio1","copies":1}})";
+  CHECK(world.status("POST", "/barrio/v1/sites/bio1/buckets", "bio1", wanted) == 201);
+  CHECK(world.status("PUT", "/barrio/v1/buckets/mine", "traffic", R"({"name":"mine","location":"ES"})") == 200);
+  CHECK(world.status("PUT", "/barrio/v1/buckets/mine", "traffic", R"({"name":"yours","location":"ES"})") == 400);
+  CHECK(world.status("PUT", "/barrio/v1/buckets/mine", "harbour", R"({"name":"mine","location":"ES"})") == 409);
+  const auto listed = json_of(world.ask("GET", "/barrio/v1/buckets", "traffic"));
+  CHECK(listed.at("buckets").as_array().size() == 2);
+  CHECK(listed.at("buckets").at(0).at("endpoint").as_string() == "10.0.0.1:7480");
+  CHECK(json_of(world.ask("GET", "/barrio/v1/buckets", "harbour")).at("buckets").as_array().empty());
+  CHECK(world.status("DELETE", "/barrio/v1/sites/bio1/buckets/from-site", "bio1") == 204);
+  const auto key = json_of(world.ask("POST", "/barrio/v1/tenants/traffic/s3-keys", "traffic"));
+  const std::string id(key.at("id").as_string());
+  const auto keys = world.ask("GET", "/barrio/v1/tenants/traffic/s3-keys", "traffic");
+  CHECK(has_text(keys.body, id));
+  CHECK(!has_text(keys.body, std::string(key.at("secret").as_string())));
+  CHECK(world.status("GET", "/barrio/v1/tenants/traffic/s3-keys", "harbour") == 403);
+  CHECK(world.status("DELETE", "/barrio/v1/tenants/traffic/s3-keys/" + id, "traffic") == 204);
+}
+
+}  // namespace barrio::control::storage_test

@@ -1,0 +1,334 @@
+#include "objects/s3_service.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "adapters/local_files/local_files_store.h"
+#include "adapters/reactor_runtime/reactor_runtime.h"
+#include "api/s3/xml.h"
+#include "base/crypto.h"
+#include "base/hash.h"
+#include "base/text.h"
+
+namespace barrio::objects::s3_service_test {
+
+namespace {
+
+const S3Key acme_key{"BRKACME", TenantId::of("acme"), "acme-secret"};
+const S3Key rival_key{"BRKRIVAL", TenantId::of("rival"), "rival-secret"};
+
+/// Control as far as storage sees it.
+struct FakeControl final : ports::StorageControl {
+  Result<StorageAnswer> pull(const StorageReport& report) override {
+    if (away) return fail(Code::unavailable, "away");
+    StorageAnswer answer;
+    if (report.version != orders.version) answer.orders = orders;
+    return answer;
+  }
+  Result<Bucket> create_bucket(const SiteBucketRequest& request) override {
+    if (away) return fail(Code::unavailable, "away");
+    Bucket made;
+    made.name = request.bucket.name;
+    made.id = hex_of(random_bytes(16));
+    made.tenant = request.tenant;
+    made.location = request.bucket.location;
+    made.home = SiteId::of("bio1");
+    if (made.location == "bio1") {
+      made.policy.sites = {made.home};
+    } else {
+      made.policy.jurisdictions = {*Jurisdiction::parse("ES")};
+    }
+    orders.buckets.push_back(made);
+    ++orders.version;
+    return made;
+  }
+  Result<void> delete_bucket(const Bucket& bucket) override {
+    if (away) return fail(Code::unavailable, "away");
+    std::erase_if(orders.buckets, [&](const Bucket& one) { return one.id == bucket.id; });
+    ++orders.version;
+    return {};
+  }
+  StorageOrders orders{1, {}, {acme_key, rival_key}, {}};
+  bool away = false;
+};
+
+struct FakeEvents final : ObjectEvents {
+  Result<void> note(const ObjectEvent& event) override {
+    if (broken) return fail(Code::unavailable, "the log's disk is full");
+    seen.push_back(std::to_string(static_cast<int>(event.act)) + " " + event.bucket.name.str() + "/" + event.key + " " +
+                   event.sha256.substr(0, 8) + " at " + event.site.str());
+    return {};
+  }
+  std::vector<std::string> seen;
+  bool broken = false;
+};
+
+std::shared_ptr<const Snapshot> snapshot() {
+  auto made = std::make_shared<Snapshot>();
+  for (const auto& [id, area] : {std::pair{"bio1", "ES-PV"}, std::pair{"mad1", "ES-MD"}, std::pair{"par1", "FR-IDF"}}) {
+    Site site;
+    site.id = SiteId::of(id);
+    site.owner = OperatorId::of("telefonica");
+    site.jurisdiction = *Jurisdiction::parse(area);
+    made->network.sites.push_back(site);
+  }
+  TenantQuota small;
+  small.storage = Bytes(1000);
+  made->quotas["rival"] = small;
+  return made;
+}
+
+struct OneSite {
+  OneSite(const char* id, net::Reactor& reactor, ports::Runtime& runtime, FakeControl& control, std::string secret)
+      : folder(folder_for()) {
+    auto opened = adapters::LocalFilesStore::open(runtime, {folder, std::string(32, 's')});
+    REQUIRE(opened);
+    store = std::move(*opened);
+    S3Config config;
+    config.site = SiteId::of(id);
+    config.listen = *net::SocketAddress::parse("127.0.0.1:0");
+    config.hosts = {"s3.example"};
+    config.peers.secret = std::move(secret);
+    config.pull_period = 10min;
+    service = std::make_unique<S3Service>(S3Parts{reactor, runtime, *store, control, events}, config, std::nullopt,
+                                          [](const StorageOrders&) {});
+    auto bound = service->start();
+    REQUIRE(bound);
+    address = *bound;
+    service->directory().set_snapshot(snapshot());
+    control.orders.sites[id] = address.str();
+    ++control.orders.version;
+  }
+  ~OneSite() {
+    service.reset();
+    store.reset();
+    std::filesystem::remove_all(folder);
+  }
+  static std::string folder_for() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "barrio-s3-XXXXXX").string();
+    return mkdtemp(pattern.data());
+  }
+  std::string folder;
+  std::unique_ptr<adapters::LocalFilesStore> store;
+  FakeEvents events;
+  std::unique_ptr<S3Service> service;
+  net::SocketAddress address;
+};
+
+struct Ask {
+  std::string method = "GET";
+  std::string target = "/";
+  std::string body = {};
+  net::OwnedHeaders headers = {};
+  S3Key key = acme_key;
+  std::string host = "somewhere";
+};
+
+std::string amz_time(WallTime now) {
+  const std::string text = to_string(now);  // 2026-11-24T10:00:00.000Z
+  return text.substr(0, 4) + text.substr(5, 2) + text.substr(8, 5) + text.substr(14, 2) + text.substr(17, 2) + "Z";
+}
+
+struct World {
+  World() {
+    for (OneSite* site : {&bilbao, &madrid, &paris}) site->service->run();
+    turn_until([&] { return paris.service->directory().orders().version == control.orders.version; });
+  }
+  ~World() {
+    runtime.begin_stop();
+    turn_until([&] { return runtime.fibers() == 0; });
+  }
+  void turn_until(const std::function<bool()>& done) {
+    while (!done()) reactor.turn(5ms);
+  }
+  net::Response ask(OneSite& site, Ask wanted) {
+    const std::string now = amz_time(runtime.wall());
+    auto& headers = wanted.headers;
+    headers.emplace_back("Host", wanted.host);
+    headers.emplace_back("x-amz-date", now);
+    if (!net::find_header(headers, "x-amz-content-sha256")) {
+      headers.emplace_back("x-amz-content-sha256", sha256_hex(wanted.body));
+    }
+    std::string names;
+    std::vector<std::string> small;
+    for (const auto& [name, value] : headers) small.push_back(to_lower(name));
+    std::sort(small.begin(), small.end());
+    for (const std::string& name : small) names += (names.empty() ? "" : ";") + name;
+    const std::string start = "AWS4-HMAC-SHA256 Credential=" + wanted.key.id + "/" + now.substr(0, 8) +
+                              "/x/s3/aws4_request,SignedHeaders=" + names + ",Signature=";
+    const size_t mark = wanted.target.find('?');
+    api::s3::RequestView view{wanted.method, std::string_view(wanted.target).substr(0, mark),
+                              mark == std::string::npos ? "" : std::string_view(wanted.target).substr(mark + 1), {}};
+    for (const auto& [name, value] : headers) view.headers.emplace_back(name, value);
+    const std::string unsigned_header = start + "0";
+    view.headers.emplace_back("Authorization", unsigned_header);
+    const auto claim = api::s3::read_claim(view);
+    REQUIRE(claim);
+    headers.emplace_back("Authorization", start + api::s3::signature_of(**claim, view, wanted.key.secret));
+    return send(site, {.method = wanted.method, .target = wanted.target, .headers = headers, .body = wanted.body, .peer_ip = {}});
+  }
+  net::Response send(OneSite& site, net::Request request) {
+    std::optional<Result<net::Response>> answer;
+    client.fetch(site.address, std::move(request), reactor.fresh_now() + 30s,
+                 [&](Result<net::Response> got) { answer.emplace(std::move(got)); });
+    turn_until([&] { return answer.has_value(); });
+    REQUIRE(*answer);
+    return **answer;
+  }
+  int make(const std::string& name, const std::string& location, OneSite& at) {
+    return ask(at, {"PUT", "/" + name,
+                    "<CreateBucketConfiguration><LocationConstraint>" + location +
+                        "</LocationConstraint></CreateBucketConfiguration>"})
+        .status;
+  }
+
+  net::Reactor reactor;
+  adapters::ReactorRuntime runtime{reactor};
+  net::Client client{reactor, net::ClientLimits{}};
+  FakeControl control;
+  OneSite bilbao{"bio1", reactor, runtime, control, "peers"};
+  OneSite madrid{"mad1", reactor, runtime, control, "peers"};
+  OneSite paris{"par1", reactor, runtime, control, "peers"};
+};
+
+std::string code_of(const net::Response& response) {
+  const auto xml = api::s3::read_xml(response.body);
+  return xml ? xml->text_of("Code") : "";
+}
+
+std::string message_of(const net::Response& response) {
+  const auto xml = api::s3::read_xml(response.body);
+  return xml ? xml->text_of("Message") : "";
+}
+
+}  // namespace
+
+TEST_CASE("an object is stored, noted before the answer, read by path and by host, listed and deleted") {
+  World world;
+  CHECK(world.make("frames", "bio1", world.bilbao) == 200);
+  const std::string body(200'000, 'x');
+  const auto put = world.ask(world.bilbao, {"PUT", "/frames/a%20b", body, {{"x-amz-meta-a", "1"}}});
+  CHECK(put.status == 200);
+  CHECK(world.bilbao.events.seen == std::vector<std::string>{"0 frames/a b " + sha256_hex(body).substr(0, 8) + " at bio1"});
+  CHECK(world.ask(world.bilbao, {"GET", "/frames/a%20b"}).body == body);
+  const auto by_host = world.ask(world.bilbao, {.target = "/a%20b", .host = "frames.s3.example:7480"});
+  CHECK(by_host.body == body);
+  CHECK(net::find_header(by_host.headers, "x-amz-meta-a") == "1");
+  const auto part = world.ask(world.bilbao, {"GET", "/frames/a%20b", "", {{"Range", "bytes=5-6"}}});
+  CHECK(part.status == 206);
+  CHECK(part.body == "xx");
+  CHECK(world.ask(world.bilbao, {"GET", "/frames?list-type=2"}).body.find("<Key>a b</Key>") != std::string::npos);
+  CHECK(world.ask(world.bilbao, {"DELETE", "/frames/a%20b"}).status == 204);
+  CHECK(world.bilbao.events.seen.back() == "2 frames/a b  at bio1");
+  CHECK(code_of(world.ask(world.bilbao, {"GET", "/frames/a%20b"})) == "NoSuchKey");
+  CHECK(world.ask(world.bilbao, {"DELETE", "/frames"}).status == 204);
+  CHECK(code_of(world.ask(world.bilbao, {"GET", "/frames"})) == "NoSuchBucket");
+}
+
+TEST_CASE("where the log takes no leaf, nothing is acknowledged") {
+  World world;
+  CHECK(world.make("frames", "bio1", world.bilbao) == 200);
+  world.bilbao.events.broken = true;
+  CHECK(code_of(world.ask(world.bilbao, {"PUT", "/frames/a", "text"})) == "ServiceUnavailable");
+}
+
+TEST_CASE("no byte of a bucket is at a site where its policy does not allow it, and the refusal names the policy") {
+  World world;
+  CHECK(world.make("frames", "bio1", world.bilbao) == 200);
+  CHECK(world.ask(world.bilbao, {"PUT", "/frames/a", "text"}).status == 200);
+  for (const auto& ask : {Ask{"GET", "/frames/a"}, Ask{"PUT", "/frames/b", "text"}, Ask{"GET", "/frames"},
+                          Ask{"DELETE", "/frames/a"}, Ask{"POST", "/frames/c?uploads"}}) {
+    const auto refused = world.ask(world.madrid, ask);
+    CHECK(refused.status == 403);
+    CHECK(message_of(refused) ==
+          "bucket frames (policy version 1): mad1 is not one of the named sites, the policy allows site bio1");
+  }
+  CHECK(world.ask(world.madrid, {"HEAD", "/frames"}).status == 200);
+  CHECK(world.ask(world.bilbao, {"GET", "/frames/a"}).body == "text");
+}
+
+TEST_CASE("a request at another permitted site is passed on to the home, which checks it again; at one that is not, refused") {
+  World world;
+  CHECK(world.make("national", "ES", world.madrid) == 200);
+  const std::string body(3'000'000, 'y');
+  // Bilbao, its home, has not heard of it yet, and asks control.
+  CHECK(world.ask(world.madrid, {"PUT", "/national/a", body}).status == 200);
+  CHECK(world.bilbao.events.seen.size() == 1);
+  CHECK(world.madrid.events.seen.empty());
+  CHECK(world.ask(world.madrid, {"GET", "/national/a"}).body == body);
+  CHECK(world.ask(world.bilbao, {"GET", "/national/a"}).body == body);
+  CHECK(world.ask(world.paris, {"GET", "/national/a"}).status == 403);
+  CHECK(world.ask(world.madrid, {"HEAD", "/national/a"}).status == 200);
+  CHECK(world.ask(world.madrid, {"GET", "/national/none"}).status == 404);
+  // Who says to be a site without knowing the secret is a client like any other: what it signed is another host.
+  Ask forged{"GET", "/national/a"};
+  forged.headers = {{"barrio-forwarded-by", "mad1"}, {"barrio-peer", "guessed"}, {"barrio-host", "elsewhere"}};
+  CHECK(world.ask(world.bilbao, forged).body == body);
+  CHECK(world.make("basque", "bio1", world.madrid) == 200);
+  CHECK(world.ask(world.madrid, {"PUT", "/basque/a", "text"}).status == 403);
+}
+
+TEST_CASE("tenants have their own buckets; who has no key, another's or a wrong one is refused") {
+  World world;
+  CHECK(world.make("frames", "bio1", world.bilbao) == 200);
+  Ask as_rival{"GET", "/frames"};
+  as_rival.key = rival_key;
+  CHECK(code_of(world.ask(world.bilbao, as_rival)) == "AccessDenied");
+  as_rival.key.secret = "guessed";
+  CHECK(code_of(world.ask(world.bilbao, as_rival)) == "SignatureDoesNotMatch");
+  as_rival.key.id = "BRKNOBODY";
+  CHECK(code_of(world.ask(world.bilbao, as_rival)) == "InvalidAccessKeyId");
+  CHECK(code_of(world.send(world.bilbao, {.target = "/frames"})) == "AccessDenied");
+  CHECK(code_of(world.send(world.bilbao, {.target = "/frames", .headers = {{"Authorization", "Bearer nonsense"}}})) ==
+        "AccessDenied");
+  CHECK(code_of(world.ask(world.bilbao, {"PUT", "/frames"})) == "BucketAlreadyOwnedByYou");
+  Ask taken{"PUT", "/frames"};
+  taken.key = rival_key;
+  CHECK(code_of(world.ask(world.bilbao, taken)) == "BucketAlreadyExists");
+}
+
+TEST_CASE("a body that is not what was signed or promised leaves nothing") {
+  World world;
+  CHECK(world.make("frames", "bio1", world.bilbao) == 200);
+  CHECK(code_of(world.ask(world.bilbao, {"PUT", "/frames/a", "text", {{"x-amz-content-sha256", sha256_hex("other")}}})) ==
+        "XAmzContentSHA256Mismatch");
+  CHECK(code_of(world.ask(world.bilbao, {"PUT", "/frames/a", "text", {{"x-amz-checksum-crc32", "AAAAAA=="}}})) == "BadDigest");
+  CHECK(code_of(world.ask(world.bilbao, {"PUT", "/frames/a", "text", {{"Content-MD5", "AAAA"}}})) == "InvalidDigest");
+  CHECK(code_of(world.ask(world.bilbao, {"GET", "/frames/a"})) == "NoSuchKey");
+  CHECK(std::filesystem::is_empty(world.bilbao.folder + "/objects"));
+}
+
+TEST_CASE("a tenant's quota at a site holds, and space that is free again counts") {
+  World world;
+  Ask make{"PUT", "/small", "<CreateBucketConfiguration><LocationConstraint>bio1</LocationConstraint></CreateBucketConfiguration>"};
+  make.key = rival_key;
+  CHECK(world.ask(world.bilbao, make).status == 200);
+  const auto put = [&](const char* name, size_t size) {
+    Ask wanted{"PUT", std::string("/small/") + name, std::string(size, 'z')};
+    wanted.key = rival_key;
+    return code_of(world.ask(world.bilbao, wanted));
+  };
+  CHECK(put("a", 600) == "");
+  CHECK(put("b", 600) == "QuotaExceeded");
+  CHECK(put("b", 400) == "");
+  Ask remove{"DELETE", "/small/a"};
+  remove.key = rival_key;
+  CHECK(world.ask(world.bilbao, remove).status == 204);
+  CHECK(put("c", 600) == "");
+}
+
+TEST_CASE("without control objects are stored and read; buckets are neither made nor deleted, and that is said") {
+  World world;
+  CHECK(world.make("frames", "bio1", world.bilbao) == 200);
+  world.control.away = true;
+  CHECK(world.ask(world.bilbao, {"PUT", "/frames/a", "text"}).status == 200);
+  CHECK(world.ask(world.bilbao, {"GET", "/frames/a"}).body == "text");
+  CHECK(world.make("more", "bio1", world.bilbao) == 503);
+  CHECK(world.ask(world.bilbao, {"DELETE", "/frames/a"}).status == 204);
+  CHECK(world.ask(world.bilbao, {"DELETE", "/frames"}).status == 503);
+  CHECK(world.ask(world.bilbao, {"PUT", "/frames/b", "text"}).status == 200);
+}
+
+}  // namespace barrio::objects::s3_service_test
