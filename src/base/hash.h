@@ -1,6 +1,6 @@
 #pragma once
-// The hashes that storage protocols want, of data that comes in pieces; base/digest.h has SHA-256 as the log's trees use it.
-// An object is used by one thread at a time.
+// The hashes that storage protocols want, of data that comes in pieces; base/digest.h has SHA-256 as the log's trees
+// use it. An object is used by one thread at a time.
 
 #include <string>
 #include <string_view>

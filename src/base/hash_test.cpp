@@ -10,8 +10,7 @@ TEST_CASE("digests of pieces are those of RFC 1321 and FIPS 180") {
   md5.add("digest");
   CHECK(hex_of(md5.finish()) == "f96b697d7cb7938d525a2f31aaf161d0");
   CHECK(hex_of(hash_of(HashKind::sha1, "abc")) == "a9993e364706816aba3e25717850c26c9cd0d89d");
-  CHECK(hex_of(hash_of(HashKind::sha256, "abc")) ==
-        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  CHECK(hex_of(hash_of(HashKind::sha256, "abc")) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
 TEST_CASE("hex: there and back, and nothing else is taken") {

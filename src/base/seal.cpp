@@ -30,10 +30,12 @@ std::string seal(std::string_view key, std::string_view nonce, std::string_view 
   if (!bound.empty()) {
     CHECK(EVP_EncryptUpdate(context.get(), nullptr, &size, sealing_bytes(bound), static_cast<int>(bound.size())) == 1);
   }
-  CHECK(EVP_EncryptUpdate(context.get(), sealing_bytes(out), &size, sealing_bytes(text), static_cast<int>(text.size())) == 1);
+  CHECK(EVP_EncryptUpdate(context.get(), sealing_bytes(out), &size, sealing_bytes(text),
+                          static_cast<int>(text.size())) == 1);
   int rest = 0;
   CHECK(EVP_EncryptFinal_ex(context.get(), sealing_bytes(out) + size, &rest) == 1);
-  CHECK(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, seal_tag_bytes, sealing_bytes(out) + text.size()) == 1);
+  CHECK(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, seal_tag_bytes, sealing_bytes(out) + text.size()) ==
+        1);
   return out;
 }
 
@@ -50,7 +52,8 @@ Result<std::string> unseal(std::string_view key, std::string_view nonce, std::st
   if (!bound.empty()) {
     CHECK(EVP_DecryptUpdate(context.get(), nullptr, &size, sealing_bytes(bound), static_cast<int>(bound.size())) == 1);
   }
-  CHECK(EVP_DecryptUpdate(context.get(), sealing_bytes(out), &size, sealing_bytes(text), static_cast<int>(text.size())) == 1);
+  CHECK(EVP_DecryptUpdate(context.get(), sealing_bytes(out), &size, sealing_bytes(text),
+                          static_cast<int>(text.size())) == 1);
   CHECK(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, seal_tag_bytes, tag.data()) == 1);
   int rest = 0;
   if (EVP_DecryptFinal_ex(context.get(), sealing_bytes(out) + size, &rest) != 1) {

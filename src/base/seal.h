@@ -12,7 +12,8 @@ inline constexpr size_t seal_key_bytes = 32;
 inline constexpr size_t seal_nonce_bytes = 12;
 inline constexpr size_t seal_tag_bytes = 16;
 
-/// AES-256-GCM: the ciphertext followed by its tag. A nonce is used once with a key. `bound` is authenticated, not kept.
+/// AES-256-GCM: the ciphertext followed by its tag. A nonce is used once with a key. `bound` is authenticated, not
+/// kept.
 std::string seal(std::string_view key, std::string_view nonce, std::string_view bound, std::string_view text);
 /// Errors: invalid (another key, or not what was sealed).
 Result<std::string> unseal(std::string_view key, std::string_view nonce, std::string_view bound,

@@ -1,10 +1,10 @@
 #pragma once
-// What storage does, in the site's transparency log: a leaf is durable before the client is answered. Storage and log live
-// on two loops; this is called on the first, and appends on the second.
+// What storage does, in the site's transparency log: a leaf is durable before the client is answered. Storage and log
+// live on two loops; this is called on the first, and appends on the second.
 
-#include "objects/object_events.h"
 #include "model/snapshot.h"
 #include "net/reactor.h"
+#include "objects/object_events.h"
 #include "ports/runtime.h"
 #include "ports/transparency_log.h"
 
@@ -18,7 +18,8 @@ class ObjectLog final : public objects::ObjectEvents {
     ports::Runtime& runtime;
     ports::TransparencyLog& log;
   };
-  ObjectLog(ports::Runtime& runtime, net::Reactor& reactor, LogSide log) : runtime_(runtime), reactor_(reactor), log_(log) {}
+  ObjectLog(ports::Runtime& runtime, net::Reactor& reactor, LogSide log)
+      : runtime_(runtime), reactor_(reactor), log_(log) {}
 
   Result<void> note(const objects::ObjectEvent& event) override;
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot) { snapshot_ = std::move(snapshot); }

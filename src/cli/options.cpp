@@ -248,9 +248,7 @@ class Grammar {
       command->verb = which;
       auto* app = leaf(*key, name, help, command);
       app->add_option("NAME", command->tenant, "Tenant")->required();
-      if (which == S3KeyCommand::Verb::revoke) {
-        app->add_option("ID", command->id, "As 'tenant s3-key list' shows it")->required();
-      }
+      if (which == S3KeyCommand::Verb::revoke) app->add_option("ID", command->id, "As 'list' shows it")->required();
     };
     verb("create", "Make a pair; its secret is shown once", S3KeyCommand::Verb::create);
     verb("list", "The ids of a tenant's pairs", S3KeyCommand::Verb::list);

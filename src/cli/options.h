@@ -234,16 +234,14 @@ struct CompletionCommand {
 };
 struct VersionCommand {};
 
-using Command =
-    std::variant<UpCommand, RoleCommand, EngineCommand, ModelWorkerCommand, TopCommand, SiteListCommand, SiteCommand,
-                 StateCommand, SiteDevicesCommand, AppDeployCommand, AppListCommand, AppCommand, AppLogsCommand,
-                 AppTopCommand, AppReleasesCommand, AppRollbackCommand, ImageKeyCommand, ImageSignCommand,
-                 SecretCommand, InferCommand, TenantListCommand, TenantCreateCommand, TenantQuotaCommand,
-                 KeyCreateCommand, KeyListCommand, KeyRevokeCommand, S3KeyCommand, BucketCreateCommand,
-                 BucketListCommand, BucketDeleteCommand, ObjectCommand, ContextListCommand, ContextUseCommand,
-                 ContextSetCommand, UsageCommand, AuditCommand, EventsCommand, LogKeysCommand, LogCheckCommand,
-                 ProveCommand, VerifyCommand, WitnessCommand, CertCaCommand, CertIssueCommand, CertShowCommand,
-                 CompletionCommand, VersionCommand>;
+using Command = std::variant<
+    UpCommand, RoleCommand, EngineCommand, ModelWorkerCommand, TopCommand, SiteListCommand, SiteCommand, StateCommand,
+    SiteDevicesCommand, AppDeployCommand, AppListCommand, AppCommand, AppLogsCommand, AppTopCommand, AppReleasesCommand,
+    AppRollbackCommand, ImageKeyCommand, ImageSignCommand, SecretCommand, InferCommand, TenantListCommand,
+    TenantCreateCommand, TenantQuotaCommand, KeyCreateCommand, KeyListCommand, KeyRevokeCommand, S3KeyCommand,
+    BucketCreateCommand, BucketListCommand, BucketDeleteCommand, ObjectCommand, ContextListCommand, ContextUseCommand,
+    ContextSetCommand, UsageCommand, AuditCommand, EventsCommand, LogKeysCommand, LogCheckCommand, ProveCommand,
+    VerifyCommand, WitnessCommand, CertCaCommand, CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
 
 struct Parsed {
   /// Set when there is nothing to do: help was shown (0) or the usage was wrong (2).

@@ -82,12 +82,12 @@ BARRIO_DESCRIBE(PeerTlsFile, (), (ca, chain, key))
 
 /// Objects, docs/storage.md.
 struct StorageFile {
-  std::string listen;                             // of its S3 service
-  std::string key_file;                           // the site's own key: 64 hex digits, not in the site's folder
-  std::optional<std::string> folder = {};         // none: "storage" in the site's
-  std::optional<std::string> advertised = {};     // "host:port" as others reach it; none: as it listens
-  std::optional<std::string> tls_listen = {};     // with the certificates of `tls`
-  std::vector<std::string> hosts;                 // BUCKET.HOST is a bucket, too
+  std::string listen;                          // of its S3 service
+  std::string key_file;                        // the site's own key: 64 hex digits, not in the site's folder
+  std::optional<std::string> folder = {};      // none: "storage" in the site's
+  std::optional<std::string> advertised = {};  // "host:port" as others reach it; none: as it listens
+  std::optional<std::string> tls_listen = {};  // with the certificates of `tls`
+  std::vector<std::string> hosts;              // BUCKET.HOST is a bucket, too
 };
 BARRIO_DESCRIBE(StorageFile, (), (listen, key_file, folder, advertised, tls_listen, hosts))
 

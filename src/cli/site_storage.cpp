@@ -3,8 +3,8 @@
 #include <future>
 
 #include "adapters/local_files/key_ring.h"
-#include "base/seal.h"
 #include "base/log.h"
+#include "base/seal.h"
 #include "cli/files.h"
 
 namespace barrio::cli {
@@ -123,10 +123,12 @@ void SiteStorage::stop() {
   side_.reactor().post([this, idle] {
     net::Reactor& reactor = side_.reactor();
     service_->drain();
-    when(reactor, [this] { return service_->open_requests() == 0; }, reactor.fresh_now() + open_patience, [this, idle, &reactor] {
-      runtime_.begin_stop();
-      when(reactor, [this] { return runtime_.fibers() == 0; }, Time::max(), [idle] { idle->set_value(); });
-    });
+    when(
+        reactor, [this] { return service_->open_requests() == 0; }, reactor.fresh_now() + open_patience,
+        [this, idle, &reactor] {
+          runtime_.begin_stop();
+          when(reactor, [this] { return runtime_.fibers() == 0; }, Time::max(), [idle] { idle->set_value(); });
+        });
   });
   const bool tidy = ended.wait_for(stop_patience) == std::future_status::ready;
   side_.stop();

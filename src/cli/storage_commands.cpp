@@ -1,4 +1,5 @@
-// Buckets, objects and S3 keys. Objects go to their bucket's home over S3, with the tenant's token instead of a signature.
+// Buckets, objects and S3 keys. Objects go to their bucket's home over S3, with the tenant's token instead of a
+// signature.
 
 #include <cstdio>
 #include <iostream>
@@ -46,7 +47,8 @@ Result<net::Response> ask_home(Session& session, ControlClient& control, const s
                                net::Request request) {
   TRY(const auto found, find_bucket(control, bucket));
   const auto address = net::SocketAddress::parse(text_at(found, "endpoint"));
-  if (!address) return fail(Code::unavailable, "the bucket's home " + text_at(found, "home") + " is not there now", bucket);
+  if (!address)
+    return fail(Code::unavailable, "the bucket's home " + text_at(found, "home") + " is not there now", bucket);
   TRY(const auto token, control.token());
   request.headers.emplace_back("Authorization", "Bearer " + token);
   TRY(auto answer, session.http.call(*address, std::move(request), object_patience));
@@ -79,8 +81,9 @@ Result<void> put_object(Session& session, ControlClient& control, const Target& 
     return fail(Code::exhausted, "has more than 64 MiB; any S3 client stores larger ones (docs/s3.md)", file);
   }
   const auto size = content.size();
-  TRY(const auto answer, ask_home(session, control, target.bucket,
-                                  {.method = "PUT", .target = target.path(), .headers = {}, .body = std::move(content), .peer_ip = {}}));
+  TRY(const auto answer,
+      ask_home(session, control, target.bucket,
+               {.method = "PUT", .target = target.path(), .headers = {}, .body = std::move(content), .peer_ip = {}}));
   const std::string etag(net::find_header(answer.headers, "etag").value_or(""));
   session.print(JsonObject{{"bucket", target.bucket}, {"key", target.key}, {"bytes", size}, {"etag", etag}},
                 "stored " + target.bucket + "/" + target.key + ", " + std::to_string(size) + " bytes\n");
@@ -88,8 +91,9 @@ Result<void> put_object(Session& session, ControlClient& control, const Target& 
 }
 
 Result<void> get_object(Session& session, ControlClient& control, const Target& target, const std::string& file) {
-  TRY(const auto answer, ask_home(session, control, target.bucket,
-                                  {.method = "GET", .target = target.path(), .headers = {}, .body = {}, .peer_ip = {}}));
+  TRY(const auto answer,
+      ask_home(session, control, target.bucket,
+               {.method = "GET", .target = target.path(), .headers = {}, .body = {}, .peer_ip = {}}));
   if (!file.empty() && file != "-") return write_file(file, answer.body);
   std::fwrite(answer.body.data(), 1, answer.body.size(), stdout);
   return {};
@@ -124,8 +128,8 @@ Result<void> show_policy(Session& session, ControlClient& control, const std::st
   const Json& json = member(found, "policy");
   TRY(const auto policy, from_json<Policy>(json, "policy"));
   session.print(found, "bucket " + bucket + " of " + text_at(found, "tenant") + "\n  policy (version " +
-                           text_at(found, "policy_version") + "): " + decide::describe(policy) + "\n  kept at: " +
-                           text_at(found, "home") + ", " + text_at(found, "copies") + " copy\n");
+                           text_at(found, "policy_version") + "): " + decide::describe(policy) +
+                           "\n  kept at: " + text_at(found, "home") + ", " + text_at(found, "copies") + " copy\n");
   return {};
 }
 

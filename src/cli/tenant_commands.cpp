@@ -52,12 +52,12 @@ Result<void> set_quota(Session& session, const TenantQuotaCommand& command) {
   TRY(auto quota, quota_of(command));
   TRY(auto control, session.control(Speaker::operating));
   TRY(auto answer, control.put("/tenants/" + command.name + "/quota", to_json(quota)));
-  session.print(answer,
-                fmt::format("tenant {}: {} requests/s (burst {}), {} in flight, bodies up to {}, weight {}{}; at "
-                            "each gateway; objects up to {} at each site, {} buckets\n",
-                            command.name, quota.requests_per_second, quota.burst, quota.in_flight,
-                            to_string(quota.body_bytes), quota.weight, command.receipts ? ", with receipts" : "",
-                            to_string(quota.storage), quota.buckets));
+  session.print(
+      answer,
+      fmt::format("tenant {}: {} requests/s (burst {}), {} in flight, bodies up to {}, weight {}{}; at "
+                  "each gateway; objects up to {} at each site, {} buckets\n",
+                  command.name, quota.requests_per_second, quota.burst, quota.in_flight, to_string(quota.body_bytes),
+                  quota.weight, command.receipts ? ", with receipts" : "", to_string(quota.storage), quota.buckets));
   return {};
 }
 

@@ -114,8 +114,10 @@ class Writer {
     const std::string key = folder + "/" + site.site + ".key";
     TRY_DO(make_folder(folder, 0700));
     if (!std::filesystem::exists(key)) TRY_DO(write_file(key, hex_of(random_bytes(seal_key_bytes)) + "\n", 0600));
-    site.storage = StorageFile{
-        .listen = plan_.layout.s3(index + 1), .key_file = key, .tls_listen = plan_.layout.s3_tls(index + 1), .hosts = {}};
+    site.storage = StorageFile{.listen = plan_.layout.s3(index + 1),
+                               .key_file = key,
+                               .tls_listen = plan_.layout.s3_tls(index + 1),
+                               .hosts = {}};
     return {};
   }
 

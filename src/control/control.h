@@ -127,10 +127,12 @@ class Control {
   std::vector<std::string> secrets(const TenantId& tenant) const;
 
   // Storage (control_storage.cpp).
-  /// What a site's storage should know, where that is not what it has. Errors: not_found (the site), invalid, unavailable.
+  /// What a site's storage should know, where that is not what it has. Errors: not_found (the site), invalid,
+  /// unavailable.
   Result<StorageAnswer> storage(const SiteId& site, const StorageReport& report);
-  /// One that this tenant has is answered as it is. `asked_at`: a site that a tenant asked. Errors: conflict (the name is
-  /// another's), not_found (tenant, location), denied (the policy permits no site), exhausted, unsupported, unavailable.
+  /// One that this tenant has is answered as it is. `asked_at`: a site that a tenant asked. Errors: conflict (the name
+  /// is another's), not_found (tenant, location), denied (the policy permits no site), exhausted, unsupported,
+  /// unavailable.
   Result<Bucket> create_bucket(const TenantId& tenant, const NewBucket& wanted, const std::optional<SiteId>& asked_at,
                                const Author& by);
   /// By its home, which knows that it is empty. Errors: denied.

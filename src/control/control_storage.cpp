@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "base/crypto.h"
 #include "base/base64.h"
+#include "base/crypto.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -64,19 +64,22 @@ Result<Control::Edit> Control::try_create_bucket(const TenantId& tenant, const N
   if (there != desired_.buckets.end()) {
     bucket = *there;
     if (there->tenant == tenant) return Edit{};
-    return fail(Code::conflict, "the name " + wanted.name.str() + " is taken; names are unique in the whole network", "name");
+    return fail(Code::conflict, "the name " + wanted.name.str() + " is taken; names are unique in the whole network",
+                "name");
   }
   const auto quota = desired_.quotas.find(tenant.str());
   const int64_t most = quota == desired_.quotas.end() ? TenantQuota{}.buckets : quota->second.buckets;
   if (std::ranges::count(desired_.buckets, tenant, &Bucket::tenant) >= most ||
       desired_.buckets.size() >= StorageOrders::most_buckets) {
-    return fail(Code::exhausted, "tenant " + tenant.str() + " may have " + std::to_string(most) + " buckets", "buckets");
+    return fail(Code::exhausted, "tenant " + tenant.str() + " may have " + std::to_string(most) + " buckets",
+                "buckets");
   }
   const Site* near = asked_at ? desired_.network.find(*asked_at) : nullptr;
   bucket = {};
   bucket.name = wanted.name;
   bucket.tenant = tenant;
-  bucket.location = wanted.location.empty() && near != nullptr ? std::string(near->jurisdiction.country()) : wanted.location;
+  bucket.location =
+      wanted.location.empty() && near != nullptr ? std::string(near->jurisdiction.country()) : wanted.location;
   Policy within;
   if (!bucket.location.empty()) {
     // A city is the site in it.
@@ -88,11 +91,13 @@ Result<Control::Edit> Control::try_create_bucket(const TenantId& tenant, const N
   bucket.policy = wanted.policy.value_or(within);
   const bool narrower = wanted.policy && !bucket.location.empty();
   const auto has_storage = [&](const SiteId& site) { return desired_.storage_sites.contains(site.str()); };
-  TRY(bucket.home, decide::choose_home({bucket.policy, narrower ? &within : nullptr, near, has_storage}, desired_.network));
+  TRY(bucket.home,
+      decide::choose_home({bucket.policy, narrower ? &within : nullptr, near, has_storage}, desired_.network));
   bucket.id = hex_of(random_bytes(16));
   bucket.created = runtime_.wall();
   const std::string key = key::bucket(bucket.name);
-  return Edit{{{key, 0}}, {write_json(key, bucket)}, "home " + bucket.home.str() + ", " + decide::describe(bucket.policy)};
+  return Edit{
+      {{key, 0}}, {write_json(key, bucket)}, "home " + bucket.home.str() + ", " + decide::describe(bucket.policy)};
 }
 
 Result<Bucket> Control::create_bucket(const TenantId& tenant, const NewBucket& wanted,
@@ -112,7 +117,8 @@ Result<void> Control::delete_bucket(const BucketName& name, const SiteId& by) {
   auto erase = [&]() -> Result<Edit> {
     const auto found = std::ranges::find(desired_.buckets, name, &Bucket::name);
     if (found == desired_.buckets.end()) return Edit{};
-    if (found->home != by) return fail(Code::denied, "the home of " + name.str() + " is " + found->home.str(), "bucket");
+    if (found->home != by)
+      return fail(Code::denied, "the home of " + name.str() + " is " + found->home.str(), "bucket");
     const std::string key = key::bucket(name);
     return Edit{{desired_.guard(key)}, {{key, std::nullopt}}};
   };

@@ -16,7 +16,8 @@ bool is_small_or_digit(char c) {
 
 bool looks_like_ip(std::string_view text) {
   const auto parts = split(text, '.');
-  return parts.size() == 4 && std::ranges::all_of(parts, [](std::string_view part) { return parse_uint(part).has_value(); });
+  return parts.size() == 4 &&
+         std::ranges::all_of(parts, [](std::string_view part) { return parse_uint(part).has_value(); });
 }
 
 /// One site holds a bucket in this version.

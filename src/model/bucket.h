@@ -9,8 +9,8 @@
 
 namespace barrio {
 
-/// S3's rules: 3 to 63 of a-z 0-9 '-' '.', beginning and ending with a letter or digit, no two dots together, not like an
-/// IP address. Unique in the whole network.
+/// S3's rules: 3 to 63 of a-z 0-9 '-' '.', beginning and ending with a letter or digit, no two dots together, not like
+/// an IP address. Unique in the whole network.
 class BucketName {
  public:
   BucketName() = default;
@@ -33,16 +33,16 @@ struct Bucket {
   Policy policy;               // where its bytes may be, and travel
   int64_t policy_version = 1;  // grows with every change of it
   int copies = 1;
-  SiteId home;             // the one site that takes its writes
-  int64_t epoch = 1;       // of that home: grows whenever control names another
-  std::string location;    // as it was asked for: "bilbao", "ES-PV", "ES"
+  SiteId home;           // the one site that takes its writes
+  int64_t epoch = 1;     // of that home: grows whenever control names another
+  std::string location;  // as it was asked for: "bilbao", "ES-PV", "ES"
   WallTime created;
   Result<void> check() const;
 };
 BARRIO_DESCRIBE(Bucket, (), (name, id, tenant, policy, policy_version, copies, home, epoch, location, created))
 
-/// What a bucket is asked for with. `location`: a site, a city, a region or a country; empty: the country of the site that
-/// is asked. `policy` narrows it further.
+/// What a bucket is asked for with. `location`: a site, a city, a region or a country; empty: the country of the site
+/// that is asked. `policy` narrows it further.
 struct NewBucket {
   BucketName name;
   std::string location;
@@ -53,8 +53,8 @@ struct NewBucket {
 };
 BARRIO_DESCRIBE(NewBucket, (), (name, location, policy, copies))
 
-/// The pair that an S3 client signs with. Who checks a signature needs the secret itself (that is how SigV4 works), so it
-/// is kept by control, told to sites, and kept there sealed.
+/// The pair that an S3 client signs with. Who checks a signature needs the secret itself (that is how SigV4 works), so
+/// it is kept by control, told to sites, and kept there sealed.
 struct S3Key {
   std::string id;  // "BRK" and 17 of A-Z 2-7
   TenantId tenant;

@@ -19,11 +19,12 @@ struct TenantQuota {
   Bytes storage = gib(100);           // of its objects at one site
   int64_t buckets = 100;              // in the whole network; control's to keep
   std::optional<bool> receipts = {};  // its answers carry one (docs/proof.md); none: no
-  static constexpr std::string_view defaulted[] = {"requests_per_second", "burst",   "in_flight", "body_bytes",
-                                                   "weight",              "storage", "buckets"};
+  static constexpr std::string_view defaulted[] = {
+      "requests_per_second", "burst", "in_flight", "body_bytes", "weight", "storage", "buckets"};
   Result<void> check() const;
 };
-BARRIO_DESCRIBE(TenantQuota, (), (requests_per_second, burst, in_flight, body_bytes, weight, receipts, storage, buckets))
+BARRIO_DESCRIBE(TenantQuota, (),
+                (requests_per_second, burst, in_flight, body_bytes, weight, receipts, storage, buckets))
 
 /// A key of a tenant as control and gateways keep it: never the key itself.
 struct ApiKey {

@@ -70,7 +70,8 @@ S3Service::Outcome<void> S3Service::create_bucket(S3Call& call) {
     return refuse("NotImplemented", "object lock is not built yet");
   }
   if (const Bucket* there = directory_.find(name->str())) {
-    if (there->tenant != call.tenant) return refuse("BucketAlreadyExists", "The requested bucket name is not available.");
+    if (there->tenant != call.tenant)
+      return refuse("BucketAlreadyExists", "The requested bucket name is not available.");
     return refuse("BucketAlreadyOwnedByYou", "The bucket exists already, and is yours.");
   }
   const auto made = parts_.control.create_bucket({call.tenant, wanted});
@@ -128,7 +129,8 @@ S3Service::Outcome<void> S3Service::of_bucket(S3Call& call, const Bucket& bucket
   const std::string_view method = call.view.method;
   if (method == "POST" && what == "delete") return delete_objects(call, bucket);
   if (method == "DELETE" && what.empty()) return delete_bucket(call, bucket);
-  if (method != "GET") return refuse("NotImplemented", "this operation on a bucket is not built: " + std::string(method) + " ?" + what);
+  if (method != "GET")
+    return refuse("NotImplemented", "this operation on a bucket is not built: " + std::string(method) + " ?" + what);
   if (what.empty()) return list_objects(call, bucket);
   if (what == "uploads") return list_uploads(call, bucket);
   if (const char* code = absent_code(what)) return refuse(code, "the bucket has no such configuration");

@@ -40,7 +40,8 @@ Outcome<void> refuse_unbuilt(const RequestView& request) {
                          (name == "x-amz-server-side-encryption" && value != "AES256") ||
                          (name == "x-amz-storage-class" && value != "STANDARD") ||
                          (name == "x-amz-acl" && value != "private" && value != "bucket-owner-full-control");
-    if (unbuilt) return refuse("NotImplemented", "this is not built: " + name + ": " + std::string(value.substr(0, 80)));
+    if (unbuilt)
+      return refuse("NotImplemented", "this is not built: " + name + ": " + std::string(value.substr(0, 80)));
   }
   return {};
 }
@@ -123,15 +124,16 @@ Outcome<std::map<std::string, std::string>> tags_of(std::string_view header) {
     const auto name = api::s3::uri_decode(item.substr(0, equals));
     const auto value =
         api::s3::uri_decode(equals == std::string_view::npos ? std::string_view() : item.substr(equals + 1));
-    if (!name || !value || !tags.emplace(*name, *value).second) return refuse("InvalidTag", "x-amz-tagging must be a=b&c=d");
+    if (!name || !value || !tags.emplace(*name, *value).second)
+      return refuse("InvalidTag", "x-amz-tagging must be a=b&c=d");
   }
   S3_TRY_DO(check_tags(tags));
   return tags;
 }
 
 Outcome<std::map<std::string, std::string>> fields_of(const RequestView& request) {
-  static constexpr std::string_view kept[] = {"cache-control", "content-disposition", "content-encoding",
-                                              "content-language", "content-type", "expires"};
+  static constexpr std::string_view kept[] = {"cache-control",    "content-disposition", "content-encoding",
+                                              "content-language", "content-type",        "expires"};
   S3_TRY_DO(refuse_unbuilt(request));
   std::map<std::string, std::string> fields;
   size_t metadata = 0;

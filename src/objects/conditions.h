@@ -29,8 +29,8 @@ api::s3::Outcome<ports::WriteCondition> write_condition(const api::s3::RequestVi
 api::s3::Outcome<std::map<std::string, std::string>> tags_of(std::string_view header);
 api::s3::Outcome<void> check_tags(const std::map<std::string, std::string>& tags);
 
-/// What is kept of a request's fields for the object's answers. MetadataTooLarge, NotImplemented for what would change how
-/// the object is kept and is not built.
+/// What is kept of a request's fields for the object's answers. MetadataTooLarge, NotImplemented for what would change
+/// how the object is kept and is not built.
 api::s3::Outcome<std::map<std::string, std::string>> fields_of(const api::s3::RequestView& request);
 
 }  // namespace barrio::objects

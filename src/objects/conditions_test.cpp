@@ -33,7 +33,8 @@ TEST_CASE("times of HTTP: written, and read again to the second; nothing else is
   CHECK(http_time(time) == "Tue, 24 Nov 2026 10:00:00 GMT");
   CHECK(parse_http_time(http_time(time)) == std::chrono::floor<std::chrono::seconds>(time));
   CHECK(http_time(*parse_http_time("Sun, 06 Nov 1994 08:49:37 GMT")) == "Sun, 06 Nov 1994 08:49:37 GMT");
-  for (const char* bad : {"", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "Sun, 06 Nnv 1994 08:49:37 GMT"}) {
+  for (const char* bad :
+       {"", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "Sun, 06 Nnv 1994 08:49:37 GMT"}) {
     CHECK(!parse_http_time(bad));
   }
 }
@@ -58,11 +59,13 @@ TEST_CASE("conditions of reads are decided in the order of RFC 9110") {
   CHECK(of({{"If-Modified-Since", same}}) == "not modified");
   CHECK(of({{"If-Modified-Since", before}}) == "answer");
   CHECK(of({{"If-Modified-Since", "nonsense"}}) == "answer");
-  CHECK(outcome(check_conditions(with({{"x-amz-copy-source-if-none-match", "\"abc\""}}), object(), "x-amz-copy-source-")) ==
-        "PreconditionFailed");
+  CHECK(outcome(check_conditions(with({{"x-amz-copy-source-if-none-match", "\"abc\""}}), object(),
+                                 "x-amz-copy-source-")) == "PreconditionFailed");
 }
 
-TEST_CASE("ranges: of the beginning, of the end, cut at the end; what is outside is refused, what is not understood left out") {
+TEST_CASE(
+    "ranges: of the beginning, of the end, cut at the end; what is outside is refused, what is not understood left "
+    "out") {
   const auto of = [](std::string_view header, uint64_t size) {
     const auto range = range_of(header, size);
     if (!range) return range.error().code;
@@ -76,7 +79,8 @@ TEST_CASE("ranges: of the beginning, of the end, cut at the end; what is outside
   CHECK(of("bytes=100-", 100) == "InvalidRange");
   CHECK(of("bytes=0-", 0) == "InvalidRange");
   CHECK(of("bytes=-0", 100) == "InvalidRange");
-  for (const char* whole : {"", "bytes=", "bytes=-", "bytes=9-0", "bytes=0-1,5-6", "lines=0-1", "bytes=a-b", "bytes=1"}) {
+  for (const char* whole :
+       {"", "bytes=", "bytes=-", "bytes=9-0", "bytes=0-1,5-6", "lines=0-1", "bytes=a-b", "bytes=1"}) {
     CHECK(of(whole, 100) == "whole");
   }
 }
@@ -98,14 +102,14 @@ TEST_CASE("what a request says of its object is kept; what would change how it i
                        {"content-encoding", "gzip"}, {"content-type", "image/png"}, {"x-amz-meta-camera", "7"}});
   CHECK(fields_of(with({}))->at("content-type") == "binary/octet-stream");
   CHECK(fields_of(with({{"x-amz-meta-a", std::string(2048, 'x')}})).error().code == "MetadataTooLarge");
-  for (const auto& [name, value] : {std::pair{"x-amz-server-side-encryption", "aws:kms"},
-                                    std::pair{"x-amz-storage-class", "GLACIER"},
-                                    std::pair{"x-amz-acl", "public-read"},
-                                    std::pair{"x-amz-object-lock-mode", "COMPLIANCE"}}) {
+  for (const auto& [name, value] :
+       {std::pair{"x-amz-server-side-encryption", "aws:kms"}, std::pair{"x-amz-storage-class", "GLACIER"},
+        std::pair{"x-amz-acl", "public-read"}, std::pair{"x-amz-object-lock-mode", "COMPLIANCE"}}) {
     CHECK(fields_of(with({{name, value}})).error().code == "NotImplemented");
   }
   CHECK(*tags_of("a=b&c=d%20e") == std::map<std::string, std::string>{{"a", "b"}, {"c", "d e"}});
-  for (const char* bad : {"a=b&a=c", "=b", "a=%zz", "1&2&3&4&5&6&7&8&9&10&11"}) CHECK(tags_of(bad).error().code == "InvalidTag");
+  for (const char* bad : {"a=b&a=c", "=b", "a=%zz", "1&2&3&4&5&6&7&8&9&10&11"})
+    CHECK(tags_of(bad).error().code == "InvalidTag");
 }
 
 }  // namespace barrio::objects::conditions_test

@@ -7,8 +7,12 @@ namespace barrio::objects {
 namespace {
 
 KeptHead keep(const net::RequestHead& head) {
-  KeptHead kept{std::string(head.method), std::string(head.target), std::string(head.path),
-                std::string(head.query),  {},                       head.content_length,
+  KeptHead kept{std::string(head.method),
+                std::string(head.target),
+                std::string(head.path),
+                std::string(head.query),
+                {},
+                head.content_length,
                 head.has_body};
   for (const net::Header& header : head.headers) kept.headers.emplace_back(header.name, header.value);
   return kept;

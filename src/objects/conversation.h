@@ -1,6 +1,6 @@
 #pragma once
-// One exchange as a fiber sees it: its body to be pulled, its answer to be written, both with back-pressure. It outlives
-// the exchange: when the client goes, whoever waits here is told. Lives on the service's loop.
+// One exchange as a fiber sees it: its body to be pulled, its answer to be written, both with back-pressure. It
+// outlives the exchange: when the client goes, whoever waits here is told. Lives on the service's loop.
 
 #include <memory>
 #include <string>

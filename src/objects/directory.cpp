@@ -67,7 +67,8 @@ Result<TenantId> Directory::tenant_of_token(std::string_view authorization, std:
   if (!snapshot_) return fail(Code::denied, "this site has no snapshot yet");
   TRY(const auto token, api::bearer_token(authorization));
   TRY(const auto identity, api::verify_token(token, snapshot_->keys, now));
-  if (identity.role != api::role::tenant) return fail(Code::denied, "a token of role '" + identity.role + "' has no buckets");
+  if (identity.role != api::role::tenant)
+    return fail(Code::denied, "a token of role '" + identity.role + "' has no buckets");
   if (!identity.has(scope)) return fail(Code::denied, "the token lacks scope " + std::string(scope));
   return TenantId::parse(identity.subject);
 }

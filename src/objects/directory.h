@@ -5,8 +5,8 @@
 #include <memory>
 #include <optional>
 
-#include "model/snapshot.h"
 #include "model/bucket.h"
+#include "model/snapshot.h"
 
 namespace barrio::objects {
 

@@ -1,5 +1,5 @@
-// Passing a request on to its bucket's home: both ways in pieces, with back-pressure. The client's signature goes with it
-// and is checked there again, body included; this site only adds which host was asked, and that it is a site.
+// Passing a request on to its bucket's home: both ways in pieces, with back-pressure. The client's signature goes with
+// it and is checked there again, body included; this site only adds which host was asked, and that it is a site.
 
 #include <algorithm>
 
@@ -114,7 +114,8 @@ S3Service::Outcome<void> S3Service::forward(S3Call& call, const Bucket& bucket) 
   // Only once: who is asked by a site and is not the home either has orders that differ.
   if (call.entry) return refuse("ServiceUnavailable", "the bucket's home is changing; try again");
   const auto address = net::SocketAddress::parse(directory_.address(bucket.home));
-  if (!address) return refuse("ServiceUnavailable", "the bucket's home " + bucket.home.str() + " is not known here yet");
+  if (!address)
+    return refuse("ServiceUnavailable", "the bucket's home " + bucket.home.str() + " is not known here yet");
   net::Endpoint home(*address);
   if (config_.peers.client) {
     home.tls = config_.peers.client;

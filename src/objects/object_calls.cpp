@@ -4,11 +4,11 @@
 
 #include <algorithm>
 
+#include "base/hash.h"
 #include "base/text.h"
 #include "objects/answers.h"
 #include "objects/conditions.h"
 #include "objects/s3_service.h"
-#include "base/hash.h"
 
 namespace barrio::objects {
 
@@ -52,7 +52,8 @@ S3Service::Outcome<void> S3Service::of_object(S3Call& call, const Bucket& bucket
   if (what.empty()) {
     if (method == "GET" || method == "HEAD") return get_object(call, bucket);
     if (method == "DELETE") return delete_object(call, bucket);
-    if (method == "PUT") return call.view.header("x-amz-copy-source") ? copy_object(call, bucket) : put_object(call, bucket);
+    if (method == "PUT")
+      return call.view.header("x-amz-copy-source") ? copy_object(call, bucket) : put_object(call, bucket);
   }
   return refuse("NotImplemented", "this operation on an object is not built: " + std::string(method) + " ?" + what);
 }
@@ -166,7 +167,8 @@ S3Service::Outcome<S3Service::Source> S3Service::copy_source(S3Call& call, const
   if (slash == std::string::npos) return refuse("InvalidArgument", "x-amz-copy-source must be /BUCKET/KEY");
   const Bucket* from = directory_.find(decoded->substr(0, slash));
   if (from == nullptr) return refuse("NoSuchBucket", "the bucket of x-amz-copy-source does not exist");
-  if (from->tenant != bucket.tenant) return refuse("AccessDenied", "the bucket of x-amz-copy-source is another tenant's");
+  if (from->tenant != bucket.tenant)
+    return refuse("AccessDenied", "the bucket of x-amz-copy-source is another tenant's");
   S3_TRY_DO(check_residency(call, *from));
   if (from->home != config_.site) {
     return refuse("NotImplemented", "the source has its home at " + from->home.str() +
@@ -181,7 +183,8 @@ S3Service::Outcome<S3Service::Source> S3Service::copy_source(S3Call& call, const
 }
 
 S3Service::Outcome<S3Service::Received> S3Service::copy_content(Source& source, const Bucket& bucket) {
-  if (source.until - source.from > most_object_bytes) return refuse("EntityTooLarge", "at most 5 GiB are copied at once");
+  if (source.until - source.from > most_object_bytes)
+    return refuse("EntityTooLarge", "at most 5 GiB are copied at once");
   S3_TRY_DO(check_quota(bucket, source.until - source.from));
   auto writer = parts_.store.writer(bucket.id);
   if (!writer) return tl::unexpected(fault_of(writer.error(), "NoSuchBucket"));
@@ -253,7 +256,8 @@ S3Service::Outcome<void> S3Service::object_tags(S3Call& call, const Bucket& buck
     const api::s3::XmlElement* set = xml ? xml->find("TagSet") : nullptr;
     if (set == nullptr) return refuse("MalformedXML", "the root must be Tagging with a TagSet");
     for (const auto& tag : set->children) {
-      if (!tags.emplace(tag.text_of("Key"), tag.text_of("Value")).second) return refuse("InvalidTag", "a tag is there twice");
+      if (!tags.emplace(tag.text_of("Key"), tag.text_of("Value")).second)
+        return refuse("InvalidTag", "a tag is there twice");
     }
     S3_TRY_DO(check_tags(tags));
   } else if (call.view.method != "DELETE") {

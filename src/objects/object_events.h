@@ -11,18 +11,19 @@ enum class ObjectAct { stored, copied, deleted };
 
 struct ObjectEvent {
   ObjectAct act = ObjectAct::stored;
-  const Bucket& bucket;     // its tenant, its policy and that one's version
+  const Bucket& bucket;  // its tenant, its policy and that one's version
   std::string key;
-  std::string sha256;       // of the content, hex; of an object in parts: of their hashes one after the other; deleted: empty
+  std::string
+      sha256;  // of the content, hex; of an object in parts: of their hashes one after the other; deleted: empty
   int64_t bytes = 0;
-  SiteId site;              // where it happened
+  SiteId site;  // where it happened
 };
 
 class ObjectEvents {
  public:
   virtual ~ObjectEvents() = default;
-  /// The change is on the disk; the client is answered when this has returned, and with a failure where it fails. May park
-  /// the calling fiber.
+  /// The change is on the disk; the client is answered when this has returned, and with a failure where it fails. May
+  /// park the calling fiber.
   virtual Result<void> note(const ObjectEvent& event) = 0;
 };
 

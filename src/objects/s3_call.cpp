@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "base/text.h"
-#include "base/hash.h"
 #include "base/base64.h"
+#include "base/hash.h"
+#include "base/text.h"
 
 namespace barrio::objects {
 
@@ -26,12 +26,12 @@ bool announces(const S3Call& call, const std::string& name) {
 
 std::string S3Call::subresource() const {
   static constexpr std::string_view known[] = {
-      "accelerate",   "acl",          "analytics",  "attributes",  "cors",        "delete",
-      "encryption",   "inventory",    "legal-hold", "lifecycle",   "location",    "logging",
-      "metrics",      "notification", "object-lock", "ownershipControls", "policy", "policyStatus",
-      "publicAccessBlock", "replication", "requestPayment", "restore", "retention", "select",
-      "tagging",      "torrent",      "uploadId",   "uploads",     "versionId",   "versioning",
-      "versions",     "website"};
+      "accelerate",        "acl",          "analytics",      "attributes",        "cors",      "delete",
+      "encryption",        "inventory",    "legal-hold",     "lifecycle",         "location",  "logging",
+      "metrics",           "notification", "object-lock",    "ownershipControls", "policy",    "policyStatus",
+      "publicAccessBlock", "replication",  "requestPayment", "restore",           "retention", "select",
+      "tagging",           "torrent",      "uploadId",       "uploads",           "versionId", "versioning",
+      "versions",          "website"};
   for (const std::string_view name : known) {
     if (name == "versionId" && view.parameter(name) == "null") continue;
     if (has(name)) return std::string(name);
@@ -124,12 +124,13 @@ Outcome<void> CheckedBody::check_end() {
   const std::string value = checksum_->finish();
   if (checksum_in_trailer_) {
     const auto found = chunks_->trailers().find(api::s3::header_of(checksum_->kind()));
-    if (found == chunks_->trailers().end()) return refuse("IncompleteBody", "the trailer that was announced is missing");
+    if (found == chunks_->trailers().end())
+      return refuse("IncompleteBody", "the trailer that was announced is missing");
     expected_checksum_ = found->second;
   }
   if (expected_checksum_ && *expected_checksum_ != value) {
-    return refuse("BadDigest", "the body has another " + std::string(api::s3::name_of(checksum_->kind())) +
-                                   " than " + api::s3::header_of(checksum_->kind()) + " gives");
+    return refuse("BadDigest", "the body has another " + std::string(api::s3::name_of(checksum_->kind())) + " than " +
+                                   api::s3::header_of(checksum_->kind()) + " gives");
   }
   kept_checksum_.emplace(checksum_->kind(), value);
   return {};
@@ -141,7 +142,8 @@ Outcome<std::string> CheckedBody::read_all(size_t most) {
     S3_TRY(std::string piece, read());
     if (piece.empty()) return all;
     all += piece;
-    if (all.size() > most) return refuse("InvalidRequest", "the request is longer than " + std::to_string(most) + " bytes");
+    if (all.size() > most)
+      return refuse("InvalidRequest", "the request is longer than " + std::to_string(most) + " bytes");
   }
 }
 

@@ -6,8 +6,8 @@
 
 #include "api/s3/checksums.h"
 #include "api/s3/chunked.h"
-#include "objects/conversation.h"
 #include "model/bucket.h"
+#include "objects/conversation.h"
 
 namespace barrio::objects {
 
@@ -32,8 +32,8 @@ struct S3Call {
   void reply(const api::s3::Fault& fault);
 };
 
-/// The body of a call, decoded: pieces until an empty one, which comes only when all that was promised of it holds (length,
-/// SHA-256 that was signed, Content-MD5, checksums in header or trailer). Nothing may come of it before.
+/// The body of a call, decoded: pieces until an empty one, which comes only when all that was promised of it holds
+/// (length, SHA-256 that was signed, Content-MD5, checksums in header or trailer). Nothing may come of it before.
 class CheckedBody {
  public:
   static api::s3::Outcome<CheckedBody> of(S3Call& call);

@@ -173,7 +173,8 @@ std::optional<SiteId> S3Service::peer_of(const Conversation& conversation) const
   const auto view = conversation.head().view();
   const auto secret = view.header("barrio-peer");
   const auto from = SiteId::parse(view.header("barrio-forwarded-by").value_or(""));
-  if (config_.peers.secret.empty() || !secret || !constant_time_equal(*secret, config_.peers.secret)) return std::nullopt;
+  if (config_.peers.secret.empty() || !secret || !constant_time_equal(*secret, config_.peers.secret))
+    return std::nullopt;
   return from && directory_.site(*from) != nullptr ? std::optional(*from) : std::nullopt;
 }
 
@@ -236,9 +237,10 @@ S3Service::Outcome<void> S3Service::check_quota(const Bucket& bucket, uint64_t m
     if (one->home == config_.site) used += parts_.store.usage(one->id).bytes;
   }
   if (more <= static_cast<uint64_t>(std::max<int64_t>(0, quota - used))) return {};
-  return refuse("QuotaExceeded", fmt::format("tenant {} may keep {} at this site and keeps {}; this request has {} more",
-                                             bucket.tenant.str(), to_string(Bytes(quota)), to_string(Bytes(used)),
-                                             to_string(Bytes(static_cast<int64_t>(more)))));
+  return refuse(
+      "QuotaExceeded",
+      fmt::format("tenant {} may keep {} at this site and keeps {}; this request has {} more", bucket.tenant.str(),
+                  to_string(Bytes(quota)), to_string(Bytes(used)), to_string(Bytes(static_cast<int64_t>(more)))));
 }
 
 S3Service::Outcome<void> S3Service::note(ObjectAct act, const Bucket& bucket, const ports::ObjectMeta& meta) {

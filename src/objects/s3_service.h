@@ -1,7 +1,8 @@
 #pragma once
-// The S3 service of a site: takes requests, checks who asks and what the bucket's policy allows at this site, and does what
-// is asked or passes it on to the bucket's home. A fiber for each request, all on one loop of its own, so that hashing and
-// encrypting keep no request of the gateway waiting. s3_call.h is a request, the *_calls.cpp are the operations.
+// The S3 service of a site: takes requests, checks who asks and what the bucket's policy allows at this site, and does
+// what is asked or passes it on to the bucket's home. A fiber for each request, all on one loop of its own, so that
+// hashing and encrypting keep no request of the gateway waiting. s3_call.h is a request, the *_calls.cpp are the
+// operations.
 
 #include <memory>
 #include <string>
@@ -27,8 +28,8 @@ struct PeerIdentity {
 struct S3Config {
   SiteId site;
   net::SocketAddress listen;
-  std::string advertised = {};           // "host:port" as others reach it; empty: what is bound
-  std::vector<std::string> hosts = {};   // BUCKET.HOST is a bucket, too
+  std::string advertised = {};          // "host:port" as others reach it; empty: what is bound
+  std::vector<std::string> hosts = {};  // BUCKET.HOST is a bucket, too
   std::shared_ptr<net::TlsServer> tls = {};
   net::SocketAddress tls_listen = {};
   PeerIdentity peers = {};

@@ -159,15 +159,19 @@ struct World {
     const std::string start = "AWS4-HMAC-SHA256 Credential=" + wanted.key.id + "/" + now.substr(0, 8) +
                               "/x/s3/aws4_request,SignedHeaders=" + names + ",Signature=";
     const size_t mark = wanted.target.find('?');
-    api::s3::RequestView view{wanted.method, std::string_view(wanted.target).substr(0, mark),
-                              mark == std::string::npos ? "" : std::string_view(wanted.target).substr(mark + 1), {}};
+    api::s3::RequestView view{wanted.method,
+                              std::string_view(wanted.target).substr(0, mark),
+                              mark == std::string::npos ? "" : std::string_view(wanted.target).substr(mark + 1),
+                              {}};
     for (const auto& [name, value] : headers) view.headers.emplace_back(name, value);
     const std::string unsigned_header = start + "0";
     view.headers.emplace_back("Authorization", unsigned_header);
     const auto claim = api::s3::read_claim(view);
     REQUIRE(claim);
     headers.emplace_back("Authorization", start + api::s3::signature_of(**claim, view, wanted.key.secret));
-    return send(site, {.method = wanted.method, .target = wanted.target, .headers = headers, .body = wanted.body, .peer_ip = {}});
+    return send(
+        site,
+        {.method = wanted.method, .target = wanted.target, .headers = headers, .body = wanted.body, .peer_ip = {}});
   }
   net::Response send(OneSite& site, net::Request request) {
     std::optional<Result<net::Response>> answer;
@@ -211,7 +215,8 @@ TEST_CASE("an object is stored, noted before the answer, read by path and by hos
   const std::string body(200'000, 'x');
   const auto put = world.ask(world.bilbao, {"PUT", "/frames/a%20b", body, {{"x-amz-meta-a", "1"}}});
   CHECK(put.status == 200);
-  CHECK(world.bilbao.events.seen == std::vector<std::string>{"0 frames/a b " + sha256_hex(body).substr(0, 8) + " at bio1"});
+  CHECK(world.bilbao.events.seen ==
+        std::vector<std::string>{"0 frames/a b " + sha256_hex(body).substr(0, 8) + " at bio1"});
   CHECK(world.ask(world.bilbao, {"GET", "/frames/a%20b"}).body == body);
   const auto by_host = world.ask(world.bilbao, {.target = "/a%20b", .host = "frames.s3.example:7480"});
   CHECK(by_host.body == body);
@@ -249,7 +254,9 @@ TEST_CASE("no byte of a bucket is at a site where its policy does not allow it, 
   CHECK(world.ask(world.bilbao, {"GET", "/frames/a"}).body == "text");
 }
 
-TEST_CASE("a request at another permitted site is passed on to the home, which checks it again; at one that is not, refused") {
+TEST_CASE(
+    "a request at another permitted site is passed on to the home, which checks it again; at one that is not, "
+    "refused") {
   World world;
   CHECK(world.make("national", "ES", world.madrid) == 200);
   const std::string body(3'000'000, 'y');
@@ -292,9 +299,11 @@ TEST_CASE("tenants have their own buckets; who has no key, another's or a wrong 
 TEST_CASE("a body that is not what was signed or promised leaves nothing") {
   World world;
   CHECK(world.make("frames", "bio1", world.bilbao) == 200);
-  CHECK(code_of(world.ask(world.bilbao, {"PUT", "/frames/a", "text", {{"x-amz-content-sha256", sha256_hex("other")}}})) ==
-        "XAmzContentSHA256Mismatch");
-  CHECK(code_of(world.ask(world.bilbao, {"PUT", "/frames/a", "text", {{"x-amz-checksum-crc32", "AAAAAA=="}}})) == "BadDigest");
+  CHECK(
+      code_of(world.ask(world.bilbao, {"PUT", "/frames/a", "text", {{"x-amz-content-sha256", sha256_hex("other")}}})) ==
+      "XAmzContentSHA256Mismatch");
+  CHECK(code_of(world.ask(world.bilbao, {"PUT", "/frames/a", "text", {{"x-amz-checksum-crc32", "AAAAAA=="}}})) ==
+        "BadDigest");
   CHECK(code_of(world.ask(world.bilbao, {"PUT", "/frames/a", "text", {{"Content-MD5", "AAAA"}}})) == "InvalidDigest");
   CHECK(code_of(world.ask(world.bilbao, {"GET", "/frames/a"})) == "NoSuchKey");
   CHECK(std::filesystem::is_empty(world.bilbao.folder + "/objects"));
@@ -302,7 +311,8 @@ TEST_CASE("a body that is not what was signed or promised leaves nothing") {
 
 TEST_CASE("a tenant's quota at a site holds, and space that is free again counts") {
   World world;
-  Ask make{"PUT", "/small", "<CreateBucketConfiguration><LocationConstraint>bio1</LocationConstraint></CreateBucketConfiguration>"};
+  Ask make{"PUT", "/small",
+           "<CreateBucketConfiguration><LocationConstraint>bio1</LocationConstraint></CreateBucketConfiguration>"};
   make.key = rival_key;
   CHECK(world.ask(world.bilbao, make).status == 200);
   const auto put = [&](const char* name, size_t size) {

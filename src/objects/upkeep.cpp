@@ -51,7 +51,7 @@ void S3Service::scrub() {
       log_error("storage: an object is damaged", {{"bucket", bucket}, {"why", (*seen)->damage->text()}});
     }
     const int64_t bytes = (*seen)->bytes + 4096;
-    parts_.runtime.sleep_for(std::chrono::nanoseconds(bytes * 1'000'000'000 / config_.scrub_bytes_per_second));
+    parts_.runtime.sleep_for(Duration(bytes * 1'000'000'000 / config_.scrub_bytes_per_second));
   }
 }
 

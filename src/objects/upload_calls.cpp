@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
+#include "base/base64.h"
+#include "base/hash.h"
 #include "base/text.h"
 #include "objects/answers.h"
 #include "objects/conditions.h"
 #include "objects/s3_service.h"
-#include "base/hash.h"
-#include "base/base64.h"
 
 namespace barrio::objects {
 
@@ -76,7 +76,8 @@ S3Service::Outcome<void> S3Service::begin_upload(S3Call& call, const Bucket& buc
   if (!algorithm.empty() && !api::s3::checksum_of(algorithm)) {
     return refuse("InvalidRequest", "x-amz-checksum-algorithm must be CRC32, CRC32C, CRC64NVME, SHA1 or SHA256");
   }
-  ports::ObjectMeta meta{.key = call.key, .modified = parts_.runtime.wall(), .fields = std::move(fields), .tags = std::move(tags)};
+  ports::ObjectMeta meta{
+      .key = call.key, .modified = parts_.runtime.wall(), .fields = std::move(fields), .tags = std::move(tags)};
   const auto id = parts_.store.begin_upload(bucket.id, std::move(meta));
   if (!id) return tl::unexpected(fault_of(id.error(), "NoSuchBucket"));
   XmlWriter xml;
@@ -86,7 +87,8 @@ S3Service::Outcome<void> S3Service::begin_upload(S3Call& call, const Bucket& buc
   xml.leaf("UploadId", *id);
   xml.close();
   net::OwnedHeaders headers = {{"Content-Type", "application/xml"}};
-  if (!algorithm.empty()) headers.emplace_back("x-amz-checksum-algorithm", to_lower(algorithm) == "crc64nvme" ? "CRC64NVME" : algorithm);
+  if (!algorithm.empty())
+    headers.emplace_back("x-amz-checksum-algorithm", to_lower(algorithm) == "crc64nvme" ? "CRC64NVME" : algorithm);
   call.reply(200, std::move(headers), xml.text());
   return {};
 }
@@ -105,15 +107,19 @@ S3Service::Outcome<void> S3Service::upload_part(S3Call& call, const Bucket& buck
   } else {
     S3_TRY(received, receive(call, bucket));
   }
-  ports::UploadPart part{*number,          received.digest.size,  hex_of(received.digest.md5), hex_of(received.digest.sha256),
-                         parts_.runtime.wall(), received.checksum};
+  ports::UploadPart part{*number,
+                         received.digest.size,
+                         hex_of(received.digest.md5),
+                         hex_of(received.digest.sha256),
+                         parts_.runtime.wall(),
+                         received.checksum};
   const auto put = parts_.store.put_part(bucket.id, upload, part, std::move(received.content));
   if (!put) return tl::unexpected(fault_of(put.error(), "NoSuchUpload"));
   if (!copies) {
-    call.reply(200,
-               {{"ETag", quoted(part.etag)},
-                {"x-amz-checksum-" + to_lower(part.checksum->algorithm), part.checksum->value}},
-               "");
+    call.reply(
+        200,
+        {{"ETag", quoted(part.etag)}, {"x-amz-checksum-" + to_lower(part.checksum->algorithm), part.checksum->value}},
+        "");
     return {};
   }
   XmlWriter xml;

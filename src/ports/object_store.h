@@ -1,7 +1,7 @@
 #pragma once
 // Where a site keeps objects. What put, remove, complete_upload and the others that change something answered with
-// success survives kill -9 and power loss; what they did not, may or may not be there. An object is seen whole or not at
-// all. Bytes come in pieces and are read in pieces, in fibers: every call may park.
+// success survives kill -9 and power loss; what they did not, may or may not be there. An object is seen whole or not
+// at all. Bytes come in pieces and are read in pieces, in fibers: every call may park.
 
 #include <map>
 #include <memory>
@@ -27,8 +27,8 @@ BARRIO_DESCRIBE(ObjectChecksum, (), (algorithm, value, type))
 struct ObjectMeta {
   std::string key = {};
   int64_t size = 0;
-  std::string etag = {};                           // without quotes
-  std::string sha256 = {};                         // of the content, hex; of parts: of their hashes, one after the other
+  std::string etag = {};    // without quotes
+  std::string sha256 = {};  // of the content, hex; of parts: of their hashes, one after the other
   WallTime modified = {};
   std::map<std::string, std::string> fields = {};  // what GET answers: content-type, x-amz-meta-...
   std::map<std::string, std::string> tags = {};

@@ -85,7 +85,7 @@ Result<std::string> read_at(const OpenFile& file, uint64_t offset, size_t size) 
 }
 
 Result<uint64_t> size_of(const OpenFile& file) {
-  struct stat found {};
+  struct stat found{};
   if (::fstat(file.fd(), &found) != 0) return failed("look at", "storage");
   return static_cast<uint64_t>(found.st_size);
 }
@@ -103,8 +103,8 @@ Result<void> remove_file(const std::string& path) {
 Result<std::vector<std::string>> names_in(const std::string& folder) {
   std::vector<std::string> names;
   std::error_code problem;
-  for (auto at = std::filesystem::directory_iterator(folder, problem); !problem && at != std::filesystem::directory_iterator();
-       at.increment(problem)) {
+  for (auto at = std::filesystem::directory_iterator(folder, problem);
+       !problem && at != std::filesystem::directory_iterator(); at.increment(problem)) {
     names.push_back(at->path().filename().string());
   }
   if (problem) return fail(Code::unavailable, "cannot list the folder: " + problem.message(), folder);

@@ -1,6 +1,6 @@
 #pragma once
-// The blocking calls that storage makes, with errors as Results. Virtual where a disk fails in ways that tests must see:
-// writing and syncing.
+// The blocking calls that storage makes, with errors as Results. Virtual where a disk fails in ways that tests must
+// see: writing and syncing.
 
 #include <memory>
 #include <string>

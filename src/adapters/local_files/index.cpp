@@ -59,9 +59,8 @@ void Index::take_put(const Place& place, BucketIndex& bucket, const RecordBody& 
   if (!body.upload.empty()) drop_upload(bucket, body.upload, object.files, freed);
   drop_object(bucket, body.meta.key, freed);
   // The same content under another description (other tags) is still in use.
-  std::erase_if(freed, [&](const std::string& file) {
-    return std::ranges::find(object.files, file) != object.files.end();
-  });
+  std::erase_if(freed,
+                [&](const std::string& file) { return std::ranges::find(object.files, file) != object.files.end(); });
   bucket.bytes += object.size;
   live_bytes_ += place.length;
   bucket.objects.emplace(body.meta.key, std::move(object));

@@ -40,7 +40,8 @@ struct BucketIndex {
 class Index {
  public:
   /// Files that nothing refers to any more.
-  std::vector<std::string> apply(const Place& place, RecordKind kind, const std::string& bucket, const RecordBody& body);
+  std::vector<std::string> apply(const Place& place, RecordKind kind, const std::string& bucket,
+                                 const RecordBody& body);
   /// Whether the record at `place` still says something.
   bool is_live(const Place& place, RecordKind kind, const std::string& bucket, const RecordBody& body) const;
   /// The same record stands elsewhere now.

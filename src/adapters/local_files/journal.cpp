@@ -85,8 +85,8 @@ Result<void> Journal::begin_segment() {
 void Journal::undo(Segment& segment) {
   must_begin_ = true;
   const auto cut = truncate(*segment.file, segment.size);
-  // A sync that failed once may succeed the next time without having written: so this one is of the new length alone, and
-  // the file is not appended to any more.
+  // A sync that failed once may succeed the next time without having written: so this one is of the new length alone,
+  // and the file is not appended to any more.
   broken_ = !cut || !disk_.sync(*segment.file);
 }
 

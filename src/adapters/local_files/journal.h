@@ -1,6 +1,6 @@
 #pragma once
-// The journal of a site's storage: records one after the other in files ("segments") that are only ever appended to. All
-// that is acknowledged is a record that was synced here; what is in memory is what its records say, in their order.
+// The journal of a site's storage: records one after the other in files ("segments") that are only ever appended to.
+// All that is acknowledged is a record that was synced here; what is in memory is what its records say, in their order.
 //
 // Calls block, and are made one at a time; but read() needs no journal.
 

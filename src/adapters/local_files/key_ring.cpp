@@ -97,7 +97,7 @@ Result<std::string> read_site_key(const std::string& path, const std::string& da
     return fail(Code::invalid, "must lie outside of the data folder " + data_folder + ": a stolen disk would have both",
                 "storage.key_file");
   }
-  struct stat found {};
+  struct stat found{};
   if (::stat(path.c_str(), &found) != 0) return fail(Code::not_found, "there is no file " + path, "storage.key_file");
   if ((found.st_mode & 077) != 0) {
     return fail(Code::denied, "others may read " + path + ": its mode must be 0600 or 0400", "storage.key_file");

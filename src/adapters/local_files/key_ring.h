@@ -1,7 +1,7 @@
 #pragma once
-// The keys of a site's storage. Each bucket has a key, sealed with its tenant's, which is sealed with the site's; what is
-// on the data disk is sealed, and noise without the site's key, which comes from elsewhere. Removing a sealed key erases
-// what it opens (crypto-shredding). Lives on the store's loop; what blocks is const and may be called elsewhere.
+// The keys of a site's storage. Each bucket has a key, sealed with its tenant's, which is sealed with the site's; what
+// is on the data disk is sealed, and noise without the site's key, which comes from elsewhere. Removing a sealed key
+// erases what it opens (crypto-shredding). Lives on the store's loop; what blocks is const and may be called elsewhere.
 
 #include <map>
 #include <string>
@@ -48,8 +48,8 @@ class KeyRing {
 inline constexpr size_t salt_bytes = 16;
 std::string content_key(const std::string& bucket_key, std::string_view salt);
 
-/// The site's own key: 64 hex digits in a file, which must not be within the data folder, nor readable by others. Errors:
-/// not_found, invalid, denied.
+/// The site's own key: 64 hex digits in a file, which must not be within the data folder, nor readable by others.
+/// Errors: not_found, invalid, denied.
 Result<std::string> read_site_key(const std::string& path, const std::string& data_folder);
 
 }  // namespace barrio::adapters::local_files

@@ -33,7 +33,8 @@ Result<std::unique_ptr<ports::ObjectWriter>> LocalFilesStore::writer(const std::
 }
 
 Result<void> LocalFilesStore::put(const std::string& bucket, ports::ObjectMeta meta,
-                                  std::unique_ptr<ports::ObjectWriter> content, const ports::WriteCondition& condition) {
+                                  std::unique_ptr<ports::ObjectWriter> content,
+                                  const ports::WriteCondition& condition) {
   auto& written = static_cast<ContentWriter&>(*content);  // of writer()
   RecordBody body{.meta = std::move(meta), .extents = {}, .upload = {}};
   if (written.extent()) body.extents.push_back(*written.extent());

@@ -80,8 +80,8 @@ Result<void> LocalFilesStore::load() {
   if (replayed.damaged + unreadable != 0) {
     log_error("storage: the journal is damaged", {{"places", std::to_string(replayed.damaged + unreadable)}});
   }
-  log_info("storage opened", {{"records", std::to_string(replayed.records)},
-                              {"torn_bytes", std::to_string(replayed.torn_bytes)}});
+  log_info("storage opened",
+           {{"records", std::to_string(replayed.records)}, {"torn_bytes", std::to_string(replayed.torn_bytes)}});
   return sweep();
 }
 
@@ -104,7 +104,8 @@ Result<void> LocalFilesStore::sweep() {
 
 Result<const std::string*> LocalFilesStore::key_of(const std::string& bucket) const {
   const std::string* key = keys_.of_bucket(bucket);
-  if (key == nullptr || closed_.contains(bucket)) return fail(Code::not_found, "there is no such bucket here", "bucket");
+  if (key == nullptr || closed_.contains(bucket))
+    return fail(Code::not_found, "there is no such bucket here", "bucket");
   return key;
 }
 
@@ -134,7 +135,8 @@ Result<void> LocalFilesStore::drop_bucket(const std::string& bucket) {
   TRY_DO(std::move(erased));
   if (const BucketIndex* left = index_.find(bucket)) {
     for (const auto& [id, upload] : left->uploads) {
-      for (const auto& [number, part] : upload.parts) doomed_.insert(doomed_.end(), part.files.begin(), part.files.end());
+      for (const auto& [number, part] : upload.parts)
+        doomed_.insert(doomed_.end(), part.files.begin(), part.files.end());
     }
   }
   index_.forget(bucket);
@@ -253,9 +255,8 @@ Result<void> LocalFilesStore::compact() {
     if (journal_.has_one() || wasted < index_.live_bytes() + static_cast<int64_t>(Journal::segment_bytes)) return {};
     Result<void> read;
     runtime_.offload([&] {
-      read = journal_.read_oldest([&](const Place& place, const RecordHead&, std::string_view record) {
-        records.emplace_back(place, record);
-      });
+      read = journal_.read_oldest(
+          [&](const Place& place, const RecordHead&, std::string_view record) { records.emplace_back(place, record); });
     });
     TRY_DO(std::move(read));
   }

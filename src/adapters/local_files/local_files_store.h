@@ -6,8 +6,9 @@
 //   journal/      everything that is acknowledged (journal.h); small objects stand in it
 //   objects/      content of larger objects and of parts (content.h); what no record refers to goes when it is opened
 //
-// Concurrent changes share their syncs: who comes while the journal is being written waits, and all that wait are written
-// together. Everything lives on one loop, in fibers; only blocking calls leave it, and they touch nothing of it.
+// Concurrent changes share their syncs: who comes while the journal is being written waits, and all that wait are
+// written together. Everything lives on one loop, in fibers; only blocking calls leave it, and they touch nothing of
+// it.
 
 #include <deque>
 #include <set>

@@ -148,10 +148,14 @@ TEST_CASE("nothing on the disk is readable without the site's key, and its remov
 TEST_CASE("a journal that ends anywhere within a record has everything before it, and goes on") {
   const Folder folder;
   ports::InlineRuntime runtime;
-  { REQUIRE(put_text(*open_with_bucket(runtime, folder), "first", "one")); }
+  {
+    REQUIRE(put_text(*open_with_bucket(runtime, folder), "first", "one"));
+  }
   const std::string journal = folder.files("journal").front();
   const std::string first = read_file(journal);
-  { REQUIRE(put_text(*open_or_fail(runtime, folder), "second", "two")); }
+  {
+    REQUIRE(put_text(*open_or_fail(runtime, folder), "second", "two"));
+  }
   const std::string second = read_file(folder.files("journal").back());
   fs::remove(folder.files("journal").back());
   for (size_t cut = 0; cut < second.size(); cut += 7) {
@@ -317,7 +321,9 @@ TEST_CASE("kill -9 in the middle of writes loses nothing acknowledged and tears 
   for (int round = 0; round < 12; ++round) {
     const Folder folder;
     ports::InlineRuntime runtime;
-    { open_with_bucket(runtime, folder); }
+    {
+      open_with_bucket(runtime, folder);
+    }
     int ends[2];
     REQUIRE(::pipe(ends) == 0);
     const pid_t child = ::fork();

@@ -78,8 +78,8 @@ Result<std::vector<ports::UploadPart>> LocalFilesStore::parts(const std::string&
   for (const auto& [number, place] : places) {
     TRY(auto record, read_record(bucket, place));
     ports::ObjectMeta& meta = record.body.meta;
-    parts.push_back({number, meta.size, std::move(meta.etag), std::move(meta.sha256), meta.modified,
-                     std::move(meta.checksum)});
+    parts.push_back(
+        {number, meta.size, std::move(meta.etag), std::move(meta.sha256), meta.modified, std::move(meta.checksum)});
   }
   return parts;
 }

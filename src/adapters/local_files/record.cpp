@@ -63,7 +63,8 @@ std::optional<RecordHead> read_record_head(std::string_view bytes) {
   head.sealed_bytes = static_cast<uint32_t>(number_at(bytes, 4, 4));
   head.epoch = number_at(bytes, 8, 8);
   head.kind = static_cast<RecordKind>(number_at(bytes, 16, 1));
-  if (head.sealed_bytes > most_record_bytes || bytes.size() - record_header_bytes < head.sealed_bytes) return std::nullopt;
+  if (head.sealed_bytes > most_record_bytes || bytes.size() - record_header_bytes < head.sealed_bytes)
+    return std::nullopt;
   const uint64_t expected = number_at(bytes, checksum_at, 8);
   const std::string_view sealed = bytes.substr(record_header_bytes, head.sealed_bytes);
   if (crc32c(sealed, crc32c(bytes.substr(0, checksum_at))) != expected) return std::nullopt;

@@ -1,5 +1,6 @@
 #pragma once
-// One entry of the journal: a header in clear, then what it says, sealed with its bucket's key. Numbers are little-endian.
+// One entry of the journal: a header in clear, then what it says, sealed with its bucket's key. Numbers are
+// little-endian.
 //
 //    0  4  "BRO1"
 //    4  4  length of the sealed part
@@ -21,8 +22,8 @@
 
 namespace barrio::adapters::local_files {
 
-/// put: an object, and what was an upload ends with it. remove: an object. upload, part, abort: of one that is written in
-/// parts.
+/// put: an object, and what was an upload ends with it. remove: an object. upload, part, abort: of one that is written
+/// in parts.
 enum class RecordKind : uint8_t { put = 1, remove = 2, upload = 3, part = 4, abort = 5 };
 
 /// A piece of content in a file of its own (content.h).

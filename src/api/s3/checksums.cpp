@@ -1,9 +1,9 @@
 #include "api/s3/checksums.h"
 
-#include "base/checksum.h"
-#include "base/text.h"
-#include "base/hash.h"
 #include "base/base64.h"
+#include "base/checksum.h"
+#include "base/hash.h"
+#include "base/text.h"
 
 namespace barrio::api::s3 {
 

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "base/crypto.h"
-#include "base/text.h"
 #include "base/hash.h"
+#include "base/text.h"
 
 namespace barrio::api::s3 {
 

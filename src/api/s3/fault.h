@@ -28,14 +28,14 @@ std::string error_xml(const Fault& fault, std::string_view resource, std::string
 }  // namespace barrio::api::s3
 
 /// As TRY and TRY_DO (base/result.h), for Outcomes.
-#define S3_TRY(declaration, expression)                                           \
-  auto BARRIO_JOIN(try_, __LINE__) = (expression);                                \
-  if (!BARRIO_JOIN(try_, __LINE__)) {                                             \
-    return tl::unexpected(std::move(BARRIO_JOIN(try_, __LINE__)).error());        \
-  }                                                                               \
+#define S3_TRY(declaration, expression)                                    \
+  auto BARRIO_JOIN(try_, __LINE__) = (expression);                         \
+  if (!BARRIO_JOIN(try_, __LINE__)) {                                      \
+    return tl::unexpected(std::move(BARRIO_JOIN(try_, __LINE__)).error()); \
+  }                                                                        \
   declaration = std::move(*BARRIO_JOIN(try_, __LINE__))
-#define S3_TRY_DO(expression)                                                     \
-  do {                                                                            \
-    auto try_outcome = (expression);                                              \
-    if (!try_outcome) return tl::unexpected(std::move(try_outcome).error());      \
+#define S3_TRY_DO(expression)                                                \
+  do {                                                                       \
+    auto try_outcome = (expression);                                         \
+    if (!try_outcome) return tl::unexpected(std::move(try_outcome).error()); \
   } while (false)

@@ -32,8 +32,7 @@ std::string canonical_query(std::string_view query) {
     const size_t equals = item.find('=');
     const std::string name = uri_decode(item.substr(0, equals)).value_or("");
     if (name == "X-Amz-Signature") continue;
-    const std::string value =
-        equals == std::string_view::npos ? "" : uri_decode(item.substr(equals + 1)).value_or("");
+    const std::string value = equals == std::string_view::npos ? "" : uri_decode(item.substr(equals + 1)).value_or("");
     items.emplace_back(uri_encode(name, false), uri_encode(value, false));
   }
   std::ranges::sort(items);
@@ -85,7 +84,8 @@ Outcome<void> set_payload(SignatureClaim& claim, std::optional<std::string_view>
   } else if (claim.payload_text == "STREAMING-UNSIGNED-PAYLOAD-TRAILER") {
     claim.payload = Payload::chunks_trailer;
   } else if (claim.payload_text.size() != 64 || !bytes_of_hex(claim.payload_text)) {
-    return refuse("InvalidArgument", "x-amz-content-sha256 must be a SHA-256 in hex, UNSIGNED-PAYLOAD or a STREAMING-...");
+    return refuse("InvalidArgument",
+                  "x-amz-content-sha256 must be a SHA-256 in hex, UNSIGNED-PAYLOAD or a STREAMING-...");
   }
   return {};
 }
@@ -106,7 +106,8 @@ Outcome<void> set_credential(SignatureClaim& claim, std::string_view credential,
 
 Outcome<void> set_signed_headers(SignatureClaim& claim, std::string_view list, const char* code) {
   for (const std::string_view name : split(list, ';')) claim.signed_headers.emplace_back(name);
-  const bool good = claim.signed_headers.size() <= most_signed_headers && std::ranges::is_sorted(claim.signed_headers) &&
+  const bool good = claim.signed_headers.size() <= most_signed_headers &&
+                    std::ranges::is_sorted(claim.signed_headers) &&
                     std::ranges::find(claim.signed_headers, "host") != claim.signed_headers.end();
   if (!good) return refuse(code, "SignedHeaders must be sorted names in lower case, host among them");
   return {};
@@ -116,7 +117,8 @@ Outcome<std::optional<SignatureClaim>> claim_in_query(const RequestView& request
   constexpr const char* code = "AuthorizationQueryParametersError";
   SignatureClaim claim;
   claim.presigned = true;
-  if (request.parameter("X-Amz-Algorithm") != algorithm) return refuse(code, "X-Amz-Algorithm must be AWS4-HMAC-SHA256");
+  if (request.parameter("X-Amz-Algorithm") != algorithm)
+    return refuse(code, "X-Amz-Algorithm must be AWS4-HMAC-SHA256");
   claim.timestamp = request.parameter("X-Amz-Date").value_or("");
   claim.signature = request.parameter("X-Amz-Signature").value_or("");
   const auto expires = parse_uint(request.parameter("X-Amz-Expires").value_or(""));
@@ -127,8 +129,8 @@ Outcome<std::optional<SignatureClaim>> claim_in_query(const RequestView& request
   S3_TRY_DO(set_credential(claim, request.parameter("X-Amz-Credential").value_or(""), code));
   S3_TRY_DO(set_signed_headers(claim, request.parameter("X-Amz-SignedHeaders").value_or(""), code));
   const auto in_query = request.parameter("X-Amz-Content-Sha256");
-  S3_TRY_DO(set_payload(claim, in_query ? std::optional<std::string_view>(*in_query)
-                                        : request.header("x-amz-content-sha256")));
+  S3_TRY_DO(set_payload(
+      claim, in_query ? std::optional<std::string_view>(*in_query) : request.header("x-amz-content-sha256")));
   return std::optional(std::move(claim));
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// AWS Signature Version 4 as S3 uses it ("Authenticating Requests", S3 API reference): in the Authorization header, in the
-// query (presigned URLs), and over each chunk of a body. Pure: secrets and the time are arguments.
+// AWS Signature Version 4 as S3 uses it ("Authenticating Requests", S3 API reference): in the Authorization header, in
+// the query (presigned URLs), and over each chunk of a body. Pure: secrets and the time are arguments.
 
 #include <optional>
 #include <span>
@@ -62,8 +62,8 @@ struct ChunkSigning {
   std::string previous;  // signature, hex
 };
 
-/// The claim is that of who holds `secret`, over this very request, now. A header that the service acts on (host, x-amz-*)
-/// must be signed.
+/// The claim is that of who holds `secret`, over this very request, now. A header that the service acts on (host,
+/// x-amz-*) must be signed.
 Outcome<ChunkSigning> verify_claim(const SignatureClaim& claim, const RequestView& request, std::string_view secret,
                                    WallTime now);
 

@@ -4,11 +4,11 @@
 
 #include "api/s3/checksums.h"
 #include "api/s3/chunked.h"
-#include "base/rng.h"
 #include "base/hash.h"
+#include "base/rng.h"
 
-// The examples of the S3 API reference, "Signature Calculations for the Authorization Header" and the pages beside it: all
-// with this key pair, at this time.
+// The examples of the S3 API reference, "Signature Calculations for the Authorization Header" and the pages beside it:
+// all with this key pair, at this time.
 
 namespace barrio::api::s3::sigv4_test {
 
@@ -106,7 +106,8 @@ TEST_CASE("another key, path, query, header or time, and a header that is not si
 
 TEST_CASE("a presigned URL is valid until it expires") {
   const std::string query =
-      "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request"
+      "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_"
+      "request"
       "&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host"
       "&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404";
   const RequestView request{"GET", "/test.txt", query, {{"Host", "examplebucket.s3.amazonaws.com"}}};
@@ -157,7 +158,8 @@ TEST_CASE("a body in signed chunks is that of the reference, however it is cut, 
   for (const size_t step : {1, 3, 1000, 65536, 70000}) {
     ChunkedReader reader(Payload::chunks_signed, signing);
     std::string decoded;
-    for (size_t at = 0; at < body.size(); at += step) REQUIRE(reader.take(std::string_view(body).substr(at, step), decoded));
+    for (size_t at = 0; at < body.size(); at += step)
+      REQUIRE(reader.take(std::string_view(body).substr(at, step), decoded));
     CHECK(reader.finish());
     CHECK(decoded == std::string(66560, 'a'));
   }

@@ -117,6 +117,7 @@ class Reader {
     TRY(const bool whole, start_tag(full_name));
     const size_t colon = full_name.rfind(':');
     into.name = full_name.substr(colon == std::string_view::npos ? 0 : colon + 1);
+    if (into.name.empty()) return bad("an element has no name");
     while (!whole) {
       TRY_DO(character_data(into.text));
       if (rest_.starts_with("<!--")) {
@@ -158,8 +159,8 @@ class Reader {
     if (end == std::string_view::npos || end > 12) return bad("a reference does not end");
     const std::string_view what = rest_.substr(1, end - 1);
     rest_.remove_prefix(end + 1);
-    for (const auto& [text, c] : {std::pair<std::string_view, char>{"lt", '<'}, {"gt", '>'}, {"amp", '&'},
-                                  {"quot", '"'}, {"apos", '\''}}) {
+    for (const auto& [text, c] :
+         {std::pair<std::string_view, char>{"lt", '<'}, {"gt", '>'}, {"amp", '&'}, {"quot", '"'}, {"apos", '\''}}) {
       if (what != text) continue;
       out += c;
       return {};

@@ -17,8 +17,8 @@ std::string to_upper(std::string_view text) {
 }  // namespace
 
 Verdict may_be_at(const Bucket& bucket, const Site* site) {
-  const std::string named = "bucket " + bucket.name.str() + " (policy version " +
-                            std::to_string(bucket.policy_version) + ")";
+  const std::string named =
+      "bucket " + bucket.name.str() + " (policy version " + std::to_string(bucket.policy_version) + ")";
   if (site == nullptr) return {false, named + ": the site is not known, the policy allows " + describe(bucket.policy)};
   Verdict verdict = permits(bucket.policy, *site);
   verdict.reason = named + ": " + verdict.reason;

@@ -25,8 +25,9 @@ struct HomeWish {
   std::function<bool(const SiteId&)> has_storage;
 };
 
-/// The permitted active site with storage that is nearest to `near`; the first of the network where nobody says. Errors:
-/// denied (the policy permits no site of the network), unavailable (none of those permitted is active and has storage).
+/// The permitted active site with storage that is nearest to `near`; the first of the network where nobody says.
+/// Errors: denied (the policy permits no site of the network), unavailable (none of those permitted is active and has
+/// storage).
 Result<SiteId> choose_home(const HomeWish& wish, const Network& network);
 
 }  // namespace barrio::decide
