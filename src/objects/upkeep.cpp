@@ -6,7 +6,6 @@
 namespace barrio::objects {
 
 void S3Service::pull_orders() {
-  std::string told;
   while (!parts_.runtime.stopping()) {
     pull_once();
     ++pulls_;

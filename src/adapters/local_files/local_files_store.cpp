@@ -222,9 +222,9 @@ void LocalFilesStore::finish(Change& change, const Result<std::vector<Place>>& p
 Result<OpenedRecord> LocalFilesStore::read_record(const std::string& bucket, const Place& place) {
   TRY(const std::string* bucket_key, key_of(bucket));
   const std::string key = *bucket_key;
-  const Place at = place;  // the index may change meanwhile
   Result<OpenedRecord> opened = fail(Code::cancelled, "");
-  runtime_.offload([&] {
+  // A copy of the place: the index may change meanwhile.
+  runtime_.offload([&opened, &key, at = place] {
     auto record = Journal::read(at);
     opened = record ? open_record(*record, key) : fail(std::move(record).error());
   });

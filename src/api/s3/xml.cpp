@@ -156,7 +156,7 @@ class Reader {
 
   Result<void> reference(std::string& out) {
     const size_t end = rest_.find(';');
-    if (end == std::string_view::npos || end > 12) return bad("a reference does not end");
+    if (end > 12) return bad("a reference does not end");  // npos, too
     const std::string_view what = rest_.substr(1, end - 1);
     rest_.remove_prefix(end + 1);
     for (const auto& [text, c] :
