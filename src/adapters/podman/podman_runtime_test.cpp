@@ -56,8 +56,8 @@ TEST_CASE("podman runs workloads as every runtime does") {
     ports::check_workload_runtime(contract);
     // Those that others took the place of are removed behind the scenes.
     auto left = rig.api().containers("barrio.site=mad1");
-    for (const Time latest = rig.loop().now() + 30s; left && !left->empty() && rig.loop().now() < latest;) {
-      rig.loop().sleep_for(50ms);
+    for (const Time latest = contract.loop().now() + 30s; left && !left->empty() && contract.loop().now() < latest;) {
+      contract.loop().sleep_for(50ms);
       left = rig.api().containers("barrio.site=mad1");
     }
     REQUIRE(left);
