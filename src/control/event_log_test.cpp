@@ -54,6 +54,17 @@ TEST_CASE("a site that falls silent is told as lost") {
   CHECK(told(world, after) == Told{"site.lost bio1"});
 }
 
+TEST_CASE("events are for those who may see sites, and a tenant's own for it alone") {
+  HttpWorld world;
+  CHECK(world.status("GET", "/barrio/v1/events") == 401);
+  CHECK(world.status("GET", "/barrio/v1/events", "bio1") == 403);
+  CHECK(world.status("GET", "/barrio/v1/events?tenant=traffic", "harbour") == 403);
+  const auto present = world.ask("GET", "/barrio/v1/events", "traffic");
+  CHECK(present.status == 200);
+  CHECK(net::find_header(present.headers, "Content-Type") == "text/event-stream");
+  CHECK(present.body.empty());  // nothing has happened since
+}
+
 TEST_CASE("ids grow over restarts, and who was away for too long is told that something is missed") {
   ports::InlineRuntime runtime;
   int64_t last = 0;

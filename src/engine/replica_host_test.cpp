@@ -139,7 +139,7 @@ TEST_CASE("a tenant's request may be less urgent than its model, and not more: o
                          .body = R"({"inputs":[{"name":"x","shape":[1],"datatype":"UINT8","data":[4]}]})"};
     CHECK(world.call(world.address("one"), std::move(request)).status == 200);
   }
-  const auto metrics = world.get(world.control(), "/metrics").body;
+  const auto metrics = world.get(world.address("one"), "/metrics").body;
   CHECK(metrics.find(R"(class="hard")") == std::string::npos);
   CHECK(metrics.find(R"(class="soft")") != std::string::npos);
   CHECK(metrics.find(R"(class="best_effort")") != std::string::npos);

@@ -9,7 +9,14 @@ home=$(mktemp -d /tmp/barrio-nl-XXXXXX)
 pids=()
 finish() {
   local status=$?
-  for pid in "${pids[@]}" $(cat "$home"/*/site.pid 2>/dev/null); do kill "$pid" 2>/dev/null || true; done
+  local all=("${pids[@]}" $(cat "$home"/*/site.pid 2>/dev/null))
+  for pid in "${all[@]}"; do kill "$pid" 2>/dev/null || true; done
+  for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+  # The last processes of the sites are not this shell's children, and write until they end.
+  for _ in $(seq 100); do
+    kill -0 "${all[@]}" 2>/dev/null || break
+    sleep 0.1
+  done
   if [ "$status" != 0 ]; then tail -n 15 "$home"/*.log >&2 || true; fi
   rm -rf "$home"
 }
