@@ -61,6 +61,7 @@ core: $home/core.yaml
 peer_secret: peer-secret-of-the-test
 proxy_peers: []
 peers: {}
+peer_tls: {ca: $home/tls/ca.pem, chain: $home/tls/$1.pem, key: $home/tls/$1.key}
 storage: {listen: "$4", key_file: $home/$1.key, hosts: [s3.$1.example]}
 YAML
 }
@@ -83,6 +84,8 @@ start() {
 end() { kill "-$2" "${pid[$1]}"; wait "${pid[$1]}" 2>/dev/null; unset "pid[$1]"; }
 
 printf 'devices: []\n' >"$home/core.yaml"
+{ "$barrio" cert ca "$home/tls" && "$barrio" cert issue "$home/tls" --site bio1 && "$barrio" cert issue "$home/tls" --site mad1; } >/dev/null ||
+  give_up "certificates"
 mkdir -p "$home/control"
 write_control 127.0.0.1:0
 start control control
