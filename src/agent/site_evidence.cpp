@@ -20,18 +20,18 @@ struct OpenMinute {
 BARRIO_DESCRIBE(OpenMinute, (), (app, minute, policy, requests, bytes_in, bytes_out))
 
 /// A replica whose placement is logged.
-struct PlacedReplica {
+struct LoggedReplica {
   ReplicaId id;
   AppKey app;
   int64_t generation = 0;
   std::string content;
 };
-BARRIO_DESCRIBE(PlacedReplica, (), (id, app, generation, content))
+BARRIO_DESCRIBE(LoggedReplica, (), (id, app, generation, content))
 
 struct EvidenceFile {
   std::vector<JournaledPeriod> metered;  // of the last most_meters, the newest at the end
   std::vector<OpenMinute> open;
-  std::vector<PlacedReplica> placed;
+  std::vector<LoggedReplica> placed;
   int64_t log_size = 0;  // before `due` was first tried
   std::vector<LogEvent> due;
 };
@@ -58,7 +58,7 @@ int64_t policy_version(const Snapshot* snapshot, const AppKey& app) {
   return found == snapshot->apps.end() ? 0 : found->generation;
 }
 
-LogEvent replica_event(LogOperation operation, const PlacedReplica& replica, const Jurisdiction& where) {
+LogEvent replica_event(LogOperation operation, const LoggedReplica& replica, const Jurisdiction& where) {
   return {.operation = operation,
           .tenant = replica.app.tenant,
           .subject = "app/" + replica.app.name.str(),
@@ -166,7 +166,7 @@ void SiteEvidence::take_minutes(WallTime now, const Jurisdiction& where) {
 void SiteEvidence::take_replicas(std::span<const ReplicaOrder> orders, std::span<const ports::WorkloadStatus> running,
                                  const Jurisdiction& where) {
   auto& placed = state_->placed;
-  std::erase_if(placed, [&](const PlacedReplica& replica) {
+  std::erase_if(placed, [&](const LoggedReplica& replica) {
     const auto same = [&](const auto& one) { return one.id == replica.id; };
     const bool there = std::ranges::any_of(orders, same) ||
                        std::ranges::any_of(running, [&](const auto& status) { return same(status.report); });
@@ -178,11 +178,11 @@ void SiteEvidence::take_replicas(std::span<const ReplicaOrder> orders, std::span
     if (status.report.phase != ReplicaPhase::ready || state_->due.size() >= most_due) continue;
     const auto order = std::ranges::find(orders, status.report.id, &ReplicaOrder::id);
     if (order == orders.end()) continue;
-    auto known = std::ranges::find(placed, status.report.id, &PlacedReplica::id);
+    auto known = std::ranges::find(placed, status.report.id, &LoggedReplica::id);
     if (known != placed.end() && known->generation == status.report.generation) continue;
     if (status.report.generation != order->generation) continue;  // of a release before, about to be replaced
     const std::string& content = order->container ? order->container->sha256 : order->model.sha256;
-    PlacedReplica replica{order->id, order->app, order->generation, content};
+    LoggedReplica replica{order->id, order->app, order->generation, content};
     state_->due.push_back(replica_event(LogOperation::placed, replica, where));
     if (known != placed.end())
       *known = std::move(replica);

@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "base/check.h"
+#include "base/digest.h"
 #include "base/openssl_types.h"
 #include "base/text.h"
 
@@ -94,10 +95,7 @@ std::string from_der(std::string_view der) {
 }  // namespace
 
 std::string sha256_hex(std::string_view data) {
-  std::array<unsigned char, 32> digest{};
-  unsigned length = 0;
-  CHECK(EVP_Digest(data.data(), data.size(), digest.data(), &length, EVP_sha256(), nullptr) == 1);
-  return to_hex(digest);
+  return to_hex(sha256(data));
 }
 
 bool constant_time_equal(std::string_view a, std::string_view b) {

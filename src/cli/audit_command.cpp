@@ -6,11 +6,7 @@ namespace barrio::cli {
 
 Result<void> show_audit(Session& session, const AuditCommand& command) {
   TRY(auto control, session.control(Speaker::tenant));
-  std::string query;
-  for (const auto& [name, value] :
-       {std::pair("tenant", command.tenant), std::pair("from", command.from), std::pair("to", command.to)}) {
-    if (!value.empty()) query += (query.empty() ? "?" : "&") + std::string(name) + "=" + net::percent_encode(value);
-  }
+  const std::string query = query_of({{"tenant", command.tenant}, {"from", command.from}, {"to", command.to}});
   TRY(const auto answer, control.list("/audit" + query, "entries"));
   Table table({"AT", "BY", "ACTION", "WHAT", "TENANT", "DETAIL"});
   for (const Json& entry : items(answer, "entries")) {
@@ -29,8 +25,8 @@ Result<void> watch_events(Session& session, const EventsCommand& command) {
     until = session.http.now() + *within;
   }
   TRY(auto control, session.control(Speaker::tenant));
-  const std::string query = command.tenant.empty() ? "" : "?tenant=" + net::percent_encode(command.tenant);
-  return control.watch("/events" + query, until, [&](std::string_view kind, const Json& event) {
+  const auto connected = [] { std::fprintf(stderr, "watching; Ctrl-C ends it\n"); };
+  const auto told = [&](std::string_view kind, const Json& event) {
     if (session.global.output == Output::json) {
       std::printf("%s\n", print_json(event).c_str());
     } else if (kind == "missed") {
@@ -41,7 +37,8 @@ Result<void> watch_events(Session& session, const EventsCommand& command) {
                   text_at(event, "detail").c_str());
     }
     std::fflush(stdout);
-  });
+  };
+  return control.watch("/events" + query_of({{"tenant", command.tenant}}), until, connected, told);
 }
 
 }  // namespace barrio::cli

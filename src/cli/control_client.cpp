@@ -4,6 +4,14 @@
 
 namespace barrio::cli {
 
+std::string query_of(std::initializer_list<std::pair<const char*, std::string>> parameters) {
+  std::string query;
+  for (const auto& [name, value] : parameters) {
+    if (!value.empty()) query += (query.empty() ? "?" : "&") + std::string(name) + "=" + net::percent_encode(value);
+  }
+  return query;
+}
+
 /// The first that answers; with one alone there is nothing to choose.
 Result<void> ControlClient::choose_member() {
   if (member_) return {};
@@ -118,9 +126,23 @@ class EventReader {
 
 }  // namespace
 
-Result<void> ControlClient::watch(const std::string& path, Time until,
+/// Where a member that does not lead sends us. What began with TLS does not go on in clear: the token would be told.
+Result<net::Endpoint> ControlClient::leader_of(const net::Response& answer) const {
+  const std::string location(net::find_header(answer.headers, "Location").value_or(""));
+  TRY(auto leader, parse_url(location.substr(0, location.find('/', sizeof("http://"))), context_.ca.value_or("")));
+  if (member_->tls && !leader.tls) {
+    return fail(Code::unavailable,
+                "the leading member " + leader.address.str() +
+                    " tells its address in clear; name that member's https address as control",
+                "control at " + context_.control);
+  }
+  return leader;
+}
+
+Result<void> ControlClient::watch(const std::string& path, Time until, const std::function<void()>& connected,
                                   const std::function<void(std::string_view, const Json&)>& told) {
   constexpr int most_failures = 10;
+  bool silent = true;
   EventReader reader(told);
   for (int failures = 0; http_.now() < until;) {
     TRY(auto bearer, token());
@@ -131,11 +153,11 @@ Result<void> ControlClient::watch(const std::string& path, Time until,
     reader.forget_piece();
     auto answer = http_.follow(*member_, request, until, [&](std::string_view piece) {
       failures = 0;
+      if (std::exchange(silent, false)) connected();
       reader.read(piece);
     });
     if (answer && answer->status == 307) {
-      const std::string location(net::find_header(answer->headers, "Location").value_or(""));
-      TRY(member_, parse_url(location.substr(0, location.find('/', sizeof("http://"))), context_.ca.value_or("")));
+      TRY(member_, leader_of(*answer));
       continue;
     }
     const bool gone = !answer || answer->status == 200 || answer->status == 401 || answer->status == 503;

@@ -10,6 +10,9 @@
 
 namespace barrio::cli {
 
+/// "?a=1&b=2" of those that are not empty.
+std::string query_of(std::initializer_list<std::pair<const char*, std::string>> parameters);
+
 class ControlClient {
  public:
   ControlClient(Http& http, Context context) : http_(http), context_(std::move(context)) {}
@@ -18,9 +21,9 @@ class ControlClient {
   Result<Json> get(const std::string& path) { return call("GET", path, {}); }
   /// All pages of a list: an object whose member `items`, such as "sites", holds every one of them.
   Result<Json> list(const std::string& path, const std::string& items);
-  /// Server-sent events, until then: `told` is called with each one's kind and data. Goes on after a lost connection,
-  /// at another member where there is one.
-  Result<void> watch(const std::string& path, Time until,
+  /// Server-sent events, until then: `connected` is called once, `told` with each one's kind and data. Goes on after a
+  /// lost connection, at another member where there is one.
+  Result<void> watch(const std::string& path, Time until, const std::function<void()>& connected,
                      const std::function<void(std::string_view kind, const Json& event)>& told);
   /// The body as it comes.
   Result<std::string> get_text(const std::string& path) { return call_text("GET", path, {}); }
@@ -35,6 +38,7 @@ class ControlClient {
   Result<std::string> call_text(const std::string& method, const std::string& path, std::string body);
   Result<Json> call(const std::string& method, const std::string& path, std::string body);
   Result<void> choose_member();
+  Result<net::Endpoint> leader_of(const net::Response& answer) const;
   Result<net::Response> send(net::Request request, Duration within);
 
   Http& http_;

@@ -26,19 +26,17 @@ Result<std::vector<net::Endpoint>> endpoints_of(const EtcdFile& file) {
   std::shared_ptr<net::TlsClient> tls;
   std::vector<net::Endpoint> endpoints;
   for (const std::string& text : file.endpoints) {
-    auto url = net::parse_url(text);
-    if (!url || url->grpc || !url->path.empty()) {
-      return fail(Code::invalid, "must be like http://10.0.0.1:2379, but is '" + text + "'", "etcd.endpoints");
-    }
-    if (url->endpoint.tls) {
+    auto endpoint = net::parse_server(text);
+    if (!endpoint) return fail(Code::invalid, endpoint.error().what, "etcd.endpoints");
+    if (endpoint->tls) {
       if (!tls) {
         TRY(tls, tls_to_etcd(file));
       }
-      url->endpoint.tls = tls;
+      endpoint->tls = tls;
     } else if (file.ca || file.chain) {
       return fail(Code::invalid, "'" + text + "' must be https where certificates are given", "etcd.endpoints");
     }
-    endpoints.push_back(url->endpoint);
+    endpoints.push_back(std::move(*endpoint));
   }
   return endpoints;
 }

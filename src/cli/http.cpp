@@ -56,14 +56,13 @@ Result<net::Response> Http::follow(const net::Endpoint& server, const net::Reque
 }
 
 Result<net::Endpoint> parse_url(const std::string& url, const std::string& ca) {
-  auto parsed = net::parse_url(url.find("://") == std::string::npos ? "http://" + url : url);
-  if (!parsed || parsed->grpc || !parsed->path.empty() || parsed->endpoint.address.is_unix())
-    return fail(Code::invalid, "must be like http://127.0.0.1:8080 or https://127.0.0.1:8443, but is '" + url + "'",
-                "control");
-  if (parsed->endpoint.tls && !ca.empty()) {
-    TRY(parsed->endpoint.tls, net::TlsClient::load({.ca = ca}));
+  std::shared_ptr<net::TlsClient> tls;
+  if (!ca.empty()) {
+    TRY(tls, net::TlsClient::load({.ca = ca}));
   }
-  return std::move(parsed->endpoint);
+  auto server = net::parse_server(url, tls);
+  if (!server) return fail(Code::invalid, server.error().what, "control");
+  return server;
 }
 
 namespace {

@@ -67,21 +67,12 @@ void SiteTls::add_to(gateway::GatewayConfig& config) const {
 
 Result<std::vector<net::Endpoint>> SiteTls::control(const std::string& urls) const {
   std::vector<net::Endpoint> members;
-  for (const std::string_view text : split(urls, ',')) {
-    const std::string_view url = trim(text);
-    if (url.find("://") == std::string_view::npos) {
-      TRY(auto address, net::SocketAddress::parse(url));
-      members.emplace_back(address);
-      continue;
-    }
-    auto parsed = net::parse_url(url);
-    if (!parsed || parsed->grpc || !parsed->path.empty())
-      return fail(Code::invalid, "must be like https://10.0.0.1:8443, but is '" + std::string(url) + "'", "control");
-    if (parsed->endpoint.tls) {
-      if (!peers_.client) return fail(Code::invalid, "is missing, and https needs its certificates", "peer_tls");
-      parsed->endpoint.tls = peers_.client;
-    }
-    members.push_back(parsed->endpoint);
+  for (const std::string_view url : split(urls, ',')) {
+    auto member = net::parse_server(trim(url), peers_.client);
+    if (!member) return fail(Code::invalid, member.error().what, "control");
+    if (member->tls && !peers_.client)
+      return fail(Code::invalid, "is missing, and https needs its certificates", "peer_tls");
+    members.push_back(std::move(*member));
   }
   return members;
 }

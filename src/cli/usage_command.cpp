@@ -8,21 +8,6 @@ namespace barrio::cli {
 
 namespace {
 
-std::string query_of(const UsageCommand& command) {
-  std::string query;
-  auto add = [&](const char* name, const std::string& value) {
-    if (value.empty()) return;
-    query += (query.empty() ? "?" : "&") + std::string(name) + "=" + net::percent_encode(value);
-  };
-  add("tenant", command.tenant);
-  add("app", command.app);
-  add("site", command.site);
-  add("from", command.from);
-  add("to", command.to);
-  add("by", command.by);
-  return query;
-}
-
 std::vector<std::string> cells(const Json& line) {
   std::vector<std::string> row = {text_at(line, "hour"), text_at(line, "tenant"), text_at(line, "app"),
                                   text_at(line, "site")};
@@ -37,7 +22,12 @@ std::vector<std::string> cells(const Json& line) {
 
 Result<void> show_usage(Session& session, const UsageCommand& command) {
   TRY(auto control, session.control(Speaker::tenant));
-  const std::string path = "/usage" + query_of(command);
+  const std::string path = "/usage" + query_of({{"tenant", command.tenant},
+                                                {"app", command.app},
+                                                {"site", command.site},
+                                                {"from", command.from},
+                                                {"to", command.to},
+                                                {"by", command.by}});
   if (session.global.output == Output::csv) {
     TRY(const auto text, control.get_text(path + (path.find('?') == std::string::npos ? "?" : "&") + "format=csv"));
     std::fwrite(text.data(), 1, text.size(), stdout);

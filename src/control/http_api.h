@@ -49,11 +49,14 @@ class HttpApi {
   struct Watch {
     int64_t after = 0;  // an event's id
     TenantId viewer;
+    WallTime expires;  // the token that allowed it
   };
   /// The same, where an answer can go on: if `watch` is set, the response is its beginning.
   net::Response handle(const net::Request& request, std::optional<Watch>& watch);
   /// The events behind `watch`, which moves on, as text; waits for one until then. Empty: there is none.
   std::string next_events(Watch& watch, Time until);
+  /// Its token has not expired, and this member still leads: only who leads hears of sites.
+  bool may_go_on(const Watch& watch) const;
 
  private:
   /// One request after its route was found and its token was checked.

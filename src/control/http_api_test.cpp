@@ -1,7 +1,5 @@
 #include <doctest/doctest.h>
 // doctest first: base/check.h leaves its CHECK alone.
-#include "adapters/reactor_runtime/reactor_runtime.h"
-#include "control/http_front.h"
 #include "control/http_world_test.h"
 
 namespace barrio::control::http_api_test {
@@ -228,21 +226,12 @@ TEST_CASE("the console is served with its type, its policy and an ETag; the live
 }
 
 TEST_CASE("over a socket: a token, a deployment and what a site is told, each in its own fiber") {
-  net::Reactor reactor;
-  adapters::ReactorRuntime runtime(reactor);
-  adapters::MemoryStateStore store(runtime);
-  ControlConfig config = with_accounts();
-  config.network = spain();
-  Control control(runtime, store, config);
-  Registry metrics;
-  HttpApi api(control, metrics, {});
-  HttpFront front(runtime, reactor, api, {});
+  SocketWorld world;
+  auto& [reactor, runtime, store, control, metrics, api, front, address] = world;
   net::Client client(reactor, {});
-  auto address = front.listen(*net::SocketAddress::parse("127.0.0.1:0"));
-  REQUIRE(address);
   runtime.spawn("test", [&] {
     auto ask = [&](net::Request request) {
-      return adapters::fetch(runtime, client, *address, request, runtime.now() + 20s);
+      return adapters::fetch(runtime, client, address, request, runtime.now() + 20s);
     };
     CHECK(ask({"GET", "/healthz", {}, "", ""})->status == 503);  // before the start
     CHECK(control.start());

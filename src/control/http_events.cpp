@@ -17,7 +17,7 @@ net::Response HttpApi::events(const Call& call) {
     elsewhere.headers.emplace_back("Location", "http://" + leadership.leader()->address + call.request.target);
     return elsewhere;
   }
-  Watch watch{.after = control_.events().last(), .viewer = call.tenant};
+  Watch watch{.after = control_.events().last(), .viewer = call.tenant, .expires = call.who.expires};
   if (const auto last = net::find_header(call.request.headers, "Last-Event-ID")) {
     const auto id = parse_uint(*last);
     if (!id || *id > INT64_MAX) return answer(Error{Code::invalid, "must be the id of an event", "Last-Event-ID"});
@@ -25,9 +25,13 @@ net::Response HttpApi::events(const Call& call) {
   }
   net::Response response;
   response.headers = {{"Content-Type", "text/event-stream"}, {"Cache-Control", "no-store"}};
-  response.body = next_events(watch, Time::min());
+  response.body = ":\n\n" + next_events(watch, Time::min());  // at once, so that who watches knows that it does
   *call.watch = watch;
   return response;
+}
+
+bool HttpApi::may_go_on(const Watch& watch) const {
+  return control_.leadership().leads() && control_.wall() < watch.expires;
 }
 
 std::string HttpApi::next_events(Watch& watch, Time until) {

@@ -31,7 +31,7 @@ void HttpFront::accept(net::Request request, net::Responder respond) {
 
 void HttpFront::go_on(HttpApi::Watch& watch, net::Response begin, net::Responder& respond) {
   bool there = respond.begin(begin);
-  while (there && !runtime_.stopping()) {
+  while (there && !runtime_.stopping() && http_.may_go_on(watch)) {
     const std::string events = http_.next_events(watch, runtime_.now() + still_here);
     // Without a word now and then, who watches and what lies between would take the connection for dead.
     there = !respond.client_gone() && respond.write(events.empty() ? ":\n\n" : events);

@@ -4,8 +4,10 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "adapters/reactor_runtime/reactor_runtime.h"
 #include "base/crypto.h"
 #include "control/http_api.h"
+#include "control/http_front.h"
 #include "control/world_test.h"
 
 namespace barrio::control {
@@ -71,6 +73,29 @@ struct HttpWorld : World {
   Registry metrics;
   HttpApi api;
   std::map<std::string, std::string> tokens;
+};
+
+/// Control behind a socket, on a reactor. Not started.
+struct SocketWorld {
+  SocketWorld() {
+    auto bound = front.listen(*net::SocketAddress::parse("127.0.0.1:0"));
+    REQUIRE(bound);
+    address = *bound;
+  }
+  static ControlConfig config() {
+    ControlConfig config = with_accounts();
+    config.network = spain();
+    return config;
+  }
+
+  net::Reactor reactor;
+  adapters::ReactorRuntime runtime{reactor};
+  adapters::MemoryStateStore store{runtime};
+  Control control{runtime, store, config()};
+  Registry metrics;
+  HttpApi api{control, metrics, {}};
+  HttpFront front{runtime, reactor, api, {}};
+  net::SocketAddress address;
 };
 
 inline Json json_of(const net::Response& response) {

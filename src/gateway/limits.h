@@ -43,6 +43,8 @@ class Limits {
   /// None: let in; `hold` ends in leave().
   std::optional<Problem> enter(const Request& request, Time now, RequestHold& hold);
   void leave(RequestHold& hold);
+  /// Of a tenant whose request was let in.
+  bool wants_receipt(const RequestHold& hold) const { return hold.admitted && admission_.wants_receipts(hold.tenant); }
   /// True: it may be forwarded to this site, until leave_peer() or leave().
   bool enter_peer(const SiteId& site, RequestHold& hold, Time now);
   void leave_peer(RequestHold& hold);

@@ -24,6 +24,8 @@
 namespace barrio::gateway {
 
 /// What all requests of a gateway share.
+struct ReceiptFacts;
+
 struct RequestParts {
   net::Reactor& reactor;
   net::Client& client;
@@ -37,7 +39,7 @@ struct RequestParts {
   SiteId self;
   std::string peer_secret;
   /// GatewayConfig::sign_receipt.
-  const std::function<std::string(const struct ReceiptFacts&)>& sign_receipt;
+  const std::function<std::string(const ReceiptFacts&)>& sign_receipt;
 };
 
 struct RequestStart {

@@ -13,10 +13,7 @@ constexpr std::string_view receipt_field = "Barrio-Receipt";
 }  // namespace
 
 bool ProxiedRequest::wants_receipt() const {
-  const Snapshot* snapshot = parts_.sign_receipt ? parts_.dispatcher.snapshot() : nullptr;
-  if (snapshot == nullptr || snapshot->quotas.empty()) return false;
-  const auto quota = snapshot->quotas.find(start_.app.tenant.str());
-  return quota != snapshot->quotas.end() && quota->second.receipts.value_or(false);
+  return parts_.sign_receipt && parts_.limits.wants_receipt(start_.hold);
 }
 
 /// Of a replica's answer only once the request is complete: before, nobody knows what was answered.

@@ -29,7 +29,7 @@ BARRIO_DESCRIBE(LoggedSession, (), (from, until, requests, bytes_in, bytes_out))
 struct LogEvent {
   LogOperation operation = LogOperation::stored;
   TenantId tenant;
-  std::string subject;  // "app/people", "replica/people-bio1-1", "object/bucket/key"
+  std::string subject;  // "app/people" (also of its replicas), "object/bucket/key"
   std::string content;  // SHA-256 of the bytes, 64 hex digits; empty: there are none
   Jurisdiction where;   // of the site
   int64_t policy = 0;   // version of the policy that permitted it: an app's generation, or that of a bucket's policy

@@ -72,4 +72,14 @@ Result<Url> parse_url(std::string_view text) {
   return wrong(text);
 }
 
+Result<Endpoint> parse_server(std::string_view text, const std::shared_ptr<TlsClient>& tls) {
+  const bool in_short = text.find("://") == std::string_view::npos && !text.starts_with("unix:");
+  auto url = parse_url(in_short ? "http://" + std::string(text) : std::string(text));
+  if (!url || url->grpc || !url->path.empty())
+    return fail(Code::invalid, "must be like http://10.0.0.1:8080 or https://10.0.0.1:8443, but is '" +
+                                   std::string(text.substr(0, 200)) + "'");
+  if (url->endpoint.tls && tls) url->endpoint.tls = tls;
+  return std::move(url->endpoint);
+}
+
 }  // namespace barrio::net

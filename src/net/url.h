@@ -17,5 +17,8 @@ struct Url {
 
 /// Schemes http, https, grpc, grpcs; or unix:PATH. Without a port: 80, 443; gRPC has none. Errors: invalid.
 Result<Url> parse_url(std::string_view text);
+/// Of a server that speaks HTTP at its root: "http://127.0.0.1:8080", or in short "127.0.0.1:8080"; https; unix:PATH.
+/// `tls`, where it is given, instead of the system's authorities. Errors: invalid.
+Result<Endpoint> parse_server(std::string_view text, const std::shared_ptr<TlsClient>& tls = nullptr);
 
 }  // namespace barrio::net

@@ -25,17 +25,13 @@ net::Response json_answer(const Json& body) {
 
 }  // namespace
 
-bool is_log_path(std::string_view path) {
-  return path.starts_with(log_prefix) || path == witness_path;
-}
-
 net::Response LogFront::answer(const LogRequest& request) {
   if (request.path == witness_path) {
     if (request.method != "POST") return refused(405, "this path takes POST");
     return witness_.add_checkpoint(request.body);
   }
   if (request.method != "GET") return refused(405, "this path takes GET");
-  if (request.path == salt_path) return request.tenant ? salt(*request.tenant) : refused(401, "say who you are");
+  if (request.path == "/log/salt") return request.tenant ? salt(*request.tenant) : refused(401, "say who you are");
   if (request.path == "/log/keys") return keys();
   return file(request.path.substr(log_prefix.size()));
 }

@@ -20,12 +20,6 @@ struct LogRequest {
   std::optional<TenantId> tenant;  // who asks, where that was asked for
 };
 
-/// Whether a path is of a log or its witness.
-bool is_log_path(std::string_view path);
-/// Whether who asks must say which tenant it is.
-inline constexpr std::string_view salt_path = "/log/salt";
-inline constexpr size_t most_log_request_bytes = WitnessService::most_request_bytes;
-
 class LogFront {
  public:
   LogFront(ports::LogPublication& log, WitnessService& witness, decide::NoteVerifier log_key, std::string salt_secret)

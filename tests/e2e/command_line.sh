@@ -9,46 +9,16 @@ finish() {
   rm -rf "$home"
 }
 trap finish EXIT
-unset BARRIO_HOME BARRIO_CONTROL BARRIO_CLIENT_ID BARRIO_CLIENT_SECRET
-failures=0
-
-# expect CODE TEXT COMMAND...: the exit code, and a text that must be in the output
-expect() {
-  local code=$1 text=$2 output status=0
-  shift 2
-  output=$("$@" 2>&1 </dev/null) || status=$?
-  if [ "$status" != "$code" ] || [[ "$output" != *"$text"* ]]; then
-    printf 'FAIL: %s\n  wanted exit %s and "%s", got exit %s:\n%s\n' "$*" "$code" "$text" "$status" "$output"
-    failures=$((failures + 1))
-  else
-    printf 'ok: %s\n' "${*:2}"
-  fi
-}
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
 b() { "$barrio" --home "$home" "$@"; }
 
 # A control of our own, on a port that the system picks.
 start_control() {
-  mkdir -p "$home/control"
-  cat >"$home/control.yaml" <<YAML
-listen: 127.0.0.1:0
-network: data/networks/spain.yaml
-state: $home/control/state.db
-blobs: $home/control/blobs
-open_console: false
-accounts:
-  - {client_id: operator, client_secret: operator-secret-of-the-test, role: operator, subject: operator}
-  - {client_id: acme, client_secret: acme-secret-of-the-test, role: tenant, subject: acme}
-  - {client_id: rival, client_secret: rival-secret-of-the-test, role: tenant, subject: rival}
-YAML
-  "$barrio" control --config "$home/control.yaml" 2>"$home/control.log" &
-  control_pid=$!
-  for _ in $(seq 200); do
-    address=$(sed -n 's/.*"address":"\([0-9.:]*\)".*/\1/p' "$home/control.log" | head -1)
-    [ -n "$address" ] && return 0
-    kill -0 "$control_pid" || break
-    sleep 0.1
-  done
-  echo "control did not start:"; cat "$home/control.log"; exit 1
+  control_file 127.0.0.1:0
+  echo "  - {client_id: rival, client_secret: rival-secret-of-the-test, role: tenant, subject: rival}" >>"$home/control.yaml"
+  serve control control
+  control_pid=$started_pid
 }
 
 cat >"$home/good.yaml" <<YAML

@@ -21,20 +21,11 @@ finish() {
   rm -rf "$home"
 }
 trap finish EXIT
-unset BARRIO_HOME BARRIO_CONTROL BARRIO_CLIENT_ID BARRIO_CLIENT_SECRET
-give_up() { echo "FAIL: $*"; tail -n 8 "$home"/*.log; exit 1; }
-# eventually WHAT COMMAND...
-eventually() {
-  local what=$1
-  shift
-  for _ in $(seq 300); do
-    "$@" && return 0
-    sleep 0.1
-  done
-  give_up "waited in vain for $what"
-}
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+eventually() { wait_for 30 "$@"; }
 
-mkdir -p "$home/podman" "$home/control"
+mkdir -p "$home/podman"
 podman --root "$home/podman/root" --runroot "$home/podman/run" --runtime runc system service --time 0 "unix://$home/podman.sock" \
   >"$home/podman.log" 2>&1 &
 podman_pid=$!
@@ -42,58 +33,14 @@ podman_answers() { curl -s --unix-socket "$home/podman.sock" http://podman/v4.0.
 for _ in $(seq 100); do podman_answers && break; sleep 0.1; done
 podman_answers || { echo "SKIPPED: podman does not work here: $(tail -n 1 "$home/podman.log")"; exit 0; }
 
-# start NAME COMMAND...: in the background; its address goes to $address
-start() {
-  local name=$1
-  shift
-  : >"$home/$name.log"
-  "$barrio" "$@" --config "$home/$name.yaml" 2>>"$home/$name.log" &
-  started_pid=$!
-  for _ in $(seq 300); do
-    address=$(sed -n 's/.*"serving".*"address":"\([0-9.:]*\)".*/\1/p' "$home/$name.log" | tail -1)
-    [ -n "$address" ] && return 0
-    kill -0 "$started_pid" 2>/dev/null || break
-    sleep 0.05
-  done
-  give_up "$name did not start"
-}
-cat >"$home/control.yaml" <<YAML
-listen: 127.0.0.1:0
-network: data/networks/spain.yaml
-state: $home/control/state.db
-blobs: $home/control/blobs
-open_console: false
-accounts:
-  - {client_id: operator, client_secret: operator-secret-of-the-test, role: operator, subject: operator}
-  - {client_id: acme, client_secret: acme-secret-of-the-test, role: tenant, subject: acme}
-  - {client_id: site-mad1, client_secret: site-secret-of-the-test, role: site, subject: mad1}
-  - {client_id: site-bcn1, client_secret: site-secret-of-the-test, role: site, subject: bcn1}
-YAML
-printf 'devices: []\n' >"$home/core.yaml"
-start control control
+control_file 127.0.0.1:0 mad1 bcn1
+serve control control
 control_pid=$started_pid control=$address
-# write_site SITE LISTEN
-write_site() {
-  cat >"$home/$1.yaml" <<YAML
-site: $1
-listen: $2
-control: $control
-client_id: site-$1
-client_secret: site-secret-of-the-test
-folder: $home/site-$1
-core: $home/core.yaml
-peer_secret: peer-secret-of-the-test
-proxy_peers: []
-peers: {}
-podman: unix:$home/podman.sock
-YAML
-}
 for site in mad1 bcn1; do
-  mkdir -p "$home/site-$site"
-  write_site "$site" 127.0.0.1:0
-  start "$site" site serve
+  site_file "$site" "$control" 127.0.0.1:0 "podman: unix:$home/podman.sock"
+  serve "$site" site serve
   site_pid[$site]=$started_pid gateway[$site]=$address
-  write_site "$site" "$address" # from now on at the same address
+  site_file "$site" "$control" "$address" "podman: unix:$home/podman.sock" # from now on at the same address
 done
 
 b() { "$barrio" --home "$home" "$@"; }
@@ -131,16 +78,15 @@ before=$(pids)
 [ "$(wc -l <<<"$before")" = 2 ] || give_up "containers: $before"
 kill -9 "${site_pid[mad1]}"
 wait "${site_pid[mad1]}" 2>/dev/null
-start mad1 site serve
+serve mad1 site serve
 site_pid[mad1]=$started_pid
 eventually "mad1 to serve again" says mad1 1
 [ "$(pids)" = "$before" ] || give_up "kill -9 of the site touched its container"
 kill -USR2 "${site_pid[bcn1]}"
-successor() { [ "$(cat "$home/site-bcn1/site.pid")" != "${site_pid[bcn1]}" ]; }
+successor() { [ "$(cat "$home/bcn1/site.pid")" != "${site_pid[bcn1]}" ]; }
 eventually "the successor of bcn1" successor
-gone() { ! kill -0 "$1" 2>/dev/null; }
 eventually "the old process of bcn1 to end" gone "${site_pid[bcn1]}"
-site_pid[bcn1]=$(cat "$home/site-bcn1/site.pid")
+site_pid[bcn1]=$(cat "$home/bcn1/site.pid")
 eventually "bcn1 to serve again" says bcn1 1
 [ "$(pids)" = "$before" ] || give_up "the upgrade of the site touched its container"
 echo "$((SECONDS)) s  PASS containers survive kill -9 and the upgrade of their site's process"

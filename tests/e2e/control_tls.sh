@@ -3,7 +3,6 @@
 # token but not its certificate. Usage: control_tls.sh BARRIO
 set -uo pipefail
 barrio=$1
-here=$(cd "$(dirname "$0")/../.." && pwd)
 home=$(mktemp -d /tmp/barrio-control-tls-XXXXXX)
 pids=()
 finish() {
@@ -11,31 +10,11 @@ finish() {
   rm -rf "$home"
 }
 trap finish EXIT
-failures=0
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
 ca=$home/tls/ca.pem
-
-# expect CODE TEXT COMMAND...: the exit code, and a text that must be in the output
-expect() {
-  local code=$1 text=$2 output status=0
-  shift 2
-  output=$("$@" 2>&1 </dev/null) || status=$?
-  if [ "$status" != "$code" ] || [[ "$output" != *"$text"* ]]; then
-    printf 'FAIL: %s\n  wanted exit %s and "%s", got exit %s:\n%s\n' "$*" "$code" "$text" "$status" "$output"
-    failures=$((failures + 1))
-  else
-    printf 'ok: %s\n' "$*"
-  fi
-}
-
-# until_true COMMAND...: within twenty seconds
-until_true() {
-  for _ in $(seq 200); do
-    "$@" && return 0
-    sleep 0.1
-  done
-  echo "FAIL: in vain: $*"
-  failures=$((failures + 1))
-}
+# Within twenty seconds.
+eventually() { wait_for 20 "$*" "$@"; }
 logged() { grep -q "$1" "$home/$2.log"; }
 port_of() { sed -n "s/.*\"message\":\"$1\".*\"address\":\"127.0.0.1:\([0-9]*\)\".*/\1/p" "$home/control.log" | head -1; }
 
@@ -45,57 +24,35 @@ expect 2 "--ip" "$barrio" cert issue "$home/tls" --control
 expect 2 "--site" "$barrio" cert issue "$home/tls"
 expect 0 "control.pem" "$barrio" cert issue "$home/tls" --control --ip 127.0.0.1
 
-cat >"$home/control.yaml" <<YAML
-listen: 127.0.0.1:0
-network: $here/data/networks/spain.yaml
-state: $home/state.db
-blobs: $home/blobs
-open_console: false
-accounts:
-  - {client_id: operator, client_secret: secret-of-ops, role: operator, subject: operator}
-  - {client_id: site-bio1, client_secret: secret-of-bio1, role: site, subject: bio1}
+control_file 127.0.0.1:0 bio1
+cat >>"$home/control.yaml" <<YAML
 tls:
   listen: 127.0.0.1:0
   certificates: [{chain: $home/tls/control.pem, key: $home/tls/control.key}]
   site_ca: $ca
 YAML
-"$barrio" control --config "$home/control.yaml" 2>"$home/control.log" &
-pids+=($!)
-until_true logged "serving with TLS" control
+serve control control
+pids+=("$started_pid")
+eventually logged "serving with TLS" control
 plain=$(port_of "serving")
 tls=$(port_of "serving with TLS")
-[ -n "$plain" ] && [ -n "$tls" ] || { echo "control did not start:"; cat "$home/control.log"; exit 1; }
+[ -n "$plain" ] && [ -n "$tls" ] || give_up "control tells no addresses"
 
-cat >"$home/core.yaml" <<YAML
-devices: []
-YAML
-cat >"$home/site.yaml" <<YAML
-site: bio1
-listen: 127.0.0.1:0
-control: https://127.0.0.1:$tls
-client_id: site-bio1
-client_secret: secret-of-bio1
-folder: $home/site
-core: $home/core.yaml
-peer_secret: ""
-proxy_peers: []
-peers: {}
-peer_tls: {ca: $ca, chain: $home/tls/bio1.pem, key: $home/tls/bio1.key}
-YAML
-"$barrio" site serve --config "$home/site.yaml" 2>"$home/site.log" &
-pids+=($!)
+site_file bio1 "https://127.0.0.1:$tls" 127.0.0.1:0 "peer_tls: {ca: $ca, chain: $home/tls/bio1.pem, key: $home/tls/bio1.key}"
+serve bio1 site serve
+pids+=("$started_pid")
 
 export BARRIO_HOME=$home/operator
-echo secret-of-ops | "$barrio" context set operator --control "https://127.0.0.1:$tls" --client-id operator --ca "$ca" ||
+echo operator-secret-of-the-test | "$barrio" context set operator --control "https://127.0.0.1:$tls" --client-id operator --ca "$ca" ||
   failures=$((failures + 1))
 connected() { "$barrio" --output json site show bio1 | grep -q '"connected": *true'; }
-until_true connected
-echo secret-of-ops | "$barrio" context set stranger --control "https://127.0.0.1:$tls" --client-id operator
+eventually connected
+echo operator-secret-of-the-test | "$barrio" context set stranger --control "https://127.0.0.1:$tls" --client-id operator
 expect 4 "certificate" "$barrio" --as stranger site list
 
 # A site's token alone is not enough, on either listener, nor with the certificate of another site.
 token() {
-  curl -sS "http://127.0.0.1:$plain/oauth2/token" -d "grant_type=client_credentials&client_id=site-bio1&client_secret=secret-of-bio1" |
+  curl -sS "http://127.0.0.1:$plain/oauth2/token" -d "grant_type=client_credentials&client_id=site-bio1&client_secret=site-secret-of-the-test" |
     sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p'
 }
 bearer="Authorization: Bearer $(token)"
@@ -108,17 +65,16 @@ expect 0 " 403" sync -H "Barrio-Certificate: barrio://site/bio1" -H "Barrio-Memb
 expect 0 " 200" sync --cert "$home/tls/bio1.pem" --key "$home/tls/bio1.key" "https://127.0.0.1:$tls/barrio/v1/sites/bio1/sync"
 
 # What happens is told while it happens.
-"$barrio" events --for 5s >"$home/events.txt" 2>&1 &
-watcher=$!
-sleep 1
+"$barrio" events --for 20s >"$home/events.txt" 2>"$home/watching.txt" &
+pids+=($!)
+eventually grep -q watching "$home/watching.txt"
 expect 0 "" "$barrio" site drain bio1
-wait "$watcher"
-expect 0 "draining" grep "site.status" "$home/events.txt"
+eventually grep -q "site.status.*draining" "$home/events.txt"
 expect 0 "site status  bio1" "$barrio" audit
 
 # New certificates are taken up while it serves.
 "$barrio" cert issue "$home/tls" --control --ip 127.0.0.1 >/dev/null
-until_true logged "certificates reloaded" control
+eventually logged "certificates reloaded" control
 expect 0 "" "$barrio" site list
 
 exit $((failures > 0))

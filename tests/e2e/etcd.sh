@@ -21,18 +21,10 @@ finish() {
   rm -rf "$home"
 }
 trap finish EXIT
-unset BARRIO_HOME BARRIO_CONTROL BARRIO_CLIENT_ID BARRIO_CLIENT_SECRET
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
 give_up() { echo "FAIL: $*"; tail -n 4 "$home"/*.log; cat "$home"/result.json 2>/dev/null; exit 1; }
-# eventually WHAT COMMAND...
-eventually() {
-  local what=$1
-  shift
-  for _ in $(seq 300); do
-    "$@" && return 0
-    sleep 0.1
-  done
-  give_up "waited in vain for $what"
-}
+eventually() { wait_for 30 "$@"; }
 read -r -a port <<<"$(python3 -c '
 import socket
 sockets = [socket.socket() for _ in range(10)]
@@ -55,7 +47,6 @@ start_control() {
   pid[control-$1]=$!
 }
 healthy() { curl -sf --max-time 2 "http://$1/healthz" >/dev/null; }
-served() { grep -q '"serving"' "$home/site.log"; }
 for i in 1 2 3; do
   cat >"$home/control-$i.yaml" <<YAML
 listen: $(member $i)
@@ -75,23 +66,9 @@ YAML
 done
 for i in 1 2 3; do start_control $i; done
 for i in 1 2 3; do eventually "control-$i" healthy "$(member $i)"; done
-printf 'devices: []\n' >"$home/core.yaml"
-mkdir -p "$home/site"
-cat >"$home/site.yaml" <<YAML
-site: mad1
-listen: $gateway
-control: $(member 1),$(member 2),$(member 3)
-client_id: site-mad1
-client_secret: site-secret-of-the-test
-folder: $home/site
-core: $home/core.yaml
-peer_secret: peer-secret-of-the-test
-proxy_peers: []
-peers: {}
-YAML
-"$barrio" site serve --config "$home/site.yaml" 2>>"$home/site.log" &
-pid[site]=$!
-eventually "the site" served
+site_file mad1 "$(member 1),$(member 2),$(member 3)" "$gateway"
+serve mad1 site serve
+pid[site]=$started_pid
 
 python3 tests/e2e/etcd_load.py "$home" "$gateway" "$(member 1)" "$(member 2)" "$(member 3)" &
 load=$!

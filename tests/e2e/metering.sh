@@ -12,80 +12,27 @@ finish() {
   rm -rf "$home"
 }
 trap finish EXIT
-unset BARRIO_HOME BARRIO_CONTROL BARRIO_CLIENT_ID BARRIO_CLIENT_SECRET
-give_up() { echo "FAIL: $*"; tail -n 5 "$home"/*.log; exit 1; }
-
-# write_configs CONTROL_ADDRESS SITE_ADDRESS
-write_configs() {
-  cat >"$home/control.yaml" <<YAML
-listen: $1
-network: data/networks/spain.yaml
-state: $home/control/state.db
-blobs: $home/control/blobs
-open_console: false
-accounts:
-  - {client_id: operator, client_secret: operator-secret-of-the-test, role: operator, subject: operator}
-  - {client_id: acme, client_secret: acme-secret-of-the-test, role: tenant, subject: acme}
-  - {client_id: site-mad1, client_secret: site-secret-of-the-test, role: site, subject: mad1}
-YAML
-  cat >"$home/site.yaml" <<YAML
-site: mad1
-listen: $2
-control: $1
-client_id: site-mad1
-client_secret: site-secret-of-the-test
-folder: $home/site
-core: $home/core.yaml
-peer_secret: peer-secret-of-the-test
-proxy_peers: []
-peers: {}
-YAML
-}
-# start NAME COMMAND...: in the background; its address goes to $address
-start() {
-  local name=$1
-  shift
-  : >"$home/$name.log"
-  "$barrio" "$@" --config "$home/$name.yaml" 2>>"$home/$name.log" &
-  started_pid=$!
-  for _ in $(seq 300); do
-    address=$(sed -n 's/.*"serving".*"address":"\([0-9.:]*\)".*/\1/p' "$home/$name.log" | tail -1)
-    [ -n "$address" ] && return 0
-    kill -0 "$started_pid" 2>/dev/null || break
-    sleep 0.05
-  done
-  give_up "$name did not start"
-}
-start_control() { start control control; control_pid=$started_pid; }
-start_site() { start site site serve; site_pid=$started_pid; }
-gone() { ! kill -0 "$1" 2>/dev/null; }
-# eventually WHAT COMMAND...
-eventually() {
-  local what=$1
-  shift
-  for _ in $(seq 900); do
-    "$@" && return 0
-    sleep 0.1
-  done
-  give_up "waited in vain for $what"
-}
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+start_control() { serve control control; control_pid=$started_pid; }
+start_site() { serve mad1 site serve; site_pid=$started_pid; }
+eventually() { wait_for 90 "$@"; }
 # A successor is not our child: it is gone when nobody has its number any more.
 kill_now() {
   kill -9 "$1"
   wait "$1" 2>/dev/null
   eventually "process $1 to end" gone "$1"
 }
-has_successor() { [ "$(cat "$home/site/site.pid")" != "$site_pid" ]; }
+has_successor() { [ "$(cat "$home/mad1/site.pid")" != "$site_pid" ]; }
 
-printf 'devices: []\n' >"$home/core.yaml"
-mkdir -p "$home/control" "$home/site"
-write_configs 127.0.0.1:0 127.0.0.1:0
+control_file 127.0.0.1:0 mad1
 start_control
 control=$address
-write_configs "$control" 127.0.0.1:0
+control_file "$control" mad1 # from now on at the same address
+site_file mad1 "$control" 127.0.0.1:0
 start_site
 gateway=$address
-write_configs "$control" "$gateway" # from now on at the same addresses
+site_file mad1 "$control" "$gateway"
 
 b() { "$barrio" --home "$home" "$@"; }
 for who in operator acme; do
@@ -153,7 +100,7 @@ for ending in drained killed; do
   eventually "the site's successor" has_successor
   [ "$ending" = killed ] && kill_now "$site_pid"
   eventually "the site's old process to end" gone "$site_pid"
-  site_pid=$(cat "$home/site/site.pid")
+  site_pid=$(cat "$home/mad1/site.pid")
   sleep 1
 done
 wait_until_served

@@ -21,20 +21,9 @@ finish() {
   rm -rf "$home"
 }
 trap finish EXIT
-unset BARRIO_HOME BARRIO_CONTROL BARRIO_CLIENT_ID BARRIO_CLIENT_SECRET
-
-# wait_for SECONDS WHAT COMMAND...
-wait_for() {
-  local left=$(($1 * 10)) what=$2
-  shift 2
-  until "$@"; do
-    left=$((left - 1))
-    [ "$left" -gt 0 ] || { echo "FAIL: waited in vain for $what" >&2; exit 1; }
-    sleep 0.1
-  done
-}
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
 address_in() { sed -n 's/.*"address":"\([0-9.:]*\)".*/\1/p' "$home/$1.log" 2>/dev/null | head -1; }
-has_address() { [ -n "$(address_in "$1")" ]; }
 operator() { "$barrio" --home "$home" --as operator "$@"; }
 
 # The binary that is replaced: a copy, so that the real one stays.
@@ -42,43 +31,14 @@ mkdir "$home/bin"
 cp "$barrio" "$home/bin/barrio"
 new_binary() { cp "$barrio" "$home/bin/barrio.new" && mv "$home/bin/barrio.new" "$home/bin/barrio"; }
 
-mkdir "$home/control"
-cat >"$home/control.yaml" <<YAML
-listen: 127.0.0.1:0
-network: data/networks/spain.yaml
-state: $home/control/state.db
-blobs: $home/control/blobs
-open_console: false
-accounts:
-  - {client_id: operator, client_secret: operator-secret-of-the-test, role: operator, subject: operator}
-  - {client_id: acme, client_secret: acme-secret-of-the-test, role: tenant, subject: acme}
-  - {client_id: site-mad1, client_secret: mad1-secret-of-the-test, role: site, subject: mad1}
-  - {client_id: site-vlc1, client_secret: vlc1-secret-of-the-test, role: site, subject: vlc1}
-YAML
-"$barrio" control --config "$home/control.yaml" 2>"$home/control.log" &
-pids+=($!)
-wait_for 20 "control" has_address control
-control=$(address_in control)
-
-printf 'devices: []\n' >"$home/core.yaml"
+control_file 127.0.0.1:0 mad1 vlc1
+serve control control
+pids+=("$started_pid")
+control=$address
 for site in mad1 vlc1; do
-  cat >"$home/$site.yaml" <<YAML
-site: $site
-listen: 127.0.0.1:0
-control: $control
-client_id: site-$site
-client_secret: $site-secret-of-the-test
-folder: $home/$site
-core: $home/core.yaml
-peer_secret: peers-secret-of-the-test
-proxy_peers: []
-peers: {}
-access_log: {folder: $home/$site/log, sample: 1}
-YAML
-  mkdir "$home/$site"
-  "$home/bin/barrio" site serve --config "$home/$site.yaml" 2>>"$home/$site.log" &
-  pids+=($!)
-  wait_for 20 "$site" has_address "$site"
+  site_file "$site" "$control" 127.0.0.1:0 "access_log: {folder: $home/$site/log, sample: 1}"
+  barrio=$home/bin/barrio serve "$site" site serve
+  pids+=("$started_pid")
 done
 printf 'operator-secret-of-the-test\n' | "$barrio" --home "$home" context set operator --control "http://$control" --client-id operator >/dev/null
 printf 'acme-secret-of-the-test\n' | "$barrio" --home "$home" context set acme --control "http://$control" --client-id acme >/dev/null
@@ -107,7 +67,6 @@ load=$!
 exec 3>"$home/stop"
 sleep 2
 
-gone() { ! kill -0 "$1" 2>/dev/null; }
 pid_changed() { [ "$(cat "$home/$1/site.pid")" != "$2" ]; }
 upgrade() {
   local site=$1 old

@@ -11,55 +11,16 @@ finish() {
   rm -rf "$home"
 }
 trap finish EXIT
-unset BARRIO_HOME BARRIO_CONTROL BARRIO_CLIENT_ID BARRIO_CLIENT_SECRET
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
 give_up() { echo "FAIL: $*"; cat "$home/answer" "$home/said" 2>/dev/null; tail -n 5 "$home"/*.log; exit 1; }
 
-# start NAME COMMAND...: in the background; its address goes to $address
-start() {
-  local name=$1
-  shift
-  : >"$home/$name.log"
-  "$barrio" "$@" 2>>"$home/$name.log" &
-  pids[$name]=$!
-  for _ in $(seq 300); do
-    address=$(sed -n 's/.*"serving".*"address":"\([0-9.:]*\)".*/\1/p' "$home/$name.log" | tail -1)
-    [ -n "$address" ] && return 0
-    kill -0 "${pids[$name]}" 2>/dev/null || break
-    sleep 0.05
-  done
-  return 1
-}
 kill_now() {
   kill -9 "${pids[$1]}"
   wait "${pids[$1]}" 2>/dev/null
   unset "pids[$1]"
 }
-# eventually WHAT COMMAND...
-eventually() {
-  local what=$1
-  shift
-  for _ in $(seq 200); do
-    "$@" && return 0
-    sleep 0.2
-  done
-  give_up "waited in vain for $what"
-}
-# site_file ID LISTEN [LINE ...]
-site_file() {
-  cat >"$home/$1.yaml" <<YAML
-site: $1
-listen: $2
-control: $control
-client_id: site-$1
-client_secret: site-secret-of-the-test
-folder: $home/$1
-core: $home/core.yaml
-peer_secret: peer-secret-of-the-test
-proxy_peers: []
-peers: {}
-YAML
-  printf '%s\n' "${@:3}" >>"$home/$1.yaml"
-}
+eventually() { wait_for 40 "$@"; }
 b() { "$barrio" --home "$home" "$@"; }
 # wants_exit CODE WHAT COMMAND...
 wants_exit() {
@@ -70,27 +31,17 @@ wants_exit() {
   [ "$got" = "$code" ] || { cat "$home/said"; give_up "$what: exit $got, wanted $code"; }
 }
 
-printf 'devices: []\n' >"$home/core.yaml"
-mkdir -p "$home/control" "$home/bio1" "$home/mad1"
-cat >"$home/control.yaml" <<YAML
-listen: 127.0.0.1:0
-network: data/networks/spain.yaml
-state: $home/control/state.db
-blobs: $home/control/blobs
-open_console: false
-accounts:
-  - {client_id: operator, client_secret: operator-secret-of-the-test, role: operator, subject: operator}
-  - {client_id: acme, client_secret: acme-secret-of-the-test, role: tenant, subject: acme}
-  - {client_id: site-bio1, client_secret: site-secret-of-the-test, role: site, subject: bio1}
-  - {client_id: site-mad1, client_secret: site-secret-of-the-test, role: site, subject: mad1}
-YAML
-start control control --config "$home/control.yaml" || give_up "control did not start"
+control_file 127.0.0.1:0 bio1 mad1
+serve control control
+pids[control]=$started_pid
 control=$address
-site_file mad1 127.0.0.1:0
-start mad1 site serve --config "$home/mad1.yaml" || give_up "mad1 did not start"
+site_file mad1 "$control" 127.0.0.1:0
+serve mad1 site serve
+pids[mad1]=$started_pid
 mad1=$address
-site_file bio1 127.0.0.1:0
-start bio1 site serve --config "$home/bio1.yaml" || give_up "bio1 did not start"
+site_file bio1 "$control" 127.0.0.1:0
+serve bio1 site serve
+pids[bio1]=$started_pid
 bio1=$address
 
 for who in operator acme; do
@@ -103,11 +54,13 @@ eventually "the keys of both logs" keys_are_told
 
 # A third party's witness, which bio1 asks besides mad1.
 start witness witness --listen 127.0.0.1:0 --folder "$home/witness" --name witness.example --keys "$home/keys" || give_up "the witness did not start"
+pids[witness]=$started_pid
 witness_key=$(curl -s "http://$address/key")
 echo "$witness_key" >>"$home/keys"
 kill_now bio1
-site_file bio1 "$bio1" "log: {witnesses: ['http://$address=$witness_key']}"
-start bio1 site serve --config "$home/bio1.yaml" || give_up "bio1 did not start again"
+site_file bio1 "$control" "$bio1" "log: {witnesses: ['http://$address=$witness_key']}"
+serve bio1 site serve
+pids[bio1]=$started_pid
 
 app_file() {
   cat >"$home/$1.yaml" <<YAML
@@ -134,7 +87,8 @@ grep -q 'served by bio1 in ES-PV' "$home/answer" || give_up "served elsewhere: $
 for i in 1 2 3 4 5 6; do infer "$bio1" && answered=$((answered + 1)); done
 # Killed with a minute that is not logged yet.
 kill_now bio1
-start bio1 site serve --config "$home/bio1.yaml" || give_up "bio1 did not start after kill -9"
+serve bio1 site serve
+pids[bio1]=$started_pid
 eventually "the app to be served again" is_served
 
 today=$(date -u +%F)
@@ -194,8 +148,9 @@ kill_now mad1
 wants_exit 0 "a proof without one site" b prove --tenant acme --jurisdiction ES-PV --from "$today" --out "$home/partial"
 wants_exit 3 "a site that is left out" b verify "$home/partial" --keys "$home/keys"
 wants_exit 0 "a site that is left out on purpose" b verify "$home/partial" --keys "$home/keys" --partial
-site_file mad1 "$mad1"
-start mad1 site serve --config "$home/mad1.yaml" || give_up "mad1 did not start again"
+site_file mad1 "$control" "$mad1"
+serve mad1 site serve
+pids[mad1]=$started_pid
 
 # What is processed outside of the jurisdiction shows.
 app_file madrid ES-MD
@@ -209,7 +164,6 @@ wants_exit 0 "all of Spain" verify
 # A site whose log was cut behind its back does not begin another past.
 kill_now bio1
 truncate -s -100 "$home/bio1/log/pending"
-if start bio1 site serve --config "$home/bio1.yaml"; then give_up "bio1 started with a log that was cut"; fi
-unset "pids[bio1]"
+if start bio1 site serve --config "$home/bio1.yaml"; then pids[bio1]=$started_pid; give_up "bio1 started with a log that was cut"; fi
 grep -q 'the log is damaged' "$home/bio1.log" || give_up "not said why: $(cat "$home/bio1.log")"
 echo "$answered requests were proved to be processed in ES-PV, and what was tampered with was refused"

@@ -10,33 +10,13 @@ finish() {
   rm -rf "$home"
 }
 trap finish EXIT
-failures=0
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
 ca=$home/tls/ca.pem
-
-# expect CODE TEXT COMMAND...: the exit code, and a text that must be in the output
-expect() {
-  local code=$1 text=$2 output status=0
-  shift 2
-  output=$("$@" 2>&1 </dev/null) || status=$?
-  if [ "$status" != "$code" ] || [[ "$output" != *"$text"* ]]; then
-    printf 'FAIL: %s\n  wanted exit %s and "%s", got exit %s:\n%s\n' "$*" "$code" "$text" "$status" "$output"
-    failures=$((failures + 1))
-  else
-    printf 'ok: %s\n' "$*"
-  fi
-}
-
-# until_true COMMAND...: within twenty seconds
-until_true() {
-  for _ in $(seq 200); do
-    "$@" && return 0
-    sleep 0.1
-  done
-  echo "FAIL: in vain: $*"
-  failures=$((failures + 1))
-}
-logged() { [ "$(grep -c "$1" "$home/site.log")" -ge "$2" ]; }
-port_of() { sed -n "s/.*\"$1\":\"127.0.0.1:\([0-9]*\)\".*/\1/p" "$home/site.log" | head -1; }
+# Within twenty seconds.
+eventually() { wait_for 20 "$*" "$@"; }
+logged() { [ "$(grep -c "$1" "$home/bio1.log")" -ge "$2" ]; }
+port_of() { sed -n "s/.*\"$1\":\"127.0.0.1:\([0-9]*\)\".*/\1/p" "$home/bio1.log" | head -1; }
 
 expect 0 "" "$barrio" cert ca "$home/tls"
 expect 5 "is there already" "$barrio" cert ca "$home/tls"
@@ -46,31 +26,14 @@ expect 0 "barrio://site/bio1" "$barrio" cert show "$home/tls/bio1.pem"
 expect 0 "OK" openssl verify -CAfile "$ca" "$home/tls/bio1.pem"
 expect 0 "600 600" echo "$(stat -c %a "$home/tls/ca.key")" "$(stat -c %a "$home/tls/bio1.key")"
 
-cat >"$home/core.yaml" <<YAML
-devices: []
-YAML
-cat >"$home/site.yaml" <<YAML
-site: bio1
-listen: 127.0.0.1:0
-control: 127.0.0.1:1
-client_id: site-bio1
-client_secret: secret-of-the-test
-folder: $home/site
-core: $home/core.yaml
-peer_secret: ""
-proxy_peers: []
-peers: {}
-tls:
-  listen: 127.0.0.1:0
-  certificates: [{chain: $home/tls/bio1.pem, key: $home/tls/bio1.key}]
-peer_tls: {ca: $ca, chain: $home/tls/bio1.pem, key: $home/tls/bio1.key}
-YAML
-"$barrio" site serve --config "$home/site.yaml" 2>"$home/site.log" &
-site_pid=$!
-until_true logged '"message":"serving"' 1
+site_file bio1 127.0.0.1:1 127.0.0.1:0 "tls:" "  listen: 127.0.0.1:0" \
+  "  certificates: [{chain: $home/tls/bio1.pem, key: $home/tls/bio1.key}]" \
+  "peer_tls: {ca: $ca, chain: $home/tls/bio1.pem, key: $home/tls/bio1.key}"
+serve bio1 site serve
+site_pid=$started_pid
 tls=$(port_of tls_address)
 both=$(port_of address)
-[ -n "$tls" ] && [ -n "$both" ] || { echo "the site did not start:"; cat "$home/site.log"; exit 1; }
+[ -n "$tls" ] && [ -n "$both" ] || { echo "the site did not start:"; cat "$home/bio1.log"; exit 1; }
 
 get() { curl -sS --max-time 20 --resolve "edge.test:$tls:127.0.0.1" --resolve "other.test:$tls:127.0.0.1" "$@"; }
 expect 0 '{"live":true} 1.1' get --cacert "$ca" --http1.1 -w ' %{http_version}' "https://edge.test:$tls/healthz"
@@ -92,13 +55,13 @@ expect 0 "Reused, " talk -tls1_2 -sess_in "$home/session"
 
 "$barrio" cert issue "$home/tls" --site bio1 --name other.test >/dev/null
 kill -HUP "$site_pid"
-until_true logged "certificates reloaded" 1
+eventually logged "certificates reloaded" 1
 expect 0 '{"live":true}' get --cacert "$ca" "https://other.test:$tls/healthz"
 expect 60 "" get --cacert "$ca" "https://edge.test:$tls/healthz"
 echo nonsense >"$home/tls/bio1.key"
 kill -HUP "$site_pid"
-until_true logged "certificates stay as they were" 1
-expect 0 "bio1.key: not a PEM private key" grep -m 1 "certificates stay as they were" "$home/site.log"
+eventually logged "certificates stay as they were" 1
+expect 0 "bio1.key: not a PEM private key" grep -m 1 "certificates stay as they were" "$home/bio1.log"
 expect 0 '{"live":true}' get --cacert "$ca" "https://other.test:$tls/healthz"
 
 exit $((failures > 0))

@@ -2,30 +2,13 @@
 
 #include <charconv>
 
+#include "base/base64.h"
 #include "base/text.h"
 
 namespace barrio::adapters::etcd {
 
 tl::unexpected<Error> nonsense(const std::string& what) {
   return fail(Code::unavailable, "the answer makes no sense: " + what, "etcd");
-}
-
-std::string to_base64(std::string_view bytes) {
-  std::string text = base64url(bytes);
-  for (char& c : text) c = c == '-' ? '+' : c == '_' ? '/' : c;
-  text.append((4 - text.size() % 4) % 4, '=');
-  return text;
-}
-
-std::optional<std::string> from_base64(std::string_view text) {
-  if (text.size() % 4 != 0) return std::nullopt;
-  for (int i = 0; i < 2 && text.ends_with('='); ++i) text.remove_suffix(1);
-  std::string url(text);
-  for (char& c : url) {
-    if (c == '-' || c == '_') return std::nullopt;
-    c = c == '+' ? '-' : c == '/' ? '_' : c;
-  }
-  return from_base64url(url);
 }
 
 Result<int64_t> number_at(const JsonObject& object, std::string_view name) {

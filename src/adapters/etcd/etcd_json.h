@@ -13,8 +13,6 @@
 namespace barrio::adapters::etcd {
 
 /// RFC 4648 section 4, with padding.
-std::string to_base64(std::string_view bytes);
-std::optional<std::string> from_base64(std::string_view text);
 
 /// A number that may be missing (0) and may be text. Errors: unavailable, naming it.
 Result<int64_t> number_at(const JsonObject& object, std::string_view name);

@@ -93,7 +93,7 @@ Result<Listing> EtcdStateStore::list(const ports::KeyRange& range) {
 /// Errors: conflict (the listing's revision is not kept any more), and those of list().
 Result<void> EtcdStateStore::read_page(Listing& listing, Page& page) {
   const std::string end = page.end.empty() ? std::string(1, '\0') : page.end;  // to etcd: up to the last key
-  JsonObject body{{"key", etcd::to_base64(page.from)}, {"range_end", etcd::to_base64(end)}, {"limit", page.limit}};
+  JsonObject body{{"key", base64(page.from)}, {"range_end", base64(end)}, {"limit", page.limit}};
   if (listing.revision != 0) body["revision"] = std::to_string(listing.revision);
   auto answer = members_.until(runtime_.now() + config_.patience, "/kv/range", body);
   if (!answer && answer.error().compacted) return fail(Code::conflict, answer.error().error.what);
@@ -150,7 +150,7 @@ JsonObject EtcdStateStore::transaction(const Guards& guards, const Writes& write
       done.push_back(JsonObject{{"request_delete_range", JsonObject{{"key", name(write.key)}}}});
       continue;
     }
-    JsonObject put{{"key", name(write.key)}, {"value", etcd::to_base64(*write.value)}};
+    JsonObject put{{"key", name(write.key)}, {"value", base64(*write.value)}};
     if (lease != 0) put["lease"] = std::to_string(lease);
     done.push_back(JsonObject{{"request_put", std::move(put)}});
   }

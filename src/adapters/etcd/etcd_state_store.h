@@ -8,6 +8,7 @@
 
 #include "adapters/etcd/etcd_json.h"
 #include "adapters/etcd/etcd_members.h"
+#include "base/base64.h"
 #include "ports/state_store.h"
 
 namespace barrio::adapters {
@@ -46,7 +47,7 @@ class EtcdStateStore final : public ports::StateStore {
   Result<ports::Revision> outcome(const JsonObject& answer, const Guards& guards) const;
   Result<std::optional<ports::Revision>> done_before(const Writes& writes, int64_t lease);
   JsonObject transaction(const Guards& guards, const Writes& writes, int64_t lease) const;
-  std::string name(const std::string& key) const { return etcd::to_base64(config_.prefix + key); }
+  std::string name(const std::string& key) const { return base64(config_.prefix + key); }
 
   ports::Runtime& runtime_;
   const EtcdConfig config_;

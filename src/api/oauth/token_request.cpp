@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 
+#include "base/base64.h"
 #include "base/text.h"
 
 namespace barrio::api {
@@ -50,20 +51,11 @@ std::optional<std::map<std::string, std::string>> read_form(std::string_view bod
   return form;
 }
 
-std::optional<std::string> from_base64(std::string_view text) {
-  while (!text.empty() && text.back() == '=') text.remove_suffix(1);
-  std::string url(text);
-  for (char& c : url) {
-    if (c == '-' || c == '_') return std::nullopt;
-    if (c == '+') c = '-';
-    if (c == '/') c = '_';
-  }
-  return from_base64url(url);
-}
-
 /// RFC 6749 section 2.3.1: id and secret are form-encoded before they are joined.
 bool read_basic(std::string_view authorization, TokenRequest& request) {
-  auto decoded = from_base64(trim(authorization.substr(6)));
+  std::string_view encoded = trim(authorization.substr(6));
+  while (encoded.ends_with('=')) encoded.remove_suffix(1);  // some clients leave its padding out
+  auto decoded = from_base64(std::string(encoded) + std::string((4 - encoded.size() % 4) % 4, '='));
   if (!decoded) return false;
   const size_t colon = decoded->find(':');
   if (colon == std::string::npos) return false;

@@ -49,6 +49,7 @@ class Admission {
   /// Of this tenant, as of the last set_quotas.
   const TenantQuota& quota(const TenantId& tenant) const;
   /// Of the tenant of a request that is in.
+  bool wants_receipts(Admitted admitted) const { return tenants_[admitted.tenant].quota.receipts.value_or(false); }
   double weight(Admitted admitted) const { return tenants_[admitted.tenant].quota.weight; }
   const FairShare& shares() const { return shares_; }
 

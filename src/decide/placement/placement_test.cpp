@@ -244,6 +244,31 @@ TEST_CASE("an app that scales has so many replicas as its demand needs, from wha
   CHECK(place_one(network, one).replicas.size() == 2);
 }
 
+TEST_CASE("where the wait would break the objective there are more replicas than the load alone needs") {
+  const Network network = spain();
+  App one = app("video");
+  one.spec.objective.latency = 100ms;
+  one.spec.replicas = 1;
+  one.spec.work = RequestWork{.device_time = 20ms};
+  one.spec.demand = {{.name = "Toledo", .location = {39.8567, -4.0244}, .requests_per_second = 60}};
+  // Two would be busy for 60 % of their time, and one request in a hundred would wait for more than 100 ms.
+  CHECK(place_one(network, one).replicas.size() == 3);
+  one.spec.objective.latency = 250ms;
+  CHECK(place_one(network, one).replicas.size() == 2);
+}
+
+TEST_CASE("more than all sites can take is refused at deployment, and takes no replica from an app that scales") {
+  const Network network = spain();
+  App one = app("video");
+  one.spec.objective.latency = 100ms;
+  one.spec.replicas = 1;
+  one.spec.work = RequestWork{.device_time = 20ms};
+  one.spec.demand = {{.name = "Toledo", .location = {39.8567, -4.0244}, .requests_per_second = 1000}};
+  CHECK(place_one(network, one).refusal->reason == RefusalReason::objective);
+  one.spec.scale = ScaleSpec{};
+  CHECK(place_one(network, one).replicas.size() == 3);
+}
+
 TEST_CASE("an app that nobody asks has no replica, and says what would change that") {
   const Network network = spain();
   App one = app("video");

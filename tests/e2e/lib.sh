@@ -1,0 +1,86 @@
+# What the end-to-end scripts have in common. Sourced once `barrio` (the program) and `home` (a folder of the test's own) are set.
+unset BARRIO_HOME BARRIO_CONTROL BARRIO_CLIENT_ID BARRIO_CLIENT_SECRET
+failures=0
+
+give_up() { echo "FAIL: $*"; tail -n 15 "$home"/*.log; exit 1; }
+
+# expect CODE TEXT COMMAND...: the exit code, and a text that must be in the output
+expect() {
+  local code=$1 text=$2 output status=0
+  shift 2
+  output=$("$@" 2>&1 </dev/null) || status=$?
+  if [ "$status" != "$code" ] || [[ "$output" != *"$text"* ]]; then
+    printf 'FAIL: %s\n  wanted exit %s and "%s", got exit %s:\n%s\n' "$*" "$code" "$text" "$status" "$output"
+    failures=$((failures + 1))
+  else
+    printf 'ok: %s\n' "$*"
+  fi
+}
+
+# wait_for SECONDS WHAT COMMAND...
+wait_for() {
+  local left=$(($1 * 10)) what=$2
+  shift 2
+  until "$@"; do
+    left=$((left - 1))
+    [ "$left" -gt 0 ] || give_up "waited in vain for $what"
+    sleep 0.1
+  done
+}
+
+# start NAME COMMAND...: a process of the program in the background, NAME.log; its number goes to $started_pid, its address to
+# $address. Fails where it ends before it serves.
+start() {
+  local name=$1
+  shift
+  : >"$home/$name.log"
+  "$barrio" "$@" 2>>"$home/$name.log" &
+  started_pid=$!
+  for _ in $(seq 300); do
+    address=$(sed -n 's/.*"serving".*"address":"\([0-9.:]*\)".*/\1/p' "$home/$name.log" | tail -1)
+    [ -n "$address" ] && return 0
+    kill -0 "$started_pid" 2>/dev/null || break
+    sleep 0.05
+  done
+  return 1
+}
+# serve NAME COMMAND...: the same with NAME.yaml, which has to work
+serve() { start "$@" --config "$home/$1.yaml" || give_up "$1 did not start"; }
+
+gone() { ! kill -0 "$1" 2>/dev/null; }
+
+# control_file LISTEN SITE...: control.yaml, with accounts of the operator, of tenant acme and of these sites
+control_file() {
+  mkdir -p "$home/control"
+  cat >"$home/control.yaml" <<YAML
+listen: $1
+network: data/networks/spain.yaml
+state: $home/control/state.db
+blobs: $home/control/blobs
+accounts:
+  - {client_id: operator, client_secret: operator-secret-of-the-test, role: operator, subject: operator}
+  - {client_id: acme, client_secret: acme-secret-of-the-test, role: tenant, subject: acme}
+YAML
+  for site in "${@:2}"; do
+    echo "  - {client_id: site-$site, client_secret: site-secret-of-the-test, role: site, subject: $site}" >>"$home/control.yaml"
+  done
+}
+
+# site_file ID CONTROL LISTEN [LINE...]: ID.yaml; its folder is ID
+site_file() {
+  mkdir -p "$home/$1"
+  printf 'devices: []\n' >"$home/core.yaml"
+  cat >"$home/$1.yaml" <<YAML
+site: $1
+listen: $3
+control: $2
+client_id: site-$1
+client_secret: site-secret-of-the-test
+folder: $home/$1
+core: $home/core.yaml
+peer_secret: peer-secret-of-the-test
+proxy_peers: []
+peers: {}
+YAML
+  [ $# = 3 ] || printf '%s\n' "${@:4}" >>"$home/$1.yaml"
+}
