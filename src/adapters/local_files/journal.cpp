@@ -39,6 +39,8 @@ Result<Journal::Replayed> Journal::open(const Take& take) {
     segments_[id] = {file, end};
     next_ = id + 1;
   }
+  // What was read is served from now on, so it must be on the device, also what a killed process had not synced yet.
+  if (!segments_.empty()) TRY_DO(disk_.sync(*segments_.rbegin()->second.file));
   // A segment that may have a torn end is not written again: what comes goes into a new one.
   must_begin_ = true;
   return replayed;

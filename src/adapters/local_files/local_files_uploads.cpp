@@ -46,7 +46,8 @@ Result<void> LocalFilesStore::put_part(const std::string& bucket, const std::str
   body.meta.checksum = std::move(part.checksum);
   if (!written.extent()) {
     // Small, and not in a file yet: parts are.
-    auto file = std::make_unique<ContentWriter>(runtime_, disk_, config_.folder + "/objects", *keys_.of_bucket(bucket));
+    TRY(const std::string* key, key_of(bucket));
+    auto file = std::make_unique<ContentWriter>(runtime_, disk_, config_.folder + "/objects", *key);
     file->use_file();
     TRY_DO(file->write(written.inlined()));
     TRY_DO(file->finish());
