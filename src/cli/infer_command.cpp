@@ -1,11 +1,14 @@
+#include <algorithm>
 #include <chrono>
 
+#include "api/oip/message.h"
 #include "base/text.h"
 #include "cli/actions.h"
 #include "cli/files.h"
 #include "cli/table.h"
 #include "cli/tensor_text.h"
 #include "cli/view.h"
+#include "ports/tensor.h"
 
 namespace barrio::cli {
 
@@ -34,9 +37,9 @@ class Inference {
     if (body.json_size != 0)
       request.headers.emplace_back("Inference-Header-Content-Length", std::to_string(body.json_size));
     const auto begin = std::chrono::steady_clock::now();
-    TRY(auto answer, send(std::move(request)));
+    TRY(const auto answer, send(std::move(request)));
     const double total_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
-    TRY(auto result, parse_json(answer.body));
+    TRY(const auto result, command_.saves.empty() ? parse_json(answer.body) : save_outputs(answer));
     show(answer, result, total_ms);
     return {};
   }
@@ -104,8 +107,11 @@ class Inference {
       TRY(auto input, parse_tensor_text(text));
       inputs.push_back(std::move(input));
     }
-    return Body{print_json(JsonObject{{"inputs", std::move(inputs)}}), 0};
+    return Body{print_json(JsonObject{{"inputs", std::move(inputs)}, {"parameters", wanted_form()}}), 0};
   }
+
+  /// JSON has no way to carry what is to be saved: a picture's bytes.
+  JsonObject wanted_form() const { return {{"binary_data_output", !command_.saves.empty()}}; }
 
   Result<Body> image_body() {
     TRY(auto image, read_file(command_.image));
@@ -118,13 +124,41 @@ class Inference {
     if (name.empty()) return fail(Code::invalid, "the model takes no pictures (no input of type BYTES)", command_.app);
     JsonObject input{{"name", name}, {"shape", JsonArray{1}}, {"datatype", "BYTES"}};
     input["parameters"] = JsonObject{{"binary_data_size", static_cast<int64_t>(image.size() + 4)}};
-    JsonObject head{{"inputs", JsonArray{std::move(input)}}, {"parameters", JsonObject{{"binary_data_output", false}}}};
+    JsonObject head{{"inputs", JsonArray{std::move(input)}}, {"parameters", wanted_form()}};
     Body body{print_json(head), 0};
     body.json_size = body.content.size();
     for (int shift = 0; shift < 32; shift += 8)
       body.content.push_back(static_cast<char>((image.size() >> shift) & 0xff));
     body.content += image;
     return body;
+  }
+
+  /// Writes what --save names; the rest of the answer, as JSON.
+  Result<Json> save_outputs(const net::Response& answer) const {
+    std::optional<size_t> json_length;
+    if (const auto length = parse_uint(net::find_header(answer.headers, api::json_length_header).value_or(""))) {
+      json_length = static_cast<size_t>(*length);
+    }
+    TRY(auto response, api::parse_infer_response(answer.body, json_length));
+    for (const std::string& text : command_.saves) {
+      const size_t equals = text.find('=');
+      if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
+        return fail(Code::invalid, "must be OUTPUT=FILE", "--save");
+      }
+      const std::string name = text.substr(0, equals);
+      const auto found = std::ranges::find(response.outputs, name, &ports::Tensor::name);
+      if (found == response.outputs.end())
+        return fail(Code::not_found, "the answer has no output '" + name + "'", "--save");
+      if (found->type == ports::DataType::BYTES) {
+        TRY(const auto elements, ports::unpack_bytes(found->data, 1));
+        TRY_DO(write_file(text.substr(equals + 1), elements.front()));
+      } else {
+        TRY_DO(write_file(text.substr(equals + 1), found->data));
+      }
+      response.outputs.erase(found);
+    }
+    TRY(const auto rest, api::print_infer_response(response, {}));
+    return parse_json(rest.body);
   }
 
   void show(const net::Response& answer, const Json& result, double total_ms) const {

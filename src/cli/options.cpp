@@ -225,6 +225,9 @@ class Grammar {
     app->add_option("--image", infer->image, "JPEG file, sent as the model's BYTES input");
     app->add_option("--input", infer->inputs, "name=1,2,3:FP32[1,3]; may be repeated")->take_all()->delimiter('\0');
     app->add_option("--json", infer->json, "File with a whole Open Inference Protocol request");
+    app->add_option("--save", infer->saves, "OUTPUT=FILE; a BYTES output as it is; may be repeated")
+        ->take_all()
+        ->delimiter('\0');
     app->add_option("--gateway", infer->gateway, "Ask this gateway (ip:port) instead of the best one");
   }
 

@@ -108,8 +108,9 @@ struct InferCommand {
   std::string app;
   std::string image;
   std::string json;
-  std::vector<std::string> inputs;  // "name=1,2,3:FP32[1,3]"
-  std::string gateway;              // "ip:port"; empty: the best by discovery
+  std::vector<std::string> inputs;      // "name=1,2,3:FP32[1,3]"
+  std::string gateway;                  // "ip:port"; empty: the best by discovery
+  std::vector<std::string> saves = {};  // "output=file"
 };
 struct TenantListCommand {};
 struct TenantCreateCommand {

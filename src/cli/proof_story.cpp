@@ -4,22 +4,12 @@
 #include <chrono>
 
 #include "cli/files.h"
+#include "cli/storage_story.h"
 #include "decide/proof/proof_file.h"
 
 namespace barrio::cli {
 
 namespace {
-
-constexpr const char* area = "ES-PV";
-
-/// The first tenant whose app may be nowhere else; empty: none.
-std::string tenant_of_area(const WorldPlan& plan) {
-  for (size_t i = 0; i < plan.specs.size(); ++i) {
-    const auto& allowed = plan.specs[i].policy.jurisdictions;
-    if (allowed.size() == 1 && allowed.front().str() == area) return plan.demo.apps[i].tenant.str();
-  }
-  return "";
-}
 
 int64_t requests_in(const decide::ProofVerdict& verdict) {
   int64_t requests = 0;
@@ -27,6 +17,15 @@ int64_t requests_in(const decide::ProofVerdict& verdict) {
     for (const auto& finding : site.findings) requests += finding.leaf.session ? finding.leaf.session->requests : 0;
   }
   return requests;
+}
+
+int64_t stored_in(const decide::ProofVerdict& verdict) {
+  int64_t objects = 0;
+  for (const auto& site : verdict.sites) {
+    objects += std::ranges::count_if(
+        site.findings, [](const decide::Finding& finding) { return finding.leaf.operation == LogOperation::stored; });
+  }
+  return objects;
 }
 
 struct Proved {
@@ -42,7 +41,7 @@ Result<Proved> prove_last_hour(const World& world, const std::string& tenant) {
   TRY(auto keys, log_keys_text(session));
   TRY_DO(write_file(world.plan().home + "/log-keys", keys));
   TRY_DO(prove(session, {.tenant = tenant,
-                         .jurisdiction = area,
+                         .jurisdiction = story_area,
                          .from = to_string(WallTime(now - 1h)),
                          .to = "",
                          .out = out,
@@ -62,8 +61,8 @@ Result<decide::ProofVerdict> verdict_on(const std::string& text, const std::stri
 
 void play_proof(World& world, Verdicts& verdicts) {
   const std::string tenant = tenant_of_area(world.plan());
-  if (tenant.empty()) return verdicts.skip("7. Proof", "no app of the demo stays in " + std::string(area));
-  verdicts.begin("7. What was processed for " + tenant + " is proved, and verified offline");
+  if (tenant.empty()) return verdicts.skip("8. Proof", "no app of the demo stays in " + std::string(story_area));
+  verdicts.begin("8. What was processed and stored for " + tenant + " is proved, and verified offline");
   const auto proved = prove_last_hour(world, tenant);
   verdicts.expect("the sites' logs are proved in one file", proved.has_value(),
                   proved ? std::to_string(proved->text.size()) + " bytes" : proved.error().text());
@@ -73,8 +72,10 @@ void play_proof(World& world, Verdicts& verdicts) {
                                           std::to_string(verdict->sites.size()) + " sites"
                                     : verdict.error().text();
   verdicts.expect("every proof holds, with another site's cosignature", verdict.has_value(), found);
-  verdicts.expect("pictures were processed in " + std::string(area) + ", and nothing anywhere else",
+  verdicts.expect("pictures were processed in " + std::string(story_area) + ", and nothing anywhere else",
                   verdict && requests_in(*verdict) > 0 && verdict->outside.empty(), found);
+  verdicts.expect("the objects that were stored stand in it", verdict && stored_in(*verdict) > 0,
+                  verdict ? std::to_string(stored_in(*verdict)) + " objects" : "");
   std::string tampered = proved->text;
   const size_t at = tampered.find("jurisdiction ES-PV\\n");
   if (at != std::string::npos) tampered.replace(at, 18, "jurisdiction ES-MD");

@@ -10,6 +10,7 @@
 #include "cli/first_light.h"
 #include "cli/live_table.h"
 #include "cli/proof_story.h"
+#include "cli/storage_story.h"
 
 namespace barrio::cli {
 
@@ -94,6 +95,7 @@ bool play(World& world, const Result<std::unique_ptr<PodmanService>>& podman) {
   } else {
     verdicts.skip("6. A container at two sites, rolled forward and back", podman.error().text());
   }
+  play_storage(world, verdicts);
   play_proof(world, verdicts);
   std::printf("%s", live_table(world.book(), world.plan().demo, World::now_ms()).c_str());
   std::printf("%s\n", verdicts.summary().c_str());

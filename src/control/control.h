@@ -36,7 +36,7 @@ struct ControlConfig {
   Network network;  // imported by the first start; afterwards the state rules
   AccountsConfig accounts;
   /// Up to the first '-': what follows are parameters (crop-64x64-grey).
-  std::set<std::string> builtin_models = {"people", "crop", "decode"};
+  std::set<std::string> builtin_models = {"people", "annotate", "crop", "decode"};
   bool emulated_models = false;  // apps of the backend profile are accepted, for tests
   LeadershipConfig leadership = {};
   Duration drain_grace = 30s;  // a leaving replica's requests get so long to be answered

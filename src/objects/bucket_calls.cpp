@@ -19,16 +19,6 @@ constexpr size_t most_delete_bytes = 2 * 1024 * 1024;
 constexpr size_t most_deleted = 1000;
 constexpr uint64_t most_page = 1000;
 
-/// What clients ask of a bucket before they use it, where "there is none" is the whole answer.
-const char* absent_code(const std::string& subresource) {
-  if (subresource == "cors") return "NoSuchCORSConfiguration";
-  if (subresource == "lifecycle") return "NoSuchLifecycleConfiguration";
-  if (subresource == "policy") return "NoSuchBucketPolicy";
-  if (subresource == "tagging") return "NoSuchTagSet";
-  if (subresource == "object-lock") return "ObjectLockConfigurationNotFoundError";
-  return nullptr;
-}
-
 std::string listed_key(const std::string& key, bool encode) {
   return encode ? api::s3::uri_encode(key, true) : key;
 }
@@ -54,6 +44,7 @@ S3Service::Outcome<void> S3Service::list_buckets(S3Call& call) {
 }
 
 S3Service::Outcome<void> S3Service::create_bucket(S3Call& call) {
+  if (call.tenant.empty()) return refuse("AccessDenied", "the request is not signed");
   const auto name = BucketName::parse(call.bucket_name);
   if (!name) return refuse("InvalidBucketName", name.error().what);
   S3_TRY(CheckedBody body, CheckedBody::of(call));
@@ -111,6 +102,7 @@ S3Service::Outcome<void> S3Service::delete_bucket(S3Call& call, const Bucket& bu
 
 /// What every site may say of a bucket to its tenant.
 S3Service::Outcome<void> S3Service::about_bucket(S3Call& call, const Bucket& bucket) {
+  if (call.tenant != bucket.tenant) return refuse("AccessDenied", "the bucket is another tenant's");
   if (call.view.method == "HEAD") {
     call.reply(200, {{"x-amz-bucket-region", bucket.location}, {"x-barrio-home", bucket.home.str()}}, "");
     return {};
@@ -128,12 +120,16 @@ S3Service::Outcome<void> S3Service::of_bucket(S3Call& call, const Bucket& bucket
   const std::string what = call.subresource();
   const std::string_view method = call.view.method;
   if (method == "POST" && what == "delete") return delete_objects(call, bucket);
+  if (is_setting(what)) return bucket_setting(call, bucket);
   if (method == "DELETE" && what.empty()) return delete_bucket(call, bucket);
   if (method != "GET")
     return refuse("NotImplemented", "this operation on a bucket is not built: " + std::string(method) + " ?" + what);
   if (what.empty()) return list_objects(call, bucket);
   if (what == "uploads") return list_uploads(call, bucket);
-  if (const char* code = absent_code(what)) return refuse(code, "the bucket has no such configuration");
+  if (what == "policyStatus") return policy_status(call, bucket);
+  if (what == "object-lock") {
+    return refuse("ObjectLockConfigurationNotFoundError", "the bucket has no such configuration");
+  }
   if (what == "versioning") {
     XmlWriter xml;
     xml.open_root("VersioningConfiguration");
@@ -215,9 +211,9 @@ S3Service::Outcome<void> S3Service::delete_objects(S3Call& call, const Bucket& b
     if (object.name != "Object") continue;
     const std::string key = object.text_of("Key");
     const std::string version = object.text_of("VersionId");
-    Outcome<void> removed = version.empty() || version == "null"
-                                ? remove_one(bucket, key, {})
-                                : Outcome<void>(refuse("NotImplemented", "versions are not built"));
+    Outcome<void> removed = check_access(call, bucket, "s3:DeleteObject", key);
+    if (removed && !version.empty() && version != "null") removed = refuse("NotImplemented", "versions are not built");
+    if (removed) removed = remove_one(bucket, key, {});
     if (removed && quiet) continue;
     xml.open(removed ? "Deleted" : "Error");
     xml.leaf("Key", key);

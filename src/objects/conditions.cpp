@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api/s3/xml.h"
 #include "base/text.h"
 #include "objects/answers.h"
 
@@ -114,6 +115,19 @@ Outcome<void> check_tags(const std::map<std::string, std::string>& tags) {
     }
   }
   return {};
+}
+
+Outcome<std::map<std::string, std::string>> tags_in(std::string_view xml) {
+  const auto root = api::s3::read_xml(xml);
+  const api::s3::XmlElement* set = root ? root->find("TagSet") : nullptr;
+  if (set == nullptr) return refuse("MalformedXML", "the root must be Tagging with a TagSet");
+  std::map<std::string, std::string> tags;
+  for (const auto& tag : set->children) {
+    if (!tags.emplace(tag.text_of("Key"), tag.text_of("Value")).second) {
+      return refuse("InvalidTag", "a tag is there twice");
+    }
+  }
+  return tags;
 }
 
 Outcome<std::map<std::string, std::string>> tags_of(std::string_view header) {

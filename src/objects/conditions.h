@@ -27,6 +27,8 @@ api::s3::Outcome<ports::WriteCondition> write_condition(const api::s3::RequestVi
 
 /// "a=b&c=d", decoded, S3's limits kept. InvalidTag.
 api::s3::Outcome<std::map<std::string, std::string>> tags_of(std::string_view header);
+/// Of a Tagging document; S3's limits are not checked. MalformedXML, InvalidTag.
+api::s3::Outcome<std::map<std::string, std::string>> tags_in(std::string_view xml);
 api::s3::Outcome<void> check_tags(const std::map<std::string, std::string>& tags);
 
 /// What is kept of a request's fields for the object's answers. MetadataTooLarge, NotImplemented for what would change

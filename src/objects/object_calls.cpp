@@ -116,6 +116,7 @@ S3Service::Outcome<void> S3Service::get_object(S3Call& call, const Bucket& bucke
   net::OwnedHeaders headers = describe(meta, call.header("x-amz-checksum-mode") == "ENABLED" && !range);
   override_fields(call.view, headers);
   headers.emplace_back("x-amz-request-id", call.request_id);
+  headers.insert(headers.end(), call.cors.begin(), call.cors.end());
   if (wanted == Wanted::not_modified) {
     std::erase_if(headers, [](const auto& header) { return header.first.starts_with("x-amz-checksum-"); });
     call.conversation.reply(304, headers, "");
@@ -158,7 +159,7 @@ S3Service::Outcome<void> S3Service::delete_object(S3Call& call, const Bucket& bu
 }
 
 /// x-amz-copy-source: an object of a bucket that has its home here, too.
-S3Service::Outcome<S3Service::Source> S3Service::copy_source(S3Call& call, const Bucket& bucket) {
+S3Service::Outcome<S3Service::Source> S3Service::copy_source(S3Call& call) {
   std::string_view text = *call.view.header("x-amz-copy-source");
   text = text.substr(0, text.find("?versionId="));
   auto decoded = api::s3::uri_decode(text);
@@ -167,14 +168,14 @@ S3Service::Outcome<S3Service::Source> S3Service::copy_source(S3Call& call, const
   if (slash == std::string::npos) return refuse("InvalidArgument", "x-amz-copy-source must be /BUCKET/KEY");
   const Bucket* from = directory_.find(decoded->substr(0, slash));
   if (from == nullptr) return refuse("NoSuchBucket", "the bucket of x-amz-copy-source does not exist");
-  if (from->tenant != bucket.tenant)
-    return refuse("AccessDenied", "the bucket of x-amz-copy-source is another tenant's");
   S3_TRY_DO(check_residency(call, *from));
   if (from->home != config_.site) {
     return refuse("NotImplemented", "the source has its home at " + from->home.str() +
                                         "; copies from one site to another are not built: read it and put it");
   }
-  auto opened = parts_.store.open(from->id, decoded->substr(slash + 1));
+  const std::string key = decoded->substr(slash + 1);
+  S3_TRY_DO(check_access(call, *from, "s3:GetObject", key));
+  auto opened = parts_.store.open(from->id, key);
   if (!opened) return tl::unexpected(fault_of(opened.error(), "NoSuchKey"));
   S3_TRY_DO(check_conditions(call.view, (*opened)->meta(), "x-amz-copy-source-"));
   const auto size = static_cast<uint64_t>((*opened)->meta().size);
@@ -205,7 +206,7 @@ S3Service::Outcome<S3Service::Received> S3Service::copy_content(Source& source, 
 S3Service::Outcome<void> S3Service::copy_object(S3Call& call, const Bucket& bucket) {
   S3_TRY(auto fields, fields_of(call.view));
   S3_TRY(const auto condition, write_condition(call.view));
-  S3_TRY(Source source, copy_source(call, bucket));
+  S3_TRY(Source source, copy_source(call));
   const ports::ObjectMeta& from = source.reader->meta();
   const bool replaces = call.header("x-amz-metadata-directive") == "REPLACE";
   S3_TRY(auto tags, tags_of(call.header("x-amz-tagging")));
@@ -252,13 +253,7 @@ S3Service::Outcome<void> S3Service::object_tags(S3Call& call, const Bucket& buck
   if (call.view.method == "PUT") {
     S3_TRY(CheckedBody body, CheckedBody::of(call));
     S3_TRY(const std::string text, body.read_all(most_tagging_bytes));
-    const auto xml = api::s3::read_xml(text);
-    const api::s3::XmlElement* set = xml ? xml->find("TagSet") : nullptr;
-    if (set == nullptr) return refuse("MalformedXML", "the root must be Tagging with a TagSet");
-    for (const auto& tag : set->children) {
-      if (!tags.emplace(tag.text_of("Key"), tag.text_of("Value")).second)
-        return refuse("InvalidTag", "a tag is there twice");
-    }
+    S3_TRY(tags, tags_in(text));
     S3_TRY_DO(check_tags(tags));
   } else if (call.view.method != "DELETE") {
     return refuse("MethodNotAllowed", "tags are read, put and deleted");

@@ -41,6 +41,7 @@ std::string S3Call::subresource() const {
 
 void S3Call::reply(int status, net::OwnedHeaders headers, std::string_view body) {
   headers.emplace_back("x-amz-request-id", request_id);
+  headers.insert(headers.end(), cors.begin(), cors.end());
   conversation.reply(status, headers, body);
 }
 

@@ -15,12 +15,13 @@ struct S3Call {
   Conversation& conversation;
   api::s3::RequestView view;  // of the conversation's head
   std::string request_id;
-  std::string bucket_name;  // empty: of the service
-  std::string key;          // empty: of the bucket
-  TenantId tenant = {};
+  std::string bucket_name;           // empty: of the service
+  std::string key;                   // empty: of the bucket
+  TenantId tenant = {};              // empty: nobody signed
   std::optional<SiteId> entry = {};  // another site that passed it on
   std::optional<api::s3::SignatureClaim> claim = {};
   api::s3::ChunkSigning signing = {};
+  net::OwnedHeaders cors = {};  // what the answer says to a page of another origin
 
   bool has(std::string_view parameter) const { return view.parameter(parameter).has_value(); }
   /// The query parameter that names what of the bucket or object is meant ("tagging"); empty: itself.

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "decide/residency/buckets.h"
 #include "model/site_identity.h"
+#include "objects/access.h"
 
 namespace barrio::objects {
 
@@ -62,6 +63,7 @@ void S3Service::run() {
   parts_.runtime.spawn("storage orders", [this] { pull_orders(); });
   parts_.runtime.spawn("storage tidying", [this] { keep_tidy(); });
   parts_.runtime.spawn("storage scrubbing", [this] { scrub(); });
+  parts_.runtime.spawn("storage lifecycle", [this] { keep_lifecycles(); });
 }
 
 void S3Service::on_head(net::Exchange& exchange) {
@@ -119,18 +121,28 @@ void S3Service::serve(Conversation& conversation) {
 
 S3Service::Outcome<void> S3Service::answer(S3Call& call) {
   S3_TRY_DO(set_address(call));
-  S3_TRY_DO(authenticate(call));
-  if (call.bucket_name.empty()) {
-    if (call.view.method == "GET") return list_buckets(call);
-    return refuse("MethodNotAllowed", "the service itself answers GET alone");
-  }
+  const bool asks_before = call.view.method == "OPTIONS";
+  if (!asks_before) S3_TRY_DO(authenticate(call));
+  if (call.bucket_name.empty()) return of_service(call);
   if (call.key.empty() && call.view.method == "PUT" && call.subresource().empty()) return create_bucket(call);
   S3_TRY(const Bucket bucket, known_bucket(call));
   if (call.key.empty() && (call.view.method == "HEAD" || call.has("location"))) return about_bucket(call, bucket);
   S3_TRY_DO(check_residency(call, bucket));
   if (bucket.home != config_.site) return forward(call, bucket);
   S3_TRY_DO(open_home(bucket));
+  if (asks_before) return preflight(call, bucket);
+  set_cors(call, bucket);
+  // Each key of DeleteObjects is checked alone.
+  if (!call.key.empty() || call.subresource() != "delete") {
+    S3_TRY_DO(check_access(call, bucket, action_of(call), call.key));
+  }
   return call.key.empty() ? of_bucket(call, bucket) : of_object(call, bucket);
+}
+
+S3Service::Outcome<void> S3Service::of_service(S3Call& call) {
+  if (call.tenant.empty()) return refuse("AccessDenied", "the request is not signed");
+  if (call.view.method == "GET") return list_buckets(call);
+  return refuse("MethodNotAllowed", "the service itself answers GET alone");
 }
 
 /// Bucket and key, of the path or of the host.
@@ -189,7 +201,7 @@ S3Service::Outcome<void> S3Service::authenticate(S3Call& call) {
     return {};
   }
   const auto authorization = call.view.header("authorization");
-  if (!authorization) return refuse("AccessDenied", "the request is not signed; anonymous access is not supported");
+  if (!authorization) return {};  // a bucket's policy may let anybody in
   const bool reads = call.view.method == "GET" || call.view.method == "HEAD";
   const auto tenant =
       directory_.tenant_of_token(*authorization, reads ? api::scope::apps_read : api::scope::apps_write, now);
@@ -200,7 +212,7 @@ S3Service::Outcome<void> S3Service::authenticate(S3Call& call) {
 
 S3Service::Outcome<Bucket> S3Service::known_bucket(S3Call& call) {
   const Bucket* bucket = directory_.find(call.bucket_name);
-  if (bucket == nullptr) {
+  if (bucket == nullptr && !call.tenant.empty()) {
     // Made at another site a moment ago, perhaps.
     const uint64_t seen = pulls_;
     const Time latest = parts_.runtime.now() + longest_pull;
@@ -209,7 +221,6 @@ S3Service::Outcome<Bucket> S3Service::known_bucket(S3Call& call) {
     bucket = directory_.find(call.bucket_name);
   }
   if (bucket == nullptr) return refuse("NoSuchBucket", "The specified bucket does not exist.");
-  if (bucket->tenant != call.tenant) return refuse("AccessDenied", "the bucket is another tenant's");
   return *bucket;
 }
 

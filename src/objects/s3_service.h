@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "api/s3/lifecycle.h"
 #include "net/client.h"
 #include "net/server.h"
 #include "net/tls.h"
@@ -36,6 +37,7 @@ struct S3Config {
   size_t most_requests = 512;  // at a time; over it: SlowDown
   Duration pull_period = 1s;
   Duration tidy_period = 2s;
+  Duration lifecycle_period = 1h;
   int64_t scrub_bytes_per_second = 8 * 1024 * 1024;
 };
 
@@ -58,6 +60,8 @@ class S3Service final : public net::ExchangeHandler {
   /// Fibers that run until the runtime is stopping: orders, tidying, scrubbing.
   void run();
   void drain() { server_.drain(); }
+  /// Ends what the lifecycle rules of this site's buckets end now; run() does it every lifecycle_period. Parks.
+  void expire_once();
   Directory& directory() { return directory_; }
   size_t open_requests() const { return open_; }
 
@@ -76,12 +80,15 @@ class S3Service final : public net::ExchangeHandler {
   Outcome<void> authenticate(S3Call& call);
   Outcome<void> set_address(S3Call& call);
   std::optional<SiteId> peer_of(const Conversation& conversation) const;
+  Outcome<void> of_service(S3Call& call);
   Outcome<void> of_bucket(S3Call& call, const Bucket& bucket);
   Outcome<void> of_object(S3Call& call, const Bucket& bucket);
   /// Known, or known after asking control.
   Outcome<Bucket> known_bucket(S3Call& call);
   Outcome<void> check_residency(const S3Call& call, const Bucket& bucket) const;
   Outcome<void> open_home(const Bucket& bucket);
+  Outcome<void> check_access(const S3Call& call, const Bucket& bucket, const std::string& action,
+                             const std::string& key) const;
   Outcome<void> check_quota(const Bucket& bucket, uint64_t more) const;
   Outcome<void> forward(S3Call& call, const Bucket& bucket);
 
@@ -93,6 +100,15 @@ class S3Service final : public net::ExchangeHandler {
   Outcome<void> list_objects(S3Call& call, const Bucket& bucket);
   Outcome<void> delete_objects(S3Call& call, const Bucket& bucket);
   Outcome<void> list_uploads(S3Call& call, const Bucket& bucket);
+  // setting_calls.cpp
+  static bool is_setting(const std::string& subresource);
+  Outcome<void> bucket_setting(S3Call& call, const Bucket& bucket);
+  Outcome<void> policy_status(S3Call& call, const Bucket& bucket);
+  Outcome<void> preflight(S3Call& call, const Bucket& bucket);
+  void set_cors(S3Call& call, const Bucket& bucket) const;
+  void expire_in(const Bucket& bucket, const std::vector<api::s3::LifecycleRule>& rules);
+  bool is_over(const Bucket& bucket, const ports::ListedObject& object,
+               const std::vector<api::s3::LifecycleRule>& rules, WallTime now);
   // object_calls.cpp
   Outcome<void> put_object(S3Call& call, const Bucket& bucket);
   Outcome<void> get_object(S3Call& call, const Bucket& bucket);
@@ -118,13 +134,14 @@ class S3Service final : public net::ExchangeHandler {
     uint64_t from = 0;
     uint64_t until = 0;
   };
-  Outcome<Source> copy_source(S3Call& call, const Bucket& bucket);
+  Outcome<Source> copy_source(S3Call& call);
   Outcome<Received> copy_content(Source& source, const Bucket& bucket);
   Outcome<void> note(ObjectAct act, const Bucket& bucket, const ports::ObjectMeta& meta);
 
   void pull_orders();
   void pull_once();
   void keep_tidy();
+  void keep_lifecycles();
   void scrub();
 
   const S3Parts parts_;

@@ -181,6 +181,14 @@ struct World {
     REQUIRE(*answer);
     return **answer;
   }
+  void expire_at_bilbao() {
+    bool done = false;
+    runtime.spawn("expire", [&] {
+      bilbao.service->expire_once();
+      done = true;
+    });
+    turn_until([&] { return done; });
+  }
   int make(const std::string& name, const std::string& location, OneSite& at) {
     return ask(at, {"PUT", "/" + name,
                     "<CreateBucketConfiguration><LocationConstraint>" + location +
@@ -327,6 +335,90 @@ TEST_CASE("a tenant's quota at a site holds, and space that is free again counts
   remove.key = rival_key;
   CHECK(world.ask(world.bilbao, remove).status == 204);
   CHECK(put("c", 600) == "");
+}
+
+TEST_CASE("a bucket's policy lets others in, and nobody locks themselves out") {
+  World world;
+  CHECK(world.make("frames", "bio1", world.bilbao) == 200);
+  CHECK(world.ask(world.bilbao, {"PUT", "/frames/open/a", "text"}).status == 200);
+  CHECK(code_of(world.send(world.bilbao, {.target = "/frames/open/a"})) == "AccessDenied");
+  const std::string policy =
+      R"({"Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::frames/open/*"},
+          {"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::frames/shut/*"}]})";
+  CHECK(code_of(world.ask(world.bilbao, {"PUT", "/frames?policy", "nonsense"})) == "MalformedPolicy");
+  CHECK(world.ask(world.bilbao, {"PUT", "/frames?policy", policy}).status == 204);
+  CHECK(world.ask(world.bilbao, {"GET", "/frames?policy"}).body == policy);
+  CHECK(world.ask(world.bilbao, {"GET", "/frames?policyStatus"}).body.find("true") != std::string::npos);
+  CHECK(world.send(world.bilbao, {.target = "/frames/open/a"}).body == "text");
+  CHECK(code_of(world.send(world.bilbao, {.target = "/frames/other"})) == "AccessDenied");
+  CHECK(code_of(world.send(world.bilbao, {.target = "/frames"})) == "AccessDenied");
+  CHECK(code_of(world.send(world.bilbao, {.method = "DELETE", .target = "/frames/open/a"})) == "AccessDenied");
+  CHECK(code_of(world.send(world.bilbao, {.target = "/frames?policy"})) == "AccessDenied");
+  CHECK(code_of(world.send(world.bilbao, {.target = "/"})) == "AccessDenied");
+  CHECK(code_of(world.send(world.bilbao, {.method = "PUT", .target = "/fresh"})) == "AccessDenied");
+  CHECK(code_of(world.ask(world.bilbao, {"PUT", "/frames/shut/a", "text"})) == "AccessDenied");
+  // Where its bytes may be is another thing, which no policy of S3 widens.
+  CHECK(world.ask(world.madrid, {"HEAD", "/frames"}).status == 200);
+  CHECK(code_of(world.send(world.madrid, {.target = "/frames/open/a"})) == "AccessDenied");
+  Ask as_rival{"DELETE", "/frames?policy"};
+  as_rival.key = rival_key;
+  CHECK(code_of(world.ask(world.bilbao, as_rival)) == "AccessDenied");
+  CHECK(world.ask(world.bilbao, {"DELETE", "/frames?policy"}).status == 204);
+  CHECK(code_of(world.ask(world.bilbao, {"GET", "/frames?policy"})) == "NoSuchBucketPolicy");
+  CHECK(code_of(world.send(world.bilbao, {.target = "/frames/open/a"})) == "AccessDenied");
+}
+
+TEST_CASE("pages of other origins are let in by the bucket's CORS rules alone") {
+  World world;
+  CHECK(world.make("frames", "bio1", world.bilbao) == 200);
+  CHECK(world.ask(world.bilbao, {"PUT", "/frames/a", "text"}).status == 200);
+  const net::Request asked{.method = "OPTIONS",
+                           .target = "/frames/a",
+                           .headers = {{"Origin", "https://page.example"},
+                                       {"Access-Control-Request-Method", "GET"},
+                                       {"Access-Control-Request-Headers", "Authorization, x-amz-date"}}};
+  CHECK(code_of(world.send(world.bilbao, asked)) == "AccessForbidden");
+  CHECK(world
+            .ask(world.bilbao, {"PUT", "/frames?cors",
+                                "<CORSConfiguration><CORSRule><AllowedOrigin>https://page.example</AllowedOrigin>"
+                                "<AllowedMethod>GET</AllowedMethod><AllowedHeader>*</AllowedHeader>"
+                                "<MaxAgeSeconds>9</MaxAgeSeconds></CORSRule></CORSConfiguration>"})
+            .status == 200);
+  const auto allowed = world.send(world.bilbao, asked);
+  CHECK(allowed.status == 200);
+  CHECK(net::find_header(allowed.headers, "access-control-allow-origin") == "https://page.example");
+  CHECK(net::find_header(allowed.headers, "access-control-allow-headers") == "authorization, x-amz-date");
+  CHECK(net::find_header(allowed.headers, "access-control-max-age") == "9");
+  const auto got = world.ask(world.bilbao, {"GET", "/frames/a", "", {{"Origin", "https://page.example"}}});
+  CHECK(got.body == "text");
+  CHECK(net::find_header(got.headers, "access-control-allow-origin") == "https://page.example");
+  const auto other = world.ask(world.bilbao, {"GET", "/frames/a", "", {{"Origin", "https://evil.example"}}});
+  CHECK(!net::find_header(other.headers, "access-control-allow-origin"));
+}
+
+TEST_CASE("what a lifecycle rule ends goes, with a leaf for each object; what was stored anew stays") {
+  World world;
+  CHECK(world.make("frames", "bio1", world.bilbao) == 200);
+  CHECK(world.ask(world.bilbao, {"PUT", "/frames/old/a", "text"}).status == 200);
+  CHECK(world.ask(world.bilbao, {"PUT", "/frames/old/b", "text", {{"x-amz-tagging", "keep=yes"}}}).status == 200);
+  CHECK(world.ask(world.bilbao, {"PUT", "/frames/new", "text"}).status == 200);
+  const auto rules = [&](const char* filter) {
+    return world
+        .ask(world.bilbao, {"PUT", "/frames?lifecycle",
+                            "<LifecycleConfiguration><Rule><Status>Enabled</Status><Filter>" + std::string(filter) +
+                                "</Filter><Expiration><Date>2020-01-01T00:00:00Z</Date></Expiration></Rule>"
+                                "</LifecycleConfiguration>"})
+        .status;
+  };
+  CHECK(rules("<And><Prefix>old/</Prefix><Tag><Key>keep</Key><Value>no</Value></Tag></And>") == 200);
+  world.expire_at_bilbao();
+  CHECK(world.ask(world.bilbao, {"HEAD", "/frames/old/a"}).status == 200);
+  CHECK(rules("<Prefix>old/</Prefix>") == 200);
+  world.expire_at_bilbao();
+  CHECK(world.ask(world.bilbao, {"HEAD", "/frames/old/a"}).status == 404);
+  CHECK(world.ask(world.bilbao, {"HEAD", "/frames/old/b"}).status == 404);
+  CHECK(world.ask(world.bilbao, {"HEAD", "/frames/new"}).status == 200);
+  CHECK(world.bilbao.events.seen.back() == "2 frames/old/b  at bio1");
 }
 
 TEST_CASE("without control objects are stored and read; buckets are neither made nor deleted, and that is said") {

@@ -31,6 +31,13 @@ void S3Service::keep_tidy() {
   }
 }
 
+void S3Service::keep_lifecycles() {
+  while (!parts_.runtime.stopping()) {
+    parts_.runtime.sleep_for(config_.lifecycle_period);
+    if (!parts_.runtime.stopping()) expire_once();
+  }
+}
+
 /// Reads everything again and again, slowly.
 void S3Service::scrub() {
   std::string bucket;

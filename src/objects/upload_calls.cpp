@@ -102,7 +102,7 @@ S3Service::Outcome<void> S3Service::upload_part(S3Call& call, const Bucket& buck
   const bool copies = call.view.header("x-amz-copy-source").has_value();
   Received received;
   if (copies) {
-    S3_TRY(Source source, copy_source(call, bucket));
+    S3_TRY(Source source, copy_source(call));
     S3_TRY(received, copy_content(source, bucket));
   } else {
     S3_TRY(received, receive(call, bucket));

@@ -66,6 +66,7 @@ class ObjectReader {
 struct WriteCondition {
   bool if_absent = false;
   std::optional<std::string> if_etag = {};
+  std::optional<WallTime> if_stored = {};  // it is the object that was stored then
 };
 
 struct ListedObject {
@@ -116,6 +117,8 @@ struct Scrubbed {
   std::optional<Error> damage;
 };
 
+inline constexpr size_t most_setting_bytes = 64 * 1024;  // kept in memory
+
 class ObjectStore {
  public:
   virtual ~ObjectStore() = default;
@@ -129,6 +132,12 @@ class ObjectStore {
   /// Removes a closed one, and its key for good. Errors: unavailable.
   virtual Result<void> drop_bucket(const std::string& bucket) = 0;
   virtual BucketUsage usage(const std::string& bucket) const = 0;
+  /// A text that its owner has set of the bucket (S3's CORS, lifecycle, ...), by name; durable as objects are, of at
+  /// most most_setting_bytes. None: it goes. Errors: not_found (the bucket), exhausted, unavailable.
+  virtual Result<void> set_setting(const std::string& bucket, const std::string& name,
+                                   std::optional<std::string> text) = 0;
+  /// Empty: it was not set.
+  virtual std::string setting(const std::string& bucket, const std::string& name) const = 0;
 
   /// Errors: not_found (the bucket), unavailable.
   virtual Result<std::unique_ptr<ObjectWriter>> writer(const std::string& bucket) = 0;

@@ -178,9 +178,27 @@ inline void check_buckets(ObjectStore& store) {
   CHECK(store.list(contract_bucket, {})->objects.empty());
 }
 
+inline void check_settings(ObjectStore& store) {
+  CHECK(store.setting(contract_bucket, "cors").empty());
+  REQUIRE(store.set_setting(contract_bucket, "cors", "one"));
+  REQUIRE(store.set_setting(contract_bucket, "cors", "two"));
+  REQUIRE(store.set_setting(contract_bucket, "policy", "three"));
+  CHECK(store.setting(contract_bucket, "cors") == "two");
+  REQUIRE(store.set_setting(contract_bucket, "policy", std::nullopt));
+  CHECK(store.setting(contract_bucket, "policy").empty());
+  CHECK(!store.set_setting(contract_bucket, "cors", std::string(most_setting_bytes + 1, 'x')));
+  CHECK(store.list(contract_bucket, {})->objects.empty());
+  CHECK(store.set_setting(std::string(32, 'b'), "cors", "x").error().code == Code::not_found);
+  REQUIRE(store.close_bucket(contract_bucket));
+  REQUIRE(store.drop_bucket(contract_bucket));
+  REQUIRE(store.add_bucket(contract_bucket, TenantId::of("acme")));
+  CHECK(store.setting(contract_bucket, "cors").empty());
+}
+
 /// `make` gives an empty store each time.
 inline void check_object_store(const std::function<std::unique_ptr<ObjectStore>(Runtime&)>& make) {
-  for (const auto check : {check_objects, check_conditions, check_listings, check_uploads, check_buckets}) {
+  for (const auto check :
+       {check_objects, check_conditions, check_listings, check_uploads, check_buckets, check_settings}) {
     InlineRuntime runtime;
     const auto store = make(runtime);
     REQUIRE(store->add_bucket(contract_bucket, TenantId::of("acme")));

@@ -27,6 +27,7 @@ void Index::forget(const std::string& bucket) {
     release(upload.place);
     for (const auto& [number, part] : upload.parts) release(part.place);
   }
+  for (const auto& [name, setting] : found->second.settings) release(setting.place);
   buckets_.erase(found);
 }
 
@@ -81,6 +82,17 @@ void Index::take_part(const Place& place, BucketIndex& bucket, const RecordBody&
   parts[body.part] = {place, body.meta.size, body.meta.etag, files_of(body)};
 }
 
+void Index::take_setting(const Place& place, BucketIndex& bucket, const RecordBody& body) {
+  const auto old = bucket.settings.find(body.meta.key);
+  if (old != bucket.settings.end()) {
+    release(old->second.place);
+    bucket.settings.erase(old);
+  }
+  if (!body.text) return;
+  live_bytes_ += place.length;
+  bucket.settings.emplace(body.meta.key, IndexedSetting{place, *body.text});
+}
+
 std::vector<std::string> Index::apply(const Place& place, RecordKind kind, const std::string& bucket,
                                       const RecordBody& body) {
   std::vector<std::string> freed;
@@ -95,6 +107,7 @@ std::vector<std::string> Index::apply(const Place& place, RecordKind kind, const
       break;
     case RecordKind::part: take_part(place, into, body, freed); break;
     case RecordKind::abort: drop_upload(into, body.upload, {}, freed); break;
+    case RecordKind::setting: take_setting(place, into, body); break;
   }
   return freed;
 }
@@ -106,6 +119,10 @@ bool Index::is_live(const Place& place, RecordKind kind, const std::string& buck
     const auto found = in->objects.find(body.meta.key);
     return found != in->objects.end() && found->second.place == place;
   }
+  if (kind == RecordKind::setting) {
+    const auto found = in->settings.find(body.meta.key);
+    return found != in->settings.end() && found->second.place == place;
+  }
   const auto upload = in->uploads.find(body.upload);
   if (upload == in->uploads.end()) return false;
   if (kind == RecordKind::upload) return upload->second.place == place;
@@ -116,6 +133,7 @@ bool Index::is_live(const Place& place, RecordKind kind, const std::string& buck
 void Index::moved(const Place& to, RecordKind kind, const std::string& bucket, const RecordBody& body) {
   BucketIndex& in = buckets_[bucket];
   if (kind == RecordKind::put) in.objects.at(body.meta.key).place = to;
+  if (kind == RecordKind::setting) in.settings.at(body.meta.key).place = to;
   if (kind == RecordKind::upload) in.uploads.at(body.upload).place = to;
   if (kind == RecordKind::part) in.uploads.at(body.upload).parts.at(body.part).place = to;
 }

@@ -31,9 +31,15 @@ struct IndexedUpload {
   std::map<int, IndexedPart> parts;
 };
 
+struct IndexedSetting {
+  Place place;
+  std::string text;
+};
+
 struct BucketIndex {
   std::map<std::string, IndexedObject, std::less<>> objects;
   std::map<std::string, IndexedUpload> uploads;  // by id
+  std::map<std::string, IndexedSetting> settings;
   int64_t bytes = 0;
 };
 
@@ -60,6 +66,7 @@ class Index {
   void drop_upload(BucketIndex& bucket, const std::string& upload, const std::vector<std::string>& kept,
                    std::vector<std::string>& freed);
   void take_put(const Place& place, BucketIndex& bucket, const RecordBody& body, std::vector<std::string>& freed);
+  void take_setting(const Place& place, BucketIndex& bucket, const RecordBody& body);
   void take_part(const Place& place, BucketIndex& bucket, const RecordBody& body, std::vector<std::string>& freed);
 
   std::map<std::string, BucketIndex> buckets_;

@@ -21,7 +21,14 @@ struct local_files::Change {
 namespace {
 
 constexpr size_t most_group_bytes = 8 * 1024 * 1024;
+constexpr const char* setting_lock = "/s/";
 constexpr uint64_t first_epoch = 1;  // a bucket has one home in this version
+
+std::string lock_of(const RecordHead& head, const RecordBody& body) {
+  if (head.kind == RecordKind::put) return head.bucket + "/o/" + body.meta.key;
+  if (head.kind == RecordKind::setting) return head.bucket + setting_lock + body.meta.key;
+  return head.bucket + "/u/" + body.upload;
+}
 
 /// Counts itself while it is there.
 class Counted {
@@ -151,6 +158,23 @@ ports::BucketUsage LocalFilesStore::usage(const std::string& bucket) const {
   return {static_cast<int64_t>(found->objects.size()), found->bytes, static_cast<int64_t>(found->uploads.size())};
 }
 
+Result<void> LocalFilesStore::set_setting(const std::string& bucket, const std::string& name,
+                                          std::optional<std::string> text) {
+  if (text && text->size() > ports::most_setting_bytes) return fail(Code::invalid, "is too long", name);
+  const KeyLocks::Hold hold(locks_, bucket + setting_lock + name);
+  RecordBody body;
+  body.meta.key = name;
+  body.text = std::move(text);
+  return commit(RecordKind::setting, bucket, std::move(body));
+}
+
+std::string LocalFilesStore::setting(const std::string& bucket, const std::string& name) const {
+  const BucketIndex* in = index_.find(bucket);
+  if (in == nullptr) return {};
+  const auto found = in->settings.find(name);
+  return found == in->settings.end() ? "" : found->second.text;
+}
+
 const IndexedObject* LocalFilesStore::find(const std::string& bucket, const std::string& key) const {
   const BucketIndex* in = index_.find(bucket);
   if (in == nullptr) return nullptr;
@@ -161,6 +185,9 @@ const IndexedObject* LocalFilesStore::find(const std::string& bucket, const std:
 Result<void> LocalFilesStore::check(const std::string& bucket, const std::string& key,
                                     const ports::WriteCondition& condition) const {
   const IndexedObject* present = find(bucket, key);
+  if (condition.if_stored && (present == nullptr || present->modified != *condition.if_stored)) {
+    return fail(Code::conflict, "the object is another one by now", "modified");
+  }
   if (condition.if_absent && present != nullptr) return fail(Code::conflict, "the object exists", "If-None-Match");
   if (!condition.if_etag) return {};
   if (present == nullptr) return fail(Code::not_found, "there is no such object", "If-Match");
@@ -275,8 +302,7 @@ Result<void> LocalFilesStore::move_live(const std::vector<std::pair<Place, std::
     const auto opened = open_record(record, *key);
     if (!opened) continue;
     const RecordBody& body = opened->body;
-    const bool of_object = head->kind == RecordKind::put;
-    const KeyLocks::Hold hold(locks_, head->bucket + (of_object ? "/o/" + body.meta.key : "/u/" + body.upload));
+    const KeyLocks::Hold hold(locks_, lock_of(*head, body));
     if (!index_.is_live(place, head->kind, head->bucket, body)) continue;
     const ports::Turn::Hold turn(journal_turn_);
     Result<std::vector<Place>> places = fail(Code::cancelled, "");

@@ -44,6 +44,9 @@ class LocalFilesStore final : public ports::ObjectStore {
   void reopen_bucket(const std::string& bucket) override { closed_.erase(bucket); }
   Result<void> drop_bucket(const std::string& bucket) override;
   ports::BucketUsage usage(const std::string& bucket) const override;
+  Result<void> set_setting(const std::string& bucket, const std::string& name,
+                           std::optional<std::string> text) override;
+  std::string setting(const std::string& bucket, const std::string& name) const override;
   Result<std::unique_ptr<ports::ObjectWriter>> writer(const std::string& bucket) override;
   Result<void> put(const std::string& bucket, ports::ObjectMeta meta, std::unique_ptr<ports::ObjectWriter> content,
                    const ports::WriteCondition& condition) override;

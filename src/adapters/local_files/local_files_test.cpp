@@ -106,6 +106,7 @@ TEST_CASE("a store that is opened again has all that it had, and no file that no
     REQUIRE(put_text(*store, "large", large));
     REQUIRE(put_text(*store, "gone", large));
     REQUIRE(store->remove(contract_bucket, "gone", {}));
+    REQUIRE(store->set_setting(contract_bucket, "cors", "rules"));
     upload = *store->begin_upload(contract_bucket, {.key = "parts"});
     ports::put_piece(*store, upload, 1, "a part");
     CHECK(LocalFilesStore::open(runtime, {folder.path(), site_key}).error().code == Code::conflict);
@@ -116,6 +117,7 @@ TEST_CASE("a store that is opened again has all that it had, and no file that no
   CHECK(*get_text(*store, "large") == large);
   CHECK(get_text(*store, "gone").error().code == Code::not_found);
   CHECK(store->parts(contract_bucket, upload)->size() == 1);
+  CHECK(store->setting(contract_bucket, "cors") == "rules");
   CHECK(folder.files("objects").size() == 2);
 }
 

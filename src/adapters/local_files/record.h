@@ -23,8 +23,8 @@
 namespace barrio::adapters::local_files {
 
 /// put: an object, and what was an upload ends with it. remove: an object. upload, part, abort: of one that is written
-/// in parts.
-enum class RecordKind : uint8_t { put = 1, remove = 2, upload = 3, part = 4, abort = 5 };
+/// in parts. setting: of the bucket; meta.key is its name, and without text it goes.
+enum class RecordKind : uint8_t { put = 1, remove = 2, upload = 3, part = 4, abort = 5, setting = 6 };
 
 /// A piece of content in a file of its own (content.h).
 struct Extent {
@@ -39,9 +39,10 @@ struct RecordBody {
   std::vector<Extent> extents = {};
   std::string upload = {};  // empty: none
   int part = 0;
-  int64_t inlined = 0;  // bytes of content that follow the JSON
+  int64_t inlined = 0;                   // bytes of content that follow the JSON
+  std::optional<std::string> text = {};  // of a setting
 };
-BARRIO_DESCRIBE(RecordBody, (), (meta, extents, upload, part, inlined))
+BARRIO_DESCRIBE(RecordBody, (), (meta, extents, upload, part, inlined, text))
 
 inline constexpr size_t record_header_bytes = 64;
 inline constexpr size_t most_record_bytes = 16 * 1024 * 1024;

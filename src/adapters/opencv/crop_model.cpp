@@ -1,9 +1,7 @@
 #include "adapters/opencv/crop_model.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
-#include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
 #include "adapters/opencv/jpeg.h"
@@ -19,31 +17,6 @@ namespace {
 
 constexpr int max_side = 4096;  // pixels of a crop
 constexpr int64_t max_boxes = 64;
-constexpr int jpeg_quality = 90;
-
-Result<cv::Mat> decode_picture(std::string_view jpeg, bool grey) {
-  TRY(const cv::Size size, jpeg_size(jpeg));
-  if (static_cast<int64_t>(size.width) * size.height > max_frame_pixels) {
-    return fail(Code::invalid, "is a JPEG of more than " + std::to_string(max_frame_pixels) + " pixels");
-  }
-  const cv::Mat encoded(1, static_cast<int>(jpeg.size()), CV_8UC1, const_cast<char*>(jpeg.data()));
-  cv::Mat picture =
-      cv::imdecode(encoded, (grey ? cv::IMREAD_GRAYSCALE : cv::IMREAD_COLOR) | cv::IMREAD_IGNORE_ORIENTATION);
-  if (picture.empty()) return fail(Code::invalid, "is a JPEG that cannot be decoded");
-  return picture;
-}
-
-/// x, y, width, height as they come from a model: any numbers.
-cv::Rect inside(const float* box, const cv::Mat& picture) {
-  const auto pixel = [](float value, int most) {
-    return std::isfinite(value) ? static_cast<int>(std::clamp(value, 0.0f, static_cast<float>(most))) : 0;
-  };
-  const int left = std::min(pixel(box[0], picture.cols), picture.cols - 1);
-  const int top = std::min(pixel(box[1], picture.rows), picture.rows - 1);
-  const int right = std::max(left + 1, pixel(box[0] + box[2], picture.cols));
-  const int bottom = std::max(top + 1, pixel(box[1] + box[3], picture.rows));
-  return {left, top, right - left, bottom - top};
-}
 
 /// Appends the planes, red first, as FP32 from 0 to 1.
 void append_numbers(const cv::Mat& part, const CropForm& form, std::string& data) {
@@ -55,12 +28,6 @@ void append_numbers(const cv::Mat& part, const CropForm& form, std::string& data
   cv::split(numbers, planes);
   std::reverse(planes.begin(), planes.end());  // OpenCV's are blue first
   for (const cv::Mat& plane : planes) data.append(reinterpret_cast<const char*>(plane.data), plane.total() * 4);
-}
-
-void append_jpeg(const cv::Mat& part, std::string& data) {
-  std::vector<unsigned char> bytes;
-  cv::imencode(".jpg", part, bytes, {cv::IMWRITE_JPEG_QUALITY, jpeg_quality});
-  data += ports::pack_bytes({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
 std::vector<int64_t> shape_of(const CropForm& form, int64_t count) {
@@ -128,8 +95,12 @@ Result<ports::Outputs> CropModel::run_one(const ports::InferenceRequest& request
   for (int64_t i = 0; i < count; ++i) {
     float box[4];
     std::memcpy(box, boxes.data.data() + static_cast<size_t>(i) * sizeof(box), sizeof(box));
-    const cv::Mat part = (*picture)(inside(box, *picture));
-    form_.jpeg ? append_jpeg(part, output.data) : append_numbers(part, form_, output.data);
+    const cv::Mat part = (*picture)(box_inside(box, *picture));
+    if (form_.jpeg) {
+      output.data += ports::pack_bytes(encode_jpeg(part));
+    } else {
+      append_numbers(part, form_, output.data);
+    }
   }
   return std::vector{std::move(output)};
 }

@@ -1,10 +1,15 @@
 #include "adapters/opencv/jpeg.h"
 
+#include <algorithm>
+#include <cmath>
 #include <opencv2/imgcodecs.hpp>
+#include <vector>
 
 namespace barrio::adapters {
 
 namespace {
+
+constexpr int jpeg_quality = 90;
 
 int byte_at(std::string_view text, size_t index) {
   return static_cast<unsigned char>(text[index]);
@@ -67,6 +72,35 @@ Result<GreyFrame> decode_grey(std::string_view jpeg, int width_wanted) {
   }
   if (frame.pixels.empty()) return fail(Code::invalid, "is a JPEG that cannot be decoded");
   return frame;
+}
+
+Result<cv::Mat> decode_picture(std::string_view jpeg, bool grey) {
+  TRY(const cv::Size size, jpeg_size(jpeg));
+  if (static_cast<int64_t>(size.width) * size.height > max_frame_pixels) {
+    return fail(Code::invalid, "is a JPEG of more than " + std::to_string(max_frame_pixels) + " pixels");
+  }
+  const cv::Mat encoded(1, static_cast<int>(jpeg.size()), CV_8UC1, const_cast<char*>(jpeg.data()));
+  cv::Mat picture =
+      cv::imdecode(encoded, (grey ? cv::IMREAD_GRAYSCALE : cv::IMREAD_COLOR) | cv::IMREAD_IGNORE_ORIENTATION);
+  if (picture.empty()) return fail(Code::invalid, "is a JPEG that cannot be decoded");
+  return picture;
+}
+
+std::string encode_jpeg(const cv::Mat& picture) {
+  std::vector<unsigned char> bytes;
+  cv::imencode(".jpg", picture, bytes, {cv::IMWRITE_JPEG_QUALITY, jpeg_quality});
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+cv::Rect box_inside(const float* box, const cv::Mat& picture) {
+  const auto pixel = [](float value, int most) {
+    return std::isfinite(value) ? static_cast<int>(std::clamp(value, 0.0f, static_cast<float>(most))) : 0;
+  };
+  const int left = std::min(pixel(box[0], picture.cols), picture.cols - 1);
+  const int top = std::min(pixel(box[1], picture.rows), picture.rows - 1);
+  const int right = std::max(left + 1, pixel(box[0] + box[2], picture.cols));
+  const int bottom = std::max(top + 1, pixel(box[1] + box[3], picture.rows));
+  return {left, top, right - left, bottom - top};
 }
 
 }  // namespace barrio::adapters

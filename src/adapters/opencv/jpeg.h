@@ -2,6 +2,7 @@
 // JPEG frames of strangers: the size is read from the header before anything is decoded.
 
 #include <opencv2/core.hpp>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -22,5 +23,13 @@ struct GreyFrame {
 /// Decodes to grey, at a half, a quarter or an eighth where that is still at least `width_wanted` wide. Errors: invalid
 /// (not a JPEG, cut short, larger than max_frame_pixels).
 Result<GreyFrame> decode_grey(std::string_view jpeg, int width_wanted);
+
+/// The whole picture, blue first, or grey. Errors: invalid.
+Result<cv::Mat> decode_picture(std::string_view jpeg, bool grey);
+std::string encode_jpeg(const cv::Mat& picture);
+
+/// A box as it comes from a model (x, y, width, height: any numbers), cut where it leaves the picture; at least a
+/// pixel.
+cv::Rect box_inside(const float* box, const cv::Mat& picture);
 
 }  // namespace barrio::adapters

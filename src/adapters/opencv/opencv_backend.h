@@ -8,8 +8,8 @@ namespace barrio::adapters {
 class OpencvBackend final : public ports::InferenceBackend {
  public:
   OpencvBackend();
-  /// spec.builtin is "people" (people_model.h) or a form of "crop" or "decode" (crop_model.h). Errors: not_found (no
-  /// such builtin), unsupported (a model file).
+  /// spec.builtin is "people" (people_model.h), "annotate" (annotate_model.h) or a form of "crop" or "decode"
+  /// (crop_model.h). Errors: not_found (no such builtin), unsupported (a model file).
   Result<std::unique_ptr<ports::Model>> load(const ports::LoadSpec& spec) override;
 };
 

@@ -146,7 +146,7 @@ TEST_CASE("an unknown builtin is refused with those there are") {
   CHECK(backend.load({"x", "cats", ""})
             .error()
             .text()
-            .starts_with("the opencv backend has no built-in 'cats'; it has: people, crop"));
+            .starts_with("the opencv backend has no built-in 'cats'; it has: people, annotate, crop"));
   CHECK(backend.load({"x", "crop-8x8-rgb", ""}));
   CHECK(backend.load({"x", "", "/m.onnx"}).error().code == Code::unsupported);
 }

@@ -15,6 +15,7 @@ struct Known {
 };
 constexpr std::array known{
     Known{"AccessDenied", 403},
+    Known{"AccessForbidden", 403},
     Known{"AuthorizationHeaderMalformed", 400},
     Known{"AuthorizationQueryParametersError", 400},
     Known{"BadDigest", 400},
@@ -39,6 +40,7 @@ constexpr std::array known{
     Known{"InvalidTag", 400},
     Known{"InvalidURI", 400},
     Known{"KeyTooLongError", 400},
+    Known{"MalformedPolicy", 400},
     Known{"MalformedXML", 400},
     Known{"MetadataTooLarge", 400},
     Known{"MethodNotAllowed", 405},

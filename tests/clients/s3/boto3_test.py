@@ -1,9 +1,12 @@
 """boto3 with its default settings. Usage: boto3_test.py ENDPOINT OTHER_SITES_ENDPOINT"""
 import hashlib
+import json
 import os
 import sys
 
 import boto3
+from botocore import UNSIGNED
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 endpoint, other = sys.argv[1:3]
@@ -56,6 +59,27 @@ refused("BadDigest", s3.put_object, Bucket="from-boto3", Key="sum", Body=b"hello
 refused("NotImplemented", s3.put_object, Bucket="from-boto3", Key="sse", Body=b"x", ServerSideEncryption="aws:kms")
 refused("NotImplemented", s3.put_bucket_versioning, Bucket="from-boto3", VersioningConfiguration={"Status": "Enabled"})
 assert "Status" not in s3.get_bucket_versioning(Bucket="from-boto3")
+
+refused("NoSuchCORSConfiguration", s3.get_bucket_cors, Bucket="from-boto3")
+s3.put_bucket_cors(Bucket="from-boto3", CORSConfiguration={"CORSRules": [{"AllowedOrigins": ["https://page.example"], "AllowedMethods": ["GET"], "MaxAgeSeconds": 9}]})
+assert s3.get_bucket_cors(Bucket="from-boto3")["CORSRules"][0]["MaxAgeSeconds"] == 9
+s3.delete_bucket_cors(Bucket="from-boto3")
+refused("NoSuchCORSConfiguration", s3.get_bucket_cors, Bucket="from-boto3")
+rule = {"ID": "old", "Status": "Enabled", "Filter": {"Prefix": "tmp/"}, "Expiration": {"Days": 1}, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 2}}
+s3.put_bucket_lifecycle_configuration(Bucket="from-boto3", LifecycleConfiguration={"Rules": [rule]})
+assert s3.get_bucket_lifecycle_configuration(Bucket="from-boto3")["Rules"] == [rule]
+s3.delete_bucket_lifecycle(Bucket="from-boto3")
+s3.put_bucket_tagging(Bucket="from-boto3", Tagging={"TagSet": [{"Key": "team", "Value": "traffic"}]})
+assert s3.get_bucket_tagging(Bucket="from-boto3")["TagSet"] == [{"Key": "team", "Value": "traffic"}]
+policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::from-boto3/sum"}]}
+s3.put_bucket_policy(Bucket="from-boto3", Policy=json.dumps(policy))
+assert json.loads(s3.get_bucket_policy(Bucket="from-boto3")["Policy"]) == policy
+assert s3.get_bucket_policy_status(Bucket="from-boto3")["PolicyStatus"]["IsPublic"]
+nobody = boto3.client("s3", endpoint_url=endpoint, region_name="bio1", config=Config(signature_version=UNSIGNED))
+assert nobody.get_object(Bucket="from-boto3", Key="sum")["Body"].read() == b"hello world"
+assert "no policy" in refused("AccessDenied", nobody.put_object, Bucket="from-boto3", Key="sum", Body=b"x")
+s3.delete_bucket_policy(Bucket="from-boto3")
+refused("AccessDenied", nobody.get_object, Bucket="from-boto3", Key="sum")
 
 upload = s3.create_multipart_upload(Bucket="from-boto3", Key="parts", ContentType="text/plain")["UploadId"]
 big = os.urandom(5 * 1024 * 1024)
