@@ -44,6 +44,7 @@ Result<void> create_bucket(Session& session, const BucketCreateCommand& command)
 Result<void> list_buckets(Session& session);
 Result<void> delete_bucket(Session& session, const BucketDeleteCommand& command);
 Result<void> act_on_object(Session& session, const ObjectCommand& command);
+Result<void> export_tenant(Session& session, const ExportCommand& command);
 Result<void> list_contexts(Session& session);
 Result<void> use_context(Session& session, const ContextUseCommand& command);
 Result<void> set_context(Session& session, const ContextSetCommand& command);

@@ -26,6 +26,7 @@ class Grammar {
     add_tenant();
     add_bucket();
     add_object();
+    add_export();
     add_usage();
     add_audit();
     add_context();
@@ -269,6 +270,13 @@ class Grammar {
     leaf(bucket, "list", "All buckets of the tenant", std::make_shared<BucketListCommand>());
     auto erase = std::make_shared<BucketDeleteCommand>();
     leaf(bucket, "delete", "Delete an empty bucket", erase)->add_option("NAME", erase->name)->required();
+  }
+
+  void add_export() {
+    auto command = std::make_shared<ExportCommand>();
+    leaf(root_, "export", "Everything that the tenant has: apps, their files, buckets, objects, usage", command)
+        ->add_option("FOLDER", command->folder, "Made; must not be there")
+        ->required();
   }
 
   void add_object() {

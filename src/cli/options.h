@@ -160,6 +160,10 @@ struct ObjectCommand {
   std::string target;  // BUCKET/KEY, BUCKET/PREFIX or BUCKET
   std::string file;    // empty or "-": standard input or output
 };
+/// Everything that a tenant has, into a folder that is new.
+struct ExportCommand {
+  std::string folder;
+};
 struct ContextListCommand {};
 struct ContextUseCommand {
   std::string name;
@@ -235,14 +239,16 @@ struct CompletionCommand {
 };
 struct VersionCommand {};
 
-using Command = std::variant<
-    UpCommand, RoleCommand, EngineCommand, ModelWorkerCommand, TopCommand, SiteListCommand, SiteCommand, StateCommand,
-    SiteDevicesCommand, AppDeployCommand, AppListCommand, AppCommand, AppLogsCommand, AppTopCommand, AppReleasesCommand,
-    AppRollbackCommand, ImageKeyCommand, ImageSignCommand, SecretCommand, InferCommand, TenantListCommand,
-    TenantCreateCommand, TenantQuotaCommand, KeyCreateCommand, KeyListCommand, KeyRevokeCommand, S3KeyCommand,
-    BucketCreateCommand, BucketListCommand, BucketDeleteCommand, ObjectCommand, ContextListCommand, ContextUseCommand,
-    ContextSetCommand, UsageCommand, AuditCommand, EventsCommand, LogKeysCommand, LogCheckCommand, ProveCommand,
-    VerifyCommand, WitnessCommand, CertCaCommand, CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
+using Command =
+    std::variant<UpCommand, RoleCommand, EngineCommand, ModelWorkerCommand, TopCommand, SiteListCommand, SiteCommand,
+                 StateCommand, SiteDevicesCommand, AppDeployCommand, AppListCommand, AppCommand, AppLogsCommand,
+                 AppTopCommand, AppReleasesCommand, AppRollbackCommand, ImageKeyCommand, ImageSignCommand,
+                 SecretCommand, InferCommand, TenantListCommand, TenantCreateCommand, TenantQuotaCommand,
+                 KeyCreateCommand, KeyListCommand, KeyRevokeCommand, S3KeyCommand, BucketCreateCommand,
+                 BucketListCommand, BucketDeleteCommand, ObjectCommand, ExportCommand, ContextListCommand,
+                 ContextUseCommand, ContextSetCommand, UsageCommand, AuditCommand, EventsCommand, LogKeysCommand,
+                 LogCheckCommand, ProveCommand, VerifyCommand, WitnessCommand, CertCaCommand, CertIssueCommand,
+                 CertShowCommand, CompletionCommand, VersionCommand>;
 
 struct Parsed {
   /// Set when there is nothing to do: help was shown (0) or the usage was wrong (2).

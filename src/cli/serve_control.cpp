@@ -16,6 +16,7 @@ namespace barrio::cli {
 namespace {
 
 constexpr size_t most_from_member = 257 * 1024 * 1024;  // a model
+constexpr Duration start_patience = 1min;
 
 control::HttpConfig http_config(const ControlFile& file) {
   control::HttpConfig config{.open_console = file.open_console, .assets = {}, .content_security_policy = {}};
@@ -138,9 +139,13 @@ Result<void> serve_control(const RoleCommand& command) {
   control::HttpApi http(control, metrics, std::move(http_settings));
   control::HttpFront front(loop.runtime(), loop.reactor(), http, {.body_bytes = 256 * 1024 * 1024});
   loop.runtime().spawn("control", [&] {
-    // Among several, another one may have to begin first; etcd may still be choosing its leader.
+    // Among several, another one may have to begin first; etcd may still be choosing its leader. A slow disk may take
+    // longer for the first writes than a lease lasts: what is written stays, and the next attempt goes on from there.
+    const Time latest = loop.runtime().now() + start_patience;
     for (auto started = control.start(); !started; started = control.start()) {
-      if (!file.etcd || loop.runtime().stopping()) return loop.fail_with(std::move(started).error());
+      const bool may_pass =
+          file.etcd || (started.error().code == Code::unavailable && loop.runtime().now() < latest);
+      if (!may_pass || loop.runtime().stopping()) return loop.fail_with(std::move(started).error());
       log_warning("waiting to start", {{"why", started.error().text()}});
       loop.runtime().sleep_for(500ms);
     }

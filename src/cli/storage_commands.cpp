@@ -8,6 +8,7 @@
 #include "api/s3/sigv4.h"
 #include "api/s3/xml.h"
 #include "cli/actions.h"
+#include "cli/bucket_client.h"
 #include "cli/files.h"
 #include "cli/table.h"
 #include "cli/view.h"
@@ -34,6 +35,8 @@ Error s3_problem(const net::Response& response) {
   return error;
 }
 
+}  // namespace
+
 Result<Json> find_bucket(ControlClient& control, const std::string& name) {
   TRY(auto answer, control.list("/buckets", "buckets"));
   for (const Json& bucket : items(answer, "buckets")) {
@@ -42,18 +45,25 @@ Result<Json> find_bucket(ControlClient& control, const std::string& name) {
   return fail(Code::not_found, "there is no bucket '" + name + "'; 'barrio bucket list' shows all", "bucket");
 }
 
-/// One S3 request to the home of the bucket in `path` (/BUCKET/KEY, encoded).
-Result<net::Response> ask_home(Session& session, ControlClient& control, const std::string& bucket,
-                               net::Request request) {
-  TRY(const auto found, find_bucket(control, bucket));
-  const auto address = net::SocketAddress::parse(text_at(found, "endpoint"));
-  if (!address)
-    return fail(Code::unavailable, "the bucket's home " + text_at(found, "home") + " is not there now", bucket);
+Result<net::Response> ask_home(Session& session, ControlClient& control, const Json& bucket, net::Request request) {
+  const auto address = net::SocketAddress::parse(text_at(bucket, "endpoint"));
+  if (!address) {
+    return fail(Code::unavailable, "the bucket's home " + text_at(bucket, "home") + " is not there now",
+                text_at(bucket, "name"));
+  }
   TRY(const auto token, control.token());
   request.headers.emplace_back("Authorization", "Bearer " + token);
   TRY(auto answer, session.http.call(*address, std::move(request), object_patience));
-  if (answer.status / 100 != 2) return fail(s3_problem(answer).within(bucket));
+  if (answer.status / 100 != 2) return fail(s3_problem(answer).within(text_at(bucket, "name")));
   return answer;
+}
+
+namespace {
+
+Result<net::Response> ask_home(Session& session, ControlClient& control, const std::string& bucket,
+                               net::Request request) {
+  TRY(const auto found, find_bucket(control, bucket));
+  return barrio::cli::ask_home(session, control, found, std::move(request));
 }
 
 struct Target {

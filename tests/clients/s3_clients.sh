@@ -238,6 +238,16 @@ done
 echo "kill -9: $count acknowledged, $lost lost or torn"
 { [ "$count" -ge 20 ] && [ "$lost" = 0 ]; } || failures=$((failures + 1))
 
+# Everything of the tenant in files: each object of the bucket, whole, under its key.
+expect "CLI: export" '^exported to .*: 0 apps, 0 files, [0-9]+ buckets, [0-9]+ objects' b export "$home/export"
+expect "CLI: export into what is there is refused" 'is there already' b export "$home/export"
+exported=$(wc -l <"$home/export/buckets/frames/objects.jsonl")
+listed=$(b object ls frames | tail -n +2 | wc -l)
+[ "$exported" = "$listed" ] || { echo "FAIL: $exported objects exported, $listed listed"; failures=$((failures + 1)); }
+at=$(sed -n 's/.*"key":"frame","file":"\([^"]*\)".*/\1/p' "$home/export/buckets/frames/objects.jsonl")
+same "CLI: an exported object" "$home/frame" "$home/export/buckets/frames/$at"
+[ -s "$home/export/export.json" ] || { echo "FAIL: no export.json"; failures=$((failures + 1)); }
+
 # Sites go on without control, also started again; only making and deleting buckets waits for it.
 end control KILL
 end bio1 TERM

@@ -1,0 +1,202 @@
+// Everything that a tenant has, in files that need no Barrio to be read: for switching providers, and for a copy of
+// one's own. docs/export.md says what stands where.
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "api/s3/sigv4.h"
+#include "api/s3/xml.h"
+#include "base/hash.h"
+#include "cli/actions.h"
+#include "cli/bucket_client.h"
+#include "cli/files.h"
+#include "cli/view.h"
+#include "model/app.h"
+
+namespace barrio::cli {
+
+namespace {
+
+constexpr int64_t export_piece_bytes = 16 * 1024 * 1024;  // of an object, in memory at a time
+
+struct ExportedSums {
+  int64_t apps = 0;
+  int64_t files = 0;
+  int64_t buckets = 0;
+  int64_t objects = 0;
+  int64_t bytes = 0;  // of objects
+};
+BARRIO_DESCRIBE(ExportedSums, (), (apps, files, buckets, objects, bytes))
+
+class Export {
+ public:
+  Export(Session& session, ControlClient& control, std::string folder)
+      : session_(session), control_(control), folder_(std::move(folder)) {}
+
+  Result<ExportedSums> run() {
+    if (std::filesystem::exists(folder_)) return fail(Code::conflict, "is there already; name a new folder", folder_);
+    TRY_DO(make_folder(folder_ + "/apps"));
+    TRY_DO(make_folder(folder_ + "/files"));
+    TRY_DO(export_apps());
+    TRY_DO(export_lists());
+    TRY(const auto buckets, control_.list("/buckets", "buckets"));
+    for (const Json& bucket : items(buckets, "buckets")) TRY_DO(export_bucket(bucket));
+    return sums_;
+  }
+
+ private:
+  Result<void> export_apps() {
+    TRY(const auto list, control_.list("/apps", "apps"));
+    for (const Json& entry : items(list, "apps")) {
+      TRY(auto app, from_json<App>(member(entry, "app"), "app"));
+      AppSpec& spec = app.spec;
+      if (spec.container) TRY_DO(export_file(*spec.container));
+      TRY_DO(export_file(spec.model));
+      if (spec.pipeline) {
+        for (auto& step : spec.pipeline->steps) TRY_DO(export_file(step.model));
+      }
+      TRY_DO(write_yaml(folder_ + "/apps/" + spec.name.str() + ".yaml", spec));
+      ++sums_.apps;
+    }
+    return {};
+  }
+
+  /// `source` is a model or a container: its file beside the apps, so that `barrio app deploy` finds it.
+  template <class Source>
+  Result<void> export_file(Source& source) {
+    if (source.sha256.empty()) return {};
+    const std::string name = "files/" + source.sha256;
+    if (files_.insert(source.sha256).second) {
+      TRY(const auto content, control_.get_text("/blobs/" + source.sha256));
+      if (sha256_hex(content) != source.sha256) return fail(Code::unavailable, "came with another hash", name);
+      TRY_DO(write_file(folder_ + "/" + name, content));
+      ++sums_.files;
+    }
+    source.file = "../" + name;
+    source.sha256.clear();
+    return {};
+  }
+
+  /// Of secrets and keys only their names can be told.
+  Result<void> export_lists() {
+    if (const auto secrets = control_.get("/secrets")) {
+      TRY_DO(write_file(folder_ + "/secrets.json", pretty_json(*secrets) + "\n"));
+    }
+    const auto usage = control_.get_text("/usage?by=app,site,hour&from=2020-01-01T00:00:00Z&format=csv");
+    return usage ? write_file(folder_ + "/usage.csv", *usage) : Result<void>();
+  }
+
+  Result<net::Response> ask(const Json& bucket, const std::string& target, net::OwnedHeaders headers = {}) {
+    return ask_home(session_, control_, bucket,
+                    {.method = "GET", .target = target, .headers = std::move(headers), .body = {}, .peer_ip = {}});
+  }
+
+  Result<void> export_bucket(const Json& bucket) {
+    const std::string name = text_at(bucket, "name");
+    const std::string folder = folder_ + "/buckets/" + name;
+    TRY_DO(make_folder(folder + "/objects"));
+    TRY_DO(write_file(folder + "/bucket.json", pretty_json(bucket) + "\n"));
+    for (const auto& [setting, file] : {std::pair{"cors", "cors.xml"},
+                                        {"lifecycle", "lifecycle.xml"},
+                                        {"policy", "policy.json"},
+                                        {"tagging", "tagging.xml"}}) {
+      const auto answer = ask(bucket, "/" + name + "?" + setting);
+      if (answer) TRY_DO(write_file(folder + "/" + file, answer->body));
+      if (!answer && answer.error().code != Code::not_found) return fail(answer.error());
+    }
+    std::ofstream index(folder + "/objects.jsonl");
+    std::string token;
+    int64_t number = 0;
+    do {
+      std::string target = "/" + name + "?list-type=2&encoding-type=url";
+      if (!token.empty()) target += "&continuation-token=" + api::s3::uri_encode(token, false);
+      TRY(const auto answer, ask(bucket, target));
+      TRY(const auto xml, api::s3::read_xml(answer.body));
+      for (const auto& object : xml.children) {
+        if (object.name != "Contents") continue;
+        TRY(const auto line, export_object(bucket, object, folder, ++number));
+        index << print_json(line) << "\n";
+      }
+      token = xml.text_of("NextContinuationToken");
+    } while (!token.empty());
+    ++sums_.buckets;
+    index.close();
+    return index ? Result<void>() : Result<void>(fail(Code::unavailable, "cannot be written", folder));
+  }
+
+  /// Keys are no file names ("a" and "a/b" may both be there): objects are numbered, and the index has their keys.
+  Result<JsonObject> export_object(const Json& bucket, const api::s3::XmlElement& listed, const std::string& folder,
+                                   int64_t number) {
+    const std::string key = api::s3::uri_decode(listed.text_of("Key")).value_or("");
+    const std::string target = "/" + text_at(bucket, "name") + "/" + api::s3::uri_encode(key, true);
+    const int64_t size = std::strtoll(listed.text_of("Size").c_str(), nullptr, 10);
+    const std::string etag = listed.text_of("ETag");
+    const std::string file = "objects/" + std::to_string(number);
+    JsonObject line{{"key", key}, {"file", file}, {"size", size}, {"modified", listed.text_of("LastModified")}};
+    std::ofstream out(folder + "/" + file, std::ios::binary);
+    Hasher md5(HashKind::md5);
+    for (int64_t at = 0; at == 0 || at < size; at += export_piece_bytes) {
+      net::OwnedHeaders headers = {{"If-Match", etag}};
+      if (size > 0) {
+        headers.emplace_back("Range",
+                             "bytes=" + std::to_string(at) + "-" + std::to_string(at + export_piece_bytes - 1));
+      }
+      TRY(const auto piece, ask(bucket, target, std::move(headers)));
+      md5.add(piece.body);
+      out << piece.body;
+      if (at == 0) line["fields"] = fields_of_answer(piece);
+      if (at == 0 && net::find_header(piece.headers, "x-amz-tagging-count")) {
+        TRY(const auto tags, ask(bucket, target + "?tagging"));
+        line["tagging"] = tags.body;
+      }
+    }
+    out.close();
+    if (!out) return fail(Code::unavailable, "cannot be written", folder + "/" + file);
+    // The ETag of an object in parts is no hash of its content.
+    const std::string whole = "\"" + hex_of(md5.finish()) + "\"";
+    if (etag.find('-') == std::string::npos && etag != whole) {
+      return fail(Code::unavailable, "came with another MD5 than its ETag " + etag, key);
+    }
+    line["etag"] = etag;
+    ++sums_.objects;
+    sums_.bytes += size;
+    return line;
+  }
+
+  static JsonObject fields_of_answer(const net::Response& answer) {
+    JsonObject fields;
+    for (const auto& [header, value] : answer.headers) {
+      const std::string name = to_lower(header);
+      const bool kept = name.starts_with("x-amz-meta-") || name == "content-type" || name == "cache-control" ||
+                        name == "content-disposition" || name == "content-encoding" || name == "content-language" ||
+                        name == "expires";
+      if (kept) fields[name] = value;
+    }
+    return fields;
+  }
+
+  Session& session_;
+  ControlClient& control_;
+  const std::string folder_;
+  std::set<std::string> files_;
+  ExportedSums sums_;
+};
+
+}  // namespace
+
+Result<void> export_tenant(Session& session, const ExportCommand& command) {
+  TRY(auto control, session.control(Speaker::tenant));
+  const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  TRY(const auto sums, Export(session, control, command.folder).run());
+  // Last: a folder with it is whole.
+  const JsonObject all{{"format", "barrio export 1"}, {"at", to_string(WallTime(now))}, {"has", to_json(sums)}};
+  TRY_DO(write_file(command.folder + "/export.json", pretty_json(all) + "\n"));
+  session.print(all, "exported to " + command.folder + ": " + std::to_string(sums.apps) + " apps, " +
+                         std::to_string(sums.files) + " files, " + std::to_string(sums.buckets) + " buckets, " +
+                         std::to_string(sums.objects) + " objects of " + std::to_string(sums.bytes) + " bytes\n");
+  return {};
+}
+
+}  // namespace barrio::cli
