@@ -275,7 +275,7 @@ class Control {
     std::set<std::string> incomplete;  // ids of buckets
   };
   std::map<SiteId, SeenStorage> seen_storage_;
-  Time storage_since_;  // that this member hears of it: nobody is lost for a silence before
+  Time storage_since_;                       // that this member hears of it: nobody is lost for a silence before
   std::string published_;                    // its content without the version
   ports::Revision published_revision_ = -1;  // of the state it was made from
   ports::Revision followed_ = 0;             // of the store, when it was last looked at

@@ -109,8 +109,8 @@ Result<Control::Edit> Control::try_create_bucket(const TenantId& tenant, const N
   TRY(bucket.home,
       decide::choose_home({bucket.policy, narrower ? &within : nullptr, near, has_storage}, desired_.network));
   bucket.copies = bucket.acks = wanted.copies;
-  TRY(const auto followers, decide::choose_followers(bucket, static_cast<size_t>(wanted.copies) - 1, desired_.network,
-                                                     has_storage));
+  TRY(const auto followers,
+      decide::choose_followers(bucket, static_cast<size_t>(wanted.copies) - 1, desired_.network, has_storage));
   for (const SiteId& follower : followers) bucket.followers.push_back({follower, CopyState::joining});
   bucket.id = hex_of(random_bytes(16));
   bucket.created = runtime_.wall();

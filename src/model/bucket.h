@@ -44,8 +44,8 @@ struct Bucket {
   Policy policy;               // where its bytes may be, and travel
   int64_t policy_version = 1;  // grows with every change of it
   int copies = 1;
-  SiteId home;           // the one site that takes its writes, and has all that was acknowledged
-  int64_t epoch = 1;     // grows whenever home or followers change; who has a higher one refuses a lower
+  SiteId home;        // the one site that takes its writes, and has all that was acknowledged
+  int64_t epoch = 1;  // grows whenever home or followers change; who has a higher one refuses a lower
   std::vector<Follower> followers = {};
   int acks = 1;          // sites that have a write before it is acknowledged; below `copies` while one is lost
   std::string location;  // as it was asked for: "bilbao", "ES-PV", "ES"

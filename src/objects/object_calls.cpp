@@ -157,7 +157,7 @@ S3Service::Outcome<void> S3Service::delete_object(S3Call& call, const Bucket& bu
   return {};
 }
 
-/// x-amz-copy-source: an object of a bucket that has its home here, too.
+/// x-amz-copy-source: an object of a bucket that has its home or a copy here, too.
 S3Service::Outcome<S3Service::Source> S3Service::copy_source(S3Call& call, const Bucket& bucket) {
   std::string_view text = *call.view.header("x-amz-copy-source");
   text = text.substr(0, text.find("?versionId="));
@@ -170,7 +170,8 @@ S3Service::Outcome<S3Service::Source> S3Service::copy_source(S3Call& call, const
   if (from->tenant != bucket.tenant)
     return refuse("AccessDenied", "the bucket of x-amz-copy-source is another tenant's");
   S3_TRY_DO(check_residency(call, *from));
-  if (from->home != config_.site) {
+  const bool is_copied = from->copies > 1 && from->is_member(config_.site);
+  if (is_copied ? !copies_.may_read(*from) : from->home != config_.site) {
     return refuse("NotImplemented", "the source has its home at " + from->home.str() +
                                         "; copies from one site to another are not built: read it and put it");
   }
@@ -220,7 +221,7 @@ S3Service::Outcome<void> S3Service::copy_object(S3Call& call, const Bucket& buck
                          .checksum = received.checksum};
   const auto put = parts_.store.put(bucket.id, meta, std::move(received.content), condition);
   if (!put) return tl::unexpected(fault_of(put.error(), "NoSuchKey"));
-  S3_TRY_DO(note(ObjectAct::copied, bucket, meta));
+  S3_TRY_DO(note(ObjectAct::stored, bucket, meta));
   XmlWriter xml;
   xml.open_root("CopyObjectResult");
   xml.leaf("LastModified", iso_time(meta.modified));

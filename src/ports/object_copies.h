@@ -105,8 +105,8 @@ class ObjectCopies {
   /// Sends the changes that make `name` at another site what it is here, gone included, while nobody changes it here.
   virtual Result<void> resend(const std::string& bucket, const std::string& name,
                               const std::function<Result<void>(const CopiedChange&)>& send) = 0;
-  /// Replaces a damaged object with the same one of another site, checked before. Errors: not_found, conflict (the other
-  /// has another object), unavailable (that one is damaged, too).
+  /// Replaces a damaged object with the same one of another site, checked before. Errors: not_found, conflict (the
+  /// other has another object), unavailable (that one is damaged, too).
   virtual Result<void> repair(const std::string& bucket, const std::string& key, CopySource& source) = 0;
 };
 

@@ -99,8 +99,8 @@ Result<std::vector<Place>> Journal::append(std::span<const std::string> records)
   std::string joined;
   std::vector<Place> places;
   for (const std::string& record : records) {
-    places.push_back({segment.file, number, segment.size + joined.size(), static_cast<uint32_t>(record.size()),
-                      stamp_of(record)});
+    places.push_back(
+        {segment.file, number, segment.size + joined.size(), static_cast<uint32_t>(record.size()), stamp_of(record)});
     joined += record;
   }
   auto done = disk_.write_at(*segment.file, joined, segment.size);

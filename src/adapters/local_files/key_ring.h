@@ -25,8 +25,8 @@ class KeyRing {
     std::string bucket_key;
     std::string tenant_key;
   };
-  /// A bucket's key on the disk, `key` or a new one, and its tenant's if it has none. Blocks, and is not called twice at
-  /// a time. Errors: unavailable, exhausted.
+  /// A bucket's key on the disk, `key` or a new one, and its tenant's if it has none. Blocks, and is not called twice
+  /// at a time. Errors: unavailable, exhausted.
   Result<Made> make(const std::string& bucket, const TenantId& tenant, const std::optional<std::string>& key) const;
   void adopt(Made made);
   /// From the disk. Blocks.

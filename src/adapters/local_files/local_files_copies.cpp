@@ -40,8 +40,7 @@ ports::AcceptedCopy told(RecordKind kind, const RecordBody& body) {
 int64_t LocalFilesStore::epoch(const std::string& bucket) const {
   const BucketIndex* in = index_.find(bucket);
   const auto raising = raising_.find(bucket);
-  return std::max(in == nullptr ? 0 : static_cast<int64_t>(in->epoch),
-                  raising == raising_.end() ? 0 : raising->second);
+  return std::max(in == nullptr ? 0 : static_cast<int64_t>(in->epoch), raising == raising_.end() ? 0 : raising->second);
 }
 
 Result<void> LocalFilesStore::raise_epoch(const std::string& bucket, int64_t epoch) {
@@ -138,7 +137,8 @@ void LocalFilesStore::rescue(const RecordBody& body) {
 bool LocalFilesStore::has_already(const RecordHead& head, const RecordBody& body, uint64_t stamp) const {
   const BucketIndex* in = index_.find(head.bucket);
   const IndexedObject* object = find(head.bucket, body.meta.key);
-  const auto upload = in == nullptr ? std::map<std::string, IndexedUpload>::const_iterator() : in->uploads.find(body.upload);
+  const auto upload =
+      in == nullptr ? std::map<std::string, IndexedUpload>::const_iterator() : in->uploads.find(body.upload);
   const bool has_upload = in != nullptr && upload != in->uploads.end();
   switch (head.kind) {
     case RecordKind::put: return object != nullptr && object->place.stamp == stamp;
@@ -311,7 +311,8 @@ Result<void> LocalFilesStore::resend_upload(const std::string& bucket, const std
 }
 
 /// Checked, chunk by chunk, before it takes the place of what is damaged.
-Result<void> LocalFilesStore::fetch_content(const std::string& bucket, const Extent& extent, ports::CopySource& source) {
+Result<void> LocalFilesStore::fetch_content(const std::string& bucket, const Extent& extent,
+                                            ports::CopySource& source) {
   if (!is_file_name(extent.file)) return fail(Code::invalid, "refers to a file of another kind", "record");
   const std::string path = config_.folder + "/objects/" + extent.file;
   const std::string partial = path + ".repair";

@@ -135,9 +135,9 @@ class LocalFilesStore final : public ports::ObjectStore, public ports::ObjectCop
   std::vector<std::string> doomed_;      // files that nothing refers to any more
   bool tidying_ = false;                 // some of them are being removed
   std::unique_ptr<ports::Signal> tidied_;
-  std::unique_ptr<ports::Signal> ended_;  // a change
+  std::unique_ptr<ports::Signal> ended_;                      // a change
   std::map<std::pair<std::string, int64_t>, int> accepting_;  // of homes, by bucket and epoch
-  std::map<std::string, int64_t> raising_;  // epochs, before they are on the disk
+  std::map<std::string, int64_t> raising_;                    // epochs, before they are on the disk
   ports::CopySink* sink_ = nullptr;
   bool damaged_ = false;             // the journal was when it was opened, or its end was torn
   std::set<std::string> completed_;  // buckets that were compared with another site's since

@@ -19,8 +19,7 @@ std::vector<SiteId> candidates(const Bucket& bucket, const Network& network,
     }
   }
   if (const Site* home = network.find(bucket.home)) {
-    std::ranges::stable_sort(found, {},
-                             [&](const Site* site) { return distance_km(home->location, site->location); });
+    std::ranges::stable_sort(found, {}, [&](const Site* site) { return distance_km(home->location, site->location); });
   }
   std::vector<SiteId> ids;
   for (const Site* site : found) ids.push_back(site->id);
@@ -49,9 +48,8 @@ void replace_followers(Bucket& bucket, const CopyWorld& world) {
   auto others = candidates(bucket, world.network, [&](const SiteId& site) {
     return world.has_storage(site) && world.silent_for(site) < world.patience.lost_after;
   });
-  std::erase_if(bucket.followers, [&](const Follower& one) {
-    return !may_be_at(bucket, world.network.find(one.site)).permitted;
-  });
+  std::erase_if(bucket.followers,
+                [&](const Follower& one) { return !may_be_at(bucket, world.network.find(one.site)).permitted; });
   const auto next_other = [&] {
     const Follower made{others.front(), CopyState::joining};
     others.erase(others.begin());
