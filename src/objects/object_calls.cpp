@@ -104,12 +104,31 @@ S3Service::Outcome<void> S3Service::put_object(S3Call& call, const Bucket& bucke
   return {};
 }
 
+/// One that is damaged here is repaired where another site has it.
+Result<std::unique_ptr<ports::ObjectReader>> S3Service::open_object(const Bucket& bucket, const std::string& key) {
+  auto opened = parts_.store.open(bucket.id, key);
+  if (opened || opened.error().code != Code::unavailable || bucket.copies == 1) return opened;
+  TRY_DO(copies_.repair(bucket, key));
+  return parts_.store.open(bucket.id, key);
+}
+
+/// The same object again, after its content was found to be damaged and was repaired.
+Result<std::unique_ptr<ports::ObjectReader>> S3Service::reopen_repaired(const Bucket& bucket,
+                                                                        const ports::ObjectMeta& meta) {
+  if (bucket.copies == 1) return fail(Code::unavailable, "there is no other copy");
+  TRY_DO(copies_.repair(bucket, meta.key));
+  TRY(auto opened, parts_.store.open(bucket.id, meta.key));
+  const ports::ObjectMeta& now = opened->meta();
+  if (now.etag != meta.etag || now.size != meta.size) return fail(Code::conflict, "the object was replaced meanwhile");
+  return opened;
+}
+
 S3Service::Outcome<void> S3Service::get_object(S3Call& call, const Bucket& bucket) {
   if (call.has("partNumber")) return refuse("NotImplemented", "objects are read whole or by range, not by part");
-  const auto opened = parts_.store.open(bucket.id, call.key);
+  auto opened = open_object(bucket, call.key);
   if (!opened) return tl::unexpected(fault_of(opened.error(), "NoSuchKey"));
-  ports::ObjectReader& reader = **opened;
-  const ports::ObjectMeta& meta = reader.meta();
+  std::unique_ptr<ports::ObjectReader> reader = std::move(*opened);
+  const ports::ObjectMeta meta = reader->meta();
   S3_TRY(const Wanted wanted, check_conditions(call.view, meta));
   const auto size = static_cast<uint64_t>(meta.size);
   S3_TRY(const auto range, range_of(call.header("range"), size));
@@ -127,7 +146,12 @@ S3Service::Outcome<void> S3Service::get_object(S3Call& call, const Bucket& bucke
   // HEAD has the length of what GET would answer.
   call.conversation.begin(range ? 206 : 200, headers, end - at);
   while (at < end && call.view.method == "GET") {
-    const auto piece = reader.read(at, std::min<uint64_t>(piece_bytes, end - at));
+    const size_t wanted_bytes = std::min<uint64_t>(piece_bytes, end - at);
+    auto piece = reader->read(at, wanted_bytes);
+    if (!piece) {
+      auto repaired = reopen_repaired(bucket, meta);
+      if (repaired) piece = (reader = std::move(*repaired))->read(at, wanted_bytes);
+    }
     if (!piece) return tl::unexpected(fault_of(piece.error(), "InternalError"));
     if (!call.conversation.write(*piece)) {
       call.conversation.abort();  // the client has gone, or this site stops: nobody is to be told more

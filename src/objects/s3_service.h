@@ -94,6 +94,8 @@ class S3Service final : public net::ExchangeHandler {
   Outcome<void> copy_object(S3Call& call, const Bucket& bucket);
   Outcome<void> object_tags(S3Call& call, const Bucket& bucket);
   Outcome<void> remove_one(const Bucket& bucket, const std::string& key, const ports::WriteCondition& condition);
+  Result<std::unique_ptr<ports::ObjectReader>> open_object(const Bucket& bucket, const std::string& key);
+  Result<std::unique_ptr<ports::ObjectReader>> reopen_repaired(const Bucket& bucket, const ports::ObjectMeta& meta);
   // upload_calls.cpp
   Outcome<void> begin_upload(S3Call& call, const Bucket& bucket);
   Outcome<void> upload_part(S3Call& call, const Bucket& bucket);

@@ -37,6 +37,7 @@ inline std::shared_ptr<const Snapshot> snapshot() {
     site.id = SiteId::of(id);
     site.owner = OperatorId::of("telefonica");
     site.jurisdiction = *Jurisdiction::parse(area);
+    site.status = SiteStatus::active;
     made->network.sites.push_back(site);
   }
   TenantQuota small;

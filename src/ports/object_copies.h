@@ -36,7 +36,7 @@ class CopySink {
   virtual Result<void> copy(const CopiedChange& change) = 0;
 };
 
-/// `stamp`: the same where the same record is, another otherwise.
+/// `stamp`: the same where the same record is, another otherwise; 63 bits, as JSON's whole numbers here.
 struct CopyEntry {
   std::string name;
   uint64_t stamp = 0;

@@ -73,7 +73,7 @@ std::optional<RecordHead> read_record_head(std::string_view bytes) {
 }
 
 uint64_t stamp_of(std::string_view record) {
-  return number_at(record, salt_at, 8);
+  return number_at(record, salt_at, 8) >> 1;
 }
 
 Result<OpenedRecord> open_record(std::string_view record, const std::string& bucket_key) {

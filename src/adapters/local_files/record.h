@@ -58,7 +58,7 @@ std::string encode_record(RecordKind kind, uint64_t epoch, const std::string& bu
                           const RecordBody& body, std::string_view content);
 /// At the beginning of `bytes`; none: no record, or not all of it, or damaged.
 std::optional<RecordHead> read_record_head(std::string_view bytes);
-/// The same for the same record at every site, another for any other; of a record that has a head.
+/// The same for the same record at every site, another for any other: 63 bits. Of a record that has a head.
 uint64_t stamp_of(std::string_view record);
 struct OpenedRecord {
   RecordBody body;
