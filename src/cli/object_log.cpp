@@ -5,8 +5,12 @@ namespace barrio::cli {
 namespace {
 
 LogOperation operation_of(objects::ObjectAct act) {
-  // A copy within the site is stored; the log's "copied" are bytes of another site.
-  return act == objects::ObjectAct::deleted ? LogOperation::deleted : LogOperation::stored;
+  switch (act) {
+    case objects::ObjectAct::stored: return LogOperation::stored;
+    case objects::ObjectAct::copied: return LogOperation::copied;
+    case objects::ObjectAct::deleted: break;
+  }
+  return LogOperation::deleted;
 }
 
 /// Seen by both loops, one after the other.

@@ -143,8 +143,7 @@ Result<void> serve_control(const RoleCommand& command) {
     // longer for the first writes than a lease lasts: what is written stays, and the next attempt goes on from there.
     const Time latest = loop.runtime().now() + start_patience;
     for (auto started = control.start(); !started; started = control.start()) {
-      const bool may_pass =
-          file.etcd || (started.error().code == Code::unavailable && loop.runtime().now() < latest);
+      const bool may_pass = file.etcd || (started.error().code == Code::unavailable && loop.runtime().now() < latest);
       if (!may_pass || loop.runtime().stopping()) return loop.fail_with(std::move(started).error());
       log_warning("waiting to start", {{"why", started.error().text()}});
       loop.runtime().sleep_for(500ms);

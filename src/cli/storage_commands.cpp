@@ -45,6 +45,15 @@ Result<Json> find_bucket(ControlClient& control, const std::string& name) {
   return fail(Code::not_found, "there is no bucket '" + name + "'; 'barrio bucket list' shows all", "bucket");
 }
 
+/// "bio1, mad1 (joining)": the home first.
+std::string members_text(const Json& bucket) {
+  std::string text = text_at(bucket, "home");
+  for (const Json& follower : items(bucket, "followers")) {
+    text += ", " + text_at(follower, "site") + (text_at(follower, "state") == "in_sync" ? "" : " (joining)");
+  }
+  return text;
+}
+
 Result<net::Response> ask_home(Session& session, ControlClient& control, const Json& bucket, net::Request request) {
   const auto address = net::SocketAddress::parse(text_at(bucket, "endpoint"));
   if (!address) {
@@ -139,7 +148,7 @@ Result<void> show_policy(Session& session, ControlClient& control, const std::st
   TRY(const auto policy, from_json<Policy>(json, "policy"));
   session.print(found, "bucket " + bucket + " of " + text_at(found, "tenant") + "\n  policy (version " +
                            text_at(found, "policy_version") + "): " + decide::describe(policy) +
-                           "\n  kept at: " + text_at(found, "home") + ", " + text_at(found, "copies") + " copy\n");
+                           "\n  kept at: " + members_text(found) + "\n");
   return {};
 }
 
@@ -174,7 +183,7 @@ Result<void> create_bucket(Session& session, const BucketCreateCommand& command)
   TRY_DO(wanted.check());
   TRY(auto control, session.control(Speaker::tenant));
   TRY(const auto answer, control.put("/buckets/" + command.name, to_json(wanted)));
-  session.print(answer, "bucket " + command.name + " at " + text_at(answer, "home") + ", S3 at " +
+  session.print(answer, "bucket " + command.name + " at " + members_text(answer) + ", S3 at " +
                             text_at(answer, "endpoint") + "\n");
   return {};
 }
@@ -182,10 +191,10 @@ Result<void> create_bucket(Session& session, const BucketCreateCommand& command)
 Result<void> list_buckets(Session& session) {
   TRY(auto control, session.control(Speaker::tenant));
   TRY(const auto answer, control.list("/buckets", "buckets"));
-  Table table({"BUCKET", "TENANT", "LOCATION", "HOME", "S3"});
+  Table table({"BUCKET", "TENANT", "LOCATION", "COPIES", "HOME AND COPIES", "S3"});
   for (const Json& bucket : items(answer, "buckets")) {
-    table.add({text_at(bucket, "name"), text_at(bucket, "tenant"), text_at(bucket, "location"), text_at(bucket, "home"),
-               text_at(bucket, "endpoint")});
+    table.add({text_at(bucket, "name"), text_at(bucket, "tenant"), text_at(bucket, "location"),
+               text_at(bucket, "copies"), members_text(bucket), text_at(bucket, "endpoint")});
   }
   session.print(answer, table.text());
   return {};

@@ -56,6 +56,8 @@ Result<void> Control::begin_to_lead() {
   going_since_.clear();
   ordered_.clear();
   events_.hear_anew();
+  seen_storage_.clear();
+  storage_since_ = runtime_.now();
   start_demand();
   led_ = true;
   return step();
@@ -149,6 +151,7 @@ Result<void> Control::step_holding() {
 
 Result<void> Control::step_once() {
   TRY_DO(load());
+  TRY_DO(keep_copies());
   note_apps();
   place();
   note_leaving();

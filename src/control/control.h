@@ -25,6 +25,7 @@
 #include "control/usage_book.h"
 #include "decide/demand/demand_book.h"
 #include "decide/placement/placement.h"
+#include "decide/residency/copies.h"
 #include "decide/rollout/rollout.h"
 #include "ports/runtime.h"
 #include "ports/state_store.h"
@@ -39,6 +40,7 @@ struct ControlConfig {
   std::set<std::string> builtin_models = {"people", "annotate", "crop", "decode"};
   bool emulated_models = false;  // apps of the backend profile are accepted, for tests
   LeadershipConfig leadership = {};
+  decide::CopyPatience copies = {};
   Duration drain_grace = 30s;  // a leaving replica's requests get so long to be answered
   Duration improve_every = 60s;
 };
@@ -135,6 +137,9 @@ class Control {
   /// unavailable.
   Result<Bucket> create_bucket(const TenantId& tenant, const NewBucket& wanted, const std::optional<SiteId>& asked_at,
                                const Author& by);
+  /// What a bucket's home says of a follower; the bucket as it is then. Errors: not_found, denied (not the home),
+  /// conflict (of another epoch).
+  Result<Bucket> report_copy(const SiteId& home, const CopyReport& report);
   /// By its home, which knows that it is empty. Errors: denied.
   Result<void> delete_bucket(const BucketName& name, const SiteId& by);
   std::vector<api::BucketView> buckets(const TenantId& tenant) const;
@@ -216,6 +221,8 @@ class Control {
     std::string detail = {};
   };
   StorageOrders storage_orders() const;
+  decide::CopyWorld copy_world(const std::string& bucket);
+  Result<void> keep_copies();
   Result<Edit> try_create_bucket(const TenantId& tenant, const NewBucket& wanted, const std::optional<SiteId>& asked_at,
                                  Bucket& made);
   Result<Edit> try_deploy(const TenantId& tenant, const AppSpec& spec, std::optional<Deployed>& deployed,
@@ -263,6 +270,12 @@ class Control {
   std::shared_ptr<const Snapshot> snapshot_;
   std::string storage_published_;  // orders of storage, without their version
   int64_t storage_version_ = 0;
+  struct SeenStorage {
+    Time last;
+    std::set<std::string> incomplete;  // ids of buckets
+  };
+  std::map<SiteId, SeenStorage> seen_storage_;
+  Time storage_since_;                       // that this member hears of it: nobody is lost for a silence before
   std::string published_;                    // its content without the version
   ports::Revision published_revision_ = -1;  // of the state it was made from
   ports::Revision followed_ = 0;             // of the store, when it was last looked at

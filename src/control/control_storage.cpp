@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::ptrdiff_t most_s3_keys = 20;  // of one tenant: all of them travel to every site
 constexpr size_t most_address_text = 255;
+constexpr int most_copy_changes = 200;  // of one step
 
 /// 20 characters, as long as S3's own: clients check no more.
 std::string new_key_id() {
@@ -23,6 +24,16 @@ std::string new_key_id() {
   std::string id = "BRK";
   for (const char byte : random_bytes(17)) id += letters[static_cast<unsigned char>(byte) % 32];
   return id;
+}
+
+/// "home bio1, copies at mad1 (joining), bcn1".
+std::string members_text(const Bucket& bucket) {
+  std::string text = "home " + bucket.home.str();
+  for (const Follower& follower : bucket.followers) {
+    text += (&follower == &bucket.followers.front() ? ", copies at " : ", ") + follower.site.str() +
+            (follower.state == CopyState::joining ? " (joining)" : "");
+  }
+  return text;
 }
 
 }  // namespace
@@ -38,6 +49,10 @@ StorageOrders Control::storage_orders() const {
 Result<StorageAnswer> Control::storage(const SiteId& site, const StorageReport& report) {
   if (desired_.network.find(site) == nullptr) return fail(Code::not_found, "there is no site '" + site.str() + "'");
   if (report.address.size() > most_address_text) return fail(Code::invalid, "too long for an address", "address");
+  // A site reads under a lease on having been heard: by who leads alone.
+  if (!leadership_.leads()) return fail(Code::unavailable, "this member of control does not lead");
+  seen_storage_[site] = {runtime_.now(), {report.incomplete.begin(), report.incomplete.end()}};
+  if (!report.incomplete.empty()) changed_->notify();
   const auto known = desired_.storage_sites.find(site.str());
   if (!report.address.empty() && (known == desired_.storage_sites.end() || known->second != report.address)) {
     const auto note = [&]() -> Result<Edit> {
@@ -93,11 +108,14 @@ Result<Control::Edit> Control::try_create_bucket(const TenantId& tenant, const N
   const auto has_storage = [&](const SiteId& site) { return desired_.storage_sites.contains(site.str()); };
   TRY(bucket.home,
       decide::choose_home({bucket.policy, narrower ? &within : nullptr, near, has_storage}, desired_.network));
+  bucket.copies = bucket.acks = wanted.copies;
+  TRY(const auto followers,
+      decide::choose_followers(bucket, static_cast<size_t>(wanted.copies) - 1, desired_.network, has_storage));
+  for (const SiteId& follower : followers) bucket.followers.push_back({follower, CopyState::joining});
   bucket.id = hex_of(random_bytes(16));
   bucket.created = runtime_.wall();
   const std::string key = key::bucket(bucket.name);
-  return Edit{
-      {{key, 0}}, {write_json(key, bucket)}, "home " + bucket.home.str() + ", " + decide::describe(bucket.policy)};
+  return Edit{{{key, 0}}, {write_json(key, bucket)}, members_text(bucket) + ", " + decide::describe(bucket.policy)};
 }
 
 Result<Bucket> Control::create_bucket(const TenantId& tenant, const NewBucket& wanted,
@@ -108,6 +126,58 @@ Result<Bucket> Control::create_bucket(const TenantId& tenant, const NewBucket& w
   TRY_DO(change({by, "bucket create", wanted.name.str(), tenant}, make));
   log_info("bucket made", {{"tenant", tenant.str()}, {"bucket", made.name.str()}, {"home", made.home.str()}});
   return made;
+}
+
+decide::CopyWorld Control::copy_world(const std::string& bucket) {
+  const Time now = runtime_.now();
+  return {desired_.network, config_.copies,
+          [this](const SiteId& site) { return desired_.storage_sites.contains(site.str()); },
+          [this, now](const SiteId& site) {
+            const auto seen = seen_storage_.find(site);
+            return now - (seen == seen_storage_.end() ? storage_since_ : seen->second.last);
+          },
+          [this, bucket](const SiteId& site) {
+            const auto seen = seen_storage_.find(site);
+            return seen != seen_storage_.end() && seen->second.incomplete.contains(bucket);
+          }};
+}
+
+/// Lost homes are followed, lost followers stop to count and are replaced, each in a guarded change of its own.
+Result<void> Control::keep_copies() {
+  int changed = 0;
+  for (const Bucket& bucket : desired_.buckets) {
+    const auto next = decide::next_copies(bucket, copy_world(bucket.id));
+    if (!next) continue;
+    if (++changed > most_copy_changes) break;
+    const std::string key = key::bucket(bucket.name);
+    const Act act{{"control", "control"}, "bucket copies", bucket.name.str(), bucket.tenant};
+    TRY_DO(state_.commit({desired_.guard(key)}, {write_json(key, *next), audit_entry(act, members_text(*next))}));
+    log_warning("a bucket's copies change",
+                {{"bucket", bucket.name.str()}, {"epoch", std::to_string(next->epoch)}, {"to", members_text(*next)}});
+  }
+  return changed == 0 ? Result<void>() : load();
+}
+
+Result<Bucket> Control::report_copy(const SiteId& home, const CopyReport& report) {
+  Bucket now;
+  auto note = [&]() -> Result<Edit> {
+    const auto found = std::ranges::find(desired_.buckets, report.bucket, &Bucket::name);
+    if (found == desired_.buckets.end()) return fail(Code::not_found, "there is no such bucket", "bucket");
+    if (found->home != home) {
+      return fail(Code::denied, "the home of " + report.bucket.str() + " is " + found->home.str(), "bucket");
+    }
+    if (found->epoch != report.epoch) return fail(Code::conflict, "the bucket has another epoch", "epoch");
+    now = *found;
+    const auto next = decide::with_report(*found, report);
+    if (!next) return Edit{};
+    now = *next;
+    const std::string key = key::bucket(report.bucket);
+    return Edit{{desired_.guard(key)}, {write_json(key, *next)}, members_text(*next)};
+  };
+  TRY_DO(change({{home.str(), "site"}, "bucket copies", report.bucket.str()}, note));
+  log_info("a bucket's copies change",
+           {{"bucket", now.name.str()}, {"epoch", std::to_string(now.epoch)}, {"to", members_text(now)}});
+  return now;
 }
 
 Result<void> Control::delete_bucket(const BucketName& name, const SiteId& by) {
@@ -133,7 +203,7 @@ std::vector<api::BucketView> Control::buckets(const TenantId& tenant) const {
     if (!tenant.empty() && bucket.tenant != tenant) continue;
     const auto address = desired_.storage_sites.find(bucket.home.str());
     views.push_back({bucket.name.str(), bucket.tenant, bucket.location, bucket.policy, bucket.policy_version,
-                     bucket.copies, bucket.home, bucket.created,
+                     bucket.copies, bucket.home, bucket.epoch, bucket.followers, bucket.acks, bucket.created,
                      address == desired_.storage_sites.end() ? "" : address->second});
   }
   return views;

@@ -144,6 +144,7 @@ class HttpApi {
   net::Response list_secrets(const Call& call);
   net::Response delete_secret(const Call& call);
   net::Response pull_storage(const Call& call);
+  net::Response report_copy(const Call& call);
   net::Response site_creates_bucket(const Call& call);
   net::Response site_deletes_bucket(const Call& call);
   net::Response list_buckets(const Call& call);

@@ -37,6 +37,12 @@ std::vector<HttpApi::Route> HttpApi::storage_routes() {
        Whose::anybody,
        &HttpApi::site_creates_bucket,
        {"A site passes on a tenant's CreateBucket", {}, of_storage<SiteBucketRequest>, of_storage<Bucket>, 201}},
+      {"POST",
+       "/barrio/v1/sites/{site}/copies",
+       scope::site_sync,
+       Whose::anybody,
+       &HttpApi::report_copy,
+       {"A bucket's home tells how a follower is doing", {}, of_storage<CopyReport>, of_storage<Bucket>}},
       {"DELETE",
        "/barrio/v1/sites/{site}/buckets/{bucket}",
        scope::site_sync,
@@ -103,6 +109,15 @@ Response HttpApi::site_creates_bucket(const Call& call) {
   if (!wanted) return answer(wanted.error());
   auto made = control_.create_bucket(wanted->tenant, wanted->bucket, *site, {wanted->tenant.str(), "tenant"});
   return made ? answer_json(201, *made) : answer(made.error());
+}
+
+Response HttpApi::report_copy(const Call& call) {
+  auto site = site_in_path(call);
+  if (!site) return answer(site.error());
+  auto report = body<CopyReport>(call);
+  if (!report) return answer(report.error());
+  auto bucket = control_.report_copy(*site, *report);
+  return bucket ? answer_json(200, *bucket) : answer(bucket.error());
 }
 
 Response HttpApi::site_deletes_bucket(const Call& call) {

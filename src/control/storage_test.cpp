@@ -40,8 +40,6 @@ TEST_CASE("a bucket's home is a permitted site with storage, and its policy is t
   CHECK(world.make("catalan", "ES-CT").error().code == Code::unavailable);  // its sites have no storage here
   NewBucket narrow{*BucketName::parse("narrow"), "mad1", Policy{{*Jurisdiction::parse("ES-PV")}, {}, {}}, 1};
   CHECK(world.control->create_bucket(traffic, narrow, {}, {}).error().code == Code::denied);
-  narrow.copies = 2;
-  CHECK(world.control->create_bucket(traffic, narrow, {}, {}).error().code == Code::unsupported);
 }
 
 TEST_CASE("a name is one tenant's; asking again is no error; a tenant has no more buckets than its quota") {

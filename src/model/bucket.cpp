@@ -20,11 +20,9 @@ bool looks_like_ip(std::string_view text) {
          std::ranges::all_of(parts, [](std::string_view part) { return parse_uint(part).has_value(); });
 }
 
-/// One site holds a bucket in this version.
 Result<void> check_copies(int copies) {
-  if (copies == 1) return {};
-  if (copies < 1) return fail(Code::invalid, "must be at least 1", "copies");
-  return fail(Code::unsupported, "must be 1: copies of a bucket at several sites are not built yet", "copies");
+  if (copies >= 1 && copies <= NewBucket::most_copies) return {};
+  return fail(Code::invalid, "must be from 1 to " + std::to_string(NewBucket::most_copies), "copies");
 }
 
 }  // namespace
@@ -43,6 +41,15 @@ Result<BucketName> BucketName::parse(std::string_view text) {
 Result<void> Bucket::check() const {
   if (id.size() != 32) return fail(Code::invalid, "must be 32 hexadecimal digits", "id");
   return policy.check();
+}
+
+const Follower* Bucket::follower(const SiteId& site) const {
+  const auto found = std::ranges::find(followers, site, &Follower::site);
+  return found == followers.end() ? nullptr : &*found;
+}
+
+int Bucket::in_sync() const {
+  return 1 + static_cast<int>(std::ranges::count(followers, CopyState::in_sync, &Follower::state));
 }
 
 Result<void> NewBucket::check() const {

@@ -25,6 +25,17 @@ class BucketName {
   std::string text_;
 };
 
+/// in_sync: it has all that was ever acknowledged. joining: it is being brought there, and nothing is read from it.
+enum class CopyState { in_sync, joining };
+BARRIO_DESCRIBE_ENUM(CopyState, in_sync, joining)
+
+/// A site that keeps a copy beside the home.
+struct Follower {
+  SiteId site;
+  CopyState state = CopyState::joining;
+};
+BARRIO_DESCRIBE(Follower, (), (site, state))
+
 /// As control keeps it. `id` is of this bucket alone: one that is made again under the same name has another.
 struct Bucket {
   BucketName name;
@@ -33,13 +44,22 @@ struct Bucket {
   Policy policy;               // where its bytes may be, and travel
   int64_t policy_version = 1;  // grows with every change of it
   int copies = 1;
-  SiteId home;           // the one site that takes its writes
-  int64_t epoch = 1;     // of that home: grows whenever control names another
+  SiteId home;        // the one site that takes its writes, and has all that was acknowledged
+  int64_t epoch = 1;  // grows whenever home or followers change; who has a higher one refuses a lower
+  std::vector<Follower> followers = {};
+  int acks = 1;          // sites that have a write before it is acknowledged; below `copies` while one is lost
   std::string location;  // as it was asked for: "bilbao", "ES-PV", "ES"
   WallTime created;
+  static constexpr std::string_view defaulted[] = {"followers", "acks"};
   Result<void> check() const;
+  /// Null: the site is none.
+  const Follower* follower(const SiteId& site) const;
+  bool is_member(const SiteId& site) const { return site == home || follower(site) != nullptr; }
+  /// Sites that have everything, the home among them.
+  int in_sync() const;
 };
-BARRIO_DESCRIBE(Bucket, (), (name, id, tenant, policy, policy_version, copies, home, epoch, location, created))
+BARRIO_DESCRIBE(Bucket, (),
+                (name, id, tenant, policy, policy_version, copies, home, epoch, followers, acks, location, created))
 
 /// What a bucket is asked for with. `location`: a site, a city, a region or a country; empty: the country of the site
 /// that is asked. `policy` narrows it further.
@@ -49,6 +69,7 @@ struct NewBucket {
   std::optional<Policy> policy = {};
   int copies = 1;
   static constexpr std::string_view defaulted[] = {"location", "copies"};
+  static constexpr int most_copies = 5;
   Result<void> check() const;
 };
 BARRIO_DESCRIBE(NewBucket, (), (name, location, policy, copies))
@@ -77,14 +98,25 @@ BARRIO_JSON_APART(StorageOrders)
 struct StorageReport {
   int64_t version = 0;  // that it has; 0: none
   std::string address;
+  std::vector<std::string> incomplete = {};  // ids of copied buckets of which it misses something
+  static constexpr std::string_view defaulted[] = {"incomplete"};
 };
-BARRIO_DESCRIBE(StorageReport, (), (version, address))
+BARRIO_DESCRIBE(StorageReport, (), (version, address, incomplete))
 
 /// Nothing has changed: no `orders`.
 struct StorageAnswer {
   std::optional<StorageOrders> orders;
 };
 BARRIO_DESCRIBE(StorageAnswer, (), (orders))
+
+/// A bucket's home says that a follower has all it has, or that it does not answer. Of the epoch that the home knows.
+struct CopyReport {
+  BucketName bucket;
+  int64_t epoch = 0;
+  SiteId follower;
+  CopyState state = CopyState::joining;
+};
+BARRIO_DESCRIBE(CopyReport, (), (bucket, epoch, follower, state))
 
 /// A site passes on what a tenant asked it for, whose signature it has checked.
 struct SiteBucketRequest {

@@ -13,7 +13,9 @@ void Directory::set_orders(StorageOrders orders) {
 
 void Directory::index() {
   by_name_.clear();
+  by_id_.clear();
   by_key_.clear();
+  for (size_t i = 0; i < orders_.buckets.size(); ++i) by_id_[orders_.buckets[i].id] = i;
   for (size_t i = 0; i < orders_.buckets.size(); ++i) by_name_[orders_.buckets[i].name.str()] = i;
   for (size_t i = 0; i < orders_.keys.size(); ++i) by_key_[orders_.keys[i].id] = i;
 }
@@ -32,6 +34,11 @@ void Directory::remove(const BucketName& name) {
 const Bucket* Directory::find(std::string_view name) const {
   const auto found = by_name_.find(name);
   return found == by_name_.end() ? nullptr : &orders_.buckets[found->second];
+}
+
+const Bucket* Directory::find_id(const std::string& id) const {
+  const auto found = by_id_.find(id);
+  return found == by_id_.end() ? nullptr : &orders_.buckets[found->second];
 }
 
 std::vector<const Bucket*> Directory::of_tenant(const TenantId& tenant) const {

@@ -20,6 +20,7 @@ class Directory {
 
   const StorageOrders& orders() const { return orders_; }
   const Bucket* find(std::string_view name) const;
+  const Bucket* find_id(const std::string& id) const;
   std::vector<const Bucket*> of_tenant(const TenantId& tenant) const;
   const S3Key* key(const std::string& id) const;
   /// Null: not known.
@@ -35,6 +36,7 @@ class Directory {
 
   StorageOrders orders_;
   std::map<std::string, size_t, std::less<>> by_name_;
+  std::map<std::string, size_t> by_id_;
   std::map<std::string, size_t> by_key_;
   std::shared_ptr<const Snapshot> snapshot_;
 };

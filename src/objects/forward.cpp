@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "model/site_identity.h"
+#include "decide/residency/buckets.h"
 #include "net/fields.h"
 #include "objects/s3_service.h"
 
@@ -15,6 +15,7 @@ using api::s3::refuse;
 namespace {
 
 constexpr Duration longest_forward = 1h;
+constexpr Duration head_patience = 5s;  // where another site can be asked instead
 
 /// The call to the home as a fiber sees it.
 class HomeCall final : public net::CallHandler {
@@ -40,9 +41,11 @@ class HomeCall final : public net::CallHandler {
     if (call_ != nullptr && !ended_) call_->end();
     ended_ = true;
   }
-  /// Its status; 0: there is none, for error().
-  int wait_for_head() {
-    while (status_ == 0 && call_ != nullptr && !runtime_.stopping()) wait();
+  /// Its status; 0: there is none, for error(), or it takes longer.
+  int wait_for_head(Time latest) {
+    while (status_ == 0 && call_ != nullptr && !runtime_.stopping() && runtime_.now() < latest) {
+      changed_->wait_until(latest);
+    }
     return status_;
   }
   /// What has come; empty: it is over, well or with error().
@@ -110,19 +113,30 @@ bool passes(const net::Header& header) {
 
 }  // namespace
 
+/// To the home; what is read also to another site that has everything, where the home does not answer.
 S3Service::Outcome<void> S3Service::forward(S3Call& call, const Bucket& bucket) {
-  // Only once: who is asked by a site and is not the home either has orders that differ.
+  // Only once: who is asked by a site and has it not either has orders that differ.
   if (call.entry) return refuse("ServiceUnavailable", "the bucket's home is changing; try again");
-  const auto address = net::SocketAddress::parse(directory_.address(bucket.home));
-  if (!address)
-    return refuse("ServiceUnavailable", "the bucket's home " + bucket.home.str() + " is not known here yet");
-  net::Endpoint home(*address);
-  if (config_.peers.client) {
-    home.tls = config_.peers.client;
-    home.name = site_host(bucket.home);
-  } else if (config_.peers.secret.empty()) {
-    return refuse("ServiceUnavailable", "this site has no way to other sites: it has neither peer_tls nor peer_secret");
+  std::vector<SiteId> sites = {bucket.home};
+  const bool reads = call.view.method == "GET" || call.view.method == "HEAD";
+  for (const Follower& follower : bucket.followers) {
+    const bool may_serve = reads && follower.state == CopyState::in_sync && follower.site != config_.site;
+    if (may_serve && decide::may_be_at(bucket, directory_.site(follower.site)).permitted)
+      sites.push_back(follower.site);
   }
+  for (const SiteId& site : sites) {
+    const bool is_last = site == sites.back();
+    auto passed = forward_to(call, site, is_last ? std::nullopt : std::optional(head_patience));
+    if (passed && *passed) return {};
+    if (!passed && (is_last || call.conversation.has_begun())) return tl::unexpected(passed.error());
+  }
+  return refuse("ServiceUnavailable", "no site that has the bucket answers");
+}
+
+/// False: it has nothing to say, and another may be asked. `patience`: for its answer to begin.
+S3Service::Outcome<bool> S3Service::forward_to(S3Call& call, const SiteId& site, std::optional<Duration> patience) {
+  const auto endpoint = peers_.endpoint(site);
+  if (!endpoint) return refuse("ServiceUnavailable", endpoint.error().what);
   const KeptHead& head = call.conversation.head();
   std::vector<net::Header> headers;
   for (const auto& [name, value] : head.headers) {
@@ -131,10 +145,9 @@ S3Service::Outcome<void> S3Service::forward(S3Call& call, const Bucket& bucket) 
   }
   const std::string host = call.header("host");
   headers.emplace_back("Barrio-Host", host);
-  headers.emplace_back("Barrio-Forwarded-By", config_.site.str());
-  if (!home.tls) headers.emplace_back("Barrio-Peer", config_.peers.secret);
+  for (const net::Header& header : peers_.introduction(*endpoint)) headers.push_back(header);
   HomeCall home_call(parts_.runtime);
-  home_call.start(client_, home,
+  home_call.start(peers_.client(), *endpoint,
                   {.method = head.method,
                    .target = head.target,
                    .headers = headers,
@@ -146,22 +159,23 @@ S3Service::Outcome<void> S3Service::forward(S3Call& call, const Bucket& bucket) 
     if (piece->empty()) home_call.end();
     if (piece->empty() || !home_call.write(*piece)) break;
   }
-  const int status = home_call.wait_for_head();
+  const int status = home_call.wait_for_head(patience ? parts_.runtime.now() + *patience : Time::max());
   if (status == 0) {
-    return refuse("ServiceUnavailable", "the bucket's home " + bucket.home.str() + " does not answer" +
+    return refuse("ServiceUnavailable", "the site " + site.str() + ", which has the bucket, does not answer" +
                                             (home_call.error() ? ": " + home_call.error()->text() : ""));
   }
+  if (status == 503 && patience) return false;
   call.conversation.begin(status, home_call.headers(), home_call.length());
   for (std::string piece = home_call.read(); !piece.empty(); piece = home_call.read()) {
     if (!call.conversation.write(piece)) {
       call.conversation.abort();
-      return {};
+      return true;
     }
   }
   if (home_call.error()) return refuse("ServiceUnavailable", home_call.error()->text());
   if (!home_call.is_over()) return refuse("ServiceUnavailable", "this site is stopping");
   call.conversation.end();
-  return {};
+  return true;
 }
 
 }  // namespace barrio::objects

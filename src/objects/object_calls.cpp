@@ -104,12 +104,31 @@ S3Service::Outcome<void> S3Service::put_object(S3Call& call, const Bucket& bucke
   return {};
 }
 
+/// One that is damaged here is repaired where another site has it.
+Result<std::unique_ptr<ports::ObjectReader>> S3Service::open_object(const Bucket& bucket, const std::string& key) {
+  auto opened = parts_.store.open(bucket.id, key);
+  if (opened || opened.error().code != Code::unavailable || bucket.copies == 1) return opened;
+  TRY_DO(copies_.repair(bucket, key));
+  return parts_.store.open(bucket.id, key);
+}
+
+/// The same object again, after its content was found to be damaged and was repaired.
+Result<std::unique_ptr<ports::ObjectReader>> S3Service::reopen_repaired(const Bucket& bucket,
+                                                                        const ports::ObjectMeta& meta) {
+  if (bucket.copies == 1) return fail(Code::unavailable, "there is no other copy");
+  TRY_DO(copies_.repair(bucket, meta.key));
+  TRY(auto opened, parts_.store.open(bucket.id, meta.key));
+  const ports::ObjectMeta& now = opened->meta();
+  if (now.etag != meta.etag || now.size != meta.size) return fail(Code::conflict, "the object was replaced meanwhile");
+  return opened;
+}
+
 S3Service::Outcome<void> S3Service::get_object(S3Call& call, const Bucket& bucket) {
   if (call.has("partNumber")) return refuse("NotImplemented", "objects are read whole or by range, not by part");
-  const auto opened = parts_.store.open(bucket.id, call.key);
+  auto opened = open_object(bucket, call.key);
   if (!opened) return tl::unexpected(fault_of(opened.error(), "NoSuchKey"));
-  ports::ObjectReader& reader = **opened;
-  const ports::ObjectMeta& meta = reader.meta();
+  std::unique_ptr<ports::ObjectReader> reader = std::move(*opened);
+  const ports::ObjectMeta meta = reader->meta();
   S3_TRY(const Wanted wanted, check_conditions(call.view, meta));
   const auto size = static_cast<uint64_t>(meta.size);
   S3_TRY(const auto range, range_of(call.header("range"), size));
@@ -128,7 +147,12 @@ S3Service::Outcome<void> S3Service::get_object(S3Call& call, const Bucket& bucke
   // HEAD has the length of what GET would answer.
   call.conversation.begin(range ? 206 : 200, headers, end - at);
   while (at < end && call.view.method == "GET") {
-    const auto piece = reader.read(at, std::min<uint64_t>(piece_bytes, end - at));
+    const size_t wanted_bytes = std::min<uint64_t>(piece_bytes, end - at);
+    auto piece = reader->read(at, wanted_bytes);
+    if (!piece) {
+      auto repaired = reopen_repaired(bucket, meta);
+      if (repaired) piece = (reader = std::move(*repaired))->read(at, wanted_bytes);
+    }
     if (!piece) return tl::unexpected(fault_of(piece.error(), "InternalError"));
     if (!call.conversation.write(*piece)) {
       call.conversation.abort();  // the client has gone, or this site stops: nobody is to be told more
@@ -158,7 +182,7 @@ S3Service::Outcome<void> S3Service::delete_object(S3Call& call, const Bucket& bu
   return {};
 }
 
-/// x-amz-copy-source: an object of a bucket that has its home here, too.
+/// x-amz-copy-source: an object of a bucket that has its home or a copy here, too.
 S3Service::Outcome<S3Service::Source> S3Service::copy_source(S3Call& call) {
   std::string_view text = *call.view.header("x-amz-copy-source");
   text = text.substr(0, text.find("?versionId="));
@@ -169,7 +193,8 @@ S3Service::Outcome<S3Service::Source> S3Service::copy_source(S3Call& call) {
   const Bucket* from = directory_.find(decoded->substr(0, slash));
   if (from == nullptr) return refuse("NoSuchBucket", "the bucket of x-amz-copy-source does not exist");
   S3_TRY_DO(check_residency(call, *from));
-  if (from->home != config_.site) {
+  const bool is_copied = from->copies > 1 && from->is_member(config_.site);
+  if (is_copied ? !copies_.may_read(*from) : from->home != config_.site) {
     return refuse("NotImplemented", "the source has its home at " + from->home.str() +
                                         "; copies from one site to another are not built: read it and put it");
   }
@@ -221,7 +246,7 @@ S3Service::Outcome<void> S3Service::copy_object(S3Call& call, const Bucket& buck
                          .checksum = received.checksum};
   const auto put = parts_.store.put(bucket.id, meta, std::move(received.content), condition);
   if (!put) return tl::unexpected(fault_of(put.error(), "NoSuchKey"));
-  S3_TRY_DO(note(ObjectAct::copied, bucket, meta));
+  S3_TRY_DO(note(ObjectAct::stored, bucket, meta));
   XmlWriter xml;
   xml.open_root("CopyObjectResult");
   xml.leaf("LastModified", iso_time(meta.modified));

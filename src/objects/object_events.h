@@ -7,6 +7,7 @@
 
 namespace barrio::objects {
 
+/// copied: from another site.
 enum class ObjectAct { stored, copied, deleted };
 
 struct ObjectEvent {

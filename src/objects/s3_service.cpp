@@ -21,6 +21,8 @@ namespace {
 
 constexpr size_t most_key_bytes = 1024;
 constexpr auto longest_pull = 5s;
+constexpr size_t peer_share = 4;
+constexpr size_t most_peer_bytes = 17 * 1024 * 1024;  // a record, or a piece of content
 
 net::ServerLimits server_limits() {
   net::ServerLimits limits;
@@ -28,6 +30,16 @@ net::ServerLimits server_limits() {
   limits.connections = 2048;
   limits.http2.streams = 64;
   return limits;
+}
+
+CopiesConfig copies_config(const S3Config& config) {
+  CopiesConfig copies = config.copies;
+  copies.site = config.site;
+  return copies;
+}
+
+bool is_of_peer(std::string_view path) {
+  return path.starts_with(copies_path);
 }
 
 /// "Bucket.s3.bilbao.example:9000" without its port, small.
@@ -45,7 +57,10 @@ S3Service::S3Service(S3Parts parts, S3Config config, std::optional<StorageOrders
       save_(std::move(save)),
       pulled_(parts.runtime.make_signal()),
       pull_now_(parts.runtime.make_signal()),
-      client_(parts.reactor, net::ClientLimits{}),
+      peers_(parts.reactor, parts.runtime, directory_, config_.site, config_.peers),
+      copies_({parts.runtime, parts.store, parts.copies, parts.control, parts.events, directory_, peers_,
+               [this] { pull_now_->notify(); }},
+              copies_config(config_)),
       server_(parts.reactor, server_limits(), *this) {
   if (saved) directory_.set_orders(std::move(*saved));
 }
@@ -61,13 +76,16 @@ Result<net::SocketAddress> S3Service::start() {
 
 void S3Service::run() {
   parts_.runtime.spawn("storage orders", [this] { pull_orders(); });
+  copies_.run();
   parts_.runtime.spawn("storage tidying", [this] { keep_tidy(); });
   parts_.runtime.spawn("storage scrubbing", [this] { scrub(); });
   parts_.runtime.spawn("storage lifecycle", [this] { keep_lifecycles(); });
 }
 
 void S3Service::on_head(net::Exchange& exchange) {
-  if (open_ >= config_.most_requests || parts_.runtime.stopping()) {
+  // Other sites' changes are not kept out by clients that wait for other sites.
+  const size_t most = is_of_peer(exchange.request().path) ? peer_share * config_.most_requests : config_.most_requests;
+  if (open_ >= most || parts_.runtime.stopping()) {
     const net::Header headers[] = {{"Content-Type", "application/xml"}, {"Retry-After", "1"}};
     const Fault busy{"SlowDown", "this site serves as many requests as it can"};
     return exchange.reply(503, headers, api::s3::error_xml(busy, exchange.request().path, ""));
@@ -76,12 +94,16 @@ void S3Service::on_head(net::Exchange& exchange) {
   exchange.context = conversation;
   ++open_;
   parts_.runtime.spawn("S3 request", [this, held = *conversation] {
-    serve(*held);
+    is_of_peer(held->head().path) ? serve_peer(*held) : serve(*held);
     --open_;
   });
 }
 
 namespace {
+
+bool reads(const S3Call& call) {
+  return call.view.method == "GET" || call.view.method == "HEAD" || call.view.method == "OPTIONS";
+}
 
 std::shared_ptr<Conversation>* conversation_of(const net::Exchange& exchange) {
   return static_cast<std::shared_ptr<Conversation>*>(exchange.context);
@@ -119,6 +141,25 @@ void S3Service::serve(Conversation& conversation) {
   if (!done) call.reply(done.error());
 }
 
+/// Another site that keeps copies, too.
+void S3Service::serve_peer(Conversation& conversation) {
+  const auto peer = peer_of(conversation);
+  if (!peer) return conversation.reply(403, {}, "this is for other sites of the network");
+  std::string body;
+  while (conversation.head().has_body) {
+    const auto piece = conversation.read();
+    if (!piece) return;
+    if (piece->empty()) break;
+    body += *piece;
+    if (body.size() > most_peer_bytes) return conversation.reply(413, {}, "too long");
+  }
+  const api::s3::RequestView view = conversation.head().view();
+  const auto answer =
+      copies_.answer({*peer, conversation.head().method, conversation.head().path.substr(copies_path.size()),
+                      [&](const char* name) { return view.parameter(name).value_or(""); }, std::move(body)});
+  conversation.reply(answer.status, {}, answer.body);
+}
+
 S3Service::Outcome<void> S3Service::answer(S3Call& call) {
   S3_TRY_DO(set_address(call));
   const bool asks_before = call.view.method == "OPTIONS";
@@ -128,8 +169,8 @@ S3Service::Outcome<void> S3Service::answer(S3Call& call) {
   S3_TRY(const Bucket bucket, known_bucket(call));
   if (call.key.empty() && (call.view.method == "HEAD" || call.has("location"))) return about_bucket(call, bucket);
   S3_TRY_DO(check_residency(call, bucket));
-  if (bucket.home != config_.site) return forward(call, bucket);
-  S3_TRY_DO(open_home(bucket));
+  S3_TRY(const bool is_here, is_served_here(call, bucket));
+  if (!is_here) return forward(call, bucket);
   if (asks_before) return preflight(call, bucket);
   set_cors(call, bucket);
   // Each key of DeleteObjects is checked alone.
@@ -234,11 +275,26 @@ S3Service::Outcome<void> S3Service::check_residency(const S3Call& call, const Bu
   return {};
 }
 
-S3Service::Outcome<void> S3Service::open_home(const Bucket& bucket) {
-  if (parts_.store.has_bucket(bucket.id)) return {};
-  const auto added = parts_.store.add_bucket(bucket.id, bucket.tenant);
-  if (!added) return tl::unexpected(fault_of(added.error(), "NoSuchBucket"));
-  return {};
+S3Service::Outcome<bool> S3Service::is_served_here(const S3Call& call, const Bucket& bucket) {
+  if (bucket.home == config_.site) {
+    S3_TRY_DO(open_home(call, bucket));
+    return true;
+  }
+  return reads(call) && bucket.follower(config_.site) != nullptr && copies_.may_read(bucket).has_value();
+}
+
+S3Service::Outcome<void> S3Service::open_home(const S3Call& call, const Bucket& bucket) {
+  Result<void> opened;
+  if (bucket.copies > 1) {
+    opened = reads(call) ? copies_.may_read(bucket) : copies_.may_write(bucket);
+  } else if (!parts_.store.has_bucket(bucket.id)) {
+    opened = parts_.store.add_bucket(bucket.id, bucket.tenant);
+  }
+  if (opened) return {};
+  if (opened.error().code == Code::unavailable) {
+    return refuse("ServiceUnavailable", "bucket " + bucket.name.str() + ": " + opened.error().text());
+  }
+  return tl::unexpected(fault_of(opened.error(), "NoSuchBucket"));
 }
 
 S3Service::Outcome<void> S3Service::check_quota(const Bucket& bucket, uint64_t more) const {

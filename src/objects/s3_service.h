@@ -8,23 +8,11 @@
 #include <string>
 
 #include "api/s3/lifecycle.h"
-#include "net/client.h"
 #include "net/server.h"
-#include "net/tls.h"
-#include "objects/directory.h"
-#include "objects/object_events.h"
+#include "objects/copies.h"
 #include "objects/s3_call.h"
-#include "ports/object_store.h"
-#include "ports/storage_control.h"
 
 namespace barrio::objects {
-
-/// How sites know each other; as the gateway's.
-struct PeerIdentity {
-  std::string secret = {};  // counts only without TLS
-  std::shared_ptr<net::TlsServer> server = {};
-  std::shared_ptr<net::TlsClient> client = {};
-};
 
 struct S3Config {
   SiteId site;
@@ -34,6 +22,7 @@ struct S3Config {
   std::shared_ptr<net::TlsServer> tls = {};
   net::SocketAddress tls_listen = {};
   PeerIdentity peers = {};
+  CopiesConfig copies = {};    // its site is this one
   size_t most_requests = 512;  // at a time; over it: SlowDown
   Duration pull_period = 1s;
   Duration tidy_period = 2s;
@@ -45,6 +34,7 @@ struct S3Parts {
   net::Reactor& reactor;
   ports::Runtime& runtime;
   ports::ObjectStore& store;
+  ports::ObjectCopies& copies;
   ports::StorageControl& control;
   ObjectEvents& events;
 };
@@ -57,7 +47,7 @@ class S3Service final : public net::ExchangeHandler {
   ~S3Service();
   /// Errors: conflict (address in use), invalid, unavailable.
   Result<net::SocketAddress> start();
-  /// Fibers that run until the runtime is stopping: orders, tidying, scrubbing.
+  /// Fibers that run until the runtime is stopping: orders, copies, tidying, scrubbing.
   void run();
   void drain() { server_.drain(); }
   /// Ends what the lifecycle rules of this site's buckets end now; run() does it every lifecycle_period. Parks.
@@ -76,6 +66,7 @@ class S3Service final : public net::ExchangeHandler {
   using Outcome = api::s3::Outcome<T>;
 
   void serve(Conversation& conversation);
+  void serve_peer(Conversation& conversation);
   Outcome<void> answer(S3Call& call);
   Outcome<void> authenticate(S3Call& call);
   Outcome<void> set_address(S3Call& call);
@@ -86,11 +77,14 @@ class S3Service final : public net::ExchangeHandler {
   /// Known, or known after asking control.
   Outcome<Bucket> known_bucket(S3Call& call);
   Outcome<void> check_residency(const S3Call& call, const Bucket& bucket) const;
-  Outcome<void> open_home(const Bucket& bucket);
   Outcome<void> check_access(const S3Call& call, const Bucket& bucket, const std::string& action,
                              const std::string& key) const;
+  /// Whether what is asked can be done here, where the bucket has its home or a copy.
+  Outcome<bool> is_served_here(const S3Call& call, const Bucket& bucket);
+  Outcome<void> open_home(const S3Call& call, const Bucket& bucket);
   Outcome<void> check_quota(const Bucket& bucket, uint64_t more) const;
   Outcome<void> forward(S3Call& call, const Bucket& bucket);
+  Outcome<bool> forward_to(S3Call& call, const SiteId& site, std::optional<Duration> patience);
 
   // bucket_calls.cpp
   Outcome<void> list_buckets(S3Call& call);
@@ -116,6 +110,8 @@ class S3Service final : public net::ExchangeHandler {
   Outcome<void> copy_object(S3Call& call, const Bucket& bucket);
   Outcome<void> object_tags(S3Call& call, const Bucket& bucket);
   Outcome<void> remove_one(const Bucket& bucket, const std::string& key, const ports::WriteCondition& condition);
+  Result<std::unique_ptr<ports::ObjectReader>> open_object(const Bucket& bucket, const std::string& key);
+  Result<std::unique_ptr<ports::ObjectReader>> reopen_repaired(const Bucket& bucket, const ports::ObjectMeta& meta);
   // upload_calls.cpp
   Outcome<void> begin_upload(S3Call& call, const Bucket& bucket);
   Outcome<void> upload_part(S3Call& call, const Bucket& bucket);
@@ -143,6 +139,7 @@ class S3Service final : public net::ExchangeHandler {
   void keep_tidy();
   void keep_lifecycles();
   void scrub();
+  void repair(const std::string& bucket, const std::string& key);
 
   const S3Parts parts_;
   const S3Config config_;
@@ -154,7 +151,8 @@ class S3Service final : public net::ExchangeHandler {
   uint64_t pulls_ = 0;
   size_t open_ = 0;
   uint64_t requests_ = 0;
-  net::Client client_;
+  Peers peers_;
+  Copies copies_;
   net::Server server_;  // last: its end closes the exchanges, which still need the rest
 };
 

@@ -1,23 +1,12 @@
-#include "objects/s3_service.h"
-
 #include <doctest/doctest.h>
-
-#include <cstdlib>
-#include <filesystem>
 
 #include "adapters/local_files/local_files_store.h"
 #include "adapters/reactor_runtime/reactor_runtime.h"
-#include "api/s3/xml.h"
-#include "base/crypto.h"
-#include "base/hash.h"
-#include "base/text.h"
+#include "objects/s3_world_test.h"
 
 namespace barrio::objects::s3_service_test {
 
 namespace {
-
-const S3Key acme_key{"BRKACME", TenantId::of("acme"), "acme-secret"};
-const S3Key rival_key{"BRKRIVAL", TenantId::of("rival"), "rival-secret"};
 
 /// Control as far as storage sees it.
 struct FakeControl final : ports::StorageControl {
@@ -44,6 +33,7 @@ struct FakeControl final : ports::StorageControl {
     ++orders.version;
     return made;
   }
+  Result<Bucket> report_copy(const CopyReport&) override { return fail(Code::denied, "nothing has copies here"); }
   Result<void> delete_bucket(const Bucket& bucket) override {
     if (away) return fail(Code::unavailable, "away");
     std::erase_if(orders.buckets, [&](const Bucket& one) { return one.id == bucket.id; });
@@ -54,35 +44,9 @@ struct FakeControl final : ports::StorageControl {
   bool away = false;
 };
 
-struct FakeEvents final : ObjectEvents {
-  Result<void> note(const ObjectEvent& event) override {
-    if (broken) return fail(Code::unavailable, "the log's disk is full");
-    seen.push_back(std::to_string(static_cast<int>(event.act)) + " " + event.bucket.name.str() + "/" + event.key + " " +
-                   event.sha256.substr(0, 8) + " at " + event.site.str());
-    return {};
-  }
-  std::vector<std::string> seen;
-  bool broken = false;
-};
-
-std::shared_ptr<const Snapshot> snapshot() {
-  auto made = std::make_shared<Snapshot>();
-  for (const auto& [id, area] : {std::pair{"bio1", "ES-PV"}, std::pair{"mad1", "ES-MD"}, std::pair{"par1", "FR-IDF"}}) {
-    Site site;
-    site.id = SiteId::of(id);
-    site.owner = OperatorId::of("telefonica");
-    site.jurisdiction = *Jurisdiction::parse(area);
-    made->network.sites.push_back(site);
-  }
-  TenantQuota small;
-  small.storage = Bytes(1000);
-  made->quotas["rival"] = small;
-  return made;
-}
-
 struct OneSite {
   OneSite(const char* id, net::Reactor& reactor, ports::Runtime& runtime, FakeControl& control, std::string secret)
-      : folder(folder_for()) {
+      : folder(new_folder()) {
     auto opened = adapters::LocalFilesStore::open(runtime, {folder, std::string(32, 's')});
     REQUIRE(opened);
     store = std::move(*opened);
@@ -92,8 +56,8 @@ struct OneSite {
     config.hosts = {"s3.example"};
     config.peers.secret = std::move(secret);
     config.pull_period = 10min;
-    service = std::make_unique<S3Service>(S3Parts{reactor, runtime, *store, control, events}, config, std::nullopt,
-                                          [](const StorageOrders&) {});
+    service = std::make_unique<S3Service>(S3Parts{reactor, runtime, *store, *store, control, events}, config,
+                                          std::nullopt, [](const StorageOrders&) {});
     auto bound = service->start();
     REQUIRE(bound);
     address = *bound;
@@ -106,30 +70,12 @@ struct OneSite {
     store.reset();
     std::filesystem::remove_all(folder);
   }
-  static std::string folder_for() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "barrio-s3-XXXXXX").string();
-    return mkdtemp(pattern.data());
-  }
   std::string folder;
   std::unique_ptr<adapters::LocalFilesStore> store;
   FakeEvents events;
   std::unique_ptr<S3Service> service;
   net::SocketAddress address;
 };
-
-struct Ask {
-  std::string method = "GET";
-  std::string target = "/";
-  std::string body = {};
-  net::OwnedHeaders headers = {};
-  S3Key key = acme_key;
-  std::string host = "somewhere";
-};
-
-std::string amz_time(WallTime now) {
-  const std::string text = to_string(now);  // 2026-11-24T10:00:00.000Z
-  return text.substr(0, 4) + text.substr(5, 2) + text.substr(8, 5) + text.substr(14, 2) + text.substr(17, 2) + "Z";
-}
 
 struct World {
   World() {
@@ -143,36 +89,7 @@ struct World {
   void turn_until(const std::function<bool()>& done) {
     while (!done()) reactor.turn(5ms);
   }
-  net::Response ask(OneSite& site, Ask wanted) {
-    const std::string now = amz_time(runtime.wall());
-    auto& headers = wanted.headers;
-    headers.emplace_back("Host", wanted.host);
-    headers.emplace_back("x-amz-date", now);
-    if (!net::find_header(headers, "x-amz-content-sha256")) {
-      headers.emplace_back("x-amz-content-sha256", sha256_hex(wanted.body));
-    }
-    std::string names;
-    std::vector<std::string> small;
-    for (const auto& [name, value] : headers) small.push_back(to_lower(name));
-    std::sort(small.begin(), small.end());
-    for (const std::string& name : small) names += (names.empty() ? "" : ";") + name;
-    const std::string start = "AWS4-HMAC-SHA256 Credential=" + wanted.key.id + "/" + now.substr(0, 8) +
-                              "/x/s3/aws4_request,SignedHeaders=" + names + ",Signature=";
-    const size_t mark = wanted.target.find('?');
-    api::s3::RequestView view{wanted.method,
-                              std::string_view(wanted.target).substr(0, mark),
-                              mark == std::string::npos ? "" : std::string_view(wanted.target).substr(mark + 1),
-                              {}};
-    for (const auto& [name, value] : headers) view.headers.emplace_back(name, value);
-    const std::string unsigned_header = start + "0";
-    view.headers.emplace_back("Authorization", unsigned_header);
-    const auto claim = api::s3::read_claim(view);
-    REQUIRE(claim);
-    headers.emplace_back("Authorization", start + api::s3::signature_of(**claim, view, wanted.key.secret));
-    return send(
-        site,
-        {.method = wanted.method, .target = wanted.target, .headers = headers, .body = wanted.body, .peer_ip = {}});
-  }
+  net::Response ask(OneSite& site, Ask wanted) { return send(site, signed_request(std::move(wanted), runtime.wall())); }
   net::Response send(OneSite& site, net::Request request) {
     std::optional<Result<net::Response>> answer;
     client.fetch(site.address, std::move(request), reactor.fresh_now() + 30s,
@@ -204,16 +121,6 @@ struct World {
   OneSite madrid{"mad1", reactor, runtime, control, "peers"};
   OneSite paris{"par1", reactor, runtime, control, "peers"};
 };
-
-std::string code_of(const net::Response& response) {
-  const auto xml = api::s3::read_xml(response.body);
-  return xml ? xml->text_of("Code") : "";
-}
-
-std::string message_of(const net::Response& response) {
-  const auto xml = api::s3::read_xml(response.body);
-  return xml ? xml->text_of("Message") : "";
-}
 
 }  // namespace
 

@@ -15,10 +15,15 @@ void S3Service::pull_orders() {
 }
 
 void S3Service::pull_once() {
-  auto answer = parts_.control.pull({directory_.orders().version, address_});
+  const Time asked = parts_.runtime.now();
+  auto answer = parts_.control.pull({directory_.orders().version, address_, copies_.incomplete()});
   // Without control the last orders go on; what is new is told when it is back.
-  if (!answer || !answer->orders) return;
+  if (!answer) return;
+  if (!answer->orders) return copies_.heard_control(asked);
+  const StorageOrders before = directory_.orders();
   directory_.set_orders(std::move(*answer->orders));
+  copies_.heard_control(asked);
+  copies_.follow_orders(before);
   save_(directory_.orders());
 }
 
@@ -38,6 +43,16 @@ void S3Service::keep_lifecycles() {
   }
 }
 
+/// What another site has of it takes the place of what is damaged here.
+void S3Service::repair(const std::string& bucket, const std::string& key) {
+  const Bucket* found = directory_.find_id(bucket);
+  if (found == nullptr || found->copies == 1) return;
+  const Bucket known = *found;
+  const auto repaired = copies_.repair(known, key);
+  if (!repaired)
+    log_error("storage: it cannot be repaired now", {{"bucket", bucket}, {"why", repaired.error().text()}});
+}
+
 /// Reads everything again and again, slowly.
 void S3Service::scrub() {
   std::string bucket;
@@ -55,6 +70,7 @@ void S3Service::scrub() {
     if ((*seen)->damage) {
       // Not the key: it is the tenant's.
       log_error("storage: an object is damaged", {{"bucket", bucket}, {"why", (*seen)->damage->text()}});
+      repair(bucket, key);
     }
     const int64_t bytes = (*seen)->bytes + 4096;
     parts_.runtime.sleep_for(Duration(bytes * 1'000'000'000 / config_.scrub_bytes_per_second));

@@ -164,6 +164,10 @@ Result<Bucket> HttpControlLink::create_bucket(const SiteBucketRequest& request) 
   return post<Bucket>("/buckets", request);
 }
 
+Result<Bucket> HttpControlLink::report_copy(const CopyReport& report) {
+  return post<Bucket>("/copies", report);
+}
+
 Result<void> HttpControlLink::delete_bucket(const Bucket& bucket) {
   net::Request request;
   request.method = "DELETE";

@@ -36,6 +36,7 @@ class HttpControlLink final : public ports::ControlLink, public ports::StorageCo
   Result<std::string> fetch_blob(const std::string& sha256) override;
   Result<StorageAnswer> pull(const StorageReport& report) override;
   Result<Bucket> create_bucket(const SiteBucketRequest& request) override;
+  Result<Bucket> report_copy(const CopyReport& report) override;
   Result<void> delete_bucket(const Bucket& bucket) override;
 
  private:

@@ -81,6 +81,11 @@ Result<ports::ContentDigest> ContentWriter::finish() {
   return ports::ContentDigest{size_, md5_.finish(), sha256_.finish()};
 }
 
+int64_t sealed_size(int64_t size) {
+  const int64_t chunks = std::max<int64_t>(1, (size + int64_t{chunk_bytes} - 1) / int64_t{chunk_bytes});
+  return size + chunks * int64_t{seal_tag_bytes};
+}
+
 Result<std::string> ContentReader::read(uint64_t offset, size_t most) {
   CHECK(offset < static_cast<uint64_t>(record_.body.meta.size));
   if (record_.body.extents.empty()) return record_.content.substr(offset, most);

@@ -57,6 +57,9 @@ class ContentWriter final : public ports::ObjectWriter {
   bool kept_ = false;
 };
 
+/// Of a file with this extent.
+int64_t sealed_size(int64_t size);
+
 class ContentReader final : public ports::ObjectReader {
  public:
   ContentReader(ports::Runtime& runtime, std::string bucket_key, OpenedRecord record, std::vector<SharedFile> files)

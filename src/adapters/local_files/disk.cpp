@@ -125,9 +125,14 @@ Result<void> replace_file(Disk& disk, const std::string& folder, const std::stri
   TRY(auto file, create_file(temporary));
   TRY_DO(disk.write_at(*file, content, 0));
   TRY_DO(disk.sync(*file));
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return failed("rename", temporary);
+  TRY_DO(rename_file(temporary, path));
   TRY(auto there, open_folder(folder));
   return disk.sync(*there);
+}
+
+Result<void> rename_file(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) return failed("rename", from);
+  return {};
 }
 
 Result<SharedFile> lock_file(const std::string& path) {

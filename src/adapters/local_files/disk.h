@@ -44,6 +44,8 @@ Result<uint64_t> size_of(const OpenFile& file);
 Result<void> truncate(const OpenFile& file, uint64_t size);
 /// One that is not there is no error.
 Result<void> remove_file(const std::string& path);
+/// Replaces what is there under the new name. The folder is not synced.
+Result<void> rename_file(const std::string& from, const std::string& to);
 /// Names in the folder, sorted.
 Result<std::vector<std::string>> names_in(const std::string& folder);
 Result<std::string> read_whole(const std::string& path);

@@ -19,9 +19,21 @@ const BucketIndex* Index::find(const std::string& bucket) const {
   return found == buckets_.end() ? nullptr : &found->second;
 }
 
+std::vector<std::string> Index::files_in(const std::string& bucket) const {
+  std::vector<std::string> files;
+  const BucketIndex* in = find(bucket);
+  if (in == nullptr) return files;
+  for (const auto& [key, object] : in->objects) files.insert(files.end(), object.files.begin(), object.files.end());
+  for (const auto& [id, upload] : in->uploads) {
+    for (const auto& [number, part] : upload.parts) files.insert(files.end(), part.files.begin(), part.files.end());
+  }
+  return files;
+}
+
 void Index::forget(const std::string& bucket) {
   const auto found = buckets_.find(bucket);
   if (found == buckets_.end()) return;
+  release(found->second.fence);
   for (const auto& [key, object] : found->second.objects) release(object.place);
   for (const auto& [id, upload] : found->second.uploads) {
     release(upload.place);
@@ -93,11 +105,15 @@ void Index::take_setting(const Place& place, BucketIndex& bucket, const RecordBo
   bucket.settings.emplace(body.meta.key, IndexedSetting{place, *body.text});
 }
 
-std::vector<std::string> Index::apply(const Place& place, RecordKind kind, const std::string& bucket,
-                                      const RecordBody& body) {
+std::vector<std::string> Index::apply(const Place& place, const RecordHead& head, const RecordBody& body) {
   std::vector<std::string> freed;
-  BucketIndex& into = buckets_[bucket];
-  switch (kind) {
+  if (head.kind == RecordKind::clear) {
+    freed = files_in(head.bucket);
+    forget(head.bucket);
+    return freed;
+  }
+  BucketIndex& into = buckets_[head.bucket];
+  switch (head.kind) {
     case RecordKind::put: take_put(place, into, body, freed); break;
     case RecordKind::remove: drop_object(into, body.meta.key, freed); break;
     case RecordKind::upload:
@@ -108,6 +124,13 @@ std::vector<std::string> Index::apply(const Place& place, RecordKind kind, const
     case RecordKind::part: take_part(place, into, body, freed); break;
     case RecordKind::abort: drop_upload(into, body.upload, {}, freed); break;
     case RecordKind::setting: take_setting(place, into, body); break;
+    case RecordKind::fence:
+      release(into.fence);
+      live_bytes_ += place.length;
+      into.fence = place;
+      into.epoch = std::max(into.epoch, head.epoch);
+      break;
+    case RecordKind::clear: break;
   }
   return freed;
 }
@@ -115,6 +138,7 @@ std::vector<std::string> Index::apply(const Place& place, RecordKind kind, const
 bool Index::is_live(const Place& place, RecordKind kind, const std::string& bucket, const RecordBody& body) const {
   const BucketIndex* in = find(bucket);
   if (in == nullptr) return false;
+  if (kind == RecordKind::fence) return in->fence == place;
   if (kind == RecordKind::put) {
     const auto found = in->objects.find(body.meta.key);
     return found != in->objects.end() && found->second.place == place;
@@ -132,6 +156,7 @@ bool Index::is_live(const Place& place, RecordKind kind, const std::string& buck
 
 void Index::moved(const Place& to, RecordKind kind, const std::string& bucket, const RecordBody& body) {
   BucketIndex& in = buckets_[bucket];
+  if (kind == RecordKind::fence) in.fence = to;
   if (kind == RecordKind::put) in.objects.at(body.meta.key).place = to;
   if (kind == RecordKind::setting) in.settings.at(body.meta.key).place = to;
   if (kind == RecordKind::upload) in.uploads.at(body.upload).place = to;

@@ -41,18 +41,21 @@ struct BucketIndex {
   std::map<std::string, IndexedUpload> uploads;  // by id
   std::map<std::string, IndexedSetting> settings;
   int64_t bytes = 0;
+  Place fence;  // without a file: none
+  uint64_t epoch = 0;
 };
 
 class Index {
  public:
   /// Files that nothing refers to any more.
-  std::vector<std::string> apply(const Place& place, RecordKind kind, const std::string& bucket,
-                                 const RecordBody& body);
+  std::vector<std::string> apply(const Place& place, const RecordHead& head, const RecordBody& body);
   /// Whether the record at `place` still says something.
   bool is_live(const Place& place, RecordKind kind, const std::string& bucket, const RecordBody& body) const;
   /// The same record stands elsewhere now.
   void moved(const Place& to, RecordKind kind, const std::string& bucket, const RecordBody& body);
 
+  /// All files of a bucket.
+  std::vector<std::string> files_in(const std::string& bucket) const;
   /// Null: nothing was ever in it.
   const BucketIndex* find(const std::string& bucket) const;
   void forget(const std::string& bucket);

@@ -35,7 +35,7 @@ Result<Journal::Replayed> Journal::open(const Take& take) {
     TRY(auto file, open_file(path_of(id), true));
     TRY(auto size, size_of(*file));
     TRY(auto bytes, read_at(*file, 0, size));
-    TRY(auto end, replay({file, id, 0, 0}, bytes, take, replayed));
+    TRY(auto end, replay({file, id, 0, 0, 0}, bytes, take, replayed));
     segments_[id] = {file, end};
     next_ = id + 1;
   }
@@ -61,7 +61,7 @@ Result<size_t> Journal::replay(const Place& from, std::string_view bytes, const 
       continue;
     }
     const auto length = static_cast<uint32_t>(record_header_bytes + head->sealed_bytes);
-    take({from.file, from.segment, at, length}, *head, bytes.substr(at, length));
+    take({from.file, from.segment, at, length, stamp_of(bytes.substr(at))}, *head, bytes.substr(at, length));
     ++replayed.records;
     at += length;
   }
@@ -101,7 +101,8 @@ Result<std::vector<Place>> Journal::append(std::span<const std::string> records)
   std::string joined;
   std::vector<Place> places;
   for (const std::string& record : records) {
-    places.push_back({segment.file, number, segment.size + joined.size(), static_cast<uint32_t>(record.size())});
+    places.push_back(
+        {segment.file, number, segment.size + joined.size(), static_cast<uint32_t>(record.size()), stamp_of(record)});
     joined += record;
   }
   auto done = disk_.write_at(*segment.file, joined, segment.size);
@@ -130,7 +131,7 @@ Result<void> Journal::read_oldest(const Take& take) const {
   const auto& [number, segment] = *segments_.begin();
   TRY(auto bytes, read_at(*segment.file, 0, segment.size));
   Replayed replayed;
-  auto read = replay({segment.file, number, 0, 0}, bytes, take, replayed);
+  auto read = replay({segment.file, number, 0, 0, 0}, bytes, take, replayed);
   return read ? Result<void>() : fail(std::move(read).error());
 }
 

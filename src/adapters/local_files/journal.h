@@ -19,6 +19,7 @@ struct Place {
   uint32_t segment = 0;
   uint64_t offset = 0;
   uint32_t length = 0;
+  uint64_t stamp = 0;  // of the record
   bool operator==(const Place&) const = default;
 };
 

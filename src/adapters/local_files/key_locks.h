@@ -10,6 +10,8 @@
 
 namespace barrio::adapters::local_files {
 
+inline constexpr const char* setting_lock = "/s/";  // between bucket and name
+
 class KeyLocks {
   struct Lock {
     explicit Lock(ports::Runtime& runtime) : turn(runtime) {}

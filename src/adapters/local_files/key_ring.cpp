@@ -50,8 +50,9 @@ Result<void> KeyRing::load_one(const std::string& name) {
   return {};
 }
 
-Result<KeyRing::Made> KeyRing::make(const std::string& bucket, const TenantId& tenant) const {
-  Made made{bucket, tenant, random_bytes(seal_key_bytes), {}};
+Result<KeyRing::Made> KeyRing::make(const std::string& bucket, const TenantId& tenant,
+                                    const std::optional<std::string>& key) const {
+  Made made{bucket, tenant, key.value_or(random_bytes(seal_key_bytes)), {}};
   const auto known = tenant_keys_.find(tenant.str());
   if (known != tenant_keys_.end()) {
     made.tenant_key = known->second;

@@ -4,6 +4,7 @@
 // erases what it opens (crypto-shredding). Lives on the store's loop; what blocks is const and may be called elsewhere.
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "adapters/local_files/disk.h"
@@ -24,9 +25,9 @@ class KeyRing {
     std::string bucket_key;
     std::string tenant_key;
   };
-  /// A bucket's key on the disk, and its tenant's if it has none. Blocks, and is not called twice at a time. Errors:
-  /// unavailable, exhausted.
-  Result<Made> make(const std::string& bucket, const TenantId& tenant) const;
+  /// A bucket's key on the disk, `key` or a new one, and its tenant's if it has none. Blocks, and is not called twice
+  /// at a time. Errors: unavailable, exhausted.
+  Result<Made> make(const std::string& bucket, const TenantId& tenant, const std::optional<std::string>& key) const;
   void adopt(Made made);
   /// From the disk. Blocks.
   Result<void> erase(const std::string& bucket) const;

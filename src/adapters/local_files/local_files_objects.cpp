@@ -40,9 +40,7 @@ Result<void> LocalFilesStore::put(const std::string& bucket, ports::ObjectMeta m
   if (written.extent()) body.extents.push_back(*written.extent());
   const KeyLocks::Hold hold(locks_, lock_name(bucket, body.meta.key));
   TRY_DO(check(bucket, body.meta.key, condition));
-  TRY_DO(commit(RecordKind::put, bucket, std::move(body), written.extent() ? "" : written.inlined()));
-  written.keep();
-  return {};
+  return commit(RecordKind::put, bucket, std::move(body), written.extent() ? "" : written.inlined(), &written);
 }
 
 Result<void> LocalFilesStore::set_tags(const std::string& bucket, const std::string& key,

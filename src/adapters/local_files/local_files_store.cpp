@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "adapters/local_files/counted.h"
 #include "base/check.h"
 #include "base/log.h"
 
@@ -12,8 +13,7 @@ using namespace local_files;
 /// On the stack of the fiber that waits for it.
 struct local_files::Change {
   std::string record;
-  RecordKind kind;
-  const std::string& bucket;
+  const RecordHead& head;
   const RecordBody& body;
   std::optional<Result<void>> done = {};
 };
@@ -21,31 +21,12 @@ struct local_files::Change {
 namespace {
 
 constexpr size_t most_group_bytes = 8 * 1024 * 1024;
-constexpr const char* setting_lock = "/s/";
-constexpr uint64_t first_epoch = 1;  // a bucket has one home in this version
 
 std::string lock_of(const RecordHead& head, const RecordBody& body) {
   if (head.kind == RecordKind::put) return head.bucket + "/o/" + body.meta.key;
   if (head.kind == RecordKind::setting) return head.bucket + setting_lock + body.meta.key;
   return head.bucket + "/u/" + body.upload;
 }
-
-/// Counts itself while it is there.
-class Counted {
- public:
-  Counted(std::map<std::string, int>& counts, const std::string& name) : counts_(counts), name_(name) {
-    ++counts_[name_];
-  }
-  ~Counted() {
-    if (--counts_[name_] == 0) counts_.erase(name_);
-  }
-  Counted(const Counted&) = delete;
-  Counted& operator=(const Counted&) = delete;
-
- private:
-  std::map<std::string, int>& counts_;
-  const std::string name_;
-};
 
 }  // namespace
 
@@ -57,7 +38,9 @@ LocalFilesStore::LocalFilesStore(ports::Runtime& runtime, LocalFilesConfig confi
       journal_(disk_, config_.folder + "/journal"),
       journal_turn_(runtime),
       keys_turn_(runtime),
-      locks_(runtime) {}
+      locks_(runtime),
+      tidied_(runtime.make_signal()),
+      ended_(runtime.make_signal()) {}
 
 LocalFilesStore::~LocalFilesStore() = default;
 
@@ -82,8 +65,9 @@ Result<void> LocalFilesStore::load() {
       ++unreadable;
       return;
     }
-    index_.apply(place, head.kind, head.bucket, opened->body);
+    index_.apply(place, head, opened->body);
   }));
+  damaged_ = replayed.damaged + unreadable + replayed.torn_bytes != 0;
   if (replayed.damaged + unreadable != 0) {
     log_error("storage: the journal is damaged", {{"places", std::to_string(replayed.damaged + unreadable)}});
   }
@@ -96,10 +80,8 @@ Result<void> LocalFilesStore::load() {
 Result<void> LocalFilesStore::sweep() {
   std::set<std::string> used;
   for (const auto& [id, bucket] : index_.buckets()) {
-    for (const auto& [key, object] : bucket.objects) used.insert(object.files.begin(), object.files.end());
-    for (const auto& [upload, indexed] : bucket.uploads) {
-      for (const auto& [number, part] : indexed.parts) used.insert(part.files.begin(), part.files.end());
-    }
+    const auto files = index_.files_in(id);
+    used.insert(files.begin(), files.end());
   }
   const std::string folder = config_.folder + "/objects/";
   TRY(const auto names, names_in(folder));
@@ -120,7 +102,7 @@ Result<void> LocalFilesStore::add_bucket(const std::string& bucket, const Tenant
   const ports::Turn::Hold turn(keys_turn_);
   if (has_bucket(bucket)) return {};
   Result<KeyRing::Made> made = fail(Code::cancelled, "");
-  runtime_.offload([&] { made = keys_.make(bucket, tenant); });
+  runtime_.offload([&] { made = keys_.make(bucket, tenant, {}); });
   if (!made) return fail(std::move(made).error());
   keys_.adopt(std::move(*made));
   return {};
@@ -140,12 +122,8 @@ Result<void> LocalFilesStore::drop_bucket(const std::string& bucket) {
   Result<void> erased;
   runtime_.offload([&] { erased = keys_.erase(bucket); });
   TRY_DO(std::move(erased));
-  if (const BucketIndex* left = index_.find(bucket)) {
-    for (const auto& [id, upload] : left->uploads) {
-      for (const auto& [number, part] : upload.parts)
-        doomed_.insert(doomed_.end(), part.files.begin(), part.files.end());
-    }
-  }
+  const auto files = index_.files_in(bucket);
+  doomed_.insert(doomed_.end(), files.begin(), files.end());
   index_.forget(bucket);
   keys_.forget(bucket);
   closed_.erase(bucket);
@@ -165,7 +143,7 @@ Result<void> LocalFilesStore::set_setting(const std::string& bucket, const std::
   RecordBody body;
   body.meta.key = name;
   body.text = std::move(text);
-  return commit(RecordKind::setting, bucket, std::move(body));
+  return commit(RecordKind::setting, bucket, std::move(body), {}, nullptr);
 }
 
 std::string LocalFilesStore::setting(const std::string& bucket, const std::string& name) const {
@@ -195,14 +173,29 @@ Result<void> LocalFilesStore::check(const std::string& bucket, const std::string
   return {};
 }
 
-/// The record is on the disk, and the index says the same, when this returns without an error.
+/// The record is on the disk, here and wherever else it must be, and the index says the same, when this returns without
+/// an error. After one of another site the change is there all the same, and nobody was told so.
 Result<void> LocalFilesStore::commit(RecordKind kind, const std::string& bucket, RecordBody body,
-                                     std::string_view content) {
+                                     std::string_view content, ContentWriter* written) {
   TRY(const std::string* key, key_of(bucket));
-  const Counted counted(changing_, bucket);
+  const Counted counted(changing_, bucket, *ended_);
   body.inlined = static_cast<int64_t>(content.size());
-  Change change{encode_record(kind, first_epoch, bucket, *key, body, content), kind, bucket, body};
-  if (change.record.size() > most_record_bytes) return fail(Code::invalid, "the object's description is too long");
+  const auto now = static_cast<uint64_t>(std::max<int64_t>(1, epoch(bucket)));
+  std::string record = encode_record(kind, now, bucket, *key, body, content);
+  ports::CopiedChange change{bucket, {}, {}};
+  const bool is_copied = sink_ != nullptr && sink_->wants(bucket);
+  if (is_copied) {
+    change.record = record;
+    for (const Extent& extent : body.extents) change.files.push_back({extent.file, sealed_size(extent.size)});
+  }
+  TRY_DO(append({0, now, kind, bucket}, body, std::move(record)));
+  if (written != nullptr) written->keep();
+  return is_copied ? sink_->copy(change) : Result<void>();
+}
+
+Result<void> LocalFilesStore::append(const RecordHead& head, const RecordBody& body, std::string record) {
+  if (record.size() > most_record_bytes) return fail(Code::invalid, "the object's description is too long");
+  Change change{std::move(record), head, body};
   queue_.push_back(&change);
   const ports::Turn::Hold turn(journal_turn_);
   while (!change.done) lead();
@@ -241,7 +234,7 @@ void LocalFilesStore::finish(Change& change, const Result<std::vector<Place>>& p
     change.done = Result<void>(fail(places.error()));
     return;
   }
-  const auto freed = index_.apply((*places)[which], change.kind, change.bucket, change.body);
+  const auto freed = index_.apply((*places)[which], change.head, change.body);
   doomed_.insert(doomed_.end(), freed.begin(), freed.end());
   change.done = Result<void>();
 }
@@ -264,11 +257,14 @@ Result<OpenedRecord> LocalFilesStore::read_record(const std::string& bucket, con
 Result<void> LocalFilesStore::tidy() {
   std::vector<std::string> files = std::exchange(doomed_, {});
   if (!files.empty()) {
+    tidying_ = true;
     const std::string folder = config_.folder + "/objects/";
     runtime_.offload([&] {
       // One that stays goes when the store is opened again.
       for (const std::string& file : files) static_cast<void>(remove_file(folder + file));
     });
+    tidying_ = false;
+    tidied_->notify();
   }
   return compact();
 }

@@ -17,6 +17,7 @@
 #include "adapters/local_files/index.h"
 #include "adapters/local_files/key_locks.h"
 #include "adapters/local_files/key_ring.h"
+#include "ports/object_copies.h"
 #include "ports/turn.h"
 
 namespace barrio::adapters {
@@ -31,7 +32,7 @@ struct LocalFilesConfig {
   local_files::Disk* disk = nullptr;  // none: the real one
 };
 
-class LocalFilesStore final : public ports::ObjectStore {
+class LocalFilesStore final : public ports::ObjectStore, public ports::ObjectCopies {
  public:
   /// Blocks: call it before the loop runs. Errors: conflict (another process has it open), denied (another site key),
   /// unavailable.
@@ -69,6 +70,28 @@ class LocalFilesStore final : public ports::ObjectStore {
   Result<void> tidy() override;
   Result<std::optional<ports::Scrubbed>> scrub_after(const std::string& bucket, const std::string& key) override;
 
+  // local_files_copies.cpp
+  void set_sink(ports::CopySink* sink) override { sink_ = sink; }
+  int64_t epoch(const std::string& bucket) const override;
+  Result<void> raise_epoch(const std::string& bucket, int64_t epoch) override;
+  bool is_incomplete(const std::string& bucket) const override { return damaged_ && !completed_.contains(bucket); }
+  void set_complete(const std::string& bucket) override { completed_.insert(bucket); }
+  std::vector<std::string> buckets() const override;
+  Result<std::string> give_key(const std::string& bucket) const override;
+  Result<void> take_key(const std::string& bucket, const TenantId& tenant, const std::string& key) override;
+  Result<void> forget_bucket(const std::string& bucket) override;
+  Result<ports::AcceptedCopy> accept(const std::string& bucket, int64_t epoch, std::string record) override;
+  Result<void> take_content(const std::string& file, int64_t offset, std::string_view bytes, bool last) override;
+  Result<std::string> give_content(const std::string& bucket, const std::string& key, const std::string& file,
+                                   int64_t offset) override;
+  Result<std::string> give_record(const std::string& bucket, const std::string& key) override;
+  Result<std::string> read_content(const std::string& file, int64_t offset) override;
+  std::vector<ports::CopyEntry> entries(const std::string& bucket, const std::string& after,
+                                        size_t limit) const override;
+  Result<void> resend(const std::string& bucket, const std::string& name,
+                      const std::function<Result<void>(const ports::CopiedChange&)>& send) override;
+  Result<void> repair(const std::string& bucket, const std::string& key, ports::CopySource& source) override;
+
  private:
   LocalFilesStore(ports::Runtime& runtime, LocalFilesConfig config);
   Result<void> load();
@@ -80,7 +103,20 @@ class LocalFilesStore final : public ports::ObjectStore {
   const local_files::IndexedUpload* find_upload(const std::string& bucket, const std::string& upload) const;
   Result<local_files::OpenedRecord> read_record(const std::string& bucket, const local_files::Place& place);
   Result<void> commit(local_files::RecordKind kind, const std::string& bucket, local_files::RecordBody body,
-                      std::string_view content = {});
+                      std::string_view content = {}, local_files::ContentWriter* written = nullptr);
+  Result<void> append(const local_files::RecordHead& head, const local_files::RecordBody& body, std::string record);
+  Result<std::string> read_raw(const local_files::Place& place);
+  Result<ports::CopiedChange> change_at(const std::string& bucket, const local_files::Place& place);
+  Result<ports::CopiedChange> made_change(local_files::RecordKind kind, const std::string& bucket,
+                                          local_files::RecordBody body);
+  bool has_already(const local_files::RecordHead& head, const local_files::RecordBody& body, uint64_t stamp) const;
+  Result<std::vector<ports::ContentFile>> missing_of(const local_files::RecordBody& body);
+  void rescue(const local_files::RecordBody& body);
+  Result<void> resend_setting(const std::string& bucket, const std::string& name,
+                              const std::function<Result<void>(const ports::CopiedChange&)>& send);
+  Result<void> resend_upload(const std::string& bucket, const std::string& upload,
+                             const std::function<Result<void>(const ports::CopiedChange&)>& send);
+  Result<void> fetch_content(const std::string& bucket, const local_files::Extent& extent, ports::CopySource& source);
   void lead();
   void finish(local_files::Change& change, const Result<std::vector<local_files::Place>>& places, size_t which);
   Result<void> compact();
@@ -102,6 +138,14 @@ class LocalFilesStore final : public ports::ObjectStore {
   std::set<std::string> closed_;         // buckets
   std::map<std::string, int> changing_;  // changes under way, by bucket
   std::vector<std::string> doomed_;      // files that nothing refers to any more
+  bool tidying_ = false;                 // some of them are being removed
+  std::unique_ptr<ports::Signal> tidied_;
+  std::unique_ptr<ports::Signal> ended_;                      // a change
+  std::map<std::pair<std::string, int64_t>, int> accepting_;  // of homes, by bucket and epoch
+  std::map<std::string, int64_t> raising_;                    // epochs, before they are on the disk
+  ports::CopySink* sink_ = nullptr;
+  bool damaged_ = false;             // the journal was when it was opened, or its end was torn
+  std::set<std::string> completed_;  // buckets that were compared with another site's since
 };
 
 }  // namespace barrio::adapters

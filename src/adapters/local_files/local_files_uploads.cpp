@@ -58,9 +58,7 @@ Result<void> LocalFilesStore::put_part(const std::string& bucket, const std::str
   }
   const KeyLocks::Hold hold(locks_, upload_lock(bucket, upload));
   if (find_upload(bucket, upload) == nullptr) return no_upload(upload);
-  TRY_DO(commit(RecordKind::part, bucket, std::move(body)));
-  static_cast<ContentWriter&>(*content).keep();
-  return {};
+  return commit(RecordKind::part, bucket, std::move(body), {}, static_cast<ContentWriter*>(content.get()));
 }
 
 Result<ports::Upload> LocalFilesStore::upload(const std::string& bucket, const std::string& upload) {

@@ -72,6 +72,10 @@ std::optional<RecordHead> read_record_head(std::string_view bytes) {
   return head;
 }
 
+uint64_t stamp_of(std::string_view record) {
+  return number_at(record, salt_at, 8) >> 1;
+}
+
 Result<OpenedRecord> open_record(std::string_view record, const std::string& bucket_key) {
   if (record.size() < record_header_bytes) return fail(Code::invalid, "is shorter than its header");
   const std::string_view salt = record.substr(salt_at, salt_bytes);

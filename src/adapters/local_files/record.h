@@ -23,8 +23,18 @@
 namespace barrio::adapters::local_files {
 
 /// put: an object, and what was an upload ends with it. remove: an object. upload, part, abort: of one that is written
-/// in parts. setting: of the bucket; meta.key is its name, and without text it goes.
-enum class RecordKind : uint8_t { put = 1, remove = 2, upload = 3, part = 4, abort = 5, setting = 6 };
+/// in parts. fence: nothing of a lower epoch than this record's follows. clear: nothing of the bucket before it counts.
+/// setting: of the bucket; meta.key is its name, and without text it goes.
+enum class RecordKind : uint8_t {
+  put = 1,
+  remove = 2,
+  upload = 3,
+  part = 4,
+  abort = 5,
+  fence = 6,
+  clear = 7,
+  setting = 8
+};
 
 /// A piece of content in a file of its own (content.h).
 struct Extent {
@@ -59,6 +69,8 @@ std::string encode_record(RecordKind kind, uint64_t epoch, const std::string& bu
                           const RecordBody& body, std::string_view content);
 /// At the beginning of `bytes`; none: no record, or not all of it, or damaged.
 std::optional<RecordHead> read_record_head(std::string_view bytes);
+/// The same for the same record at every site, another for any other: 63 bits. Of a record that has a head.
+uint64_t stamp_of(std::string_view record);
 struct OpenedRecord {
   RecordBody body;
   std::string content;

@@ -230,10 +230,15 @@ struct BucketView {
   int64_t policy_version = 1;
   int copies = 1;
   SiteId home;
+  int64_t epoch = 1;
+  std::vector<Follower> followers;  // that keep a copy beside the home
+  int acks = 1;                     // sites that have a write before it is acknowledged
   WallTime created;
   std::string endpoint;  // "host:port" of its home; empty: not known now
 };
-BARRIO_DESCRIBE(BucketView, (), (name, tenant, location, policy, policy_version, copies, home, created, endpoint))
+BARRIO_DESCRIBE(BucketView, (),
+                (name, tenant, location, policy, policy_version, copies, home, epoch, followers, acks, created,
+                 endpoint))
 
 struct BucketList {
   std::vector<BucketView> buckets;

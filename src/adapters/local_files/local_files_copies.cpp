@@ -1,0 +1,409 @@
+// What a LocalFilesStore has to do with other sites that keep the same buckets: their changes are taken as they came,
+// its own are sent, and a damaged object is replaced.
+
+#include <algorithm>
+
+#include "adapters/local_files/counted.h"
+#include "adapters/local_files/local_files_store.h"
+#include "base/hash.h"
+#include "base/rng.h"
+
+namespace barrio::adapters {
+
+using namespace local_files;
+
+namespace {
+
+constexpr std::string_view object_prefix = "o/";
+constexpr std::string_view setting_prefix = "s/";
+constexpr std::string_view upload_prefix = "u/";
+constexpr size_t file_name_bytes = 32;
+
+/// No path: 32 hex digits, as ContentWriter makes them.
+bool is_file_name(std::string_view name) {
+  return name.size() == file_name_bytes && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+/// What of the names with this prefix is behind `after`: those behind the text; none: there is nothing left.
+std::optional<std::string> part_behind(const std::string& after, std::string_view prefix) {
+  if (after < prefix) return "";
+  return after.starts_with(prefix) ? std::optional(after.substr(prefix.size())) : std::nullopt;
+}
+
+uint64_t stamp_of_upload(const IndexedUpload& upload) {
+  uint64_t stamp = upload.place.stamp;
+  for (const auto& [number, part] : upload.parts) stamp = mix(stamp, part.place.stamp);
+  return stamp >> 1;
+}
+
+/// Fences and clearings are each site's own.
+bool is_of_clients(RecordKind kind) {
+  return (kind >= RecordKind::put && kind <= RecordKind::abort) || kind == RecordKind::setting;
+}
+
+ports::AcceptedCopy told(RecordKind kind, const RecordBody& body) {
+  using Act = ports::AcceptedCopy::Act;
+  const Act act = kind == RecordKind::put ? Act::put : kind == RecordKind::remove ? Act::removed : Act::other;
+  return {{}, act, body.meta.key, body.meta.sha256, body.meta.size};
+}
+
+}  // namespace
+
+int64_t LocalFilesStore::epoch(const std::string& bucket) const {
+  const BucketIndex* in = index_.find(bucket);
+  const auto raising = raising_.find(bucket);
+  return std::max(in == nullptr ? 0 : static_cast<int64_t>(in->epoch), raising == raising_.end() ? 0 : raising->second);
+}
+
+Result<void> LocalFilesStore::raise_epoch(const std::string& bucket, int64_t epoch) {
+  TRY(const std::string* key, key_of(bucket));
+  const BucketIndex* in = index_.find(bucket);
+  if (in == nullptr || static_cast<int64_t>(in->epoch) < epoch) {
+    auto& raising = raising_[bucket];
+    raising = std::max(raising, epoch);
+    const RecordBody body;
+    const RecordHead head{0, static_cast<uint64_t>(epoch), RecordKind::fence, bucket};
+    TRY_DO(append(head, body, encode_record(head.kind, head.epoch, bucket, *key, body, {})));
+  }
+  while (true) {
+    const auto lower = accepting_.lower_bound({bucket, 0});
+    if (lower == accepting_.end() || lower->first.first != bucket || lower->first.second >= epoch) return {};
+    ended_->wait_until(Time::max());
+    if (runtime_.stopping()) return fail(Code::cancelled, "this site is stopping");
+  }
+}
+
+std::vector<std::string> LocalFilesStore::buckets() const {
+  std::vector<std::string> ids;
+  for (const auto& [id, key] : keys_.buckets()) ids.push_back(id);
+  return ids;
+}
+
+Result<std::string> LocalFilesStore::give_key(const std::string& bucket) const {
+  TRY(const std::string* key, key_of(bucket));
+  return *key;
+}
+
+Result<void> LocalFilesStore::take_key(const std::string& bucket, const TenantId& tenant, const std::string& key) {
+  const std::string* present = keys_.of_bucket(bucket);
+  if (present != nullptr && *present == key) return {};
+  if (present != nullptr) TRY_DO(forget_bucket(bucket));
+  {
+    const ports::Turn::Hold turn(keys_turn_);
+    Result<KeyRing::Made> made = fail(Code::cancelled, "");
+    runtime_.offload([&] { made = keys_.make(bucket, tenant, key); });
+    if (!made) return fail(std::move(made).error());
+    keys_.adopt(std::move(*made));
+  }
+  // The journal may still have records of an earlier time here, which this key opens again.
+  const RecordBody body;
+  const RecordHead head{0, 0, RecordKind::clear, bucket};
+  return append(head, body, encode_record(head.kind, head.epoch, bucket, key, body, {}));
+}
+
+Result<void> LocalFilesStore::forget_bucket(const std::string& bucket) {
+  const auto accepting = accepting_.lower_bound({bucket, 0});
+  if (changing_.contains(bucket) || (accepting != accepting_.end() && accepting->first.first == bucket)) {
+    return fail(Code::conflict, "the bucket is being written to", "bucket");
+  }
+  closed_.insert(bucket);
+  const ports::Turn::Hold turn(keys_turn_);
+  Result<void> erased;
+  runtime_.offload([&] { erased = keys_.erase(bucket); });
+  TRY_DO(std::move(erased));
+  const auto files = index_.files_in(bucket);
+  doomed_.insert(doomed_.end(), files.begin(), files.end());
+  index_.forget(bucket);
+  keys_.forget(bucket);
+  raising_.erase(bucket);
+  closed_.erase(bucket);
+  return {};
+}
+
+/// Content that the record refers to and that is not here.
+Result<std::vector<ports::ContentFile>> LocalFilesStore::missing_of(const RecordBody& body) {
+  std::vector<ports::ContentFile> missing;
+  for (const Extent& extent : body.extents) {
+    if (!is_file_name(extent.file)) return fail(Code::invalid, "refers to a file of another kind", "record");
+  }
+  if (body.extents.empty()) return missing;
+  runtime_.offload([&] {
+    for (const Extent& extent : body.extents) {
+      const int64_t bytes = sealed_size(extent.size);
+      const auto file = open_file(config_.folder + "/objects/" + extent.file);
+      const auto size = file ? size_of(**file) : Result<uint64_t>(fail(file.error()));
+      if (!size || static_cast<int64_t>(*size) != bytes) missing.push_back({extent.file, bytes});
+    }
+  });
+  return missing;
+}
+
+/// Files that were to go, and are used again.
+void LocalFilesStore::rescue(const RecordBody& body) {
+  while (tidying_) tidied_->wait_until(Time::max());
+  std::erase_if(doomed_, [&](const std::string& file) {
+    return std::ranges::find(body.extents, file, &Extent::file) != body.extents.end();
+  });
+}
+
+bool LocalFilesStore::has_already(const RecordHead& head, const RecordBody& body, uint64_t stamp) const {
+  const BucketIndex* in = index_.find(head.bucket);
+  const IndexedObject* object = find(head.bucket, body.meta.key);
+  const auto upload =
+      in == nullptr ? std::map<std::string, IndexedUpload>::const_iterator() : in->uploads.find(body.upload);
+  const bool has_upload = in != nullptr && upload != in->uploads.end();
+  switch (head.kind) {
+    case RecordKind::put: return object != nullptr && object->place.stamp == stamp;
+    case RecordKind::remove: return object == nullptr;
+    case RecordKind::upload: return has_upload && upload->second.place.stamp == stamp;
+    case RecordKind::abort: return !has_upload;
+    case RecordKind::part: {
+      if (!has_upload) return false;
+      const auto part = upload->second.parts.find(body.part);
+      return part != upload->second.parts.end() && part->second.place.stamp == stamp;
+    }
+    case RecordKind::setting: {
+      const auto setting =
+          in == nullptr ? std::map<std::string, IndexedSetting>::const_iterator() : in->settings.find(body.meta.key);
+      const bool has_setting = in != nullptr && setting != in->settings.end();
+      return body.text ? has_setting && setting->second.place.stamp == stamp : !has_setting;
+    }
+    default: return false;
+  }
+}
+
+Result<ports::AcceptedCopy> LocalFilesStore::accept(const std::string& bucket, int64_t epoch, std::string record) {
+  TRY(const std::string* key, key_of(bucket));
+  const auto lower = [&] { return fail(Code::conflict, "the bucket's epoch is higher here", "epoch"); };
+  if (epoch < this->epoch(bucket)) return lower();
+  const auto head = read_record_head(record);
+  if (!head || head->bucket != bucket || record.size() != record_header_bytes + head->sealed_bytes ||
+      !is_of_clients(head->kind)) {
+    return fail(Code::invalid, "is no record of this bucket", "record");
+  }
+  TRY(const auto opened, open_record(record, *key));
+  const RecordBody& body = opened.body;
+  const Counted counted(accepting_, std::pair(bucket, epoch), *ended_);
+  std::optional<KeyLocks::Hold> of_upload;
+  std::optional<KeyLocks::Hold> of_object;
+  if (!body.upload.empty()) of_upload.emplace(locks_, bucket + "/u/" + body.upload);
+  if (head->kind == RecordKind::put || head->kind == RecordKind::remove) {
+    of_object.emplace(locks_, bucket + "/o/" + body.meta.key);
+  }
+  if (head->kind == RecordKind::setting) of_object.emplace(locks_, bucket + setting_lock + body.meta.key);
+  if (epoch < this->epoch(bucket)) return lower();
+  ports::AcceptedCopy accepted = told(head->kind, body);
+  if (has_already(*head, body, stamp_of(record))) return accepted;
+  rescue(body);
+  TRY(accepted.missing, missing_of(body));
+  if (!accepted.missing.empty()) return accepted;
+  TRY_DO(append(*head, body, std::move(record)));
+  return accepted;
+}
+
+Result<void> LocalFilesStore::take_content(const std::string& file, int64_t offset, std::string_view bytes, bool last) {
+  if (!is_file_name(file)) return fail(Code::invalid, "is no name of a content file", "file");
+  const std::string path = config_.folder + "/objects/" + file;
+  const auto take = [&]() -> Result<void> {
+    const std::string partial = path + ".part";
+    if (offset == 0) TRY_DO(remove_file(partial));
+    TRY(const auto open, offset == 0 ? create_file(partial) : open_file(partial, true));
+    TRY(const auto size, size_of(*open));
+    if (static_cast<int64_t>(size) != offset) return fail(Code::conflict, "another piece is next", "offset");
+    TRY_DO(disk_.write_at(*open, bytes, size));
+    if (!last) return {};
+    TRY_DO(disk_.sync(*open));
+    return rename_file(partial, path);
+  };
+  Result<void> taken;
+  runtime_.offload([&] { taken = take(); });
+  return taken;
+}
+
+Result<std::string> LocalFilesStore::read_content(const std::string& file, int64_t offset) {
+  if (!is_file_name(file)) return fail(Code::invalid, "is no name of a content file", "file");
+  const auto read = [&]() -> Result<std::string> {
+    TRY(const auto open, open_file(config_.folder + "/objects/" + file));
+    TRY(const auto size, size_of(*open));
+    if (offset < 0 || static_cast<uint64_t>(offset) >= size) return fail(Code::invalid, "is behind the end", "offset");
+    const auto from = static_cast<uint64_t>(offset);
+    return read_at(*open, from, std::min<uint64_t>(piece_bytes, size - from));
+  };
+  Result<std::string> bytes;
+  runtime_.offload([&] { bytes = read(); });
+  return bytes;
+}
+
+Result<std::string> LocalFilesStore::give_content(const std::string& bucket, const std::string& key,
+                                                  const std::string& file, int64_t offset) {
+  const IndexedObject* object = find(bucket, key);
+  if (object == nullptr || std::ranges::find(object->files, file) == object->files.end()) {
+    return fail(Code::not_found, "there is no such content of this object", "file");
+  }
+  return read_content(file, offset);
+}
+
+Result<std::string> LocalFilesStore::read_raw(const Place& place) {
+  Result<std::string> record;
+  runtime_.offload([&record, at = place] { record = Journal::read(at); });
+  return record;
+}
+
+Result<std::string> LocalFilesStore::give_record(const std::string& bucket, const std::string& key) {
+  TRY_DO(key_of(bucket));
+  const IndexedObject* object = find(bucket, key);
+  if (object == nullptr) return fail(Code::not_found, "there is no such object", "key");
+  return read_raw(object->place);
+}
+
+std::vector<ports::CopyEntry> LocalFilesStore::entries(const std::string& bucket, const std::string& after,
+                                                       size_t limit) const {
+  std::vector<ports::CopyEntry> found;
+  const BucketIndex* in = index_.find(bucket);
+  if (in == nullptr) return found;
+  if (const auto key = part_behind(after, object_prefix)) {
+    for (auto at = in->objects.upper_bound(*key); at != in->objects.end() && found.size() < limit; ++at) {
+      found.push_back({std::string(object_prefix) + at->first, at->second.place.stamp});
+    }
+  }
+  if (const auto name = part_behind(after, setting_prefix)) {
+    for (auto at = in->settings.upper_bound(*name); at != in->settings.end() && found.size() < limit; ++at) {
+      found.push_back({std::string(setting_prefix) + at->first, at->second.place.stamp});
+    }
+  }
+  if (const auto upload = part_behind(after, upload_prefix)) {
+    for (auto at = in->uploads.upper_bound(*upload); at != in->uploads.end() && found.size() < limit; ++at) {
+      if (at->second.place.file) found.push_back({std::string(upload_prefix) + at->first, stamp_of_upload(at->second)});
+    }
+  }
+  return found;
+}
+
+/// The record there, and what it refers to.
+Result<ports::CopiedChange> LocalFilesStore::change_at(const std::string& bucket, const Place& place) {
+  TRY(const std::string* key, key_of(bucket));
+  const std::string kept_key = *key;
+  ports::CopiedChange change{bucket, {}, {}};
+  TRY(change.record, read_raw(place));
+  TRY(const auto opened, open_record(change.record, kept_key));
+  for (const Extent& extent : opened.body.extents) change.files.push_back({extent.file, sealed_size(extent.size)});
+  return change;
+}
+
+/// A change that is for another site alone.
+Result<ports::CopiedChange> LocalFilesStore::made_change(RecordKind kind, const std::string& bucket, RecordBody body) {
+  TRY(const std::string* key, key_of(bucket));
+  const auto now = static_cast<uint64_t>(std::max<int64_t>(1, epoch(bucket)));
+  return ports::CopiedChange{bucket, encode_record(kind, now, bucket, *key, body, {}), {}};
+}
+
+Result<void> LocalFilesStore::resend(const std::string& bucket, const std::string& name,
+                                     const std::function<Result<void>(const ports::CopiedChange&)>& send) {
+  if (name.starts_with(upload_prefix)) return resend_upload(bucket, name.substr(upload_prefix.size()), send);
+  if (name.starts_with(setting_prefix)) return resend_setting(bucket, name.substr(setting_prefix.size()), send);
+  if (!name.starts_with(object_prefix)) {
+    return fail(Code::invalid, "is neither an object, nor a setting, nor an upload", "name");
+  }
+  const std::string key = name.substr(object_prefix.size());
+  const KeyLocks::Hold hold(locks_, bucket + "/o/" + key);
+  const IndexedObject* object = find(bucket, key);
+  if (object != nullptr) {
+    TRY(const auto change, change_at(bucket, object->place));
+    return send(change);
+  }
+  RecordBody body;
+  body.meta.key = key;
+  TRY(const auto gone, made_change(RecordKind::remove, bucket, std::move(body)));
+  return send(gone);
+}
+
+Result<void> LocalFilesStore::resend_setting(const std::string& bucket, const std::string& name,
+                                             const std::function<Result<void>(const ports::CopiedChange&)>& send) {
+  const KeyLocks::Hold hold(locks_, bucket + setting_lock + name);
+  const BucketIndex* in = index_.find(bucket);
+  const bool is_set = in != nullptr && in->settings.contains(name);
+  if (is_set) {
+    TRY(const auto change, change_at(bucket, in->settings.at(name).place));
+    return send(change);
+  }
+  RecordBody body;
+  body.meta.key = name;
+  TRY(const auto gone, made_change(RecordKind::setting, bucket, std::move(body)));
+  return send(gone);
+}
+
+Result<void> LocalFilesStore::resend_upload(const std::string& bucket, const std::string& upload,
+                                            const std::function<Result<void>(const ports::CopiedChange&)>& send) {
+  const KeyLocks::Hold hold(locks_, bucket + "/u/" + upload);
+  RecordBody body;
+  body.upload = upload;
+  // Whatever the other has of it may have parts that are none here.
+  TRY(const auto gone, made_change(RecordKind::abort, bucket, std::move(body)));
+  TRY_DO(send(gone));
+  const IndexedUpload* found = find_upload(bucket, upload);
+  if (found == nullptr) return {};
+  std::vector<Place> places = {found->place};
+  for (const auto& [number, part] : found->parts) places.push_back(part.place);
+  for (const Place& place : places) {
+    TRY(const auto change, change_at(bucket, place));
+    TRY_DO(send(change));
+  }
+  return {};
+}
+
+/// Checked, chunk by chunk, before it takes the place of what is damaged.
+Result<void> LocalFilesStore::fetch_content(const std::string& bucket, const Extent& extent,
+                                            ports::CopySource& source) {
+  if (!is_file_name(extent.file)) return fail(Code::invalid, "refers to a file of another kind", "record");
+  const std::string path = config_.folder + "/objects/" + extent.file;
+  const std::string partial = path + ".repair";
+  SharedFile file;
+  Result<void> done;
+  runtime_.offload([&] {
+    done = remove_file(partial);
+    auto created = done ? create_file(partial) : Result<SharedFile>(fail(done.error()));
+    if (created) file = std::move(*created);
+    if (!created) done = fail(created.error());
+  });
+  TRY_DO(std::move(done));
+  for (int64_t at = 0; at < sealed_size(extent.size);) {
+    TRY(const auto piece, source.content(extent.file, at));
+    if (piece.empty()) return fail(Code::unavailable, "the other copy is shorter", "repair");
+    runtime_.offload([&] { done = disk_.write_at(*file, piece, static_cast<uint64_t>(at)); });
+    TRY_DO(std::move(done));
+    at += static_cast<int64_t>(piece.size());
+  }
+  TRY(const std::string* key, key_of(bucket));
+  OpenedRecord whole;
+  whole.body.meta.size = extent.size;
+  whole.body.extents = {extent};
+  ContentReader reader(runtime_, *key, std::move(whole), {file});
+  for (int64_t at = 0; at < extent.size;) {
+    TRY(const auto piece, reader.read(static_cast<uint64_t>(at), piece_bytes));
+    at += static_cast<int64_t>(piece.size());
+  }
+  runtime_.offload([&] {
+    done = disk_.sync(*file);
+    if (done) done = rename_file(partial, path);
+  });
+  return done;
+}
+
+Result<void> LocalFilesStore::repair(const std::string& bucket, const std::string& key, ports::CopySource& source) {
+  const KeyLocks::Hold hold(locks_, bucket + "/o/" + key);
+  TRY(const std::string* bucket_key, key_of(bucket));
+  const std::string kept_key = *bucket_key;
+  const IndexedObject* object = find(bucket, key);
+  if (object == nullptr) return fail(Code::not_found, "there is no such object", "key");
+  const uint64_t stamp = object->place.stamp;
+  TRY(auto record, source.record());
+  const auto head = read_record_head(record);
+  if (!head || head->bucket != bucket || head->kind != RecordKind::put || stamp_of(record) != stamp) {
+    return fail(Code::conflict, "the other site has another object", "repair");
+  }
+  TRY(const auto opened, open_record(record, kept_key));
+  for (const Extent& extent : opened.body.extents) TRY_DO(fetch_content(bucket, extent, source));
+  return append(*head, opened.body, std::move(record));
+}
+
+}  // namespace barrio::adapters

@@ -1,0 +1,129 @@
+#include "decide/residency/copies.h"
+
+#include <algorithm>
+
+#include "decide/residency/buckets.h"
+
+namespace barrio::decide {
+
+namespace {
+
+/// Permitted, active, with storage and not yet a member; the nearest to the home first.
+std::vector<SiteId> candidates(const Bucket& bucket, const Network& network,
+                               const std::function<bool(const SiteId&)>& has_storage) {
+  std::vector<const Site*> found;
+  for (const Site& site : network.sites) {
+    if (!bucket.is_member(site.id) && site.status == SiteStatus::active && has_storage(site.id) &&
+        may_be_at(bucket, &site).permitted) {
+      found.push_back(&site);
+    }
+  }
+  if (const Site* home = network.find(bucket.home)) {
+    std::ranges::stable_sort(found, {}, [&](const Site* site) { return distance_km(home->location, site->location); });
+  }
+  std::vector<SiteId> ids;
+  for (const Site* site : found) ids.push_back(site->id);
+  return ids;
+}
+
+bool is_lost(const SiteId& site, const CopyWorld& world) {
+  return world.silent_for(site) >= world.patience.lost_after || world.is_incomplete(site);
+}
+
+/// Another home where this one is lost and there is one to follow it.
+void replace_home(Bucket& bucket, const CopyWorld& world) {
+  if (!is_lost(bucket.home, world)) return;
+  const auto heir = std::ranges::find_if(bucket.followers, [&](const Follower& one) {
+    return one.state == CopyState::in_sync && !is_lost(one.site, world) &&
+           may_be_at(bucket, world.network.find(one.site)).permitted;
+  });
+  if (heir == bucket.followers.end()) return;
+  // Whatever the old one has that nobody else has was never acknowledged: it is brought in step when it is back.
+  std::swap(bucket.home, heir->site);
+  heir->state = CopyState::joining;
+}
+
+/// Followers that stay away make room for others; where there is no other site they are waited for.
+void replace_followers(Bucket& bucket, const CopyWorld& world) {
+  auto others = candidates(bucket, world.network, [&](const SiteId& site) {
+    return world.has_storage(site) && world.silent_for(site) < world.patience.lost_after;
+  });
+  std::erase_if(bucket.followers,
+                [&](const Follower& one) { return !may_be_at(bucket, world.network.find(one.site)).permitted; });
+  const auto next_other = [&] {
+    const Follower made{others.front(), CopyState::joining};
+    others.erase(others.begin());
+    return made;
+  };
+  for (Follower& follower : bucket.followers) {
+    const bool stays_away =
+        follower.state == CopyState::joining && world.silent_for(follower.site) >= world.patience.replaced_after;
+    if (stays_away && !others.empty()) follower = next_other();
+  }
+  while (bucket.followers.size() + 1 < static_cast<size_t>(bucket.copies) && !others.empty()) {
+    bucket.followers.push_back(next_other());
+  }
+}
+
+bool same_copies(const Bucket& a, const Bucket& b) {
+  return a.home == b.home && a.acks == b.acks &&
+         std::ranges::equal(a.followers, b.followers, [](const Follower& one, const Follower& other) {
+           return one.site == other.site && one.state == other.state;
+         });
+}
+
+}  // namespace
+
+Result<std::vector<SiteId>> choose_followers(const Bucket& bucket, size_t count, const Network& network,
+                                             const std::function<bool(const SiteId&)>& has_storage) {
+  auto sites = candidates(bucket, network, has_storage);
+  if (sites.size() >= count) {
+    sites.resize(count);
+    return sites;
+  }
+  const auto permitted = permitted_sites(bucket.policy, network);
+  const std::string asked = std::to_string(count + 1) + " copies were asked for, and the policy (" +
+                            describe(bucket.policy) + ") permits " + std::to_string(permitted.size()) +
+                            (permitted.size() == 1 ? " site" : " sites");
+  if (permitted.size() < count + 1) {
+    return fail(Code::denied, asked + ": name a region or a country with more sites, a wider policy, or fewer copies",
+                "copies");
+  }
+  return fail(Code::unavailable,
+              asked + ", of which " + std::to_string(sites.size() + 1) + " are active and have storage just now",
+              "copies");
+}
+
+std::optional<Bucket> next_copies(const Bucket& bucket, const CopyWorld& world) {
+  if (bucket.copies == 1) return std::nullopt;
+  Bucket next = bucket;
+  replace_home(next, world);
+  bool misses = false;
+  for (Follower& follower : next.followers) {
+    if (!is_lost(follower.site, world)) continue;
+    follower.state = CopyState::joining;
+    misses = true;
+  }
+  replace_followers(next, world);
+  if (misses || next.home != bucket.home || next.in_sync() < bucket.in_sync()) {
+    next.acks = std::min(next.acks, next.in_sync());
+  }
+  if (same_copies(bucket, next)) return std::nullopt;
+  ++next.epoch;
+  return next;
+}
+
+std::optional<Bucket> with_report(const Bucket& bucket, const CopyReport& report) {
+  Bucket next = bucket;
+  const auto follower = std::ranges::find(next.followers, report.follower, &Follower::site);
+  if (report.epoch != bucket.epoch || follower == next.followers.end()) return std::nullopt;
+  follower->state = report.state;
+  const int most = std::min(next.copies, next.in_sync());
+  // A copy more is asked for from now on; one less only where one is lost.
+  next.acks = report.state == CopyState::in_sync ? std::max(next.acks, most) : std::min(next.acks, next.in_sync());
+  if (same_copies(bucket, next)) return std::nullopt;
+  ++next.epoch;
+  return next;
+}
+
+}  // namespace barrio::decide

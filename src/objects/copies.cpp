@@ -1,0 +1,363 @@
+#include "objects/copies.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "api/s3/sigv4.h"
+#include "base/crypto.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "decide/residency/buckets.h"
+
+namespace barrio::objects {
+
+namespace {
+
+constexpr Duration write_look = 100ms;
+constexpr int most_content_rounds = 3;
+
+}  // namespace
+
+Copies::Copies(Parts parts, CopiesConfig config)
+    : parts_(std::move(parts)),
+      config_(std::move(config)),
+      started_(parts_.runtime.now()),
+      run_(hex_of(random_bytes(8))),
+      changed_(parts_.runtime.make_signal()) {
+  parts_.copies.set_sink(this);
+}
+
+Copies::~Copies() {
+  parts_.copies.set_sink(nullptr);
+}
+
+void Copies::heard_control(Time asked) {
+  control_heard_ = std::max(control_heard_, asked);
+  pulled_ = true;
+}
+
+bool Copies::wants(const std::string& bucket) const {
+  const Bucket* known = parts_.directory.find_id(bucket);
+  return known != nullptr && known->copies > 1;
+}
+
+/// In sync as control has it, or as it may have it: what is acknowledged without one of these can be lost.
+std::set<SiteId> Copies::required(const Bucket& bucket, const Role& role) const {
+  std::set<SiteId> sites = role.reported;
+  for (const Follower& follower : bucket.followers) {
+    if (follower.state == CopyState::in_sync) sites.insert(follower.site);
+  }
+  return sites;
+}
+
+std::vector<std::string> Copies::incomplete() const {
+  std::vector<std::string> ids;
+  for (const Bucket& bucket : parts_.directory.orders().buckets) {
+    if (bucket.copies == 1 || !bucket.is_member(config_.site)) continue;
+    const Follower* self = bucket.follower(config_.site);
+    const bool should_have =
+        self != nullptr ? self->state == CopyState::in_sync : bucket.in_sync() > 1;  // a home that others agree with
+    const bool misses = !parts_.store.has_bucket(bucket.id) || parts_.copies.is_incomplete(bucket.id);
+    if (should_have && misses) ids.push_back(bucket.id);
+  }
+  return ids;
+}
+
+/// Takes up what the orders say of this bucket, once for each epoch: on the disk, before anything is done in it.
+Result<void> Copies::take_role(const Bucket& bucket) {
+  if (roles_[bucket.id].epoch == bucket.epoch) return {};
+  const auto old = [] {
+    return fail(Code::unavailable, "this site's orders are older than what it has seen of the bucket");
+  };
+  if (parts_.copies.epoch(bucket.id) > bucket.epoch) return old();
+  if (bucket.home == config_.site) TRY_DO(open_home(bucket));
+  const bool was_taken = parts_.copies.epoch(bucket.id) == bucket.epoch;
+  TRY_DO(parts_.copies.raise_epoch(bucket.id, bucket.epoch));
+  if (parts_.copies.epoch(bucket.id) > bucket.epoch) return old();
+  Role& role = roles_[bucket.id];
+  if (role.epoch == bucket.epoch) return {};
+  if (!was_taken) {
+    // What an earlier process may have promised is over by then, too.
+    role.acts_from = std::max(role.acts_from, started_ + config_.lease + config_.margin);
+    if (role.promised_to != bucket.home) role.acts_from = std::max(role.acts_from, role.promised_until);
+  }
+  role.writes_from = std::max(role.writes_from, started_ + config_.lease + config_.margin);
+  role.reads_until = {};
+  role.reported.clear();
+  for (auto& [site, link] : role.links) {
+    const Follower* follower = bucket.follower(site);
+    const bool counts = follower != nullptr && follower->state == CopyState::in_sync;
+    if (!counts) role.writes_from = std::max(role.writes_from, link.granted_until);
+    if (!counts && !link.live) link.fall_behind();
+    if (counts) link.live = false;
+  }
+  std::erase_if(role.links, [&](const auto& entry) { return bucket.follower(entry.first) == nullptr; });
+  role.epoch = bucket.epoch;
+  role.taken_at = now();
+  changed_->notify();
+  return {};
+}
+
+/// A home without the bucket's key begins it, but only where nobody else has what was acknowledged.
+Result<void> Copies::open_home(const Bucket& bucket) {
+  if (bucket.in_sync() > 1 && (!parts_.store.has_bucket(bucket.id) || parts_.copies.is_incomplete(bucket.id))) {
+    parts_.pull_now();
+    return fail(Code::unavailable, "the home " + config_.site.str() +
+                                       " misses something of the bucket; another site that has it takes its place");
+  }
+  if (bucket.in_sync() == 1) parts_.copies.set_complete(bucket.id);
+  return parts_.store.has_bucket(bucket.id) ? Result<void>() : parts_.store.add_bucket(bucket.id, bucket.tenant);
+}
+
+/// No other home reads or writes before: control names none while it hears of this one, and none that follows here acts
+/// before what it promised is over.
+Time Copies::home_reads_until(const Bucket& bucket, const Role& role) const {
+  const Time by_control = pulled_ ? control_heard_ + config_.lease : Time{};
+  const auto followers = required(bucket, role);
+  // Nobody else could be made the home.
+  if (followers.empty()) return pulled_ ? Time::max() : Time{};
+  Time by_followers = Time::max();
+  for (const SiteId& site : followers) {
+    const auto link = role.links.find(site);
+    const bool confirmed = link != role.links.end() && link->second.confirmed != Time{};
+    by_followers = std::min(by_followers, confirmed ? link->second.confirmed + config_.lease : Time{});
+  }
+  return std::max(by_control, by_followers);
+}
+
+Result<void> Copies::may_read(const Bucket& bucket) {
+  const Bucket kept = bucket;
+  TRY_DO(take_role(kept));
+  const Role& role = roles_[kept.id];
+  if (role.epoch != kept.epoch) return fail(Code::unavailable, "the bucket's copies are changing; try again");
+  if (kept.home != config_.site) {
+    const Follower* self = kept.follower(config_.site);
+    if (self != nullptr && self->state == CopyState::in_sync && now() < role.reads_until &&
+        !parts_.copies.is_incomplete(kept.id)) {
+      return {};
+    }
+    return fail(Code::unavailable, "this site's copy has not heard of its home " + kept.home.str());
+  }
+  if (now() < role.acts_from) return fail(Code::unavailable, "the bucket has a new home, which waits for the old one");
+  if (now() < home_reads_until(kept, role)) return {};
+  return fail(Code::unavailable,
+              "the home hears neither of control nor of the other copies: another site may have "
+              "become the home");
+}
+
+Result<void> Copies::may_write(const Bucket& bucket) {
+  const Time latest = now() + config_.ready_patience;
+  const std::string id = bucket.id;
+  while (true) {
+    const Bucket* found = parts_.directory.find_id(id);
+    if (found == nullptr || found->home != config_.site) {
+      return fail(Code::unavailable, "the bucket's home is changing; try again");
+    }
+    const Bucket known = *found;
+    const auto taken = take_role(known);
+    if (taken && known.in_sync() >= known.acks && now() >= roles_[id].acts_from) return {};
+    if (now() >= latest || is_stopping()) {
+      TRY_DO(taken);
+      return fail(Code::unavailable, fmt::format("{} sites must have each write and {} {} in sync just now", known.acks,
+                                                 known.in_sync(), known.in_sync() == 1 ? "is" : "are"));
+    }
+    changed_->wait_until(std::min(latest, now() + write_look));
+  }
+}
+
+/// Until every site that counts has it, or control has said that one does not count any more.
+Result<void> Copies::copy(const ports::CopiedChange& change) {
+  const Time latest = now() + config_.patience;
+  std::set<SiteId> has;
+  while (true) {
+    const Bucket* found = parts_.directory.find_id(change.bucket);
+    if (found == nullptr || found->home != config_.site) {
+      return fail(Code::unavailable, "this site is not the bucket's home any more; whether the change stays is open");
+    }
+    const Bucket bucket = *found;
+    const auto taken = take_role(bucket);
+    if (taken) send_to_all(bucket, change, has);
+    const Bucket* still = parts_.directory.find_id(change.bucket);
+    const Role& role = roles_[change.bucket];
+    if (taken && still != nullptr && still->epoch == bucket.epoch && role.epoch == bucket.epoch) {
+      const auto wanted = required(bucket, role);
+      const bool all = std::ranges::includes(has, wanted);
+      // Alone, an earlier process may have reported another as in sync.
+      const bool is_sure = !wanted.empty() || pulled_;
+      if (all && is_sure && bucket.in_sync() >= bucket.acks && now() >= role.writes_from && now() >= role.acts_from) {
+        return {};
+      }
+    }
+    if (now() >= latest || is_stopping()) {
+      return fail(Code::unavailable, "not every copy has the change; whether it stays is open");
+    }
+    changed_->wait_until(std::min(latest, now() + write_look));
+  }
+}
+
+/// To all at a time that do not have it; who is being brought in step is sent it, too.
+void Copies::send_to_all(const Bucket& bucket, const ports::CopiedChange& change, std::set<SiteId>& has) {
+  Role& role = roles_[bucket.id];
+  struct Sending {
+    size_t left = 0;
+    std::set<SiteId> took;
+    std::unique_ptr<ports::Signal> done;
+    ports::CopiedChange change;
+  };
+  auto sending = std::make_shared<Sending>();
+  sending->change = change;
+  sending->done = parts_.runtime.make_signal();
+  std::vector<SiteId> targets;
+  const auto wanted = required(bucket, role);
+  for (const Follower& follower : bucket.followers) {
+    const bool is_wanted = wanted.contains(follower.site) || role.links[follower.site].live;
+    if (is_wanted && !has.contains(follower.site)) targets.push_back(follower.site);
+  }
+  sending->left = targets.size();
+  for (const SiteId& site : targets) {
+    parts_.runtime.spawn("copy to a site", [this, sending, bucket, site] {
+      const auto sent = send(bucket, site, sending->change);
+      note_sent(bucket.id, site, sent);
+      if (sent) sending->took.insert(site);
+      --sending->left;
+      sending->done->notify();
+    });
+  }
+  while (sending->left > 0) sending->done->wait_until(Time::max());
+  has.insert(sending->took.begin(), sending->took.end());
+}
+
+void Copies::note_sent(const std::string& bucket, const SiteId& site, const Result<void>& sent) {
+  const auto role = roles_.find(bucket);
+  if (role == roles_.end()) return;
+  Link& link = role->second.links[site];
+  if (sent) return link.failing_since.reset();
+  link.fall_behind();
+  // One that waits for its promise to another home is not lost.
+  if (sent.error().code != Code::exhausted && !link.failing_since) link.failing_since = now();
+}
+
+/// Neither a key nor a byte goes where the policy does not let it be.
+Result<void> Copies::check_target(const Bucket& bucket, const SiteId& site) const {
+  const decide::Verdict verdict = decide::may_be_at(bucket, parts_.directory.site(site));
+  return verdict.permitted ? Result<void>() : fail(Code::denied, verdict.reason);
+}
+
+Result<net::Response> Copies::ask(const SiteId& site, const std::string& target, std::string body, const char* method) {
+  TRY(auto response, parts_.peers.ask(site,
+                                      {.method = method,
+                                       .target = std::string(copies_path) + target,
+                                       .headers = {},
+                                       .body = std::move(body),
+                                       .peer_ip = {}},
+                                      config_.call_timeout));
+  if (response.status / 100 == 2) return response;
+  const Code code = response.status == 404                ? Code::not_found
+                    : response.status == 409              ? Code::conflict
+                    : response.status == 403              ? Code::denied
+                    : response.status == too_early_status ? Code::exhausted
+                                                          : Code::unavailable;
+  return fail(code, "site " + site.str() + ": " + response.body.substr(0, 300));
+}
+
+Result<void> Copies::send(const Bucket& bucket, const SiteId& site, const ports::CopiedChange& change) {
+  TRY_DO(check_target(bucket, site));
+  const std::string target = bucket.id + "/change?epoch=" + std::to_string(bucket.epoch);
+  for (int round = 0; round < most_content_rounds; ++round) {
+    TRY(const auto answer, ask(site, target, change.record, "POST"));
+    if (answer.status == 204) return {};
+    TRY(const auto json, parse_json(answer.body));
+    TRY(const auto wanted, from_json<MissingContent>(json));
+    for (const ports::ContentFile& file : wanted.missing) {
+      const bool is_ours = std::ranges::find(change.files, file.name, &ports::ContentFile::name) != change.files.end();
+      if (!is_ours) return fail(Code::invalid, "site " + site.str() + " asks for other content");
+      TRY_DO(send_file(bucket, site, file));
+    }
+  }
+  return fail(Code::unavailable, "site " + site.str() + " asks for the same content again and again");
+}
+
+Result<void> Copies::send_file(const Bucket& bucket, const SiteId& site, const ports::ContentFile& file) {
+  for (int64_t at = 0; at < file.bytes;) {
+    TRY(auto piece, parts_.copies.read_content(file.name, at));
+    const int64_t next = at + static_cast<int64_t>(piece.size());
+    TRY_DO(ask(site,
+               fmt::format("{}/content?epoch={}&file={}&offset={}&last={}", bucket.id, bucket.epoch, file.name, at,
+                           next >= file.bytes ? 1 : 0),
+               std::move(piece), "POST"));
+    at = next;
+  }
+  return {};
+}
+
+void Copies::follow_orders(const StorageOrders& before) {
+  const auto forget = [this](const std::string& id, const char* why) {
+    const auto forgotten = parts_.copies.forget_bucket(id);
+    if (!forgotten) {
+      log_warning("a copy that is not to be here stays for now", {{"why", forgotten.error().text()}});
+      return;
+    }
+    roles_.erase(id);
+    log_info("a copy has gone", {{"bucket", id}, {"why", why}});
+  };
+  for (const std::string& id : parts_.copies.buckets()) {
+    const Bucket* bucket = parts_.directory.find_id(id);
+    if (bucket != nullptr && !bucket->is_member(config_.site) && parts_.copies.epoch(id) <= bucket->epoch) {
+      forget(id, "this site is no longer to keep it");
+    }
+  }
+  for (const Bucket& earlier : before.buckets) {
+    const bool was_copy = earlier.follower(config_.site) != nullptr;
+    if (was_copy && parts_.directory.find_id(earlier.id) == nullptr && parts_.store.has_bucket(earlier.id)) {
+      forget(earlier.id, "the bucket was deleted");
+    }
+  }
+  changed_->notify();
+}
+
+namespace {
+
+/// An object at another member.
+class MemberSource final : public ports::CopySource {
+ public:
+  using Ask = std::function<Result<net::Response>(const std::string& target)>;
+  MemberSource(Ask ask, std::string bucket, const std::string& key)
+      : ask_(std::move(ask)), bucket_(std::move(bucket)), key_(api::s3::uri_encode(key, false)) {}
+  Result<std::string> record() override {
+    TRY(auto answer, ask_(bucket_ + "/record?key=" + key_));
+    return std::move(answer.body);
+  }
+  Result<std::string> content(const std::string& file, int64_t offset) override {
+    TRY(auto answer, ask_(fmt::format("{}/content?key={}&file={}&offset={}", bucket_, key_, file, offset)));
+    return std::move(answer.body);
+  }
+
+ private:
+  const Ask ask_;
+  const std::string bucket_;
+  const std::string key_;
+};
+
+}  // namespace
+
+Result<void> Copies::repair(const Bucket& bucket, const std::string& key) {
+  std::vector<SiteId> others;
+  if (bucket.home != config_.site) others.push_back(bucket.home);
+  for (const Follower& follower : bucket.followers) {
+    if (follower.site != config_.site && follower.state == CopyState::in_sync) others.push_back(follower.site);
+  }
+  Result<void> repaired = fail(Code::unavailable, "there is no other copy to repair it from");
+  for (const SiteId& site : others) {
+    MemberSource source([&](const std::string& target) { return ask(site, target, {}, "GET"); }, bucket.id, key);
+    repaired = parts_.copies.repair(bucket.id, key, source);
+    if (!repaired) continue;
+    ++repaired_;
+    log_info("a damaged object was repaired from another copy",
+             {{"bucket", bucket.name.str()}, {"from", site.str()}, {"repaired", std::to_string(repaired_)}});
+    return {};
+  }
+  return repaired;
+}
+
+}  // namespace barrio::objects
