@@ -88,8 +88,9 @@ struct StorageFile {
   std::optional<std::string> advertised = {};  // "host:port" as others reach it; none: as it listens
   std::optional<std::string> tls_listen = {};  // with the certificates of `tls`
   std::vector<std::string> hosts;              // BUCKET.HOST is a bucket, too
+  std::optional<Bytes> copy_rate = {};         // a second, to a site that is brought in step; none: 32 MiB
 };
-BARRIO_DESCRIBE(StorageFile, (), (listen, key_file, folder, advertised, tls_listen, hosts))
+BARRIO_DESCRIBE(StorageFile, (), (listen, key_file, folder, advertised, tls_listen, hosts, copy_rate))
 
 /// A site's transparency log, docs/proof.md.
 struct LogFile {

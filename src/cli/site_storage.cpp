@@ -65,6 +65,10 @@ Result<objects::S3Config> SiteStorage::config() const {
   TRY(config.listen, net::SocketAddress::parse(file.listen));
   config.advertised = file.advertised.value_or("");
   config.hosts = file.hosts;
+  if (file.copy_rate) {
+    if (file.copy_rate->count() <= 0) return fail(Code::invalid, "must be more than nothing", "storage.copy_rate");
+    config.copies.bytes_per_second = file.copy_rate->count();
+  }
   if (file.tls_listen) {
     if (!parts_.tls) return fail(Code::invalid, "needs the site's 'tls' with its certificates", "storage.tls_listen");
     TRY(config.tls_listen, net::SocketAddress::parse(*file.tls_listen));

@@ -88,6 +88,44 @@ TEST_CASE("sites are told of buckets, keys and each other when something changed
   CHECK(world.control->storage(SiteId::of("nowhere"), {}).error().code == Code::not_found);
 }
 
+TEST_CASE("a bucket's copies: chosen within its policy, reported by its home, and another home where that is lost") {
+  StorageWorld world;
+  const auto make = [&](const char* name, const char* location, int copies) {
+    return world.control->create_bucket(traffic, {*BucketName::parse(name), location, {}, copies}, madrid, {});
+  };
+  CHECK(make("nowhere-else", "bio1", 2).error().code == Code::denied);
+  CHECK(make("too-many", "ES", 9).error().code == Code::invalid);
+  CHECK(make("not-yet", "ES", 3).error().code == Code::unavailable);
+  const auto made = make("frames", "ES", 2);
+  REQUIRE(made);
+  CHECK(made->home == madrid);
+  REQUIRE(made->followers.size() == 1);
+  CHECK(made->followers[0].site == bilbao);
+  CHECK(made->acks == 2);
+  const CopyReport joined{made->name, 1, bilbao, CopyState::in_sync};
+  CHECK(world.control->report_copy(bilbao, joined).error().code == Code::denied);
+  CHECK(world.control->report_copy(madrid, joined)->epoch == 2);
+  CHECK(world.control->report_copy(madrid, joined).error().code == Code::conflict);
+  // Bilbao goes on to be heard, Madrid is not.
+  const auto pass = [&](Duration time) {
+    world.runtime.sleep_for(time);
+    REQUIRE(world.control->storage(bilbao, {0, "10.0.0.1:7480"}));
+    REQUIRE(world.control->step());
+    return world.control->buckets(traffic).front();
+  };
+  CHECK(pass(14s).home == madrid);
+  CHECK(pass(2s).home == bilbao);
+  CHECK(pass(1s).epoch == 3);
+  CHECK(world.control->report_copy(madrid, {made->name, 3, bilbao, CopyState::in_sync}).error().code == Code::denied);
+  // A restarted control takes nobody for lost that it has not heard yet.
+  REQUIRE(world.control->storage(madrid, {0, "10.0.0.2:7480"}));
+  REQUIRE(world.control->report_copy(bilbao, {made->name, 3, madrid, CopyState::in_sync}));
+  world.restart();
+  CHECK(world.control->buckets(traffic).front().home == bilbao);
+  REQUIRE(world.control->step());
+  CHECK(world.control->buckets(traffic).front().acks == 2);
+}
+
 TEST_CASE("storage over HTTP: sites speak for themselves, tenants for their own buckets and keys") {
   StorageWorld world;
   const std::string report = R"({"version":0,"address":"10.0.0.1:7480"})";

@@ -121,7 +121,8 @@ std::optional<Bucket> with_report(const Bucket& bucket, const CopyReport& report
   const int most = std::min(next.copies, next.in_sync());
   // A copy more is asked for from now on; one less only where one is lost.
   next.acks = report.state == CopyState::in_sync ? std::max(next.acks, most) : std::min(next.acks, next.in_sync());
-  if (same_copies(bucket, next)) return std::nullopt;
+  // An earlier report of the same epoch may still be on its way: after this one it is refused.
+  if (same_copies(bucket, next) && report.state == CopyState::in_sync) return std::nullopt;
   ++next.epoch;
   return next;
 }

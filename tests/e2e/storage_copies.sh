@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# A bucket with two copies at three sites: its home is killed with kill -9 in the middle of writes. Everything that was acknowledged is
+# there byte for byte at the site that takes its place; the killed one comes back and is brought in step; the third keeps nothing.
+# Usage: storage_copies.sh BARRIO
+set -uo pipefail
+barrio=$1
+home=$(mktemp -d /tmp/barrio-copies-XXXXXX)
+declare -A pids=() s3=()
+finish() {
+  for pid in "${pids[@]}"; do kill -9 "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
+  rm -rf "$home"
+}
+trap finish EXIT
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+b() { timeout 60 "$barrio" --home "$home" "$@"; }
+
+control_file 127.0.0.1:0 mad1 bio1 bcn1
+serve control control
+pids[control]=$started_pid
+control=$address
+
+# begin SITE: its process, and where its S3 service is
+begin() {
+  serve "$1" site serve
+  pids[$1]=$started_pid
+  s3_is_told() { s3[$1]=$(sed -n 's/.*"s3_address":"\([0-9.:]*\)".*/\1/p' "$home/$1.log" | tail -1); [ -n "${s3[$1]}" ]; }
+  wait_for 20 "the S3 address of $1" s3_is_told "$1"
+}
+for site in mad1 bio1 bcn1; do
+  (umask 077; openssl rand -hex 32 >"$home/$site.key")
+  site_file "$site" "$control" 127.0.0.1:0 "storage: {listen: '127.0.0.1:0', key_file: $home/$site.key, hosts: []}"
+  begin "$site"
+done
+for who in operator acme; do
+  printf '%s-secret-of-the-test\n' "$who" | b context set "$who" --control "http://$control" --client-id "$who" >/dev/null
+done
+b context use acme >/dev/null
+token=$(curl -s -m 10 -d 'grant_type=client_credentials&client_id=acme&client_secret=acme-secret-of-the-test' "http://$control/oauth2/token" |
+  sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p')
+[ -n "$token" ] || give_up "no token"
+
+expect 5 'permits 1 site' b bucket create nowhere --location bio1 --copies 2
+b bucket create frames --location ES --copies 2 >"$home/said" 2>&1
+until grep -q '^bucket frames at' "$home/said"; do # sites tell control of their storage within a second
+  sleep 0.3
+  [ "$SECONDS" -lt 60 ] || give_up "no bucket: $(cat "$home/said")"
+  b bucket create frames --location ES --copies 2 >"$home/said" 2>&1
+done
+members() { b object policy frames/ 2>/dev/null | sed -n 's/ *kept at: //p'; }
+in_step() { [[ "$(members)" != "" && "$(members)" != *joining* ]]; }
+wait_for 30 "the second copy" in_step
+first=$(members)
+old=${first%%,*}
+heir=${first##*, }
+for site in mad1 bio1 bcn1; do [[ "$first" == *$site* ]] || third=$site; done
+echo "ok: kept at $first, third site $third"
+
+# put KEY FILE: true where it was acknowledged; asked at the third site, which passes it on
+put() { [ "$(curl -s -m 30 -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $token" -T "$2" "http://${s3[$third]}/frames/$1")" = 200 ]; }
+# get SITE KEY
+get() { curl -sf -m 30 -H "Authorization: Bearer $token" "http://${s3[$1]}/frames/$2"; }
+
+: >"$home/acknowledged"
+writer() { # NAME
+  for i in $(seq 2000); do
+    [ -e "$home/enough" ] && return 0
+    size=$((i % 4 == 0 ? 300000 : 1000 + i))
+    head -c "$size" /dev/urandom >"$home/body.$1"
+    put "$1-$i" "$home/body.$1" && echo "$1-$i $(sha256sum <"$home/body.$1" | cut -c1-64)" >>"$home/acknowledged"
+  done
+}
+writer a & pids[a]=$!
+writer b & pids[b]=$!
+many() { [ "$(wc -l <"$home/acknowledged")" -gt "$1" ]; }
+wait_for 60 "writes" many 60
+kill -9 "${pids[$old]}"
+wait "${pids[$old]}" 2>/dev/null
+unset "pids[$old]"
+before=$(wc -l <"$home/acknowledged")
+echo "ok: killed $old after $before acknowledged writes"
+has_new_home() { [[ "$(members)" == "$heir"* ]]; }
+wait_for 60 "another home" has_new_home
+wait_for 60 "writes at the new home" many $((before + 30))
+touch "$home/enough"
+wait "${pids[a]}" "${pids[b]}"
+unset 'pids[a]' 'pids[b]'
+
+# everything SITE: each acknowledged object, byte for byte
+everything() {
+  local wrong=0 key hash
+  while read -r key hash; do
+    [ "$(get "$1" "$key" | sha256sum | cut -c1-64)" = "$hash" ] || { wrong=$((wrong + 1)); echo "  $key differs at $1"; }
+  done <"$home/acknowledged"
+  if [ "$wrong" = 0 ]; then
+    echo "ok: all $(wc -l <"$home/acknowledged") acknowledged objects are at $1"
+  else
+    echo "FAIL: $wrong acknowledged objects are lost or differ at $1"
+    failures=$((failures + 1))
+  fi
+}
+everything "$heir"
+gone_key=$(head -1 "$home/acknowledged" | cut -d' ' -f1)
+sed -i 1d "$home/acknowledged"
+curl -sf -m 30 -X DELETE -H "Authorization: Bearer $token" "http://${s3[$heir]}/frames/$gone_key" || give_up "delete"
+
+begin "$old"
+wait_for 60 "the killed site in step" in_step
+[[ "$(members)" == "$heir, $old" ]] || give_up "kept at $(members)"
+echo "ok: $old is back and in step"
+served_there() { get "$old" "$(tail -1 "$home/acknowledged" | cut -d' ' -f1)" >/dev/null; }
+wait_for 20 "reads at $old" served_there
+# Its own copy: the new home is stopped, and what is read under the lease comes from here.
+kill -STOP "${pids[$heir]}"
+key=$(tail -1 "$home/acknowledged")
+if [ "$(get "$old" "${key% *}" | sha256sum | cut -c1-64)" = "${key#* }" ]; then echo "ok: $old reads its own copy"; else
+  echo "FAIL: $old does not read its own copy"
+  failures=$((failures + 1))
+fi
+kill -CONT "${pids[$heir]}"
+wait_for 60 "the copies in step again" in_step
+everything "$old"
+if get "$old" "$gone_key" >/dev/null; then
+  echo "FAIL: a deleted object came back at $old"
+  failures=$((failures + 1))
+fi
+if [ -z "$(ls -A "$home/$third/storage/objects")" ] && ! ls "$home/$third/storage/keys" | grep -q bucket; then
+  echo "ok: $third has neither a byte nor the key"
+else
+  echo "FAIL: $third keeps something of the bucket"
+  failures=$((failures + 1))
+fi
+[ "$failures" = 0 ] || exit 1
+echo "storage copies: all well"
