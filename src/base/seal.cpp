@@ -15,50 +15,57 @@ using CipherContext = OpensslPtr<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free>;
 const unsigned char* sealing_bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
-unsigned char* sealing_bytes(std::string& text) {
-  return reinterpret_cast<unsigned char*>(text.data());
-}
 
 }  // namespace
 
-std::string seal(std::string_view key, std::string_view nonce, std::string_view bound, std::string_view text) {
+void seal_to(char* out, std::string_view key, std::string_view nonce, std::string_view bound, std::string_view text) {
   CHECK(key.size() == seal_key_bytes && nonce.size() == seal_nonce_bytes);
   const CipherContext context(EVP_CIPHER_CTX_new());
-  std::string out(text.size() + seal_tag_bytes, '\0');
+  auto* to = reinterpret_cast<unsigned char*>(out);
   int size = 0;
   CHECK(EVP_EncryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, sealing_bytes(key), sealing_bytes(nonce)) == 1);
   if (!bound.empty()) {
     CHECK(EVP_EncryptUpdate(context.get(), nullptr, &size, sealing_bytes(bound), static_cast<int>(bound.size())) == 1);
   }
-  CHECK(EVP_EncryptUpdate(context.get(), sealing_bytes(out), &size, sealing_bytes(text),
-                          static_cast<int>(text.size())) == 1);
+  CHECK(EVP_EncryptUpdate(context.get(), to, &size, sealing_bytes(text), static_cast<int>(text.size())) == 1);
   int rest = 0;
-  CHECK(EVP_EncryptFinal_ex(context.get(), sealing_bytes(out) + size, &rest) == 1);
-  CHECK(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, seal_tag_bytes, sealing_bytes(out) + text.size()) ==
-        1);
+  CHECK(EVP_EncryptFinal_ex(context.get(), to + size, &rest) == 1);
+  CHECK(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, seal_tag_bytes, to + text.size()) == 1);
+}
+
+std::string seal(std::string_view key, std::string_view nonce, std::string_view bound, std::string_view text) {
+  std::string out(text.size() + seal_tag_bytes, '\0');
+  seal_to(out.data(), key, nonce, bound, text);
   return out;
 }
 
-Result<std::string> unseal(std::string_view key, std::string_view nonce, std::string_view bound,
-                           std::string_view sealed) {
+Result<void> unseal_to(char* out, std::string_view key, std::string_view nonce, std::string_view bound,
+                       std::string_view sealed) {
   CHECK(key.size() == seal_key_bytes && nonce.size() == seal_nonce_bytes);
   if (sealed.size() < seal_tag_bytes) return fail(Code::invalid, "is shorter than its tag");
   const std::string_view text = sealed.substr(0, sealed.size() - seal_tag_bytes);
   std::string tag(sealed.substr(text.size()));
   const CipherContext context(EVP_CIPHER_CTX_new());
-  std::string out(text.size(), '\0');
+  auto* to = reinterpret_cast<unsigned char*>(out);
   int size = 0;
   CHECK(EVP_DecryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, sealing_bytes(key), sealing_bytes(nonce)) == 1);
   if (!bound.empty()) {
     CHECK(EVP_DecryptUpdate(context.get(), nullptr, &size, sealing_bytes(bound), static_cast<int>(bound.size())) == 1);
   }
-  CHECK(EVP_DecryptUpdate(context.get(), sealing_bytes(out), &size, sealing_bytes(text),
-                          static_cast<int>(text.size())) == 1);
+  CHECK(EVP_DecryptUpdate(context.get(), to, &size, sealing_bytes(text), static_cast<int>(text.size())) == 1);
   CHECK(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, seal_tag_bytes, tag.data()) == 1);
   int rest = 0;
-  if (EVP_DecryptFinal_ex(context.get(), sealing_bytes(out) + size, &rest) != 1) {
+  if (EVP_DecryptFinal_ex(context.get(), to + size, &rest) != 1) {
     return fail(Code::invalid, "is not what was sealed, or was sealed with another key");
   }
+  return {};
+}
+
+Result<std::string> unseal(std::string_view key, std::string_view nonce, std::string_view bound,
+                           std::string_view sealed) {
+  if (sealed.size() < seal_tag_bytes) return fail(Code::invalid, "is shorter than its tag");
+  std::string out(sealed.size() - seal_tag_bytes, '\0');
+  TRY_DO(unseal_to(out.data(), key, nonce, bound, sealed));
   return out;
 }
 

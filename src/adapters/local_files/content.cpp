@@ -1,5 +1,7 @@
 #include "adapters/local_files/content.h"
 
+#include <memory>
+
 #include "adapters/local_files/key_ring.h"
 #include "base/check.h"
 #include "base/crypto.h"
@@ -11,6 +13,7 @@ namespace barrio::adapters::local_files {
 namespace {
 
 constexpr size_t sealed_chunk_bytes = chunk_bytes + seal_tag_bytes;
+constexpr size_t most_hashed_here = 16 * 1024;
 
 std::string chunk_nonce(uint64_t chunk, bool last) {
   std::string nonce(seal_nonce_bytes, '\0');
@@ -36,14 +39,20 @@ Result<void> ContentWriter::write(std::string_view piece) {
 }
 
 Result<void> ContentWriter::flush(bool last) {
+  const bool goes_to_file = !last || file_ || must_use_file_ || buffer_.size() > most_inlined;
   Result<void> done;
-  runtime_.offload([&] {
+  const auto work = [&] {
     md5_.add(std::string_view(buffer_).substr(hashed_));
     sha256_.add(std::string_view(buffer_).substr(hashed_));
     hashed_ = buffer_.size();
-    const bool small = last && !file_ && !must_use_file_ && buffer_.size() <= most_inlined;
-    if (!small) done = write_chunks(last);
-  });
+    if (goes_to_file) done = write_chunks(last);
+  };
+  // To go to another thread and back takes longer than to hash a few kilobytes.
+  if (goes_to_file || buffer_.size() > most_hashed_here) {
+    runtime_.offload(work);
+  } else {
+    work();
+  }
   return done;
 }
 
@@ -57,18 +66,20 @@ Result<void> ContentWriter::write_chunks(bool last) {
     key_ = content_key(bucket_key_, salt);
     extent_ = std::move(extent);
   }
-  std::string sealed;
+  // Each sealed where it is to stand among the others.
+  std::string sealed(buffer_.size() + (buffer_.size() / chunk_bytes + 1) * seal_tag_bytes, '\0');
   size_t taken = 0;
+  size_t filled = 0;
   const uint64_t first = chunks_;
-  while (buffer_.size() - taken > chunk_bytes) {
-    sealed += seal(key_, chunk_nonce(chunks_++, false), {}, std::string_view(buffer_).substr(taken, chunk_bytes));
-    taken += chunk_bytes;
-  }
-  if (last) {
-    sealed += seal(key_, chunk_nonce(chunks_++, true), {}, std::string_view(buffer_).substr(taken));
-    taken = buffer_.size();
-  }
-  TRY_DO(disk_.write_at(*file_, sealed, first * sealed_chunk_bytes));
+  const auto add = [&](size_t size, bool is_last) {
+    seal_to(sealed.data() + filled, key_, chunk_nonce(chunks_++, is_last), {},
+            std::string_view(buffer_).substr(taken, size));
+    taken += size;
+    filled += size + seal_tag_bytes;
+  };
+  while (buffer_.size() - taken > chunk_bytes) add(chunk_bytes, false);
+  if (last) add(buffer_.size() - taken, true);
+  TRY_DO(disk_.write_at(*file_, std::string_view(sealed).substr(0, filled), first * sealed_chunk_bytes));
   buffer_.erase(0, taken);
   hashed_ -= taken;
   return last ? disk_.sync(*file_) : Result<void>();
@@ -106,23 +117,25 @@ Result<std::string> ContentReader::read_extent(size_t which, uint64_t offset, si
   const uint64_t first = offset / chunk_bytes;
   const uint64_t last = (end - 1) / chunk_bytes;
   const uint64_t final_chunk = (size - 1) / chunk_bytes;
+  const uint64_t begin = first * chunk_bytes;
   const uint64_t stop = std::min<uint64_t>((last + 1) * chunk_bytes, size);
-  const size_t sealed_bytes = (last - first) * sealed_chunk_bytes + (stop - last * chunk_bytes) + seal_tag_bytes;
-  TRY(auto sealed, read_at(*files_[which], first * sealed_chunk_bytes, sealed_bytes));
   TRY(auto salt, bytes_of_hex(extent.salt));
   const std::string key = content_key(bucket_key_, salt);
-  std::string text;
-  text.reserve(stop - first * chunk_bytes);
+  std::string text(stop - begin, '\0');
+  const auto sealed = std::make_unique_for_overwrite<char[]>(sealed_chunk_bytes);
   for (uint64_t chunk = first; chunk <= last; ++chunk) {
-    const auto box = std::string_view(sealed).substr((chunk - first) * sealed_chunk_bytes, sealed_chunk_bytes);
-    auto opened = unseal(key, chunk_nonce(chunk, chunk == final_chunk), {}, box);
+    const size_t length = std::min<uint64_t>(chunk_bytes, stop - chunk * chunk_bytes) + seal_tag_bytes;
+    TRY_DO(read_to(sealed.get(), *files_[which], chunk * sealed_chunk_bytes, length));
+    const auto opened = unseal_to(text.data() + (chunk * chunk_bytes - begin), key,
+                                  chunk_nonce(chunk, chunk == final_chunk), {}, {sealed.get(), length});
     if (!opened) {
       return fail(Code::unavailable, "chunk " + std::to_string(chunk) + " is damaged: " + opened.error().what,
                   "object file " + extent.file);
     }
-    text += *opened;
   }
-  return text.substr(offset - first * chunk_bytes, end - offset);
+  text.resize(end - begin);
+  text.erase(0, offset - begin);
+  return text;
 }
 
 }  // namespace barrio::adapters::local_files

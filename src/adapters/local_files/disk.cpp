@@ -71,16 +71,21 @@ Result<void> make_folder(const std::string& path) {
   return {};
 }
 
-Result<std::string> read_at(const OpenFile& file, uint64_t offset, size_t size) {
-  std::string bytes(size, '\0');
+Result<void> read_to(char* out, const OpenFile& file, uint64_t offset, size_t size) {
   size_t done = 0;
   while (done < size) {
-    const ssize_t got = ::pread(file.fd(), bytes.data() + done, size - done, static_cast<off_t>(offset + done));
+    const ssize_t got = ::pread(file.fd(), out + done, size - done, static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return failed("read", "storage");
     if (got == 0) return fail(Code::unavailable, "the file is shorter than it should be", "storage");
     done += static_cast<size_t>(got);
   }
+  return {};
+}
+
+Result<std::string> read_at(const OpenFile& file, uint64_t offset, size_t size) {
+  std::string bytes(size, '\0');
+  TRY_DO(read_to(bytes.data(), file, offset, size));
   return bytes;
 }
 

@@ -40,6 +40,7 @@ Result<SharedFile> open_file(const std::string& path, bool writing = false);
 Result<SharedFile> open_folder(const std::string& path);
 Result<void> make_folder(const std::string& path);
 Result<std::string> read_at(const OpenFile& file, uint64_t offset, size_t size);  // unavailable: shorter
+Result<void> read_to(char* out, const OpenFile& file, uint64_t offset, size_t size);
 Result<uint64_t> size_of(const OpenFile& file);
 Result<void> truncate(const OpenFile& file, uint64_t size);
 /// One that is not there is no error.

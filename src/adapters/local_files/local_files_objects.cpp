@@ -60,18 +60,15 @@ Result<std::unique_ptr<ports::ObjectReader>> LocalFilesStore::open(const std::st
     const IndexedObject* present = find(bucket, key);
     if (present == nullptr) return fail(Code::not_found, "there is no such object", key);
     const std::string kept_key = *bucket_key;
-    TRY(auto record, read_record(bucket, present->place));
     std::vector<SharedFile> files;
     Result<void> opened;
-    if (!record.body.extents.empty()) {
-      runtime_.offload([&] {
-        for (const Extent& extent : record.body.extents) {
-          auto file = open_file(config_.folder + "/objects/" + extent.file);
-          if (file) files.push_back(std::move(*file));
-          if (!file && opened) opened = fail(std::move(file).error());
-        }
-      });
-    }
+    TRY(auto record, read_record(bucket, present->place, [&](const OpenedRecord& read) {
+          for (const Extent& extent : read.body.extents) {
+            auto file = open_file(config_.folder + "/objects/" + extent.file);
+            if (file) files.push_back(std::move(*file));
+            if (!file && opened) opened = fail(std::move(file).error());
+          }
+        }));
     if (opened) return std::make_unique<ContentReader>(runtime_, kept_key, std::move(record), std::move(files));
     // Replaced, and its content gone, since it was looked up.
     if (opened.error().code != Code::not_found || attempt == open_attempts) {

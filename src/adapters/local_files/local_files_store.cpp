@@ -239,14 +239,16 @@ void LocalFilesStore::finish(Change& change, const Result<std::vector<Place>>& p
   change.done = Result<void>();
 }
 
-Result<OpenedRecord> LocalFilesStore::read_record(const std::string& bucket, const Place& place) {
+Result<OpenedRecord> LocalFilesStore::read_record(const std::string& bucket, const Place& place,
+                                                  const std::function<void(const OpenedRecord&)>& and_then) {
   TRY(const std::string* bucket_key, key_of(bucket));
   const std::string key = *bucket_key;
   Result<OpenedRecord> opened = fail(Code::cancelled, "");
   // A copy of the place: the index may change meanwhile.
-  runtime_.offload([&opened, &key, at = place] {
+  runtime_.offload([&opened, &key, &and_then, at = place] {
     auto record = Journal::read(at);
     opened = record ? open_record(*record, key) : fail(std::move(record).error());
+    if (opened) and_then(*opened);
   });
   if (!opened && opened.error().code == Code::invalid) {
     return fail(Code::unavailable, "is damaged: " + opened.error().what, "journal");

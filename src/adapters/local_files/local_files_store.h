@@ -101,7 +101,10 @@ class LocalFilesStore final : public ports::ObjectStore, public ports::ObjectCop
   Result<void> check(const std::string& bucket, const std::string& key, const ports::WriteCondition& condition) const;
   const local_files::IndexedObject* find(const std::string& bucket, const std::string& key) const;
   const local_files::IndexedUpload* find_upload(const std::string& bucket, const std::string& upload) const;
-  Result<local_files::OpenedRecord> read_record(const std::string& bucket, const local_files::Place& place);
+  /// `and_then`: what else blocks, called with what was read.
+  Result<local_files::OpenedRecord> read_record(
+      const std::string& bucket, const local_files::Place& place,
+      const std::function<void(const local_files::OpenedRecord&)>& and_then = [](const auto&) {});
   Result<void> commit(local_files::RecordKind kind, const std::string& bucket, local_files::RecordBody body,
                       std::string_view content = {}, local_files::ContentWriter* written = nullptr);
   Result<void> append(const local_files::RecordHead& head, const local_files::RecordBody& body, std::string record);

@@ -207,9 +207,12 @@ std::optional<std::string_view> RequestView::header(std::string_view name) const
 }
 
 std::optional<std::string> RequestView::parameter(std::string_view name) const {
-  for (const std::string_view item : split(query, '&')) {
+  for (std::string_view rest = query; !rest.empty();) {
+    const std::string_view item = rest.substr(0, rest.find('&'));
+    rest.remove_prefix(std::min(rest.size(), item.size() + 1));
     const size_t equals = item.find('=');
-    if (uri_decode(item.substr(0, equals)) != name) continue;
+    const std::string_view raw = item.substr(0, equals);
+    if (raw.find('%') == std::string_view::npos ? raw != name : uri_decode(raw) != name) continue;
     return equals == std::string_view::npos ? std::string() : uri_decode(item.substr(equals + 1));
   }
   return std::nullopt;

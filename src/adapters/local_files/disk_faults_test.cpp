@@ -1,0 +1,348 @@
+#include <doctest/doctest.h>
+// doctest first: base/check.h leaves its CHECK alone.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+
+#include "adapters/local_files/local_files_store.h"
+#include "ports/object_store_contract.h"
+
+// A disk that fails, or loses its power, at each of the operations that a store asks of it, one run for each: what was
+// acknowledged is there and whole, what was not is there whole or not at all.
+
+namespace barrio::adapters::disk_faults_test {
+
+namespace fs = std::filesystem;
+using local_files::Disk;
+using local_files::OpenFile;
+using ports::contract_bucket;
+using ports::get_text;
+using ports::put_text;
+using ports::sample_text;
+
+namespace {
+
+const std::string site_key(32, 's');
+
+class TestFolder {
+ public:
+  TestFolder() {
+    std::string pattern = (fs::temp_directory_path() / "barrio-faults-XXXXXX").string();
+    path_ = mkdtemp(pattern.data());
+  }
+  ~TestFolder() { fs::remove_all(path_); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+enum class Fault { no_space, sync_fails, dies };     // `dies`: nothing works from there on
+enum class After { all_kept, unsynced_lost, torn };  // what is found when the power is back
+
+/// What is on the device, and what only the kernel has yet. Every file is kept open, so that no inode is used twice.
+/// A sync that fails loses what it was to write: a later one that succeeds has not written that (as Linux does).
+class DeviceDisk final : public Disk {
+ public:
+  DeviceDisk(std::string folder, Fault fault, int at) : folder_(std::move(folder)), fault_(fault), left_(at) {}
+
+  bool has_failed() const { return failed_; }
+
+  Result<void> write_at(const OpenFile& file, std::string_view bytes, uint64_t offset) override {
+    const bool fails = failing() && fault_ != Fault::sync_fails;
+    if (fails) bytes = bytes.substr(0, bytes.size() / 2);  // what fits, or came through
+    TRY_DO(Disk::write_at(file, bytes, offset));
+    std::string& state = inode(file).state;
+    state.resize(std::max<size_t>(state.size(), offset + bytes.size()), dirty);
+    std::fill_n(state.begin() + static_cast<std::ptrdiff_t>(offset), bytes.size(), dirty);
+    return fails ? refuse() : Result<void>();
+  }
+
+  Result<void> sync(const OpenFile& file) override {
+    const bool fails = failing();
+    struct stat found{};
+    ::fstat(file.fd(), &found);
+    if (S_ISDIR(found.st_mode)) {
+      const std::string part = fs::path(path_of(file.fd())).filename();
+      if (!fails) names_[part] = names_in_now(part);
+    } else {
+      sync_content(inode(file), content_of(file), fails);
+    }
+    return fails ? refuse() : Result<void>();
+  }
+
+  /// The folder as it is found afterwards, in a fresh one.
+  void restore(const std::string& to, After after) {
+    freeze();
+    for (const auto& [part, now] : names_now_) {
+      const std::string target = to + "/" + part;
+      fs::create_directories(target);
+      for (const auto& [name, number] : after == After::unsynced_lost ? names_[part] : now) {
+        const std::string& whole = contents_now_[number];
+        std::string content = after == After::all_kept ? whole : inodes_[number].durable;
+        // Half of what was on its way.
+        if (after == After::torn && whole.size() > content.size())
+          content += whole.substr(content.size(), (whole.size() - content.size()) / 2);
+        std::ofstream(target + "/" + name, std::ios::binary) << content;
+      }
+    }
+  }
+
+ private:
+  static constexpr char dirty = 'd';
+  static constexpr char synced = 's';
+  static constexpr char lost = 'l';
+  struct Inode {
+    local_files::SharedFile pin;
+    std::string state;    // of each byte
+    std::string durable;  // the content that is on the device
+  };
+  using Names = std::map<std::string, ino_t>;
+
+  bool failing() {
+    if (failed_ && fault_ == Fault::dies) return true;
+    if (left_-- != 0) return false;
+    failed_ = true;
+    return true;
+  }
+
+  Result<void> refuse() {
+    if (fault_ == Fault::dies) freeze();
+    if (fault_ == Fault::no_space) return fail(Code::exhausted, "No space left on device");
+    return fail(Code::unavailable, "Input/output error");
+  }
+
+  /// What the kernel has, as it is now: nobody changes anything of it later.
+  void freeze() {
+    if (!names_now_.empty()) return;
+    for (const char* part : {"keys", "journal", "objects"}) {
+      names_now_[part] = names_in_now(part);
+      for (const auto& [name, number] : names_now_[part]) contents_now_[number] = content_of(*inodes_[number].pin);
+    }
+  }
+
+  static std::string path_of(int fd) { return fs::read_symlink("/proc/self/fd/" + std::to_string(fd)).string(); }
+
+  static std::string content_of(const OpenFile& file) {
+    return *local_files::read_at(file, 0, *local_files::size_of(file));
+  }
+
+  Inode& inode(const OpenFile& file) {
+    struct stat found{};
+    ::fstat(file.fd(), &found);
+    Inode& known = inodes_[found.st_ino];
+    if (!known.pin) {
+      const std::string link = "/proc/self/fd/" + std::to_string(file.fd());
+      known.pin = std::make_shared<const OpenFile>(::open(link.c_str(), O_RDONLY | O_CLOEXEC));
+    }
+    return known;
+  }
+
+  static void sync_content(Inode& file, std::string now, bool fails) {
+    file.state.resize(now.size(), dirty);  // cut behind our back
+    std::ranges::replace(file.state, dirty, fails ? lost : synced);
+    if (fails) return;
+    for (size_t i = 0; i < now.size(); ++i) {
+      if (file.state[i] == lost) now[i] = '\0';
+    }
+    file.durable = std::move(now);
+  }
+
+  Names names_in_now(const std::string& part) {
+    Names names;
+    std::error_code not_there_yet;
+    for (const auto& entry : fs::directory_iterator(folder_ + "/" + part, not_there_yet)) {
+      if (!entry.is_regular_file()) continue;
+      const auto file = local_files::open_file(entry.path().string());
+      static_cast<void>(inode(**file));
+      struct stat found{};
+      ::fstat((*file)->fd(), &found);
+      names[entry.path().filename().string()] = found.st_ino;
+    }
+    return names;
+  }
+
+  const std::string folder_;
+  const Fault fault_;
+  int left_;
+  bool failed_ = false;
+  std::map<ino_t, Inode> inodes_;
+  std::map<std::string, Names> names_;  // by folder, as they are on the device
+  std::map<std::string, Names> names_now_;
+  std::map<ino_t, std::string> contents_now_;
+};
+
+/// What a store may answer after all that was done to it: for each key the content it has, or could have.
+class Expected {
+ public:
+  using Content = std::optional<std::string>;
+
+  void may_become(const std::string& key, const Result<void>& done, Content content) {
+    auto& contents = possible_.try_emplace(key, std::set<Content>{std::nullopt}).first->second;
+    if (done) contents = {std::move(content)};
+    if (!done) contents.insert(std::move(content));
+  }
+
+  void check(LocalFilesStore& store, const std::string& where) const {
+    for (const auto& [key, contents] : possible_) {
+      const auto text = get_text(store, key);
+      const bool absent = !text && text.error().code == Code::not_found;
+      CHECK_MESSAGE((text || absent), where << ": " << key << ": " << (text ? "" : text.error().text()));
+      CHECK_MESSAGE(contents.contains(text ? Content(*text) : std::nullopt), where << ": " << key);
+    }
+  }
+
+ private:
+  std::map<std::string, std::set<Content>> possible_;
+};
+
+/// One step of the run. What fails says so clearly, and leaves what was there before.
+class Steps {
+ public:
+  Steps(ports::ObjectStore& store, DeviceDisk& disk, Fault fault, std::string where)
+      : store_(store), disk_(disk), fault_(fault), where_(std::move(where)) {}
+
+  Expected expected;
+
+  void put(const std::string& key, const std::string& text) {
+    step(key, text, [&] { return put_text(store_, key, text); });
+  }
+  void remove(const std::string& key) {
+    step(key, std::nullopt, [&] {
+      const auto removed = store_.remove(contract_bucket, key);
+      return removed ? Result<void>() : Result<void>(fail(removed.error()));
+    });
+  }
+  void tag(const std::string& key) {
+    const auto before = get_text(store_, key);
+    if (!before) return;
+    step(key, *before, [&] { return store_.set_tags(contract_bucket, key, {{"colour", "blue"}}); });
+  }
+  void in_parts(const std::string& key, const std::vector<std::string>& texts, bool complete) {
+    std::string whole;
+    for (const std::string& text : texts) whole += text;
+    step(key, complete ? Expected::Content(whole) : std::nullopt, [&]() -> Result<void> {
+      TRY(const auto upload, store_.begin_upload(contract_bucket, {.key = key}));
+      std::vector<ports::UploadPart> parts;
+      for (const std::string& text : texts) {
+        TRY(auto writer, store_.writer(contract_bucket));
+        TRY_DO(writer->write(text));
+        TRY(const auto digest, writer->finish());
+        parts.push_back({static_cast<int>(parts.size()) + 1, digest.size, hex_of(digest.md5), {}, {}, {}});
+        TRY_DO(store_.put_part(contract_bucket, upload, parts.back(), std::move(writer)));
+      }
+      if (!complete) return store_.abort_upload(contract_bucket, upload);
+      const auto size = static_cast<int64_t>(whole.size());
+      return store_.complete_upload(contract_bucket, upload, parts, {.key = key, .size = size, .etag = "e"}, {});
+    });
+  }
+  void tidy() {
+    if (!is_dead()) static_cast<void>(store_.tidy());
+  }
+
+ private:
+  bool is_dead() const { return fault_ == Fault::dies && disk_.has_failed(); }
+
+  template <class Action>
+  void step(const std::string& key, const Expected::Content& then, Action action) {
+    if (is_dead()) return;  // no process any more
+    const auto before = get_text(store_, key);
+    const Result<void> done = action();
+    expected.may_become(key, done, then);
+    if (is_dead()) return;
+    const auto after = get_text(store_, key);
+    if (done) {
+      CHECK_MESSAGE((after ? Expected::Content(*after) : std::nullopt) == then, where_ << ": " << key);
+      return;
+    }
+    const Error& error = done.error();
+    CHECK_MESSAGE((error.code == Code::exhausted || error.code == Code::unavailable), where_ << ": " << error.text());
+    CHECK_MESSAGE(error.what.size() > 10, where_);
+    CHECK_MESSAGE(static_cast<bool>(before) == static_cast<bool>(after), where_ << ": " << key);
+    CHECK_MESSAGE((!after || *after == *before), where_ << ": " << key);
+  }
+
+  ports::ObjectStore& store_;
+  DeviceDisk& disk_;
+  const Fault fault_;
+  const std::string where_;
+};
+
+void do_all(Steps& steps) {
+  static const std::string large = sample_text(140'000, 1);
+  static const std::string larger = sample_text(1'100'000, 2);  // is written in two goes
+  static const std::string part = sample_text(140'000, 3);
+  steps.put("small", "one");
+  steps.put("large", large);
+  steps.put("small", "two");
+  steps.tag("large");
+  steps.put("large", larger);
+  steps.tidy();
+  steps.in_parts("whole", {part, "tail"}, true);
+  steps.in_parts("never", {part}, false);
+  steps.remove("small");
+  steps.put("large", "small now");
+  steps.tidy();
+  steps.put("small", "three");
+}
+
+/// Whether the fault took place.
+bool fails_at(int at, Fault fault, After after) {
+  const std::string where = "operation " + std::to_string(at) + ", fault " + std::to_string(static_cast<int>(fault)) +
+                            ", after " + std::to_string(static_cast<int>(after));
+  const TestFolder folder;
+  const TestFolder later;
+  ports::InlineRuntime runtime;
+  DeviceDisk disk(folder.path(), fault, at);
+  Expected expected;
+  bool has_bucket = false;
+  {
+    auto opened = LocalFilesStore::open(runtime, {folder.path(), site_key, &disk});
+    if (opened) {
+      const auto added = (*opened)->add_bucket(contract_bucket, TenantId::of("acme"));
+      has_bucket = added || (!disk.has_failed() || fault != Fault::dies);
+      if (!added && has_bucket) REQUIRE_MESSAGE((*opened)->add_bucket(contract_bucket, TenantId::of("acme")), where);
+      if (has_bucket) {
+        Steps steps(**opened, disk, fault, where);
+        do_all(steps);
+        expected = steps.expected;
+      }
+    }
+  }
+  disk.restore(later.path(), after);
+  DeviceDisk good(later.path(), Fault::no_space, -1);
+  for (int time = 0; time < 2; ++time) {
+    auto store = LocalFilesStore::open(runtime, {later.path(), site_key, &good});
+    REQUIRE_MESSAGE(store, where << ": " << (store ? "" : store.error().text()));
+    if (!has_bucket) REQUIRE((*store)->add_bucket(contract_bucket, TenantId::of("acme")));
+    REQUIRE_MESSAGE((*store)->has_bucket(contract_bucket), where);
+    expected.check(**store, where);
+    // It goes on from there.
+    const std::string key = "new" + std::to_string(time);
+    const auto put = put_text(**store, key, "text");
+    REQUIRE_MESSAGE(put, where);
+    expected.may_become(key, put, "text");
+    expected.check(**store, where);
+  }
+  return disk.has_failed();
+}
+
+}  // namespace
+
+TEST_CASE("whichever operation of the disk fails or is the last: what was acknowledged is whole, nothing is torn") {
+  for (const Fault fault : {Fault::no_space, Fault::sync_fails, Fault::dies}) {
+    for (const After after : {After::all_kept, After::unsynced_lost, After::torn}) {
+      int at = 0;
+      while (fails_at(at, fault, after)) ++at;
+      CHECK(at > 40);
+    }
+  }
+}
+
+}  // namespace barrio::adapters::disk_faults_test
