@@ -133,8 +133,8 @@ class Control {
   /// unavailable.
   Result<StorageAnswer> storage(const SiteId& site, const StorageReport& report);
   /// One that this tenant has is answered as it is. `asked_at`: a site that a tenant asked. Errors: conflict (the name
-  /// is another's), not_found (tenant, location), denied (the policy permits no site), exhausted, unsupported,
-  /// unavailable.
+  /// is another's), not_found (tenant, location), denied (the policy permits no site), invalid (it permits
+  /// fewer than the copies), exhausted, unavailable.
   Result<Bucket> create_bucket(const TenantId& tenant, const NewBucket& wanted, const std::optional<SiteId>& asked_at,
                                const Author& by);
   /// What a bucket's home says of a follower; the bucket as it is then. Errors: not_found, denied (not the home),

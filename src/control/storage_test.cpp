@@ -93,7 +93,7 @@ TEST_CASE("a bucket's copies: chosen within its policy, reported by its home, an
   const auto make = [&](const char* name, const char* location, int copies) {
     return world.control->create_bucket(traffic, {*BucketName::parse(name), location, {}, copies}, madrid, {});
   };
-  CHECK(make("nowhere-else", "bio1", 2).error().code == Code::denied);
+  CHECK(make("nowhere-else", "bio1", 2).error().code == Code::invalid);
   CHECK(make("too-many", "ES", 9).error().code == Code::invalid);
   CHECK(make("not-yet", "ES", 3).error().code == Code::unavailable);
   const auto made = make("frames", "ES", 2);

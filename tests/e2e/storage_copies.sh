@@ -40,7 +40,7 @@ token=$(curl -s -m 10 -d 'grant_type=client_credentials&client_id=acme&client_se
   sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p')
 [ -n "$token" ] || give_up "no token"
 
-expect 5 'permits 1 site' b bucket create nowhere --location bio1 --copies 2
+expect 2 'permits 1 site' b bucket create nowhere --location bio1 --copies 2
 b bucket create frames --location ES --copies 2 >"$home/said" 2>&1
 until grep -q '^bucket frames at' "$home/said"; do # sites tell control of their storage within a second
   sleep 0.3

@@ -86,7 +86,7 @@ Result<std::vector<SiteId>> choose_followers(const Bucket& bucket, size_t count,
                             describe(bucket.policy) + ") permits " + std::to_string(permitted.size()) +
                             (permitted.size() == 1 ? " site" : " sites");
   if (permitted.size() < count + 1) {
-    return fail(Code::denied, asked + ": name a region or a country with more sites, a wider policy, or fewer copies",
+    return fail(Code::invalid, asked + ": name a region or a country with more sites, a wider policy, or fewer copies",
                 "copies");
   }
   return fail(Code::unavailable,

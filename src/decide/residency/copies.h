@@ -27,7 +27,7 @@ struct CopyWorld {
   std::function<bool(const SiteId&)> is_incomplete;
 };
 
-/// `count` permitted, active sites with storage beside the home, the nearest to it first. Errors: denied (the policy
+/// `count` permitted, active sites with storage beside the home, the nearest to it first. Errors: invalid (the policy
 /// permits too few sites), unavailable (too few of them are active and have storage just now).
 Result<std::vector<SiteId>> choose_followers(const Bucket& bucket, size_t count, const Network& network,
                                              const std::function<bool(const SiteId&)>& has_storage);

@@ -65,7 +65,7 @@ TEST_CASE("followers are permitted sites, the nearest to the home first; too few
   const auto chosen = choose_followers(one.bucket, 2, one.network, everywhere);
   CHECK(chosen == std::vector{SiteId::of("vit1"), SiteId::of("mad1")});
   const auto refused = choose_followers(one.bucket, 3, one.network, everywhere).error();
-  CHECK(refused.code == Code::denied);
+  CHECK(refused.code == Code::invalid);
   CHECK(refused.what ==
         "4 copies were asked for, and the policy (jurisdiction ES) permits 3 sites: name a region or a country with "
         "more sites, a wider policy, or fewer copies");
