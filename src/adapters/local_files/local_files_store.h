@@ -81,6 +81,7 @@ class LocalFilesStore final : public ports::ObjectStore {
       const std::function<void(const local_files::OpenedRecord&)>& and_then = [](const auto&) {});
   Result<void> commit(local_files::RecordKind kind, const std::string& bucket, local_files::RecordBody body,
                       std::string_view content = {});
+  class Leading;
   void lead();
   void finish(local_files::Change& change, const Result<std::vector<local_files::Place>>& places, size_t which);
   Result<void> compact();
@@ -96,6 +97,8 @@ class LocalFilesStore final : public ports::ObjectStore {
   local_files::Journal journal_;
   local_files::Index index_;
   ports::Turn journal_turn_;  // whoever calls the journal
+  std::unique_ptr<ports::Signal> led_;
+  bool leading_ = false;
   ports::Turn keys_turn_;
   local_files::KeyLocks locks_;
   std::deque<local_files::Change*> queue_;
