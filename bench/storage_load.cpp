@@ -1,7 +1,7 @@
 // The clients of bench/storage: threads that each keep one connection busy with one request after the other, against
 // anything that speaks HTTP/1.1. Requests are presigned before the clock runs, so that they cost the same whoever
 // answers. Reads one run a line from standard input as JSON, prints its result as one line of JSON; a run with
-// `sync_folder` asks the disk alone.
+// `sync_folder` asks the disk alone, one with `store_folder` the store alone, without S3 and log.
 
 #include <fcntl.h>
 #include <openssl/ssl.h>
@@ -18,6 +18,8 @@
 #include <iterator>
 #include <thread>
 
+#include "adapters/local_files/local_files_store.h"
+#include "adapters/reactor_runtime/reactor_runtime.h"
 #include "api/s3/sigv4.h"
 #include "base/check.h"
 #include "base/hash.h"
@@ -45,12 +47,14 @@ struct Run {
   double seconds = 1;  // 0: until each object was asked for once
   bool tls = false;
   std::string sync_folder;
-  static constexpr std::string_view defaulted[] = {"target",  "method", "path",    "key_id", "secret", "timestamp",
-                                                   "objects", "size",   "clients", "pid",    "tls",    "sync_folder"};
+  std::string store_folder;
+  static constexpr std::string_view defaulted[] = {"target",    "method",      "path",        "key_id",  "secret",
+                                                   "timestamp", "objects",     "size",        "clients", "pid",
+                                                   "tls",       "sync_folder", "store_folder"};
 };
 BARRIO_DESCRIBE(Run, (),
                 (target, method, path, key_id, secret, timestamp, objects, size, clients, pid, seconds, tls,
-                 sync_folder))
+                 sync_folder, store_folder))
 
 double wall_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -231,6 +235,64 @@ JsonObject measure_syncs(const Run& run) {
   return {{"per_s", static_cast<double>(done) / wall}, {"errors", 0}};
 }
 
+class CountingDisk final : public adapters::local_files::Disk {
+ public:
+  Result<void> sync(const adapters::local_files::OpenFile& file) override {
+    ++syncs;
+    return Disk::sync(file);
+  }
+  std::atomic<int64_t> syncs = 0;
+};
+
+/// Small objects put by so many fibers; `group`: how many share a sync.
+JsonObject measure_store(const Run& run) {
+  const std::string folder = run.store_folder + "/store";
+  net::Reactor reactor;
+  adapters::ReactorRuntime runtime(reactor, {.offload_threads = 4, .seed = 1});
+  CountingDisk disk;
+  auto opened = adapters::LocalFilesStore::open(runtime, {folder, std::string(32, 's'), &disk});
+  CHECK(opened);
+  ports::ObjectStore& store = **opened;
+  const std::string bucket(32, 'a');
+  const std::string body(static_cast<size_t>(run.size), 'b');
+  int64_t done = 0;
+  int64_t left = run.clients;
+  bool ready = false;
+  runtime.spawn("bucket", [&] {
+    CHECK(store.add_bucket(bucket, TenantId::of("acme")));
+    ready = true;
+  });
+  while (!ready) reactor.turn(10ms);
+  const int64_t syncs_before = disk.syncs;
+  const double begin = wall_seconds();
+  for (int64_t client = 0; client < run.clients; ++client) {
+    runtime.spawn("client", [&, key = "client " + std::to_string(client)] {
+      while (wall_seconds() < begin + run.seconds) {
+        auto writer = store.writer(bucket);
+        CHECK(writer && (*writer)->write(body) && (*writer)->finish());
+        CHECK(store.put(bucket, {.key = key, .size = run.size, .etag = "e"}, std::move(*writer)));
+        ++done;
+      }
+      --left;
+    });
+  }
+  while (left > 0) reactor.turn(10ms);
+  const double wall = wall_seconds() - begin;
+  const auto syncs = static_cast<double>(disk.syncs - syncs_before);
+  opened->reset();
+  std::filesystem::remove_all(folder);
+  return {{"per_s", static_cast<double>(done) / wall},
+          {"syncs_per_s", syncs / wall},
+          {"group", static_cast<double>(done) / syncs},
+          {"errors", 0}};
+}
+
+JsonObject result_of(const Run& run, SSL_CTX* context) {
+  if (!run.sync_folder.empty()) return measure_syncs(run);
+  if (!run.store_folder.empty()) return measure_store(run);
+  return measure(run, context);
+}
+
 int serve() {
   const OpensslPtr<SSL_CTX, SSL_CTX_free> context(SSL_CTX_new(TLS_client_method()));
   std::string line;
@@ -241,8 +303,7 @@ int serve() {
       std::fprintf(stderr, "bench_storage_load: %s\n", run.error().text().c_str());
       return 2;
     }
-    const JsonObject result = run->sync_folder.empty() ? measure(*run, context.get()) : measure_syncs(*run);
-    std::printf("%s\n", print_json(result).c_str());
+    std::printf("%s\n", print_json(result_of(*run, context.get())).c_str());
     std::fflush(stdout);
   }
   return 0;

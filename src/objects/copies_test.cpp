@@ -271,8 +271,15 @@ TEST_CASE("what was acknowledged survives the loss of the home; another one take
 TEST_CASE("a lost follower stops to count once control has said so, and is brought in step when it is back") {
   CopyTest test;
   CHECK(test.put(test.bilbao, "a", "1") == 200);
+  const std::string rules =
+      "<CORSConfiguration><CORSRule><AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod></CORSRule></"
+      "CORSConfiguration>";
+  CHECK(test.ask(test.bilbao, {"PUT", "/frames?cors", rules}).status == 200);
+  CHECK(test.madrid.store->setting(test.bucket().id, "cors") == rules);
   test.madrid.stop();
   CHECK(test.put(test.bilbao, "b", "2") == 200);  // waits for control
+  CHECK(test.ask(test.bilbao, {"DELETE", "/frames?cors"}).status == 204);
+  CHECK(test.ask(test.bilbao, {"PUT", "/frames?tagging", "<Tagging><TagSet/></Tagging>"}).status == 204);
   CHECK(test.bucket().acks == 1);
   CHECK(test.ask(test.bilbao, {"DELETE", "/frames/a"}).status == 204);
   const auto begun = test.ask(test.bilbao, {"POST", "/frames/parts?uploads"});
@@ -281,6 +288,8 @@ TEST_CASE("a lost follower stops to count once control has said so, and is broug
         200);
   test.madrid.start();
   test.join("mad1");
+  CHECK(test.madrid.store->setting(test.bucket().id, "cors").empty());
+  CHECK(test.madrid.store->setting(test.bucket().id, "tagging") == "<Tagging><TagSet/></Tagging>");
   CHECK(test.same(test.bilbao, test.madrid));
   CHECK(CopyTest::kept(test.madrid, test.bucket().id) == std::set<std::string>{"o/b", "u/" + upload});
   CHECK(test.bucket().acks == 2);

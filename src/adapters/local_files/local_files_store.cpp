@@ -10,6 +10,21 @@ namespace barrio::adapters {
 
 using namespace local_files;
 
+/// While a fiber writes for the others, also when it is unwound.
+class LocalFilesStore::Leading {
+ public:
+  explicit Leading(LocalFilesStore& store) : store_(store) { store_.leading_ = true; }
+  ~Leading() {
+    store_.leading_ = false;
+    store_.led_->notify();
+  }
+  Leading(const Leading&) = delete;
+  Leading& operator=(const Leading&) = delete;
+
+ private:
+  LocalFilesStore& store_;
+};
+
 /// On the stack of the fiber that waits for it.
 struct local_files::Change {
   std::string record;
@@ -37,6 +52,7 @@ LocalFilesStore::LocalFilesStore(ports::Runtime& runtime, LocalFilesConfig confi
       keys_(disk_, config_.folder + "/keys", config_.site_key),
       journal_(disk_, config_.folder + "/journal"),
       journal_turn_(runtime),
+      led_(runtime.make_signal()),
       keys_turn_(runtime),
       locks_(runtime),
       tidied_(runtime.make_signal()),
@@ -197,8 +213,16 @@ Result<void> LocalFilesStore::append(const RecordHead& head, const RecordBody& b
   if (record.size() > most_record_bytes) return fail(Code::invalid, "the object's description is too long");
   Change change{std::move(record), head, body};
   queue_.push_back(&change);
-  const ports::Turn::Hold turn(journal_turn_);
-  while (!change.done) lead();
+  // Who finds nobody writing writes for all that wait; these go on as soon as that is done, and not in turns.
+  while (!change.done) {
+    if (leading_) {
+      led_->wait_until(Time::max());
+      continue;
+    }
+    const Leading leading(*this);
+    const ports::Turn::Hold turn(journal_turn_);
+    lead();
+  }
   return std::move(*change.done);
 }
 

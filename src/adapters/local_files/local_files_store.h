@@ -120,6 +120,7 @@ class LocalFilesStore final : public ports::ObjectStore, public ports::ObjectCop
   Result<void> resend_upload(const std::string& bucket, const std::string& upload,
                              const std::function<Result<void>(const ports::CopiedChange&)>& send);
   Result<void> fetch_content(const std::string& bucket, const local_files::Extent& extent, ports::CopySource& source);
+  class Leading;
   void lead();
   void finish(local_files::Change& change, const Result<std::vector<local_files::Place>>& places, size_t which);
   Result<void> compact();
@@ -135,6 +136,8 @@ class LocalFilesStore final : public ports::ObjectStore, public ports::ObjectCop
   local_files::Journal journal_;
   local_files::Index index_;
   ports::Turn journal_turn_;  // whoever calls the journal
+  std::unique_ptr<ports::Signal> led_;
+  bool leading_ = false;
   ports::Turn keys_turn_;
   local_files::KeyLocks locks_;
   std::deque<local_files::Change*> queue_;
