@@ -1,0 +1,164 @@
+#include <doctest/doctest.h>
+// doctest first: base/check.h leaves its CHECK alone.
+#include <filesystem>
+
+#include "adapters/local_files/local_files_store.h"
+#include "ports/object_store_contract.h"
+
+namespace barrio::adapters::local_files_copies_test {
+
+namespace fs = std::filesystem;
+using ports::contract_bucket;
+using ports::get_text;
+using ports::put_text;
+using ports::sample_text;
+
+namespace {
+
+/// A store on a folder of its own, with another site's key.
+struct Kept {
+  explicit Kept(char site) : site_key(32, site) {
+    std::string pattern = (fs::temp_directory_path() / "barrio-copies-XXXXXX").string();
+    folder = mkdtemp(pattern.data());
+    open();
+  }
+  ~Kept() {
+    store.reset();
+    fs::remove_all(folder);
+  }
+  void open() {
+    store.reset();
+    auto opened = LocalFilesStore::open(runtime, {folder, site_key});
+    REQUIRE_MESSAGE(opened, (opened ? "" : opened.error().text()));
+    store = std::move(*opened);
+  }
+  std::map<std::string, uint64_t> entries() const {
+    std::map<std::string, uint64_t> stamps;
+    for (const auto& entry : store->entries(contract_bucket, "", 1000)) stamps[entry.name] = entry.stamp;
+    return stamps;
+  }
+  const std::string site_key;
+  std::string folder;
+  ports::InlineRuntime runtime;
+  std::unique_ptr<LocalFilesStore> store;
+};
+
+/// Everything that a home commits goes to one follower at once.
+struct HomeAndFollower final : ports::CopySink {
+  HomeAndFollower() {
+    REQUIRE(home.store->add_bucket(contract_bucket, TenantId::of("acme")));
+    give_key();
+    home.store->set_sink(this);
+  }
+  void give_key() {
+    REQUIRE(follower.store->take_key(contract_bucket, TenantId::of("acme"), *home.store->give_key(contract_bucket)));
+  }
+  bool wants(const std::string&) const override { return true; }
+  Result<void> copy(const ports::CopiedChange& change) override {
+    if (away) return fail(Code::unavailable, "away");
+    TRY(auto accepted, follower.store->accept(contract_bucket, epoch, change.record));
+    for (const auto& file : accepted.missing) {
+      for (int64_t at = 0; at < file.bytes;) {
+        TRY(const auto piece, home.store->read_content(file.name, at));
+        const int64_t next = at + static_cast<int64_t>(piece.size());
+        TRY_DO(follower.store->take_content(file.name, at, piece, next == file.bytes));
+        at = next;
+      }
+    }
+    if (accepted.missing.empty()) return {};
+    TRY(accepted, follower.store->accept(contract_bucket, epoch, change.record));
+    return accepted.missing.empty() ? Result<void>() : fail(Code::invalid, "asks again");
+  }
+  void compare() {
+    auto names = home.entries();
+    for (const auto& [name, stamp] : follower.entries()) names.emplace(name, stamp);
+    for (const auto& [name, stamp] : names) {
+      REQUIRE(home.store->resend(contract_bucket, name, [this](const auto& change) { return copy(change); }));
+    }
+  }
+  Kept home{'h'};
+  Kept follower{'f'};
+  int64_t epoch = 1;
+  bool away = false;
+};
+
+}  // namespace
+
+TEST_CASE("a follower keeps the same records and content, opens them again, and reads them without the home") {
+  HomeAndFollower both;
+  const std::string large = sample_text(700'000);
+  REQUIRE(put_text(*both.home.store, "small", "text"));
+  REQUIRE(put_text(*both.home.store, "large", large));
+  REQUIRE(both.home.store->set_tags(contract_bucket, "large", {{"a", "1"}}));  // the same content again
+  REQUIRE(put_text(*both.home.store, "gone", large));
+  REQUIRE(both.home.store->remove(contract_bucket, "gone", {}));
+  const auto upload = *both.home.store->begin_upload(contract_bucket, {.key = "parts"});
+  ports::put_piece(*both.home.store, upload, 1, "a part");
+  CHECK(both.home.entries() == both.follower.entries());
+  REQUIRE(both.follower.store->tidy());
+  both.follower.open();
+  CHECK(both.home.entries() == both.follower.entries());
+  CHECK(get_text(*both.follower.store, "small") == "text");
+  CHECK(get_text(*both.follower.store, "large") == large);
+  CHECK(both.follower.store->parts(contract_bucket, upload)->front().size == 6);
+}
+
+TEST_CASE("what a follower missed or has too much is put right by comparing, files that were to go included") {
+  HomeAndFollower both;
+  const std::string large = sample_text(300'000);
+  const auto upload = *both.home.store->begin_upload(contract_bucket, {.key = "parts"});
+  ports::put_piece(*both.home.store, upload, 1, large);
+  REQUIRE(put_text(*both.home.store, "a", large));
+  both.away = true;
+  CHECK(!put_text(*both.home.store, "b", large));  // kept, and not acknowledged
+  CHECK(!both.home.store->remove(contract_bucket, "a", {}));
+  both.away = false;
+  both.compare();
+  REQUIRE(both.follower.store->tidy());
+  CHECK(both.home.entries() == both.follower.entries());
+  CHECK(get_text(*both.follower.store, "b") == large);
+  // The upload was taken away and sent again: its part's file must not go after all.
+  const auto parts = both.follower.store->parts(contract_bucket, upload);
+  REQUIRE(parts);
+  both.home.store->set_sink(nullptr);
+  REQUIRE(both.follower.store->complete_upload(contract_bucket, upload, *parts,
+                                               {.key = "parts", .size = 300'000, .etag = "e-1"}, {}));
+  CHECK(get_text(*both.follower.store, "parts") == large);
+}
+
+TEST_CASE("nothing of a lower epoch is accepted, also by a store that is opened again") {
+  HomeAndFollower both;
+  REQUIRE(both.follower.store->raise_epoch(contract_bucket, 5));
+  both.epoch = 4;
+  CHECK(put_text(*both.home.store, "a", "old").error().code == Code::conflict);
+  both.follower.open();
+  CHECK(both.follower.store->epoch(contract_bucket) == 5);
+  CHECK(put_text(*both.home.store, "b", "old").error().code == Code::conflict);
+  both.epoch = 5;
+  CHECK(put_text(*both.home.store, "c", "new"));
+  CHECK(both.follower.entries().size() == 1);
+}
+
+TEST_CASE("a bucket that was dropped and comes again has nothing of its first time, also when it is opened again") {
+  HomeAndFollower both;
+  REQUIRE(put_text(*both.home.store, "a", "text"));
+  REQUIRE(both.follower.store->forget_bucket(contract_bucket));
+  CHECK(both.follower.store->buckets().empty());
+  both.home.store->set_sink(nullptr);
+  REQUIRE(both.home.store->remove(contract_bucket, "a", {}));
+  both.give_key();
+  both.follower.open();
+  CHECK(both.follower.entries().empty());
+}
+
+TEST_CASE("no record or file of another kind is taken") {
+  HomeAndFollower both;
+  const auto& store = both.follower.store;
+  CHECK(store->accept(contract_bucket, 1, "nonsense").error().code == Code::invalid);
+  CHECK(store->accept(std::string(32, '9'), 1, "nonsense").error().code == Code::not_found);
+  CHECK(store->take_content("../../keys/stolen", 0, "x", true).error().code == Code::invalid);
+  CHECK(store->take_content(std::string(32, 'a'), 5, "x", true).error().code == Code::not_found);
+  CHECK(store->read_content("../keys/acme.tenant", 0).error().code == Code::invalid);
+}
+
+}  // namespace barrio::adapters::local_files_copies_test
