@@ -70,6 +70,20 @@ TEST_CASE("a fiber that never ran is destroyed without running") {
   CHECK_FALSE(ran);
 }
 
+TEST_CASE("a fiber outlives the one that spawned it") {
+  FiberScheduler scheduler;
+  int ended = 0;
+  for (int i = 0; i < 100; ++i) {
+    scheduler.spawn("parent", [&] {
+      scheduler.spawn("child", [&] {
+        ++ended;
+      });
+    });
+  }
+  scheduler.run_ready();
+  CHECK(ended == 100);
+}
+
 TEST_CASE("a stack is used again after its fiber ended") {
   FiberScheduler scheduler;
   const char* places[2] = {};

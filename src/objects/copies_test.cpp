@@ -291,7 +291,7 @@ TEST_CASE("a lost follower stops to count once control has said so, and is broug
   CHECK(test.madrid.store->setting(test.bucket().id, "cors").empty());
   CHECK(test.madrid.store->setting(test.bucket().id, "tagging") == "<Tagging><TagSet/></Tagging>");
   CHECK(test.same(test.bilbao, test.madrid));
-  CHECK(CopyTest::kept(test.madrid, test.bucket().id) == std::set<std::string>{"o/b", "u/" + upload});
+  CHECK(CopyTest::kept(test.madrid, test.bucket().id) == std::set<std::string>{"o/b", "s/tagging", "u/" + upload});
   CHECK(test.bucket().acks == 2);
 }
 

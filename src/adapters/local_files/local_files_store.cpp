@@ -72,6 +72,9 @@ Result<void> LocalFilesStore::load() {
   TRY_DO(make_folder(config_.folder + "/objects"));
   TRY(objects_folder_, open_folder(config_.folder + "/objects"));
   TRY_DO(keys_.load());
+  TRY_DO(make_folder(config_.folder + "/journal"));
+  TRY(const auto folder, open_folder(config_.folder));
+  TRY_DO(disk_.sync(*folder));
   size_t unreadable = 0;
   TRY(const auto replayed, journal_.open([&](const Place& place, const RecordHead& head, std::string_view record) {
     const std::string* key = keys_.of_bucket(head.bucket);
