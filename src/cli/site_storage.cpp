@@ -52,7 +52,8 @@ Result<std::unique_ptr<SiteStorage>> SiteStorage::open(Parts parts) {
       adapters::LocalFilesStore::open(storage->runtime_, {storage_folder(storage->parts_.file), storage->site_key_}));
   auto* self = storage.get();
   storage->service_ = std::make_unique<objects::S3Service>(
-      objects::S3Parts{self->side_.reactor(), self->runtime_, *self->store_, *self->store_, self->control_, self->events_},
+      objects::S3Parts{self->side_.reactor(), self->runtime_, *self->store_, *self->store_, self->control_,
+                       self->events_},
       std::move(config), self->saved_orders(), [self](const StorageOrders& orders) { self->save(orders); });
   return storage;
 }

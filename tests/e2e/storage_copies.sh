@@ -127,7 +127,7 @@ if get "$old" "$gone_key" >/dev/null; then
   echo "FAIL: a deleted object came back at $old"
   failures=$((failures + 1))
 fi
-if [ -z "$(ls -A "$home/$third/storage/objects")" ] && ! ls "$home/$third/storage/keys" | grep -q bucket; then
+if [ -z "$(ls -A "$home/$third/storage/objects")" ] && ! compgen -G "$home/$third/storage/keys/*.bucket" >/dev/null; then
   echo "ok: $third has neither a byte nor the key"
 else
   echo "FAIL: $third keeps something of the bucket"
