@@ -74,11 +74,7 @@ TEST_CASE("a fiber outlives the one that spawned it") {
   FiberScheduler scheduler;
   int ended = 0;
   for (int i = 0; i < 100; ++i) {
-    scheduler.spawn("parent", [&] {
-      scheduler.spawn("child", [&] {
-        ++ended;
-      });
-    });
+    scheduler.spawn("parent", [&] { scheduler.spawn("child", [&] { ++ended; }); });
   }
   scheduler.run_ready();
   CHECK(ended == 100);

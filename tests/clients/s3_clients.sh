@@ -108,7 +108,7 @@ secret=$(sed -n 's/^secret key //p' <<<"$keys")
 rival=$(b --as operator tenant s3-key create rival)
 for _ in $(seq 100); do b bucket create frames --location bio1 >/dev/null 2>&1 && break; sleep 0.1; done
 expect "CLI: a bucket in one site" 'frames +acme +bio1 +1 +bio1' b bucket list
-expect "CLI: copies that are not built are refused" 'must be 1' b bucket create copies --location ES --copies 2
+expect "CLI: more copies than permitted sites are refused" 'permits 1 site' b bucket create copies --location bio1 --copies 2
 expect "CLI: a location that is none" 'must be a site' b bucket create nowhere --location atlantis
 
 head -c 20000 /dev/urandom >"$home/small"
