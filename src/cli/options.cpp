@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/exit_code.h"
+#include "cli/storage_options.h"
 
 namespace barrio::cli {
 
@@ -24,9 +25,10 @@ class Grammar {
     add_secret();
     add_infer();
     add_tenant();
-    add_bucket();
-    add_object();
-    add_export();
+    add_storage_commands(root_,
+                         [this](CLI::App& parent, const char* name, const char* help, std::function<Command()> made) {
+                           return add_leaf(parent, name, help, std::move(made));
+                         });
     add_usage();
     add_audit();
     add_context();
@@ -64,13 +66,18 @@ class Grammar {
   /// Adds a command whose values are those of `command` once it is chosen.
   template <class T>
   CLI::App* leaf(CLI::App& parent, const std::string& name, const std::string& help, std::shared_ptr<T> command) {
+    return add_leaf(parent, name, help, [command] { return Command(*command); });
+  }
+
+  CLI::App* add_leaf(CLI::App& parent, const std::string& name, const std::string& help,
+                     std::function<Command()> made) {
     CLI::App* app = parent.add_subcommand(name, help);
     std::string path = name;
     for (const CLI::App* up = &parent; up->get_parent() != nullptr; up = up->get_parent()) {
       path = up->get_name() + " " + path;
     }
-    app->callback([this, command, path] {
-      parsed_.command = *command;
+    app->callback([this, made = std::move(made), path] {
+      parsed_.command = made();
       parsed_.global.command = path;
     });
     return app;
@@ -257,43 +264,6 @@ class Grammar {
     verb("create", "Make a pair; its secret is shown once", S3KeyCommand::Verb::create);
     verb("list", "The ids of a tenant's pairs", S3KeyCommand::Verb::list);
     verb("revoke", "End a pair; sites refuse it within seconds", S3KeyCommand::Verb::revoke);
-  }
-
-  void add_bucket() {
-    CLI::App& bucket = group("bucket", "Where a tenant's objects are kept");
-    auto create = std::make_shared<BucketCreateCommand>();
-    auto* creating = leaf(bucket, "create", "Make a bucket; its objects stay where its policy says", create);
-    creating->add_option("NAME", create->name, "3 to 63 of a-z, 0-9, '-' and '.'")->required();
-    creating->add_option("--location", create->location, "A site, a city, a region (ES-PV) or a country (ES)");
-    creating->add_option("--policy", create->policy, "YAML file with jurisdictions, sites, operators");
-    creating->add_option("--copies", create->copies, "At how many sites each object is kept")->capture_default_str();
-    leaf(bucket, "list", "All buckets of the tenant", std::make_shared<BucketListCommand>());
-    auto erase = std::make_shared<BucketDeleteCommand>();
-    leaf(bucket, "delete", "Delete an empty bucket", erase)->add_option("NAME", erase->name)->required();
-  }
-
-  void add_export() {
-    auto command = std::make_shared<ExportCommand>();
-    leaf(root_, "export", "Everything that the tenant has: apps, their files, buckets, objects, usage", command)
-        ->add_option("FOLDER", command->folder, "Made; must not be there")
-        ->required();
-  }
-
-  void add_object() {
-    CLI::App& object = group("object", "A tenant's objects, without an S3 client");
-    const auto verb = [&](const char* name, const char* help, const char* target, ObjectCommand::Verb which) {
-      auto command = std::make_shared<ObjectCommand>();
-      command->verb = which;
-      auto* app = leaf(object, name, help, command);
-      if (which == ObjectCommand::Verb::put) app->add_option("FILE", command->file, "- for standard input")->required();
-      app->add_option(target, command->target)->required();
-      if (which == ObjectCommand::Verb::get) app->add_option("FILE", command->file, "Default: standard output");
-    };
-    verb("put", "Store a file", "BUCKET/KEY", ObjectCommand::Verb::put);
-    verb("get", "Read an object", "BUCKET/KEY", ObjectCommand::Verb::get);
-    verb("ls", "List objects", "BUCKET[/PREFIX]", ObjectCommand::Verb::ls);
-    verb("rm", "Delete an object", "BUCKET/KEY", ObjectCommand::Verb::rm);
-    verb("policy", "Where a bucket's objects may be, and are", "BUCKET", ObjectCommand::Verb::policy);
   }
 
   void add_quota(CLI::App& tenant) {
