@@ -292,7 +292,8 @@ void do_all(Steps& steps) {
   steps.put("small", "three");
 }
 
-// Every operation; under sanitizers, where each run takes long, every ninth, from another one on for each kind of fault.
+// Every operation; under sanitizers, where each run takes long, every ninth, from another one on for each kind of
+// fault.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr int step = 9;
 #else
