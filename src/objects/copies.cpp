@@ -127,20 +127,19 @@ Time Copies::home_reads_until(const Bucket& bucket, const Role& role) const {
 }
 
 Result<void> Copies::may_read(const Bucket& bucket) {
-  const Bucket kept = bucket;
-  TRY_DO(take_role(kept));
-  const Role& role = roles_[kept.id];
-  if (role.epoch != kept.epoch) return fail(Code::unavailable, "the bucket's copies are changing; try again");
-  if (kept.home != config_.site) {
-    const Follower* self = kept.follower(config_.site);
+  TRY_DO(take_role(bucket));
+  const Role& role = roles_[bucket.id];
+  if (role.epoch != bucket.epoch) return fail(Code::unavailable, "the bucket's copies are changing; try again");
+  if (bucket.home != config_.site) {
+    const Follower* self = bucket.follower(config_.site);
     if (self != nullptr && self->state == CopyState::in_sync && now() < role.reads_until &&
-        !parts_.copies.is_incomplete(kept.id)) {
+        !parts_.copies.is_incomplete(bucket.id)) {
       return {};
     }
-    return fail(Code::unavailable, "this site's copy has not heard of its home " + kept.home.str());
+    return fail(Code::unavailable, "this site's copy has not heard of its home " + bucket.home.str());
   }
   if (now() < role.acts_from) return fail(Code::unavailable, "the bucket has a new home, which waits for the old one");
-  if (now() < home_reads_until(kept, role)) return {};
+  if (now() < home_reads_until(bucket, role)) return {};
   return fail(Code::unavailable,
               "the home hears neither of control nor of the other copies: another site may have "
               "become the home");

@@ -91,6 +91,7 @@ class Copies final : public ports::CopySink {
 
   /// Of a copied bucket that has its home here or is followed here: what is here is what was last acknowledged. Errors:
   /// unavailable, with the reason.
+  /// `bucket` is a copy of the caller's: orders may come while this parks.
   Result<void> may_read(const Bucket& bucket);
   /// Of a copied bucket that has its home here: waits a while for as many sites as it asks for. Errors: unavailable.
   Result<void> may_write(const Bucket& bucket);

@@ -23,9 +23,9 @@ void Copies::beat_all() {
   }
   for (const auto& [site, ids] : by_site) {
     if (!beating_.insert(site).second) continue;  // the last one is not answered yet
-    parts_.runtime.spawn("storage beat", [this, site = site, ids = ids] {
-      beat_one(site, ids);
-      beating_.erase(site);
+    parts_.runtime.spawn("storage beat", [this, to = site, of = ids] {
+      beat_one(to, of);
+      beating_.erase(to);
     });
   }
 }

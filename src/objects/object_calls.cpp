@@ -190,17 +190,18 @@ S3Service::Outcome<S3Service::Source> S3Service::copy_source(S3Call& call) {
   if (decoded && decoded->starts_with('/')) decoded->erase(0, 1);
   const size_t slash = decoded ? decoded->find('/') : std::string::npos;
   if (slash == std::string::npos) return refuse("InvalidArgument", "x-amz-copy-source must be /BUCKET/KEY");
-  const Bucket* from = directory_.find(decoded->substr(0, slash));
-  if (from == nullptr) return refuse("NoSuchBucket", "the bucket of x-amz-copy-source does not exist");
-  S3_TRY_DO(check_residency(call, *from));
-  const bool is_copied = from->copies > 1 && from->is_member(config_.site);
-  if (is_copied ? !copies_.may_read(*from) : from->home != config_.site) {
-    return refuse("NotImplemented", "the source has its home at " + from->home.str() +
+  const Bucket* found = directory_.find(decoded->substr(0, slash));
+  if (found == nullptr) return refuse("NoSuchBucket", "the bucket of x-amz-copy-source does not exist");
+  const Bucket from = *found;  // the orders may change while this call waits
+  S3_TRY_DO(check_residency(call, from));
+  const bool is_copied = from.copies > 1 && from.is_member(config_.site);
+  if (is_copied ? !copies_.may_read(from) : from.home != config_.site) {
+    return refuse("NotImplemented", "the source has its home at " + from.home.str() +
                                         "; copies from one site to another are not built: read it and put it");
   }
   const std::string key = decoded->substr(slash + 1);
-  S3_TRY_DO(check_access(call, *from, "s3:GetObject", key));
-  auto opened = parts_.store.open(from->id, key);
+  S3_TRY_DO(check_access(call, from, "s3:GetObject", key));
+  auto opened = parts_.store.open(from.id, key);
   if (!opened) return tl::unexpected(fault_of(opened.error(), "NoSuchKey"));
   S3_TRY_DO(check_conditions(call.view, (*opened)->meta(), "x-amz-copy-source-"));
   const auto size = static_cast<uint64_t>((*opened)->meta().size);

@@ -365,12 +365,12 @@ Result<void> LocalFilesStore::fetch_content(const std::string& bucket, const Ext
     if (created) file = std::move(*created);
     if (!created) done = fail(created.error());
   });
-  TRY_DO(std::move(done));
+  TRY_DO(done);
   for (int64_t at = 0; at < sealed_size(extent.size);) {
     TRY(const auto piece, source.content(extent.file, at));
     if (piece.empty()) return fail(Code::unavailable, "the other copy is shorter", "repair");
     runtime_.offload([&] { done = disk_.write_at(*file, piece, static_cast<uint64_t>(at)); });
-    TRY_DO(std::move(done));
+    TRY_DO(done);
     at += static_cast<int64_t>(piece.size());
   }
   TRY(const std::string* key, key_of(bucket));
