@@ -89,8 +89,8 @@ class Copies final : public ports::CopySink {
   /// New orders came after `before`: what this site is not to keep any more goes.
   void follow_orders(const StorageOrders& before);
 
-  /// Of a copied bucket that has its home here or is followed here: what is here is what was last acknowledged. `bucket`
-  /// is a copy of the caller's, since orders may come while this parks. Errors: unavailable, with the reason.
+  /// Of a copied bucket that has its home here or is followed here: what is here is what was last acknowledged.
+  /// `bucket` is a copy of the caller's, since orders may come while this parks. Errors: unavailable, with the reason.
   Result<void> may_read(const Bucket& bucket);
   /// Of a copied bucket that has its home here: waits a while for as many sites as it asks for. Errors: unavailable.
   Result<void> may_write(const Bucket& bucket);
