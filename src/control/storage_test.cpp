@@ -142,6 +142,13 @@ TEST_CASE("storage over HTTP: sites speak for themselves, tenants for their own 
   CHECK(listed.at("buckets").at(0).at("endpoint").as_string() == "10.0.0.1:7480");
   CHECK(json_of(world.ask("GET", "/barrio/v1/buckets", "harbour")).at("buckets").as_array().empty());
   CHECK(world.status("DELETE", "/barrio/v1/sites/bio1/buckets/from-site", "bio1") == 204);
+  REQUIRE(world.control->storage(SiteId::of("mad1"), {0, "10.0.0.2:7480", {}}));
+  const std::string safe = R"({"tenant":"traffic","bucket":{"name":"safe","location":"ES","copies":2}})";
+  CHECK(world.status("POST", "/barrio/v1/sites/bio1/buckets", "bio1", safe) == 201);
+  const std::string joined = R"({"bucket":"safe","epoch":1,"follower":"mad1","state":"in_sync"})";
+  CHECK(world.status("POST", "/barrio/v1/sites/mad1/copies", "bio1", joined) == 403);
+  CHECK(world.status("POST", "/barrio/v1/sites/bio1/copies", "bio1", joined) == 200);
+  CHECK(world.status("POST", "/barrio/v1/sites/bio1/copies", "bio1", joined) == 409);  // of an epoch that is over
   const auto key = json_of(world.ask("POST", "/barrio/v1/tenants/traffic/s3-keys", "traffic"));
   const std::string id(key.at("id").as_string());
   const auto keys = world.ask("GET", "/barrio/v1/tenants/traffic/s3-keys", "traffic");
