@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/context/fiber.hpp>
 #include <exception>
 
 #include "base/check.h"
@@ -15,16 +16,6 @@
 #endif
 #if defined(__SANITIZE_THREAD__)
 #include <sanitizer/tsan_interface.h>
-#endif
-
-// Where a fiber begins, its first frame would be kept among those that AddressSanitizer has of its creator, which go
-// when that one ends.
-#if defined(__SANITIZE_ADDRESS__) && defined(__clang__)
-#pragma clang attribute push(__attribute__((no_sanitize("address"))), apply_to = function)
-#endif
-#include <boost/context/fiber.hpp>
-#if defined(__SANITIZE_ADDRESS__) && defined(__clang__)
-#pragma clang attribute pop
 #endif
 
 namespace barrio {

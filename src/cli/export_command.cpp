@@ -19,6 +19,8 @@ namespace barrio::cli {
 
 namespace {
 
+constexpr WallTime first_usage = std::chrono::sys_days(std::chrono::year(2026) / 1 / 1);  // nothing metered before
+constexpr auto usage_part = std::chrono::days(10);
 constexpr int64_t export_piece_bytes = 16 * 1024 * 1024;  // of an object, in memory at a time
 
 struct ExportedSums {
@@ -81,11 +83,26 @@ class Export {
 
   /// Of secrets and keys only their names can be told.
   Result<void> export_lists() {
-    if (const auto secrets = control_.get("/secrets")) {
-      TRY_DO(write_file(folder_ + "/secrets.json", pretty_json(*secrets) + "\n"));
+    TRY(const auto secrets, control_.get("/secrets"));
+    TRY_DO(write_file(folder_ + "/secrets.json", pretty_json(secrets) + "\n"));
+    return export_usage();
+  }
+
+  /// In parts: an answer has so many lines at most.
+  Result<void> export_usage() {
+    const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    std::string all;
+    for (WallTime from = first_usage; from < now; from += usage_part) {
+      const WallTime to = std::min<WallTime>(now, from + usage_part);
+      const auto part =
+          control_.get_text("/usage?by=app,site,hour&format=csv&from=" + to_string(from) + "&to=" + to_string(to));
+      // A control that keeps no usage has none of this tenant.
+      if (!part && part.error().code == Code::not_found) return {};
+      if (!part) return fail(part.error());
+      // The names of the columns once.
+      all += all.empty() ? *part : part->substr(std::min(part->size(), part->find('\n') + 1));
     }
-    const auto usage = control_.get_text("/usage?by=app,site,hour&from=2020-01-01T00:00:00Z&format=csv");
-    return usage ? write_file(folder_ + "/usage.csv", *usage) : Result<void>();
+    return write_file(folder_ + "/usage.csv", all);
   }
 
   Result<net::Response> ask(const Json& bucket, const std::string& target, net::OwnedHeaders headers = {}) {

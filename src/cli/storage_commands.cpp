@@ -69,10 +69,10 @@ Result<net::Response> ask_home(Session& session, ControlClient& control, const J
 
 namespace {
 
-Result<net::Response> ask_home(Session& session, ControlClient& control, const std::string& bucket,
-                               net::Request request) {
+Result<net::Response> ask_home_of(Session& session, ControlClient& control, const std::string& bucket,
+                                  net::Request request) {
   TRY(const auto found, find_bucket(control, bucket));
-  return barrio::cli::ask_home(session, control, found, std::move(request));
+  return ask_home(session, control, found, std::move(request));
 }
 
 struct Target {
@@ -101,8 +101,9 @@ Result<void> put_object(Session& session, ControlClient& control, const Target& 
   }
   const auto size = content.size();
   TRY(const auto answer,
-      ask_home(session, control, target.bucket,
-               {.method = "PUT", .target = target.path(), .headers = {}, .body = std::move(content), .peer_ip = {}}));
+      ask_home_of(
+          session, control, target.bucket,
+          {.method = "PUT", .target = target.path(), .headers = {}, .body = std::move(content), .peer_ip = {}}));
   const std::string etag(net::find_header(answer.headers, "etag").value_or(""));
   session.print(JsonObject{{"bucket", target.bucket}, {"key", target.key}, {"bytes", size}, {"etag", etag}},
                 "stored " + target.bucket + "/" + target.key + ", " + std::to_string(size) + " bytes\n");
@@ -111,8 +112,8 @@ Result<void> put_object(Session& session, ControlClient& control, const Target& 
 
 Result<void> get_object(Session& session, ControlClient& control, const Target& target, const std::string& file) {
   TRY(const auto answer,
-      ask_home(session, control, target.bucket,
-               {.method = "GET", .target = target.path(), .headers = {}, .body = {}, .peer_ip = {}}));
+      ask_home_of(session, control, target.bucket,
+                  {.method = "GET", .target = target.path(), .headers = {}, .body = {}, .peer_ip = {}}));
   if (!file.empty() && file != "-") return write_file(file, answer.body);
   std::fwrite(answer.body.data(), 1, answer.body.size(), stdout);
   return {};
@@ -125,8 +126,8 @@ Result<void> list_objects(Session& session, ControlClient& control, const Target
   do {
     std::string path = "/" + target.bucket + "?list-type=2&prefix=" + api::s3::uri_encode(target.key, false);
     if (!token.empty()) path += "&continuation-token=" + api::s3::uri_encode(token, false);
-    TRY(const auto answer, ask_home(session, control, target.bucket,
-                                    {.method = "GET", .target = path, .headers = {}, .body = {}, .peer_ip = {}}));
+    TRY(const auto answer, ask_home_of(session, control, target.bucket,
+                                       {.method = "GET", .target = path, .headers = {}, .body = {}, .peer_ip = {}}));
     TRY(const auto xml, api::s3::read_xml(answer.body));
     for (const auto& object : xml.children) {
       if (object.name != "Contents") continue;
@@ -166,8 +167,8 @@ Result<void> act_on_object(Session& session, const ObjectCommand& command) {
     case Verb::policy: return show_policy(session, control, target.bucket);
     case Verb::rm: break;
   }
-  TRY_DO(ask_home(session, control, target.bucket,
-                  {.method = "DELETE", .target = target.path(), .headers = {}, .body = {}, .peer_ip = {}}));
+  TRY_DO(ask_home_of(session, control, target.bucket,
+                     {.method = "DELETE", .target = target.path(), .headers = {}, .body = {}, .peer_ip = {}}));
   session.print(JsonObject{{"deleted", command.target}}, "deleted " + command.target + "\n");
   return {};
 }
@@ -203,8 +204,8 @@ Result<void> list_buckets(Session& session) {
 Result<void> delete_bucket(Session& session, const BucketDeleteCommand& command) {
   TRY_DO(BucketName::parse(command.name));
   TRY(auto control, session.control(Speaker::tenant));
-  TRY_DO(ask_home(session, control, command.name,
-                  {.method = "DELETE", .target = "/" + command.name, .headers = {}, .body = {}, .peer_ip = {}}));
+  TRY_DO(ask_home_of(session, control, command.name,
+                     {.method = "DELETE", .target = "/" + command.name, .headers = {}, .body = {}, .peer_ip = {}}));
   session.print(JsonObject{{"deleted", command.name}}, "deleted " + command.name + "\n");
   return {};
 }

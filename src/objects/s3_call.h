@@ -23,6 +23,7 @@ struct S3Call {
   api::s3::ChunkSigning signing = {};
   net::OwnedHeaders cors = {};  // what the answer says to a page of another origin
 
+  bool reads() const { return view.method == "GET" || view.method == "HEAD" || view.method == "OPTIONS"; }
   bool has(std::string_view parameter) const { return view.parameter(parameter).has_value(); }
   /// The query parameter that names what of the bucket or object is meant ("tagging"); empty: itself.
   std::string subresource() const;

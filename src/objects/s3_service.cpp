@@ -101,10 +101,6 @@ void S3Service::on_head(net::Exchange& exchange) {
 
 namespace {
 
-bool reads(const S3Call& call) {
-  return call.view.method == "GET" || call.view.method == "HEAD" || call.view.method == "OPTIONS";
-}
-
 std::shared_ptr<Conversation>* conversation_of(const net::Exchange& exchange) {
   return static_cast<std::shared_ptr<Conversation>*>(exchange.context);
 }
@@ -243,9 +239,8 @@ S3Service::Outcome<void> S3Service::authenticate(S3Call& call) {
   }
   const auto authorization = call.view.header("authorization");
   if (!authorization) return {};  // a bucket's policy may let anybody in
-  const bool reads = call.view.method == "GET" || call.view.method == "HEAD";
   const auto tenant =
-      directory_.tenant_of_token(*authorization, reads ? api::scope::apps_read : api::scope::apps_write, now);
+      directory_.tenant_of_token(*authorization, call.reads() ? api::scope::apps_read : api::scope::apps_write, now);
   if (!tenant) return refuse("AccessDenied", tenant.error().text());
   call.tenant = *tenant;
   return {};
@@ -280,13 +275,13 @@ S3Service::Outcome<bool> S3Service::is_served_here(const S3Call& call, const Buc
     S3_TRY_DO(open_home(call, bucket));
     return true;
   }
-  return reads(call) && bucket.follower(config_.site) != nullptr && copies_.may_read(bucket).has_value();
+  return call.reads() && bucket.follower(config_.site) != nullptr && copies_.may_read(bucket).has_value();
 }
 
 S3Service::Outcome<void> S3Service::open_home(const S3Call& call, const Bucket& bucket) {
   Result<void> opened;
   if (bucket.copies > 1) {
-    opened = reads(call) ? copies_.may_read(bucket) : copies_.may_write(bucket);
+    opened = call.reads() ? copies_.may_read(bucket) : copies_.may_write(bucket);
   } else if (!parts_.store.has_bucket(bucket.id)) {
     opened = parts_.store.add_bucket(bucket.id, bucket.tenant);
   }

@@ -14,11 +14,12 @@ finish() {
   rm -rf "$home"
 }
 trap finish EXIT
-unset BARRIO_HOME BARRIO_CONTROL BARRIO_CLIENT_ID BARRIO_CLIENT_SECRET AWS_PROFILE AWS_REGION AWS_DEFAULT_REGION AWS_CA_BUNDLE
-failures=0
-give_up() { echo "FAIL: $*"; tail -n 5 "$home"/*.log; exit 1; }
-# expect NAME PATTERN COMMAND...: the output must match
-expect() {
+unset AWS_PROFILE AWS_REGION AWS_DEFAULT_REGION AWS_CA_BUNDLE
+cd "$root" || exit 1
+# shellcheck source=tests/e2e/lib.sh
+. "$root/tests/e2e/lib.sh"
+# says NAME PATTERN COMMAND...: the output must match
+says() {
   local name=$1 pattern=$2 output
   shift 2
   if [ "$(type -t "$1")" = function ]; then output=$("$@" 2>&1); else output=$(timeout 120 "$@" 2>&1); fi
@@ -33,67 +34,31 @@ expect() {
 same() { if cmp -s "$2" "$3"; then echo "ok: $1"; else echo "FAIL: $1: $2 and $3 differ"; failures=$((failures + 1)); fi; }
 
 write_control() { # ADDRESS
-  cat >"$home/control.yaml" <<YAML
-listen: $1
-network: $root/data/networks/spain.yaml
-state: $home/control/state.db
-blobs: $home/control/blobs
-open_console: false
-accounts:
-  - {client_id: operator, client_secret: operator-secret-of-the-test, role: operator, subject: operator}
-  - {client_id: acme, client_secret: acme-secret-of-the-test, role: tenant, subject: acme}
-  - {client_id: rival, client_secret: rival-secret-of-the-test, role: tenant, subject: rival}
-  - {client_id: site-bio1, client_secret: site-secret-of-the-test, role: site, subject: bio1}
-  - {client_id: site-mad1, client_secret: site-secret-of-the-test, role: site, subject: mad1}
-YAML
+  control_file "$1" bio1 mad1
+  echo "  - {client_id: rival, client_secret: rival-secret-of-the-test, role: tenant, subject: rival}" >>"$home/control.yaml"
 }
 write_site() { # SITE CONTROL GATEWAY S3
-  mkdir -p "$home/$1"
   [ -e "$home/$1.key" ] || (umask 077; openssl rand -hex 32 >"$home/$1.key")
-  cat >"$home/$1.yaml" <<YAML
-site: $1
-listen: $3
-control: $2
-client_id: site-$1
-client_secret: site-secret-of-the-test
-folder: $home/$1
-core: $home/core.yaml
-peer_secret: peer-secret-of-the-test
-proxy_peers: []
-peers: {}
-peer_tls: {ca: $home/tls/ca.pem, chain: $home/tls/$1.pem, key: $home/tls/$1.key}
-storage: {listen: "$4", key_file: $home/$1.key, hosts: [s3.$1.example]}
-YAML
+  site_file "$1" "$2" "$3" "peer_tls: {ca: $home/tls/ca.pem, chain: $home/tls/$1.pem, key: $home/tls/$1.key}" \
+    "storage: {listen: \"$4\", key_file: $home/$1.key, hosts: [s3.$1.example]}"
 }
-# start NAME COMMAND...: in the background; its addresses go to $address and $s3
-start() {
-  local name=$1
-  shift
-  : >"$home/$name.log"
-  "$barrio" "$@" --config "$home/$name.yaml" 2>>"$home/$name.log" &
-  pid[$name]=$!
-  for _ in $(seq 300); do
-    address=$(sed -n 's/.*"serving".*"address":"\([0-9.:]*\)".*/\1/p' "$home/$name.log" | tail -1)
-    s3=$(sed -n 's/.*"s3_address":"\([0-9.:]*\)".*/\1/p' "$home/$name.log" | tail -1)
-    [ -n "$address" ] && return 0
-    kill -0 "${pid[$name]}" 2>/dev/null || break
-    sleep 0.05
-  done
-  give_up "$name did not start"
+# begin NAME COMMAND...: as serve; its S3 address goes to $s3
+begin() {
+  serve "$@"
+  pid[$1]=$started_pid
+  s3=$(sed -n 's/.*"s3_address":"\([0-9.:]*\)".*/\1/p' "$home/$1.log" | tail -1)
 }
 end() { kill "-$2" "${pid[$1]}"; wait "${pid[$1]}" 2>/dev/null; unset "pid[$1]"; }
 
-printf 'devices: []\n' >"$home/core.yaml"
 { "$barrio" cert ca "$home/tls" && "$barrio" cert issue "$home/tls" --site bio1 && "$barrio" cert issue "$home/tls" --site mad1; } >/dev/null ||
   give_up "certificates"
-mkdir -p "$home/control"
 write_control 127.0.0.1:0
-start control control
+begin control control
 control=$address
 write_control "$control"
 for site in bio1 mad1; do
   write_site $site "$control" 127.0.0.1:0 127.0.0.1:0
-  start $site site serve
+  begin $site site serve
   write_site $site "$control" "$address" "$s3"
   eval "$site=http://$s3"
 done
@@ -107,20 +72,20 @@ key=$(sed -n 's/^access key //p' <<<"$keys")
 secret=$(sed -n 's/^secret key //p' <<<"$keys")
 rival=$(b --as operator tenant s3-key create rival)
 for _ in $(seq 100); do b bucket create frames --location bio1 >/dev/null 2>&1 && break; sleep 0.1; done
-expect "CLI: a bucket in one site" 'frames +acme +bio1 +1 +bio1' b bucket list
-expect "CLI: more copies than permitted sites are refused" 'permits 1 site' b bucket create copies --location bio1 --copies 2
-expect "CLI: a location that is none" 'must be a site' b bucket create nowhere --location atlantis
+says "CLI: a bucket in one site" 'frames +acme +bio1 +1 +bio1' b bucket list
+says "CLI: more copies than permitted sites are refused" 'permits 1 site' b bucket create copies --location bio1 --copies 2
+says "CLI: a location that is none" 'must be a site' b bucket create nowhere --location atlantis
 
 head -c 20000 /dev/urandom >"$home/small"
 head -c 30000000 /dev/urandom >"$home/large"
 : >"$home/empty"
-expect "CLI: put" 'stored frames/a b/ñ.bin, 20000 bytes' b object put "$home/small" 'frames/a b/ñ.bin'
-expect "CLI: get" '' b object get 'frames/a b/ñ.bin' "$home/got"
+says "CLI: put" 'stored frames/a b/ñ.bin, 20000 bytes' b object put "$home/small" 'frames/a b/ñ.bin'
+says "CLI: get" '' b object get 'frames/a b/ñ.bin' "$home/got"
 same "CLI: the same bytes" "$home/small" "$home/got"
-expect "CLI: ls" 'a b/ñ.bin +20000' b object ls frames/a
-expect "CLI: policy" 'site bio1' b object policy frames
-expect "CLI: another tenant sees no bucket" 'no bucket' b --as rival object ls frames
-expect "CLI: rm" 'deleted' b object rm 'frames/a b/ñ.bin'
+says "CLI: ls" 'a b/ñ.bin +20000' b object ls frames/a
+says "CLI: policy" 'site bio1' b object policy frames
+says "CLI: another tenant sees no bucket" 'no bucket' b --as rival object ls frames
+says "CLI: rm" 'deleted' b object rm 'frames/a b/ñ.bin'
 
 export AWS_ACCESS_KEY_ID=$key AWS_SECRET_ACCESS_KEY=$secret AWS_EC2_METADATA_DISABLED=true
 export AWS_CONFIG_FILE=$home/none AWS_SHARED_CREDENTIALS_FILE=$home/none
@@ -130,16 +95,16 @@ if command -v s3cmd >/dev/null; then
   s() { s3cmd --config "$home/s3cfg" --access_key="$key" --secret_key="$secret" --no-ssl --host="${bio1#http://}" --host-bucket="${bio1#http://}" "$@"; }
   : >"$home/s3cfg"
   c=(s)
-  expect "s3cmd: make a bucket" 'created' "${c[@]}" mb s3://from-s3cmd
-  expect "s3cmd: put" 'upload:|100%|Uploaded|^$' "${c[@]}" put "$home/small" s3://frames/s3cmd/small
-  expect "s3cmd: put in parts" '' "${c[@]}" put "$home/large" s3://frames/s3cmd/large
-  expect "s3cmd: list" '20000 +s3://frames/s3cmd/small' "${c[@]}" ls s3://frames/s3cmd/
-  expect "s3cmd: info" 'File size: 20000' "${c[@]}" info s3://frames/s3cmd/small
-  expect "s3cmd: get" '' "${c[@]}" get --force s3://frames/s3cmd/large "$home/got"
+  says "s3cmd: make a bucket" 'created' "${c[@]}" mb s3://from-s3cmd
+  says "s3cmd: put" 'upload:|100%|Uploaded|^$' "${c[@]}" put "$home/small" s3://frames/s3cmd/small
+  says "s3cmd: put in parts" '' "${c[@]}" put "$home/large" s3://frames/s3cmd/large
+  says "s3cmd: list" '20000 +s3://frames/s3cmd/small' "${c[@]}" ls s3://frames/s3cmd/
+  says "s3cmd: info" 'File size: 20000' "${c[@]}" info s3://frames/s3cmd/small
+  says "s3cmd: get" '' "${c[@]}" get --force s3://frames/s3cmd/large "$home/got"
   same "s3cmd: the same bytes" "$home/large" "$home/got"
-  expect "s3cmd: copy" 'copy' "${c[@]}" cp s3://frames/s3cmd/small s3://frames/s3cmd/copy
-  expect "s3cmd: delete all" 'delete' "${c[@]}" del --recursive --force s3://frames/s3cmd/
-  expect "s3cmd: remove the bucket" 'removed' "${c[@]}" rb s3://from-s3cmd
+  says "s3cmd: copy" 'copy' "${c[@]}" cp s3://frames/s3cmd/small s3://frames/s3cmd/copy
+  says "s3cmd: delete all" 'delete' "${c[@]}" del --recursive --force s3://frames/s3cmd/
+  says "s3cmd: remove the bucket" 'removed' "${c[@]}" rb s3://from-s3cmd
 else
   echo "not there: s3cmd"
 fi
@@ -151,36 +116,36 @@ if command -v rclone >/dev/null; then
   cp "$home/small" "$home/tree/sub dir/ñandú+&.bin"
   cp "$home/large" "$home/tree/large"
   cp "$home/empty" "$home/tree/empty"
-  expect "rclone: sync there" '^$' rclone sync -q "$home/tree" site:frames/rclone
-  expect "rclone: check" '0 differences found' rclone check "$home/tree" site:frames/rclone
-  expect "rclone: list" '30000000 large' rclone ls site:frames/rclone
-  expect "rclone: sync back" '^$' rclone sync -q site:frames/rclone "$home/back"
+  says "rclone: sync there" '^$' rclone sync -q "$home/tree" site:frames/rclone
+  says "rclone: check" '0 differences found' rclone check "$home/tree" site:frames/rclone
+  says "rclone: list" '30000000 large' rclone ls site:frames/rclone
+  says "rclone: sync back" '^$' rclone sync -q site:frames/rclone "$home/back"
   same "rclone: the same bytes" "$home/tree/sub dir/ñandú+&.bin" "$home/back/sub dir/ñandú+&.bin"
   same "rclone: the same bytes in parts" "$home/tree/large" "$home/back/large"
-  expect "rclone: move" '^$' rclone moveto -q site:frames/rclone/large site:frames/rclone/moved
-  expect "rclone: purge" '^$' rclone purge -q site:frames/rclone
+  says "rclone: move" '^$' rclone moveto -q site:frames/rclone/large site:frames/rclone/moved
+  says "rclone: purge" '^$' rclone purge -q site:frames/rclone
 else
   echo "not there: rclone"
 fi
 
 if command -v aws >/dev/null; then
   a=(aws --endpoint-url "$bio1" --region bio1)
-  expect "awscli: make a bucket" 'make_bucket: from-aws' "${a[@]}" s3 mb s3://from-aws
-  expect "awscli: location" '"LocationConstraint": "bio1"' "${a[@]}" s3api get-bucket-location --bucket from-aws
-  expect "awscli: put" 'upload: ' "${a[@]}" s3 cp --no-progress "$home/small" s3://from-aws/small
-  expect "awscli: put in parts" 'upload: ' "${a[@]}" s3 cp --no-progress "$home/large" s3://from-aws/large
-  expect "awscli: get" 'download: ' "${a[@]}" s3 cp --no-progress s3://from-aws/large "$home/got-aws"
+  says "awscli: make a bucket" 'make_bucket: from-aws' "${a[@]}" s3 mb s3://from-aws
+  says "awscli: location" '"LocationConstraint": "bio1"' "${a[@]}" s3api get-bucket-location --bucket from-aws
+  says "awscli: put" 'upload: ' "${a[@]}" s3 cp --no-progress "$home/small" s3://from-aws/small
+  says "awscli: put in parts" 'upload: ' "${a[@]}" s3 cp --no-progress "$home/large" s3://from-aws/large
+  says "awscli: get" 'download: ' "${a[@]}" s3 cp --no-progress s3://from-aws/large "$home/got-aws"
   same "awscli: the same bytes" "$home/large" "$home/got-aws"
-  expect "awscli: list" '20000 small' "${a[@]}" s3 ls s3://from-aws
-  expect "awscli: a bucket that is not empty" 'BucketNotEmpty' "${a[@]}" s3 rb s3://from-aws
-  expect "awscli: a range" 'ContentRange' "${a[@]}" s3api get-object --bucket from-aws --key small --range bytes=5-9 "$home/range"
+  says "awscli: list" '20000 small' "${a[@]}" s3 ls s3://from-aws
+  says "awscli: a bucket that is not empty" 'BucketNotEmpty' "${a[@]}" s3 rb s3://from-aws
+  says "awscli: a range" 'ContentRange' "${a[@]}" s3api get-object --bucket from-aws --key small --range bytes=5-9 "$home/range"
   same "awscli: its bytes" <(tail -c +6 "$home/small" | head -c 5) "$home/range"
-  expect "awscli: remove all" 'remove_bucket: from-aws' "${a[@]}" s3 rb --force s3://from-aws
+  says "awscli: remove all" 'remove_bucket: from-aws' "${a[@]}" s3 rb --force s3://from-aws
   link=$("${a[@]}" s3 presign s3://frames/presigned)
   "${a[@]}" s3 cp --no-progress "$home/small" s3://frames/presigned >/dev/null
-  expect "awscli: a presigned link" '^$' curl -sS -o "$home/got-link" "$link"
+  says "awscli: a presigned link" '^$' curl -sS -o "$home/got-link" "$link"
   same "awscli: its bytes" "$home/small" "$home/got-link"
-  expect "awscli: a presigned link that was changed" 'SignatureDoesNotMatch' curl -sS "${link/presigned/another}"
+  says "awscli: a presigned link that was changed" 'SignatureDoesNotMatch' curl -sS "${link/presigned/another}"
 else
   echo "not there: awscli"
 fi
@@ -188,7 +153,7 @@ fi
 # Debian's, which is older than the SDKs' new checksums, and the newer one that there may be beside it.
 for python in python3 "$(PATH=$user_path command -v python3)"; do
   version=$("$python" -c 'import boto3; print(boto3.__version__)' 2>/dev/null) || { echo "not there: boto3 of $python"; continue; }
-  expect "boto3 $version" 'all good' "$python" "$here/s3/boto3_test.py" "$bio1" "$mad1"
+  says "boto3 $version" 'all good' "$python" "$here/s3/boto3_test.py" "$bio1" "$mad1"
 done
 
 # The policy, from a site where its bytes may not be; and through one where they may.
@@ -196,12 +161,12 @@ printf 'policy-keeps-this-here' >"$home/frame"
 b object put "$home/frame" frames/frame >/dev/null || give_up "put"
 if command -v aws >/dev/null; then
   m=(aws --endpoint-url "$mad1" --region mad1)
-  expect "from Madrid: a read is refused, with the policy" 'AccessDenied.*mad1 is not one of the named sites, the policy allows site bio1' \
+  says "from Madrid: a read is refused, with the policy" 'AccessDenied.*mad1 is not one of the named sites, the policy allows site bio1' \
     "${m[@]}" s3api list-objects-v2 --bucket frames
-  expect "from Madrid: a write, too" 'AccessDenied.*the policy allows site bio1' "${m[@]}" s3api put-object --bucket frames --key x --body "$home/small"
+  says "from Madrid: a write, too" 'AccessDenied.*the policy allows site bio1' "${m[@]}" s3api put-object --bucket frames --key x --body "$home/small"
   "${a[@]}" s3api create-bucket --bucket national --create-bucket-configuration LocationConstraint=ES >/dev/null
-  expect "through Madrid: a bucket of all Spain is written" 'upload: ' "${m[@]}" s3 cp --no-progress "$home/large" s3://national/large
-  expect "through Madrid: and read" 'download: ' "${m[@]}" s3 cp --no-progress s3://national/large "$home/got-far"
+  says "through Madrid: a bucket of all Spain is written" 'upload: ' "${m[@]}" s3 cp --no-progress "$home/large" s3://national/large
+  says "through Madrid: and read" 'download: ' "${m[@]}" s3 cp --no-progress s3://national/large "$home/got-far"
   same "through Madrid: the same bytes" "$home/large" "$home/got-far"
 fi
 grep -rq 'policy-keeps-this-here' "$home/mad1" "$home/bio1" && { echo "FAIL: content in clear on a disk"; failures=$((failures + 1)); }
@@ -224,7 +189,7 @@ for w in 1 2 3 4; do writer $w & writers="$writers $!"; done
 for round in 1 2 3 4; do
   sleep "0.$((round * 2 + 3))"
   end bio1 KILL
-  start bio1 site serve
+  begin bio1 site serve
   sleep 0.5
 done
 touch "$home/stop"
@@ -239,23 +204,24 @@ echo "kill -9: $count acknowledged, $lost lost or torn"
 { [ "$count" -ge 20 ] && [ "$lost" = 0 ]; } || failures=$((failures + 1))
 
 # Everything of the tenant in files: each object of the bucket, whole, under its key.
-expect "CLI: export" '^exported to .*: 0 apps, 0 files, [0-9]+ buckets, [0-9]+ objects' b export "$home/export"
-expect "CLI: export into what is there is refused" 'is there already' b export "$home/export"
+says "CLI: export" '^exported to .*: 0 apps, 0 files, [0-9]+ buckets, [0-9]+ objects' b export "$home/export"
+says "CLI: export into what is there is refused" 'is there already' b export "$home/export"
 exported=$(wc -l <"$home/export/buckets/frames/objects.jsonl")
 listed=$(b object ls frames | tail -n +2 | wc -l)
 [ "$exported" = "$listed" ] || { echo "FAIL: $exported objects exported, $listed listed"; failures=$((failures + 1)); }
 at=$(sed -n 's/.*"key":"frame","file":"\([^"]*\)".*/\1/p' "$home/export/buckets/frames/objects.jsonl")
 same "CLI: an exported object" "$home/frame" "$home/export/buckets/frames/$at"
+[ "$(grep -c '^tenant,app,site,hour,' "$home/export/usage.csv")" = 1 ] || { echo "FAIL: no usage.csv with columns"; failures=$((failures + 1)); }
 [ -s "$home/export/export.json" ] || { echo "FAIL: no export.json"; failures=$((failures + 1)); }
 
 # Sites go on without control, also started again; only making and deleting buckets waits for it.
 end control KILL
 end bio1 TERM
-start bio1 site serve
-expect "without control: read" 'policy-keeps-this-here' fetch_object "$bio1/frames/frame"
-expect "without control: write" '^200$' fetch_object -o /dev/null -w '%{http_code}' -T "$home/small" "$bio1/frames/alone"
-expect "without control: no new bucket, with the reason" 'control, which is away' fetch_object -X PUT "$bio1/new-bucket"
-start control control
+begin bio1 site serve
+says "without control: read" 'policy-keeps-this-here' fetch_object "$bio1/frames/frame"
+says "without control: write" '^200$' fetch_object -o /dev/null -w '%{http_code}' -T "$home/small" "$bio1/frames/alone"
+says "without control: no new bucket, with the reason" 'control, which is away' fetch_object -X PUT "$bio1/new-bucket"
+begin control control
 
 [ "$failures" = 0 ] || { echo "$failures failures"; exit 1; }
 node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)' 2>/dev/null || { echo "not there: node of version 20, which the SDK wants"; exit 0; }

@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 
+#include "adapters/local_files/folder_test.h"
 #include "adapters/local_files/local_files_store.h"
 #include "ports/object_store_contract.h"
 
@@ -21,6 +22,7 @@ namespace barrio::adapters::disk_faults_test {
 namespace fs = std::filesystem;
 using local_files::Disk;
 using local_files::OpenFile;
+using local_files::TestFolder;
 using ports::contract_bucket;
 using ports::get_text;
 using ports::put_text;
@@ -29,19 +31,6 @@ using ports::sample_text;
 namespace {
 
 const std::string site_key(32, 's');
-
-class TestFolder {
- public:
-  TestFolder() {
-    std::string pattern = (fs::temp_directory_path() / "barrio-faults-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~TestFolder() { fs::remove_all(path_); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 enum class Fault { no_space, sync_fails, dies };     // `dies`: nothing works from there on
 enum class After { all_kept, unsynced_lost, torn };  // what is found when the power is back

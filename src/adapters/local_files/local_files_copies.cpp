@@ -107,17 +107,7 @@ Result<void> LocalFilesStore::forget_bucket(const std::string& bucket) {
     return fail(Code::conflict, "the bucket is being written to", "bucket");
   }
   closed_.insert(bucket);
-  const ports::Turn::Hold turn(keys_turn_);
-  Result<void> erased;
-  runtime_.offload([&] { erased = keys_.erase(bucket); });
-  TRY_DO(std::move(erased));
-  const auto files = index_.files_in(bucket);
-  doomed_.insert(doomed_.end(), files.begin(), files.end());
-  index_.forget(bucket);
-  keys_.forget(bucket);
-  raising_.erase(bucket);
-  closed_.erase(bucket);
-  return {};
+  return let_go(bucket);
 }
 
 /// Content that the record refers to and that is not here.

@@ -1,13 +1,12 @@
 #include <doctest/doctest.h>
 // doctest first: base/check.h leaves its CHECK alone.
-#include <filesystem>
 
+#include "adapters/local_files/folder_test.h"
 #include "adapters/local_files/local_files_store.h"
 #include "ports/object_store_contract.h"
 
 namespace barrio::adapters::local_files_copies_test {
 
-namespace fs = std::filesystem;
 using ports::contract_bucket;
 using ports::get_text;
 using ports::put_text;
@@ -17,15 +16,7 @@ namespace {
 
 /// A store on a folder of its own, with another site's key.
 struct Kept {
-  explicit Kept(char site) : site_key(32, site) {
-    std::string pattern = (fs::temp_directory_path() / "barrio-copies-XXXXXX").string();
-    folder = mkdtemp(pattern.data());
-    open();
-  }
-  ~Kept() {
-    store.reset();
-    fs::remove_all(folder);
-  }
+  explicit Kept(char site) : site_key(32, site) { open(); }
   void open() {
     store.reset();
     auto opened = LocalFilesStore::open(runtime, {folder, site_key});
@@ -38,7 +29,8 @@ struct Kept {
     return stamps;
   }
   const std::string site_key;
-  std::string folder;
+  local_files::TestFolder own;
+  const std::string& folder = own.path();
   ports::InlineRuntime runtime;
   std::unique_ptr<LocalFilesStore> store;
 };

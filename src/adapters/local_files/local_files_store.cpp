@@ -137,6 +137,11 @@ Result<void> LocalFilesStore::close_bucket(const std::string& bucket) {
 
 Result<void> LocalFilesStore::drop_bucket(const std::string& bucket) {
   if (!closed_.contains(bucket)) TRY_DO(close_bucket(bucket));
+  return let_go(bucket);
+}
+
+/// Of a closed bucket: its key, and with it everything.
+Result<void> LocalFilesStore::let_go(const std::string& bucket) {
   const ports::Turn::Hold turn(keys_turn_);
   Result<void> erased;
   runtime_.offload([&] { erased = keys_.erase(bucket); });
@@ -145,6 +150,7 @@ Result<void> LocalFilesStore::drop_bucket(const std::string& bucket) {
   doomed_.insert(doomed_.end(), files.begin(), files.end());
   index_.forget(bucket);
   keys_.forget(bucket);
+  raising_.erase(bucket);
   closed_.erase(bucket);
   return {};
 }

@@ -97,6 +97,7 @@ class LocalFilesStore final : public ports::ObjectStore, public ports::ObjectCop
   Result<void> load();
   Result<void> sweep();
 
+  Result<void> let_go(const std::string& bucket);
   Result<const std::string*> key_of(const std::string& bucket) const;
   Result<void> check(const std::string& bucket, const std::string& key, const ports::WriteCondition& condition) const;
   const local_files::IndexedObject* find(const std::string& bucket, const std::string& key) const;

@@ -9,12 +9,14 @@
 #include <fstream>
 #include <iterator>
 
+#include "adapters/local_files/folder_test.h"
 #include "adapters/local_files/local_files_store.h"
 #include "ports/object_store_contract.h"
 
 namespace barrio::adapters::local_files_test {
 
 namespace fs = std::filesystem;
+using Folder = local_files::TestFolder;
 using ports::contract_bucket;
 using ports::get_text;
 using ports::put_text;
@@ -23,25 +25,6 @@ using ports::sample_text;
 namespace {
 
 const std::string site_key(32, 's');
-
-class Folder {
- public:
-  Folder() {
-    std::string pattern = (fs::temp_directory_path() / "barrio-objects-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~Folder() { fs::remove_all(path_); }
-  const std::string& path() const { return path_; }
-  std::vector<std::string> files(const std::string& below) const {
-    std::vector<std::string> found;
-    for (const auto& entry : fs::directory_iterator(path_ + "/" + below)) found.push_back(entry.path().string());
-    std::sort(found.begin(), found.end());
-    return found;
-  }
-
- private:
-  std::string path_;
-};
 
 std::string read_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);

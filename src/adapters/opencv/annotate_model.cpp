@@ -4,6 +4,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "adapters/opencv/jpeg.h"
+#include "adapters/opencv/run_each.h"
 #include "ports/tensor.h"
 
 namespace barrio::adapters {
@@ -25,15 +26,7 @@ AnnotateModel::AnnotateModel(const std::string& name)
             .outputs = {{"picture", DataType::BYTES, {1}}}} {}
 
 std::vector<Result<ports::Outputs>> AnnotateModel::run(std::span<const ports::InferenceRequest> batch) {
-  std::vector<Result<ports::Outputs>> answers;
-  for (const auto& request : batch) {
-    try {
-      answers.push_back(run_one(request));
-    } catch (const cv::Exception& error) {
-      answers.push_back(fail(Code::unavailable, "OpenCV: " + error.err));
-    }
-  }
-  return answers;
+  return run_each(batch, [this](const ports::InferenceRequest& request) { return run_one(request); });
 }
 
 Result<ports::Outputs> AnnotateModel::run_one(const ports::InferenceRequest& request) const {

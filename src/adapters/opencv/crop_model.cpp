@@ -5,6 +5,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "adapters/opencv/jpeg.h"
+#include "adapters/opencv/run_each.h"
 #include "base/text.h"
 #include "ports/tensor.h"
 
@@ -68,15 +69,7 @@ std::optional<CropForm> parse_crop_form(std::string_view builtin) {
 CropModel::CropModel(const std::string& name, CropForm form) : form_(form), info_(describe(name, form)) {}
 
 std::vector<Result<ports::Outputs>> CropModel::run(std::span<const ports::InferenceRequest> batch) {
-  std::vector<Result<ports::Outputs>> answers;
-  for (const auto& request : batch) {
-    try {
-      answers.push_back(run_one(request));
-    } catch (const cv::Exception& error) {
-      answers.push_back(fail(Code::unavailable, "OpenCV: " + error.err));
-    }
-  }
-  return answers;
+  return run_each(batch, [this](const ports::InferenceRequest& request) { return run_one(request); });
 }
 
 Result<ports::Outputs> CropModel::run_one(const ports::InferenceRequest& request) const {
