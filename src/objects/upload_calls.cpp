@@ -103,6 +103,7 @@ S3Service::Outcome<void> S3Service::upload_part(S3Call& call, const Bucket& buck
   Received received;
   if (copies) {
     S3_TRY(Source source, copy_source(call));
+    if (!source.version.empty()) call.version = {{"x-amz-copy-source-version-id", source.version}};
     S3_TRY(received, copy_content(source, bucket));
   } else {
     S3_TRY(received, receive(call, bucket));
@@ -166,6 +167,7 @@ S3Service::Outcome<void> S3Service::complete_upload(S3Call& call, const Bucket& 
     return done.error().code == Code::invalid ? refuse("InvalidPart", done.error().text())
                                               : tl::unexpected(fault_of(done.error(), "NoSuchUpload"));
   }
+  call.set_version(*done);
   S3_TRY_DO(note(ObjectAct::stored, bucket, meta));
   XmlWriter xml;
   xml.open_root("CompleteMultipartUploadResult");

@@ -222,7 +222,7 @@ class Steps {
   void tag(const std::string& key) {
     const auto before = get_text(store_, key);
     if (!before) return;
-    step(key, *before, [&] { return store_.set_tags(contract_bucket, key, {{"colour", "blue"}}); });
+    step(key, *before, [&] { return ports::set_tags(store_, key, {{"colour", "blue"}}); });
   }
   void in_parts(const std::string& key, const std::vector<std::string>& texts, bool complete) {
     std::string whole;
@@ -239,7 +239,8 @@ class Steps {
       }
       if (!complete) return store_.abort_upload(contract_bucket, upload);
       const auto size = static_cast<int64_t>(whole.size());
-      return store_.complete_upload(contract_bucket, upload, parts, {.key = key, .size = size, .etag = "e"}, {});
+      TRY_DO(store_.complete_upload(contract_bucket, upload, parts, {.key = key, .size = size, .etag = "e"}, {}));
+      return {};
     });
   }
   void tidy() {

@@ -204,9 +204,7 @@ TEST_CASE("any bit that changes at rest is noticed: no wrong byte is ever answer
       CHECK((!one || !two));
       // A scrub finds it, too.
       int damaged = 0;
-      std::string at;
-      for (auto seen = store->scrub_after(contract_bucket, at); *seen; seen = store->scrub_after(contract_bucket, at)) {
-        at = (*seen)->key;
+      for (auto seen = store->scrub_after({}); *seen; seen = store->scrub_after(**seen)) {
         damaged += (*seen)->damage ? 1 : 0;
       }
       CHECK(damaged == 1);
