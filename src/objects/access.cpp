@@ -10,6 +10,8 @@ std::string action_on_object(const std::string& what, std::string_view method, c
     const char* verb = method == "GET" ? "Get" : method == "PUT" ? "Put" : "Delete";
     return std::string("s3:") + verb + "Object" + version + "Tagging";
   }
+  if (what == "retention") return method == "GET" ? "s3:GetObjectRetention" : "s3:PutObjectRetention";
+  if (what == "legal-hold") return method == "GET" ? "s3:GetObjectLegalHold" : "s3:PutObjectLegalHold";
   if (what == "uploadId" && method == "GET") return "s3:ListMultipartUploadParts";
   if (what == "uploadId" && method == "DELETE") return "s3:AbortMultipartUpload";
   if (method == "GET" || method == "HEAD") return "s3:GetObject" + version;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api/s3/object_lock.h"
 #include "objects/s3_service.h"
 
 namespace barrio::objects {
@@ -88,7 +89,8 @@ S3Service::Outcome<ports::Removed> S3Service::expire_version(const Bucket& bucke
             const auto newest = parts_.store.find_version(bucket.id, object.key, "");
             const bool is_same =
                 meta.modified == object.modified && newest && is_newest == (newest->object.version == object.version);
-            return is_same ? Result<void>() : fail(Code::conflict, "it changed");
+            return is_same ? api::s3::check_deletion(meta, parts_.runtime.wall(), false)
+                           : fail(Code::conflict, "it changed");
           }));
 }
 

@@ -50,6 +50,8 @@ S3Service::Outcome<void> S3Service::of_object(S3Call& call, const Bucket& bucket
     }
   }
   if (what == "tagging") return object_tags(call, bucket);
+  if (what == "retention") return object_retention(call, bucket);
+  if (what == "legal-hold") return object_hold(call, bucket);
   if (what == "uploads" && method == "POST") return begin_upload(call, bucket);
   if (what == "uploadId") {
     if (method == "PUT") return upload_part(call, bucket);
@@ -100,6 +102,8 @@ S3Service::Outcome<void> S3Service::put_object(S3Call& call, const Bucket& bucke
                          .fields = std::move(fields),
                          .tags = std::move(tags),
                          .checksum = received.checksum};
+  S3_TRY_DO(set_lock(call, bucket, meta));
+  set_default_lock(bucket, meta);
   const auto put = parts_.store.put(bucket.id, meta, std::move(received.content), condition);
   if (!put) return tl::unexpected(fault_of(put.error(), "NoSuchKey"));
   call.set_version(*put);
@@ -191,7 +195,7 @@ S3Service::Outcome<void> S3Service::delete_object(S3Call& call, const Bucket& bu
   } else {
     if (condition.if_etag || condition.if_absent)
       return refuse("NotImplemented", "a version is deleted unconditionally");
-    S3_TRY(const auto removed, remove_version(bucket, call.key, version));
+    S3_TRY(const auto removed, remove_version(call, bucket, call.key, version));
     call.version = {{"x-amz-version-id", version}};
     if (removed.gone) call.set_version(removed.gone->version);
   }
@@ -268,6 +272,8 @@ S3Service::Outcome<void> S3Service::copy_object(S3Call& call, const Bucket& buck
                          .fields = replaces ? std::move(fields) : from.fields,
                          .tags = call.header("x-amz-tagging-directive") == "REPLACE" ? std::move(tags) : from.tags,
                          .checksum = received.checksum};
+  S3_TRY_DO(set_lock(call, bucket, meta));
+  set_default_lock(bucket, meta);
   const auto put = parts_.store.put(bucket.id, meta, std::move(received.content), condition);
   if (!put) return tl::unexpected(fault_of(put.error(), "NoSuchKey"));
   call.set_version(*put);

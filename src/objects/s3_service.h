@@ -124,10 +124,21 @@ class S3Service final : public net::ExchangeHandler {
   // version_calls.cpp
   Outcome<void> bucket_versioning(S3Call& call, const Bucket& bucket);
   Outcome<void> list_versions(S3Call& call, const Bucket& bucket);
-  Outcome<ports::Removed> remove_version(const Bucket& bucket, const std::string& key, const std::string& version);
+  Outcome<ports::Removed> remove_version(const S3Call& call, const Bucket& bucket, const std::string& key,
+                                         const std::string& version);
   Outcome<ports::Removed> note_removed(const Bucket& bucket, const std::string& key, Result<ports::Removed> removed);
   api::s3::Fault missing_object(S3Call& call, const Bucket& bucket, const Error& error);
   std::optional<ports::ObjectVersion> told_version(const Bucket& bucket, const ports::ObjectMeta& meta) const;
+  // lock_calls.cpp
+  Outcome<void> bucket_lock(S3Call& call, const Bucket& bucket);
+  Outcome<void> object_retention(S3Call& call, const Bucket& bucket);
+  Outcome<void> object_hold(S3Call& call, const Bucket& bucket);
+  Outcome<void> change_lock(S3Call& call, const Bucket& bucket,
+                            const std::function<Result<void>(ports::ObjectMeta&)>& change);
+  Outcome<void> begin_with_lock(const Bucket& bucket);
+  Outcome<void> set_lock(const S3Call& call, const Bucket& bucket, ports::ObjectMeta& meta) const;
+  void set_default_lock(const Bucket& bucket, ports::ObjectMeta& meta) const;
+  bool bypasses_governance(const S3Call& call, const Bucket& bucket) const;
   // upload_calls.cpp
   Outcome<void> begin_upload(S3Call& call, const Bucket& bucket);
   Outcome<void> upload_part(S3Call& call, const Bucket& bucket);

@@ -78,6 +78,7 @@ S3Service::Outcome<void> S3Service::begin_upload(S3Call& call, const Bucket& buc
   }
   ports::ObjectMeta meta{
       .key = call.key, .modified = parts_.runtime.wall(), .fields = std::move(fields), .tags = std::move(tags)};
+  S3_TRY_DO(set_lock(call, bucket, meta));
   const auto id = parts_.store.begin_upload(bucket.id, std::move(meta));
   if (!id) return tl::unexpected(fault_of(id.error(), "NoSuchBucket"));
   XmlWriter xml;
@@ -162,6 +163,7 @@ S3Service::Outcome<void> S3Service::complete_upload(S3Call& call, const Bucket& 
   meta.sha256 = hex_of(hash_of(HashKind::sha256, hashes));
   meta.modified = parts_.runtime.wall();
   meta.checksum = composite(chosen);
+  set_default_lock(bucket, meta);
   const auto done = parts_.store.complete_upload(bucket.id, id, chosen, meta, condition);
   if (!done) {
     return done.error().code == Code::invalid ? refuse("InvalidPart", done.error().text())

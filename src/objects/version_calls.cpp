@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api/s3/object_lock.h"
 #include "base/text.h"
 #include "objects/answers.h"
 #include "objects/s3_service.h"
@@ -79,8 +80,17 @@ S3Service::Outcome<void> S3Service::bucket_versioning(S3Call& call, const Bucket
   if (status != ports::versioning_enabled && status != ports::versioning_suspended) {
     return refuse("MalformedXML", "Status must be Enabled or Suspended");
   }
+  const std::string enabled(ports::versioning_enabled);
+  const auto is_refused = [&] { return status != enabled && !parts_.store.setting(bucket.id, "object-lock").empty(); };
+  const Outcome<void> locked = refuse("InvalidBucketState", "with object lock, versioning cannot be suspended");
+  if (is_refused()) return locked;
   const auto set = parts_.store.set_setting(bucket.id, ports::versioning_setting, status);
   if (!set) return tl::unexpected(fault_of(set.error(), "NoSuchBucket"));
+  // A lock may have come meanwhile; what is locked may not be replaced.
+  if (is_refused()) {
+    const auto back = parts_.store.set_setting(bucket.id, ports::versioning_setting, enabled);
+    return back ? locked : tl::unexpected(fault_of(back.error(), "NoSuchBucket"));
+  }
   call.reply(200, {}, "");
   return {};
 }
@@ -115,10 +125,14 @@ S3Service::Outcome<void> S3Service::list_versions(S3Call& call, const Bucket& bu
   return {};
 }
 
-S3Service::Outcome<ports::Removed> S3Service::remove_version(const Bucket& bucket, const std::string& key,
-                                                             const std::string& version) {
+S3Service::Outcome<ports::Removed> S3Service::remove_version(const S3Call& call, const Bucket& bucket,
+                                                             const std::string& key, const std::string& version) {
   if (!ports::ObjectVersion::of_id(version)) return refuse("NoSuchVersion", "The specified version does not exist.");
-  return note_removed(bucket, key, parts_.store.remove_version(bucket.id, key, version));
+  const bool bypasses = bypasses_governance(call, bucket);
+  return note_removed(bucket, key,
+                      parts_.store.remove_version(bucket.id, key, version, [&](const ports::ObjectMeta& meta) {
+                        return api::s3::check_deletion(meta, parts_.runtime.wall(), bypasses);
+                      }));
 }
 
 /// A leaf of its own for each version that went and each delete marker that came.

@@ -37,6 +37,16 @@ struct ObjectVersion {
 };
 BARRIO_DESCRIBE(ObjectVersion, (), (order, numbered, marker))
 
+/// How long a version must stay. governance: who may end it early may do so; compliance: nobody may.
+enum class RetentionMode { governance, compliance };
+BARRIO_DESCRIBE_ENUM(RetentionMode, governance, compliance)
+struct Retention {
+  RetentionMode mode = RetentionMode::governance;
+  WallTime until = {};
+  bool operator==(const Retention&) const = default;
+};
+BARRIO_DESCRIBE(Retention, (), (mode, until))
+
 /// All that is known of an object but its bytes.
 struct ObjectMeta {
   std::string key = {};
@@ -48,8 +58,10 @@ struct ObjectMeta {
   std::map<std::string, std::string> tags = {};
   std::optional<ObjectChecksum> checksum = {};
   std::optional<ObjectVersion> version = {};  // none: the default one. The store sets it
+  std::optional<Retention> retention = {};
+  std::optional<bool> held = {};  // it must stay until somebody says otherwise
 };
-BARRIO_DESCRIBE(ObjectMeta, (), (key, size, etag, sha256, modified, fields, tags, checksum, version))
+BARRIO_DESCRIBE(ObjectMeta, (), (key, size, etag, sha256, modified, fields, tags, checksum, version, retention, held))
 
 struct ContentDigest {
   int64_t size = 0;

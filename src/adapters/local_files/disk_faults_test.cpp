@@ -243,6 +243,11 @@ class Steps {
       return {};
     });
   }
+  /// Where this fails, the rest is what it is in a bucket without versions.
+  void keep_versions() {
+    if (is_dead()) return;
+    static_cast<void>(store_.set_setting(contract_bucket, ports::versioning_setting, "Enabled"));
+  }
   void tidy() {
     if (!is_dead()) static_cast<void>(store_.tidy());
   }
@@ -291,6 +296,13 @@ void do_all(Steps& steps) {
   steps.put("large", "small now");
   steps.tidy();
   steps.put("small", "three");
+  steps.keep_versions();
+  steps.put("small", "four");
+  steps.remove("large");
+  steps.tag("small");
+  steps.put("large", larger);
+  steps.remove("small");
+  steps.tidy();
 }
 
 /// Whether the fault took place.

@@ -89,11 +89,11 @@ Result<ports::Removed> LocalFilesStore::remove(const std::string& bucket, const 
   RecordBody body;
   body.meta.key = key;
   body.meta.version = next_version(bucket, key);
-  const IndexedObject* replaced = find_any(bucket, key, {});
-  const bool goes = replaced != nullptr && !replaced->version.marker;
-  if (goes && !(body.meta.version && body.meta.version->numbered)) removed.gone = listed(key, *replaced);
+  const bool replaces_null = !body.meta.version || !body.meta.version->numbered;
+  const IndexedObject* replaced = replaces_null ? find_any(bucket, key, {}) : nullptr;
+  if (replaced != nullptr && !replaced->version.marker) removed.gone = listed(key, *replaced);
   if (!body.meta.version) {
-    if (goes) TRY_DO(commit(RecordKind::remove, bucket, std::move(body)));
+    if (removed.gone) TRY_DO(commit(RecordKind::remove, bucket, std::move(body)));
     return removed;
   }
   body.meta.version->marker = true;

@@ -4,7 +4,8 @@
 //
 // Which one is newest is told by the order that a version was given once, and not by where its record stands:
 // compaction moves records behind later ones. A version has its place to itself: numbered ones by their order, and a
-// key's null version, of which there is one at most, whatever its order. Pure.
+// key's null version, of which there is one at most, whatever its order; it is looked for among all that its key has.
+// Pure.
 
 #include <map>
 #include <optional>
