@@ -117,8 +117,10 @@ class Export {
     TRY_DO(write_file(folder + "/bucket.json", pretty_json(bucket) + "\n"));
     for (const auto& [setting, file] : {std::pair{"cors", "cors.xml"},
                                         {"lifecycle", "lifecycle.xml"},
+                                        {"object-lock", "object-lock.xml"},
                                         {"policy", "policy.json"},
-                                        {"tagging", "tagging.xml"}}) {
+                                        {"tagging", "tagging.xml"},
+                                        {"versioning", "versioning.xml"}}) {
       const auto answer = ask(bucket, "/" + name + "?" + setting);
       if (answer) TRY_DO(write_file(folder + "/" + file, answer->body));
       if (!answer && answer.error().code != Code::not_found) return fail(answer.error());

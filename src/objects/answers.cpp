@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "api/s3/object_lock.h"
 #include "base/text.h"
 
 namespace barrio::objects {
@@ -65,6 +66,11 @@ net::OwnedHeaders describe(const ports::ObjectMeta& meta, bool with_checksum) {
                                {"x-amz-server-side-encryption", "AES256"}};
   for (const auto& [name, value] : meta.fields) headers.emplace_back(name, value);
   if (!meta.tags.empty()) headers.emplace_back("x-amz-tagging-count", std::to_string(meta.tags.size()));
+  if (meta.retention) {
+    headers.emplace_back("x-amz-object-lock-mode", api::s3::lock_name(meta.retention->mode));
+    headers.emplace_back("x-amz-object-lock-retain-until-date", iso_time(meta.retention->until));
+  }
+  if (meta.held) headers.emplace_back("x-amz-object-lock-legal-hold", *meta.held ? "ON" : "OFF");
   if (with_checksum && meta.checksum) {
     headers.emplace_back("x-amz-checksum-" + to_lower(meta.checksum->algorithm), meta.checksum->value);
     headers.emplace_back("x-amz-checksum-type", meta.checksum->type);

@@ -57,9 +57,6 @@ S3Service::Outcome<void> S3Service::create_bucket(S3Call& call) {
     }
     wanted.location = trim(xml->text_of("LocationConstraint"));
   }
-  if (call.header("x-amz-bucket-object-lock-enabled") == "true") {
-    return refuse("NotImplemented", "object lock is not built yet");
-  }
   if (const Bucket* there = directory_.find(name->str())) {
     if (there->tenant != call.tenant)
       return refuse("BucketAlreadyExists", "The requested bucket name is not available.");
@@ -76,6 +73,7 @@ S3Service::Outcome<void> S3Service::create_bucket(S3Call& call) {
       default: return refuse("ServiceUnavailable", "a bucket is made by control, which is away: " + made.error().what);
     }
   }
+  if (to_lower(call.header("x-amz-bucket-object-lock-enabled")) == "true") S3_TRY_DO(begin_with_lock(*made));
   directory_.add(*made);
   log_info("bucket made", {{"bucket", made->name.str()}, {"home", made->home.str()}});
   call.reply(200, {{"Location", "/" + made->name.str()}}, "");
@@ -121,22 +119,15 @@ S3Service::Outcome<void> S3Service::of_bucket(S3Call& call, const Bucket& bucket
   const std::string_view method = call.view.method;
   if (method == "POST" && what == "delete") return delete_objects(call, bucket);
   if (is_setting(what)) return bucket_setting(call, bucket);
+  if (what == "versioning") return bucket_versioning(call, bucket);
+  if (what == "object-lock") return bucket_lock(call, bucket);
   if (method == "DELETE" && what.empty()) return delete_bucket(call, bucket);
   if (method != "GET")
     return refuse("NotImplemented", "this operation on a bucket is not built: " + std::string(method) + " ?" + what);
   if (what.empty()) return list_objects(call, bucket);
+  if (what == "versions") return list_versions(call, bucket);
   if (what == "uploads") return list_uploads(call, bucket);
   if (what == "policyStatus") return policy_status(call, bucket);
-  if (what == "object-lock") {
-    return refuse("ObjectLockConfigurationNotFoundError", "the bucket has no such configuration");
-  }
-  if (what == "versioning") {
-    XmlWriter xml;
-    xml.open_root("VersioningConfiguration");
-    xml.close();
-    call.reply_xml(xml.text());
-    return {};
-  }
   return refuse("NotImplemented", "this operation on a bucket is not built: GET ?" + what);
 }
 
@@ -193,6 +184,12 @@ S3Service::Outcome<void> S3Service::list_objects(S3Call& call, const Bucket& buc
   return {};
 }
 
+S3Service::Outcome<ports::Removed> S3Service::delete_listed(S3Call& call, const Bucket& bucket, const std::string& key,
+                                                            const std::string& version) {
+  S3_TRY_DO(check_access(call, bucket, version.empty() ? "s3:DeleteObject" : "s3:DeleteObjectVersion", key));
+  return version.empty() ? remove_one(bucket, key, {}) : remove_version(call, bucket, key, version);
+}
+
 S3Service::Outcome<void> S3Service::delete_objects(S3Call& call, const Bucket& bucket) {
   S3_TRY(CheckedBody body, CheckedBody::of(call));
   S3_TRY(const std::string text, body.read_all(most_delete_bytes));
@@ -211,13 +208,17 @@ S3Service::Outcome<void> S3Service::delete_objects(S3Call& call, const Bucket& b
     if (object.name != "Object") continue;
     const std::string key = object.text_of("Key");
     const std::string version = object.text_of("VersionId");
-    Outcome<void> removed = check_access(call, bucket, "s3:DeleteObject", key);
-    if (removed && !version.empty() && version != "null") removed = refuse("NotImplemented", "versions are not built");
-    if (removed) removed = remove_one(bucket, key, {});
+    const auto removed = delete_listed(call, bucket, key, version);
     if (removed && quiet) continue;
     xml.open(removed ? "Deleted" : "Error");
     xml.leaf("Key", key);
-    if (!removed) {
+    if (!version.empty()) xml.leaf("VersionId", version);
+    if (removed) {
+      const bool was_marker = removed->gone && removed->gone->version.marker;
+      const auto marker = removed->marker || !was_marker ? removed->marker : std::optional(removed->gone->version);
+      if (marker) xml.flag("DeleteMarker", true);
+      if (marker) xml.leaf("DeleteMarkerVersionId", marker->id());
+    } else {
       xml.leaf("Code", removed.error().code);
       xml.leaf("Message", removed.error().message);
     }

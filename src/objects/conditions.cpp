@@ -35,8 +35,7 @@ std::string without_aws_chunked(std::string_view encodings) {
 Outcome<void> refuse_unbuilt(const RequestView& request) {
   for (const auto& [header, value] : request.headers) {
     const std::string name = to_lower(header);
-    const bool unbuilt = name.starts_with("x-amz-object-lock-") || name.starts_with("x-amz-grant-") ||
-                         name.starts_with("x-amz-server-side-encryption-") ||
+    const bool unbuilt = name.starts_with("x-amz-grant-") || name.starts_with("x-amz-server-side-encryption-") ||
                          name == "x-amz-website-redirect-location" || name == "x-amz-write-offset-bytes" ||
                          (name == "x-amz-server-side-encryption" && value != "AES256") ||
                          (name == "x-amz-storage-class" && value != "STANDARD") ||

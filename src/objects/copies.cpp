@@ -321,26 +321,28 @@ namespace {
 class MemberSource final : public ports::CopySource {
  public:
   using Ask = std::function<Result<net::Response>(const std::string& target)>;
-  MemberSource(Ask ask, std::string bucket, const std::string& key)
-      : ask_(std::move(ask)), bucket_(std::move(bucket)), key_(api::s3::uri_encode(key, false)) {}
+  MemberSource(Ask ask, std::string bucket, const std::string& key, const std::string& version)
+      : ask_(std::move(ask)),
+        bucket_(std::move(bucket)),
+        query_("key=" + api::s3::uri_encode(key, false) + "&version=" + version) {}
   Result<std::string> record() override {
-    TRY(auto answer, ask_(bucket_ + "/record?key=" + key_));
+    TRY(auto answer, ask_(bucket_ + "/record?" + query_));
     return std::move(answer.body);
   }
   Result<std::string> content(const std::string& file, int64_t offset) override {
-    TRY(auto answer, ask_(fmt::format("{}/content?key={}&file={}&offset={}", bucket_, key_, file, offset)));
+    TRY(auto answer, ask_(fmt::format("{}/content?{}&file={}&offset={}", bucket_, query_, file, offset)));
     return std::move(answer.body);
   }
 
  private:
   const Ask ask_;
   const std::string bucket_;
-  const std::string key_;
+  const std::string query_;  // which version of which key
 };
 
 }  // namespace
 
-Result<void> Copies::repair(const Bucket& bucket, const std::string& key) {
+Result<void> Copies::repair(const Bucket& bucket, const std::string& key, const std::string& version) {
   std::vector<SiteId> others;
   if (bucket.home != config_.site) others.push_back(bucket.home);
   for (const Follower& follower : bucket.followers) {
@@ -348,8 +350,9 @@ Result<void> Copies::repair(const Bucket& bucket, const std::string& key) {
   }
   Result<void> repaired = fail(Code::unavailable, "there is no other copy to repair it from");
   for (const SiteId& site : others) {
-    MemberSource source([&](const std::string& target) { return ask(site, target, {}, "GET"); }, bucket.id, key);
-    repaired = parts_.copies.repair(bucket.id, key, source);
+    MemberSource source([&](const std::string& target) { return ask(site, target, {}, "GET"); }, bucket.id, key,
+                        version);
+    repaired = parts_.copies.repair(bucket.id, key, version, source);
     if (!repaired) continue;
     ++repaired_;
     log_info("a damaged object was repaired from another copy",

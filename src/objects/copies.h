@@ -95,7 +95,7 @@ class Copies final : public ports::CopySink {
   /// Of a copied bucket that has its home here: waits a while for as many sites as it asks for. Errors: unavailable.
   Result<void> may_write(const Bucket& bucket);
   /// Another member that has everything. Errors: those of ObjectCopies::repair.
-  Result<void> repair(const Bucket& bucket, const std::string& key);
+  Result<void> repair(const Bucket& bucket, const std::string& key, const std::string& version);
 
   bool wants(const std::string& bucket) const override;
   Result<void> copy(const ports::CopiedChange& change) override;

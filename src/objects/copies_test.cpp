@@ -429,6 +429,37 @@ TEST_CASE("a damaged object is repaired from the other copy, at the home and at 
   }
 }
 
+TEST_CASE("versions are at both sites, brought there later as well, and each is repaired from the other copy") {
+  CopyTest test;
+  const std::string large = text_of(400'000, 'v');
+  CHECK(test.put(test.bilbao, "a", large) == 200);
+  CHECK(test.ask(test.bilbao, {"PUT", "/frames?versioning",
+                               "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"})
+            .status == 200);
+  CHECK(test.put(test.bilbao, "a", "2") == 200);
+  CHECK(test.madrid.store->find_version(test.bucket().id, "a", "")->object.size == 1);
+  test.madrid.stop();
+  CHECK(test.put(test.bilbao, "a", "33") == 200);  // waits for control
+  CHECK(test.ask(test.bilbao, {"DELETE", "/frames/b"}).status == 204);
+  test.madrid.start();
+  test.join("mad1");
+  CHECK(test.same(test.bilbao, test.madrid));
+  CHECK(CopyTest::kept(test.madrid, test.bucket().id).size() == 5);  // and the setting
+  REQUIRE(test.turn_until([&] { return test.get(test.madrid, "a") == "33"; }));
+  CHECK(test.get(test.madrid, "b") == "404 NoSuchKey");
+  const std::string path = std::filesystem::directory_iterator(test.madrid.folder + "/objects")->path();
+  std::fstream(path, std::ios::in | std::ios::out | std::ios::binary).seekp(70'000).put('!');
+  CHECK(test.get(test.madrid, "a?versionId=null") == large);
+  // The next home goes on with newer versions than all that there are.
+  test.bilbao.stop();
+  REQUIRE(test.turn_until([&] { return test.madrid.leads(); }));
+  CHECK(test.put(test.madrid, "a", "444") == 200);
+  CHECK(test.get(test.madrid, "a") == "444");
+  test.bilbao.start();
+  test.join("bio1");
+  CHECK(test.same(test.bilbao, test.madrid));
+}
+
 TEST_CASE("a home whose journal is damaged gives way to a follower that has everything") {
   CopyTest test;
   CHECK(test.put(test.bilbao, "a", "1") == 200);

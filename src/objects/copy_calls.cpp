@@ -169,13 +169,14 @@ Result<net::Response> Copies::for_member(const PeerRequest& request, const std::
   }
   TRY_DO(check_target(*found, request.peer));
   const std::string key = request.parameter("key");
+  const std::string version = request.parameter("version");
   if (what == "record") {
-    TRY(auto record, parts_.copies.give_record(id, key));
+    TRY(auto record, parts_.copies.give_record(id, key, version));
     return with_status(200, std::move(record));
   }
   if (what != "content") return fail(Code::not_found, "there is no such path");
   TRY(const int64_t offset, number(request, "offset"));
-  TRY(auto bytes, parts_.copies.give_content(id, key, request.parameter("file"), offset));
+  TRY(auto bytes, parts_.copies.give_content(id, key, version, request.parameter("file"), offset));
   return with_status(200, std::move(bytes));
 }
 

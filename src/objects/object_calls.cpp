@@ -41,7 +41,17 @@ void override_fields(const api::s3::RequestView& request, net::OwnedHeaders& hea
 S3Service::Outcome<void> S3Service::of_object(S3Call& call, const Bucket& bucket) {
   const std::string what = call.subresource();
   const std::string_view method = call.view.method;
+  if (call.has("versionId")) {
+    if (!ports::ObjectVersion::of_id(call.version_id())) {
+      return refuse("InvalidArgument", "Invalid version id specified");
+    }
+    if (what.empty() && (method == "PUT" || method == "POST")) {
+      return refuse("InvalidArgument", "This operation does not accept a version-id.");
+    }
+  }
   if (what == "tagging") return object_tags(call, bucket);
+  if (what == "retention") return object_retention(call, bucket);
+  if (what == "legal-hold") return object_hold(call, bucket);
   if (what == "uploads" && method == "POST") return begin_upload(call, bucket);
   if (what == "uploadId") {
     if (method == "PUT") return upload_part(call, bucket);
@@ -92,8 +102,11 @@ S3Service::Outcome<void> S3Service::put_object(S3Call& call, const Bucket& bucke
                          .fields = std::move(fields),
                          .tags = std::move(tags),
                          .checksum = received.checksum};
+  S3_TRY_DO(set_lock(call, bucket, meta));
+  set_default_lock(bucket, meta);
   const auto put = parts_.store.put(bucket.id, meta, std::move(received.content), condition);
   if (!put) return tl::unexpected(fault_of(put.error(), "NoSuchKey"));
+  call.set_version(*put);
   S3_TRY_DO(note(ObjectAct::stored, bucket, meta));
   call.reply(200,
              {{"ETag", quoted(meta.etag)},
@@ -105,19 +118,21 @@ S3Service::Outcome<void> S3Service::put_object(S3Call& call, const Bucket& bucke
 }
 
 /// One that is damaged here is repaired where another site has it.
-Result<std::unique_ptr<ports::ObjectReader>> S3Service::open_object(const Bucket& bucket, const std::string& key) {
-  auto opened = parts_.store.open(bucket.id, key);
+Result<std::unique_ptr<ports::ObjectReader>> S3Service::open_object(const Bucket& bucket, const std::string& key,
+                                                                    const std::string& version) {
+  auto opened = parts_.store.open(bucket.id, key, version);
   if (opened || opened.error().code != Code::unavailable || bucket.copies == 1) return opened;
-  TRY_DO(copies_.repair(bucket, key));
-  return parts_.store.open(bucket.id, key);
+  TRY_DO(copies_.repair(bucket, key, version));
+  return parts_.store.open(bucket.id, key, version);
 }
 
 /// The same object again, after its content was found to be damaged and was repaired.
 Result<std::unique_ptr<ports::ObjectReader>> S3Service::reopen_repaired(const Bucket& bucket,
                                                                         const ports::ObjectMeta& meta) {
   if (bucket.copies == 1) return fail(Code::unavailable, "there is no other copy");
-  TRY_DO(copies_.repair(bucket, meta.key));
-  TRY(auto opened, parts_.store.open(bucket.id, meta.key));
+  const std::string version = meta.version.value_or(ports::ObjectVersion()).id();
+  TRY_DO(copies_.repair(bucket, meta.key, version));
+  TRY(auto opened, parts_.store.open(bucket.id, meta.key, version));
   const ports::ObjectMeta& now = opened->meta();
   if (now.etag != meta.etag || now.size != meta.size) return fail(Code::conflict, "the object was replaced meanwhile");
   return opened;
@@ -125,10 +140,11 @@ Result<std::unique_ptr<ports::ObjectReader>> S3Service::reopen_repaired(const Bu
 
 S3Service::Outcome<void> S3Service::get_object(S3Call& call, const Bucket& bucket) {
   if (call.has("partNumber")) return refuse("NotImplemented", "objects are read whole or by range, not by part");
-  auto opened = open_object(bucket, call.key);
-  if (!opened) return tl::unexpected(fault_of(opened.error(), "NoSuchKey"));
+  auto opened = open_object(bucket, call.key, call.version_id());
+  if (!opened) return tl::unexpected(missing_object(call, bucket, opened.error()));
   std::unique_ptr<ports::ObjectReader> reader = std::move(*opened);
   const ports::ObjectMeta meta = reader->meta();
+  call.set_version(told_version(bucket, meta));
   S3_TRY(const Wanted wanted, check_conditions(call.view, meta));
   const auto size = static_cast<uint64_t>(meta.size);
   S3_TRY(const auto range, range_of(call.header("range"), size));
@@ -136,6 +152,7 @@ S3Service::Outcome<void> S3Service::get_object(S3Call& call, const Bucket& bucke
   override_fields(call.view, headers);
   headers.emplace_back("x-amz-request-id", call.request_id);
   headers.insert(headers.end(), call.cors.begin(), call.cors.end());
+  headers.insert(headers.end(), call.version.begin(), call.version.end());
   if (wanted == Wanted::not_modified) {
     std::erase_if(headers, [](const auto& header) { return header.first.starts_with("x-amz-checksum-"); });
     call.conversation.reply(304, headers, "");
@@ -164,20 +181,24 @@ S3Service::Outcome<void> S3Service::get_object(S3Call& call, const Bucket& bucke
   return {};
 }
 
-S3Service::Outcome<void> S3Service::remove_one(const Bucket& bucket, const std::string& key,
-                                               const ports::WriteCondition& condition) {
-  const auto removed = parts_.store.remove(bucket.id, key, condition);
-  if (!removed) return tl::unexpected(fault_of(removed.error(), "NoSuchKey"));
-  if (!*removed) return {};
-  ports::ObjectMeta gone;
-  gone.key = key;
-  gone.size = (*removed)->size;
-  return note(ObjectAct::deleted, bucket, gone);
+S3Service::Outcome<ports::Removed> S3Service::remove_one(const Bucket& bucket, const std::string& key,
+                                                         const ports::WriteCondition& condition) {
+  return note_removed(bucket, key, parts_.store.remove(bucket.id, key, condition));
 }
 
 S3Service::Outcome<void> S3Service::delete_object(S3Call& call, const Bucket& bucket) {
   S3_TRY(const auto condition, write_condition(call.view));
-  S3_TRY_DO(remove_one(bucket, call.key, condition));
+  const std::string version = call.version_id();
+  if (version.empty()) {
+    S3_TRY(const auto removed, remove_one(bucket, call.key, condition));
+    call.set_version(removed.marker);
+  } else {
+    if (condition.if_etag || condition.if_absent)
+      return refuse("NotImplemented", "a version is deleted unconditionally");
+    S3_TRY(const auto removed, remove_version(call, bucket, call.key, version));
+    call.version = {{"x-amz-version-id", version}};
+    if (removed.gone) call.set_version(removed.gone->version);
+  }
   call.reply(204, {}, "");
   return {};
 }
@@ -185,7 +206,10 @@ S3Service::Outcome<void> S3Service::delete_object(S3Call& call, const Bucket& bu
 /// x-amz-copy-source: an object of a bucket that has its home or a copy here, too.
 S3Service::Outcome<S3Service::Source> S3Service::copy_source(S3Call& call) {
   std::string_view text = *call.view.header("x-amz-copy-source");
-  text = text.substr(0, text.find("?versionId="));
+  constexpr std::string_view mark = "?versionId=";
+  const size_t at = text.find(mark);
+  const std::string version(at == std::string_view::npos ? std::string_view() : text.substr(at + mark.size()));
+  text = text.substr(0, at);
   auto decoded = api::s3::uri_decode(text);
   if (decoded && decoded->starts_with('/')) decoded->erase(0, 1);
   const size_t slash = decoded ? decoded->find('/') : std::string::npos;
@@ -200,13 +224,17 @@ S3Service::Outcome<S3Service::Source> S3Service::copy_source(S3Call& call) {
                                         "; copies from one site to another are not built: read it and put it");
   }
   const std::string key = decoded->substr(slash + 1);
-  S3_TRY_DO(check_access(call, from, "s3:GetObject", key));
-  auto opened = parts_.store.open(from.id, key);
-  if (!opened) return tl::unexpected(fault_of(opened.error(), "NoSuchKey"));
+  S3_TRY_DO(check_access(call, from, version.empty() ? "s3:GetObject" : "s3:GetObjectVersion", key));
+  auto opened = parts_.store.open(from.id, key, version);
+  if (!opened) {
+    const bool is_missing = opened.error().code == Code::not_found && !version.empty();
+    return tl::unexpected(fault_of(opened.error(), is_missing ? "NoSuchVersion" : "NoSuchKey"));
+  }
   S3_TRY_DO(check_conditions(call.view, (*opened)->meta(), "x-amz-copy-source-"));
   const auto size = static_cast<uint64_t>((*opened)->meta().size);
   S3_TRY(const auto range, range_of(call.header("x-amz-copy-source-range"), size));
-  return Source{std::move(*opened), range ? range->from : 0, range ? range->until : size};
+  const auto told = told_version(*from, (*opened)->meta());
+  return Source{std::move(*opened), range ? range->from : 0, range ? range->until : size, told ? told->id() : ""};
 }
 
 S3Service::Outcome<S3Service::Received> S3Service::copy_content(Source& source, const Bucket& bucket) {
@@ -245,8 +273,12 @@ S3Service::Outcome<void> S3Service::copy_object(S3Call& call, const Bucket& buck
                          .fields = replaces ? std::move(fields) : from.fields,
                          .tags = call.header("x-amz-tagging-directive") == "REPLACE" ? std::move(tags) : from.tags,
                          .checksum = received.checksum};
+  S3_TRY_DO(set_lock(call, bucket, meta));
+  set_default_lock(bucket, meta);
   const auto put = parts_.store.put(bucket.id, meta, std::move(received.content), condition);
   if (!put) return tl::unexpected(fault_of(put.error(), "NoSuchKey"));
+  call.set_version(*put);
+  if (!source.version.empty()) call.version.emplace_back("x-amz-copy-source-version-id", source.version);
   S3_TRY_DO(note(ObjectAct::stored, bucket, meta));
   XmlWriter xml;
   xml.open_root("CopyObjectResult");
@@ -260,8 +292,9 @@ S3Service::Outcome<void> S3Service::copy_object(S3Call& call, const Bucket& buck
 S3Service::Outcome<void> S3Service::object_tags(S3Call& call, const Bucket& bucket) {
   std::map<std::string, std::string> tags;
   if (call.view.method == "GET") {
-    const auto opened = parts_.store.open(bucket.id, call.key);
-    if (!opened) return tl::unexpected(fault_of(opened.error(), "NoSuchKey"));
+    const auto opened = parts_.store.open(bucket.id, call.key, call.version_id());
+    if (!opened) return tl::unexpected(missing_object(call, bucket, opened.error()));
+    call.set_version(told_version(bucket, (*opened)->meta()));
     XmlWriter xml;
     xml.open_root("Tagging");
     xml.open("TagSet");
@@ -284,8 +317,12 @@ S3Service::Outcome<void> S3Service::object_tags(S3Call& call, const Bucket& buck
   } else if (call.view.method != "DELETE") {
     return refuse("MethodNotAllowed", "tags are read, put and deleted");
   }
-  const auto set = parts_.store.set_tags(bucket.id, call.key, std::move(tags));
-  if (!set) return tl::unexpected(fault_of(set.error(), "NoSuchKey"));
+  const auto set = parts_.store.describe(bucket.id, call.key, call.version_id(), [&](ports::ObjectMeta& meta) {
+    meta.tags = tags;
+    return Result<void>();
+  });
+  if (!set) return tl::unexpected(missing_object(call, bucket, set.error()));
+  call.set_version(told_version(bucket, *set));
   call.reply(call.view.method == "PUT" ? 200 : 204, {}, "");
   return {};
 }

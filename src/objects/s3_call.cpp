@@ -25,23 +25,53 @@ bool announces(const S3Call& call, const std::string& name) {
 }  // namespace
 
 std::string S3Call::subresource() const {
-  static constexpr std::string_view known[] = {
-      "accelerate",        "acl",          "analytics",      "attributes",        "cors",      "delete",
-      "encryption",        "inventory",    "legal-hold",     "lifecycle",         "location",  "logging",
-      "metrics",           "notification", "object-lock",    "ownershipControls", "policy",    "policyStatus",
-      "publicAccessBlock", "replication",  "requestPayment", "restore",           "retention", "select",
-      "tagging",           "torrent",      "uploadId",       "uploads",           "versionId", "versioning",
-      "versions",          "website"};
+  static constexpr std::string_view known[] = {"accelerate",
+                                               "acl",
+                                               "analytics",
+                                               "attributes",
+                                               "cors",
+                                               "delete",
+                                               "encryption",
+                                               "inventory",
+                                               "legal-hold",
+                                               "lifecycle",
+                                               "location",
+                                               "logging",
+                                               "metrics",
+                                               "notification",
+                                               "object-lock",
+                                               "ownershipControls",
+                                               "policy",
+                                               "policyStatus",
+                                               "publicAccessBlock",
+                                               "replication",
+                                               "requestPayment",
+                                               "restore",
+                                               "retention",
+                                               "select",
+                                               "tagging",
+                                               "torrent",
+                                               "uploadId",
+                                               "uploads",
+                                               "versioning",
+                                               "versions",
+                                               "website"};
   for (const std::string_view name : known) {
-    if (name == "versionId" && view.parameter(name) == "null") continue;
     if (has(name)) return std::string(name);
   }
   return {};
 }
 
+void S3Call::set_version(const std::optional<ports::ObjectVersion>& spoken_of) {
+  if (!spoken_of) return;
+  version = {{"x-amz-version-id", spoken_of->id()}};
+  if (spoken_of->marker) version.emplace_back("x-amz-delete-marker", "true");
+}
+
 void S3Call::reply(int status, net::OwnedHeaders headers, std::string_view body) {
   headers.emplace_back("x-amz-request-id", request_id);
   headers.insert(headers.end(), cors.begin(), cors.end());
+  headers.insert(headers.end(), version.begin(), version.end());
   conversation.reply(status, headers, body);
 }
 

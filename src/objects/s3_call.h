@@ -8,6 +8,7 @@
 #include "api/s3/chunked.h"
 #include "model/bucket.h"
 #include "objects/conversation.h"
+#include "ports/object_store.h"
 
 namespace barrio::objects {
 
@@ -21,13 +22,18 @@ struct S3Call {
   std::optional<SiteId> entry = {};  // another site that passed it on
   std::optional<api::s3::SignatureClaim> claim = {};
   api::s3::ChunkSigning signing = {};
-  net::OwnedHeaders cors = {};  // what the answer says to a page of another origin
+  net::OwnedHeaders cors = {};     // what the answer says to a page of another origin
+  net::OwnedHeaders version = {};  // of which version it speaks
 
   bool reads() const { return view.method == "GET" || view.method == "HEAD" || view.method == "OPTIONS"; }
   bool has(std::string_view parameter) const { return view.parameter(parameter).has_value(); }
   /// The query parameter that names what of the bucket or object is meant ("tagging"); empty: itself.
   std::string subresource() const;
   std::string header(std::string_view name) const { return std::string(view.header(name).value_or("")); }
+  /// Empty: the current object is meant.
+  std::string version_id() const { return view.parameter("versionId").value_or(""); }
+  /// The answer speaks of this version; none: its bucket never kept versions.
+  void set_version(const std::optional<ports::ObjectVersion>& spoken_of);
   /// Answers with what every answer has.
   void reply(int status, net::OwnedHeaders headers, std::string_view body);
   void reply_xml(std::string_view xml, int status = 200) { reply(status, {{"Content-Type", "application/xml"}}, xml); }

@@ -93,6 +93,8 @@ class S3Service final : public net::ExchangeHandler {
   Outcome<void> about_bucket(S3Call& call, const Bucket& bucket);
   Outcome<void> list_objects(S3Call& call, const Bucket& bucket);
   Outcome<void> delete_objects(S3Call& call, const Bucket& bucket);
+  Outcome<ports::Removed> delete_listed(S3Call& call, const Bucket& bucket, const std::string& key,
+                                        const std::string& version);
   Outcome<void> list_uploads(S3Call& call, const Bucket& bucket);
   // setting_calls.cpp
   static bool is_setting(const std::string& subresource);
@@ -100,18 +102,43 @@ class S3Service final : public net::ExchangeHandler {
   Outcome<void> policy_status(S3Call& call, const Bucket& bucket);
   Outcome<void> preflight(S3Call& call, const Bucket& bucket);
   void set_cors(S3Call& call, const Bucket& bucket) const;
+  // expiry.cpp
   void expire_in(const Bucket& bucket, const std::vector<api::s3::LifecycleRule>& rules);
-  bool is_over(const Bucket& bucket, const ports::ListedObject& object,
-               const std::vector<api::s3::LifecycleRule>& rules, WallTime now);
+  void expire_versions(const Bucket& bucket, const std::vector<api::s3::LifecycleRule>& rules);
+  void expire_key(const Bucket& bucket, const std::vector<ports::ListedVersion>& versions,
+                  const std::vector<api::s3::LifecycleRule>& rules);
+  Outcome<ports::Removed> expire_version(const Bucket& bucket, const ports::ListedObject& object, bool is_newest);
+  bool ends(const Bucket& bucket, const ports::ListedObject& object, const std::vector<api::s3::LifecycleRule>& rules,
+            const std::function<bool(const api::s3::LifecycleRule&)>& applies);
   // object_calls.cpp
   Outcome<void> put_object(S3Call& call, const Bucket& bucket);
   Outcome<void> get_object(S3Call& call, const Bucket& bucket);
   Outcome<void> delete_object(S3Call& call, const Bucket& bucket);
   Outcome<void> copy_object(S3Call& call, const Bucket& bucket);
   Outcome<void> object_tags(S3Call& call, const Bucket& bucket);
-  Outcome<void> remove_one(const Bucket& bucket, const std::string& key, const ports::WriteCondition& condition);
-  Result<std::unique_ptr<ports::ObjectReader>> open_object(const Bucket& bucket, const std::string& key);
+  Outcome<ports::Removed> remove_one(const Bucket& bucket, const std::string& key,
+                                     const ports::WriteCondition& condition);
+  Result<std::unique_ptr<ports::ObjectReader>> open_object(const Bucket& bucket, const std::string& key,
+                                                           const std::string& version);
   Result<std::unique_ptr<ports::ObjectReader>> reopen_repaired(const Bucket& bucket, const ports::ObjectMeta& meta);
+  // version_calls.cpp
+  Outcome<void> bucket_versioning(S3Call& call, const Bucket& bucket);
+  Outcome<void> list_versions(S3Call& call, const Bucket& bucket);
+  Outcome<ports::Removed> remove_version(const S3Call& call, const Bucket& bucket, const std::string& key,
+                                         const std::string& version);
+  Outcome<ports::Removed> note_removed(const Bucket& bucket, const std::string& key, Result<ports::Removed> removed);
+  api::s3::Fault missing_object(S3Call& call, const Bucket& bucket, const Error& error);
+  std::optional<ports::ObjectVersion> told_version(const Bucket& bucket, const ports::ObjectMeta& meta) const;
+  // lock_calls.cpp
+  Outcome<void> bucket_lock(S3Call& call, const Bucket& bucket);
+  Outcome<void> object_retention(S3Call& call, const Bucket& bucket);
+  Outcome<void> object_hold(S3Call& call, const Bucket& bucket);
+  Outcome<void> change_lock(S3Call& call, const Bucket& bucket,
+                            const std::function<Result<void>(ports::ObjectMeta&)>& change);
+  Outcome<void> begin_with_lock(const Bucket& bucket);
+  Outcome<void> set_lock(const S3Call& call, const Bucket& bucket, ports::ObjectMeta& meta) const;
+  void set_default_lock(const Bucket& bucket, ports::ObjectMeta& meta) const;
+  bool bypasses_governance(const S3Call& call, const Bucket& bucket) const;
   // upload_calls.cpp
   Outcome<void> begin_upload(S3Call& call, const Bucket& bucket);
   Outcome<void> upload_part(S3Call& call, const Bucket& bucket);
@@ -129,6 +156,7 @@ class S3Service final : public net::ExchangeHandler {
     std::unique_ptr<ports::ObjectReader> reader;
     uint64_t from = 0;
     uint64_t until = 0;
+    std::string version = {};  // its id; empty: its bucket never kept versions
   };
   Outcome<Source> copy_source(S3Call& call);
   Outcome<Received> copy_content(Source& source, const Bucket& bucket);
@@ -139,7 +167,7 @@ class S3Service final : public net::ExchangeHandler {
   void keep_tidy();
   void keep_lifecycles();
   void scrub();
-  void repair(const std::string& bucket, const std::string& key);
+  void repair(const ports::Scrubbed& damaged);
 
   const S3Parts parts_;
   const S3Config config_;

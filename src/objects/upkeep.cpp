@@ -44,35 +44,32 @@ void S3Service::keep_lifecycles() {
 }
 
 /// What another site has of it takes the place of what is damaged here.
-void S3Service::repair(const std::string& bucket, const std::string& key) {
-  const Bucket* found = directory_.find_id(bucket);
+void S3Service::repair(const ports::Scrubbed& damaged) {
+  const Bucket* found = directory_.find_id(damaged.bucket);
   if (found == nullptr || found->copies == 1) return;
   const Bucket known = *found;
-  const auto repaired = copies_.repair(known, key);
+  const auto repaired = copies_.repair(known, damaged.key, damaged.version.id());
   if (!repaired)
-    log_error("storage: it cannot be repaired now", {{"bucket", bucket}, {"why", repaired.error().text()}});
+    log_error("storage: it cannot be repaired now", {{"bucket", damaged.bucket}, {"why", repaired.error().text()}});
 }
 
 /// Reads everything again and again, slowly.
 void S3Service::scrub() {
-  std::string bucket;
-  std::string key;
+  ports::Scrubbed last;
   while (!parts_.runtime.stopping()) {
-    const auto seen = parts_.store.scrub_after(bucket, key);
+    const auto seen = parts_.store.scrub_after(last);
     if (!seen || !*seen) {
-      bucket.clear();
-      key.clear();
+      last = {};
       parts_.runtime.sleep_for(10s);
       continue;
     }
-    bucket = (*seen)->bucket;
-    key = (*seen)->key;
-    if ((*seen)->damage) {
+    last = **seen;
+    if (last.damage) {
       // Not the key: it is the tenant's.
-      log_error("storage: an object is damaged", {{"bucket", bucket}, {"why", (*seen)->damage->text()}});
-      repair(bucket, key);
+      log_error("storage: an object is damaged", {{"bucket", last.bucket}, {"why", last.damage->text()}});
+      repair(last);
     }
-    const int64_t bytes = (*seen)->bytes + 4096;
+    const int64_t bytes = last.bytes + 4096;
     parts_.runtime.sleep_for(Duration(bytes * 1'000'000'000 / config_.scrub_bytes_per_second));
   }
 }

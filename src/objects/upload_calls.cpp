@@ -78,6 +78,7 @@ S3Service::Outcome<void> S3Service::begin_upload(S3Call& call, const Bucket& buc
   }
   ports::ObjectMeta meta{
       .key = call.key, .modified = parts_.runtime.wall(), .fields = std::move(fields), .tags = std::move(tags)};
+  S3_TRY_DO(set_lock(call, bucket, meta));
   const auto id = parts_.store.begin_upload(bucket.id, std::move(meta));
   if (!id) return tl::unexpected(fault_of(id.error(), "NoSuchBucket"));
   XmlWriter xml;
@@ -103,6 +104,7 @@ S3Service::Outcome<void> S3Service::upload_part(S3Call& call, const Bucket& buck
   Received received;
   if (copies) {
     S3_TRY(Source source, copy_source(call));
+    if (!source.version.empty()) call.version = {{"x-amz-copy-source-version-id", source.version}};
     S3_TRY(received, copy_content(source, bucket));
   } else {
     S3_TRY(received, receive(call, bucket));
@@ -161,11 +163,13 @@ S3Service::Outcome<void> S3Service::complete_upload(S3Call& call, const Bucket& 
   meta.sha256 = hex_of(hash_of(HashKind::sha256, hashes));
   meta.modified = parts_.runtime.wall();
   meta.checksum = composite(chosen);
+  set_default_lock(bucket, meta);
   const auto done = parts_.store.complete_upload(bucket.id, id, chosen, meta, condition);
   if (!done) {
     return done.error().code == Code::invalid ? refuse("InvalidPart", done.error().text())
                                               : tl::unexpected(fault_of(done.error(), "NoSuchUpload"));
   }
+  call.set_version(*done);
   S3_TRY_DO(note(ObjectAct::stored, bucket, meta));
   XmlWriter xml;
   xml.open_root("CompleteMultipartUploadResult");

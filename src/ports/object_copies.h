@@ -1,8 +1,9 @@
 #pragma once
 // How a bucket is kept at several sites. A change is one record, sealed with the bucket's key and the same bytes at
 // every site, which may refer to content files that are sealed, too. Its home makes it; followers take it as it is.
-// What a bucket holds has names among its copies: "o/KEY" an object, "s/NAME" a setting, "u/ID" an open upload with
-// its parts.
+// What a bucket holds has names among its copies: "o/KEY" the null version of an object (where versions are not kept:
+// the object), "o/KEY\0ID" another version or a delete marker of it, "s/NAME" a setting, "u/ID" an open upload with its
+// parts. Which version is the current one follows from what they say.
 
 #include <functional>
 #include <string>
@@ -53,7 +54,7 @@ struct AcceptedCopy {
   int64_t bytes = 0;
 };
 
-/// Another copy of a damaged object.
+/// Another copy of a damaged version.
 class CopySource {
  public:
   virtual ~CopySource() = default;
@@ -94,10 +95,11 @@ class ObjectCopies {
   /// A piece of a content file, in order from 0 on; the record that refers to it comes later. Errors: conflict (not the
   /// next piece), invalid (its name), unavailable, exhausted.
   virtual Result<void> take_content(const std::string& file, int64_t offset, std::string_view bytes, bool last) = 0;
-  /// Of the bucket's object of this key alone. Errors: not_found, unavailable.
-  virtual Result<std::string> give_content(const std::string& bucket, const std::string& key, const std::string& file,
-                                           int64_t offset) = 0;
-  virtual Result<std::string> give_record(const std::string& bucket, const std::string& key) = 0;
+  /// Of this version of the bucket's object of this key alone. Errors: not_found, unavailable.
+  virtual Result<std::string> give_content(const std::string& bucket, const std::string& key,
+                                           const std::string& version, const std::string& file, int64_t offset) = 0;
+  virtual Result<std::string> give_record(const std::string& bucket, const std::string& key,
+                                          const std::string& version) = 0;
   /// A content file that a change of this store refers to.
   virtual Result<std::string> read_content(const std::string& file, int64_t offset) = 0;
 
@@ -106,9 +108,10 @@ class ObjectCopies {
   /// Sends the changes that make `name` at another site what it is here, gone included, while nobody changes it here.
   virtual Result<void> resend(const std::string& bucket, const std::string& name,
                               const std::function<Result<void>(const CopiedChange&)>& send) = 0;
-  /// Replaces a damaged object with the same one of another site, checked before. Errors: not_found, conflict (the
-  /// other has another object), unavailable (that one is damaged, too).
-  virtual Result<void> repair(const std::string& bucket, const std::string& key, CopySource& source) = 0;
+  /// Replaces a damaged version with the same one of another site, checked before. Errors: not_found, conflict (the
+  /// other has another one), unavailable (that one is damaged, too).
+  virtual Result<void> repair(const std::string& bucket, const std::string& key, const std::string& version,
+                              CopySource& source) = 0;
 };
 
 }  // namespace barrio::ports

@@ -3,6 +3,7 @@
 // success survives kill -9 and power loss; what they did not, may or may not be there. An object is seen whole or not
 // at all. Bytes come in pieces and are read in pieces, in fibers: every call may park.
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -23,6 +24,29 @@ struct ObjectChecksum {
 };
 BARRIO_DESCRIBE(ObjectChecksum, (), (algorithm, value, type))
 
+/// Which of a key's versions it is. By default the null version of a bucket that never kept versions.
+struct ObjectVersion {
+  int64_t order = 0;      // the greatest one of a key is its newest
+  bool numbered = false;  // has an id of its own; else it is the one that has the id "null"
+  bool marker = false;    // says that the key was deleted, and has no content
+  /// Of 16 hex digits, smaller for a newer one; or "null".
+  std::string id() const;
+  /// Without marker; none: no version has this id.
+  static std::optional<ObjectVersion> of_id(std::string_view id);
+  bool operator==(const ObjectVersion&) const = default;
+};
+BARRIO_DESCRIBE(ObjectVersion, (), (order, numbered, marker))
+
+/// How long a version must stay. governance: who may end it early may do so; compliance: nobody may.
+enum class RetentionMode { governance, compliance };
+BARRIO_DESCRIBE_ENUM(RetentionMode, governance, compliance)
+struct Retention {
+  RetentionMode mode = RetentionMode::governance;
+  WallTime until = {};
+  bool operator==(const Retention&) const = default;
+};
+BARRIO_DESCRIBE(Retention, (), (mode, until))
+
 /// All that is known of an object but its bytes.
 struct ObjectMeta {
   std::string key = {};
@@ -33,8 +57,11 @@ struct ObjectMeta {
   std::map<std::string, std::string> fields = {};  // what GET answers: content-type, x-amz-meta-...
   std::map<std::string, std::string> tags = {};
   std::optional<ObjectChecksum> checksum = {};
+  std::optional<ObjectVersion> version = {};  // none: the default one. The store sets it
+  std::optional<Retention> retention = {};
+  std::optional<bool> held = {};  // it must stay until somebody says otherwise
 };
-BARRIO_DESCRIBE(ObjectMeta, (), (key, size, etag, sha256, modified, fields, tags, checksum))
+BARRIO_DESCRIBE(ObjectMeta, (), (key, size, etag, sha256, modified, fields, tags, checksum, version, retention, held))
 
 struct ContentDigest {
   int64_t size = 0;
@@ -62,6 +89,11 @@ class ObjectReader {
   virtual Result<std::string> read(uint64_t offset, size_t most) = 0;
 };
 
+/// The setting of a bucket that says which versions put and remove keep.
+inline constexpr const char* versioning_setting = "versioning";
+inline constexpr std::string_view versioning_enabled = "Enabled";      // each change makes a version with an id
+inline constexpr std::string_view versioning_suspended = "Suspended";  // changes make the null version; others stay
+
 /// Of a change: it takes place only if ... Errors of it: conflict.
 struct WriteCondition {
   bool if_absent = false;
@@ -74,6 +106,18 @@ struct ListedObject {
   int64_t size = 0;
   std::string etag;
   WallTime modified;
+  ObjectVersion version = {};
+};
+
+struct ListedVersion {
+  ListedObject object;
+  bool newest = false;  // of its key
+};
+
+/// What remove did. By default: there was nothing to do.
+struct Removed {
+  std::optional<ListedObject> gone = {};     // for good
+  std::optional<ObjectVersion> marker = {};  // was made
 };
 
 struct ObjectQuery {
@@ -87,6 +131,25 @@ struct ObjectListing {
   std::vector<ListedObject> objects;
   std::vector<std::string> prefixes;
   std::optional<std::string> next;  // `after` for the rest; none: this was all
+};
+
+struct VersionQuery {
+  std::string prefix = {};
+  std::string after = {};                           // only keys behind this one ...
+  std::optional<ObjectVersion> after_version = {};  // ... or, if it is given, this key's older versions, too
+  std::string delimiter = {};
+  size_t limit = 1000;
+};
+
+/// By key, and within a key from newest to oldest.
+struct VersionListing {
+  struct Next {
+    std::string after;
+    std::optional<ObjectVersion> after_version = {};
+  };
+  std::vector<ListedVersion> versions;
+  std::vector<std::string> prefixes;
+  std::optional<Next> next;  // for the rest; none: this was all
 };
 
 struct UploadPart {
@@ -104,8 +167,8 @@ struct Upload {
 };
 
 struct BucketUsage {
-  int64_t objects = 0;
-  int64_t bytes = 0;  // of objects and parts
+  int64_t objects = 0;  // all versions of them, delete markers included
+  int64_t bytes = 0;    // of all versions and of parts
   int64_t uploads = 0;
 };
 
@@ -113,6 +176,7 @@ struct BucketUsage {
 struct Scrubbed {
   std::string bucket;
   std::string key;
+  ObjectVersion version = {};
   int64_t bytes = 0;
   std::optional<Error> damage;
 };
@@ -141,20 +205,35 @@ class ObjectStore {
 
   /// Errors: not_found (the bucket), unavailable.
   virtual Result<std::unique_ptr<ObjectWriter>> writer(const std::string& bucket) = 0;
-  /// Replaces what is there under meta.key. The writer is finished. Errors: conflict (the condition), exhausted,
-  /// unavailable.
-  virtual Result<void> put(const std::string& bucket, ObjectMeta meta, std::unique_ptr<ObjectWriter> content,
-                           const WriteCondition& condition = {}) = 0;
-  /// Other tags of the object that has this etag, and the same content. Errors: not_found, conflict.
-  virtual Result<void> set_tags(const std::string& bucket, const std::string& key,
-                                std::map<std::string, std::string> tags) = 0;
-  /// Errors: not_found, unavailable.
-  virtual Result<std::unique_ptr<ObjectReader>> open(const std::string& bucket, const std::string& key) = 0;
-  /// One that is not there is no error; what went, if something did. Errors: conflict, unavailable.
-  virtual Result<std::optional<ListedObject>> remove(const std::string& bucket, const std::string& key,
-                                                     const WriteCondition& condition = {}) = 0;
+  /// What is there under meta.key is replaced, or becomes an older version (versioning_setting). Returns the version
+  /// that it is; none: the bucket never kept versions. The writer is finished. Errors: conflict (the condition),
+  /// exhausted, unavailable.
+  virtual Result<std::optional<ObjectVersion>> put(const std::string& bucket, ObjectMeta meta,
+                                                   std::unique_ptr<ObjectWriter> content,
+                                                   const WriteCondition& condition = {}) = 0;
+  /// Says something else of a version, and of the same content: `change` is given what is said now, while nobody else
+  /// changes it. Returns what is said afterwards. `version`: its id; empty: the current object. Errors: not_found,
+  /// those of `change`.
+  virtual Result<ObjectMeta> describe(const std::string& bucket, const std::string& key, const std::string& version,
+                                      const std::function<Result<void>(ObjectMeta&)>& change) = 0;
+  /// As describe. Errors: not_found (a delete marker is not there to be opened), unavailable.
+  virtual Result<std::unique_ptr<ObjectReader>> open(const std::string& bucket, const std::string& key,
+                                                     const std::string& version = {}) = 0;
+  /// The version of this id; empty: the key's newest one, delete markers included. None: there is none.
+  virtual std::optional<ListedVersion> find_version(const std::string& bucket, const std::string& key,
+                                                    const std::string& version) const = 0;
+  /// The current object goes, or gets a delete marker (versioning_setting). One that is not there is no error. Errors:
+  /// conflict, unavailable.
+  virtual Result<Removed> remove(const std::string& bucket, const std::string& key,
+                                 const WriteCondition& condition = {}) = 0;
+  /// This version goes for good, if `permit` has no error to say of it. One that is not there is no error. Errors:
+  /// those of `permit`, unavailable.
+  virtual Result<Removed> remove_version(const std::string& bucket, const std::string& key, const std::string& version,
+                                         const std::function<Result<void>(const ObjectMeta&)>& permit = {}) = 0;
   /// Errors: not_found (the bucket).
   virtual Result<ObjectListing> list(const std::string& bucket, const ObjectQuery& query) const = 0;
+  /// Errors: not_found (the bucket).
+  virtual Result<VersionListing> list_versions(const std::string& bucket, const VersionQuery& query) const = 0;
 
   /// An object in parts. Returns its id. Errors: unavailable, exhausted.
   virtual Result<std::string> begin_upload(const std::string& bucket, ObjectMeta meta) = 0;
@@ -167,17 +246,18 @@ class ObjectStore {
   /// All that are open, by key and id.
   virtual std::vector<Upload> uploads(const std::string& bucket) = 0;
   /// The object of these parts, whose etags `numbers` must not have changed since; the others go. Errors: not_found,
-  /// conflict, invalid (no such part), unavailable.
-  virtual Result<void> complete_upload(const std::string& bucket, const std::string& upload,
-                                       const std::vector<UploadPart>& parts, ObjectMeta meta,
-                                       const WriteCondition& condition = {}) = 0;
+  /// conflict, invalid (no such part), unavailable. As put.
+  virtual Result<std::optional<ObjectVersion>> complete_upload(const std::string& bucket, const std::string& upload,
+                                                               const std::vector<UploadPart>& parts, ObjectMeta meta,
+                                                               const WriteCondition& condition = {}) = 0;
   /// Errors: not_found, unavailable.
   virtual Result<void> abort_upload(const std::string& bucket, const std::string& upload) = 0;
 
   /// What may wait: space that is free again is given back. Called now and then. Errors: unavailable, exhausted.
   virtual Result<void> tidy() = 0;
-  /// Reads the first object behind (bucket, key) and checks it; none: there is no other. Errors: unavailable.
-  virtual Result<std::optional<Scrubbed>> scrub_after(const std::string& bucket, const std::string& key) = 0;
+  /// Reads the first version behind this one (of which bucket, key and version count) and checks it; none: there is no
+  /// other. Errors: unavailable.
+  virtual Result<std::optional<Scrubbed>> scrub_after(const Scrubbed& last) = 0;
 };
 
 }  // namespace barrio::ports

@@ -27,18 +27,26 @@ inline Result<void> put_text(ObjectStore& store, const std::string& key, std::st
   TRY(auto digest, writer->finish());
   ObjectMeta meta{.key = key, .size = digest.size, .etag = hex_of(digest.md5), .sha256 = hex_of(digest.sha256)};
   meta.fields["content-type"] = "text/plain";
-  return store.put(bucket, std::move(meta), std::move(writer), condition);
+  TRY_DO(store.put(bucket, std::move(meta), std::move(writer), condition));
+  return {};
 }
 
-inline Result<std::string> get_text(ObjectStore& store, const std::string& key,
-                                    const std::string& bucket = contract_bucket) {
-  TRY(auto reader, store.open(bucket, key));
+inline Result<std::string> get_text(ObjectStore& store, const std::string& key, const std::string& version = {}) {
+  TRY(auto reader, store.open(contract_bucket, key, version));
   std::string text;
   while (text.size() < static_cast<size_t>(reader->meta().size)) {
     TRY(auto piece, reader->read(text.size(), 300'000));
     text += piece;
   }
   return text;
+}
+
+inline Result<void> set_tags(ObjectStore& store, const std::string& key, std::map<std::string, std::string> tags) {
+  TRY_DO(store.describe(contract_bucket, key, "", [&](ObjectMeta& meta) -> Result<void> {
+    meta.tags = tags;
+    return {};
+  }));
+  return {};
 }
 
 inline void check_objects(ObjectStore& store) {
@@ -69,8 +77,8 @@ inline void check_objects(ObjectStore& store) {
   CHECK(*get_text(store, "changing") == "2");
   const auto went = store.remove(contract_bucket, "changing");
   REQUIRE(went);
-  CHECK((*went)->size == 1);
-  CHECK(!*store.remove(contract_bucket, "changing"));
+  CHECK(went->gone->size == 1);
+  CHECK(!store.remove(contract_bucket, "changing")->gone);
   CHECK(get_text(store, "changing").error().code == Code::not_found);
   CHECK(put_text(store, "key", "text", {}, std::string(32, 'b')).error().code == Code::not_found);
 }
@@ -84,11 +92,11 @@ inline void check_conditions(ObjectStore& store) {
   CHECK(put_text(store, "once", "second", {.if_etag = etag}));
   CHECK(store.remove(contract_bucket, "once", {.if_etag = etag}).error().code == Code::conflict);
   CHECK(*get_text(store, "once") == "second");
-  REQUIRE(store.set_tags(contract_bucket, "once", {{"colour", "blue"}}));
+  REQUIRE(set_tags(store, "once", {{"colour", "blue"}}));
   CHECK((*store.open(contract_bucket, "once"))->meta().tags.at("colour") == "blue");
   CHECK(*get_text(store, "once") == "second");
   REQUIRE(put_text(store, "large", sample_text(400'000)));
-  REQUIRE(store.set_tags(contract_bucket, "large", {{"a", "b"}}));
+  REQUIRE(set_tags(store, "large", {{"a", "b"}}));
   REQUIRE(store.tidy());
   CHECK(*get_text(store, "large") == sample_text(400'000));
 }
@@ -195,10 +203,93 @@ inline void check_settings(ObjectStore& store) {
   CHECK(store.setting(contract_bucket, "cors").empty());
 }
 
+/// "key size newest", "key marker", ... with numbered versions as #.
+inline std::vector<std::string> all_versions(ObjectStore& store, VersionQuery query) {
+  std::vector<std::string> found;
+  while (true) {
+    const auto page = store.list_versions(contract_bucket, query);
+    REQUIRE(page);
+    CHECK(page->versions.size() + page->prefixes.size() <= query.limit);
+    for (const ListedVersion& one : page->versions) {
+      const ObjectVersion& version = one.object.version;
+      found.push_back(one.object.key + (version.marker ? " marker" : " " + std::to_string(one.object.size)) +
+                      (version.numbered ? " #" : " null") + (one.newest ? " newest" : ""));
+    }
+    for (const std::string& prefix : page->prefixes) found.push_back(prefix);
+    if (!page->next) return found;
+    query.after = page->next->after;
+    query.after_version = page->next->after_version;
+  }
+}
+
+inline void check_versions(ObjectStore& store) {
+  REQUIRE(put_text(store, "a", "1"));
+  REQUIRE(store.set_setting(contract_bucket, versioning_setting, std::string(versioning_enabled)));
+  REQUIRE(put_text(store, "a", "22"));
+  const std::string second = store.find_version(contract_bucket, "a", "")->object.version.id();
+  const std::string large = sample_text(300'000);
+  REQUIRE(put_text(store, "a", large));
+  CHECK(*get_text(store, "a") == large);
+  CHECK(*get_text(store, "a", "null") == "1");
+  CHECK(*get_text(store, "a", second) == "22");
+  CHECK(get_text(store, "a", "0123456789abcdef").error().code == Code::not_found);
+  // What hides an object is no object, and the object is still there.
+  const auto hidden = store.remove(contract_bucket, "a");
+  REQUIRE(hidden);
+  CHECK(!hidden->gone);
+  CHECK(get_text(store, "a").error().code == Code::not_found);
+  CHECK(get_text(store, "a", hidden->marker->id()).error().code == Code::not_found);
+  CHECK(store.list(contract_bucket, {})->objects.empty());
+  CHECK(put_text(store, "a", "x", {.if_etag = "e"}).error().code == Code::not_found);
+  const std::vector<std::string> all = {"a marker # newest", "a 300000 #", "a 2 #", "a 1 null"};
+  for (size_t limit = 1; limit <= 5; ++limit) CHECK(all_versions(store, {.limit = limit}) == all);
+  CHECK(store.usage(contract_bucket).objects == 4);
+  CHECK(store.usage(contract_bucket).bytes == 300'003);
+  CHECK(store.close_bucket(contract_bucket).error().code == Code::conflict);
+  // With the marker gone it is there again.
+  CHECK(store.remove_version(contract_bucket, "a", hidden->marker->id())->gone->version.marker);
+  CHECK(*get_text(store, "a") == large);
+  CHECK(!store.remove_version(contract_bucket, "a", hidden->marker->id())->gone);
+  REQUIRE(store.describe(contract_bucket, "a", second, [](ObjectMeta& meta) -> Result<void> {
+    meta.tags = {{"x", "y"}};
+    return {};
+  }));
+  CHECK((*store.open(contract_bucket, "a", second))->meta().tags.size() == 1);
+  CHECK((*store.open(contract_bucket, "a"))->meta().tags.empty());
+  const auto kept = store.remove_version(contract_bucket, "a", second, [](const ObjectMeta& meta) -> Result<void> {
+    return fail(Code::denied, std::to_string(meta.size));
+  });
+  CHECK(kept.error().what == "2");
+  // Suspended: the null version is the one that changes.
+  REQUIRE(store.set_setting(contract_bucket, versioning_setting, std::string(versioning_suspended)));
+  REQUIRE(put_text(store, "a", "333"));
+  CHECK(all_versions(store, {}) == std::vector<std::string>{"a 3 null newest", "a 300000 #", "a 2 #"});
+  CHECK(store.remove(contract_bucket, "a")->gone->size == 3);
+  REQUIRE(store.tidy());
+  CHECK(all_versions(store, {}) == std::vector<std::string>{"a marker null newest", "a 300000 #", "a 2 #"});
+  REQUIRE(put_text(store, "b/1", "4"));
+  REQUIRE(put_text(store, "b/2", "5"));
+  REQUIRE(put_text(store, "c", "6"));
+  for (size_t limit = 1; limit <= 3; ++limit) {
+    CHECK(all_versions(store, {.prefix = "b", .delimiter = "/", .limit = limit}) == std::vector<std::string>{"b/"});
+    CHECK(all_versions(store, {.after = "a", .delimiter = "/", .limit = limit}).size() == 2);
+  }
+  // The scrub reads every one of them.
+  int64_t read = 0;
+  size_t seen = 0;
+  for (auto at = store.scrub_after({}); *at; at = store.scrub_after(**at)) {
+    CHECK(!(*at)->damage);
+    read += (*at)->bytes;
+    ++seen;
+  }
+  CHECK(seen == 6);
+  CHECK(read == 300'005);
+}
+
 /// `make` gives an empty store each time.
 inline void check_object_store(const std::function<std::unique_ptr<ObjectStore>(Runtime&)>& make) {
-  for (const auto check :
-       {check_objects, check_conditions, check_listings, check_uploads, check_buckets, check_settings}) {
+  for (const auto check : {check_objects, check_conditions, check_listings, check_uploads, check_buckets,
+                           check_settings, check_versions}) {
     InlineRuntime runtime;
     const auto store = make(runtime);
     REQUIRE(store->add_bucket(contract_bucket, TenantId::of("acme")));

@@ -211,7 +211,7 @@ class Steps {
   void tag(const std::string& key) {
     const auto before = get_text(store_, key);
     if (!before) return;
-    step(key, *before, [&] { return store_.set_tags(contract_bucket, key, {{"colour", "blue"}}); });
+    step(key, *before, [&] { return ports::set_tags(store_, key, {{"colour", "blue"}}); });
   }
   void in_parts(const std::string& key, const std::vector<std::string>& texts, bool complete) {
     std::string whole;
@@ -228,8 +228,14 @@ class Steps {
       }
       if (!complete) return store_.abort_upload(contract_bucket, upload);
       const auto size = static_cast<int64_t>(whole.size());
-      return store_.complete_upload(contract_bucket, upload, parts, {.key = key, .size = size, .etag = "e"}, {});
+      TRY_DO(store_.complete_upload(contract_bucket, upload, parts, {.key = key, .size = size, .etag = "e"}, {}));
+      return {};
     });
+  }
+  /// Where this fails, the rest is what it is in a bucket without versions.
+  void keep_versions() {
+    if (is_dead()) return;
+    static_cast<void>(store_.set_setting(contract_bucket, ports::versioning_setting, "Enabled"));
   }
   void tidy() {
     if (!is_dead()) static_cast<void>(store_.tidy());
@@ -279,6 +285,13 @@ void do_all(Steps& steps) {
   steps.put("large", "small now");
   steps.tidy();
   steps.put("small", "three");
+  steps.keep_versions();
+  steps.put("small", "four");
+  steps.remove("large");
+  steps.tag("small");
+  steps.put("large", larger);
+  steps.remove("small");
+  steps.tidy();
 }
 
 // Every operation; under sanitizers, where each run takes long, every ninth, from another one on for each kind of

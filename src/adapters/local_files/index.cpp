@@ -12,6 +12,19 @@ std::vector<std::string> files_of(const RecordBody& body) {
   return files;
 }
 
+ports::ObjectVersion version_in(const RecordBody& body) {
+  return body.meta.version.value_or(ports::ObjectVersion());
+}
+
+template <class Act>
+void for_each_object(const BucketIndex& bucket, const Act& act) {
+  ObjectVersions::Found at = bucket.objects.first_behind("", ObjectVersions::behind_all_of);
+  while (at.key != nullptr) {
+    act(*at.object);
+    at = bucket.objects.first_behind(*at.key, at.object->version.order);
+  }
+}
+
 }  // namespace
 
 const BucketIndex* Index::find(const std::string& bucket) const {
@@ -23,7 +36,8 @@ std::vector<std::string> Index::files_in(const std::string& bucket) const {
   std::vector<std::string> files;
   const BucketIndex* in = find(bucket);
   if (in == nullptr) return files;
-  for (const auto& [key, object] : in->objects) files.insert(files.end(), object.files.begin(), object.files.end());
+  for_each_object(
+      *in, [&](const IndexedObject& object) { files.insert(files.end(), object.files.begin(), object.files.end()); });
   for (const auto& [id, upload] : in->uploads) {
     for (const auto& [number, part] : upload.parts) files.insert(files.end(), part.files.begin(), part.files.end());
   }
@@ -34,7 +48,7 @@ void Index::forget(const std::string& bucket) {
   const auto found = buckets_.find(bucket);
   if (found == buckets_.end()) return;
   release(found->second.fence);
-  for (const auto& [key, object] : found->second.objects) release(object.place);
+  for_each_object(found->second, [&](const IndexedObject& object) { release(object.place); });
   for (const auto& [id, upload] : found->second.uploads) {
     release(upload.place);
     for (const auto& [number, part] : upload.parts) release(part.place);
@@ -43,13 +57,10 @@ void Index::forget(const std::string& bucket) {
   buckets_.erase(found);
 }
 
-void Index::drop_object(BucketIndex& bucket, const std::string& key, std::vector<std::string>& freed) {
-  const auto found = bucket.objects.find(key);
-  if (found == bucket.objects.end()) return;
-  freed.insert(freed.end(), found->second.files.begin(), found->second.files.end());
-  bucket.bytes -= found->second.size;
-  release(found->second.place);
-  bucket.objects.erase(found);
+void Index::release_object(BucketIndex& bucket, const IndexedObject& object, std::vector<std::string>& freed) {
+  freed.insert(freed.end(), object.files.begin(), object.files.end());
+  bucket.bytes -= object.size;
+  release(object.place);
 }
 
 void Index::drop_upload(BucketIndex& bucket, const std::string& upload, const std::vector<std::string>& kept,
@@ -68,15 +79,15 @@ void Index::drop_upload(BucketIndex& bucket, const std::string& upload, const st
 }
 
 void Index::take_put(const Place& place, BucketIndex& bucket, const RecordBody& body, std::vector<std::string>& freed) {
-  IndexedObject object{place, body.meta.size, body.meta.modified, body.meta.etag, files_of(body)};
-  if (!body.upload.empty()) drop_upload(bucket, body.upload, object.files, freed);
-  drop_object(bucket, body.meta.key, freed);
-  // The same content under another description (other tags) is still in use.
-  std::erase_if(freed,
-                [&](const std::string& file) { return std::ranges::find(object.files, file) != object.files.end(); });
+  IndexedObject object{place, body.meta.size, body.meta.modified, body.meta.etag, files_of(body), version_in(body)};
+  const std::vector<std::string> used = object.files;
+  if (!body.upload.empty()) drop_upload(bucket, body.upload, used, freed);
   bucket.bytes += object.size;
   live_bytes_ += place.length;
-  bucket.objects.emplace(body.meta.key, std::move(object));
+  const auto replaced = bucket.objects.put(body.meta.key, std::move(object));
+  if (replaced) release_object(bucket, *replaced, freed);
+  // The same content under another description (other tags) is still in use.
+  std::erase_if(freed, [&](const std::string& file) { return std::ranges::find(used, file) != used.end(); });
 }
 
 void Index::take_part(const Place& place, BucketIndex& bucket, const RecordBody& body,
@@ -115,7 +126,11 @@ std::vector<std::string> Index::apply(const Place& place, const RecordHead& head
   BucketIndex& into = buckets_[head.bucket];
   switch (head.kind) {
     case RecordKind::put: take_put(place, into, body, freed); break;
-    case RecordKind::remove: drop_object(into, body.meta.key, freed); break;
+    case RecordKind::remove: {
+      const auto removed = into.objects.remove(body.meta.key, version_in(body));
+      if (removed) release_object(into, *removed, freed);
+      break;
+    }
     case RecordKind::upload:
       live_bytes_ += place.length;
       into.uploads[body.upload].place = place;
@@ -140,8 +155,8 @@ bool Index::is_live(const Place& place, RecordKind kind, const std::string& buck
   if (in == nullptr) return false;
   if (kind == RecordKind::fence) return in->fence == place;
   if (kind == RecordKind::put) {
-    const auto found = in->objects.find(body.meta.key);
-    return found != in->objects.end() && found->second.place == place;
+    const IndexedObject* found = in->objects.find(body.meta.key, version_in(body));
+    return found != nullptr && found->place == place;
   }
   if (kind == RecordKind::setting) {
     const auto found = in->settings.find(body.meta.key);
@@ -157,7 +172,7 @@ bool Index::is_live(const Place& place, RecordKind kind, const std::string& buck
 void Index::moved(const Place& to, RecordKind kind, const std::string& bucket, const RecordBody& body) {
   BucketIndex& in = buckets_[bucket];
   if (kind == RecordKind::fence) in.fence = to;
-  if (kind == RecordKind::put) in.objects.at(body.meta.key).place = to;
+  if (kind == RecordKind::put) in.objects.set_place(body.meta.key, version_in(body), to);
   if (kind == RecordKind::setting) in.settings.at(body.meta.key).place = to;
   if (kind == RecordKind::upload) in.uploads.at(body.upload).place = to;
   if (kind == RecordKind::part) in.uploads.at(body.upload).parts.at(body.part).place = to;

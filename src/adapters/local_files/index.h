@@ -1,22 +1,14 @@
 #pragma once
 // What the journal's records add up to, in memory: where each object and each open upload is. Pure: the same records in
-// the same order always make the same index. About 250 bytes an object, and its key.
+// the same order always make the same index. About 270 bytes an object, and its key.
 
 #include <map>
 #include <optional>
 #include <vector>
 
-#include "adapters/local_files/journal.h"
+#include "adapters/local_files/versions.h"
 
 namespace barrio::adapters::local_files {
-
-struct IndexedObject {
-  Place place;
-  int64_t size = 0;
-  WallTime modified;
-  std::string etag;
-  std::vector<std::string> files;  // of its extents
-};
 
 struct IndexedPart {
   Place place;
@@ -37,7 +29,7 @@ struct IndexedSetting {
 };
 
 struct BucketIndex {
-  std::map<std::string, IndexedObject, std::less<>> objects;
+  ObjectVersions objects;
   std::map<std::string, IndexedUpload> uploads;  // by id
   std::map<std::string, IndexedSetting> settings;
   int64_t bytes = 0;
@@ -65,7 +57,7 @@ class Index {
 
  private:
   void release(const Place& place) { live_bytes_ -= place.length; }
-  void drop_object(BucketIndex& bucket, const std::string& key, std::vector<std::string>& freed);
+  void release_object(BucketIndex& bucket, const IndexedObject& object, std::vector<std::string>& freed);
   void drop_upload(BucketIndex& bucket, const std::string& upload, const std::vector<std::string>& kept,
                    std::vector<std::string>& freed);
   void take_put(const Place& place, BucketIndex& bucket, const RecordBody& body, std::vector<std::string>& freed);

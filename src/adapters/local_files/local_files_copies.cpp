@@ -30,6 +30,24 @@ std::optional<std::string> part_behind(const std::string& after, std::string_vie
   return after.starts_with(prefix) ? std::optional(after.substr(prefix.size())) : std::nullopt;
 }
 
+ports::ObjectVersion version_of(const RecordBody& body) {
+  return body.meta.version.value_or(ports::ObjectVersion());
+}
+
+/// "KEY", or "KEY\0ID": what is behind object_prefix. Keys have no zeros.
+std::string name_of_version(const std::string& key, const ports::ObjectVersion& version) {
+  return version.numbered ? key + '\0' + version.id() : key;
+}
+
+/// None: it is no name of a version.
+std::optional<std::pair<std::string, ports::ObjectVersion>> version_named(const std::string& name) {
+  const size_t zero = name.find('\0');
+  if (zero == std::string::npos) return std::pair(name, ports::ObjectVersion());
+  const auto version = ports::ObjectVersion::of_id(std::string_view(name).substr(zero + 1));
+  if (!version) return std::nullopt;
+  return std::pair(name.substr(0, zero), *version);
+}
+
 uint64_t stamp_of_upload(const IndexedUpload& upload) {
   uint64_t stamp = upload.place.stamp;
   for (const auto& [number, part] : upload.parts) stamp = mix(stamp, part.place.stamp);
@@ -43,7 +61,8 @@ bool is_of_clients(RecordKind kind) {
 
 ports::AcceptedCopy told(RecordKind kind, const RecordBody& body) {
   using Act = ports::AcceptedCopy::Act;
-  const Act act = kind == RecordKind::put ? Act::put : kind == RecordKind::remove ? Act::removed : Act::other;
+  const bool deletes = kind == RecordKind::remove || version_of(body).marker;
+  const Act act = deletes ? Act::removed : kind == RecordKind::put ? Act::put : Act::other;
   return {{}, act, body.meta.key, body.meta.sha256, body.meta.size};
 }
 
@@ -138,7 +157,7 @@ void LocalFilesStore::rescue(const RecordBody& body) {
 
 bool LocalFilesStore::has_already(const RecordHead& head, const RecordBody& body, uint64_t stamp) const {
   const BucketIndex* in = index_.find(head.bucket);
-  const IndexedObject* object = find(head.bucket, body.meta.key);
+  const IndexedObject* object = find_any(head.bucket, body.meta.key, version_of(body));
   const auto upload =
       in == nullptr ? std::map<std::string, IndexedUpload>::const_iterator() : in->uploads.find(body.upload);
   const bool has_upload = in != nullptr && upload != in->uploads.end();
@@ -225,8 +244,8 @@ Result<std::string> LocalFilesStore::read_content(const std::string& file, int64
 }
 
 Result<std::string> LocalFilesStore::give_content(const std::string& bucket, const std::string& key,
-                                                  const std::string& file, int64_t offset) {
-  const IndexedObject* object = find(bucket, key);
+                                                  const std::string& version, const std::string& file, int64_t offset) {
+  const IndexedObject* object = find(bucket, key, version);
   if (object == nullptr || std::ranges::find(object->files, file) == object->files.end()) {
     return fail(Code::not_found, "there is no such content of this object", "file");
   }
@@ -239,9 +258,10 @@ Result<std::string> LocalFilesStore::read_raw(const Place& place) {
   return record;
 }
 
-Result<std::string> LocalFilesStore::give_record(const std::string& bucket, const std::string& key) {
+Result<std::string> LocalFilesStore::give_record(const std::string& bucket, const std::string& key,
+                                                 const std::string& version) {
   TRY_DO(key_of(bucket));
-  const IndexedObject* object = find(bucket, key);
+  const IndexedObject* object = find(bucket, key, version);
   if (object == nullptr) return fail(Code::not_found, "there is no such object", "key");
   return read_raw(object->place);
 }
@@ -251,9 +271,13 @@ std::vector<ports::CopyEntry> LocalFilesStore::entries(const std::string& bucket
   std::vector<ports::CopyEntry> found;
   const BucketIndex* in = index_.find(bucket);
   if (in == nullptr) return found;
-  if (const auto key = part_behind(after, object_prefix)) {
-    for (auto at = in->objects.upper_bound(*key); at != in->objects.end() && found.size() < limit; ++at) {
-      found.push_back({std::string(object_prefix) + at->first, at->second.place.stamp});
+  if (const auto name = part_behind(after, object_prefix)) {
+    const auto last = version_named(*name);
+    auto at = last ? in->objects.first_named_behind(last->first, last->second) : ObjectVersions::Found();
+    while (at.key != nullptr && found.size() < limit) {
+      const ports::ObjectVersion version = at.object->version;
+      found.push_back({std::string(object_prefix) + name_of_version(*at.key, version), at.object->place.stamp});
+      at = in->objects.first_named_behind(*at.key, version);
     }
   }
   if (const auto name = part_behind(after, setting_prefix)) {
@@ -294,15 +318,23 @@ Result<void> LocalFilesStore::resend(const std::string& bucket, const std::strin
   if (!name.starts_with(object_prefix)) {
     return fail(Code::invalid, "is neither an object, nor a setting, nor an upload", "name");
   }
-  const std::string key = name.substr(object_prefix.size());
+  const auto wanted = version_named(name.substr(object_prefix.size()));
+  if (!wanted) return fail(Code::invalid, "is no name of a version", "name");
+  return resend_object(bucket, wanted->first, wanted->second, send);
+}
+
+Result<void> LocalFilesStore::resend_object(const std::string& bucket, const std::string& key,
+                                            const ports::ObjectVersion& version,
+                                            const std::function<Result<void>(const ports::CopiedChange&)>& send) {
   const KeyLocks::Hold hold(locks_, bucket + "/o/" + key);
-  const IndexedObject* object = find(bucket, key);
+  const IndexedObject* object = find_any(bucket, key, version);
   if (object != nullptr) {
     TRY(const auto change, change_at(bucket, object->place));
     return send(change);
   }
   RecordBody body;
   body.meta.key = key;
+  if (version.numbered) body.meta.version = version;
   TRY(const auto gone, made_change(RecordKind::remove, bucket, std::move(body)));
   return send(gone);
 }
@@ -379,11 +411,12 @@ Result<void> LocalFilesStore::fetch_content(const std::string& bucket, const Ext
   return done;
 }
 
-Result<void> LocalFilesStore::repair(const std::string& bucket, const std::string& key, ports::CopySource& source) {
+Result<void> LocalFilesStore::repair(const std::string& bucket, const std::string& key, const std::string& version,
+                                     ports::CopySource& source) {
   const KeyLocks::Hold hold(locks_, bucket + "/o/" + key);
   TRY(const std::string* bucket_key, key_of(bucket));
   const std::string kept_key = *bucket_key;
-  const IndexedObject* object = find(bucket, key);
+  const IndexedObject* object = find(bucket, key, version);
   if (object == nullptr) return fail(Code::not_found, "there is no such object", "key");
   const uint64_t stamp = object->place.stamp;
   TRY(auto record, source.record());

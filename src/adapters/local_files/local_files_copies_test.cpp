@@ -81,7 +81,7 @@ TEST_CASE("a follower keeps the same records and content, opens them again, and 
   const std::string large = sample_text(700'000);
   REQUIRE(put_text(*both.home.store, "small", "text"));
   REQUIRE(put_text(*both.home.store, "large", large));
-  REQUIRE(both.home.store->set_tags(contract_bucket, "large", {{"a", "1"}}));  // the same content again
+  REQUIRE(ports::set_tags(*both.home.store, "large", {{"a", "1"}}));  // the same content again
   REQUIRE(put_text(*both.home.store, "gone", large));
   REQUIRE(both.home.store->remove(contract_bucket, "gone", {}));
   const auto upload = *both.home.store->begin_upload(contract_bucket, {.key = "parts"});
@@ -116,6 +116,79 @@ TEST_CASE("what a follower missed or has too much is put right by comparing, fil
   REQUIRE(both.follower.store->complete_upload(contract_bucket, upload, *parts,
                                                {.key = "parts", .size = 300'000, .etag = "e-1"}, {}));
   CHECK(get_text(*both.follower.store, "parts") == large);
+}
+
+namespace {
+
+void keep_versions(const Kept& kept) {
+  REQUIRE(kept.store->set_setting(contract_bucket, ports::versioning_setting, std::string(ports::versioning_enabled)));
+}
+
+}  // namespace
+
+TEST_CASE("a follower has every version and delete marker, and the same current object, also when it is opened again") {
+  HomeAndFollower both;
+  const std::string large = sample_text(300'000);
+  REQUIRE(put_text(*both.home.store, "a", "before versions"));
+  keep_versions(both.home);
+  REQUIRE(put_text(*both.home.store, "a", large));
+  REQUIRE(put_text(*both.home.store, "a", "newest"));
+  REQUIRE(put_text(*both.home.store, "a!", "another key"));
+  const auto hidden = both.home.store->remove(contract_bucket, "b", {});
+  REQUIRE(hidden);
+  CHECK(both.home.entries().size() == 6);  // and the setting
+  CHECK(both.home.entries() == both.follower.entries());
+  both.follower.open();
+  CHECK(both.home.entries() == both.follower.entries());
+  CHECK(get_text(*both.follower.store, "a") == "newest");
+  CHECK(get_text(*both.follower.store, "a", "null") == "before versions");
+  CHECK(ports::all_versions(*both.follower.store, {}) == ports::all_versions(*both.home.store, {}));
+  // Entries come in pages of any size.
+  for (size_t limit = 1; limit <= 3; ++limit) {
+    std::map<std::string, uint64_t> paged;
+    std::string after;
+    for (auto page = both.home.store->entries(contract_bucket, after, limit); !page.empty();
+         page = both.home.store->entries(contract_bucket, after, limit)) {
+      for (const auto& entry : page) {
+        CHECK(entry.name > after);
+        after = entry.name;
+        paged[entry.name] = entry.stamp;
+      }
+    }
+    CHECK(paged == both.home.entries());
+  }
+}
+
+TEST_CASE("versions that a follower missed, and those that went meanwhile, are put right by comparing") {
+  HomeAndFollower both;
+  keep_versions(both.home);
+  const std::string large = sample_text(300'000);
+  REQUIRE(put_text(*both.home.store, "a", "1"));
+  const std::string first = both.home.store->find_version(contract_bucket, "a", "")->object.version.id();
+  REQUIRE(put_text(*both.home.store, "a", "2"));
+  REQUIRE(put_text(*both.home.store, "b", "3"));
+  both.away = true;
+  CHECK(!put_text(*both.home.store, "a", large));
+  CHECK(!both.home.store->remove_version(contract_bucket, "a", first, {}));
+  CHECK(!both.home.store->remove(contract_bucket, "b", {}));
+  CHECK(both.home.entries() != both.follower.entries());
+  both.away = false;
+  both.compare();
+  REQUIRE(both.follower.store->tidy());
+  CHECK(both.home.entries() == both.follower.entries());
+  CHECK(ports::all_versions(*both.follower.store, {}) ==
+        std::vector<std::string>{"a 300000 # newest", "a 1 #", "b marker # newest", "b 1 #"});
+  CHECK(get_text(*both.follower.store, "a") == large);
+  CHECK(get_text(*both.follower.store, "b").error().code == Code::not_found);
+  // A change of what is said of an older version goes there, too, and does not make it the current one.
+  const auto second = both.home.store->list_versions(contract_bucket, {})->versions[1].object.version.id();
+  REQUIRE(both.home.store->describe(contract_bucket, "a", second, [](ports::ObjectMeta& meta) -> Result<void> {
+    meta.tags = {{"x", "y"}};
+    return {};
+  }));
+  CHECK(both.home.entries() == both.follower.entries());
+  CHECK(get_text(*both.follower.store, "a") == large);
+  CHECK((*both.follower.store->open(contract_bucket, "a", second))->meta().tags.size() == 1);
 }
 
 TEST_CASE("nothing of a lower epoch is accepted, also by a store that is opened again") {

@@ -178,11 +178,34 @@ std::string LocalFilesStore::setting(const std::string& bucket, const std::strin
   return found == in->settings.end() ? "" : found->second.text;
 }
 
-const IndexedObject* LocalFilesStore::find(const std::string& bucket, const std::string& key) const {
+const IndexedObject* LocalFilesStore::find_any(const std::string& bucket, const std::string& key,
+                                               const ports::ObjectVersion& version) const {
+  const BucketIndex* in = index_.find(bucket);
+  return in == nullptr ? nullptr : in->objects.find(key, version);
+}
+
+const IndexedObject* LocalFilesStore::find(const std::string& bucket, const std::string& key,
+                                           const std::string& version) const {
   const BucketIndex* in = index_.find(bucket);
   if (in == nullptr) return nullptr;
-  const auto found = in->objects.find(key);
-  return found == in->objects.end() ? nullptr : &found->second;
+  if (version.empty()) {
+    const auto found = in->objects.current().find(key);
+    return found == in->objects.current().end() ? nullptr : &found->second;
+  }
+  const auto wanted = ports::ObjectVersion::of_id(version);
+  const IndexedObject* found = wanted ? in->objects.find(key, *wanted) : nullptr;
+  return found == nullptr || found->version.marker ? nullptr : found;
+}
+
+std::optional<ports::ObjectVersion> LocalFilesStore::next_version(const std::string& bucket,
+                                                                  const std::string& key) const {
+  static const ObjectVersions none;
+  const BucketIndex* in = index_.find(bucket);
+  const ObjectVersions& objects = in == nullptr ? none : in->objects;
+  const std::string status = setting(bucket, ports::versioning_setting);
+  const IndexedObject* newest = objects.newest(key);
+  if (status.empty() && (newest == nullptr || newest->version == ports::ObjectVersion())) return std::nullopt;
+  return ports::ObjectVersion{objects.next_order(key, runtime_.wall()), status == ports::versioning_enabled};
 }
 
 Result<void> LocalFilesStore::check(const std::string& bucket, const std::string& key,

@@ -49,26 +49,35 @@ class LocalFilesStore final : public ports::ObjectStore, public ports::ObjectCop
                            std::optional<std::string> text) override;
   std::string setting(const std::string& bucket, const std::string& name) const override;
   Result<std::unique_ptr<ports::ObjectWriter>> writer(const std::string& bucket) override;
-  Result<void> put(const std::string& bucket, ports::ObjectMeta meta, std::unique_ptr<ports::ObjectWriter> content,
-                   const ports::WriteCondition& condition) override;
-  Result<void> set_tags(const std::string& bucket, const std::string& key,
-                        std::map<std::string, std::string> tags) override;
-  Result<std::unique_ptr<ports::ObjectReader>> open(const std::string& bucket, const std::string& key) override;
-  Result<std::optional<ports::ListedObject>> remove(const std::string& bucket, const std::string& key,
-                                                    const ports::WriteCondition& condition) override;
+  Result<std::optional<ports::ObjectVersion>> put(const std::string& bucket, ports::ObjectMeta meta,
+                                                  std::unique_ptr<ports::ObjectWriter> content,
+                                                  const ports::WriteCondition& condition) override;
+  Result<ports::ObjectMeta> describe(const std::string& bucket, const std::string& key, const std::string& version,
+                                     const std::function<Result<void>(ports::ObjectMeta&)>& change) override;
+  Result<std::unique_ptr<ports::ObjectReader>> open(const std::string& bucket, const std::string& key,
+                                                    const std::string& version) override;
+  std::optional<ports::ListedVersion> find_version(const std::string& bucket, const std::string& key,
+                                                   const std::string& version) const override;
+  Result<ports::Removed> remove(const std::string& bucket, const std::string& key,
+                                const ports::WriteCondition& condition) override;
+  Result<ports::Removed> remove_version(const std::string& bucket, const std::string& key, const std::string& version,
+                                        const std::function<Result<void>(const ports::ObjectMeta&)>& permit) override;
   Result<ports::ObjectListing> list(const std::string& bucket, const ports::ObjectQuery& query) const override;
+  Result<ports::VersionListing> list_versions(const std::string& bucket,
+                                              const ports::VersionQuery& query) const override;
   Result<std::string> begin_upload(const std::string& bucket, ports::ObjectMeta meta) override;
   Result<void> put_part(const std::string& bucket, const std::string& upload, ports::UploadPart part,
                         std::unique_ptr<ports::ObjectWriter> content) override;
   Result<ports::Upload> upload(const std::string& bucket, const std::string& upload) override;
   Result<std::vector<ports::UploadPart>> parts(const std::string& bucket, const std::string& upload) override;
   std::vector<ports::Upload> uploads(const std::string& bucket) override;
-  Result<void> complete_upload(const std::string& bucket, const std::string& upload,
-                               const std::vector<ports::UploadPart>& parts, ports::ObjectMeta meta,
-                               const ports::WriteCondition& condition) override;
+  Result<std::optional<ports::ObjectVersion>> complete_upload(const std::string& bucket, const std::string& upload,
+                                                              const std::vector<ports::UploadPart>& parts,
+                                                              ports::ObjectMeta meta,
+                                                              const ports::WriteCondition& condition) override;
   Result<void> abort_upload(const std::string& bucket, const std::string& upload) override;
   Result<void> tidy() override;
-  Result<std::optional<ports::Scrubbed>> scrub_after(const std::string& bucket, const std::string& key) override;
+  Result<std::optional<ports::Scrubbed>> scrub_after(const ports::Scrubbed& last) override;
 
   // local_files_copies.cpp
   void set_sink(ports::CopySink* sink) override { sink_ = sink; }
@@ -82,15 +91,17 @@ class LocalFilesStore final : public ports::ObjectStore, public ports::ObjectCop
   Result<void> forget_bucket(const std::string& bucket) override;
   Result<ports::AcceptedCopy> accept(const std::string& bucket, int64_t epoch, std::string record) override;
   Result<void> take_content(const std::string& file, int64_t offset, std::string_view bytes, bool last) override;
-  Result<std::string> give_content(const std::string& bucket, const std::string& key, const std::string& file,
-                                   int64_t offset) override;
-  Result<std::string> give_record(const std::string& bucket, const std::string& key) override;
+  Result<std::string> give_content(const std::string& bucket, const std::string& key, const std::string& version,
+                                   const std::string& file, int64_t offset) override;
+  Result<std::string> give_record(const std::string& bucket, const std::string& key,
+                                  const std::string& version) override;
   Result<std::string> read_content(const std::string& file, int64_t offset) override;
   std::vector<ports::CopyEntry> entries(const std::string& bucket, const std::string& after,
                                         size_t limit) const override;
   Result<void> resend(const std::string& bucket, const std::string& name,
                       const std::function<Result<void>(const ports::CopiedChange&)>& send) override;
-  Result<void> repair(const std::string& bucket, const std::string& key, ports::CopySource& source) override;
+  Result<void> repair(const std::string& bucket, const std::string& key, const std::string& version,
+                      ports::CopySource& source) override;
 
  private:
   LocalFilesStore(ports::Runtime& runtime, LocalFilesConfig config);
@@ -100,7 +111,13 @@ class LocalFilesStore final : public ports::ObjectStore, public ports::ObjectCop
   Result<void> let_go(const std::string& bucket);
   Result<const std::string*> key_of(const std::string& bucket) const;
   Result<void> check(const std::string& bucket, const std::string& key, const ports::WriteCondition& condition) const;
-  const local_files::IndexedObject* find(const std::string& bucket, const std::string& key) const;
+  /// `version`: its id; empty: the current object. Null: there is none, or it is a delete marker.
+  const local_files::IndexedObject* find(const std::string& bucket, const std::string& key,
+                                         const std::string& version = {}) const;
+  const local_files::IndexedObject* find_any(const std::string& bucket, const std::string& key,
+                                             const ports::ObjectVersion& version) const;
+  /// Of a change that is made now, under the key's lock; none: the bucket never kept versions.
+  std::optional<ports::ObjectVersion> next_version(const std::string& bucket, const std::string& key) const;
   const local_files::IndexedUpload* find_upload(const std::string& bucket, const std::string& upload) const;
   /// `and_then`: what else blocks, called with what was read.
   Result<local_files::OpenedRecord> read_record(
@@ -116,6 +133,8 @@ class LocalFilesStore final : public ports::ObjectStore, public ports::ObjectCop
   bool has_already(const local_files::RecordHead& head, const local_files::RecordBody& body, uint64_t stamp) const;
   Result<std::vector<ports::ContentFile>> missing_of(const local_files::RecordBody& body);
   void rescue(const local_files::RecordBody& body);
+  Result<void> resend_object(const std::string& bucket, const std::string& key, const ports::ObjectVersion& version,
+                             const std::function<Result<void>(const ports::CopiedChange&)>& send);
   Result<void> resend_setting(const std::string& bucket, const std::string& name,
                               const std::function<Result<void>(const ports::CopiedChange&)>& send);
   Result<void> resend_upload(const std::string& bucket, const std::string& upload,

@@ -187,9 +187,7 @@ TEST_CASE("any bit that changes at rest is noticed: no wrong byte is ever answer
       CHECK((!one || !two));
       // A scrub finds it, too.
       int damaged = 0;
-      std::string at;
-      for (auto seen = store->scrub_after(contract_bucket, at); *seen; seen = store->scrub_after(contract_bucket, at)) {
-        at = (*seen)->key;
+      for (auto seen = store->scrub_after({}); *seen; seen = store->scrub_after(**seen)) {
         damaged += (*seen)->damage ? 1 : 0;
       }
       CHECK(damaged == 1);
@@ -267,6 +265,12 @@ TEST_CASE("space of what was replaced is given back, and all that is there stays
   const std::string text = sample_text(120'000);
   const auto upload = store->begin_upload(contract_bucket, {.key = "whole"});
   const auto part = ports::put_piece(*store, *upload, 1, "part");
+  REQUIRE(store->set_setting(contract_bucket, ports::versioning_setting, "Enabled"));
+  REQUIRE(put_text(*store, "versions", "1"));
+  REQUIRE(put_text(*store, "versions", "22"));
+  REQUIRE(store->remove(contract_bucket, "versions", {}));
+  REQUIRE(put_text(*store, "versions", "333"));
+  REQUIRE(store->set_setting(contract_bucket, ports::versioning_setting, "Suspended"));
   for (int i = 0; i < 20; ++i) REQUIRE(put_text(*store, "kept" + std::to_string(i), text));
   for (int i = 0; i < 2400; ++i) {
     REQUIRE(put_text(*store, "same", text));
@@ -279,6 +283,9 @@ TEST_CASE("space of what was replaced is given back, and all that is there stays
   store = open_or_fail(runtime, folder);
   for (int i = 0; i < 20; ++i) CHECK(*get_text(*store, "kept" + std::to_string(i)) == text);
   CHECK(*get_text(*store, "same") == text);
+  CHECK(*get_text(*store, "versions") == "333");
+  CHECK(ports::all_versions(*store, {.prefix = "versions"}) ==
+        std::vector<std::string>{"versions 3 # newest", "versions marker #", "versions 2 #", "versions 1 #"});
   REQUIRE(store->complete_upload(contract_bucket, *upload, {part}, {.key = "whole", .size = 4, .etag = "e"}, {}));
   CHECK(*get_text(*store, "whole") == "part");
 }

@@ -101,9 +101,9 @@ std::vector<ports::Upload> LocalFilesStore::uploads(const std::string& bucket) {
   return found;
 }
 
-Result<void> LocalFilesStore::complete_upload(const std::string& bucket, const std::string& upload,
-                                              const std::vector<ports::UploadPart>& parts, ports::ObjectMeta meta,
-                                              const ports::WriteCondition& condition) {
+Result<std::optional<ports::ObjectVersion>> LocalFilesStore::complete_upload(
+    const std::string& bucket, const std::string& upload, const std::vector<ports::UploadPart>& parts,
+    ports::ObjectMeta meta, const ports::WriteCondition& condition) {
   const KeyLocks::Hold hold(locks_, upload_lock(bucket, upload));
   const KeyLocks::Hold of_object(locks_, bucket + "/o/" + meta.key);
   const IndexedUpload* found = find_upload(bucket, upload);
@@ -123,7 +123,10 @@ Result<void> LocalFilesStore::complete_upload(const std::string& bucket, const s
     // An empty last part has a file, and nothing of it is ever read.
     for (Extent& extent : record.body.extents) body.extents.push_back(std::move(extent));
   }
-  return commit(RecordKind::put, bucket, std::move(body));
+  const auto version = next_version(bucket, body.meta.key);
+  body.meta.version = version;
+  TRY_DO(commit(RecordKind::put, bucket, std::move(body)));
+  return version;
 }
 
 Result<void> LocalFilesStore::abort_upload(const std::string& bucket, const std::string& upload) {

@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t most_lifecycle_rules = 1000;
 constexpr uint64_t most_days = 100 * 366;
+constexpr uint64_t most_kept_noncurrent = 100;
 
 Outcome<int64_t> days_of(const XmlElement& parent, const char* name) {
   const auto days = parse_uint(trim(parent.text_of(name)));
@@ -43,10 +44,16 @@ Outcome<void> take_filter(const XmlElement& filter, LifecycleRule& rule) {
 }
 
 Outcome<void> take_expiration(const XmlElement& expiration, LifecycleRule& rule) {
-  if (expiration.find("ExpiredObjectDeleteMarker") != nullptr) {
-    return refuse("NotImplemented", "ExpiredObjectDeleteMarker: versions are not built");
-  }
+  const std::string markers = expiration.text_of("ExpiredObjectDeleteMarker");
   const bool has_days = expiration.find("Days") != nullptr;
+  if (markers == "true") {
+    rule.lone_markers = true;
+    const bool has_more = has_days || expiration.find("Date") != nullptr;
+    return has_more ? refuse("MalformedXML", "ExpiredObjectDeleteMarker goes without Days and Date") : Outcome<void>();
+  }
+  if (!markers.empty() && markers != "false") {
+    return refuse("MalformedXML", "ExpiredObjectDeleteMarker must be true or false");
+  }
   if (has_days == (expiration.find("Date") != nullptr)) return refuse("MalformedXML", "Expiration has Days or Date");
   if (has_days) {
     S3_TRY(rule.days, days_of(expiration, "Days"));
@@ -55,6 +62,17 @@ Outcome<void> take_expiration(const XmlElement& expiration, LifecycleRule& rule)
   const auto date = parse_wall_time(trim(expiration.text_of("Date")));
   if (!date) return refuse("InvalidArgument", "Date must be like 2030-01-01T00:00:00Z");
   rule.date = *date;
+  return {};
+}
+
+Outcome<void> take_noncurrent(const XmlElement& expiration, LifecycleRule& rule) {
+  S3_TRY(rule.noncurrent_days, days_of(expiration, "NoncurrentDays"));
+  if (expiration.find("NewerNoncurrentVersions") == nullptr) return {};
+  const auto kept = parse_uint(trim(expiration.text_of("NewerNoncurrentVersions")));
+  if (!kept || *kept < 1 || *kept > most_kept_noncurrent) {
+    return refuse("InvalidArgument", "NewerNoncurrentVersions must be from 1 to 100");
+  }
+  rule.kept_noncurrent = *kept;
   return {};
 }
 
@@ -75,6 +93,9 @@ Outcome<LifecycleRule> parse_lifecycle_rule(const XmlElement& element) {
     } else if (child.name == "Expiration") {
       acts = true;
       S3_TRY_DO(take_expiration(child, rule));
+    } else if (child.name == "NoncurrentVersionExpiration") {
+      acts = true;
+      S3_TRY_DO(take_noncurrent(child, rule));
     } else if (child.name == "AbortIncompleteMultipartUpload") {
       acts = true;
       S3_TRY(rule.abort_days, days_of(child, "DaysAfterInitiation"));
@@ -82,12 +103,23 @@ Outcome<LifecycleRule> parse_lifecycle_rule(const XmlElement& element) {
       return refuse("NotImplemented", "a lifecycle rule's " + child.name + " is not built");
     }
   }
-  if (!acts) return refuse("InvalidRequest", "a Rule needs an Expiration or an AbortIncompleteMultipartUpload");
+  if (!acts)
+    return refuse("InvalidRequest",
+                  "a Rule needs an Expiration, a NoncurrentVersionExpiration or an "
+                  "AbortIncompleteMultipartUpload");
   if (element.find("Status") == nullptr) return refuse("MalformedXML", "a Rule needs a Status");
   if (rule.abort_days && (!rule.tags.empty() || rule.larger_than || rule.smaller_than)) {
     return refuse("InvalidRequest", "AbortIncompleteMultipartUpload goes with a Prefix alone");
   }
+  if (rule.lone_markers && !rule.tags.empty()) {
+    return refuse("InvalidRequest", "ExpiredObjectDeleteMarker goes without tags");
+  }
   return rule;
+}
+
+bool is_meant(const LifecycleRule& rule, std::string_view key, uint64_t size) {
+  if (!rule.enabled || !key.starts_with(rule.prefix)) return false;
+  return (!rule.larger_than || size > *rule.larger_than) && (!rule.smaller_than || size < *rule.smaller_than);
 }
 
 /// S3 counts days to the midnight that follows.
@@ -116,11 +148,20 @@ Outcome<std::vector<LifecycleRule>> parse_lifecycle(std::string_view xml) {
 }
 
 bool expires(const LifecycleRule& rule, std::string_view key, uint64_t size, WallTime stored, WallTime now) {
-  if (!rule.enabled || !key.starts_with(rule.prefix)) return false;
-  if (rule.larger_than && size <= *rule.larger_than) return false;
-  if (rule.smaller_than && size >= *rule.smaller_than) return false;
+  if (!is_meant(rule, key, size)) return false;
   if (rule.date) return now >= *rule.date;
   return rule.days && now >= after_days(stored, *rule.days);
+}
+
+bool expires_noncurrent(const LifecycleRule& rule, std::string_view key, uint64_t size, WallTime replaced,
+                        uint64_t newer, WallTime now) {
+  return rule.noncurrent_days && is_meant(rule, key, size) && newer >= rule.kept_noncurrent &&
+         now >= after_days(replaced, *rule.noncurrent_days);
+}
+
+bool expires_marker(const LifecycleRule& rule, std::string_view key, WallTime made, WallTime now) {
+  if (!rule.enabled || !key.starts_with(rule.prefix)) return false;
+  return rule.lone_markers || (rule.tags.empty() && rule.days && now >= after_days(made, *rule.days));
 }
 
 bool aborts(const LifecycleRule& rule, std::string_view key, WallTime began, WallTime now) {

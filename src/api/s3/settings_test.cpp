@@ -95,6 +95,44 @@ TEST_CASE("lifecycle: days count to the midnight that follows, and only what the
   CHECK(code("<Status>Enabled</Status>") == "InvalidRequest");
 }
 
+TEST_CASE("lifecycle rules of versions: which end, how many stay, and when a delete marker has nothing to hide") {
+  const auto at = [](const char* text) { return *parse_wall_time(text); };
+  const auto rules = parse_lifecycle(
+      "<LifecycleConfiguration><Rule><Status>Enabled</Status><Filter><Prefix>a/</Prefix></Filter>"
+      "<NoncurrentVersionExpiration><NoncurrentDays>2</NoncurrentDays><NewerNoncurrentVersions>1"
+      "</NewerNoncurrentVersions></NoncurrentVersionExpiration></Rule>"
+      "<Rule><Status>Enabled</Status><Filter/><Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker>"
+      "</Expiration></Rule><Rule><Status>Enabled</Status><Filter/><Expiration><Days>3</Days></Expiration></Rule>"
+      "<Rule><Status>Disabled</Status><Filter/><NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays>"
+      "</NoncurrentVersionExpiration></Rule></LifecycleConfiguration>");
+  REQUIRE_MESSAGE(rules, rules.error().message);
+  const WallTime replaced = at("2026-11-24T10:00:00Z");
+  const LifecycleRule& noncurrent = rules->front();
+  CHECK(!expires_noncurrent(noncurrent, "a/x", 5, replaced, 1, at("2026-11-26T23:00:00Z")));
+  CHECK(expires_noncurrent(noncurrent, "a/x", 5, replaced, 1, at("2026-11-27T00:00:00Z")));
+  CHECK(!expires_noncurrent(noncurrent, "a/x", 5, replaced, 0, at("2026-11-27T00:00:00Z")));
+  CHECK(!expires_noncurrent(noncurrent, "b", 5, replaced, 1, at("2026-11-27T00:00:00Z")));
+  CHECK(!expires_noncurrent(rules->at(3), "a/x", 5, replaced, 1, at("2036-11-27T00:00:00Z")));
+  CHECK(!expires(noncurrent, "a/x", 5, replaced, at("2036-11-27T00:00:00Z")));
+  CHECK(!expires(rules->at(1), "a/x", 5, replaced, at("2036-11-27T00:00:00Z")));
+  CHECK(!expires_marker(noncurrent, "a/x", replaced, at("2036-11-27T00:00:00Z")));
+  CHECK(expires_marker(rules->at(1), "a/x", replaced, replaced));
+  CHECK(!expires_marker(rules->at(2), "a/x", replaced, at("2026-11-27T00:00:00Z")));
+  CHECK(expires_marker(rules->at(2), "a/x", replaced, at("2026-11-28T00:00:00Z")));
+  const auto code = [](const std::string& inner) {
+    const auto parsed = parse_lifecycle("<LifecycleConfiguration><Rule><Status>Enabled</Status>" + inner +
+                                        "</Rule></LifecycleConfiguration>");
+    return parsed ? std::string() : parsed.error().code;
+  };
+  CHECK(code("<NoncurrentVersionExpiration/>") == "InvalidArgument");
+  CHECK(code("<NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays><NewerNoncurrentVersions>0"
+             "</NewerNoncurrentVersions></NoncurrentVersionExpiration>") == "InvalidArgument");
+  CHECK(code("<Expiration><Days>1</Days><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration>") ==
+        "MalformedXML");
+  CHECK(code("<Filter><Tag><Key>a</Key></Tag></Filter><Expiration><ExpiredObjectDeleteMarker>true"
+             "</ExpiredObjectDeleteMarker></Expiration>") == "InvalidRequest");
+}
+
 TEST_CASE("policies: who is let in for what, and that denying wins") {
   const auto open = parse_bucket_policy(reads_all, "pics");
   REQUIRE_MESSAGE(open, open.error().message);

@@ -1,4 +1,5 @@
 """boto3 with its default settings. Usage: boto3_test.py ENDPOINT OTHER_SITES_ENDPOINT"""
+import datetime
 import hashlib
 import json
 import os
@@ -57,7 +58,6 @@ for algorithm in ("CRC32", "SHA1", "SHA256"):
 refused("BadDigest", s3.put_object, Bucket="from-boto3", Key="sum", Body=b"hello", ChecksumSHA256=told["ChecksumSHA256"])
 refused("BadDigest", s3.put_object, Bucket="from-boto3", Key="sum", Body=b"hello", ContentMD5="XrY7u+Ae7tCTyyK7j1rNww==")
 refused("NotImplemented", s3.put_object, Bucket="from-boto3", Key="sse", Body=b"x", ServerSideEncryption="aws:kms")
-refused("NotImplemented", s3.put_bucket_versioning, Bucket="from-boto3", VersioningConfiguration={"Status": "Enabled"})
 assert "Status" not in s3.get_bucket_versioning(Bucket="from-boto3")
 
 refused("NoSuchCORSConfiguration", s3.get_bucket_cors, Bucket="from-boto3")
@@ -112,6 +112,50 @@ assert keys == sorted(f"many/{i % 5}/{i:02}" for i in range(25)), keys
 pages = s3.get_paginator("list_objects").paginate(Bucket="from-boto3", Prefix="many/", Delimiter="/", PaginationConfig={"PageSize": 2})
 assert [p["Prefix"] for page in pages for p in page.get("CommonPrefixes", [])] == [f"many/{i}/" for i in range(5)]
 refused("BucketNotEmpty", s3.delete_bucket, Bucket="from-boto3")
+
+s3.create_bucket(Bucket="with-versions", CreateBucketConfiguration={"LocationConstraint": "bio1"}, ObjectLockEnabledForBucket=True)
+assert s3.get_bucket_versioning(Bucket="with-versions")["Status"] == "Enabled"
+assert s3.get_object_lock_configuration(Bucket="with-versions")["ObjectLockConfiguration"] == {"ObjectLockEnabled": "Enabled"}
+refused("InvalidBucketState", s3.put_bucket_versioning, Bucket="with-versions", VersioningConfiguration={"Status": "Suspended"})
+first = s3.put_object(Bucket="with-versions", Key="a", Body=b"one")["VersionId"]
+second = s3.put_object(Bucket="with-versions", Key="a", Body=b"two")["VersionId"]
+assert s3.get_object(Bucket="with-versions", Key="a")["Body"].read() == b"two"
+assert s3.get_object(Bucket="with-versions", Key="a", VersionId=first)["Body"].read() == b"one"
+s3.put_object_tagging(Bucket="with-versions", Key="a", VersionId=first, Tagging={"TagSet": [{"Key": "x", "Value": "y"}]})
+assert s3.get_object_tagging(Bucket="with-versions", Key="a")["TagSet"] == []
+copied = s3.copy_object(Bucket="with-versions", Key="b", CopySource={"Bucket": "with-versions", "Key": "a", "VersionId": first})
+assert copied["CopySourceVersionId"] == first and s3.get_object(Bucket="with-versions", Key="b")["Body"].read() == b"one"
+hidden = s3.delete_object(Bucket="with-versions", Key="a")
+assert hidden["DeleteMarker"] and hidden["VersionId"] not in (first, second)
+refused("NoSuchKey", s3.get_object, Bucket="with-versions", Key="a")
+refused("MethodNotAllowed", s3.get_object, Bucket="with-versions", Key="a", VersionId=hidden["VersionId"])
+refused("NoSuchVersion", s3.get_object, Bucket="with-versions", Key="a", VersionId="0123456789abcdef")
+pages = s3.get_paginator("list_object_versions").paginate(Bucket="with-versions", Prefix="a", PaginationConfig={"PageSize": 1})
+listed = [v["VersionId"] for page in pages for v in page.get("DeleteMarkers", []) + page.get("Versions", [])]
+assert listed == [hidden["VersionId"], second, first], listed
+until = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0) + datetime.timedelta(hours=1)
+s3.put_object_retention(Bucket="with-versions", Key="a", VersionId=first, Retention={"Mode": "GOVERNANCE", "RetainUntilDate": until})
+assert s3.get_object_retention(Bucket="with-versions", Key="a", VersionId=first)["Retention"] == {"Mode": "GOVERNANCE", "RetainUntilDate": until}
+assert s3.head_object(Bucket="with-versions", Key="a", VersionId=first)["ObjectLockRetainUntilDate"] == until
+refused("AccessDenied", s3.delete_object, Bucket="with-versions", Key="a", VersionId=first)
+s3.delete_object(Bucket="with-versions", Key="a", VersionId=first, BypassGovernanceRetention=True)
+s3.put_object_legal_hold(Bucket="with-versions", Key="a", VersionId=second, LegalHold={"Status": "ON"})
+assert s3.get_object_legal_hold(Bucket="with-versions", Key="a", VersionId=second)["LegalHold"]["Status"] == "ON"
+refused("AccessDenied", s3.delete_object, Bucket="with-versions", Key="a", VersionId=second)
+s3.put_object_legal_hold(Bucket="with-versions", Key="a", VersionId=second, LegalHold={"Status": "OFF"})
+default = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}}
+s3.put_object_lock_configuration(Bucket="with-versions", ObjectLockConfiguration=default)
+assert s3.get_object_lock_configuration(Bucket="with-versions")["ObjectLockConfiguration"] == default
+assert s3.head_object(Bucket="with-versions", Key=s3.put_object(Bucket="with-versions", Key="c", Body=b"x") and "c")["ObjectLockMode"] == "GOVERNANCE"
+rule = {"ID": "old", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"ExpiredObjectDeleteMarker": True},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 3, "NewerNoncurrentVersions": 2}}
+s3.put_bucket_lifecycle_configuration(Bucket="with-versions", LifecycleConfiguration={"Rules": [rule]})
+assert s3.get_bucket_lifecycle_configuration(Bucket="with-versions")["Rules"] == [rule]
+refused("BucketNotEmpty", s3.delete_bucket, Bucket="with-versions")
+there = s3.list_object_versions(Bucket="with-versions")
+every = [{"Key": v["Key"], "VersionId": v["VersionId"]} for v in there["Versions"] + there["DeleteMarkers"]]
+assert "Errors" not in s3.delete_objects(Bucket="with-versions", BypassGovernanceRetention=True, Delete={"Objects": every})
+s3.delete_bucket(Bucket="with-versions")
 
 message = refused("AccessDenied", boto3.client("s3", endpoint_url=other, region_name="mad1").list_objects_v2, Bucket="from-boto3")
 assert "the policy allows site bio1" in message, message
