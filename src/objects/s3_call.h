@@ -7,7 +7,7 @@
 #include "api/s3/checksums.h"
 #include "api/s3/chunked.h"
 #include "model/bucket.h"
-#include "objects/conversation.h"
+#include "objects/storage_usage.h"
 
 namespace barrio::objects {
 
@@ -21,11 +21,14 @@ struct S3Call {
   std::optional<SiteId> entry = {};  // another site that passed it on
   std::optional<api::s3::SignatureClaim> claim = {};
   api::s3::ChunkSigning signing = {};
-  net::OwnedHeaders cors = {};  // what the answer says to a page of another origin
+  net::OwnedHeaders cors = {};    // what the answer says to a page of another origin
+  RequestTally* tally = nullptr;  // never null in the service
 
   bool has(std::string_view parameter) const { return view.parameter(parameter).has_value(); }
   /// The query parameter that names what of the bucket or object is meant ("tagging"); empty: itself.
   std::string subresource() const;
+  /// As it is counted.
+  RequestTally::Kind kind() const;
   std::string header(std::string_view name) const { return std::string(view.header(name).value_or("")); }
   /// Answers with what every answer has.
   void reply(int status, net::OwnedHeaders headers, std::string_view body);

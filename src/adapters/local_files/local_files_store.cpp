@@ -120,6 +120,7 @@ Result<const std::string*> LocalFilesStore::key_of(const std::string& bucket) co
 Result<void> LocalFilesStore::add_bucket(const std::string& bucket, const TenantId& tenant) {
   const ports::Turn::Hold turn(keys_turn_);
   if (has_bucket(bucket)) return {};
+  if (erased_.contains(tenant)) return fail(Code::not_found, "the tenant was erased", tenant.str());
   Result<KeyRing::Made> made = fail(Code::cancelled, "");
   runtime_.offload([&] { made = keys_.make(bucket, tenant, {}); });
   if (!made) return fail(std::move(made).error());
