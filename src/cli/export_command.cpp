@@ -84,7 +84,7 @@ class Export {
     if (const auto secrets = control_.get("/secrets")) {
       TRY_DO(write_file(folder_ + "/secrets.json", pretty_json(*secrets) + "\n"));
     }
-    const auto usage = control_.get_text("/usage?by=app,site,hour&from=2020-01-01T00:00:00Z&format=csv");
+    const auto usage = control_.get_text("/usage?by=app,bucket,site,to,hour&from=2020-01-01T00:00:00Z&format=csv");
     return usage ? write_file(folder_ + "/usage.csv", *usage) : Result<void>();
   }
 
