@@ -276,7 +276,7 @@ void Agent::usage_loop() {
   journal_usage();
 }
 
-/// One period: the present one, unless one before it could not be kept.
+/// One period of each meter: the present one, unless one before it could not be kept.
 void Agent::journal_usage() {
   if (!usage_.loaded() && hooks_.journal_is_ours && !hooks_.journal_is_ours()) return;
   const auto kept = journal_one();
@@ -288,10 +288,11 @@ void Agent::journal_usage() {
 Result<void> Agent::journal_one() {
   if (!usage_.loaded()) TRY_DO(usage_.load());
   if (evidence_ && !evidence_->loaded()) TRY_DO(evidence_->load());
-  auto cut = hooks_.cut_usage(usage_.journaled());
-  if (cut.empty()) return {};
-  if (evidence_) TRY_DO(evidence_->add(cut.front(), snapshot_.get()));
-  return usage_.add(std::move(cut.front()));
+  for (UsageRecord& record : hooks_.cut_usage(usage_.journaled())) {
+    if (evidence_) TRY_DO(evidence_->add(record, snapshot_.get()));
+    TRY_DO(usage_.add(std::move(record)));
+  }
+  return {};
 }
 
 void Agent::log_evidence() {

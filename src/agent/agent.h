@@ -42,7 +42,7 @@ struct AgentHooks {
   std::function<void(std::shared_ptr<const Snapshot>)> on_snapshot;
   std::function<void(std::vector<ports::WorkloadStatus>)> on_local;
   std::function<std::vector<Flow>()> flows;
-  /// As gateway::Meter::cut, from what the journal has of each meter. None: nothing is metered.
+  /// As gateway::Meter::cut of each meter, from what the journal has of it. None: nothing is metered.
   std::function<std::vector<UsageRecord>(std::span<const JournaledPeriod>)> cut_usage = {};
   /// False while another process of the site still writes the journal. None: there is no other.
   std::function<bool()> journal_is_ours = {};

@@ -93,11 +93,14 @@ Result<void> SiteEvidence::save() {
 
 Result<void> SiteEvidence::add(const UsageRecord& record, const Snapshot* snapshot) {
   if (record.period <= journaled_of(record.meter, state_->metered).period) return {};
+  if (std::ranges::none_of(record.lines, [](const UsageLine& line) { return line.app.name.has_value(); })) return {};
   const EvidenceFile before = *state_;
   for (const UsageLine& line : record.lines) {
     const ServedUsage& served = line.usage.served;
     if (served.requests == 0 && served.bytes_in == 0 && served.bytes_out == 0) continue;
-    const OpenMinute wanted{line.app, minute_of(record.from), policy_version(snapshot, line.app)};
+    if (!line.app.name) continue;  // storage has leaves of its own
+    const AppKey app{line.app.tenant, *line.app.name};
+    const OpenMinute wanted{app, minute_of(record.from), policy_version(snapshot, app)};
     auto found = std::ranges::find_if(state_->open, [&](const OpenMinute& open) {
       return open.app == wanted.app && open.minute == wanted.minute && open.policy == wanted.policy;
     });

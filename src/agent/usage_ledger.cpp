@@ -8,7 +8,7 @@
 namespace barrio::agent {
 
 struct CheckpointRow {
-  AppKey app;
+  UsageKey app;
   WallTime hour;
   WallTime until;
   int64_t touched = 0;
@@ -212,7 +212,7 @@ void UsageLedger::note_metered(const UsageRecord& record) {
   head_.metered.push_back({record.meter, record.period});
 }
 
-std::map<UsageLedger::Key, UsageLedger::Row>::iterator UsageLedger::row_for(const AppKey& app, WallTime from) {
+std::map<UsageLedger::Key, UsageLedger::Row>::iterator UsageLedger::row_for(const UsageKey& app, WallTime from) {
   // A clock that was set back must not make a row begin again from nothing: control would take its total for the old's.
   WallTime hour = hour_of(from);
   if (!rows_.contains({hour, app})) hour = std::max(hour, head_.floor + 1h);

@@ -1,6 +1,6 @@
 #pragma once
-// A site's usage on its disk, until control has it: a journal of what each period added, and for each app and hour the
-// total of it. Lives on the agent's loop: one fiber adds, another ships; both may do so at the same time.
+// A site's usage on its disk, until control has it: a journal of what each period added, and for each app, or bucket,
+// and hour the total of it. Lives on the agent's loop: one fiber adds, another ships; both may do so at the same time.
 //
 // The journal (usage.journal) is lines of text, each with its SHA-256: first a checkpoint with all rows, then one
 // UsageRecord per period, appended and synced. Read back at start; a last line that was torn by a crash is cut off. Now
@@ -24,7 +24,7 @@ namespace barrio::agent {
 struct UsageCheckpoint;
 
 struct UsageLimits {
-  size_t rows = 60'000;                 // at most 450 bytes each on disk, in at most two copies
+  size_t rows = 40'000;                 // at most 700 bytes each on disk, in at most two copies
   size_t rows_shipped = 256;            // at once; more where one period touched more
   size_t appended_bytes = 1024 * 1024;  // before the first checkpoint; later, as much as the checkpoint itself
   std::chrono::hours keep_shipped{48};  // so that a control restored from a copy can ask again
@@ -57,7 +57,7 @@ class UsageLedger {
  private:
   struct Key {
     WallTime hour;
-    AppKey app;
+    UsageKey app;
     auto operator<=>(const Key&) const = default;
   };
   struct Row {
@@ -84,7 +84,7 @@ class UsageLedger {
   void begin_journal();
   void apply(const UsageRecord& record);
   void note_metered(const UsageRecord& record);
-  std::map<Key, Row>::iterator row_for(const AppKey& app, WallTime from);
+  std::map<Key, Row>::iterator row_for(const UsageKey& app, WallTime from);
   void prune(WallTime now);
 
   ports::Runtime& runtime_;
@@ -96,7 +96,7 @@ class UsageLedger {
   Head head_;
   std::map<Key, Row> rows_;
   std::set<std::pair<int64_t, Key>> by_touch_;
-  std::map<AppKey, WallTime> last_hour_;  // of the rows
+  std::map<UsageKey, WallTime> last_hour_;  // of the rows
   size_t checkpoint_bytes_ = 0;
   size_t appended_bytes_ = 0;
 };

@@ -39,6 +39,7 @@ Result<void> set_quota(Session& session, const TenantQuotaCommand& command);
 Result<void> create_key(Session& session, const KeyCreateCommand& command);
 Result<void> list_keys(Session& session, const KeyListCommand& command);
 Result<void> revoke_key(Session& session, const KeyRevokeCommand& command);
+Result<void> erase_tenant(Session& session, const TenantEraseCommand& command);
 Result<void> act_on_s3_key(Session& session, const S3KeyCommand& command);
 Result<void> create_bucket(Session& session, const BucketCreateCommand& command);
 Result<void> list_buckets(Session& session);

@@ -94,8 +94,8 @@ class Export {
     std::string all;
     for (WallTime from = first_usage; from < now; from += usage_part) {
       const WallTime to = std::min<WallTime>(now, from + usage_part);
-      const auto part =
-          control_.get_text("/usage?by=app,site,hour&format=csv&from=" + to_string(from) + "&to=" + to_string(to));
+      const auto part = control_.get_text("/usage?by=app,bucket,site,to,hour&format=csv&from=" + to_string(from) +
+                                          "&to=" + to_string(to));
       // A control that keeps no usage has none of this tenant.
       if (!part && part.error().code == Code::not_found) return {};
       if (!part) return fail(part.error());

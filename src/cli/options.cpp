@@ -249,6 +249,11 @@ class Grammar {
     add_quota(tenant);
     add_keys(tenant);
     add_s3_keys(tenant);
+    auto erase = std::make_shared<TenantEraseCommand>();
+    auto* erasing = leaf(tenant, "erase", "Erase what a tenant has in storage, at every site and for good", erase);
+    erasing->add_option("NAME", erase->name, "Tenant")->required();
+    erasing->add_flag("--yes", erase->sure, "Really: nothing of it can be read again");
+    erasing->add_flag("--status", erase->only_status, "Only show which sites have done it");
   }
 
   void add_s3_keys(CLI::App& tenant) {
@@ -302,10 +307,12 @@ class Grammar {
     auto* app = leaf(root_, "usage", "What was used: a tenant's own, or all as operator", usage);
     app->add_option("--tenant", usage->tenant, "Only this tenant's");
     app->add_option("--app", usage->app, "Only this app's");
+    app->add_option("--bucket", usage->bucket, "Only this bucket's");
     app->add_option("--site", usage->site, "Only at this site");
     app->add_option("--from", usage->from, "2026-11-24 or 2026-11-24T10:00:00Z; default: 24 hours ago");
     app->add_option("--to", usage->to, "The same; not included; default: now");
-    app->add_option("--by", usage->by, "tenant, app, site, hour, or several: app,hour; default: app,site");
+    app->add_option("--by", usage->by,
+                    "tenant, app, bucket, site, to, hour, or several: app,hour; default: app,bucket,site");
   }
 
   void add_audit() {

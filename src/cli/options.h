@@ -140,6 +140,11 @@ struct KeyRevokeCommand {
   std::string tenant;
   std::string id;
 };
+struct TenantEraseCommand {
+  std::string name;
+  bool sure = false;
+  bool only_status = false;
+};
 struct S3KeyCommand {
   enum class Verb { create, list, revoke } verb = Verb::list;
   std::string tenant;
@@ -177,6 +182,7 @@ struct ContextSetCommand {
 struct UsageCommand {
   std::string tenant;
   std::string app;
+  std::string bucket;
   std::string site;
   std::string from;
   std::string to;
@@ -244,11 +250,11 @@ using Command =
                  StateCommand, SiteDevicesCommand, AppDeployCommand, AppListCommand, AppCommand, AppLogsCommand,
                  AppTopCommand, AppReleasesCommand, AppRollbackCommand, ImageKeyCommand, ImageSignCommand,
                  SecretCommand, InferCommand, TenantListCommand, TenantCreateCommand, TenantQuotaCommand,
-                 KeyCreateCommand, KeyListCommand, KeyRevokeCommand, S3KeyCommand, BucketCreateCommand,
-                 BucketListCommand, BucketDeleteCommand, ObjectCommand, ExportCommand, ContextListCommand,
-                 ContextUseCommand, ContextSetCommand, UsageCommand, AuditCommand, EventsCommand, LogKeysCommand,
-                 LogCheckCommand, ProveCommand, VerifyCommand, WitnessCommand, CertCaCommand, CertIssueCommand,
-                 CertShowCommand, CompletionCommand, VersionCommand>;
+                 KeyCreateCommand, KeyListCommand, KeyRevokeCommand, S3KeyCommand, TenantEraseCommand,
+                 BucketCreateCommand, BucketListCommand, BucketDeleteCommand, ObjectCommand, ExportCommand,
+                 ContextListCommand, ContextUseCommand, ContextSetCommand, UsageCommand, AuditCommand, EventsCommand,
+                 LogKeysCommand, LogCheckCommand, ProveCommand, VerifyCommand, WitnessCommand, CertCaCommand,
+                 CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
 
 struct Parsed {
   /// Set when there is nothing to do: help was shown (0) or the usage was wrong (2).

@@ -55,6 +55,7 @@ struct Act {
   Result<void> operator()(const KeyCreateCommand& command) const { return create_key(session, command); }
   Result<void> operator()(const KeyListCommand& command) const { return list_keys(session, command); }
   Result<void> operator()(const KeyRevokeCommand& command) const { return revoke_key(session, command); }
+  Result<void> operator()(const TenantEraseCommand& command) const { return erase_tenant(session, command); }
   Result<void> operator()(const S3KeyCommand& command) const { return act_on_s3_key(session, command); }
   Result<void> operator()(const BucketCreateCommand& command) const { return create_bucket(session, command); }
   Result<void> operator()(const BucketListCommand&) const { return list_buckets(session); }

@@ -114,8 +114,12 @@ agent::AgentHooks SiteProcess::hooks() {
 
 /// What a process before this one left first: its file goes only when the journal has all of it.
 std::vector<UsageRecord> SiteProcess::cut_usage(std::span<const JournaledPeriod> journaled) {
-  auto left = usage_.left_behind(journaled, loop_.runtime().wall());
-  return left.empty() ? gateway_.cut_usage(journaled) : left;
+  auto records = usage_.left_behind(journaled, loop_.runtime().wall());
+  if (records.empty()) records = gateway_.cut_usage(journaled);
+  if (storage_) {
+    for (UsageRecord& record : storage_->cut_usage(journaled)) records.push_back(std::move(record));
+  }
+  return records;
 }
 
 Result<void> SiteProcess::start() {
@@ -147,7 +151,8 @@ Result<std::unique_ptr<SiteStorage>> SiteProcess::open_storage() {
                             .control = control_config_,
                             .peers = peers_,
                             .tls = client_tls_,
-                            .log = {loop_.reactor(), loop_.runtime(), log_->log()}});
+                            .log = {loop_.reactor(), loop_.runtime(), log_->log()},
+                            .metrics = metrics_});
 }
 
 Result<void> SiteProcess::start_storage(std::unique_ptr<SiteStorage> storage) {

@@ -41,6 +41,7 @@ SiteStorage::SiteStorage(Parts parts, std::string site_key)
             return adapters::fetch(runtime_, client_, address, std::move(request), deadline);
           },
           parts_.control),
+      records_(std::make_shared<StorageRecords>(parts_.metrics, parts_.file.site)),
       events_(runtime_, side_.reactor(), parts_.log) {}
 
 Result<std::unique_ptr<SiteStorage>> SiteStorage::open(Parts parts) {
@@ -50,10 +51,15 @@ Result<std::unique_ptr<SiteStorage>> SiteStorage::open(Parts parts) {
   TRY(auto config, storage->config());
   TRY(storage->store_,
       adapters::LocalFilesStore::open(storage->runtime_, {storage_folder(storage->parts_.file), storage->site_key_}));
+  TRY(storage->meter_,
+      StorageMeter::open(storage->runtime_, storage_folder(storage->parts_.file),
+                         storage->parts_.metrics.counter("barrio_storage_unmetered_total",
+                                                         "Use of storage that found no line in the meter",
+                                                         {{"site", storage->parts_.file.site}})));
   auto* self = storage.get();
   storage->service_ = std::make_unique<objects::S3Service>(
       objects::S3Parts{self->side_.reactor(), self->runtime_, *self->store_, *self->store_, self->control_,
-                       self->events_},
+                       self->events_, self->meter_.get()},
       std::move(config), self->saved_orders(), [self](const StorageOrders& orders) { self->save(orders); });
   return storage;
 }
@@ -107,10 +113,21 @@ void SiteStorage::save(const StorageOrders& orders) {
 Result<void> SiteStorage::start() {
   TRY(const auto bound, service_->start());
   service_->run();
+  runtime_.spawn("storage usage", [this] {
+    meter_->run([this](UsageRecord record) {
+      parts_.log.reactor.post(
+          [records = records_, record = std::move(record)]() mutable { records->take(std::move(record)); });
+    });
+  });
   log_info("serving S3", {{"s3_address", bound.str()}});
   side_.start();
   started_ = true;
   return {};
+}
+
+std::vector<UsageRecord> SiteStorage::cut_usage(std::span<const JournaledPeriod> journaled) {
+  side_.reactor().post([this, all = std::vector(journaled.begin(), journaled.end())] { meter_->journaled(all); });
+  return records_->waiting(journaled);
 }
 
 void SiteStorage::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
@@ -139,6 +156,7 @@ void SiteStorage::stop() {
   side_.stop();
   if (tidy) {
     service_.reset();
+    meter_.reset();
     store_.reset();
     return;
   }

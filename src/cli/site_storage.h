@@ -7,6 +7,7 @@
 #include "adapters/reactor_runtime/reactor_runtime.h"
 #include "cli/object_log.h"
 #include "cli/roles.h"
+#include "cli/storage_meter.h"
 #include "net/side_loop.h"
 #include "objects/s3_service.h"
 
@@ -19,7 +20,8 @@ class SiteStorage {
     adapters::HttpControlConfig control;
     objects::PeerIdentity peers;
     std::shared_ptr<net::TlsServer> tls;
-    ObjectLog::LogSide log;
+    ObjectLog::LogSide log;  // of the site's loop
+    Registry& metrics;
   };
 
   /// Errors: those of the store, the key's file and the addresses.
@@ -31,6 +33,8 @@ class SiteStorage {
   /// Listens, and begins to serve on its own thread.
   Result<void> start();
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
+  /// What was used and the journal does not have yet; on the site's loop.
+  std::vector<UsageRecord> cut_usage(std::span<const JournaledPeriod> journaled);
   /// Answers what is open, takes nothing new, gives up the folder. Blocks, for some seconds at most.
   void stop();
 
@@ -48,6 +52,8 @@ class SiteStorage {
   net::Client client_;
   adapters::HttpControlLink control_;
   std::unique_ptr<adapters::LocalFilesStore> store_;
+  std::unique_ptr<StorageMeter> meter_;
+  const std::shared_ptr<StorageRecords> records_;  // touched on the site's loop alone
   ObjectLog events_;
   std::unique_ptr<objects::S3Service> service_;
   bool started_ = false;

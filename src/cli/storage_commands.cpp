@@ -75,6 +75,12 @@ Result<net::Response> ask_home_of(Session& session, ControlClient& control, cons
   return ask_home(session, control, found, std::move(request));
 }
 
+/// "?": the bucket's home has not said yet.
+std::string holding_text(const Json& bucket, const char* amount) {
+  const std::string text = text_at(bucket, amount);
+  return text.empty() ? "?" : text;
+}
+
 struct Target {
   std::string bucket;
   std::string key;  // or prefix
@@ -149,7 +155,8 @@ Result<void> show_policy(Session& session, ControlClient& control, const std::st
   TRY(const auto policy, from_json<Policy>(json, "policy"));
   session.print(found, "bucket " + bucket + " of " + text_at(found, "tenant") + "\n  policy (version " +
                            text_at(found, "policy_version") + "): " + decide::describe(policy) +
-                           "\n  kept at: " + members_text(found) + "\n");
+                           "\n  kept at: " + members_text(found) + "\n  holds: " + holding_text(found, "objects") +
+                           " objects, " + holding_text(found, "bytes") + " bytes\n");
   return {};
 }
 
@@ -192,10 +199,11 @@ Result<void> create_bucket(Session& session, const BucketCreateCommand& command)
 Result<void> list_buckets(Session& session) {
   TRY(auto control, session.control(Speaker::tenant));
   TRY(const auto answer, control.list("/buckets", "buckets"));
-  Table table({"BUCKET", "TENANT", "LOCATION", "COPIES", "HOME AND COPIES", "S3"});
+  Table table({"BUCKET", "TENANT", "LOCATION", "COPIES", "HOME AND COPIES", "OBJECTS", "BYTES", "S3"});
   for (const Json& bucket : items(answer, "buckets")) {
     table.add({text_at(bucket, "name"), text_at(bucket, "tenant"), text_at(bucket, "location"),
-               text_at(bucket, "copies"), members_text(bucket), text_at(bucket, "endpoint")});
+               text_at(bucket, "copies"), members_text(bucket), holding_text(bucket, "objects"),
+               holding_text(bucket, "bytes"), text_at(bucket, "endpoint")});
   }
   session.print(answer, table.text());
   return {};

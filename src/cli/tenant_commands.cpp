@@ -104,4 +104,21 @@ Result<void> revoke_key(Session& session, const KeyRevokeCommand& command) {
   return {};
 }
 
+Result<void> erase_tenant(Session& session, const TenantEraseCommand& command) {
+  if (!command.sure && !command.only_status) {
+    return fail(Code::invalid,
+                "all that tenant " + command.name + " has in storage would be lost at every site; say so", "--yes");
+  }
+  TRY(auto control, session.control(Speaker::operating));
+  const std::string path = "/tenants/" + command.name + "/erasure";
+  TRY(const auto answer, command.only_status ? control.get(path) : control.post(path, JsonObject{}));
+  Table table({"SITE", "KEYS GONE"});
+  if (const auto* done = member(answer, "done").if_object()) {
+    for (const auto& at : *done) table.add({std::string(at.key()), text_at(at.value(), "")});
+  }
+  for (const Json& site : items(answer, "waiting")) table.add({text_at(site, ""), "not yet"});
+  session.print(answer, "tenant " + command.name + " is erased since " + text_at(answer, "at") + "\n" + table.text());
+  return {};
+}
+
 }  // namespace barrio::cli

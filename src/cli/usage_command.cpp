@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 
 #include "cli/actions.h"
@@ -18,12 +19,58 @@ std::vector<std::string> cells(const Json& line) {
   return row;
 }
 
+/// Of storage: what the table of apps has no columns for.
+std::vector<std::string> storage_cells(const Json& line) {
+  std::vector<std::string> row = {text_at(line, "hour"), text_at(line, "tenant"), text_at(line, "bucket"),
+                                  text_at(line, "site"), text_at(line, "to")};
+  for (const char* amount :
+       {"stored.byte_hours", "stored.reads", "stored.writes", "stored.lists", "stored.deletes", "stored.bytes_in",
+        "stored.bytes_out", "stored.passed_on", "stored.passed_back", "noted.refused", "noted.failed"}) {
+    row.push_back(text_at(line, std::string("usage.") + amount));
+  }
+  return row;
+}
+
+bool is_of_storage(const Json& line) {
+  if (!text_at(line, "bucket").empty()) return true;
+  const auto* stored = member(line, "usage.stored").if_object();
+  return stored != nullptr &&
+         std::ranges::any_of(*stored, [](const auto& one) { return text_at(one.value(), "") != "0"; });
+}
+
+template <class CellsOf>
+void add_total(Table& table, const Json& answer, CellsOf cells_of) {
+  auto total = cells_of(member(answer, "total"));
+  total[0] = "total";
+  table.add(std::move(total));
+}
+
+/// Apps, and below them buckets, if there was any use of these.
+std::string text_of_usage(const Json& answer) {
+  Table apps({"HOUR", "TENANT", "APP", "SITE", "REQUESTS", "BYTES IN", "BYTES OUT", "COMPUTE US", "FORWARDED",
+              "REFUSED", "FAILED", "LATE"});
+  Table buckets({"HOUR", "TENANT", "BUCKET", "SITE", "TO", "BYTE HOURS", "READS", "WRITES", "LISTS", "DELETES",
+                 "BYTES IN", "BYTES OUT", "PASSED ON", "PASSED BACK", "REFUSED", "FAILED"});
+  for (const Json& line : items(answer, "lines")) {
+    if (text_at(line, "bucket").empty()) apps.add(cells(line));
+    if (is_of_storage(line)) buckets.add(storage_cells(line));
+  }
+  add_total(apps, answer, cells);
+  std::string text = apps.text();
+  if (is_of_storage(member(answer, "total"))) {
+    add_total(buckets, answer, storage_cells);
+    text += "\nstorage\n" + buckets.text();
+  }
+  return text + "from " + text_at(answer, "from") + " to " + text_at(answer, "to") + "\n";
+}
+
 }  // namespace
 
 Result<void> show_usage(Session& session, const UsageCommand& command) {
   TRY(auto control, session.control(Speaker::tenant));
   const std::string path = "/usage" + query_of({{"tenant", command.tenant},
                                                 {"app", command.app},
+                                                {"bucket", command.bucket},
                                                 {"site", command.site},
                                                 {"from", command.from},
                                                 {"to", command.to},
@@ -34,13 +81,7 @@ Result<void> show_usage(Session& session, const UsageCommand& command) {
     return {};
   }
   TRY(const auto answer, control.get(path));
-  Table table({"HOUR", "TENANT", "APP", "SITE", "REQUESTS", "BYTES IN", "BYTES OUT", "COMPUTE US", "FORWARDED",
-               "REFUSED", "FAILED", "LATE"});
-  for (const Json& line : items(answer, "lines")) table.add(cells(line));
-  auto total = cells(member(answer, "total"));
-  total[0] = "total";
-  table.add(std::move(total));
-  session.print(answer, table.text() + "from " + text_at(answer, "from") + " to " + text_at(answer, "to") + "\n");
+  session.print(answer, text_of_usage(answer));
   return {};
 }
 

@@ -57,6 +57,8 @@ Result<void> Control::begin_to_lead() {
   ordered_.clear();
   events_.hear_anew();
   seen_storage_.clear();
+  holdings_.clear();
+  hearer_ = static_cast<int64_t>(runtime_.rng().next() >> 1);
   storage_since_ = runtime_.now();
   start_demand();
   led_ = true;
@@ -151,6 +153,7 @@ Result<void> Control::step_holding() {
 
 Result<void> Control::step_once() {
   TRY_DO(load());
+  TRY_DO(end_erased());
   TRY_DO(keep_copies());
   note_apps();
   place();

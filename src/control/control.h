@@ -148,6 +148,13 @@ class Control {
   std::vector<api::S3KeyView> s3_keys(const TenantId& tenant) const;
   Result<void> revoke_s3_key(const TenantId& tenant, const std::string& id, const Author& by);
 
+  // Erasing what a tenant has in storage (control_erasure.cpp).
+  /// Its keys go at every site; its buckets and S3 keys end, and it gets no others. One that is under way is no error.
+  /// Errors: not_found (tenant).
+  Result<api::ErasureView> erase_tenant(const TenantId& tenant, const Author& by);
+  /// Errors: not_found (nobody asked for it).
+  Result<api::ErasureView> erasure(const TenantId& tenant) const;
+
   /// Keeps an uploaded model or image for this tenant. Errors: invalid, exhausted, unavailable, unsupported.
   Result<void> add_model(const TenantId& tenant, const std::string& sha256, const std::string& bytes,
                          const Author& by = {});
@@ -223,6 +230,10 @@ class Control {
   StorageOrders storage_orders() const;
   decide::CopyWorld copy_world(const std::string& bucket);
   Result<void> keep_copies();
+  void hear_holdings(const SiteId& site, const std::map<std::string, BucketHolding>& holdings);
+  Result<void> end_erased();
+  Result<void> note_erased(const SiteId& site, const std::vector<TenantId>& tenants);
+  Result<void> not_erased(const TenantId& tenant) const;
   Result<Edit> try_create_bucket(const TenantId& tenant, const NewBucket& wanted, const std::optional<SiteId>& asked_at,
                                  Bucket& made);
   Result<Edit> try_deploy(const TenantId& tenant, const AppSpec& spec, std::optional<Deployed>& deployed,
@@ -275,6 +286,8 @@ class Control {
     std::set<std::string> incomplete;  // ids of buckets
   };
   std::map<SiteId, SeenStorage> seen_storage_;
+  std::map<std::string, std::pair<SiteId, BucketHolding>> holdings_;  // by bucket's id, of its home
+  int64_t hearer_ = 0;                       // this leadership among all: whose memory holdings_ is
   Time storage_since_;                       // that this member hears of it: nobody is lost for a silence before
   std::string published_;                    // its content without the version
   ports::Revision published_revision_ = -1;  // of the state it was made from

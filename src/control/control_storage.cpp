@@ -43,6 +43,10 @@ StorageOrders Control::storage_orders() const {
   orders.buckets = desired_.buckets;
   orders.keys = desired_.s3_keys;
   orders.sites = desired_.storage_sites;
+  for (const auto& [tenant, erasure] : desired_.erasures) orders.erased.push_back(tenant);
+  const auto is_erased = [&](const auto& one) { return desired_.erasures.contains(one.tenant); };
+  std::erase_if(orders.buckets, is_erased);
+  std::erase_if(orders.keys, is_erased);
   return orders;
 }
 
@@ -60,6 +64,8 @@ Result<StorageAnswer> Control::storage(const SiteId& site, const StorageReport& 
     };
     TRY_DO(change({{site.str(), "site"}, "storage address", site.str()}, note));
   }
+  hear_holdings(site, report.holdings);
+  TRY_DO(note_erased(site, report.erased));
   StorageOrders orders = storage_orders();
   const std::string text = print_json(to_json(orders));
   if (text != storage_published_) {
@@ -67,14 +73,23 @@ Result<StorageAnswer> Control::storage(const SiteId& site, const StorageReport& 
     // Also after a restart another one than before, unless nothing has changed.
     storage_version_ = std::max(storage_version_ + 1, desired_.revision);
   }
-  if (report.version == storage_version_) return StorageAnswer{};
+  if (report.version == storage_version_) return StorageAnswer{std::nullopt, hearer_};
   orders.version = storage_version_;
-  return StorageAnswer{std::move(orders)};
+  return StorageAnswer{std::move(orders), hearer_};
+}
+
+void Control::hear_holdings(const SiteId& site, const std::map<std::string, BucketHolding>& holdings) {
+  if (holdings.empty()) return;
+  std::set<std::string> ids;
+  for (const Bucket& bucket : desired_.buckets) ids.insert(bucket.id);
+  for (const auto& [id, holding] : holdings) holdings_[id] = {site, holding};
+  std::erase_if(holdings_, [&](const auto& one) { return !ids.contains(one.first); });
 }
 
 Result<Control::Edit> Control::try_create_bucket(const TenantId& tenant, const NewBucket& wanted,
                                                  const std::optional<SiteId>& asked_at, Bucket& bucket) {
   TRY_DO(known_tenant(tenant));
+  TRY_DO(not_erased(tenant));
   const auto there = std::ranges::find(desired_.buckets, wanted.name, &Bucket::name);
   if (there != desired_.buckets.end()) {
     bucket = *there;
@@ -115,7 +130,9 @@ Result<Control::Edit> Control::try_create_bucket(const TenantId& tenant, const N
   bucket.id = hex_of(random_bytes(16));
   bucket.created = runtime_.wall();
   const std::string key = key::bucket(bucket.name);
-  return Edit{{{key, 0}}, {write_json(key, bucket)}, members_text(bucket) + ", " + decide::describe(bucket.policy)};
+  return Edit{{{key, 0}, {key::erasure(tenant), 0}},
+              {write_json(key, bucket)},
+              members_text(bucket) + ", " + decide::describe(bucket.policy)};
 }
 
 Result<Bucket> Control::create_bucket(const TenantId& tenant, const NewBucket& wanted,
@@ -205,6 +222,10 @@ std::vector<api::BucketView> Control::buckets(const TenantId& tenant) const {
     views.push_back({bucket.name.str(), bucket.tenant, bucket.location, bucket.policy, bucket.policy_version,
                      bucket.copies, bucket.home, bucket.epoch, bucket.followers, bucket.acks, bucket.created,
                      address == desired_.storage_sites.end() ? "" : address->second});
+    const auto held = holdings_.find(bucket.id);
+    if (held == holdings_.end() || held->second.first != bucket.home) continue;
+    views.back().objects = held->second.second.objects;
+    views.back().bytes = held->second.second.bytes;
   }
   return views;
 }
@@ -213,11 +234,12 @@ Result<api::IssuedS3Key> Control::create_s3_key(const TenantId& tenant, const Au
   const S3Key made{new_key_id(), tenant, base64(random_bytes(30))};
   auto add = [&]() -> Result<Edit> {
     TRY_DO(known_tenant(tenant));
+    TRY_DO(not_erased(tenant));
     if (std::ranges::count(desired_.s3_keys, tenant, &S3Key::tenant) >= most_s3_keys) {
       return fail(Code::exhausted, "the tenant has " + std::to_string(most_s3_keys) + " S3 keys; revoke one first");
     }
     const std::string key = key::s3_key(tenant, made.id);
-    return Edit{{{key, 0}}, {write_json(key, made)}};
+    return Edit{{{key, 0}, {key::erasure(tenant), 0}}, {write_json(key, made)}};
   };
   TRY_DO(change({by, "S3 key create", made.id, tenant}, add));
   log_info("S3 key made", {{"tenant", tenant.str()}, {"id", made.id}});

@@ -42,6 +42,10 @@ Result<void> read_storage(const ports::Entry& entry, Desired& desired) {
   } else if (key.starts_with("s3_key/")) {
     TRY(auto s3_key, read_json<S3Key>(entry));
     desired.s3_keys.push_back(std::move(s3_key));
+  } else if (key.starts_with("erasure/")) {
+    TRY(auto erasure, read_json<Erasure>(entry));
+    const TenantId tenant = erasure.tenant;
+    desired.erasures[tenant] = std::move(erasure);
   } else if (key.starts_with(storage_prefix)) {
     TRY(auto storage, read_json<StoredGateway>(entry));
     desired.storage_sites[entry.key.substr(storage_prefix.size())] = std::move(storage.address);
@@ -132,6 +136,9 @@ std::string s3_key(const TenantId& tenant, const std::string& id) {
 }
 std::string storage(const SiteId& site) {
   return std::string(storage_prefix) + site.str();
+}
+std::string erasure(const TenantId& tenant) {
+  return "erasure/" + tenant.str();
 }
 }  // namespace key
 

@@ -14,6 +14,7 @@
 //   bucket/<name>           Bucket
 //   s3_key/<tenant>/<id>    S3Key
 //   storage/<site>          where its S3 service is reached
+//   erasure/<tenant>        Erasure: its keys are to go at all sites
 //   secret/<tenant>/<name>  a value that goes to the sites of the apps that name it, and nowhere else
 //   account/<client>, key/signing  (control/accounts.h)
 
@@ -46,6 +47,7 @@ std::string api_key(const TenantId& tenant, const std::string& id);
 std::string bucket(const BucketName& name);
 std::string s3_key(const TenantId& tenant, const std::string& id);
 std::string storage(const SiteId& site);
+std::string erasure(const TenantId& tenant);
 }  // namespace key
 
 /// rolling: on its way to all sites; stopped: failed at one, the sites go back to the last that is done.
@@ -69,6 +71,14 @@ struct TenantRecord {
 };
 BARRIO_DESCRIBE(TenantRecord, (), (name, quota))
 
+/// What a tenant has in storage ends for good.
+struct Erasure {
+  TenantId tenant;
+  WallTime at;
+  std::map<std::string, WallTime> done;  // site -> when it said that its keys are gone
+};
+BARRIO_DESCRIBE(Erasure, (), (tenant, at, done))
+
 struct Desired {
   ports::Revision revision = 0;  // of the store when it was read
   Network network;
@@ -81,6 +91,7 @@ struct Desired {
   std::vector<Bucket> buckets;                       // by name
   std::vector<S3Key> s3_keys;                        // by tenant and id
   std::map<std::string, std::string> storage_sites;  // site -> address of its S3 service
+  std::map<TenantId, Erasure> erasures;
   std::map<std::string, std::string> secrets;        // "tenant/name" -> value
   std::vector<decide::DailyShape> shapes;            // by app
   std::map<std::string, ports::Revision> revisions;  // key -> when it was last written

@@ -152,6 +152,8 @@ class HttpApi {
   net::Response create_s3_key(const Call& call);
   net::Response list_s3_keys(const Call& call);
   net::Response revoke_s3_key(const Call& call);
+  net::Response erase_tenant(const Call& call);
+  net::Response erasure(const Call& call);
   net::Response live(const Call& call);
   net::Response usage(const Call& call);
   net::Response audit(const Call& call);

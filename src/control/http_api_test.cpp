@@ -170,7 +170,7 @@ TEST_CASE("a tenant sees what it used and no more; an operator sees all; as JSON
   report.site = SiteId::of("bio1");
   report.usage = UsageShipment{9, 0, 5, {}};
   for (const char* tenant : {"traffic", "harbour"}) {
-    report.usage->rows.push_back({{TenantId::of(tenant), AppName::of("street")},
+    report.usage->rows.push_back({AppKey{TenantId::of(tenant), AppName::of("street")},
                                   hour,
                                   hour + 1min,
                                   {.served = {.requests = 3, .bytes_in = 100}, .forwarded = {}, .noted = {}}});

@@ -99,7 +99,7 @@ std::vector<HttpApi::Route> HttpApi::site_routes() {
        scope::usage_read,
        Whose::anybody,
        &HttpApi::usage,
-       {"What was used, by hour", "tenant app site from to by format", {}, of<api::UsageAnswer>}},
+       {"What was used, by hour", "tenant app bucket site from to by format", {}, of<api::UsageAnswer>}},
       {"GET",
        "/barrio/v1/audit",
        scope::audit_read,

@@ -83,6 +83,19 @@ std::vector<HttpApi::Route> HttpApi::storage_routes() {
        Whose::anybody,
        &HttpApi::revoke_s3_key,
        {.summary = "Revoke an S3 key", .success = 204}},
+      {"POST",
+       "/barrio/v1/tenants/{tenant}/erasure",
+       scope::tenants_write,
+       Whose::anybody,
+       &HttpApi::erase_tenant,
+       {.summary = "Erase what a tenant has in storage, for good: its keys go at every site",
+        .gives = of_storage<api::ErasureView>}},
+      {"GET",
+       "/barrio/v1/tenants/{tenant}/erasure",
+       scope::tenants_write,
+       Whose::anybody,
+       &HttpApi::erasure,
+       {"At which sites a tenant's keys are gone", {}, {}, of_storage<api::ErasureView>}},
   };
 }
 
@@ -170,6 +183,20 @@ Response HttpApi::revoke_s3_key(const Call& call) {
   if (!tenant) return answer(tenant.error());
   auto revoked = control_.revoke_s3_key(*tenant, call.params[1], author(call));
   return revoked ? no_content() : answer(revoked.error());
+}
+
+Response HttpApi::erase_tenant(const Call& call) {
+  auto tenant = TenantId::parse(call.params[0]);
+  if (!tenant) return answer(tenant.error());
+  auto erasure = control_.erase_tenant(*tenant, author(call));
+  return erasure ? answer_json(200, *erasure) : answer(erasure.error());
+}
+
+Response HttpApi::erasure(const Call& call) {
+  auto tenant = TenantId::parse(call.params[0]);
+  if (!tenant) return answer(tenant.error());
+  auto erasure = control_.erasure(*tenant);
+  return erasure ? answer_json(200, *erasure) : answer(erasure.error());
 }
 
 }  // namespace barrio::control

@@ -126,6 +126,80 @@ TEST_CASE("a bucket's copies: chosen within its policy, reported by its home, an
   CHECK(world.control->buckets(traffic).front().acks == 2);
 }
 
+TEST_CASE("what a bucket holds is what its home last told this leader") {
+  StorageWorld world;
+  const auto made = world.make("frames", "bio1");
+  REQUIRE(made);
+  const auto shown = [&] { return world.control->buckets(traffic).front(); };
+  CHECK(!shown().objects);
+  const auto tell = [&](const SiteId& site, BucketHolding holding) {
+    StorageReport report;
+    report.holdings[made->id] = holding;
+    const auto answer = world.control->storage(site, report);
+    REQUIRE(answer);
+    return answer->hearer;
+  };
+  const int64_t hearer = tell(bilbao, {3, 500});
+  CHECK(shown().objects == 3);
+  CHECK(shown().bytes == 500);
+  CHECK(world.control->storage(bilbao, {})->hearer == hearer);
+  CHECK(shown().objects == 3);
+  world.restart();
+  CHECK(!shown().objects);
+  CHECK(tell(bilbao, {4, 600}) != hearer);  // so the site tells everything again
+  CHECK(shown().bytes == 600);
+}
+
+TEST_CASE(
+    "a tenant is erased everywhere: written down, told to sites that were away, and known when all have done it") {
+  StorageWorld world;
+  const auto made = world.make("frames", "bio1");
+  REQUIRE(world.make("theirs", "bio1", {}, harbour));
+  REQUIRE(world.control->create_s3_key(traffic, {}));
+  REQUIRE(world.control->create_s3_key(harbour, {}));
+  CHECK(world.control->erasure(traffic).error().code == Code::not_found);
+  CHECK(world.control->erase_tenant(TenantId::of("nobody"), {}).error().code == Code::not_found);
+  const auto begun = world.control->erase_tenant(traffic, {"operator", "operator"});
+  REQUIRE(begun);
+  CHECK(begun->waiting == std::vector{bilbao, madrid});
+  CHECK(world.control->buckets(traffic).empty());
+  CHECK(world.control->s3_keys(traffic).empty());
+  CHECK(world.control->buckets(harbour).size() == 1);
+  CHECK(world.make("again", "bio1").error().code == Code::denied);
+  CHECK(world.control->create_s3_key(traffic, {}).error().code == Code::denied);
+  const auto report = [&](const SiteId& site, std::vector<TenantId> erased) {
+    StorageReport said;
+    said.erased = std::move(erased);
+    const auto answer = world.control->storage(site, said);
+    REQUIRE(answer);
+    REQUIRE(answer->orders);
+    return answer->orders->erased;
+  };
+  CHECK(report(bilbao, {}) == std::vector{traffic});
+  CHECK(report(bilbao, {traffic, harbour}) == std::vector{traffic});
+  CHECK(world.control->erasure(harbour).error().code == Code::not_found);
+  CHECK(world.control->erasure(traffic)->waiting == std::vector{madrid});
+  world.restart();
+  CHECK(world.control->erasure(traffic)->waiting == std::vector{madrid});
+  CHECK(world.control->erase_tenant(traffic, {})->at == begun->at);
+  CHECK(report(madrid, {}) == std::vector{traffic});
+  CHECK(report(madrid, {traffic}) == std::vector{traffic});
+  CHECK(world.control->erasure(traffic)->waiting.empty());
+  CHECK(world.control->erasure(traffic)->done.size() == 2);
+  const auto audited = world.control->audit(world.runtime.wall() - 1h, world.runtime.wall() + 1h, traffic);
+  REQUIRE(audited);
+  std::string acts;
+  for (const auto& entry : *audited) acts += entry.action + " " + entry.what + "; ";
+  for (const char* act : {"tenant erase traffic", "bucket delete frames", "S3 key revoke", "tenant erased traffic"}) {
+    CHECK_MESSAGE(acts.find(act) != std::string::npos, acts);
+  }
+  const std::string path = "/barrio/v1/tenants/traffic/erasure";
+  CHECK(world.status("POST", path, "traffic") == 403);
+  CHECK(world.status("POST", path, "ops") == 200);
+  CHECK(world.status("GET", path, "ops") == 200);
+  CHECK(world.status("GET", "/barrio/v1/tenants/harbour/erasure", "ops") == 404);
+}
+
 TEST_CASE("storage over HTTP: sites speak for themselves, tenants for their own buckets and keys") {
   StorageWorld world;
   const std::string report = R"({"version":0,"address":"10.0.0.1:7480"})";

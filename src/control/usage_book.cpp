@@ -27,9 +27,20 @@ std::string day_of(WallTime time) {
   return to_string(time).substr(0, 10);  // "2026-11-24"
 }
 
+/// No app is called so: a label has no ':'.
+std::string name_in_key(const UsageKey& key) {
+  if (key.name) return key.name->str();
+  return "bucket:" + key.bucket->str() + (key.to ? ":" + key.to->str() : "");
+}
+
 std::string row_key(const SiteId& site, int64_t journal, const UsageRow& row) {
-  return "hour/" + day_of(row.hour) + "/" + row.app.str() + "/" + to_string(row.hour).substr(11, 2) + "/" + site.str() +
-         "/" + std::to_string(journal);
+  return "hour/" + day_of(row.hour) + "/" + row.app.tenant.str() + "/" + name_in_key(row.app) + "/" +
+         to_string(row.hour).substr(11, 2) + "/" + site.str() + "/" + std::to_string(journal);
+}
+
+template <class Name>
+std::string text_of(const std::optional<Name>& name) {
+  return name ? name->str() : "";
 }
 
 /// The site in a row's key.
@@ -63,8 +74,9 @@ class Sums {
     TRY(const UsageRow row, read_json<UsageRow>(entry));
     if (!query_.wants(row.app, site, row.hour)) return {};
     const auto& by = query_.by;
-    const Group group{by.hour ? to_string(row.hour) : "", by.tenant ? row.app.tenant.str() : "",
-                      by.app ? row.app.name.str() : "", by.site ? site.str() : ""};
+    const Group group{by.hour ? to_string(row.hour) : "",  by.tenant ? row.app.tenant.str() : "",
+                      by.app ? text_of(row.app.name) : "", by.bucket ? text_of(row.app.bucket) : "",
+                      by.site ? site.str() : "",           by.to ? text_of(row.app.to) : ""};
     groups_[group] += row.usage;
     total_ += row.usage;
     if (groups_.size() <= most_lines) return {};
@@ -79,15 +91,15 @@ class Sums {
   api::UsageAnswer answer() const {
     api::UsageAnswer answer{query_.from, query_.to, {}, {}};
     for (const auto& [group, usage] : groups_) {
-      const auto& [hour, tenant, app, site] = group;
-      answer.lines.push_back({tenant, app, site, hour, usage});
+      const auto& [hour, tenant, app, bucket, site, to] = group;
+      answer.lines.push_back({tenant, app, bucket, site, to, hour, usage});
     }
     answer.total.usage = total_;
     return answer;
   }
 
  private:
-  using Group = std::array<std::string, 4>;  // hour, tenant, app, site
+  using Group = std::array<std::string, 6>;  // hour, tenant, app, bucket, site, to
   const api::UsageQuery& query_;
   std::map<Group, Usage> groups_;
   Usage total_;

@@ -3,7 +3,8 @@
 //
 // In a StateStore of its own, so that millions of hours weigh on nothing else:
 //   through/<site>/<journal>                                how far that journal has come
-//   hour/<day>/<tenant>/<app>/<HH>/<site>/<journal>         UsageRow: the total of that hour so far
+//   hour/<day>/<tenant>/<app>/<HH>/<site>/<journal>         UsageRow: the total of that hour so far; of a bucket
+//                                                           "bucket:NAME" or "bucket:NAME:TO" in the app's place
 // A shipment is a commit, or several: its rows (each replaces the total before), in the last how far it reaches, all
 // guarded by how far the journal had come. So one that comes twice, late, or is answered by nobody changes nothing; one
 // that would leave a gap is refused. All calls are made in fibers and may park.

@@ -145,6 +145,40 @@ TEST_CASE("sums are by what is asked for, over whole hours") {
   CHECK(ask({{"to", "2026-11-25"}}).total.usage.served.requests == 1011);
 }
 
+TEST_CASE("buckets are reported by name, site and where their bytes went, apart from an app of that name") {
+  Books books;
+  const auto of_bucket = [](std::optional<SiteId> to, int64_t bytes_out) {
+    Usage usage;
+    usage.stored = {.byte_hours = 10, .reads = 1, .bytes_out = bytes_out};
+    return UsageRow{UsageKey(TenantId::of("acme"), *BucketName::parse("street"), std::move(to)), morning,
+                    morning + 1min, usage};
+  };
+  books.take(bio, {1, 0, 3, {row("acme/street", morning, 5), of_bucket({}, 100), of_bucket(mad, 7)}});
+  books.take(mad, {2, 0, 1, {of_bucket({}, 1000)}});
+  books.take(mad, {2, 0, 1, {of_bucket({}, 1000)}});
+  api::UsageQuery query;
+  query.from = morning;
+  query.to = morning + 1h;
+  query.by = {.tenant = true, .bucket = true, .site = true, .to = true};
+  query.bucket = *BucketName::parse("street");
+  const auto answer = books.report(query);
+  REQUIRE(answer.lines.size() == 3);
+  CHECK(answer.lines[0].bucket == "street");
+  CHECK(answer.lines[0].site == "bio1");
+  CHECK(answer.lines[0].usage.stored.bytes_out == 100);
+  CHECK(answer.lines[1].to == "mad1");
+  CHECK(answer.lines[1].usage.stored.bytes_out == 7);
+  CHECK(answer.lines[2].usage.stored.bytes_out == 1000);
+  CHECK(answer.total.usage.stored.byte_hours == 30);
+  CHECK(answer.total.usage.served.requests == 0);
+  const std::string csv = api::usage_csv(answer);
+  CHECK(csv.find("acme,,bio1,,0,0,0,0,0,0,0,0,0,0,street,mad1,10,1,0,0,0,0,7,0,0\r\n") != std::string::npos);
+  query.bucket = {};
+  query.app = AppName::of("street");
+  CHECK(books.report(query).total.usage.stored.reads == 0);
+  CHECK(books.requests() == 5);
+}
+
 TEST_CASE("a query that cannot be answered names the parameter") {
   auto where = [&](const char* name, const char* value) {
     const auto query = api::UsageQuery::parse(

@@ -9,8 +9,8 @@ namespace barrio::gateway {
 
 namespace {
 
-constexpr uint64_t format = 0x4241525249'4f5531;  // "BARRIOU1": grows when the layout below changes
-constexpr size_t longest_name = 63;               // of a tenant or an app (base/id.h)
+constexpr uint64_t format = 0x4241525249'4f5532;  // "BARRIOU2": grows when the layout below changes
+constexpr size_t longest_name = 63;               // of a tenant, an app, a site (base/id.h) or a bucket
 constexpr size_t most_places = 4 * Meter::most_lines;
 
 /// Whoever looks after a kill sees all stores before this one, if it sees this one: the processor has them in order,
@@ -23,14 +23,49 @@ void store_after_all(T& to, T value) {
 
 }  // namespace
 
-struct alignas(256) Meter::Line {
+struct alignas(128) Meter::Line {
   int64_t period;  // written last
   Usage usage;
-  uint8_t tenant_length;
-  uint8_t app_length;
-  char tenant[longest_name];
-  char app[longest_name];
+  struct Name {
+    uint8_t length;  // 0: none
+    char text[longest_name];
+    std::string_view view() const { return {text, std::min<size_t>(length, longest_name)}; }
+    void set(std::string_view name) {
+      CHECK(name.size() <= longest_name);
+      length = static_cast<uint8_t>(name.size());
+      std::memcpy(text, name.data(), name.size());
+    }
+  };
+  Name tenant;
+  Name name;  // of the app, or of the bucket
+  Name to;
+  bool is_bucket;
+  UsageKey key() const;
+  void set(const AppKey& app);
+  void set(const UsageKey& key);
 };
+
+UsageKey Meter::Line::key() const {
+  if (!is_bucket) return AppKey{TenantId::of(tenant.view()), AppName::of(name.view())};
+  const auto bucket = BucketName::parse(name.view());
+  return {TenantId::of(tenant.view()), bucket.value_or(BucketName()),
+          to.length == 0 ? std::nullopt : std::optional(SiteId::of(to.view()))};
+}
+
+void Meter::Line::set(const AppKey& app) {
+  tenant.set(app.tenant.str());
+  name.set(app.name.str());
+  to.set("");
+  is_bucket = false;
+}
+
+void Meter::Line::set(const UsageKey& key) {
+  CHECK(key.check());
+  tenant.set(key.tenant.str());
+  name.set(key.bucket ? key.bucket->str() : key.name->str());
+  to.set(key.to ? key.to->str() : "");
+  is_bucket = key.bucket.has_value();
+}
 
 struct Meter::Header {
   uint64_t format;  // written last
@@ -51,13 +86,19 @@ constexpr size_t header_bytes = 512;
 
 size_t Meter::memory_bytes() {
   static_assert(std::is_trivially_copyable_v<Line> && std::is_trivially_copyable_v<Header>);
-  static_assert(sizeof(Line) == 256 && sizeof(Header) <= header_bytes);
+  static_assert(sizeof(Line) == 384 && sizeof(Header) <= header_bytes && header_bytes % alignof(Line) == 0);
   return header_bytes + 2 * most_lines * sizeof(Line);
 }
 
 size_t Meter::Hash::operator()(const AppKey& app) const {
   const std::hash<std::string> hash;
   return hash(app.tenant.str()) * 31 + hash(app.name.str());
+}
+
+size_t Meter::Hash::operator()(const UsageKey& key) const {
+  const std::hash<std::string> hash;
+  if (key.name) return hash(key.tenant.str()) * 31 + hash(key.name->str());
+  return hash(key.tenant.str()) * 31 + hash(key.bucket ? key.bucket->str() : "") + (key.to ? hash(key.to->str()) : 0);
 }
 
 Meter::Meter(std::span<std::byte> memory, int64_t new_id, WallTime now)
@@ -89,8 +130,7 @@ void Meter::recover() {
     const Line& line = at(header_.period, i);
     if (line.period != header_.period) continue;
     used = i + 1;
-    Place& place =
-        places_[AppKey{TenantId::of({line.tenant, line.tenant_length}), AppName::of({line.app, line.app_length})}];
+    Place& place = places_[line.key()];
     place.period[header_.period % 2] = header_.period;
     place.line[header_.period % 2] = i;
   }
@@ -110,7 +150,16 @@ void Meter::add(const AppKey& app, const Usage& usage) {
 }
 
 void Meter::add(const AppKey& app, Account& account, const Usage& usage) {
-  Line* to = line(app, account);
+  add_to(app, account, usage);
+}
+
+void Meter::add(const UsageKey& key, Account& account, const Usage& usage) {
+  add_to(key, account, usage);
+}
+
+template <class Key>
+void Meter::add_to(const Key& key, Account& account, const Usage& usage) {
+  Line* to = line(key, account);
   if (to == nullptr) {
     ++unmetered_;
     return;
@@ -124,15 +173,16 @@ void Meter::add(const AppKey& app, Account& account, const Usage& usage) {
   store_after_all(begun.valid, uint64_t{0});
 }
 
-Meter::Line* Meter::line(const AppKey& app, Account& account) {
+template <class Key>
+Meter::Line* Meter::line(const Key& key, Account& account) {
   if (account.place_ == nullptr || account.dropped_ != places_dropped_) {
-    auto found = places_.find(app);
+    auto found = places_.find(key);
     if (found == places_.end()) {
       if (places_.size() >= most_places) {  // apps come and go; those that are used come back
         places_.clear();
         ++places_dropped_;
       }
-      found = places_.try_emplace(app).first;
+      found = places_.try_emplace(UsageKey(key)).first;
     }
     account.place_ = &found->second;
     account.dropped_ = places_dropped_;
@@ -140,10 +190,11 @@ Meter::Line* Meter::line(const AppKey& app, Account& account) {
   Place& place = *account.place_;
   const size_t bank = static_cast<size_t>(header_.period % 2);
   if (place.period[bank] == header_.period) return &at(header_.period, place.line[bank]);
-  return new_line(app, place);
+  return new_line(key, place);
 }
 
-Meter::Line* Meter::new_line(const AppKey& app, Place& place) {
+template <class Key>
+Meter::Line* Meter::new_line(const Key& key, Place& place) {
   if (used_[header_.period % 2] == most_lines) {
     if (!can_close()) return nullptr;
     close(last_cut_);
@@ -151,14 +202,8 @@ Meter::Line* Meter::new_line(const AppKey& app, Place& place) {
   const size_t bank = static_cast<size_t>(header_.period % 2);
   const size_t index = used_[bank]++;
   Line& line = at(header_.period, index);
-  const std::string& tenant = app.tenant.str();
-  const std::string& name = app.name.str();
-  CHECK(tenant.size() <= longest_name && name.size() <= longest_name);
   line.usage = {};
-  line.tenant_length = static_cast<uint8_t>(tenant.size());
-  line.app_length = static_cast<uint8_t>(name.size());
-  std::memcpy(line.tenant, tenant.data(), tenant.size());
-  std::memcpy(line.app, name.data(), name.size());
+  line.set(key);
   store_after_all(line.period, header_.period);
   place.period[bank] = header_.period;
   place.line[bank] = index;
@@ -200,8 +245,7 @@ UsageRecord Meter::record_of(int64_t period) const {
   for (size_t i = 0; i < used_[period % 2]; ++i) {
     const Line& line = at(period, i);
     if (line.period != period) continue;
-    record.lines.push_back(
-        {{TenantId::of({line.tenant, line.tenant_length}), AppName::of({line.app, line.app_length})}, line.usage});
+    record.lines.push_back({line.key(), line.usage});
   }
   return record;
 }

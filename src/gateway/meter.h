@@ -1,7 +1,8 @@
 #pragma once
-// Counts what each app used, in memory that outlives the process (a shared mapping of a file; adapters/mapped_file), so
-// that what was answered a microsecond before a kill -9 is still there: an add costs no system call. One per gateway,
-// on its loop. No call allocates once an app is known.
+// Counts what each app (or bucket) used, in memory that outlives the process (a shared mapping of a file;
+// adapters/mapped_file), so that what was answered a microsecond before a kill -9 is still there: an add costs no
+// system call. One per gateway, on its loop, and one for its site's storage, on that one's. No call allocates once an
+// app is known.
 //
 // Time is cut into periods, numbered from 1. There are two banks of lines: the present period adds into one, while the
 // period before it waits in the other until the journal has it. A line says itself which period it is of, so a bank is
@@ -44,6 +45,7 @@ class Meter {
   /// Where an app's amounts go: found with the first add of a request, kept for its others.
   class Account;
   void add(const AppKey& app, Account& account, const Usage& usage);
+  void add(const UsageKey& key, Account& account, const Usage& usage);
   void add(const AppKey& app, const Usage& usage);
   /// What the journal does not have yet, one period, closing the present one if there is no older; nothing when all is
   /// journaled and nothing was added since. `now` ends a period that is closed.
@@ -56,7 +58,15 @@ class Meter {
   struct Line;
   struct Header;
   struct Hash {
+    using is_transparent = void;
     size_t operator()(const AppKey& app) const;
+    size_t operator()(const UsageKey& key) const;
+  };
+  struct Same {
+    using is_transparent = void;
+    bool operator()(const UsageKey& a, const UsageKey& b) const { return a == b; }
+    bool operator()(const AppKey& a, const UsageKey& b) const { return b.name == a.name && b.tenant == a.tenant; }
+    bool operator()(const UsageKey& a, const AppKey& b) const { return (*this)(b, a); }
   };
   /// Where the lines of an app are; of a bank only while that is of this period.
   struct Place {
@@ -64,8 +74,12 @@ class Meter {
     size_t line[2] = {0, 0};
   };
 
-  Line* line(const AppKey& app, Account& account);
-  Line* new_line(const AppKey& app, Place& place);
+  template <class Key>
+  void add_to(const Key& key, Account& account, const Usage& usage);
+  template <class Key>
+  Line* line(const Key& key, Account& account);
+  template <class Key>
+  Line* new_line(const Key& key, Place& place);
   Line& at(int64_t period, size_t index) const;
   bool can_close() const;
   void close(WallTime now);
@@ -78,7 +92,7 @@ class Meter {
   size_t used_[2] = {0, 0};  // lines that may be of the bank's period
   int64_t journaled_ = 0;    // the last period that the journal has
   WallTime last_cut_;
-  std::unordered_map<AppKey, Place, Hash> places_;
+  std::unordered_map<UsageKey, Place, Hash, Same> places_;
   uint64_t places_dropped_ = 0;  // times; accounts from before a drop are found anew
   uint64_t unmetered_ = 0;
 };

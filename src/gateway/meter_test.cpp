@@ -114,6 +114,35 @@ TEST_CASE("a new process goes on where the old one ended: same period, same line
   CHECK(meter->cut({7, 2}, start + 5s).empty());
 }
 
+TEST_CASE("buckets are counted apart: from an app of that name, and by where their bytes went, also after a kill") {
+  MeterMemory memory(Meter::memory_bytes());
+  const TenantId acme = TenantId::of("acme");
+  const UsageKey keys[] = {street, UsageKey(acme, *BucketName::parse("street"), std::nullopt),
+                           UsageKey(acme, *BucketName::parse("street"), SiteId::of("mad1")),
+                           UsageKey(acme, *BucketName::parse("st.reet"), std::nullopt)};
+  const auto add_all = [&](Meter& meter) {
+    for (int64_t i = 0; i < 4; ++i) {
+      Meter::Account account;
+      Usage usage;
+      usage.stored.bytes_out = i + 1;
+      meter.add(keys[i], account, usage);
+    }
+  };
+  {
+    Meter meter(memory.bytes(), 7, start);
+    add_all(meter);
+  }
+  Meter next(memory.bytes(), 8, start);
+  add_all(next);
+  const auto records = next.cut({}, start + 1s);
+  REQUIRE(records.size() == 1);
+  REQUIRE(records[0].lines.size() == 4);
+  for (size_t i = 0; i < 4; ++i) {
+    CHECK(records[0].lines[i].app == keys[i]);
+    CHECK(records[0].lines[i].usage.stored.bytes_out == static_cast<int64_t>(i + 1) * 2);
+  }
+}
+
 TEST_CASE("more apps than lines close a period early; what still finds no line is counted as such, never mixed") {
   MeterMemory memory(Meter::memory_bytes());
   Meter meter(memory.bytes(), 7, start);

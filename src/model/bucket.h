@@ -89,25 +89,40 @@ struct StorageOrders {
   std::vector<Bucket> buckets;
   std::vector<S3Key> keys;
   std::map<std::string, std::string> sites;  // site -> "host:port" of its S3 service
+  std::vector<TenantId> erased = {};         // whose keys no site keeps any more
   static constexpr size_t most_buckets = 10'000;
 };
-BARRIO_DESCRIBE(StorageOrders, (), (version, buckets, keys, sites))
+BARRIO_DESCRIBE(StorageOrders, (), (version, buckets, keys, sites, erased))
 BARRIO_JSON_APART(StorageOrders)
+
+/// What a bucket holds at its home.
+struct BucketHolding {
+  int64_t objects = 0;
+  int64_t bytes = 0;  // of objects and parts
+  bool operator==(const BucketHolding&) const = default;
+};
+BARRIO_DESCRIBE(BucketHolding, (), (objects, bytes))
 
 /// One site asks what changed, and says where its S3 service is reached.
 struct StorageReport {
   int64_t version = 0;  // that it has; 0: none
   std::string address;
-  std::vector<std::string> incomplete = {};  // ids of copied buckets of which it misses something
-  static constexpr std::string_view defaulted[] = {"incomplete"};
+  std::vector<std::string> incomplete = {};            // ids of copied buckets of which it misses something
+  std::map<std::string, BucketHolding> holdings = {};  // id -> of buckets with their home here, where it changed
+  std::vector<TenantId> erased = {};                   // of the orders' erased: whose keys are gone here
+  static constexpr std::string_view defaulted[] = {"incomplete", "holdings", "erased"};
+  static constexpr size_t most_holdings = 1000;  // at once
 };
-BARRIO_DESCRIBE(StorageReport, (), (version, address, incomplete))
+BARRIO_DESCRIBE(StorageReport, (), (version, address, incomplete, holdings, erased))
 
-/// Nothing has changed: no `orders`.
+/// Nothing has changed: no `orders`. `hearer`: who heard the report; another one than before knows nothing of what was
+/// told before.
 struct StorageAnswer {
   std::optional<StorageOrders> orders;
+  int64_t hearer = 0;
+  static constexpr std::string_view defaulted[] = {"hearer"};
 };
-BARRIO_DESCRIBE(StorageAnswer, (), (orders))
+BARRIO_DESCRIBE(StorageAnswer, (), (orders, hearer))
 
 /// A bucket's home says that a follower has all it has, or that it does not answer. Of the epoch that the home knows.
 struct CopyReport {

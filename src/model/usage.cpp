@@ -13,15 +13,31 @@ Usage& Usage::operator+=(const Usage& more) {
   noted.refused += more.noted.refused;
   noted.failed += more.noted.failed;
   noted.late += more.noted.late;
+  stored.byte_hours += more.stored.byte_hours;
+  stored.reads += more.stored.reads;
+  stored.writes += more.stored.writes;
+  stored.lists += more.stored.lists;
+  stored.deletes += more.stored.deletes;
+  stored.bytes_in += more.stored.bytes_in;
+  stored.bytes_out += more.stored.bytes_out;
+  stored.passed_on += more.stored.passed_on;
+  stored.passed_back += more.stored.passed_back;
   return *this;
 }
 
 Result<void> Usage::check() const {
-  for (int64_t amount : {served.requests, served.bytes_in, served.bytes_out, served.compute_us, forwarded.requests,
-                         forwarded.bytes_in, forwarded.bytes_out, noted.refused, noted.failed, noted.late}) {
+  for (int64_t amount :
+       {served.requests, served.bytes_in, served.bytes_out, served.compute_us, forwarded.requests, forwarded.bytes_in,
+        forwarded.bytes_out, noted.refused, noted.failed, noted.late, stored.byte_hours, stored.reads, stored.writes,
+        stored.lists, stored.deletes, stored.bytes_in, stored.bytes_out, stored.passed_on, stored.passed_back}) {
     if (amount < 0) return fail(Code::invalid, "amounts must not be negative");
   }
   return {};
+}
+
+Result<void> UsageKey::check() const {
+  if (name.has_value() != bucket.has_value() && (bucket || !to)) return {};
+  return fail(Code::invalid, "must be of an app or of a bucket");
 }
 
 WallTime hour_of(WallTime time) {

@@ -9,7 +9,7 @@
 #include <span>
 #include <vector>
 
-#include "model/ids.h"
+#include "model/bucket.h"
 
 namespace barrio {
 
@@ -38,18 +38,53 @@ struct NotedUsage {
 };
 BARRIO_DESCRIBE(NotedUsage, (), (refused, failed, late))
 
+/// Of a bucket at this site: what lies here, and what this site answered itself. Apart from that: what it passed on to
+/// a site that has the bucket, which counts the same requests as reads, writes, lists or deletes.
+struct StoredUsage {
+  int64_t byte_hours = 0;  // of objects and parts; each copy where it lies
+  int64_t reads = 0;
+  int64_t writes = 0;
+  int64_t lists = 0;
+  int64_t deletes = 0;
+  int64_t bytes_in = 0;     // bodies of requests
+  int64_t bytes_out = 0;    // bodies of answers
+  int64_t passed_on = 0;    // requests
+  int64_t passed_back = 0;  // bytes of their answers
+};
+BARRIO_DESCRIBE(StoredUsage, (),
+                (byte_hours, reads, writes, lists, deletes, bytes_in, bytes_out, passed_on, passed_back))
+
 struct Usage {
-  ServedUsage served;
-  ForwardedUsage forwarded;
-  NotedUsage noted;
+  ServedUsage served = {};
+  ForwardedUsage forwarded = {};
+  NotedUsage noted = {};
+  StoredUsage stored = {};
+  static constexpr std::string_view defaulted[] = {"stored"};
   Usage& operator+=(const Usage& more);
   /// No amount is negative.
   Result<void> check() const;
 };
-BARRIO_DESCRIBE(Usage, (), (served, forwarded, noted))
+BARRIO_DESCRIBE(Usage, (), (served, forwarded, noted, stored))
+
+/// Whose usage it is: an app's, or a bucket's.
+struct UsageKey {
+  TenantId tenant;
+  std::optional<AppName> name = {};       // the app
+  std::optional<BucketName> bucket = {};  // or the bucket
+  std::optional<SiteId> to = {};  // of a bucket: the site that passed the requests on; none: clients of this one
+  UsageKey() = default;
+  UsageKey(const AppKey& app) : tenant(app.tenant), name(app.name) {}
+  UsageKey(TenantId of, BucketName in, std::optional<SiteId> went)
+      : tenant(std::move(of)), bucket(std::move(in)), to(std::move(went)) {}
+  auto operator<=>(const UsageKey&) const = default;
+  bool operator==(const UsageKey&) const = default;
+  /// Of one of both.
+  Result<void> check() const;
+};
+BARRIO_DESCRIBE(UsageKey, (), (tenant, name, bucket, to))
 
 struct UsageLine {
-  AppKey app;
+  UsageKey app;
   Usage usage;
 };
 BARRIO_DESCRIBE(UsageLine, (), (app, usage))
@@ -82,9 +117,9 @@ inline JournaledPeriod journaled_of(int64_t meter, std::span<const JournaledPeri
   return {meter, 0};
 }
 
-/// All that one site counted for one app in one hour, so far.
+/// All that one site counted for one app or bucket in one hour, so far.
 struct UsageRow {
-  AppKey app;
+  UsageKey app;
   WallTime hour;   // its first instant; a period counts in the hour in which it began
   WallTime until;  // end of the last period in it
   Usage usage;

@@ -44,13 +44,23 @@ Result<std::string> Conversation::read() {
   return piece;
 }
 
-void Conversation::begin(int status, const net::OwnedHeaders& headers, std::optional<uint64_t> length) {
+void Conversation::tell_answer(int status) {
+  if (watch_ != nullptr && !begun_) watch_->on_answer(status);
   begun_ = true;
+}
+
+void Conversation::tell_sent(size_t bytes) {
+  if (watch_ != nullptr && exchange_ != nullptr && bytes != 0 && head_.method != "HEAD") watch_->on_sent(bytes);
+}
+
+void Conversation::begin(int status, const net::OwnedHeaders& headers, std::optional<uint64_t> length) {
+  tell_answer(status);
   if (exchange_ != nullptr) exchange_->begin(status, views_of(headers), length);
 }
 
 Result<void> Conversation::write(std::string_view piece) {
   if (exchange_ == nullptr) return fail(Code::cancelled, "the client is gone");
+  tell_sent(piece.size());
   writable_ = exchange_->write(piece);
   while (!writable_ && exchange_ != nullptr && !runtime_.stopping()) changed_->wait_until(Time::max());
   if (!writable_ && runtime_.stopping()) return fail(Code::cancelled, "this site is stopping");
@@ -62,7 +72,8 @@ void Conversation::end() {
 }
 
 void Conversation::reply(int status, const net::OwnedHeaders& headers, std::string_view body) {
-  begun_ = true;
+  tell_answer(status);
+  tell_sent(body.size());
   if (exchange_ != nullptr) exchange_->reply(status, views_of(headers), body);
 }
 
@@ -71,6 +82,7 @@ void Conversation::abort() {
 }
 
 void Conversation::on_body(std::string_view piece) {
+  received_ += static_cast<int64_t>(piece.size());
   ahead_ += piece;
   if (ahead_.size() > most_ahead && !paused_ && exchange_ != nullptr) {
     paused_ = true;

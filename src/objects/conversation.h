@@ -24,6 +24,14 @@ struct KeptHead {
   api::s3::RequestView view() const;
 };
 
+/// Who is told of an answer, before any of it leaves.
+class AnswerWatch {
+ public:
+  virtual ~AnswerWatch() = default;
+  virtual void on_answer(int status) = 0;
+  virtual void on_sent(size_t bytes) = 0;  // the next ones of its body
+};
+
 class Conversation {
  public:
   /// Read ahead of the fiber; over it the client is made to wait.
@@ -37,6 +45,10 @@ class Conversation {
   const KeptHead& head() const { return head_; }
   bool is_gone() const { return exchange_ == nullptr; }
   bool has_begun() const { return begun_; }
+  /// Null: nobody is told any more.
+  void watch(AnswerWatch* watch) { watch_ = watch; }
+  /// Bytes of the body, so far.
+  int64_t received() const { return received_; }
   const net::TlsInfo* tls() const { return exchange_ == nullptr ? nullptr : exchange_->tls(); }
 
   /// What has come of the body; empty: it has ended. Errors: cancelled (the client is gone, or the service stops).
@@ -55,8 +67,13 @@ class Conversation {
   void on_closed();
 
  private:
+  void tell_answer(int status);
+  void tell_sent(size_t bytes);
+
   ports::Runtime& runtime_;
   net::Exchange* exchange_;
+  AnswerWatch* watch_ = nullptr;
+  int64_t received_ = 0;
   std::unique_ptr<ports::Signal> changed_;
   KeptHead head_;
   std::string ahead_;

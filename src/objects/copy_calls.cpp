@@ -132,7 +132,8 @@ Result<net::Response> Copies::of_home(const Bucket& bucket, const std::string& w
     parts_.copies.set_complete(bucket.id);
     // Control must not take it for incomplete once the home has reported it.
     const Time asked = now();
-    TRY_DO(parts_.control.pull({parts_.directory.orders().version, {}, incomplete()}));
+    TRY_DO(
+        parts_.control.pull({.version = parts_.directory.orders().version, .address = {}, .incomplete = incomplete()}));
     heard_control(asked);
   }
   return with_status(204);

@@ -165,6 +165,7 @@ S3Service::Outcome<bool> S3Service::forward_to(S3Call& call, const SiteId& site,
                                             (home_call.error() ? ": " + home_call.error()->text() : ""));
   }
   if (status == 503 && patience) return false;
+  call.tally->passes_on();
   call.conversation.begin(status, home_call.headers(), home_call.length());
   for (std::string piece = home_call.read(); !piece.empty(); piece = home_call.read()) {
     if (!call.conversation.write(piece)) {

@@ -233,7 +233,7 @@ S3Service::Outcome<S3Service::Source> S3Service::copy_source(S3Call& call) {
   S3_TRY_DO(check_conditions(call.view, (*opened)->meta(), "x-amz-copy-source-"));
   const auto size = static_cast<uint64_t>((*opened)->meta().size);
   S3_TRY(const auto range, range_of(call.header("x-amz-copy-source-range"), size));
-  const auto told = told_version(*from, (*opened)->meta());
+  const auto told = told_version(from, (*opened)->meta());
   return Source{std::move(*opened), range ? range->from : 0, range ? range->until : size, told ? told->id() : ""};
 }
 

@@ -24,6 +24,16 @@ bool announces(const S3Call& call, const std::string& name) {
 
 }  // namespace
 
+RequestTally::Kind S3Call::kind() const {
+  using Kind = RequestTally::Kind;
+  if (view.method == "DELETE") return Kind::remove;
+  if (view.method == "POST" && key.empty() && has("delete")) return Kind::remove;
+  if (view.method == "PUT" || view.method == "POST") return Kind::write;
+  const std::string what = subresource();
+  const bool lists = key.empty() ? what.empty() || what == "uploads" || what == "versions" : what == "uploadId";
+  return view.method == "GET" && lists ? Kind::list : Kind::read;
+}
+
 std::string S3Call::subresource() const {
   static constexpr std::string_view known[] = {"accelerate",
                                                "acl",

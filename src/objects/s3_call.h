@@ -8,6 +8,7 @@
 #include "api/s3/chunked.h"
 #include "model/bucket.h"
 #include "objects/conversation.h"
+#include "objects/storage_usage.h"
 #include "ports/object_store.h"
 
 namespace barrio::objects {
@@ -24,11 +25,14 @@ struct S3Call {
   api::s3::ChunkSigning signing = {};
   net::OwnedHeaders cors = {};     // what the answer says to a page of another origin
   net::OwnedHeaders version = {};  // of which version it speaks
+  RequestTally* tally = nullptr;   // never null in the service
 
   bool reads() const { return view.method == "GET" || view.method == "HEAD" || view.method == "OPTIONS"; }
   bool has(std::string_view parameter) const { return view.parameter(parameter).has_value(); }
   /// The query parameter that names what of the bucket or object is meant ("tagging"); empty: itself.
   std::string subresource() const;
+  /// As it is counted.
+  RequestTally::Kind kind() const;
   std::string header(std::string_view name) const { return std::string(view.header(name).value_or("")); }
   /// Empty: the current object is meant.
   std::string version_id() const { return view.parameter("versionId").value_or(""); }

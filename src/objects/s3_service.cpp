@@ -57,6 +57,7 @@ S3Service::S3Service(S3Parts parts, S3Config config, std::optional<StorageOrders
       save_(std::move(save)),
       pulled_(parts.runtime.make_signal()),
       pull_now_(parts.runtime.make_signal()),
+      byte_hours_(parts.store, parts.copies, directory_, config_.byte_hours_period),
       peers_(parts.reactor, parts.runtime, directory_, config_.site, config_.peers),
       copies_({parts.runtime, parts.store, parts.copies, parts.control, parts.events, directory_, peers_,
                [this] { pull_now_->notify(); }},
@@ -75,11 +76,13 @@ Result<net::SocketAddress> S3Service::start() {
 }
 
 void S3Service::run() {
+  pulls_orders_ = true;
   parts_.runtime.spawn("storage orders", [this] { pull_orders(); });
   copies_.run();
   parts_.runtime.spawn("storage tidying", [this] { keep_tidy(); });
   parts_.runtime.spawn("storage scrubbing", [this] { scrub(); });
   parts_.runtime.spawn("storage lifecycle", [this] { keep_lifecycles(); });
+  if (parts_.usage != nullptr) parts_.runtime.spawn("storage byte-hours", [this] { count_bytes(); });
 }
 
 void S3Service::on_head(net::Exchange& exchange) {
@@ -94,6 +97,7 @@ void S3Service::on_head(net::Exchange& exchange) {
   exchange.context = conversation;
   ++open_;
   parts_.runtime.spawn("S3 request", [this, held = *conversation] {
+    wait_for_orders();
     is_of_peer(held->head().path) ? serve_peer(*held) : serve(*held);
     --open_;
   });
@@ -128,11 +132,13 @@ void S3Service::on_closed(net::Exchange& exchange, bool) {
 }
 
 void S3Service::serve(Conversation& conversation) {
+  RequestTally tally(parts_.usage, conversation);
   S3Call call{.conversation = conversation,
               .view = conversation.head().view(),
               .request_id = fmt::format("{:016X}", mix(parts_.runtime.rng().next(), ++requests_)),
               .bucket_name = {},
-              .key = {}};
+              .key = {},
+              .tally = &tally};
   const auto done = answer(call);
   if (!done) call.reply(done.error());
 }
@@ -163,6 +169,7 @@ S3Service::Outcome<void> S3Service::answer(S3Call& call) {
   if (call.bucket_name.empty()) return of_service(call);
   if (call.key.empty() && call.view.method == "PUT" && call.subresource().empty()) return create_bucket(call);
   S3_TRY(const Bucket bucket, known_bucket(call));
+  call.tally->is_of(bucket, call.kind(), call.entry);
   if (call.key.empty() && (call.view.method == "HEAD" || call.has("location"))) return about_bucket(call, bucket);
   S3_TRY_DO(check_residency(call, bucket));
   S3_TRY(const bool is_here, is_served_here(call, bucket));
@@ -244,6 +251,15 @@ S3Service::Outcome<void> S3Service::authenticate(S3Call& call) {
   if (!tenant) return refuse("AccessDenied", tenant.error().text());
   call.tenant = *tenant;
   return {};
+}
+
+/// A site that was away may have been told to erase a tenant meanwhile: nothing is answered before control was asked
+/// once, or does not answer.
+void S3Service::wait_for_orders() {
+  const Time latest = parts_.runtime.now() + longest_pull;
+  while (pulls_orders_ && pulls_ == 0 && !parts_.runtime.stopping() && parts_.runtime.now() < latest) {
+    pulled_->wait_until(latest);
+  }
 }
 
 S3Service::Outcome<Bucket> S3Service::known_bucket(S3Call& call) {

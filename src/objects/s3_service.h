@@ -5,6 +5,7 @@
 // operations.
 
 #include <memory>
+#include <set>
 #include <string>
 
 #include "api/s3/lifecycle.h"
@@ -27,6 +28,7 @@ struct S3Config {
   Duration pull_period = 1s;
   Duration tidy_period = 2s;
   Duration lifecycle_period = 1h;
+  Duration byte_hours_period = 15s;
   int64_t scrub_bytes_per_second = 8 * 1024 * 1024;
 };
 
@@ -37,6 +39,7 @@ struct S3Parts {
   ports::ObjectCopies& copies;
   ports::StorageControl& control;
   ObjectEvents& events;
+  UsageSink* usage = nullptr;  // null: nobody counts
 };
 
 class S3Service final : public net::ExchangeHandler {
@@ -164,6 +167,12 @@ class S3Service final : public net::ExchangeHandler {
 
   void pull_orders();
   void pull_once();
+  void take(StorageAnswer answer, Time asked);
+  std::map<std::string, BucketHolding> changed_holdings() const;
+  void count_bytes();
+  void wait_for_orders();
+  void erase_tenants(const StorageOrders& before);
+  Result<void> erase(const TenantId& tenant, std::vector<Bucket>& unlogged);
   void keep_tidy();
   void keep_lifecycles();
   void scrub();
@@ -177,6 +186,12 @@ class S3Service final : public net::ExchangeHandler {
   std::unique_ptr<ports::Signal> pulled_;
   std::unique_ptr<ports::Signal> pull_now_;
   uint64_t pulls_ = 0;
+  int64_t hearer_ = 0;                                    // of control, ...
+  std::map<std::string, BucketHolding> told_ = {};        // ... which was told this, by bucket's id
+  std::set<TenantId> erased_ = {};                        // that the orders say, and are
+  std::map<TenantId, std::vector<Bucket>> erasing_ = {};  // that are not yet, and their buckets without a leaf
+  bool pulls_orders_ = false;
+  ByteHours byte_hours_;
   size_t open_ = 0;
   uint64_t requests_ = 0;
   Peers peers_;

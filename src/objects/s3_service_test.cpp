@@ -185,6 +185,91 @@ TEST_CASE("pages of other origins are let in by the bucket's CORS rules alone") 
   CHECK(!net::find_header(other.headers, "access-control-allow-origin"));
 }
 
+TEST_CASE("requests and bytes are counted for a bucket by class and by where they went, and what lies there by time") {
+  World world;
+  CHECK(world.make("national", "ES", world.bilbao) == 200);
+  const std::string body(2'000'000, 'x');
+  CHECK(world.ask(world.bilbao, {"PUT", "/national/a", body}).status == 200);
+  CHECK(world.ask(world.bilbao, {"GET", "/national/a"}).body == body);
+  CHECK(world.ask(world.bilbao, {"HEAD", "/national/a"}).status == 200);
+  const auto listed = world.ask(world.bilbao, {"GET", "/national?list-type=2"});
+  CHECK(world.ask(world.bilbao, {"DELETE", "/national/b"}).status == 204);
+  CHECK(world.ask(world.bilbao, {.target = "/national/a", .key = rival_key}).status == 403);
+  auto counted = world.bilbao.usage.counted["national"];
+  CHECK(counted.stored.writes == 1);
+  CHECK(counted.stored.bytes_in == 2'000'000);
+  CHECK(counted.stored.reads == 2);
+  CHECK(counted.stored.lists == 1);
+  CHECK(counted.stored.deletes == 1);
+  CHECK(counted.stored.bytes_out == 2'000'000 + static_cast<int64_t>(listed.body.size()));
+  CHECK(counted.noted.refused == 1);
+  const auto part = world.ask(world.madrid, {"GET", "/national/a", "", {{"Range", "bytes=0-99"}}});
+  CHECK(part.body.size() == 100);
+  counted = world.bilbao.usage.counted["national>mad1"];
+  CHECK(counted.stored.reads == 1);
+  CHECK(counted.stored.bytes_out == 100);
+  counted = world.madrid.usage.counted["national"];
+  CHECK(counted.stored.reads == 0);
+  CHECK(counted.stored.passed_on == 1);
+  CHECK(counted.stored.passed_back == 100);
+  CHECK(world.paris.usage.counted.empty());
+  // 2 MB are a byte-hour each 1.8 ms.
+  world.turn_until([&] { return world.bilbao.usage.counted["national"].stored.byte_hours > 100; });
+  CHECK(world.madrid.usage.counted["national"].stored.byte_hours == 0);
+}
+
+TEST_CASE("control is told what buckets hold where that changed, and everything when another one hears") {
+  World world;
+  CHECK(world.make("frames", "bio1", world.bilbao) == 200);
+  CHECK(world.make("empty", "bio1", world.bilbao) == 200);
+  CHECK(world.ask(world.bilbao, {"PUT", "/frames/a", "text"}).status == 200);
+  world.pull(world.bilbao);
+  const std::string frames = world.bilbao.service->directory().find("frames")->id;
+  CHECK(world.control.holdings.at(frames) == BucketHolding{1, 4});
+  CHECK(world.control.holdings.size() == 2);
+  world.pull(world.bilbao);
+  CHECK(world.control.told == 0);
+  CHECK(world.ask(world.bilbao, {"PUT", "/frames/b", "text"}).status == 200);
+  world.pull(world.bilbao);
+  CHECK(world.control.told == 1);
+  CHECK(world.control.holdings.at(frames) == BucketHolding{2, 8});
+  world.pull(world.madrid);
+  CHECK(world.control.told == 0);  // it is no home
+  world.control.hearer = 2;
+  world.pull(world.bilbao);
+  world.pull(world.bilbao);
+  CHECK(world.control.told == 2);
+}
+
+TEST_CASE("an erased tenant has nothing at a site once that has heard so, with a leaf for each of its buckets") {
+  World world;
+  CHECK(world.make("frames", "bio1", world.bilbao) == 200);
+  CHECK(world.ask(world.bilbao, {"PUT", "/frames/a", "text"}).status == 200);
+  CHECK(world.ask(world.bilbao, {"PUT", "/theirs", "", {}, rival_key}).status == 200);
+  CHECK(world.ask(world.bilbao, {"PUT", "/theirs/a", "text", {}, rival_key}).status == 200);
+  auto& orders = world.control.orders;
+  std::erase_if(orders.buckets, [](const Bucket& one) { return one.tenant == acme_key.tenant; });
+  std::erase_if(orders.keys, [](const S3Key& one) { return one.tenant == acme_key.tenant; });
+  orders.erased = {acme_key.tenant};
+  ++orders.version;
+  world.control.away = true;  // the site does not hear of it yet
+  CHECK(world.ask(world.bilbao, {"GET", "/frames/a"}).body == "text");
+  CHECK(world.control.erased.empty());
+  world.bilbao.events.broken = true;  // no leaf: not done
+  world.control.away = false;
+  CHECK(world.ask(world.bilbao, {"GET", "/no-such-bucket", "", {}, rival_key}).status == 404);
+  CHECK(code_of(world.ask(world.bilbao, {"GET", "/frames/a"})) == "InvalidAccessKeyId");
+  CHECK(!world.ask(world.bilbao, {"GET", "/frames/a", "", {}, rival_key}).body.starts_with("text"));
+  CHECK(world.control.erased.empty());
+  world.bilbao.events.broken = false;
+  CHECK(world.ask(world.bilbao, {"GET", "/no-such-bucket", "", {}, rival_key}).status == 404);
+  CHECK(world.bilbao.events.seen.back() == "2 frames/  at bio1");
+  CHECK(world.ask(world.bilbao, {"GET", "/no-such-bucket", "", {}, rival_key}).status == 404);
+  CHECK(world.control.erased == std::set{acme_key.tenant});
+  CHECK(world.bilbao.store->buckets().size() == 1);
+  CHECK(world.ask(world.bilbao, {"GET", "/theirs/a", "", {}, rival_key}).body == "text");
+}
+
 TEST_CASE("what a lifecycle rule ends goes, with a leaf for each object; what was stored anew stays") {
   World world;
   CHECK(world.make("frames", "bio1", world.bilbao) == 200);

@@ -11,7 +11,11 @@ namespace barrio::objects::three_sites {
 struct FakeControl final : ports::StorageControl {
   Result<StorageAnswer> pull(const StorageReport& report) override {
     if (away) return fail(Code::unavailable, "away");
+    for (const auto& [id, holding] : report.holdings) holdings[id] = holding;
+    told = report.holdings.size();
+    erased.insert(report.erased.begin(), report.erased.end());
     StorageAnswer answer;
+    answer.hearer = hearer;
     if (report.version != orders.version) answer.orders = orders;
     return answer;
   }
@@ -41,6 +45,18 @@ struct FakeControl final : ports::StorageControl {
   }
   StorageOrders orders{1, {}, {acme_key, rival_key}, {}};
   bool away = false;
+  int64_t hearer = 1;
+  std::map<std::string, BucketHolding> holdings;
+  size_t told = 0;            // with the last report
+  std::set<TenantId> erased;  // that some site has erased
+};
+
+/// What was counted, by "bucket" or "bucket>site".
+struct FakeUsage final : UsageSink {
+  void add(const UsageKey& key, const Usage& usage) override {
+    counted[key.bucket->str() + (key.to ? ">" + key.to->str() : "")] += usage;
+  }
+  std::map<std::string, Usage> counted;
 };
 
 struct OneSite {
@@ -55,7 +71,8 @@ struct OneSite {
     config.hosts = {"s3.example"};
     config.peers.secret = std::move(secret);
     config.pull_period = 10min;
-    service = std::make_unique<S3Service>(S3Parts{reactor, runtime, *store, *store, control, events}, config,
+    config.byte_hours_period = 20ms;
+    service = std::make_unique<S3Service>(S3Parts{reactor, runtime, *store, *store, control, events, &usage}, config,
                                           std::nullopt, [](const StorageOrders&) {});
     auto bound = service->start();
     REQUIRE(bound);
@@ -72,6 +89,7 @@ struct OneSite {
   std::string folder;
   std::unique_ptr<adapters::LocalFilesStore> store;
   FakeEvents events;
+  FakeUsage usage;
   std::unique_ptr<S3Service> service;
   net::SocketAddress address;
 };
@@ -97,6 +115,8 @@ struct World {
     REQUIRE(*answer);
     return **answer;
   }
+  /// Asks control now: the name of no bucket makes a site do so.
+  void pull(OneSite& site) { CHECK(ask(site, {"HEAD", "/no-such-bucket"}).status == 404); }
   void expire_at_bilbao() {
     bool done = false;
     runtime.spawn("expire", [&] {

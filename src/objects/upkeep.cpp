@@ -1,5 +1,7 @@
 // What the S3 service does beside requests: orders from control, tidying, scrubbing.
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "objects/s3_service.h"
 
@@ -16,15 +18,88 @@ void S3Service::pull_orders() {
 
 void S3Service::pull_once() {
   const Time asked = parts_.runtime.now();
-  auto answer = parts_.control.pull({directory_.orders().version, address_, copies_.incomplete()});
+  const StorageReport report{.version = directory_.orders().version,
+                             .address = address_,
+                             .incomplete = copies_.incomplete(),
+                             .holdings = changed_holdings(),
+                             .erased = {erased_.begin(), erased_.end()}};
+  auto answer = parts_.control.pull(report);
   // Without control the last orders go on; what is new is told when it is back.
   if (!answer) return;
-  if (!answer->orders) return copies_.heard_control(asked);
+  if (std::exchange(hearer_, answer->hearer) != answer->hearer) told_.clear();
+  for (const auto& [id, holding] : report.holdings) told_[id] = holding;
+  take(std::move(*answer), asked);
+}
+
+void S3Service::take(StorageAnswer answer, Time asked) {
+  if (!answer.orders) {
+    copies_.heard_control(asked);
+    const bool is_late = erased_.size() < directory_.orders().erased.size();  // it failed when it was told
+    if (is_late) erase_tenants({});
+    return;
+  }
   const StorageOrders before = directory_.orders();
-  directory_.set_orders(std::move(*answer->orders));
+  directory_.set_orders(std::move(*answer.orders));
   copies_.heard_control(asked);
   copies_.follow_orders(before);
-  save_(directory_.orders());
+  std::erase_if(told_, [&](const auto& one) { return directory_.find_id(one.first) == nullptr; });
+  erase_tenants(before);
+  // Until all that is erased has its leaf, a process after this one needs the orders before.
+  if (erasing_.empty()) save_(directory_.orders());
+}
+
+/// `before`: orders in which their buckets may still be.
+void S3Service::erase_tenants(const StorageOrders& before) {
+  const std::vector<TenantId> ordered = directory_.orders().erased;  // orders do not change while this parks
+  for (const TenantId& tenant : ordered) {
+    if (erased_.contains(tenant)) continue;
+    const auto [entry, is_new] = erasing_.try_emplace(tenant);
+    for (const Bucket& bucket : before.buckets) {
+      if (is_new && bucket.tenant == tenant && bucket.is_member(config_.site)) entry->second.push_back(bucket);
+    }
+    const auto done = erase(tenant, entry->second);
+    if (!done) {
+      log_error("storage: a tenant is not erased yet", {{"tenant", tenant.str()}, {"why", done.error().text()}});
+      continue;
+    }
+    log_info("storage: a tenant is erased here", {{"tenant", tenant.str()}});
+    erasing_.erase(tenant);
+    erased_.insert(tenant);
+    if (erasing_.empty()) save_(directory_.orders());
+  }
+  std::erase_if(erased_, [&](const TenantId& one) { return std::ranges::find(ordered, one) == ordered.end(); });
+}
+
+/// Keys (their files go when it is tidied), then a leaf for each bucket that was here: `deleted`, of no key.
+Result<void> S3Service::erase(const TenantId& tenant, std::vector<Bucket>& unlogged) {
+  TRY_DO(parts_.store.erase_tenant(tenant));
+  while (!unlogged.empty()) {
+    TRY_DO(parts_.events.note({ObjectAct::deleted, unlogged.back(), "", "", 0, config_.site}));
+    unlogged.pop_back();
+  }
+  return {};
+}
+
+/// Of buckets with their home here: what control has yet to be told.
+std::map<std::string, BucketHolding> S3Service::changed_holdings() const {
+  std::map<std::string, BucketHolding> changed;
+  for (const Bucket& bucket : directory_.orders().buckets) {
+    if (bucket.home != config_.site) continue;
+    const ports::BucketUsage usage = parts_.store.usage(bucket.id);
+    const BucketHolding holding{usage.objects, usage.bytes};
+    const auto told = told_.find(bucket.id);
+    if (told != told_.end() && told->second == holding) continue;
+    changed[bucket.id] = holding;
+    if (changed.size() == StorageReport::most_holdings) break;
+  }
+  return changed;
+}
+
+void S3Service::count_bytes() {
+  while (!parts_.runtime.stopping()) {
+    parts_.runtime.sleep_for(std::min<Duration>(1s, config_.byte_hours_period));
+    if (!parts_.runtime.stopping()) byte_hours_.count(config_.site, parts_.runtime.now(), *parts_.usage);
+  }
 }
 
 void S3Service::keep_tidy() {

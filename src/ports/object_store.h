@@ -195,6 +195,10 @@ class ObjectStore {
   virtual void reopen_bucket(const std::string& bucket) = 0;
   /// Removes a closed one, and its key for good. Errors: unavailable.
   virtual Result<void> drop_bucket(const std::string& bucket) = 0;
+  /// All that the tenant has here goes for good, its keys first: the tenant's own, then those of its buckets; no bucket
+  /// is made for it any more. Nothing to erase is no error. Errors: conflict (something is being written: again),
+  /// unavailable.
+  virtual Result<void> erase_tenant(const TenantId& tenant) = 0;
   virtual BucketUsage usage(const std::string& bucket) const = 0;
   /// A text that its owner has set of the bucket (S3's CORS, lifecycle, ...), by name; durable as objects are, of at
   /// most most_setting_bytes. None: it goes. Errors: not_found (the bucket), exhausted, unavailable.

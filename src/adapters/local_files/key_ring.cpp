@@ -47,6 +47,7 @@ Result<void> KeyRing::load_one(const std::string& name) {
                 folder_ + "/" + name);
   }
   (of_tenant ? tenant_keys_[tenant] : bucket_keys_[stem.substr(0, dot)]) = std::move(*key);
+  if (!of_tenant) tenants_[stem.substr(0, dot)] = tenant;
   return {};
 }
 
@@ -67,6 +68,7 @@ Result<KeyRing::Made> KeyRing::make(const std::string& bucket, const TenantId& t
 }
 
 void KeyRing::adopt(Made made) {
+  tenants_[made.bucket] = made.tenant.str();
   tenant_keys_[made.tenant.str()] = std::move(made.tenant_key);
   bucket_keys_[made.bucket] = std::move(made.bucket_key);
 }
@@ -78,6 +80,36 @@ Result<void> KeyRing::erase(const std::string& bucket) const {
   }
   TRY(auto folder, open_folder(folder_));
   return disk_.sync(*folder);
+}
+
+/// Written over where it stands: a file system may keep what a removed file held.
+Result<void> KeyRing::wipe(const std::string& name) const {
+  const auto file = open_file(folder_ + "/" + name, true);
+  if (!file) return file.error().code == Code::not_found ? Result<void>() : Result<void>(fail(file.error()));
+  TRY(const auto size, size_of(**file));
+  TRY_DO(disk_.write_at(**file, std::string(size, '\0'), 0));
+  TRY_DO(disk_.sync(**file));
+  return remove_file(folder_ + "/" + name);
+}
+
+Result<void> KeyRing::erase_tenant(const TenantId& tenant) const {
+  TRY_DO(wipe(tenant.str() + std::string(tenant_suffix)));
+  TRY(auto folder, open_folder(folder_));
+  TRY_DO(disk_.sync(*folder));
+  TRY(auto names, names_in(folder_));
+  for (const std::string& name : names) {
+    if (name.ends_with("." + tenant.str() + std::string(bucket_suffix))) TRY_DO(wipe(name));
+  }
+  return disk_.sync(*folder);
+}
+
+std::vector<std::string> KeyRing::buckets_of(const TenantId& tenant) const {
+  std::vector<std::string> buckets;
+  for (const auto& [bucket, key] : bucket_keys_) {
+    const auto found = tenants_.find(bucket);
+    if (found != tenants_.end() && found->second == tenant.str()) buckets.push_back(bucket);
+  }
+  return buckets;
 }
 
 const std::string* KeyRing::of_bucket(const std::string& bucket) const {

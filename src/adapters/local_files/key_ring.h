@@ -32,18 +32,25 @@ class KeyRing {
   /// From the disk. Blocks.
   Result<void> erase(const std::string& bucket) const;
   void forget(const std::string& bucket) { bucket_keys_.erase(bucket); }
+  /// From the disk, the tenant's key first, which opens the others; what stood there is written over. Blocks.
+  Result<void> erase_tenant(const TenantId& tenant) const;
+  void forget_tenant(const TenantId& tenant) { tenant_keys_.erase(tenant.str()); }
+  /// Buckets whose keys the tenant's seals.
+  std::vector<std::string> buckets_of(const TenantId& tenant) const;
   /// Null: there is none. The key of one record or file of it: of_bucket and a salt that is used once.
   const std::string* of_bucket(const std::string& bucket) const;
   const std::map<std::string, std::string>& buckets() const { return bucket_keys_; }
 
  private:
   Result<void> load_one(const std::string& name);
+  Result<void> wipe(const std::string& name) const;
 
   Disk& disk_;
   const std::string folder_;
   const std::string site_key_;
   std::map<std::string, std::string> tenant_keys_;  // by tenant
   std::map<std::string, std::string> bucket_keys_;  // by bucket's id
+  std::map<std::string, std::string> tenants_;      // by bucket's id
 };
 
 inline constexpr size_t salt_bytes = 16;

@@ -109,6 +109,7 @@ Result<void> LocalFilesStore::take_key(const std::string& bucket, const TenantId
   if (present != nullptr) TRY_DO(forget_bucket(bucket));
   {
     const ports::Turn::Hold turn(keys_turn_);
+    if (erased_.contains(tenant)) return fail(Code::not_found, "the tenant was erased", tenant.str());
     Result<KeyRing::Made> made = fail(Code::cancelled, "");
     runtime_.offload([&] { made = keys_.make(bucket, tenant, key); });
     if (!made) return fail(std::move(made).error());
@@ -127,6 +128,25 @@ Result<void> LocalFilesStore::forget_bucket(const std::string& bucket) {
   }
   closed_.insert(bucket);
   return let_go(bucket);
+}
+
+Result<void> LocalFilesStore::erase_tenant(const TenantId& tenant) {
+  const ports::Turn::Hold turn(keys_turn_);  // no bucket is made meanwhile
+  erased_.insert(tenant);
+  const auto buckets = keys_.buckets_of(tenant);
+  closed_.insert(buckets.begin(), buckets.end());
+  for (const std::string& bucket : buckets) {
+    const auto accepting = accepting_.lower_bound({bucket, 0});
+    if (changing_.contains(bucket) || (accepting != accepting_.end() && accepting->first.first == bucket)) {
+      return fail(Code::conflict, "a bucket is being written to", "tenant " + tenant.str());
+    }
+  }
+  Result<void> erased;
+  runtime_.offload([&] { erased = keys_.erase_tenant(tenant); });
+  TRY_DO(std::move(erased));
+  keys_.forget_tenant(tenant);
+  for (const std::string& bucket : buckets) forget(bucket);
+  return {};
 }
 
 /// Content that the record refers to and that is not here.

@@ -120,6 +120,7 @@ Result<const std::string*> LocalFilesStore::key_of(const std::string& bucket) co
 Result<void> LocalFilesStore::add_bucket(const std::string& bucket, const TenantId& tenant) {
   const ports::Turn::Hold turn(keys_turn_);
   if (has_bucket(bucket)) return {};
+  if (erased_.contains(tenant)) return fail(Code::not_found, "the tenant was erased", tenant.str());
   Result<KeyRing::Made> made = fail(Code::cancelled, "");
   runtime_.offload([&] { made = keys_.make(bucket, tenant, {}); });
   if (!made) return fail(std::move(made).error());
@@ -146,13 +147,18 @@ Result<void> LocalFilesStore::let_go(const std::string& bucket) {
   Result<void> erased;
   runtime_.offload([&] { erased = keys_.erase(bucket); });
   TRY_DO(std::move(erased));
+  forget(bucket);
+  return {};
+}
+
+/// Its key is gone from the disk.
+void LocalFilesStore::forget(const std::string& bucket) {
   const auto files = index_.files_in(bucket);
   doomed_.insert(doomed_.end(), files.begin(), files.end());
   index_.forget(bucket);
   keys_.forget(bucket);
   raising_.erase(bucket);
   closed_.erase(bucket);
-  return {};
 }
 
 ports::BucketUsage LocalFilesStore::usage(const std::string& bucket) const {

@@ -44,6 +44,7 @@ class LocalFilesStore final : public ports::ObjectStore, public ports::ObjectCop
   Result<void> close_bucket(const std::string& bucket) override;
   void reopen_bucket(const std::string& bucket) override { closed_.erase(bucket); }
   Result<void> drop_bucket(const std::string& bucket) override;
+  Result<void> erase_tenant(const TenantId& tenant) override;
   ports::BucketUsage usage(const std::string& bucket) const override;
   Result<void> set_setting(const std::string& bucket, const std::string& name,
                            std::optional<std::string> text) override;
@@ -109,6 +110,7 @@ class LocalFilesStore final : public ports::ObjectStore, public ports::ObjectCop
   Result<void> sweep();
 
   Result<void> let_go(const std::string& bucket);
+  void forget(const std::string& bucket);
   Result<const std::string*> key_of(const std::string& bucket) const;
   Result<void> check(const std::string& bucket, const std::string& key, const ports::WriteCondition& condition) const;
   /// `version`: its id; empty: the current object. Null: there is none, or it is a delete marker.
@@ -161,6 +163,7 @@ class LocalFilesStore final : public ports::ObjectStore, public ports::ObjectCop
   ports::Turn keys_turn_;
   local_files::KeyLocks locks_;
   std::deque<local_files::Change*> queue_;
+  std::set<TenantId> erased_;            // who gets no bucket any more
   std::set<std::string> closed_;         // buckets
   std::map<std::string, int> changing_;  // changes under way, by bucket
   std::vector<std::string> doomed_;      // files that nothing refers to any more

@@ -28,13 +28,18 @@ Result<UsageQuery::By> by_of(const std::string& text) {
       by.tenant = true;
     } else if (word == "app") {
       by.tenant = by.app = true;  // names of apps mean something within their tenant only
+    } else if (word == "bucket") {
+      by.tenant = by.bucket = true;
+    } else if (word == "to") {
+      by.to = true;
     } else if (word == "site") {
       by.site = true;
     } else if (word == "hour") {
       by.hour = true;
     } else {
       return fail(Code::invalid,
-                  "'" + std::string(word.substr(0, 40)) + "' must be tenant, app, site or hour, or several: app,hour",
+                  "'" + std::string(word.substr(0, 40)) +
+                      "' must be tenant, app, bucket, site, to or hour, or several: app,hour",
                   "by");
     }
   }
@@ -52,8 +57,9 @@ Result<UsageQuery> UsageQuery::parse(const Parameter& parameter, const TenantId&
   TRY(query.tenant, id_of<TenantId>(parameter("tenant"), "tenant"));
   if (!tenant.empty()) query.tenant = tenant;
   TRY(query.app, id_of<AppName>(parameter("app"), "app"));
+  TRY(query.bucket, id_of<BucketName>(parameter("bucket"), "bucket"));
   TRY(query.site, id_of<SiteId>(parameter("site"), "site"));
-  TRY(query.by, by_of(parameter("by").value_or("app,site")));
+  TRY(query.by, by_of(parameter("by").value_or("app,bucket,site")));
   TRY(const WallTime to, time_of(parameter("to"), "to", hour_of(now) + std::chrono::hours(1)));
   query.to = hour_after(to);
   TRY(const WallTime from, time_of(parameter("from"), "from", query.to - std::chrono::hours(25)));
@@ -65,15 +71,16 @@ Result<UsageQuery> UsageQuery::parse(const Parameter& parameter, const TenantId&
   return query;
 }
 
-bool UsageQuery::wants(const AppKey& key, const SiteId& at, WallTime hour) const {
-  return (tenant.empty() || tenant == key.tenant) && (app.empty() || app == key.name) && (site.empty() || site == at) &&
-         from <= hour && hour < to;
+bool UsageQuery::wants(const UsageKey& key, const SiteId& at, WallTime hour) const {
+  return (tenant.empty() || tenant == key.tenant) && (app.empty() || key.name == app) &&
+         (bucket.empty() || key.bucket == bucket) && (site.empty() || site == at) && from <= hour && hour < to;
 }
 
 std::string usage_csv(const UsageAnswer& answer) {
   std::string out =
       "tenant,app,site,hour,requests,bytes_in,bytes_out,compute_us,forwarded_requests,forwarded_bytes_in,"
-      "forwarded_bytes_out,refused,failed,late\r\n";
+      "forwarded_bytes_out,refused,failed,late,bucket,to,stored_byte_hours,stored_reads,stored_writes,stored_lists,"
+      "stored_deletes,stored_bytes_in,stored_bytes_out,stored_passed_on,stored_passed_back\r\n";
   for (const UsageSum& line : answer.lines) {
     // Names are labels and hours are digits: nothing of it needs quotes.
     out += line.tenant + "," + line.app + "," + line.site + "," + line.hour;
@@ -82,6 +89,12 @@ std::string usage_csv(const UsageAnswer& answer) {
          {usage.served.requests, usage.served.bytes_in, usage.served.bytes_out, usage.served.compute_us,
           usage.forwarded.requests, usage.forwarded.bytes_in, usage.forwarded.bytes_out, usage.noted.refused,
           usage.noted.failed, usage.noted.late}) {
+      out += "," + std::to_string(amount);
+    }
+    out += "," + line.bucket + "," + line.to;
+    const StoredUsage& stored = usage.stored;
+    for (const int64_t amount : {stored.byte_hours, stored.reads, stored.writes, stored.lists, stored.deletes,
+                                 stored.bytes_in, stored.bytes_out, stored.passed_on, stored.passed_back}) {
       out += "," + std::to_string(amount);
     }
     out += "\r\n";

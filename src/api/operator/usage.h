@@ -15,13 +15,16 @@ namespace barrio::api {
 struct UsageQuery {
   WallTime from;
   WallTime to;
-  TenantId tenant;  // these three: empty for all
+  TenantId tenant;  // these four: empty for all
   AppName app;
+  BucketName bucket;
   SiteId site;
   struct By {
     bool tenant = false;
     bool app = false;
+    bool bucket = false;
     bool site = false;
+    bool to = false;  // where a bucket's bytes went
     bool hour = false;
   } by;
 
@@ -29,20 +32,22 @@ struct UsageQuery {
   /// The value of a parameter of the query, if it is there.
   using Parameter = std::function<std::optional<std::string>(std::string_view name)>;
   /// `tenant`, if not empty, is the only one that may be asked for. Without from and to: the last 24 hours, and the
-  /// present one. Without by: by tenant, app and site. Errors: invalid.
+  /// present one. Without by: by tenant, app, bucket and site. Errors: invalid.
   static Result<UsageQuery> parse(const Parameter& parameter, const TenantId& tenant, WallTime now);
-  bool wants(const AppKey& app, const SiteId& site, WallTime hour) const;
+  bool wants(const UsageKey& key, const SiteId& site, WallTime hour) const;
 };
 
 /// One group; what the answer is not grouped by is empty.
 struct UsageSum {
   std::string tenant;
   std::string app;
+  std::string bucket;
   std::string site;
+  std::string to;  // of a bucket's requests: the site that passed them on; empty: clients of `site`
   std::string hour;
   Usage usage;
 };
-BARRIO_DESCRIBE(UsageSum, (), (tenant, app, site, hour, usage))
+BARRIO_DESCRIBE(UsageSum, (), (tenant, app, bucket, site, to, hour, usage))
 
 struct UsageAnswer {
   WallTime from;

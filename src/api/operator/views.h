@@ -234,11 +234,22 @@ struct BucketView {
   std::vector<Follower> followers;  // that keep a copy beside the home
   int acks = 1;                     // sites that have a write before it is acknowledged
   WallTime created;
-  std::string endpoint;  // "host:port" of its home; empty: not known now
+  std::string endpoint;                 // "host:port" of its home; empty: not known now
+  std::optional<int64_t> objects = {};  // of the home; none: it has not said yet
+  std::optional<int64_t> bytes = {};    // of objects and parts
 };
 BARRIO_DESCRIBE(BucketView, (),
                 (name, tenant, location, policy, policy_version, copies, home, epoch, followers, acks, created,
-                 endpoint))
+                 endpoint, objects, bytes))
+
+/// What a tenant has in storage ends for good: where it did, and where it is waited for.
+struct ErasureView {
+  TenantId tenant;
+  WallTime at;
+  std::map<std::string, WallTime> done;  // site -> when it said that the tenant's keys are gone
+  std::vector<SiteId> waiting;           // sites with storage that have yet to say so
+};
+BARRIO_DESCRIBE(ErasureView, (), (tenant, at, done, waiting))
 
 struct BucketList {
   std::vector<BucketView> buckets;
