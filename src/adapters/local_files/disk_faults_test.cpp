@@ -42,6 +42,8 @@ class DeviceDisk final : public Disk {
   DeviceDisk(std::string folder, Fault fault, int at) : folder_(std::move(folder)), fault_(fault), left_(at) {}
 
   bool has_failed() const { return failed_; }
+  /// From now on.
+  void fail_at(int at) { left_ = at; }
 
   Result<void> write_at(const OpenFile& file, std::string_view bytes, uint64_t offset) override {
     const bool fails = failing() && fault_ != Fault::sync_fails;
@@ -343,7 +345,57 @@ bool fails_at(int at, Fault fault, After after) {
   return disk.has_failed();
 }
 
+/// A tenant is erased. Whether the fault took place.
+bool erasure_fails_at(int at, Fault fault, After after) {
+  const std::string where = "operation " + std::to_string(at) + ", fault " + std::to_string(static_cast<int>(fault)) +
+                            ", after " + std::to_string(static_cast<int>(after));
+  const TestFolder folder;
+  const TestFolder later;
+  const TenantId acme = TenantId::of("acme");
+  ports::InlineRuntime runtime;
+  DeviceDisk disk(folder.path(), fault, -1);
+  {
+    auto store = *LocalFilesStore::open(runtime, {folder.path(), site_key, &disk});
+    REQUIRE(store->add_bucket(contract_bucket, acme));
+    REQUIRE(store->add_bucket("second", acme));
+    REQUIRE(store->add_bucket("theirs", TenantId::of("rival")));
+    REQUIRE(put_text(*store, "gone", "text"));
+    REQUIRE(put_text(*store, "kept", "text", {}, "theirs"));
+  }
+  disk.fail_at(at);
+  bool erased = false;
+  {
+    auto opened = LocalFilesStore::open(runtime, {folder.path(), site_key, &disk});
+    if (opened) {
+      // A fault that passes: it is asked for again.
+      for (int time = 0; time < 2 && !erased; ++time) erased = static_cast<bool>((*opened)->erase_tenant(acme));
+      CHECK_MESSAGE(erased != (fault == Fault::dies && disk.has_failed()), where);
+      CHECK_MESSAGE(!(*opened)->has_bucket(contract_bucket), where);
+    }
+  }
+  disk.restore(later.path(), after);
+  DeviceDisk healthy(later.path(), Fault::no_space, -1);
+  auto store = LocalFilesStore::open(runtime, {later.path(), site_key, &healthy});
+  REQUIRE_MESSAGE(store, where << ": " << (store ? "" : store.error().text()));
+  CHECK_MESSAGE((*store)->open("theirs", "kept"), where);
+  if (erased) CHECK_MESSAGE(!(*store)->has_bucket(contract_bucket), where);
+  REQUIRE_MESSAGE((*store)->erase_tenant(acme), where);
+  CHECK_MESSAGE((*store)->buckets() == std::vector<std::string>{"theirs"}, where);
+  CHECK_MESSAGE(later.files("keys").size() == 2, where);
+  return disk.has_failed();
+}
+
 }  // namespace
+
+TEST_CASE("whichever operation of the disk fails while a tenant is erased: others have all, and it is erased at last") {
+  for (const Fault fault : {Fault::no_space, Fault::sync_fails, Fault::dies}) {
+    for (const After after : {After::all_kept, After::unsynced_lost, After::torn}) {
+      int at = 0;
+      while (erasure_fails_at(at, fault, after)) ++at;
+      CHECK(at > 8);
+    }
+  }
+}
 
 TEST_CASE("whichever operation of the disk fails or is the last: what was acknowledged is whole, nothing is torn") {
   int first = 0;

@@ -16,11 +16,13 @@ namespace {
 
 constexpr std::string_view tenant_suffix = ".tenant";
 constexpr std::string_view bucket_suffix = ".bucket";  // ID.TENANT.bucket
+constexpr std::string_view erased_suffix = ".erased";  // of a file of either kind that is to be written over
 
 }  // namespace
 
 Result<void> KeyRing::load() {
   TRY_DO(make_folder(folder_));
+  TRY_DO(wipe_erased());
   TRY(auto names, names_in(folder_));
   for (const std::string& name : names) {
     if (name.ends_with(".new")) TRY_DO(remove_file(folder_ + "/" + name));
@@ -82,25 +84,46 @@ Result<void> KeyRing::erase(const std::string& bucket) const {
   return disk_.sync(*folder);
 }
 
+/// Under another name first, on the device: what is half written over must not be taken for a damaged key.
+Result<void> KeyRing::mark_erased(const std::vector<std::string>& names) const {
+  for (const std::string& name : names) {
+    const std::string path = folder_ + "/" + name;
+    TRY_DO(rename_file(path, path + std::string(erased_suffix)));
+  }
+  TRY(const auto folder, open_folder(folder_));
+  return disk_.sync(*folder);
+}
+
 /// Written over where it stands: a file system may keep what a removed file held.
-Result<void> KeyRing::wipe(const std::string& name) const {
-  const auto file = open_file(folder_ + "/" + name, true);
-  if (!file) return file.error().code == Code::not_found ? Result<void>() : Result<void>(fail(file.error()));
-  TRY(const auto size, size_of(**file));
-  TRY_DO(disk_.write_at(**file, std::string(size, '\0'), 0));
-  TRY_DO(disk_.sync(**file));
-  return remove_file(folder_ + "/" + name);
+Result<void> KeyRing::wipe_erased() const {
+  TRY(const auto names, names_in(folder_));
+  bool wiped = false;
+  for (const std::string& name : names) {
+    if (!name.ends_with(erased_suffix)) continue;
+    const std::string path = folder_ + "/" + name;
+    TRY(const auto file, open_file(path, true));
+    TRY(const auto size, size_of(*file));
+    TRY_DO(disk_.write_at(*file, std::string(size, '\0'), 0));
+    TRY_DO(disk_.sync(*file));
+    TRY_DO(remove_file(path));
+    wiped = true;
+  }
+  if (!wiped) return {};
+  TRY(const auto folder, open_folder(folder_));
+  return disk_.sync(*folder);
 }
 
 Result<void> KeyRing::erase_tenant(const TenantId& tenant) const {
-  TRY_DO(wipe(tenant.str() + std::string(tenant_suffix)));
-  TRY(auto folder, open_folder(folder_));
-  TRY_DO(disk_.sync(*folder));
-  TRY(auto names, names_in(folder_));
+  const std::string own = tenant.str() + std::string(tenant_suffix);
+  const std::string of_buckets = "." + tenant.str() + std::string(bucket_suffix);
+  TRY(const auto names, names_in(folder_));
+  std::vector<std::string> keys;
   for (const std::string& name : names) {
-    if (name.ends_with("." + tenant.str() + std::string(bucket_suffix))) TRY_DO(wipe(name));
+    if (name == own) TRY_DO(mark_erased({name}));
+    if (name.ends_with(of_buckets)) keys.push_back(name);
   }
-  return disk_.sync(*folder);
+  TRY_DO(mark_erased(keys));
+  return wipe_erased();
 }
 
 std::vector<std::string> KeyRing::buckets_of(const TenantId& tenant) const {

@@ -43,7 +43,8 @@ class KeyRing {
 
  private:
   Result<void> load_one(const std::string& name);
-  Result<void> wipe(const std::string& name) const;
+  Result<void> mark_erased(const std::vector<std::string>& names) const;
+  Result<void> wipe_erased() const;
 
   Disk& disk_;
   const std::string folder_;
