@@ -31,8 +31,9 @@ inline Result<void> put_text(ObjectStore& store, const std::string& key, std::st
   return {};
 }
 
-inline Result<std::string> get_text(ObjectStore& store, const std::string& key, const std::string& version = {}) {
-  TRY(auto reader, store.open(contract_bucket, key, version));
+inline Result<std::string> get_text(ObjectStore& store, const std::string& key, const std::string& version = {},
+                                    const std::string& bucket = contract_bucket) {
+  TRY(auto reader, store.open(bucket, key, version));
   std::string text;
   while (text.size() < static_cast<size_t>(reader->meta().size)) {
     TRY(auto piece, reader->read(text.size(), 300'000));

@@ -120,7 +120,10 @@ struct Billing {
     std::map<std::pair<AppKey, size_t>, Usage> bill;
     bool answered = false;
     world.in_control([&](control::Control& control) {
-      api::UsageQuery query{from, from + std::chrono::days(30), {}, {}, {}, {true, true, true, false}};
+      api::UsageQuery query;
+      query.from = from;
+      query.to = from + std::chrono::days(30);
+      query.by = {.tenant = true, .app = true, .site = true};
       const auto answer = control.usage()->report(query);
       CHECK(answer.has_value());
       for (const api::UsageSum& line : answer->lines) {

@@ -31,6 +31,8 @@ using ports::sample_text;
 namespace {
 
 const std::string site_key(32, 's');
+const std::string second(32, 'b');  // other buckets
+const std::string theirs(32, 'c');
 
 enum class Fault { no_space, sync_fails, dies };     // `dies`: nothing works from there on
 enum class After { all_kept, unsynced_lost, torn };  // what is found when the power is back
@@ -357,10 +359,10 @@ bool erasure_fails_at(int at, Fault fault, After after) {
   {
     auto store = *LocalFilesStore::open(runtime, {folder.path(), site_key, &disk});
     REQUIRE(store->add_bucket(contract_bucket, acme));
-    REQUIRE(store->add_bucket("second", acme));
-    REQUIRE(store->add_bucket("theirs", TenantId::of("rival")));
+    REQUIRE(store->add_bucket(second, acme));
+    REQUIRE(store->add_bucket(theirs, TenantId::of("rival")));
     REQUIRE(put_text(*store, "gone", "text"));
-    REQUIRE(put_text(*store, "kept", "text", {}, "theirs"));
+    REQUIRE(put_text(*store, "kept", "text", {}, theirs));
   }
   disk.fail_at(at);
   bool erased = false;
@@ -370,17 +372,17 @@ bool erasure_fails_at(int at, Fault fault, After after) {
       // A fault that passes: it is asked for again.
       for (int time = 0; time < 2 && !erased; ++time) erased = static_cast<bool>((*opened)->erase_tenant(acme));
       CHECK_MESSAGE(erased != (fault == Fault::dies && disk.has_failed()), where);
-      CHECK_MESSAGE(!(*opened)->has_bucket(contract_bucket), where);
+      CHECK_MESSAGE(get_text(**opened, "gone").error().code == Code::not_found, where);
     }
   }
   disk.restore(later.path(), after);
   DeviceDisk healthy(later.path(), Fault::no_space, -1);
   auto store = LocalFilesStore::open(runtime, {later.path(), site_key, &healthy});
   REQUIRE_MESSAGE(store, where << ": " << (store ? "" : store.error().text()));
-  CHECK_MESSAGE((*store)->open("theirs", "kept"), where);
+  CHECK_MESSAGE((*store)->open(theirs, "kept", ""), where);
   if (erased) CHECK_MESSAGE(!(*store)->has_bucket(contract_bucket), where);
   REQUIRE_MESSAGE((*store)->erase_tenant(acme), where);
-  CHECK_MESSAGE((*store)->buckets() == std::vector<std::string>{"theirs"}, where);
+  CHECK_MESSAGE((*store)->buckets() == std::vector<std::string>{theirs}, where);
   CHECK_MESSAGE(later.files("keys").size() == 2, where);
   return disk.has_failed();
 }

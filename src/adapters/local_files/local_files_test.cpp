@@ -134,6 +134,9 @@ TEST_CASE("an erased tenant has nothing here any more, also not with the site's 
   ports::InlineRuntime runtime;
   const Folder folder;
   const TenantId acme = TenantId::of("acme");
+  const std::string second(32, 'b');
+  const std::string theirs(32, 'c');
+  const std::string late(32, 'd');
   const std::string journal_only = "in the journal";
   const std::string large = sample_text(300'000, 1);
   const auto old_keys = [&] {
@@ -143,30 +146,30 @@ TEST_CASE("an erased tenant has nothing here any more, also not with the site's 
   };
   {
     auto store = open_with_bucket(runtime, folder);
-    REQUIRE(store->add_bucket("second", acme));
-    REQUIRE(store->add_bucket("theirs", TenantId::of("acme-rival")));
+    REQUIRE(store->add_bucket(second, acme));
+    REQUIRE(store->add_bucket(theirs, TenantId::of("acme-rival")));
     REQUIRE(put_text(*store, "small", journal_only));
-    REQUIRE(put_text(*store, "large", large, {}, "second"));
-    REQUIRE(put_text(*store, "large", large, {}, "theirs"));
+    REQUIRE(put_text(*store, "large", large, {}, second));
+    REQUIRE(put_text(*store, "large", large, {}, theirs));
     const auto before = old_keys();
     CHECK(before.size() == 5);
     REQUIRE(store->erase_tenant(acme));
     REQUIRE(store->erase_tenant(acme));
     CHECK(!store->has_bucket(contract_bucket));
-    CHECK(store->add_bucket("late", acme).error().code == Code::not_found);
-    CHECK(store->open(contract_bucket, "small").error().code == Code::not_found);
-    CHECK(store->buckets() == std::vector<std::string>{"theirs"});
+    CHECK(store->add_bucket(late, acme).error().code == Code::not_found);
+    CHECK(store->open(contract_bucket, "small", "").error().code == Code::not_found);
+    CHECK(store->buckets() == std::vector<std::string>{theirs});
     REQUIRE(store->tidy());
     CHECK(folder.files("objects").size() == 1);
     CHECK(old_keys().size() == 2);
-    CHECK(get_text(*store, "large", "theirs") == large);
+    CHECK(*get_text(*store, "large", "", theirs) == large);
   }
   auto store = open_or_fail(runtime, folder);
-  CHECK(store->buckets() == std::vector<std::string>{"theirs"});
-  CHECK(get_text(*store, "large", "theirs") == large);
+  CHECK(store->buckets() == std::vector<std::string>{theirs});
+  CHECK(*get_text(*store, "large", "", theirs) == large);
   // A bucket of the same id has another key: the journal's old records say nothing to it.
   REQUIRE(store->add_bucket(contract_bucket, acme));
-  CHECK(store->open(contract_bucket, "small").error().code == Code::not_found);
+  CHECK(store->open(contract_bucket, "small", "").error().code == Code::not_found);
   CHECK(store->usage(contract_bucket).objects == 0);
 }
 
