@@ -18,10 +18,11 @@ constexpr Parameter query_parameters[] = {
     {"after", "Begin behind this one: the answer's `next`"},
     {"tenant", "Whose; a tenant's token says so itself"},
     {"app", "Of this app only"},
+    {"bucket", "Of this bucket only"},
     {"site", "Of this site only"},
     {"from", "From this time on (RFC 3339); of usage whole hours"},
     {"to", "Before this time (RFC 3339); of usage whole hours"},
-    {"by", "What to group by: tenant, app, site, hour, separated by commas"},
+    {"by", "What to group by: tenant, app, bucket, site, to (where bytes went), hour, separated by commas"},
     {"format", "json or csv"},
     {"Idempotency-Key",
      "Of the caller's own making: within 24 hours the same request with the same key changes nothing "

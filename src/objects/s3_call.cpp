@@ -35,37 +35,12 @@ RequestTally::Kind S3Call::kind() const {
 }
 
 std::string S3Call::subresource() const {
-  static constexpr std::string_view known[] = {"accelerate",
-                                               "acl",
-                                               "analytics",
-                                               "attributes",
-                                               "cors",
-                                               "delete",
-                                               "encryption",
-                                               "inventory",
-                                               "legal-hold",
-                                               "lifecycle",
-                                               "location",
-                                               "logging",
-                                               "metrics",
-                                               "notification",
-                                               "object-lock",
-                                               "ownershipControls",
-                                               "policy",
-                                               "policyStatus",
-                                               "publicAccessBlock",
-                                               "replication",
-                                               "requestPayment",
-                                               "restore",
-                                               "retention",
-                                               "select",
-                                               "tagging",
-                                               "torrent",
-                                               "uploadId",
-                                               "uploads",
-                                               "versioning",
-                                               "versions",
-                                               "website"};
+  static const std::vector<std::string_view> known = split(
+      "accelerate acl analytics attributes cors delete encryption inventory legal-hold lifecycle "
+      "location logging metrics notification object-lock ownershipControls policy policyStatus "
+      "publicAccessBlock replication requestPayment restore retention select tagging torrent uploadId "
+      "uploads versioning versions website",
+      ' ');
   for (const std::string_view name : known) {
     if (has(name)) return std::string(name);
   }
