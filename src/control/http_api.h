@@ -97,6 +97,7 @@ class HttpApi {
   static std::vector<Route> member_routes();  // among members of control
   static std::vector<Route> tenant_routes();
   static std::vector<Route> storage_routes();  // http_storage.cpp
+  static std::vector<Route> erasure_routes();  // there, too
   static JsonObject operation(const Route& route, JsonSchemas& schemas);
   static JsonArray parameters_of(const Route& route);
 

@@ -83,6 +83,11 @@ std::vector<HttpApi::Route> HttpApi::storage_routes() {
        Whose::anybody,
        &HttpApi::revoke_s3_key,
        {.summary = "Revoke an S3 key", .success = 204}},
+  };
+}
+
+std::vector<HttpApi::Route> HttpApi::erasure_routes() {
+  return {
       {"POST",
        "/barrio/v1/tenants/{tenant}/erasure",
        scope::tenants_write,
