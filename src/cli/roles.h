@@ -89,8 +89,9 @@ struct StorageFile {
   std::optional<std::string> tls_listen = {};  // with the certificates of `tls`
   std::vector<std::string> hosts;              // BUCKET.HOST is a bucket, too
   std::optional<Bytes> copy_rate = {};         // a second, to a site that is brought in step; none: 32 MiB
+  std::optional<Bytes> cache = {};             // of what was read last, opened, in memory; none: 128 MiB
 };
-BARRIO_DESCRIBE(StorageFile, (), (listen, key_file, folder, advertised, tls_listen, hosts, copy_rate))
+BARRIO_DESCRIBE(StorageFile, (), (listen, key_file, folder, advertised, tls_listen, hosts, copy_rate, cache))
 
 /// A site's transparency log, docs/proof.md.
 struct LogFile {

@@ -14,6 +14,7 @@ namespace {
 constexpr size_t offload_threads = 16;
 constexpr Duration open_patience = 2s;  // for requests that are under way
 constexpr auto stop_patience = 3500ms;
+constexpr Bytes usual_cache{128 * 1024 * 1024};
 constexpr std::string_view orders_bound = "barrio storage orders";
 
 /// Looks on the loop, again and again, until `ready`, at the latest at `latest`; then `next`.
@@ -49,8 +50,12 @@ Result<std::unique_ptr<SiteStorage>> SiteStorage::open(Parts parts) {
   TRY_DO(make_folder(storage_folder(parts.file), 0700));
   std::unique_ptr<SiteStorage> storage(new SiteStorage(std::move(parts), std::move(key)));
   TRY(auto config, storage->config());
+  const Bytes cache = storage->parts_.file.storage->cache.value_or(usual_cache);
+  if (cache.count() < 0) return fail(Code::invalid, "must not be negative", "storage.cache");
   TRY(storage->store_,
-      adapters::LocalFilesStore::open(storage->runtime_, {storage_folder(storage->parts_.file), storage->site_key_}));
+      adapters::LocalFilesStore::open(storage->runtime_, {.folder = storage_folder(storage->parts_.file),
+                                                          .site_key = storage->site_key_,
+                                                          .cache_bytes = static_cast<size_t>(cache.count())}));
   TRY(storage->meter_,
       StorageMeter::open(storage->runtime_, storage_folder(storage->parts_.file),
                          storage->parts_.metrics.counter("barrio_storage_unmetered_total",

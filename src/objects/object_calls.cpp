@@ -171,7 +171,7 @@ S3Service::Outcome<void> S3Service::get_object(S3Call& call, const Bucket& bucke
       if (repaired) piece = (reader = std::move(*repaired))->read(at, wanted_bytes);
     }
     if (!piece) return tl::unexpected(fault_of(piece.error(), "InternalError"));
-    if (!call.conversation.write(*piece)) {
+    if (!call.conversation.write(piece->view())) {
       call.conversation.abort();  // the client has gone, or this site stops: nobody is to be told more
       return {};
     }
@@ -247,8 +247,8 @@ S3Service::Outcome<S3Service::Received> S3Service::copy_content(Source& source, 
   for (uint64_t at = source.from; at < source.until;) {
     const auto piece = source.reader->read(at, std::min<uint64_t>(piece_bytes, source.until - at));
     if (!piece) return tl::unexpected(fault_of(piece.error(), "InternalError"));
-    checksum.add(*piece);
-    const auto written = (*writer)->write(*piece);
+    checksum.add(piece->view());
+    const auto written = (*writer)->write(piece->view());
     if (!written) return tl::unexpected(fault_of(written.error(), "InternalError"));
     at += piece->size();
   }

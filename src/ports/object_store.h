@@ -79,6 +79,21 @@ class ObjectWriter {
   virtual Result<ContentDigest> finish() = 0;
 };
 
+/// Bytes that were read; of a text that others may have, too.
+class ReadBytes {
+ public:
+  explicit ReadBytes(std::string text) : ReadBytes(std::make_shared<const std::string>(std::move(text))) {}
+  explicit ReadBytes(std::shared_ptr<const std::string> text) : text_(std::move(text)), view_(*text_) {}
+  ReadBytes(std::shared_ptr<const std::string> text, size_t from, size_t size)
+      : text_(std::move(text)), view_(std::string_view(*text_).substr(from, size)) {}
+  std::string_view view() const { return view_; }
+  size_t size() const { return view_.size(); }
+
+ private:
+  std::shared_ptr<const std::string> text_;
+  std::string_view view_;
+};
+
 /// One object as it was when it was opened, whatever becomes of it meanwhile.
 class ObjectReader {
  public:
@@ -86,7 +101,7 @@ class ObjectReader {
   virtual const ObjectMeta& meta() const = 0;
   /// At least one byte and at most `most` from `offset` on, which is within the object. Every byte was checked. Errors:
   /// unavailable (damaged, or the disk).
-  virtual Result<std::string> read(uint64_t offset, size_t most) = 0;
+  virtual Result<ReadBytes> read(uint64_t offset, size_t most) = 0;
 };
 
 /// The setting of a bucket that says which versions put and remove keep.

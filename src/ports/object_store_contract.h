@@ -36,8 +36,8 @@ inline Result<std::string> get_text(ObjectStore& store, const std::string& key, 
   TRY(auto reader, store.open(bucket, key, version));
   std::string text;
   while (text.size() < static_cast<size_t>(reader->meta().size)) {
-    TRY(auto piece, reader->read(text.size(), 300'000));
-    text += piece;
+    TRY(auto piece, reader->read(text.size(), 600'000));
+    text += piece.view();
   }
   return text;
 }
@@ -64,8 +64,8 @@ inline void check_objects(ObjectStore& store) {
     for (size_t from = 0; from < size; from += size / 7 + 1) {
       const auto piece = (*reader)->read(from, 70'000);
       REQUIRE(piece);
-      CHECK(!piece->empty());
-      CHECK(text.substr(from, piece->size()) == *piece);
+      CHECK(piece->size() != 0);
+      CHECK(text.substr(from, piece->size()) == piece->view());
     }
   }
   CHECK(get_text(store, "none").error().code == Code::not_found);
@@ -74,7 +74,7 @@ inline void check_objects(ObjectStore& store) {
   auto old = store.open(contract_bucket, "changing");
   REQUIRE(put_text(store, "changing", "2"));
   REQUIRE(store.tidy());
-  CHECK((*old)->read(499'999, 10) == "1");
+  CHECK((*old)->read(499'999, 10)->view() == "1");
   CHECK(*get_text(store, "changing") == "2");
   const auto went = store.remove(contract_bucket, "changing");
   REQUIRE(went);

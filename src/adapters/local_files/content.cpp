@@ -97,17 +97,31 @@ int64_t sealed_size(int64_t size) {
   return size + chunks * int64_t{seal_tag_bytes};
 }
 
-Result<std::string> ContentReader::read(uint64_t offset, size_t most) {
+Result<ports::ReadBytes> ContentReader::read(uint64_t offset, size_t most) {
   CHECK(offset < static_cast<uint64_t>(record_.body.meta.size));
-  if (record_.body.extents.empty()) return record_.content.substr(offset, most);
+  if (record_.body.extents.empty()) return ports::ReadBytes(record_.content.substr(offset, most));
   size_t which = 0;
   while (offset >= static_cast<uint64_t>(record_.body.extents[which].size)) {
     offset -= static_cast<uint64_t>(record_.body.extents[which].size);
     ++which;
   }
+  const Extent& extent = record_.body.extents[which];
+  constexpr uint64_t span_bytes = ContentCache::span_bytes;
+  const uint64_t number = offset / span_bytes;
+  const uint64_t begin = number * span_bytes;
+  const uint64_t span = std::min(span_bytes, static_cast<uint64_t>(extent.size) - begin);
+  const size_t wanted = std::min<uint64_t>(most, begin + span - offset);
+  const bool is_kept = cache_ != nullptr && cache_->takes(extent.size);
+  if (is_kept) {
+    if (auto found = cache_->find(extent.file, number))
+      return ports::ReadBytes(std::move(found), offset - begin, wanted);
+  }
   Result<std::string> bytes;
-  runtime_.offload([&] { bytes = read_extent(which, offset, most); });
-  return bytes;
+  runtime_.offload([&] { bytes = read_extent(which, offset, wanted); });
+  if (!bytes) return fail(std::move(bytes).error());
+  auto text = std::make_shared<const std::string>(std::move(*bytes));
+  if (is_kept && wanted == span) cache_->keep(extent.file, number, text, drops_);
+  return ports::ReadBytes(std::move(text));
 }
 
 Result<std::string> ContentReader::read_extent(size_t which, uint64_t offset, size_t most) const {

@@ -5,6 +5,7 @@
 
 #include <optional>
 
+#include "adapters/local_files/content_cache.h"
 #include "adapters/local_files/disk.h"
 #include "adapters/local_files/journal.h"
 #include "adapters/local_files/record.h"
@@ -62,10 +63,17 @@ int64_t sealed_size(int64_t size);
 
 class ContentReader final : public ports::ObjectReader {
  public:
-  ContentReader(ports::Runtime& runtime, std::string bucket_key, OpenedRecord record, std::vector<SharedFile> files)
-      : runtime_(runtime), bucket_key_(std::move(bucket_key)), record_(std::move(record)), files_(std::move(files)) {}
+  /// `cache`: null: what is read comes from the disk.
+  ContentReader(ports::Runtime& runtime, std::string bucket_key, OpenedRecord record, std::vector<SharedFile> files,
+                ContentCache* cache = nullptr)
+      : runtime_(runtime),
+        bucket_key_(std::move(bucket_key)),
+        record_(std::move(record)),
+        files_(std::move(files)),
+        cache_(cache),
+        drops_(cache == nullptr ? 0 : cache->drops()) {}
   const ports::ObjectMeta& meta() const override { return record_.body.meta; }
-  Result<std::string> read(uint64_t offset, size_t most) override;
+  Result<ports::ReadBytes> read(uint64_t offset, size_t most) override;
 
  private:
   Result<std::string> read_extent(size_t which, uint64_t offset, size_t most) const;
@@ -74,6 +82,8 @@ class ContentReader final : public ports::ObjectReader {
   const std::string bucket_key_;
   const OpenedRecord record_;
   const std::vector<SharedFile> files_;  // one for each extent
+  ContentCache* const cache_;
+  const uint64_t drops_;  // when it was opened
 };
 
 }  // namespace barrio::adapters::local_files

@@ -134,7 +134,7 @@ Result<std::optional<ports::Scrubbed>> LocalFilesStore::scrub_after(const ports:
     if (at.key != nullptr) next = ports::Scrubbed{in->first, *at.key, at.object->version, 0, {}};
   }
   if (!next || next->version.marker) return next;
-  auto reader = open(next->bucket, next->key, next->version.id());
+  auto reader = open_with(next->bucket, next->key, next->version.id(), nullptr);
   if (!reader) {
     if (reader.error().code != Code::not_found) next->damage = reader.error();
     return next;

@@ -58,6 +58,13 @@ Result<ports::ObjectMeta> LocalFilesStore::describe(const std::string& bucket, c
 
 Result<std::unique_ptr<ports::ObjectReader>> LocalFilesStore::open(const std::string& bucket, const std::string& key,
                                                                    const std::string& version) {
+  return open_with(bucket, key, version, &cache_);
+}
+
+Result<std::unique_ptr<ports::ObjectReader>> LocalFilesStore::open_with(const std::string& bucket,
+                                                                        const std::string& key,
+                                                                        const std::string& version,
+                                                                        ContentCache* cache) {
   for (int attempt = 1;; ++attempt) {
     TRY(const std::string* bucket_key, key_of(bucket));
     const IndexedObject* present = find(bucket, key, version);
@@ -72,7 +79,7 @@ Result<std::unique_ptr<ports::ObjectReader>> LocalFilesStore::open(const std::st
             if (!file && opened) opened = fail(std::move(file).error());
           }
         }));
-    if (opened) return std::make_unique<ContentReader>(runtime_, kept_key, std::move(record), std::move(files));
+    if (opened) return std::make_unique<ContentReader>(runtime_, kept_key, std::move(record), std::move(files), cache);
     // Replaced, and its content gone, since it was looked up.
     if (opened.error().code != Code::not_found || attempt == open_attempts) {
       return fail(Code::unavailable, "the content cannot be opened: " + opened.error().text(), key);

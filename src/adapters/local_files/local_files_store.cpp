@@ -49,6 +49,7 @@ LocalFilesStore::LocalFilesStore(ports::Runtime& runtime, LocalFilesConfig confi
     : runtime_(runtime),
       config_(std::move(config)),
       disk_(config_.disk == nullptr ? own_disk_ : *config_.disk),
+      cache_(config_.cache_bytes),
       keys_(disk_, config_.folder + "/keys", config_.site_key),
       journal_(disk_, config_.folder + "/journal"),
       journal_turn_(runtime),
@@ -153,12 +154,17 @@ Result<void> LocalFilesStore::let_go(const std::string& bucket) {
 
 /// Its key is gone from the disk.
 void LocalFilesStore::forget(const std::string& bucket) {
-  const auto files = index_.files_in(bucket);
-  doomed_.insert(doomed_.end(), files.begin(), files.end());
+  doom(index_.files_in(bucket));
   index_.forget(bucket);
   keys_.forget(bucket);
   raising_.erase(bucket);
   closed_.erase(bucket);
+}
+
+/// Nothing refers to them any more.
+void LocalFilesStore::doom(const std::vector<std::string>& files) {
+  for (const std::string& file : files) cache_.drop(file);
+  doomed_.insert(doomed_.end(), files.begin(), files.end());
 }
 
 ports::BucketUsage LocalFilesStore::usage(const std::string& bucket) const {
@@ -296,8 +302,7 @@ void LocalFilesStore::finish(Change& change, const Result<std::vector<Place>>& p
     change.done = Result<void>(fail(places.error()));
     return;
   }
-  const auto freed = index_.apply((*places)[which], change.head, change.body);
-  doomed_.insert(doomed_.end(), freed.begin(), freed.end());
+  doom(index_.apply((*places)[which], change.head, change.body));
   change.done = Result<void>();
 }
 

@@ -30,6 +30,7 @@ struct LocalFilesConfig {
   std::string folder;
   std::string site_key;               // 32 bytes, from elsewhere (read_site_key)
   local_files::Disk* disk = nullptr;  // none: the real one
+  size_t cache_bytes = 0;             // of opened content, in memory
 };
 
 class LocalFilesStore final : public ports::ObjectStore, public ports::ObjectCopies {
@@ -111,6 +112,9 @@ class LocalFilesStore final : public ports::ObjectStore, public ports::ObjectCop
 
   Result<void> let_go(const std::string& bucket);
   void forget(const std::string& bucket);
+  void doom(const std::vector<std::string>& files);
+  Result<std::unique_ptr<ports::ObjectReader>> open_with(const std::string& bucket, const std::string& key,
+                                                         const std::string& version, local_files::ContentCache* cache);
   Result<const std::string*> key_of(const std::string& bucket) const;
   Result<void> check(const std::string& bucket, const std::string& key, const ports::WriteCondition& condition) const;
   /// `version`: its id; empty: the current object. Null: there is none, or it is a delete marker.
@@ -152,6 +156,7 @@ class LocalFilesStore final : public ports::ObjectStore, public ports::ObjectCop
   const LocalFilesConfig config_;
   local_files::Disk own_disk_;
   local_files::Disk& disk_;
+  local_files::ContentCache cache_;  // of files that something refers to
   local_files::SharedFile lock_;
   local_files::SharedFile objects_folder_;
   local_files::KeyRing keys_;

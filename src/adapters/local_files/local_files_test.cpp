@@ -36,8 +36,8 @@ void write_file(const std::string& path, const std::string& content) {
 }
 
 std::unique_ptr<LocalFilesStore> open_or_fail(ports::Runtime& runtime, const Folder& folder,
-                                              local_files::Disk* disk = nullptr) {
-  auto store = LocalFilesStore::open(runtime, {folder.path(), site_key, disk});
+                                              local_files::Disk* disk = nullptr, size_t cache_bytes = 0) {
+  auto store = LocalFilesStore::open(runtime, {folder.path(), site_key, disk, cache_bytes});
   REQUIRE_MESSAGE(store, (store ? "" : store.error().text()));
   return std::move(*store);
 }
@@ -70,12 +70,42 @@ class FaultyDisk final : public local_files::Disk {
 
 }  // namespace
 
-TEST_CASE("files on a local disk keep the contract of an ObjectStore") {
-  std::vector<std::unique_ptr<Folder>> folders;
-  ports::check_object_store([&](ports::Runtime& runtime) -> std::unique_ptr<ports::ObjectStore> {
-    folders.push_back(std::make_unique<Folder>());
-    return open_or_fail(runtime, *folders.back());
-  });
+TEST_CASE("files on a local disk keep the contract of an ObjectStore, with and without a cache") {
+  for (const size_t cache_bytes : {0, 64'000'000}) {
+    std::vector<std::unique_ptr<Folder>> folders;
+    ports::check_object_store([&](ports::Runtime& runtime) -> std::unique_ptr<ports::ObjectStore> {
+      folders.push_back(std::make_unique<Folder>());
+      return open_or_fail(runtime, *folders.back(), nullptr, cache_bytes);
+    });
+  }
+}
+
+TEST_CASE("what was read is read again from memory, until it is replaced or erased; the scrub reads the disk") {
+  const Folder folder;
+  ports::InlineRuntime runtime;
+  auto store = open_or_fail(runtime, folder, nullptr, 32'000'000);
+  REQUIRE(store->add_bucket(contract_bucket, TenantId::of("acme")));
+  const std::string text = sample_text(1'300'000, 1);
+  const std::string large = sample_text(2'100'000, 2);
+  REQUIRE(put_text(*store, "kept", text));
+  REQUIRE(put_text(*store, "large", large));
+  CHECK(*get_text(*store, "kept") == text);
+  CHECK(*get_text(*store, "large") == large);
+  auto reader = store->open(contract_bucket, "kept", "");
+  for (const std::string& file : folder.files("objects")) write_file(file, read_file(file).substr(0, 100));
+  CHECK(*get_text(*store, "kept") == text);
+  for (const size_t at : {size_t{0}, size_t{524'287}, size_t{524'288}, size_t{1'299'999}}) {
+    const auto piece = (*reader)->read(at, 1'000'000);
+    REQUIRE(piece);
+    CHECK(text.substr(at, piece->size()) == piece->view());
+  }
+  CHECK(get_text(*store, "large").error().code == Code::unavailable);  // too large to be kept
+  const auto scrubbed = store->scrub_after({});
+  REQUIRE(*scrubbed);
+  CHECK((*scrubbed)->key == "kept");
+  CHECK((*scrubbed)->damage);
+  REQUIRE(store->erase_tenant(TenantId::of("acme")));
+  CHECK(!(*reader)->read(0, 100));
 }
 
 TEST_CASE("a store that is opened again has all that it had, and no file that nothing refers to") {
