@@ -1,7 +1,8 @@
 # Shared by ./run and ./test: says what it does, installs what is missing, builds what the binary needs.
 # Source it from the project's root after `set -euo pipefail`.
 
-say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
+begun=$SECONDS
+say() { printf '\033[1m==> [%d:%02d] %s\033[0m\n' $(((SECONDS - begun) / 60)) $(((SECONDS - begun) % 60)) "$*" >&2; }
 
 # missing_packages SECTION...: the packages of these sections of scripts/packages.debian that are not installed. A node (>= 18)
 # and npm from elsewhere count as installed.
