@@ -133,8 +133,8 @@ boot() {
 cut_power() {
   kill "$disk_pid"
   wait "$disk_pid"
-  kill -9 "$machine_pid"
   touch "$home/away"
+  kill -9 "$machine_pid"
   wait "$machine_pid" 2>/dev/null
   machine_pid= disk_pid=
 }
