@@ -1,8 +1,8 @@
 """Clients of storage_kill.sh and storage_power.sh: threads that put, delete and upload in parts under keys of their own, and read them
 back, while the site is killed under them or its machine loses power. What was answered has to stay; what was not answered may have
 happened or not. While FOLDER/away is there nobody asks anything; once FOLDER/back is there too, every key is read back, both files are
-removed, and they go on. Once FOLDER/stop is there, every key is read back a last time. Exits 1 where
-something was lost or torn, 2 where too little was done to mean anything. Usage: storage_load.py ENDPOINT KEY SECRET BUCKET FOLDER"""
+removed, and they go on. Once FOLDER/stop is there, every key is read back a last time. Exits 1 where something was lost or torn, 2
+where too little was done to mean anything. Usage: storage_load.py ENDPOINT KEY SECRET BUCKET FOLDER"""
 import hashlib, os, random, sys, threading, time
 
 import boto3
