@@ -84,3 +84,28 @@ peers: {}
 YAML
   [ $# = 3 ] || printf '%s\n' "${@:4}" >>"$home/$1.yaml"
 }
+
+# load_storage CONTROL S3: tenant acme's bucket at bio1, and the clients of storage_load.py at it in the background, as $load_pid
+load_storage() {
+  local who keys
+  b() { "$barrio" --home "$home" "$@"; }
+  for who in operator acme; do
+    printf '%s-secret-of-the-test\n' "$who" | b context set "$who" --control "http://$1" --client-id "$who" >/dev/null
+  done
+  b context use acme >/dev/null
+  keys=$(b --as operator tenant s3-key create acme) || give_up "no S3 key"
+  has_bucket() { b bucket create frames --location bio1 >/dev/null 2>&1; }
+  wait_for 20 "a bucket" has_bucket
+  /usr/bin/python3 "$(dirname "${BASH_SOURCE[0]}")/storage_load.py" "http://$2" "$(sed -n 's/^access key //p' <<<"$keys")" \
+    "$(sed -n 's/^secret key //p' <<<"$keys")" frames "$home" >"$home/said" 2>&1 &
+  load_pid=$!
+}
+# end_load: stops them, lets them read everything back, says what they say, and ends as they do
+end_load() {
+  local status=0
+  touch "$home/stop"
+  wait "$load_pid" || status=$?
+  load_pid=
+  cat "$home/said"
+  return "$status"
+}

@@ -29,17 +29,7 @@ site_at 127.0.0.1:0 127.0.0.1:0
 start_site
 site_at "$address" "$s3" # from now on at the same addresses
 
-b() { "$barrio" --home "$home" "$@"; }
-for who in operator acme; do
-  printf '%s-secret-of-the-test\n' "$who" | b context set "$who" --control "http://$control" --client-id "$who" >/dev/null
-done
-b context use acme >/dev/null
-keys=$(b --as operator tenant s3-key create acme) || give_up "no S3 key"
-has_bucket() { b bucket create frames --location bio1 >/dev/null 2>&1; }
-wait_for 20 "a bucket" has_bucket
-/usr/bin/python3 "$(dirname "$0")/storage_load.py" "http://$s3" "$(sed -n 's/^access key //p' <<<"$keys")" \
-  "$(sed -n 's/^secret key //p' <<<"$keys")" frames "$home/stop" >"$home/said" 2>&1 &
-load_pid=$!
+load_storage "$control" "$s3"
 sleep 2
 for _ in 1 2 3 4 5 6 7; do
   sleep "$((RANDOM % 2)).$((RANDOM % 10))$((RANDOM % 10))"
@@ -48,9 +38,4 @@ for _ in 1 2 3 4 5 6 7; do
   start_site
 done
 sleep 1
-touch "$home/stop"
-wait "$load_pid"
-status=$?
-load_pid=
-cat "$home/said"
-[ "$status" = 0 ] || give_up "objects were lost or torn, or too little was done to mean anything"
+end_load || give_up "objects were lost or torn, or too little was done to mean anything"

@@ -1,20 +1,34 @@
-"""Clients of storage_kill.sh: threads that put, delete and upload in parts under keys of their own, and read them back, while the
-site is killed under them. What was answered has to stay; what was not answered may have happened or not. Once STOP is there, every
-key is read back. Usage: storage_load.py ENDPOINT KEY SECRET BUCKET STOP"""
+"""Clients of storage_kill.sh and storage_power.sh: threads that put, delete and upload in parts under keys of their own, and read them
+back, while the site is killed under them or its machine loses power. What was answered has to stay; what was not answered may have
+happened or not. While FOLDER/away is there nobody asks anything; once FOLDER/back is there too, every key is read back, both files are
+removed, and they go on. Once FOLDER/stop is there, every key is read back a last time. Exits 1 where something was lost or torn, 2
+where too little was done to mean anything. Usage: storage_load.py ENDPOINT KEY SECRET BUCKET FOLDER"""
 import hashlib, os, random, sys, threading, time
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-endpoint, key_id, secret, bucket, stop = sys.argv[1:]
-WRITERS, KEYS = 5, 8
+endpoint, key_id, secret, bucket, folder = sys.argv[1:]
+WRITERS, KEYS, LARGE_KEYS = 5, 8, 3
 PART = 5 * 1024 * 1024
 wrong = []
 
 
+def told(what):
+    return os.path.exists(os.path.join(folder, what))
+
+
+def all_read_back():
+    for what in ("back", "away"):
+        os.remove(os.path.join(folder, what))
+
+
+read_back = threading.Barrier(WRITERS, action=all_read_back)
+
+
 def client():
-    config = Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=10, s3={"addressing_style": "path"})
+    config = Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=60, s3={"addressing_style": "path"})
     return boto3.client("s3", endpoint_url=endpoint, aws_access_key_id=key_id, aws_secret_access_key=secret, region_name="bio1", config=config)
 
 
@@ -24,11 +38,13 @@ class Writer(threading.Thread):
     def __init__(self, number):
         super().__init__()
         self.number, self.random, self.client = number, random.Random(number), client()
-        self.possible = {f"writer {number}/{i}": {None} for i in range(KEYS)}
+        self.possible = {f"writer {number}/{i}": {None} for i in range(KEYS if number else LARGE_KEYS)}
         self.answered = self.unanswered = self.read = 0
 
     def run(self):
-        while not os.path.exists(stop):
+        while not told("stop"):
+            if told("away"):
+                self.wait_for_site()
             key = self.random.choice(list(self.possible))
             what = self.random.random()
             if what < 0.15:
@@ -40,6 +56,21 @@ class Writer(threading.Thread):
             else:
                 body = os.urandom(self.random.choice([100, 4096, 120_000, 200_000, 900_000]))
                 self.change(key, body, lambda: self.client.put_object(Bucket=bucket, Key=key, Body=body))
+
+    def wait_for_site(self):
+        while not told("back"):
+            time.sleep(0.05)
+        self.check_all("once the site was back")
+        read_back.wait()
+
+    def check_all(self, when):
+        for key in self.possible:
+            patience = time.monotonic() + 10
+            while not self.check(key):
+                if time.monotonic() > patience:
+                    wrong.append(f"{key}: cannot be read {when}")
+                    break
+                time.sleep(0.1)
 
     def change(self, key, body, act):
         digest = None if body is None else hashlib.sha256(body).hexdigest()
@@ -85,9 +116,7 @@ for writer in writers:
 for writer in writers:
     writer.join()
 for writer in writers:
-    for key in writer.possible:
-        if not writer.check(key):
-            wrong.append(f"{key}: cannot be read")
+    writer.check_all("at the end")
 listed = {item["Key"] for page in client().get_paginator("list_objects_v2").paginate(Bucket=bucket) for item in page.get("Contents", [])}
 for writer in writers:
     for key, contents in writer.possible.items():
@@ -96,4 +125,4 @@ for writer in writers:
 answered, unanswered, read = (sum(getattr(writer, name) for writer in writers) for name in ("answered", "unanswered", "read"))
 print(f"{answered} changes answered, {unanswered} not; read back {read} times, {len(wrong)} wrong")
 print("\n".join(wrong[:20]))
-sys.exit(1 if wrong or answered < 100 or unanswered < 5 else 0)
+sys.exit(1 if wrong else 2 if answered < 100 or unanswered < 5 else 0)
