@@ -59,6 +59,7 @@ class Clients {
     ++seen_.offered[arrival.model];
     ++seen_.phase_offered[phase];
     const Time due = begin_ + arrival.at;
+    seen_.sent_late_ms.push_back(to_ms(reactor_.now() - due));
     std::string left;
     append_ms(left, std::max(Duration::zero(), model.deadline - (reactor_.now() - due)));
     net::Request request{.method = "POST",
@@ -118,6 +119,7 @@ void Seen::add(const Seen& more) {
   add_each(phase_offered, more.phase_offered);
   add_each(phase_on_time, more.phase_on_time);
   refused_ms.insert(refused_ms.end(), more.refused_ms.begin(), more.refused_ms.end());
+  sent_late_ms.insert(sent_late_ms.end(), more.sent_late_ms.begin(), more.sent_late_ms.end());
   late += more.late;
   given_up += more.given_up;
   failed += more.failed;

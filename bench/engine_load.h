@@ -18,7 +18,8 @@ struct Seen {
   std::vector<uint64_t> on_time;
   std::vector<uint64_t> phase_offered;
   std::vector<uint64_t> phase_on_time;
-  std::vector<double> refused_ms;  // until a 429
+  std::vector<double> refused_ms;    // until a 429
+  std::vector<double> sent_late_ms;  // after its instant: the clients' own fault
   uint64_t late = 0;
   uint64_t given_up = 0;  // 503, or 504 at its deadline
   uint64_t failed = 0;

@@ -87,7 +87,7 @@ class GapSource {
 }  // namespace
 
 size_t ModelLoad::largest_batch() const {
-  return std::max<size_t>(1, static_cast<size_t>((deadline - fixed) / each));
+  return std::clamp<size_t>(static_cast<size_t>(std::max<int64_t>(0, (deadline - fixed) / each)), 1, most_batch);
 }
 
 decide::Profile ModelLoad::profile() const {

@@ -17,7 +17,8 @@ struct ModelLoad {
   Duration fixed{};
   Duration each{};
   Duration deadline{};
-  double per_second = 0;  // what is offered at load 1, over all devices
+  double per_second = 0;                               // what is offered at load 1, over all devices
+  size_t most_batch = decide::Profile::largest_batch;  // that the device takes
 
   /// The largest batch that anything here makes of it: the largest that runs within the deadline.
   size_t largest_batch() const;
