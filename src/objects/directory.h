@@ -13,6 +13,8 @@ namespace barrio::objects {
 class Directory {
  public:
   void set_orders(StorageOrders orders);
+  /// Not before this site was told, or remembers, who is in its network: nothing can be permitted until then.
+  bool has_snapshot() const { return snapshot_ != nullptr; }
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot) { snapshot_ = std::move(snapshot); }
   /// A bucket that control has just made or removed: known before the next orders.
   void add(Bucket bucket);

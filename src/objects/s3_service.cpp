@@ -164,6 +164,9 @@ void S3Service::serve_peer(Conversation& conversation) {
 
 S3Service::Outcome<void> S3Service::answer(S3Call& call) {
   S3_TRY_DO(set_address(call));
+  if (!directory_.has_snapshot()) {
+    return refuse("ServiceUnavailable", "this site does not know its network yet; please try again");
+  }
   const bool asks_before = call.view.method == "OPTIONS";
   if (!asks_before) S3_TRY_DO(authenticate(call));
   if (call.bucket_name.empty()) return of_service(call);

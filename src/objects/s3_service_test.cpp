@@ -93,6 +93,17 @@ TEST_CASE("tenants have their own buckets; who has no key, another's or a wrong 
   CHECK(code_of(world.ask(world.bilbao, taken)) == "BucketAlreadyExists");
 }
 
+TEST_CASE("a site that does not know its network yet asks to be asked again; it refuses nothing for good") {
+  World world;
+  REQUIRE(world.make("frames", "bio1", world.bilbao) == 200);
+  world.bilbao.service->directory().set_snapshot(nullptr);
+  const auto early = world.ask(world.bilbao, {"GET", "/frames/a"});
+  CHECK(early.status == 503);
+  CHECK(early.body.find("<Code>ServiceUnavailable</Code>") != std::string::npos);
+  world.bilbao.service->directory().set_snapshot(snapshot());
+  CHECK(world.ask(world.bilbao, {"GET", "/frames/a"}).status == 404);
+}
+
 TEST_CASE("a body that is not what was signed or promised leaves nothing") {
   World world;
   CHECK(world.make("frames", "bio1", world.bilbao) == 200);
