@@ -42,6 +42,7 @@ Result<void> revoke_key(Session& session, const KeyRevokeCommand& command);
 Result<void> erase_tenant(Session& session, const TenantEraseCommand& command);
 Result<void> act_on_s3_key(Session& session, const S3KeyCommand& command);
 Result<void> create_bucket(Session& session, const BucketCreateCommand& command);
+Result<void> change_copies(Session& session, const BucketCopiesCommand& command);
 Result<void> list_buckets(Session& session);
 Result<void> delete_bucket(Session& session, const BucketDeleteCommand& command);
 Result<void> act_on_object(Session& session, const ObjectCommand& command);

@@ -156,6 +156,10 @@ struct BucketCreateCommand {
   std::string policy;  // YAML file
   int copies = 1;
 };
+struct BucketCopiesCommand {
+  std::string name;
+  int copies = 1;
+};
 struct BucketListCommand {};
 struct BucketDeleteCommand {
   std::string name;
@@ -251,10 +255,10 @@ using Command =
                  AppTopCommand, AppReleasesCommand, AppRollbackCommand, ImageKeyCommand, ImageSignCommand,
                  SecretCommand, InferCommand, TenantListCommand, TenantCreateCommand, TenantQuotaCommand,
                  KeyCreateCommand, KeyListCommand, KeyRevokeCommand, S3KeyCommand, TenantEraseCommand,
-                 BucketCreateCommand, BucketListCommand, BucketDeleteCommand, ObjectCommand, ExportCommand,
-                 ContextListCommand, ContextUseCommand, ContextSetCommand, UsageCommand, AuditCommand, EventsCommand,
-                 LogKeysCommand, LogCheckCommand, ProveCommand, VerifyCommand, WitnessCommand, CertCaCommand,
-                 CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
+                 BucketCreateCommand, BucketCopiesCommand, BucketListCommand, BucketDeleteCommand, ObjectCommand,
+                 ExportCommand, ContextListCommand, ContextUseCommand, ContextSetCommand, UsageCommand, AuditCommand,
+                 EventsCommand, LogKeysCommand, LogCheckCommand, ProveCommand, VerifyCommand, WitnessCommand,
+                 CertCaCommand, CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
 
 struct Parsed {
   /// Set when there is nothing to do: help was shown (0) or the usage was wrong (2).

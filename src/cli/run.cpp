@@ -58,6 +58,7 @@ struct Act {
   Result<void> operator()(const TenantEraseCommand& command) const { return erase_tenant(session, command); }
   Result<void> operator()(const S3KeyCommand& command) const { return act_on_s3_key(session, command); }
   Result<void> operator()(const BucketCreateCommand& command) const { return create_bucket(session, command); }
+  Result<void> operator()(const BucketCopiesCommand& command) const { return change_copies(session, command); }
   Result<void> operator()(const BucketListCommand&) const { return list_buckets(session); }
   Result<void> operator()(const BucketDeleteCommand& command) const { return delete_bucket(session, command); }
   Result<void> operator()(const ObjectCommand& command) const { return act_on_object(session, command); }

@@ -196,6 +196,15 @@ Result<void> create_bucket(Session& session, const BucketCreateCommand& command)
   return {};
 }
 
+Result<void> change_copies(Session& session, const BucketCopiesCommand& command) {
+  const BucketCopies wanted{command.copies};
+  TRY_DO(wanted.check());
+  TRY(auto control, session.control(Speaker::tenant));
+  TRY(const auto answer, control.put("/buckets/" + command.name + "/copies", to_json(wanted)));
+  session.print(answer, "bucket " + command.name + " at " + members_text(answer) + "\n");
+  return {};
+}
+
 Result<void> list_buckets(Session& session) {
   TRY(auto control, session.control(Speaker::tenant));
   TRY(const auto answer, control.list("/buckets", "buckets"));

@@ -26,6 +26,10 @@ void add_bucket(CLI::App& root, const AddLeaf& add_leaf) {
   creating->add_option("--location", create->location, "A site, a city, a region (ES-PV) or a country (ES)");
   creating->add_option("--policy", create->policy, "YAML file with jurisdictions, sites, operators");
   creating->add_option("--copies", create->copies, "At how many sites each object is kept")->capture_default_str();
+  auto copies = std::make_shared<BucketCopiesCommand>();
+  auto* changing = add_leaf(bucket, "copies", "Change at how many sites each object is kept", made_of(copies));
+  changing->add_option("NAME", copies->name)->required();
+  changing->add_option("COPIES", copies->copies, "1 to 5, the home among them")->required();
   add_leaf(bucket, "list", "All buckets of the tenant", made_of(std::make_shared<BucketListCommand>()));
   auto erase = std::make_shared<BucketDeleteCommand>();
   add_leaf(bucket, "delete", "Delete an empty bucket", made_of(erase))->add_option("NAME", erase->name)->required();

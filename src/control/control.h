@@ -137,6 +137,9 @@ class Control {
   /// fewer than the copies), exhausted, unavailable.
   Result<Bucket> create_bucket(const TenantId& tenant, const NewBucket& wanted, const std::optional<SiteId>& asked_at,
                                const Author& by);
+  /// How many sites keep it from now on; new ones are brought in step before they count. Errors: not_found, invalid
+  /// (the policy permits fewer), unavailable.
+  Result<void> set_copies(const TenantId& tenant, const BucketName& name, const BucketCopies& wanted, const Author& by);
   /// What a bucket's home says of a follower; the bucket as it is then. Errors: not_found, denied (not the home),
   /// conflict (of another epoch).
   Result<Bucket> report_copy(const SiteId& home, const CopyReport& report);

@@ -145,6 +145,23 @@ Result<Bucket> Control::create_bucket(const TenantId& tenant, const NewBucket& w
   return made;
 }
 
+Result<void> Control::set_copies(const TenantId& tenant, const BucketName& name, const BucketCopies& wanted,
+                                 const Author& by) {
+  TRY_DO(wanted.check());
+  auto set = [&]() -> Result<Edit> {
+    const auto found = std::ranges::find(desired_.buckets, name, &Bucket::name);
+    if (found == desired_.buckets.end() || found->tenant != tenant) {
+      return fail(Code::not_found, "there is no such bucket of tenant " + tenant.str(), "bucket");
+    }
+    const auto has_storage = [&](const SiteId& site) { return desired_.storage_sites.contains(site.str()); };
+    TRY(const auto next, decide::with_copies(*found, wanted.copies, desired_.network, has_storage));
+    if (!next) return Edit{};
+    const std::string key = key::bucket(name);
+    return Edit{{desired_.guard(key)}, {write_json(key, *next)}, members_text(*next)};
+  };
+  return change({by, "bucket copies", name.str(), tenant}, set);
+}
+
 decide::CopyWorld Control::copy_world(const std::string& bucket) {
   const Time now = runtime_.now();
   return {desired_.network, config_.copies,

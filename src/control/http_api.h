@@ -150,6 +150,8 @@ class HttpApi {
   net::Response site_deletes_bucket(const Call& call);
   net::Response list_buckets(const Call& call);
   net::Response put_bucket(const Call& call);
+  net::Response put_copies(const Call& call);
+  net::Response show_bucket(const Call& call, const BucketName& name);
   net::Response create_s3_key(const Call& call);
   net::Response list_s3_keys(const Call& call);
   net::Response revoke_s3_key(const Call& call);

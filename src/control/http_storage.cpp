@@ -62,6 +62,12 @@ std::vector<HttpApi::Route> HttpApi::storage_routes() {
        &HttpApi::put_bucket,
        {"Make a bucket; one that is there is answered as it is", "tenant", of_storage<NewBucket>,
         of_storage<api::BucketView>}},
+      {"PUT",
+       "/barrio/v1/buckets/{bucket}/copies",
+       scope::apps_write,
+       Whose::tenant,
+       &HttpApi::put_copies,
+       {"Change how many sites keep a bucket", "tenant", of_storage<BucketCopies>, of_storage<api::BucketView>}},
       {"POST",
        "/barrio/v1/tenants/{tenant}/s3-keys",
        scope::apps_write,
@@ -163,9 +169,21 @@ Response HttpApi::put_bucket(const Call& call) {
     return answer(Error{Code::invalid, "must be the name in the path, " + call.params[0].substr(0, 80), "name"});
   }
   auto made = control_.create_bucket(call.tenant, *wanted, std::nullopt, author(call));
-  if (!made) return answer(made.error());
+  return made ? show_bucket(call, made->name) : answer(made.error());
+}
+
+Response HttpApi::put_copies(const Call& call) {
+  auto wanted = body<BucketCopies>(call);
+  if (!wanted) return answer(wanted.error());
+  auto name = BucketName::parse(call.params[0]);
+  if (!name) return answer(name.error());
+  auto set = control_.set_copies(call.tenant, *name, *wanted, author(call));
+  return set ? show_bucket(call, *name) : answer(set.error());
+}
+
+Response HttpApi::show_bucket(const Call& call, const BucketName& name) {
   for (const api::BucketView& view : control_.buckets(call.tenant)) {
-    if (view.name == made->name.str()) return answer_json(200, view);
+    if (view.name == name.str()) return answer_json(200, view);
   }
   return answer(Error{Code::conflict, "the bucket was deleted meanwhile", "name"});
 }

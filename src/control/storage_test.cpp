@@ -205,6 +205,23 @@ TEST_CASE("over HTTP an operator erases a tenant, and the tenant itself does not
   CHECK(world.status("POST", "/barrio/v1/tenants/nobody/erasure", "ops") == 404);
 }
 
+TEST_CASE("a tenant changes how many sites keep a bucket; the policy says how many may") {
+  StorageWorld world;
+  REQUIRE(world.make("frames", "ES"));
+  REQUIRE(world.make("local", "bio1"));
+  const std::string path = "/barrio/v1/buckets/frames/copies";
+  const auto shown = world.ask("PUT", path, "traffic", R"({"copies":2})");
+  CHECK(shown.status == 200);
+  CHECK(json_of(shown).at("copies") == 2);
+  CHECK(json_of(shown).at("followers").as_array().size() == 1);
+  CHECK(world.status("PUT", path, "traffic", R"({"copies":2})") == 200);
+  CHECK(json_of(world.ask("PUT", path, "traffic", R"({"copies":6})")).at("where") == "copies");
+  CHECK(world.status("PUT", path, "traffic", R"({"copies":3})") == 503);  // no third site has storage
+  CHECK(world.status("PUT", path, "harbour", R"({"copies":1})") == 404);
+  CHECK(world.status("PUT", "/barrio/v1/buckets/local/copies", "traffic", R"({"copies":2})") == 400);
+  CHECK(json_of(world.ask("PUT", path, "traffic", R"({"copies":1})")).at("followers").as_array().empty());
+}
+
 TEST_CASE("storage over HTTP: sites speak for themselves, tenants for their own buckets and keys") {
   StorageWorld world;
   const std::string report = R"({"version":0,"address":"10.0.0.1:7480"})";

@@ -59,4 +59,8 @@ Result<void> NewBucket::check() const {
   return check_copies(copies);
 }
 
+Result<void> BucketCopies::check() const {
+  return check_copies(copies);
+}
+
 }  // namespace barrio

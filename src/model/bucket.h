@@ -74,6 +74,13 @@ struct NewBucket {
 };
 BARRIO_DESCRIBE(NewBucket, (), (name, location, policy, copies))
 
+/// How many sites are to keep a bucket, the home among them.
+struct BucketCopies {
+  int copies = 1;
+  Result<void> check() const;
+};
+BARRIO_DESCRIBE(BucketCopies, (), (copies))
+
 /// The pair that an S3 client signs with. Who checks a signature needs the secret itself (that is how SigV4 works), so
 /// it is kept by control, told to sites, and kept there sealed.
 struct S3Key {

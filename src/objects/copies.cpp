@@ -39,7 +39,11 @@ void Copies::heard_control(Time asked) {
 
 bool Copies::wants(const std::string& bucket) const {
   const Bucket* known = parts_.directory.find_id(bucket);
-  return known != nullptr && known->copies > 1;
+  return known != nullptr && is_copied(*known);
+}
+
+bool Copies::is_copied(const Bucket& bucket) const {
+  return bucket.copies > 1 || bucket.epoch > 1 || parts_.copies.epoch(bucket.id) > 1;
 }
 
 /// In sync as control has it, or as it may have it: what is acknowledged without one of these can be lost.
@@ -54,7 +58,7 @@ std::set<SiteId> Copies::required(const Bucket& bucket, const Role& role) const 
 std::vector<std::string> Copies::incomplete() const {
   std::vector<std::string> ids;
   for (const Bucket& bucket : parts_.directory.orders().buckets) {
-    if (bucket.copies == 1 || !bucket.is_member(config_.site)) continue;
+    if (!is_copied(bucket) || !bucket.is_member(config_.site)) continue;
     const Follower* self = bucket.follower(config_.site);
     const bool should_have =
         self != nullptr ? self->state == CopyState::in_sync : bucket.in_sync() > 1;  // a home that others agree with
@@ -115,8 +119,8 @@ Result<void> Copies::open_home(const Bucket& bucket) {
 Time Copies::home_reads_until(const Bucket& bucket, const Role& role) const {
   const Time by_control = pulled_ ? control_heard_ + config_.lease : Time{};
   const auto followers = required(bucket, role);
-  // Nobody else could be made the home.
-  if (followers.empty()) return pulled_ ? Time::max() : Time{};
+  // Nobody else could be made the home; of a bucket that had copies, once control has said that it has none.
+  if (followers.empty()) return pulled_ || bucket.copies == 1 ? Time::max() : Time{};
   Time by_followers = Time::max();
   for (const SiteId& site : followers) {
     const auto link = role.links.find(site);
@@ -183,7 +187,7 @@ Result<void> Copies::copy(const ports::CopiedChange& change) {
       const auto wanted = required(bucket, role);
       const bool all = std::ranges::includes(has, wanted);
       // Alone, an earlier process may have reported another as in sync.
-      const bool is_sure = !wanted.empty() || pulled_;
+      const bool is_sure = !wanted.empty() || pulled_ || bucket.copies == 1;
       if (all && is_sure && bucket.in_sync() >= bucket.acks && now() >= role.writes_from && now() >= role.acts_from) {
         return {};
       }

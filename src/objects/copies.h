@@ -97,6 +97,10 @@ class Copies final : public ports::CopySink {
   /// Another member that has everything. Errors: those of ObjectCopies::repair.
   Result<void> repair(const Bucket& bucket, const std::string& key, const std::string& version);
 
+  /// Whether others have, or had, what this bucket has: who reads and writes it heeds epochs and leases. One that had
+  /// copies once goes on doing so, as a site that has not heard that it keeps none may still read.
+  bool is_copied(const Bucket& bucket) const;
+
   bool wants(const std::string& bucket) const override;
   Result<void> copy(const ports::CopiedChange& change) override;
 

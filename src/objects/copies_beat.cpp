@@ -17,7 +17,7 @@ void Copies::run() {
 void Copies::beat_all() {
   std::map<SiteId, std::vector<std::string>> by_site;
   for (const Bucket& bucket : parts_.directory.orders().buckets) {
-    if (bucket.copies == 1 || bucket.home != config_.site) continue;
+    if (!is_copied(bucket) || bucket.home != config_.site) continue;
     for (const Follower& follower : bucket.followers) by_site[follower.site].push_back(bucket.id);
     look_after(bucket);
   }

@@ -213,6 +213,13 @@ struct CopyTest {
     from.service->directory().set_orders(std::move(orders));
   }
 
+  void set_copies(int copies) {
+    Bucket& now = *control.find("frames");
+    auto next = decide::with_copies(now, copies, control.network->network, [](const SiteId&) { return true; });
+    REQUIRE((next && *next));
+    control.change(now, std::move(**next));
+  }
+
   net::Reactor reactor;
   adapters::ReactorRuntime runtime{reactor};
   net::Client client{reactor, net::ClientLimits{}};
@@ -394,6 +401,68 @@ TEST_CASE("a site that is no longer to keep a bucket drops its bytes and its key
   CHECK(test.turn_until([&] { return test.madrid.store->buckets().empty(); }));
   CHECK(test.turn_until([&] { return std::filesystem::is_empty(test.madrid.folder + "/objects"); }));
   CHECK(test.get(test.bilbao, "a").size() == 300'000);
+}
+
+TEST_CASE("a bucket gets a copy while it is written: nothing acknowledged is missing there, and it survives its home") {
+  CopyTest test(1, {});
+  std::map<std::string, std::string> bodies;
+  std::map<std::string, std::optional<Result<net::Response>>> answers;
+  const auto begin_puts = [&](const char* name, int count) {
+    for (int i = 0; i < count; ++i) {
+      const std::string key = name + std::to_string(i);
+      bodies[key] = text_of(i % 3 == 0 ? 300'000 : 500, static_cast<char>('a' + i));
+      test.begin(test.bilbao, {"PUT", "/frames/" + key, bodies[key]}, answers[key]);
+    }
+  };
+  CHECK(test.put(test.bilbao, "first", "before all") == 200);
+  begin_puts("before", 12);
+  test.turn_for(3ms);
+  test.set_copies(2);
+  begin_puts("during", 12);
+  test.join("mad1");
+  REQUIRE(test.turn_until(
+      [&] { return std::ranges::all_of(answers, [](const auto& one) { return one.second.has_value(); }); }));
+  for (const auto& [key, answer] : answers) CHECK((**answer).status == 200);
+  CHECK(test.put(test.bilbao, "last", "after all") == 200);
+  CHECK(test.same(test.bilbao, test.madrid));
+  test.bilbao.stop();
+  REQUIRE(test.turn_until([&] { return test.madrid.leads(); }));
+  CHECK(test.get(test.madrid, "first") == "before all");
+  CHECK(test.get(test.madrid, "last") == "after all");
+  for (const auto& [key, body] : bodies) CHECK(test.get(test.madrid, key) == body);
+}
+
+TEST_CASE("a copy that is given up goes; its home goes on alone, also without control") {
+  CopyTest test;
+  CHECK(test.put(test.bilbao, "a", "old") == 200);
+  const std::string id = test.bucket().id;
+  test.set_copies(1);
+  REQUIRE(test.turn_until([&] { return !test.madrid.store->has_bucket(id); }));
+  CHECK(test.put(test.bilbao, "b", "alone") == 200);
+  CHECK(test.get(test.madrid, "b") == "alone");  // passed on
+  test.bilbao.stop();
+  test.bilbao.control.away = true;
+  test.bilbao.start();
+  CHECK(test.get(test.bilbao, "b") == "alone");
+  CHECK(test.put(test.bilbao, "a", "new") == 200);
+  CHECK(test.get(test.bilbao, "a") == "new");
+}
+
+TEST_CASE("who keeps a copy no more and has not heard so reads nothing that was replaced") {
+  CopyTest test;
+  CHECK(test.put(test.bilbao, "a", "old") == 200);
+  REQUIRE(test.turn_until([&] { return test.get(test.madrid, "a") == "old"; }));
+  test.madrid.control.away = true;
+  CopyTest::cut(test.madrid, test.bilbao);
+  CHECK(test.get(test.madrid, "a") == "old");  // on its own, as long as its lease lasts
+  test.set_copies(1);
+  REQUIRE(test.turn_until([&] { return test.bilbao.service->directory().find("frames")->copies == 1; }));
+  std::optional<Result<net::Response>> put;
+  test.begin(test.bilbao, {"PUT", "/frames/a", "new"}, put);
+  std::string last;
+  while (!put) last = test.get(test.madrid, "a");
+  CHECK((**put).status == 200);
+  CHECK(test.get(test.madrid, "a") != "old");
 }
 
 TEST_CASE("a deleted bucket goes at its follower, too") {

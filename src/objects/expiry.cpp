@@ -12,7 +12,7 @@ void S3Service::expire_once() {
   for (const Bucket& bucket : buckets) {
     if (bucket.home != config_.site || parts_.runtime.stopping()) continue;
     const std::string text = parts_.store.setting(bucket.id, "lifecycle");
-    if (text.empty() || (bucket.copies > 1 && !copies_.may_write(bucket))) continue;
+    if (text.empty() || (copies_.is_copied(bucket) && !copies_.may_write(bucket))) continue;
     if (const auto rules = api::s3::parse_lifecycle(text)) expire_in(bucket, *rules);
   }
 }

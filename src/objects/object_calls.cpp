@@ -121,7 +121,7 @@ S3Service::Outcome<void> S3Service::put_object(S3Call& call, const Bucket& bucke
 Result<std::unique_ptr<ports::ObjectReader>> S3Service::open_object(const Bucket& bucket, const std::string& key,
                                                                     const std::string& version) {
   auto opened = parts_.store.open(bucket.id, key, version);
-  if (opened || opened.error().code != Code::unavailable || bucket.copies == 1) return opened;
+  if (opened || opened.error().code != Code::unavailable || !copies_.is_copied(bucket)) return opened;
   TRY_DO(copies_.repair(bucket, key, version));
   return parts_.store.open(bucket.id, key, version);
 }
@@ -129,7 +129,7 @@ Result<std::unique_ptr<ports::ObjectReader>> S3Service::open_object(const Bucket
 /// The same object again, after its content was found to be damaged and was repaired.
 Result<std::unique_ptr<ports::ObjectReader>> S3Service::reopen_repaired(const Bucket& bucket,
                                                                         const ports::ObjectMeta& meta) {
-  if (bucket.copies == 1) return fail(Code::unavailable, "there is no other copy");
+  if (!copies_.is_copied(bucket)) return fail(Code::unavailable, "there is no other copy");
   const std::string version = meta.version.value_or(ports::ObjectVersion()).id();
   TRY_DO(copies_.repair(bucket, meta.key, version));
   TRY(auto opened, parts_.store.open(bucket.id, meta.key, version));
@@ -218,7 +218,7 @@ S3Service::Outcome<S3Service::Source> S3Service::copy_source(S3Call& call) {
   if (found == nullptr) return refuse("NoSuchBucket", "the bucket of x-amz-copy-source does not exist");
   const Bucket from = *found;  // the orders may change while this call waits
   S3_TRY_DO(check_residency(call, from));
-  const bool is_copied = from.copies > 1 && from.is_member(config_.site);
+  const bool is_copied = copies_.is_copied(from) && from.is_member(config_.site);
   if (is_copied ? !copies_.may_read(from) : from.home != config_.site) {
     return refuse("NotImplemented", "the source has its home at " + from.home.str() +
                                         "; copies from one site to another are not built: read it and put it");

@@ -299,7 +299,7 @@ S3Service::Outcome<bool> S3Service::is_served_here(const S3Call& call, const Buc
 
 S3Service::Outcome<void> S3Service::open_home(const S3Call& call, const Bucket& bucket) {
   Result<void> opened;
-  if (bucket.copies > 1) {
+  if (copies_.is_copied(bucket)) {
     opened = call.reads() ? copies_.may_read(bucket) : copies_.may_write(bucket);
   } else if (!parts_.store.has_bucket(bucket.id)) {
     opened = parts_.store.add_bucket(bucket.id, bucket.tenant);

@@ -121,7 +121,7 @@ void S3Service::keep_lifecycles() {
 /// What another site has of it takes the place of what is damaged here.
 void S3Service::repair(const ports::Scrubbed& damaged) {
   const Bucket* found = directory_.find_id(damaged.bucket);
-  if (found == nullptr || found->copies == 1) return;
+  if (found == nullptr || !copies_.is_copied(*found)) return;
   const Bucket known = *found;
   const auto repaired = copies_.repair(known, damaged.key, damaged.version.id());
   if (!repaired)

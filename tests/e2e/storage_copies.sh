@@ -127,11 +127,26 @@ if get "$old" "$gone_key" >/dev/null; then
   echo "FAIL: a deleted object came back at $old"
   failures=$((failures + 1))
 fi
-if [ -z "$(ls -A "$home/$third/storage/objects")" ] && ! compgen -G "$home/$third/storage/keys/*.bucket" >/dev/null; then
+keeps_nothing() { [ -z "$(ls -A "$home/$1/storage/objects")" ] && ! compgen -G "$home/$1/storage/keys/*.bucket" >/dev/null; }
+if keeps_nothing "$third"; then
   echo "ok: $third has neither a byte nor the key"
 else
   echo "FAIL: $third keeps something of the bucket"
   failures=$((failures + 1))
 fi
+
+# A third copy while it is written, then none but the home's.
+rm "$home/enough"
+writer c & pids[c]=$!
+expect 0 "$third (joining)" b bucket copies frames 3
+wait_for 60 "the third copy" in_step
+touch "$home/enough"
+wait "${pids[c]}"
+unset 'pids[c]'
+everything "$third"
+expect 2 'must be from 1 to 5' b bucket copies frames 6
+expect 0 "bucket frames at $heir" b bucket copies frames 1
+for site in "$old" "$third"; do wait_for 30 "$site to drop its copy" keeps_nothing "$site"; done
+everything "$heir"
 [ "$failures" = 0 ] || exit 1
 echo "storage copies: all well"

@@ -92,7 +92,7 @@ void Journal::undo(Segment& segment) {
   broken_ = !cut || !disk_.sync(*segment.file);
 }
 
-Result<std::vector<Place>> Journal::append(std::span<const std::string> records) {
+Result<std::vector<Place>> Journal::append(std::span<const std::string_view> records) {
   if (broken_) {
     return fail(Code::unavailable, "the disk failed while writing; storage takes nothing until it is started again");
   }
@@ -100,7 +100,7 @@ Result<std::vector<Place>> Journal::append(std::span<const std::string> records)
   auto& [number, segment] = *segments_.rbegin();
   std::string joined;
   std::vector<Place> places;
-  for (const std::string& record : records) {
+  for (const std::string_view record : records) {
     places.push_back(
         {segment.file, number, segment.size + joined.size(), static_cast<uint32_t>(record.size()), stamp_of(record)});
     joined += record;

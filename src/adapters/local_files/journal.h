@@ -40,7 +40,7 @@ class Journal {
   /// All of them, with one write and one sync. After an error none of them is there, and what was there still is; once
   /// even that cannot be made sure, everything is refused until the journal is opened again. Errors: exhausted,
   /// unavailable.
-  Result<std::vector<Place>> append(std::span<const std::string> records);
+  Result<std::vector<Place>> append(std::span<const std::string_view> records);
   static Result<std::string> read(const Place& place);
 
   uint32_t oldest() const { return segments_.begin()->first; }

@@ -226,7 +226,7 @@ Result<ports::AcceptedCopy> LocalFilesStore::accept(const std::string& bucket, i
   rescue(body);
   TRY(accepted.missing, missing_of(body));
   if (!accepted.missing.empty()) return accepted;
-  TRY_DO(append(*head, body, std::move(record)));
+  TRY_DO(append(*head, body, record));
   return accepted;
 }
 
@@ -446,7 +446,7 @@ Result<void> LocalFilesStore::repair(const std::string& bucket, const std::strin
   }
   TRY(const auto opened, open_record(record, kept_key));
   for (const Extent& extent : opened.body.extents) TRY_DO(fetch_content(bucket, extent, source));
-  return append(*head, opened.body, std::move(record));
+  return append(*head, opened.body, record);
 }
 
 }  // namespace barrio::adapters

@@ -27,7 +27,7 @@ class LocalFilesStore::Leading {
 
 /// On the stack of the fiber that waits for it.
 struct local_files::Change {
-  std::string record;
+  std::string_view record;
   const RecordHead& head;
   const RecordBody& body;
   std::optional<Result<void>> done = {};
@@ -242,20 +242,18 @@ Result<void> LocalFilesStore::commit(RecordKind kind, const std::string& bucket,
   body.inlined = static_cast<int64_t>(content.size());
   const auto now = static_cast<uint64_t>(std::max<int64_t>(1, epoch(bucket)));
   std::string record = encode_record(kind, now, bucket, *key, body, content);
-  ports::CopiedChange change{bucket, {}, {}};
-  const bool is_copied = sink_ != nullptr && sink_->wants(bucket);
-  if (is_copied) {
-    change.record = record;
-    for (const Extent& extent : body.extents) change.files.push_back({extent.file, sealed_size(extent.size)});
-  }
-  TRY_DO(append({0, now, kind, bucket}, body, std::move(record)));
+  TRY_DO(append({0, now, kind, bucket}, body, record));
   if (written != nullptr) written->keep();
-  return is_copied ? sink_->copy(change) : Result<void>();
+  // Asked now: who begins to follow meanwhile, and has not seen this change here, is among those that it goes to.
+  if (sink_ == nullptr || !sink_->wants(bucket)) return {};
+  ports::CopiedChange change{bucket, std::move(record), {}};
+  for (const Extent& extent : body.extents) change.files.push_back({extent.file, sealed_size(extent.size)});
+  return sink_->copy(change);
 }
 
-Result<void> LocalFilesStore::append(const RecordHead& head, const RecordBody& body, std::string record) {
+Result<void> LocalFilesStore::append(const RecordHead& head, const RecordBody& body, std::string_view record) {
   if (record.size() > most_record_bytes) return fail(Code::invalid, "the object's description is too long");
-  Change change{std::move(record), head, body};
+  Change change{record, head, body};
   queue_.push_back(&change);
   // Who finds nobody writing writes for all that wait; these go on as soon as that is done, and not in turns.
   while (!change.done) {
@@ -273,13 +271,13 @@ Result<void> LocalFilesStore::append(const RecordHead& head, const RecordBody& b
 /// Writes what waits, as one group.
 void LocalFilesStore::lead() {
   std::vector<Change*> group;
-  std::vector<std::string> records;
+  std::vector<std::string_view> records;
   bool has_files = false;
   for (size_t bytes = 0; !queue_.empty() && bytes < most_group_bytes; queue_.pop_front()) {
     Change* change = queue_.front();
     bytes += change->record.size();
     has_files = has_files || !change->body.extents.empty();
-    records.push_back(std::move(change->record));
+    records.push_back(change->record);
     group.push_back(change);
   }
   Result<std::vector<Place>> places = fail(Code::cancelled, "");
@@ -371,7 +369,8 @@ Result<void> LocalFilesStore::move_live(const std::vector<std::pair<Place, std::
     if (!index_.is_live(place, head->kind, head->bucket, body)) continue;
     const ports::Turn::Hold turn(journal_turn_);
     Result<std::vector<Place>> places = fail(Code::cancelled, "");
-    runtime_.offload([&] { places = journal_.append({&record, 1}); });
+    const std::string_view view = record;
+    runtime_.offload([&] { places = journal_.append({&view, 1}); });
     if (!places) return fail(std::move(places).error());
     if (index_.is_live(place, head->kind, head->bucket, body)) {
       index_.moved(places->front(), head->kind, head->bucket, body);

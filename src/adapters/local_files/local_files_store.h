@@ -131,7 +131,8 @@ class LocalFilesStore final : public ports::ObjectStore, public ports::ObjectCop
       const std::function<void(const local_files::OpenedRecord&)>& and_then = [](const auto&) {});
   Result<void> commit(local_files::RecordKind kind, const std::string& bucket, local_files::RecordBody body,
                       std::string_view content = {}, local_files::ContentWriter* written = nullptr);
-  Result<void> append(const local_files::RecordHead& head, const local_files::RecordBody& body, std::string record);
+  Result<void> append(const local_files::RecordHead& head, const local_files::RecordBody& body,
+                      std::string_view record);
   Result<std::string> read_raw(const local_files::Place& place);
   Result<ports::CopiedChange> change_at(const std::string& bucket, const local_files::Place& place);
   Result<ports::CopiedChange> made_change(local_files::RecordKind kind, const std::string& bucket,

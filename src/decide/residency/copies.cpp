@@ -65,6 +65,20 @@ void replace_followers(Bucket& bucket, const CopyWorld& world) {
   }
 }
 
+/// `wanted` beside the home, of which there are `found`.
+Error too_few_sites(const Bucket& bucket, size_t wanted, size_t found, const Network& network) {
+  const auto permitted = permitted_sites(bucket.policy, network);
+  const std::string asked = std::to_string(wanted + 1) + " copies were asked for, and the policy (" +
+                            describe(bucket.policy) + ") permits " + std::to_string(permitted.size()) +
+                            (permitted.size() == 1 ? " site" : " sites");
+  if (permitted.size() < wanted + 1) {
+    return {Code::invalid, asked + ": name a region or a country with more sites, a wider policy, or fewer copies",
+            "copies"};
+  }
+  return {Code::unavailable,
+          asked + ", of which " + std::to_string(found + 1) + " are active and have storage just now", "copies"};
+}
+
 bool same_copies(const Bucket& a, const Bucket& b) {
   return a.home == b.home && a.acks == b.acks &&
          std::ranges::equal(a.followers, b.followers, [](const Follower& one, const Follower& other) {
@@ -77,21 +91,35 @@ bool same_copies(const Bucket& a, const Bucket& b) {
 Result<std::vector<SiteId>> choose_followers(const Bucket& bucket, size_t count, const Network& network,
                                              const std::function<bool(const SiteId&)>& has_storage) {
   auto sites = candidates(bucket, network, has_storage);
-  if (sites.size() >= count) {
-    sites.resize(count);
-    return sites;
+  if (sites.size() < count) return fail(too_few_sites(bucket, count, sites.size(), network));
+  sites.resize(count);
+  return sites;
+}
+
+Result<std::optional<Bucket>> with_copies(const Bucket& bucket, int copies, const Network& network,
+                                          const std::function<bool(const SiteId&)>& has_storage) {
+  if (copies == bucket.copies) return std::optional<Bucket>();
+  Bucket next = bucket;
+  next.copies = copies;
+  const auto wanted = static_cast<size_t>(copies) - 1;
+  if (wanted > next.followers.size()) {
+    const size_t present = next.followers.size();
+    auto sites = candidates(bucket, network, has_storage);
+    if (present + sites.size() < wanted) return fail(too_few_sites(bucket, wanted, present + sites.size(), network));
+    sites.resize(wanted - present);
+    for (const SiteId& site : sites) next.followers.push_back({site, CopyState::joining});
+  } else if (wanted < next.followers.size()) {
+    const Site* home = network.find(bucket.home);
+    std::ranges::stable_sort(next.followers, {}, [&](const Follower& one) {
+      const Site* site = network.find(one.site);
+      const double far = site != nullptr && home != nullptr ? distance_km(home->location, site->location) : 0;
+      return std::pair(one.state == CopyState::joining, far);
+    });
+    next.followers.resize(wanted);
   }
-  const auto permitted = permitted_sites(bucket.policy, network);
-  const std::string asked = std::to_string(count + 1) + " copies were asked for, and the policy (" +
-                            describe(bucket.policy) + ") permits " + std::to_string(permitted.size()) +
-                            (permitted.size() == 1 ? " site" : " sites");
-  if (permitted.size() < count + 1) {
-    return fail(Code::invalid, asked + ": name a region or a country with more sites, a wider policy, or fewer copies",
-                "copies");
-  }
-  return fail(Code::unavailable,
-              asked + ", of which " + std::to_string(sites.size() + 1) + " are active and have storage just now",
-              "copies");
+  next.acks = std::min({next.acks, next.in_sync(), copies});
+  ++next.epoch;
+  return std::optional(std::move(next));
 }
 
 std::optional<Bucket> next_copies(const Bucket& bucket, const CopyWorld& world) {

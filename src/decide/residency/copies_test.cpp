@@ -120,6 +120,28 @@ TEST_CASE("what a home reports counts only for the epoch that it knows; a copy m
   CHECK(with_report(one.bucket, {one.bucket.name, 1, vitoria, CopyState::joining})->epoch == 2);
 }
 
+TEST_CASE("more copies join and count later; of fewer the home stays, and who has everything and is near") {
+  CopyCase one;
+  const auto everywhere = [](const SiteId&) { return true; };
+  const auto with = [&](int copies) { return with_copies(one.bucket, copies, one.network, everywhere); };
+  CHECK(!*with(2));
+  CHECK(text_of(*with(3)) == "bio1 vit1 mad1? acks 2");
+  CHECK((*with(3))->epoch == one.bucket.epoch + 1);
+  CHECK((*with(3))->copies == 3);
+  CHECK(with(4).error().code == Code::invalid);
+  CHECK(text_of(*with(1)) == "bio1 acks 1");
+  one.network.sites[0].status = SiteStatus::draining;
+  CHECK(with(3).error().what.ends_with("of which 2 are active and have storage just now"));
+  // Another site's copy that is in sync is worth more than a nearer one that is not.
+  one.bucket = **with_copies(CopyCase().bucket, 3, CopyCase().network, everywhere);
+  one.bucket.followers[1].state = CopyState::in_sync;
+  CHECK(text_of(*with(2)) == "bio1 vit1 acks 2");
+  one.bucket.followers[0].state = CopyState::joining;
+  CHECK(text_of(*with(2)) == "bio1 mad1 acks 2");
+  one.bucket.followers[1].state = CopyState::joining;
+  CHECK(text_of(*with(2)) == "bio1 vit1? acks 1");
+}
+
 TEST_CASE("whatever is lost, comes back and is reported, in any order: no forbidden site is named, no home is behind") {
   for (uint64_t seed = 1; seed <= 300; ++seed) {
     Rng rng(seed);
@@ -129,7 +151,11 @@ TEST_CASE("whatever is lost, comes back and is reported, in any order: no forbid
     for (int step = 0; step < 60; ++step) {
       for (const Site& at : one.network.sites) one.silent[at.id.str()] = rng.next() % 4 == 0 ? 20min : Duration{};
       const Bucket before = one.bucket;
-      if (const auto next = one.next()) {
+      const auto changed =
+          with_copies(before, 1 + static_cast<int>(rng.next() % 3), one.network, [](const SiteId&) { return true; });
+      if (rng.next() % 5 == 0 && changed && *changed) {
+        one.bucket = **changed;
+      } else if (const auto next = one.next()) {
         one.bucket = *next;
       } else if (!one.bucket.followers.empty()) {
         const Follower& some = one.bucket.followers[rng.next() % one.bucket.followers.size()];
