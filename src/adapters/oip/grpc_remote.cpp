@@ -60,8 +60,8 @@ class GrpcRemote final : public Remote {
     return std::move(*info);
   }
 
-  RemoteResult<ports::Outputs> infer(const ports::InferenceRequest& request, Time deadline) override {
-    const Duration left = deadline - net::read_clock();
+  RemoteResult<ports::Outputs> infer(const ports::InferenceRequest& request, const Until& until) override {
+    const Duration left = until.deadline - net::read_clock();
     if (left <= Duration::zero())
       return tl::unexpected(RemoteFailure{{Code::timed_out, "no time is left", settings_.where()}});
     api::GrpcInferRequest infer{settings_.model, settings_.version, true, {}};
@@ -71,7 +71,8 @@ class GrpcRemote final : public Remote {
     std::string message;
     auto printed = api::append_grpc_infer_request(infer, message);
     if (!printed) return tl::unexpected(RemoteFailure{std::move(printed).error(), true});
-    auto answer = call("ModelInfer", message, deadline, most_answer);
+    // grpc-timeout ends the call at the server, too, and says nothing of the run: Triton's `timeout` has what is left.
+    auto answer = call("ModelInfer", message, until.given_up, most_answer);
     if (!answer) return tl::unexpected(std::move(answer).error());
     auto response = api::parse_grpc_infer_response(*answer);
     if (!response) return broken(response.error());

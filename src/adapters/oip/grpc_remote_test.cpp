@@ -165,19 +165,20 @@ TEST_CASE("gRPC: large tensors go through whole") {
   CHECK(answer->at(0).data == std::string(600'000, '\x40'));
 }
 
-TEST_CASE("gRPC: the server is told what is left, and a request ends at its deadline") {
+TEST_CASE("gRPC: the server is told what is left, and a request ends a grace after its deadline") {
   GrpcDoubler remote;
-  const auto model = load("model=doubler,url=" + remote.url());
+  const auto model = load("model=doubler,grace=30ms,url=" + remote.url());
   auto request = request_of("\x01");
   request.deadline = net::read_clock() + 5s;
   REQUIRE(ports::run_alone(*model, request));
   CHECK(remote.timeout_us > 3'000'000);
   CHECK(remote.timeout_us <= 5'000'000);
   CHECK(Duration(remote.timeout_ns) > 3s);
-  CHECK(Duration(remote.timeout_ns) <= 5s);
+  CHECK(Duration(remote.timeout_ns) <= 5s + 30ms);
   request = request_of("\x0f");
   request.deadline = net::read_clock() + 50ms;
   CHECK(ports::run_alone(*model, request).error().code == Code::timed_out);
+  CHECK(net::read_clock() >= *request.deadline + 30ms);
   request.deadline = net::read_clock() - 1ms;
   const int before = remote.infers;
   CHECK(ports::run_alone(*model, request).error().code == Code::timed_out);

@@ -13,11 +13,12 @@ namespace {
 
 using oip::OipSettings;
 using oip::Remote;
+using oip::Until;
 
 class OipModel final : public ports::Model {
  public:
   OipModel(const OipSettings& settings, std::unique_ptr<Remote> remote, ports::ModelInfo info)
-      : timeout_(settings.timeout), remote_(std::move(remote)), info_(std::move(info)) {}
+      : timeout_(settings.timeout), grace_(settings.grace), remote_(std::move(remote)), info_(std::move(info)) {}
 
   const ports::ModelInfo& info() const override { return info_; }
 
@@ -36,7 +37,7 @@ class OipModel final : public ports::Model {
   void run_group(std::span<const ports::InferenceRequest> batch, const ports::Joined& group, Time now,
                  Answers& answers) {
     if (group.members.size() > 1) {
-      auto together = remote_->infer(group.request, deadline_of(group.request, now));
+      auto together = remote_->infer(group.request, until_last_of(batch, group.members, now));
       if (!together && !together.error().of_request) {
         for (const size_t member : group.members) answers[member] = fail(together.error().error);
         return;
@@ -46,16 +47,20 @@ class OipModel final : public ports::Model {
       if (parts) return;
     }
     for (const size_t member : group.members) {
-      auto alone = remote_->infer(batch[member], deadline_of(batch[member], now));
+      auto alone = remote_->infer(batch[member], until_last_of(batch, {&member, 1}, now));
       answers[member] = alone ? Result<ports::Outputs>(std::move(*alone)) : fail(std::move(alone).error().error);
     }
   }
 
-  Time deadline_of(const ports::InferenceRequest& request, Time now) const {
-    return request.deadline.value_or(now + timeout_);
+  /// A run that is late for the first of a batch may be in time for the others.
+  Until until_last_of(std::span<const ports::InferenceRequest> batch, std::span<const size_t> members, Time now) const {
+    Time last{};
+    for (const size_t member : members) last = std::max(last, batch[member].deadline.value_or(now + timeout_));
+    return {last, last + grace_};
   }
 
   Duration timeout_;
+  Duration grace_;
   std::unique_ptr<Remote> remote_;
   ports::ModelInfo info_;
 };

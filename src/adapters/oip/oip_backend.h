@@ -3,7 +3,9 @@
 // `barrio engine`), over REST with binary tensors or over gRPC. What is to be decided about a request is decided here,
 // by the engine's scheduler: the server is given one request at a time per loaded model, so that its own queue stays
 // empty, and is told what is left of its time (Triton's `timeout` in microseconds, Barrio-Deadline-Ms, grpc-timeout).
-// A request whose time runs out is dropped on both sides: its connection is closed.
+// A run that takes longer is waited for until the last deadline of its batch and a grace after it: the server is at it
+// all the same, and a request sent meanwhile would queue behind it, be late itself, and so on for good. Then its
+// connection is closed.
 //
 // Requests that fit together go as one where the server says how many rows it takes (oip_settings.h). One that the
 // server fails is tried without the others, so a wrong request fails alone.

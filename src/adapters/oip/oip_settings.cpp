@@ -27,6 +27,7 @@ Result<OipSettings> OipSettings::parse(const ports::LoadSpec& spec) {
   TRY_DO(given.take("version", settings.version));
   TRY_DO(given.take("max_batch", settings.max_batch));
   TRY_DO(given.take("timeout", settings.timeout));
+  TRY_DO(given.take("grace", settings.grace));
   TRY_DO(given.finish());
   auto parsed = net::parse_url(url);
   if (!parsed) return fail(std::move(parsed).error().within("url"));
@@ -38,6 +39,7 @@ Result<OipSettings> OipSettings::parse(const ports::LoadSpec& spec) {
     return fail(Code::invalid, "must be at most " + std::to_string(most_batch), "max_batch");
   if (settings.timeout < 1ms || settings.timeout > 1h)
     return fail(Code::invalid, "must be between 1ms and 1h", "timeout");
+  if (settings.grace < 0s || settings.grace > 1h) return fail(Code::invalid, "must be between 0s and 1h", "grace");
   return settings;
 }
 

@@ -17,14 +17,21 @@ using RemoteResult = tl::expected<T, RemoteFailure>;
 /// Bytes of an answer about a model.
 inline constexpr size_t most_metadata = 1u << 20;
 
+/// How long an answer is of use, and how long it is waited for: until then the server is at it, and would be at it
+/// still when it got the next request.
+struct Until {
+  Time deadline{};
+  Time given_up{};
+};
+
 class Remote {
  public:
   virtual ~Remote() = default;
   /// Name, platform, tensors; max_batch is the server's own limit, 0: it does not say (Triton does, in its model
   /// configuration extension).
   virtual RemoteResult<ports::ModelInfo> describe(Time deadline) = 0;
-  /// Tells the server what is left until `deadline`.
-  virtual RemoteResult<ports::Outputs> infer(const ports::InferenceRequest& request, Time deadline) = 0;
+  /// Tells the server what is left until the deadline. Not sent if nothing is.
+  virtual RemoteResult<ports::Outputs> infer(const ports::InferenceRequest& request, const Until& until) = 0;
 };
 
 std::unique_ptr<Remote> make_rest_remote(const OipSettings& settings);

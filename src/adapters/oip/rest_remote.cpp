@@ -60,12 +60,12 @@ class RestRemote final : public Remote {
     return std::move(*info);
   }
 
-  RemoteResult<ports::Outputs> infer(const ports::InferenceRequest& request, Time deadline) override {
-    const Duration left = deadline - net::read_clock();
+  RemoteResult<ports::Outputs> infer(const ports::InferenceRequest& request, const Until& until) override {
+    const Duration left = until.deadline - net::read_clock();
     if (left <= Duration::zero()) return tl::unexpected(late());
     auto http = print(request, left);
     if (!http) return tl::unexpected(RemoteFailure{std::move(http).error(), true});
-    auto answer = send(std::move(*http), deadline, ports::max_tensor_bytes);
+    auto answer = send(std::move(*http), until.given_up, ports::max_tensor_bytes);
     if (!answer) return tl::unexpected(std::move(answer).error());
     const auto length_text = net::find_header(answer->headers, api::json_length_header);
     std::optional<size_t> length;
