@@ -32,6 +32,7 @@ std::string site_table(const Json& site) {
     table.add({"replica", text_at(replica, "app") + " " + text_at(replica, "phase") + " (" + text_at(replica, "id") +
                               ")" + (text_at(replica, "detail").empty() ? "" : ": " + text_at(replica, "detail"))});
   }
+  table.add({"buckets", text_at(site, "buckets")});
   for (const Json& assumption : items(site, "assumptions")) table.add({"assumption", text_at(assumption, "")});
   return table.text();
 }
@@ -55,7 +56,9 @@ std::string status_text(const Json& site) {
   for (const Json& replica : items(site, "replicas")) {
     text += "  " + text_at(replica, "app") + " " + text_at(replica, "detail") + "\n";
   }
-  if (items(site, "replicas").empty()) return text + "  it is empty: barrio site retire " + id + "\n";
+  if (text_at(site, "buckets") != "0") text += "  buckets kept here: " + text_at(site, "buckets") + "\n";
+  if (items(site, "replicas").empty() && text_at(site, "buckets") == "0")
+    return text + "  it is empty: barrio site retire " + id + "\n";
   return text + "  watch it: barrio site show " + id + "\n";
 }
 

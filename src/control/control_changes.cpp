@@ -210,10 +210,20 @@ Result<void> Control::check_empty(const Site& site) const {
   for (const Replica& replica : desired_.replicas) {
     if (replica.site == site.id) left.push_back(replica.app.str() + " (" + leave_text(replica) + ")");
   }
-  if (left.empty()) return {};
+  const std::string then = "; it can be retired once it is empty";
+  if (!left.empty()) {
+    return fail(Code::conflict,
+                site.id.str() + " still runs " + join_text(std::span<const std::string>(left), ", ") + then, "status");
+  }
+  constexpr size_t most_named = 10;
+  size_t kept = 0;
+  for (const Bucket& bucket : desired_.buckets) {
+    if (bucket.is_member(site.id) && ++kept <= most_named) left.push_back(bucket.name.str());
+  }
+  if (kept == 0) return {};
   return fail(Code::conflict,
-              site.id.str() + " still runs " + join_text(std::span<const std::string>(left), ", ") +
-                  "; it can be retired once it is empty",
+              site.id.str() + " still keeps " + std::to_string(kept) + (kept == 1 ? " bucket (" : " buckets (") +
+                  join_text(std::span<const std::string>(left), ", ") + (kept > most_named ? ", ...)" : ")") + then,
               "status");
 }
 

@@ -128,6 +128,9 @@ api::SiteView Control::site_view(const Site& site, const TenantId& viewer) const
     view.replicas.push_back({replica.id.str(), replica.app.str(), to_name(replica.phase), std::move(detail),
                              report == nullptr ? 0 : report->restarts});
   }
+  view.buckets = std::ranges::count_if(desired_.buckets, [&](const Bucket& bucket) {
+    return bucket.is_member(site.id) && (viewer.empty() || bucket.tenant == viewer);
+  });
   return view;
 }
 

@@ -222,6 +222,18 @@ TEST_CASE("a tenant changes how many sites keep a bucket; the policy says how ma
   CHECK(json_of(world.ask("PUT", path, "traffic", R"({"copies":1})")).at("followers").as_array().empty());
 }
 
+TEST_CASE("a site that keeps a bucket is not retired, and shows how many it keeps") {
+  StorageWorld world;
+  REQUIRE(world.make("frames", "bio1"));
+  CHECK(world.control->site(bilbao, {})->buckets == 1);
+  CHECK(world.control->site(bilbao, harbour)->buckets == 0);
+  REQUIRE(world.control->set_status(bilbao, SiteStatus::draining, {}));
+  CHECK(world.control->set_status(bilbao, SiteStatus::retired, {}).error().text() ==
+        "status: bio1 still keeps 1 bucket (frames); it can be retired once it is empty");
+  REQUIRE(world.control->delete_bucket(*BucketName::parse("frames"), bilbao));
+  CHECK(world.control->set_status(bilbao, SiteStatus::retired, {}));
+}
+
 TEST_CASE("storage over HTTP: sites speak for themselves, tenants for their own buckets and keys") {
   StorageWorld world;
   const std::string report = R"({"version":0,"address":"10.0.0.1:7480"})";

@@ -47,10 +47,11 @@ struct Bucket {
   SiteId home;        // the one site that takes its writes, and has all that was acknowledged
   int64_t epoch = 1;  // grows whenever home or followers change; who has a higher one refuses a lower
   std::vector<Follower> followers = {};
-  int acks = 1;          // sites that have a write before it is acknowledged; below `copies` while one is lost
-  std::string location;  // as it was asked for: "bilbao", "ES-PV", "ES"
+  int acks = 1;             // sites that have a write before it is acknowledged; below `copies` while one is lost
+  int64_t handed_over = 0;  // the epoch in which another home gave way, which had not been lost; 0: none did
+  std::string location;     // as it was asked for: "bilbao", "ES-PV", "ES"
   WallTime created;
-  static constexpr std::string_view defaulted[] = {"followers", "acks"};
+  static constexpr std::string_view defaulted[] = {"followers", "acks", "handed_over"};
   Result<void> check() const;
   /// Null: the site is none.
   const Follower* follower(const SiteId& site) const;
@@ -59,7 +60,8 @@ struct Bucket {
   int in_sync() const;
 };
 BARRIO_DESCRIBE(Bucket, (),
-                (name, id, tenant, policy, policy_version, copies, home, epoch, followers, acks, location, created))
+                (name, id, tenant, policy, policy_version, copies, home, epoch, followers, acks, handed_over, location,
+                 created))
 
 /// What a bucket is asked for with. `location`: a site, a city, a region or a country; empty: the country of the site
 /// that is asked. `policy` narrows it further.

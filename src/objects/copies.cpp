@@ -76,7 +76,8 @@ Result<void> Copies::take_role(const Bucket& bucket) {
   };
   if (parts_.copies.epoch(bucket.id) > bucket.epoch) return old();
   if (bucket.home == config_.site) TRY_DO(open_home(bucket));
-  const bool was_taken = parts_.copies.epoch(bucket.id) == bucket.epoch;
+  const int64_t seen = parts_.copies.epoch(bucket.id);
+  const bool was_taken = seen == bucket.epoch;
   TRY_DO(parts_.copies.raise_epoch(bucket.id, bucket.epoch));
   if (parts_.copies.epoch(bucket.id) > bucket.epoch) return old();
   Role& role = roles_[bucket.id];
@@ -87,6 +88,9 @@ Result<void> Copies::take_role(const Bucket& bucket) {
     if (role.promised_to != bucket.home) role.acts_from = std::max(role.acts_from, role.promised_until);
   }
   role.writes_from = std::max(role.writes_from, started_ + config_.lease + config_.margin);
+  // A home that gave way reads on for as long as control's last answer lets it.
+  const bool takes_over = bucket.home == config_.site && seen < bucket.handed_over;
+  if (takes_over) role.writes_from = std::max(role.writes_from, now() + config_.lease + config_.margin);
   role.reads_until = {};
   role.reported.clear();
   for (auto& [site, link] : role.links) {
@@ -294,26 +298,31 @@ Result<void> Copies::send_file(const Bucket& bucket, const SiteId& site, const p
   return {};
 }
 
-void Copies::follow_orders(const StorageOrders& before) {
-  const auto forget = [this](const std::string& id, const char* why) {
-    const auto forgotten = parts_.copies.forget_bucket(id);
-    if (!forgotten) {
-      log_warning("a copy that is not to be here stays for now", {{"why", forgotten.error().text()}});
-      return;
-    }
-    roles_.erase(id);
-    log_info("a copy has gone", {{"bucket", id}, {"why", why}});
-  };
+void Copies::drop(const std::string& bucket, const char* why) {
+  const auto forgotten = parts_.copies.forget_bucket(bucket);
+  if (!forgotten) {
+    log_warning("a copy that is not to be here stays for now", {{"why", forgotten.error().text()}});
+    return;
+  }
+  roles_.erase(bucket);
+  log_info("a copy has gone", {{"bucket", bucket}, {"why", why}});
+}
+
+void Copies::drop_left() {
   for (const std::string& id : parts_.copies.buckets()) {
     const Bucket* bucket = parts_.directory.find_id(id);
     if (bucket != nullptr && !bucket->is_member(config_.site) && parts_.copies.epoch(id) <= bucket->epoch) {
-      forget(id, "this site is no longer to keep it");
+      drop(id, "this site is no longer to keep it");
     }
   }
+}
+
+void Copies::follow_orders(const StorageOrders& before) {
+  drop_left();
   for (const Bucket& earlier : before.buckets) {
     const bool was_copy = earlier.follower(config_.site) != nullptr;
     if (was_copy && parts_.directory.find_id(earlier.id) == nullptr && parts_.store.has_bucket(earlier.id)) {
-      forget(earlier.id, "the bucket was deleted");
+      drop(earlier.id, "the bucket was deleted");
     }
   }
   changed_->notify();

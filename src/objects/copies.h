@@ -86,8 +86,10 @@ class Copies final : public ports::CopySink {
   void heard_control(Time asked);
   /// What this site is to tell control of: buckets of which it misses something.
   std::vector<std::string> incomplete() const;
-  /// New orders came after `before`: what this site is not to keep any more goes.
+  /// New orders came after `before`: what this site is not to keep any more goes, and so does what was deleted.
   void follow_orders(const StorageOrders& before);
+  /// What this site is not to keep any more goes.
+  void drop_left();
 
   /// Of a copied bucket that has its home here or is followed here: what is here is what was last acknowledged.
   /// `bucket` is a copy of the caller's, since orders may come while this parks. Errors: unavailable, with the reason.
@@ -151,6 +153,7 @@ class Copies final : public ports::CopySink {
 
   Time now() const { return parts_.runtime.now(); }
   bool is_stopping() const { return parts_.runtime.stopping(); }
+  void drop(const std::string& bucket, const char* why);
   Result<void> take_role(const Bucket& bucket);
   Result<void> open_home(const Bucket& bucket);
   Time home_reads_until(const Bucket& bucket, const Role& role) const;

@@ -213,6 +213,13 @@ struct CopyTest {
     from.service->directory().set_orders(std::move(orders));
   }
 
+  void drain(const char* site) {
+    auto changed = std::make_shared<Snapshot>(*control.network);
+    for (Site& one : changed->network.sites) {
+      if (one.id.str() == site) one.status = SiteStatus::draining;
+    }
+    control.network = std::move(changed);
+  }
   void set_copies(int copies) {
     Bucket& now = *control.find("frames");
     auto next = decide::with_copies(now, copies, control.network->network, [](const SiteId&) { return true; });
@@ -430,6 +437,46 @@ TEST_CASE("a bucket gets a copy while it is written: nothing acknowledged is mis
   CHECK(test.get(test.madrid, "first") == "before all");
   CHECK(test.get(test.madrid, "last") == "after all");
   for (const auto& [key, body] : bodies) CHECK(test.get(test.madrid, key) == body);
+}
+
+TEST_CASE(
+    "a site that drains hands its only copy over under writes: nothing acknowledged is lost, and it keeps nothing") {
+  CopyTest test(1, {});
+  std::map<std::string, std::string> acknowledged;
+  const auto put = [&](int i) {
+    const std::string key = "k" + std::to_string(i % 40);
+    const std::string body = std::to_string(i) + text_of(i % 4 == 0 ? 200'000 : 500, 'x');
+    if (test.put(test.bilbao, key, body) == 200) acknowledged[key] = body;
+  };
+  for (int i = 0; i < 20; ++i) put(i);
+  test.drain("bio1");
+  for (int i = 20; i < 300 && !(test.bucket().home.str() == "mad1" && i > 80); ++i) put(i);
+  REQUIRE(test.bucket().home.str() == "mad1");
+  CHECK(test.bucket().followers.empty());
+  const std::string id = test.bucket().id;
+  REQUIRE(test.turn_until([&] { return test.madrid.leads() && !test.bilbao.store->has_bucket(id); }));
+  for (int i = 300; i < 310; ++i) put(i);  // passed on
+  CHECK(acknowledged.size() == 40);
+  for (const auto& [key, body] : acknowledged) CHECK(test.get(test.madrid, key) == body);
+  CHECK(test.get(test.bilbao, "k1") == acknowledged["k1"]);
+}
+
+TEST_CASE("a home that gave way and has not heard so reads nothing that was replaced") {
+  CopyTest test;
+  CHECK(test.put(test.bilbao, "a", "old") == 200);
+  CopyTest::cut(test.bilbao, test.madrid);
+  test.bilbao.control.away = true;
+  Bucket& now = *test.control.find("frames");
+  Bucket next = now;
+  next.home = SiteId::of("mad1");
+  next.followers.clear();
+  next.copies = next.acks = 1;
+  next.handed_over = ++next.epoch;
+  test.control.change(now, next);
+  REQUIRE(test.turn_until([&] { return test.madrid.leads(); }));
+  CHECK(test.get(test.bilbao, "a") == "old");
+  CHECK(test.put(test.madrid, "a", "new") == 200);
+  CHECK(test.get(test.bilbao, "a").starts_with("503"));
 }
 
 TEST_CASE("a copy that is given up goes; its home goes on alone, also without control") {

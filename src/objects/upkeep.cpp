@@ -106,6 +106,7 @@ void S3Service::keep_tidy() {
   while (!parts_.runtime.stopping()) {
     parts_.runtime.sleep_for(config_.tidy_period);
     if (parts_.runtime.stopping()) return;
+    copies_.drop_left();  // what was being written to when the orders came
     const auto tidied = parts_.store.tidy();
     if (!tidied) log_warning("storage: cannot tidy", {{"why", tidied.error().text()}});
   }

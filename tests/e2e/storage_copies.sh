@@ -148,5 +148,13 @@ expect 2 'must be from 1 to 5' b bucket copies frames 6
 expect 0 "bucket frames at $heir" b bucket copies frames 1
 for site in "$old" "$third"; do wait_for 30 "$site to drop its copy" keeps_nothing "$site"; done
 everything "$heir"
+
+# Its site drains: the only copy goes elsewhere, and the site can be retired.
+expect 0 'is draining' b --as operator site drain "$heir"
+moved() { [[ "$(members)" != "" && "$(members)" != *$heir* ]]; }
+wait_for 60 "the bucket to leave $heir" moved
+wait_for 30 "$heir to drop it" keeps_nothing "$heir"
+everything "$(members)"
+expect 0 'is retired' b --as operator site retire "$heir"
 [ "$failures" = 0 ] || exit 1
 echo "storage copies: all well"

@@ -41,12 +41,13 @@ struct SiteView {
   std::vector<Accelerator> accelerators;
   Servers servers;
   std::vector<SiteReplicaView> replicas;
+  int64_t buckets = 0;  // of which it keeps a copy
   std::string gateway;  // "host:port"; empty until it has reported once
   std::vector<std::string> assumptions;
 };
 BARRIO_DESCRIBE(SiteView, (),
                 (id, city, owner, jurisdiction, location, status, connected, power, accelerators, servers, replicas,
-                 gateway, assumptions))
+                 buckets, gateway, assumptions))
 
 struct SiteList {
   std::vector<SiteView> sites;

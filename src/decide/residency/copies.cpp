@@ -1,6 +1,7 @@
 #include "decide/residency/copies.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "decide/residency/buckets.h"
 
@@ -28,6 +29,22 @@ std::vector<SiteId> candidates(const Bucket& bucket, const Network& network,
 
 bool is_lost(const SiteId& site, const CopyWorld& world) {
   return world.silent_for(site) >= world.patience.lost_after || world.is_incomplete(site);
+}
+
+/// Its copies are to go elsewhere.
+bool leaves(const SiteId& site, const Network& network) {
+  const Site* known = network.find(site);
+  return known != nullptr && (known->status == SiteStatus::draining || known->status == SiteStatus::retired);
+}
+
+/// The followers that are worth most first: they stay, they have everything, they are near the home.
+void sort_by_worth(Bucket& bucket, const Network& network) {
+  const Site* home = network.find(bucket.home);
+  std::ranges::stable_sort(bucket.followers, {}, [&](const Follower& one) {
+    const Site* site = network.find(one.site);
+    const double far = site != nullptr && home != nullptr ? distance_km(home->location, site->location) : 0;
+    return std::tuple(leaves(one.site, network), one.state == CopyState::joining, far);
+  });
 }
 
 /// Another home where this one is lost and there is one to follow it.
@@ -60,9 +77,37 @@ void replace_followers(Bucket& bucket, const CopyWorld& world) {
         follower.state == CopyState::joining && world.silent_for(follower.site) >= world.patience.replaced_after;
     if (stays_away && !others.empty()) follower = next_other();
   }
-  while (bucket.followers.size() + 1 < static_cast<size_t>(bucket.copies) && !others.empty()) {
-    bucket.followers.push_back(next_other());
+  const auto staying = [&] {
+    return (leaves(bucket.home, world.network) ? 0 : 1) +
+           std::ranges::count_if(bucket.followers,
+                                 [&](const Follower& one) { return !leaves(one.site, world.network); });
+  };
+  while (staying() < bucket.copies && !others.empty()) bucket.followers.push_back(next_other());
+}
+
+/// Sites that leave go once enough others have everything, and so do those that are too many when none leaves any more.
+void end_leaving(Bucket& bucket, const CopyWorld& world) {
+  const bool home_leaves = leaves(bucket.home, world.network);
+  const auto is_ready = [&](const Follower& one) {
+    return one.state == CopyState::in_sync && !leaves(one.site, world.network) && !is_lost(one.site, world);
+  };
+  const auto ready = std::ranges::count_if(bucket.followers, is_ready) + (home_leaves ? 0 : 1);
+  const auto any_leaves = [&](const Follower& one) { return leaves(one.site, world.network); };
+  if (!home_leaves && std::ranges::none_of(bucket.followers, any_leaves)) {
+    if (bucket.followers.size() < static_cast<size_t>(bucket.copies)) return;
+    sort_by_worth(bucket, world.network);
+    bucket.followers.resize(static_cast<size_t>(bucket.copies) - 1);
+    return;
   }
+  if (ready < bucket.copies) return;
+  if (home_leaves) {
+    sort_by_worth(bucket, world.network);
+    const auto heir = std::ranges::find_if(bucket.followers, is_ready);
+    std::swap(bucket.home, heir->site);
+    heir->state = CopyState::joining;
+    bucket.handed_over = bucket.epoch + 1;
+  }
+  std::erase_if(bucket.followers, any_leaves);
 }
 
 /// `wanted` beside the home, of which there are `found`.
@@ -109,12 +154,7 @@ Result<std::optional<Bucket>> with_copies(const Bucket& bucket, int copies, cons
     sites.resize(wanted - present);
     for (const SiteId& site : sites) next.followers.push_back({site, CopyState::joining});
   } else if (wanted < next.followers.size()) {
-    const Site* home = network.find(bucket.home);
-    std::ranges::stable_sort(next.followers, {}, [&](const Follower& one) {
-      const Site* site = network.find(one.site);
-      const double far = site != nullptr && home != nullptr ? distance_km(home->location, site->location) : 0;
-      return std::pair(one.state == CopyState::joining, far);
-    });
+    sort_by_worth(next, network);
     next.followers.resize(wanted);
   }
   next.acks = std::min({next.acks, next.in_sync(), copies});
@@ -123,7 +163,7 @@ Result<std::optional<Bucket>> with_copies(const Bucket& bucket, int copies, cons
 }
 
 std::optional<Bucket> next_copies(const Bucket& bucket, const CopyWorld& world) {
-  if (bucket.copies == 1) return std::nullopt;
+  if (bucket.copies == 1 && bucket.followers.empty() && !leaves(bucket.home, world.network)) return std::nullopt;
   Bucket next = bucket;
   replace_home(next, world);
   bool misses = false;
@@ -133,6 +173,7 @@ std::optional<Bucket> next_copies(const Bucket& bucket, const CopyWorld& world) 
     misses = true;
   }
   replace_followers(next, world);
+  end_leaving(next, world);
   if (misses || next.home != bucket.home || next.in_sync() < bucket.in_sync()) {
     next.acks = std::min(next.acks, next.in_sync());
   }

@@ -39,7 +39,9 @@ Result<std::optional<Bucket>> with_copies(const Bucket& bucket, int copies, cons
                                           const std::function<bool(const SiteId&)>& has_storage);
 
 /// The bucket as it should be now, with a higher epoch; none: as it is. A lost home is followed by one that is in sync;
-/// a lost follower no longer counts; one that stays away is replaced where the policy permits another site.
+/// a lost follower no longer counts; one that stays away is replaced where the policy permits another site. A draining
+/// site is replaced first and leaves then, once as many others as the bucket asks for have everything; if it is the
+/// home, it hands over. Where the policy permits no other site it stays.
 std::optional<Bucket> next_copies(const Bucket& bucket, const CopyWorld& world);
 
 /// What a home reports of a follower; none: that is known, or not of this epoch.
