@@ -1,6 +1,7 @@
 #pragma once
 // Checksums that find accidents, not attackers: CRC-32 (ISO 3309, as zip), CRC-32C (Castagnoli, RFC 3720) and
-// CRC-64/NVME. All reflected, so that one table-driven loop serves them. A running value begins at 0 and is the
+// CRC-64/NVME. All reflected, so that one loop serves them: with carry-less
+// multiplication where the processor has it, else with tables. A running value begins at 0 and is the
 // checksum of what came so far.
 
 #include <cstdint>

@@ -146,7 +146,7 @@ Result<void> Copies::may_read(const Bucket& bucket) {
     }
     return fail(Code::unavailable, "this site's copy has not heard of its home " + bucket.home.str());
   }
-  if (now() < role.acts_from) return fail(Code::unavailable, "the bucket has a new home, which waits for the old one");
+  // A new home reads at once: it has all that was acknowledged, and nobody acknowledges anything without it.
   if (now() < home_reads_until(bucket, role)) return {};
   return fail(Code::unavailable,
               "the home hears neither of control nor of the other copies: another site may have "
