@@ -64,12 +64,9 @@ class CrcFolds {
   static constexpr size_t least_bytes = 256;
 
   template <class Register>
-  explicit constexpr CrcFolds(Register reflected_polynomial) {
-    for (int i = 0; i < 2; ++i) {
-      far_[i] = power_of_x(512 + 64 * (1 - i) - 1, reflected_polynomial);
-      near_[i] = power_of_x(128 + 64 * (1 - i) - 1, reflected_polynomial);
-    }
-  }
+  explicit constexpr CrcFolds(Register polynomial)
+      : far_{power_of_x(512 + 63, polynomial), power_of_x(512 - 1, polynomial)},
+        near_{power_of_x(128 + 63, polynomial), power_of_x(128 - 1, polynomial)} {}
 
   /// Takes all of `data` but less than 16 bytes; what it gives stands for it and is added in its place.
   __attribute__((target("pclmul"))) std::array<char, 16> fold(std::string_view& data, uint64_t value) const {
@@ -110,8 +107,8 @@ class CrcFolds {
     return _mm_xor_si128(products, next);
   }
 
-  std::array<uint64_t, 2> far_{};
-  std::array<uint64_t, 2> near_{};
+  std::array<uint64_t, 2> far_;  // of the first eight bytes, of the others
+  std::array<uint64_t, 2> near_;
 };
 
 #endif
