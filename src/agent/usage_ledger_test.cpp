@@ -299,7 +299,7 @@ TEST_CASE("rows that control has are kept for two days, so that a restored contr
   }
   CHECK(w.ledger->rows() >= 48);
   CHECK(w.ledger->rows() <= 2 * 51);  // older ones go when the file is replaced, which is when it has doubled
-  w.ledger->acknowledged(60);  // from its copy
+  w.ledger->acknowledged(60);         // from its copy
   const auto again = w.ledger->shipment();
   REQUIRE(again);
   CHECK(again->after == 60);

@@ -1,8 +1,8 @@
 #pragma once
 // Our view of NVML's C ABI (NVIDIA Management Library, libnvidia-ml.so.1): the few functions that are called, by name,
 // with the layouts of their arguments as NVIDIA documents them (NVML API Reference Guide). Declared here so that the
-// build needs no NVML; functions that an older driver lacks are null. Sizes and offsets are those of CUDA 13.0's nvml.h,
-// compiled beside this file (GpmMetrics is longer: there is room for what later libraries know).
+// build needs no NVML; functions that an older driver lacks are null. Sizes and offsets are those of CUDA 13.0's
+// nvml.h, compiled beside this file (GpmMetrics is longer: there is room for what later libraries know).
 
 #include <cstdint>
 
