@@ -153,8 +153,7 @@ Result<void> Control::set_copies(const TenantId& tenant, const BucketName& name,
     if (found == desired_.buckets.end() || found->tenant != tenant) {
       return fail(Code::not_found, "there is no such bucket of tenant " + tenant.str(), "bucket");
     }
-    const auto has_storage = [&](const SiteId& site) { return desired_.storage_sites.contains(site.str()); };
-    TRY(const auto next, decide::with_copies(*found, wanted.copies, desired_.network, has_storage));
+    TRY(const auto next, decide::with_copies(*found, wanted.copies, copy_world(found->id)));
     if (!next) return Edit{};
     const std::string key = key::bucket(name);
     return Edit{{desired_.guard(key)}, {write_json(key, *next)}, members_text(*next)};

@@ -30,10 +30,10 @@ struct alignas(128) Meter::Line {
     uint8_t length;  // 0: none
     char text[longest_name];
     std::string_view view() const { return {text, std::min<size_t>(length, longest_name)}; }
-    void set(std::string_view name) {
-      CHECK(name.size() <= longest_name);
-      length = static_cast<uint8_t>(name.size());
-      std::memcpy(text, name.data(), name.size());
+    void set(std::string_view wanted) {
+      CHECK(wanted.size() <= longest_name);
+      length = static_cast<uint8_t>(wanted.size());
+      std::memcpy(text, wanted.data(), wanted.size());
     }
   };
   Name tenant;

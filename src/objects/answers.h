@@ -8,6 +8,8 @@
 
 namespace barrio::objects {
 
+inline constexpr size_t most_key_bytes = 1024;
+
 /// "2026-11-24T10:00:00.000Z".
 std::string iso_time(WallTime time);
 /// "Tue, 24 Nov 2026 10:00:00 GMT", to whole seconds.

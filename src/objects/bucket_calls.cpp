@@ -186,6 +186,8 @@ S3Service::Outcome<void> S3Service::list_objects(S3Call& call, const Bucket& buc
 
 S3Service::Outcome<ports::Removed> S3Service::delete_listed(S3Call& call, const Bucket& bucket, const std::string& key,
                                                             const std::string& version) {
+  if (key.empty()) return refuse("UserKeyMustBeSpecified", "an Object needs a Key");
+  if (key.size() > most_key_bytes) return refuse("KeyTooLongError", "a key has at most 1024 bytes");
   S3_TRY_DO(check_access(call, bucket, version.empty() ? "s3:DeleteObject" : "s3:DeleteObjectVersion", key));
   return version.empty() ? remove_one(bucket, key, {}) : remove_version(call, bucket, key, version);
 }

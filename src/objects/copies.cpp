@@ -37,6 +37,11 @@ void Copies::heard_control(Time asked) {
   pulled_ = true;
 }
 
+bool Copies::may_change(const std::string& bucket) const {
+  const Bucket* known = parts_.directory.find_id(bucket);
+  return known == nullptr || known->home == config_.site;
+}
+
 bool Copies::wants(const std::string& bucket) const {
   const Bucket* known = parts_.directory.find_id(bucket);
   return known != nullptr && is_copied(*known);
@@ -46,11 +51,12 @@ bool Copies::is_copied(const Bucket& bucket) const {
   return bucket.copies > 1 || bucket.epoch > 1 || parts_.copies.epoch(bucket.id) > 1;
 }
 
-/// In sync as control has it, or as it may have it: what is acknowledged without one of these can be lost.
+/// In sync as control has it, or as it may have it: what is acknowledged without one of these can be lost. Before
+/// control has answered this process, any follower of its orders may be: an earlier process may have reported so.
 std::set<SiteId> Copies::required(const Bucket& bucket, const Role& role) const {
   std::set<SiteId> sites = role.reported;
   for (const Follower& follower : bucket.followers) {
-    if (follower.state == CopyState::in_sync) sites.insert(follower.site);
+    if (follower.state == CopyState::in_sync || !pulled_) sites.insert(follower.site);
   }
   return sites;
 }
@@ -77,20 +83,11 @@ Result<void> Copies::take_role(const Bucket& bucket) {
   if (parts_.copies.epoch(bucket.id) > bucket.epoch) return old();
   if (bucket.home == config_.site) TRY_DO(open_home(bucket));
   const int64_t seen = parts_.copies.epoch(bucket.id);
-  const bool was_taken = seen == bucket.epoch;
+  wait_for_others(bucket, seen);
   TRY_DO(parts_.copies.raise_epoch(bucket.id, bucket.epoch));
   if (parts_.copies.epoch(bucket.id) > bucket.epoch) return old();
   Role& role = roles_[bucket.id];
   if (role.epoch == bucket.epoch) return {};
-  if (!was_taken) {
-    // What an earlier process may have promised is over by then, too.
-    role.acts_from = std::max(role.acts_from, started_ + config_.lease + config_.margin);
-    if (role.promised_to != bucket.home) role.acts_from = std::max(role.acts_from, role.promised_until);
-  }
-  role.writes_from = std::max(role.writes_from, started_ + config_.lease + config_.margin);
-  // A home that gave way reads on for as long as control's last answer lets it.
-  const bool takes_over = bucket.home == config_.site && seen < bucket.handed_over;
-  if (takes_over) role.writes_from = std::max(role.writes_from, now() + config_.lease + config_.margin);
   role.reads_until = {};
   role.reported.clear();
   for (auto& [site, link] : role.links) {
@@ -105,6 +102,22 @@ Result<void> Copies::take_role(const Bucket& bucket) {
   role.taken_at = now();
   changed_->notify();
   return {};
+}
+
+/// Before it takes up an epoch: what others may still do under one before. `seen`: the epoch so far. Kept if the epoch
+/// cannot be written down, since the next attempt finds it seen.
+void Copies::wait_for_others(const Bucket& bucket, int64_t seen) {
+  Role& role = roles_[bucket.id];
+  const Duration time = config_.lease + config_.margin;
+  if (seen != bucket.epoch) {
+    // What an earlier process may have promised is over by then, too.
+    role.acts_from = std::max(role.acts_from, started_ + time);
+    if (role.promised_to != bucket.home) role.acts_from = std::max(role.acts_from, role.promised_until);
+  }
+  role.writes_from = std::max(role.writes_from, started_ + time);
+  // A home that gave way reads on for as long as control's last answer lets it.
+  const bool takes_over = bucket.home == config_.site && seen < bucket.handed_over;
+  if (takes_over) role.writes_from = std::max(role.writes_from, now() + time);
 }
 
 /// A home without the bucket's key begins it, but only where nobody else has what was acknowledged.
@@ -123,8 +136,8 @@ Result<void> Copies::open_home(const Bucket& bucket) {
 Time Copies::home_reads_until(const Bucket& bucket, const Role& role) const {
   const Time by_control = pulled_ ? control_heard_ + config_.lease : Time{};
   const auto followers = required(bucket, role);
-  // Nobody else could be made the home; of a bucket that had copies, once control has said that it has none.
-  if (followers.empty()) return pulled_ || bucket.copies == 1 ? Time::max() : Time{};
+  // Nobody else could be made the home: nobody was brought in step in the epoch that this site's journal has.
+  if (followers.empty()) return Time::max();
   Time by_followers = Time::max();
   for (const SiteId& site : followers) {
     const auto link = role.links.find(site);
@@ -190,9 +203,7 @@ Result<void> Copies::copy(const ports::CopiedChange& change) {
     if (taken && still != nullptr && still->epoch == bucket.epoch && role.epoch == bucket.epoch) {
       const auto wanted = required(bucket, role);
       const bool all = std::ranges::includes(has, wanted);
-      // Alone, an earlier process may have reported another as in sync.
-      const bool is_sure = !wanted.empty() || pulled_ || bucket.copies == 1;
-      if (all && is_sure && bucket.in_sync() >= bucket.acks && now() >= role.writes_from && now() >= role.acts_from) {
+      if (all && bucket.in_sync() >= bucket.acks && now() >= role.writes_from && now() >= role.acts_from) {
         return {};
       }
     }

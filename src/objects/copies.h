@@ -103,6 +103,7 @@ class Copies final : public ports::CopySink {
   /// copies once goes on doing so, as a site that has not heard that it keeps none may still read.
   bool is_copied(const Bucket& bucket) const;
 
+  bool may_change(const std::string& bucket) const override;
   bool wants(const std::string& bucket) const override;
   Result<void> copy(const ports::CopiedChange& change) override;
 
@@ -154,6 +155,7 @@ class Copies final : public ports::CopySink {
   Time now() const { return parts_.runtime.now(); }
   bool is_stopping() const { return parts_.runtime.stopping(); }
   void drop(const std::string& bucket, const char* why);
+  void wait_for_others(const Bucket& bucket, int64_t seen);
   Result<void> take_role(const Bucket& bucket);
   Result<void> open_home(const Bucket& bucket);
   Time home_reads_until(const Bucket& bucket, const Role& role) const;

@@ -132,9 +132,10 @@ Result<net::Response> Copies::of_home(const Bucket& bucket, const std::string& w
     parts_.copies.set_complete(bucket.id);
     // Control must not take it for incomplete once the home has reported it.
     const Time asked = now();
-    TRY_DO(
+    TRY(const auto answer,
         parts_.control.pull({.version = parts_.directory.orders().version, .address = {}, .incomplete = incomplete()}));
-    heard_control(asked);
+    // Newer orders are taken where they are followed; no lease comes of what was not.
+    answer.orders ? parts_.pull_now() : heard_control(asked);
   }
   return with_status(204);
 }

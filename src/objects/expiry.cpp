@@ -53,7 +53,9 @@ void S3Service::expire_versions(const Bucket& bucket, const std::vector<api::s3:
         expire_key(bucket, of_key, rules);
         of_key.clear();
       }
-      of_key.push_back(version);
+      // A page whose last version went meanwhile may begin again with the key's newest.
+      const bool is_next = of_key.empty() || version.object.version.order < of_key.back().object.version.order;
+      if (is_next) of_key.push_back(version);
     }
     more = listing->next.has_value();
     if (more) query.after = listing->next->after;

@@ -15,7 +15,6 @@ using api::s3::XmlWriter;
 namespace {
 
 constexpr size_t most_lock_bytes = 16 * 1024;
-constexpr const char* lock_setting = "object-lock";
 constexpr const char* lock_alone =
     "<ObjectLockConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><ObjectLockEnabled>Enabled"
     "</ObjectLockEnabled></ObjectLockConfiguration>";
@@ -28,7 +27,7 @@ tl::unexpected<api::s3::Fault> no_lock() {
 
 S3Service::Outcome<void> S3Service::bucket_lock(S3Call& call, const Bucket& bucket) {
   if (call.view.method == "GET") {
-    const std::string text = parts_.store.setting(bucket.id, lock_setting);
+    const std::string text = parts_.store.setting(bucket.id, ports::object_lock_setting);
     if (text.empty()) {
       return refuse("ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket");
     }
@@ -44,7 +43,7 @@ S3Service::Outcome<void> S3Service::bucket_lock(S3Call& call, const Bucket& buck
     return refuse("InvalidBucketState",
                   "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration");
   }
-  auto set = parts_.store.set_setting(bucket.id, lock_setting, text);
+  auto set = parts_.store.set_setting(bucket.id, ports::object_lock_setting, text);
   // It may have been suspended meanwhile.
   if (set && parts_.store.setting(bucket.id, ports::versioning_setting) != enabled) {
     set = parts_.store.set_setting(bucket.id, ports::versioning_setting, enabled);
@@ -63,7 +62,7 @@ S3Service::Outcome<void> S3Service::begin_with_lock(const Bucket& bucket) {
     const std::string enabled(ports::versioning_enabled);
     begun = parts_.store.set_setting(bucket.id, ports::versioning_setting, enabled);
   }
-  if (begun) begun = parts_.store.set_setting(bucket.id, lock_setting, lock_alone);
+  if (begun) begun = parts_.store.set_setting(bucket.id, ports::object_lock_setting, lock_alone);
   if (begun) return {};
   const auto deleted = parts_.control.delete_bucket(bucket);
   if (!deleted) log_warning("a bucket stays that could not be locked", {{"why", deleted.error().text()}});
@@ -76,7 +75,7 @@ S3Service::Outcome<void> S3Service::begin_with_lock(const Bucket& bucket) {
 S3Service::Outcome<void> S3Service::set_lock(const S3Call& call, const Bucket& bucket, ports::ObjectMeta& meta) const {
   S3_TRY(const auto wish, api::s3::lock_wish(call.view, parts_.runtime.wall()));
   if (!wish.retention && !wish.held) return {};
-  if (parts_.store.setting(bucket.id, lock_setting).empty()) return no_lock();
+  if (parts_.store.setting(bucket.id, ports::object_lock_setting).empty()) return no_lock();
   if (wish.retention) S3_TRY_DO(check_access(call, bucket, "s3:PutObjectRetention", meta.key));
   if (wish.held) S3_TRY_DO(check_access(call, bucket, "s3:PutObjectLegalHold", meta.key));
   meta.retention = wish.retention;
@@ -86,7 +85,7 @@ S3Service::Outcome<void> S3Service::set_lock(const S3Call& call, const Bucket& b
 
 /// What the bucket gives to those that ask for nothing else.
 void S3Service::set_default_lock(const Bucket& bucket, ports::ObjectMeta& meta) const {
-  const std::string text = meta.retention ? "" : parts_.store.setting(bucket.id, lock_setting);
+  const std::string text = meta.retention ? "" : parts_.store.setting(bucket.id, ports::object_lock_setting);
   if (text.empty()) return;
   const auto given = api::s3::parse_object_lock(text);
   if (given && *given) meta.retention = {(*given)->mode, meta.modified + std::chrono::days((*given)->days)};
@@ -108,7 +107,7 @@ S3Service::Outcome<void> S3Service::change_lock(S3Call& call, const Bucket& buck
 }
 
 S3Service::Outcome<void> S3Service::object_retention(S3Call& call, const Bucket& bucket) {
-  if (parts_.store.setting(bucket.id, lock_setting).empty()) return no_lock();
+  if (parts_.store.setting(bucket.id, ports::object_lock_setting).empty()) return no_lock();
   if (call.view.method == "GET") {
     const auto opened = parts_.store.open(bucket.id, call.key, call.version_id());
     if (!opened) return tl::unexpected(missing_object(call, bucket, opened.error()));
@@ -136,7 +135,7 @@ S3Service::Outcome<void> S3Service::object_retention(S3Call& call, const Bucket&
 }
 
 S3Service::Outcome<void> S3Service::object_hold(S3Call& call, const Bucket& bucket) {
-  if (parts_.store.setting(bucket.id, lock_setting).empty()) return no_lock();
+  if (parts_.store.setting(bucket.id, ports::object_lock_setting).empty()) return no_lock();
   if (call.view.method == "GET") {
     const auto opened = parts_.store.open(bucket.id, call.key, call.version_id());
     if (!opened) return tl::unexpected(missing_object(call, bucket, opened.error()));

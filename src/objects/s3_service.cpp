@@ -19,7 +19,6 @@ using api::s3::refuse;
 
 namespace {
 
-constexpr size_t most_key_bytes = 1024;
 constexpr auto longest_pull = 5s;
 constexpr size_t peer_share = 4;
 constexpr size_t most_peer_bytes = 17 * 1024 * 1024;  // a record, or a piece of content

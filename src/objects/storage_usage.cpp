@@ -51,7 +51,8 @@ void RequestTally::on_sent(size_t bytes) {
 void ByteHours::count(const SiteId& here, Time now, UsageSink& sink) {
   constexpr int64_t hour_ms = 3'600'000;
   constexpr Duration longest = 60s;  // that one look stands for
-  const auto ids = copies_.buckets();
+  auto ids = copies_.buckets();      // in order
+  std::ranges::rotate(ids, std::ranges::upper_bound(ids, last_));
   if (counted_.size() > ids.size()) {
     std::erase_if(counted_, [&](const auto& one) { return std::ranges::find(ids, one.first) == ids.end(); });
   }
@@ -60,6 +61,7 @@ void ByteHours::count(const SiteId& here, Time now, UsageSink& sink) {
     const auto [found, is_new] = counted_.try_emplace(id, Counted{now});
     Counted& counted = found->second;
     if (is_new || now - counted.until < period_) continue;
+    last_ = id;
     const auto elapsed = std::min(now - std::exchange(counted.until, now), longest);
     const Bucket* bucket = directory_.find_id(id);
     if (bucket == nullptr || !bucket->is_member(here)) continue;

@@ -67,6 +67,7 @@ class ByteHours {
   const Directory& directory_;
   const Duration period_;
   std::map<std::string, Counted> counted_;  // by bucket's id
+  std::string last_;                        // that was looked at: the next time begins behind it
 };
 
 }  // namespace barrio::objects

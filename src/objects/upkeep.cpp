@@ -42,7 +42,10 @@ void S3Service::take(StorageAnswer answer, Time asked) {
   directory_.set_orders(std::move(*answer.orders));
   copies_.heard_control(asked);
   copies_.follow_orders(before);
-  std::erase_if(told_, [&](const auto& one) { return directory_.find_id(one.first) == nullptr; });
+  std::erase_if(told_, [&](const auto& one) {
+    const Bucket* known = directory_.find_id(one.first);
+    return known == nullptr || known->home != config_.site;
+  });
   erase_tenants(before);
   // Until all that is erased has its leaf, a process after this one needs the orders before.
   if (erasing_.empty()) save_(directory_.orders());

@@ -81,7 +81,9 @@ S3Service::Outcome<void> S3Service::bucket_versioning(S3Call& call, const Bucket
     return refuse("MalformedXML", "Status must be Enabled or Suspended");
   }
   const std::string enabled(ports::versioning_enabled);
-  const auto is_refused = [&] { return status != enabled && !parts_.store.setting(bucket.id, "object-lock").empty(); };
+  const auto is_refused = [&] {
+    return status != enabled && !parts_.store.setting(bucket.id, ports::object_lock_setting).empty();
+  };
   const Outcome<void> locked = refuse("InvalidBucketState", "with object lock, versioning cannot be suspended");
   if (is_refused()) return locked;
   const auto set = parts_.store.set_setting(bucket.id, ports::versioning_setting, status);

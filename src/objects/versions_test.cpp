@@ -160,6 +160,14 @@ TEST_CASE("all versions are listed in pages, newest first, and a bucket goes onl
   const std::string last = xml->children[3].text_of("DeleteMarkerVersionId");
   CHECK(xml->children[3].text_of("DeleteMarker") == "true");
   CHECK(kept.all("") == std::vector<std::string>{"dir/b " + last + " marker latest", "dir/b " + in_folder});
+  const auto unnamed = kept.ask(kept.bilbao, {"POST", "/frames?delete",
+                                              "<Delete><Object><Key></Key></Object><Object><Key>" +
+                                                  std::string(1025, 'k') + "</Key></Object></Delete>"});
+  const auto refused = api::s3::read_xml(unnamed.body);
+  REQUIRE(refused);
+  REQUIRE(refused->children.size() == 2);
+  CHECK(refused->children[0].text_of("Code") == "UserKeyMustBeSpecified");
+  CHECK(refused->children[1].text_of("Code") == "KeyTooLongError");
   CHECK(kept.remove("dir/b?versionId=" + in_folder).status == 204);
   CHECK(code_of(kept.ask(kept.bilbao, {"DELETE", "/frames"})) == "BucketNotEmpty");
   CHECK(kept.remove("dir/b?versionId=" + last).status == 204);

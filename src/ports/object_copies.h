@@ -31,6 +31,8 @@ struct CopiedChange {
 class CopySink {
  public:
   virtual ~CopySink() = default;
+  /// Whether changes of this bucket are made here: not where its home is elsewhere by now.
+  virtual bool may_change(const std::string& bucket) const = 0;
   /// Whether changes of this bucket are for others, too.
   virtual bool wants(const std::string& bucket) const = 0;
   /// The change is on this site's disk, and nobody else changes the same name meanwhile; it is acknowledged when this

@@ -109,6 +109,9 @@ inline constexpr const char* versioning_setting = "versioning";
 inline constexpr std::string_view versioning_enabled = "Enabled";      // each change makes a version with an id
 inline constexpr std::string_view versioning_suspended = "Suspended";  // changes make the null version; others stay
 
+/// The setting of a bucket whose versions may be locked: put and remove keep them, whatever versioning_setting says.
+inline constexpr const char* object_lock_setting = "object-lock";
+
 /// Of a change: it takes place only if ... Errors of it: conflict.
 struct WriteCondition {
   bool if_absent = false;

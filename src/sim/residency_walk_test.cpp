@@ -141,7 +141,7 @@ class Walk {
           complain("more copies than asked for", from, from);
         }
         for (int copies = 1; copies <= most_copies; ++copies) {
-          const auto next = decide::with_copies(from, copies, moment.network, moment.world().has_storage);
+          const auto next = decide::with_copies(from, copies, moment.world());
           if (next && *next) step(from, **next);
         }
       }

@@ -63,15 +63,15 @@ int64_t sealed_size(int64_t size);
 
 class ContentReader final : public ports::ObjectReader {
  public:
-  /// `cache`: null: what is read comes from the disk.
+  /// `cache`: null: what is read comes from the disk. `drops`: of the cache, before the object was looked up.
   ContentReader(ports::Runtime& runtime, std::string bucket_key, OpenedRecord record, std::vector<SharedFile> files,
-                ContentCache* cache = nullptr)
+                ContentCache* cache = nullptr, uint64_t drops = 0)
       : runtime_(runtime),
         bucket_key_(std::move(bucket_key)),
         record_(std::move(record)),
         files_(std::move(files)),
         cache_(cache),
-        drops_(cache == nullptr ? 0 : cache->drops()) {}
+        drops_(drops) {}
   const ports::ObjectMeta& meta() const override { return record_.body.meta; }
   Result<ports::ReadBytes> read(uint64_t offset, size_t most) override;
 
@@ -83,7 +83,7 @@ class ContentReader final : public ports::ObjectReader {
   const OpenedRecord record_;
   const std::vector<SharedFile> files_;  // one for each extent
   ContentCache* const cache_;
-  const uint64_t drops_;  // when it was opened
+  const uint64_t drops_;
 };
 
 }  // namespace barrio::adapters::local_files

@@ -45,6 +45,7 @@ struct HomeAndFollower final : ports::CopySink {
   void give_key() {
     REQUIRE(follower.store->take_key(contract_bucket, TenantId::of("acme"), *home.store->give_key(contract_bucket)));
   }
+  bool may_change(const std::string&) const override { return leads; }
   bool wants(const std::string&) const override { return true; }
   Result<void> copy(const ports::CopiedChange& change) override {
     if (away) return fail(Code::unavailable, "away");
@@ -72,7 +73,17 @@ struct HomeAndFollower final : ports::CopySink {
   Kept follower{'f'};
   int64_t epoch = 1;
   bool away = false;
+  bool leads = true;
 };
+
+TEST_CASE("where the home is elsewhere by now nothing is changed") {
+  HomeAndFollower both;
+  REQUIRE(put_text(*both.home.store, "a", "1"));
+  both.leads = false;
+  CHECK(put_text(*both.home.store, "a", "2").error().code == Code::unavailable);
+  CHECK(both.home.store->remove(contract_bucket, "a", {}).error().code == Code::unavailable);
+  CHECK(*get_text(*both.home.store, "a") == "1");
+}
 
 }  // namespace
 

@@ -69,6 +69,7 @@ Result<std::unique_ptr<ports::ObjectReader>> LocalFilesStore::open_with(const st
     TRY(const std::string* bucket_key, key_of(bucket));
     const IndexedObject* present = find(bucket, key, version);
     if (present == nullptr) return fail(Code::not_found, "there is no such object", key);
+    const uint64_t drops = cache_.drops();
     const std::string kept_key = *bucket_key;
     std::vector<SharedFile> files;
     Result<void> opened;
@@ -79,7 +80,8 @@ Result<std::unique_ptr<ports::ObjectReader>> LocalFilesStore::open_with(const st
             if (!file && opened) opened = fail(std::move(file).error());
           }
         }));
-    if (opened) return std::make_unique<ContentReader>(runtime_, kept_key, std::move(record), std::move(files), cache);
+    if (opened)
+      return std::make_unique<ContentReader>(runtime_, kept_key, std::move(record), std::move(files), cache, drops);
     // Replaced, and its content gone, since it was looked up.
     if (opened.error().code != Code::not_found || attempt == open_attempts) {
       return fail(Code::unavailable, "the content cannot be opened: " + opened.error().text(), key);

@@ -217,7 +217,9 @@ std::optional<ports::ObjectVersion> LocalFilesStore::next_version(const std::str
   const std::string status = setting(bucket, ports::versioning_setting);
   const IndexedObject* newest = objects.newest(key);
   if (status.empty() && (newest == nullptr || newest->version == ports::ObjectVersion())) return std::nullopt;
-  return ports::ObjectVersion{objects.next_order(key, runtime_.wall()), status == ports::versioning_enabled};
+  // What is locked is never replaced, whatever else was set at the same time.
+  const bool keeps = status == ports::versioning_enabled || !setting(bucket, ports::object_lock_setting).empty();
+  return ports::ObjectVersion{objects.next_order(key, runtime_.wall()), keeps};
 }
 
 Result<void> LocalFilesStore::check(const std::string& bucket, const std::string& key,
@@ -237,6 +239,9 @@ Result<void> LocalFilesStore::check(const std::string& bucket, const std::string
 /// an error. After one of another site the change is there all the same, and nobody was told so.
 Result<void> LocalFilesStore::commit(RecordKind kind, const std::string& bucket, RecordBody body,
                                      std::string_view content, ContentWriter* written) {
+  if (sink_ != nullptr && !sink_->may_change(bucket)) {
+    return fail(Code::unavailable, "this site is not the bucket's home any more; nothing was changed");
+  }
   TRY(const std::string* key, key_of(bucket));
   const Counted counted(changing_, bucket, *ended_);
   body.inlined = static_cast<int64_t>(content.size());

@@ -27,6 +27,12 @@ std::vector<SiteId> candidates(const Bucket& bucket, const Network& network,
   return ids;
 }
 
+std::vector<SiteId> living_candidates(const Bucket& bucket, const CopyWorld& world) {
+  return candidates(bucket, world.network, [&](const SiteId& site) {
+    return world.has_storage(site) && world.silent_for(site) < world.patience.lost_after;
+  });
+}
+
 bool is_lost(const SiteId& site, const CopyWorld& world) {
   return world.silent_for(site) >= world.patience.lost_after || world.is_incomplete(site);
 }
@@ -38,12 +44,13 @@ bool leaves(const SiteId& site, const Network& network) {
 }
 
 /// The followers that are worth most first: they stay, they have everything, they are near the home.
-void sort_by_worth(Bucket& bucket, const Network& network) {
+void sort_by_worth(Bucket& bucket, const CopyWorld& world) {
+  const Network& network = world.network;
   const Site* home = network.find(bucket.home);
   std::ranges::stable_sort(bucket.followers, {}, [&](const Follower& one) {
     const Site* site = network.find(one.site);
     const double far = site != nullptr && home != nullptr ? distance_km(home->location, site->location) : 0;
-    return std::tuple(leaves(one.site, network), one.state == CopyState::joining, far);
+    return std::tuple(leaves(one.site, network), one.state == CopyState::joining || is_lost(one.site, world), far);
   });
 }
 
@@ -62,9 +69,7 @@ void replace_home(Bucket& bucket, const CopyWorld& world) {
 
 /// Followers that stay away make room for others; where there is no other site they are waited for.
 void replace_followers(Bucket& bucket, const CopyWorld& world) {
-  auto others = candidates(bucket, world.network, [&](const SiteId& site) {
-    return world.has_storage(site) && world.silent_for(site) < world.patience.lost_after;
-  });
+  auto others = living_candidates(bucket, world);
   std::erase_if(bucket.followers,
                 [&](const Follower& one) { return !may_be_at(bucket, world.network.find(one.site)).permitted; });
   const auto next_other = [&] {
@@ -95,13 +100,13 @@ void end_leaving(Bucket& bucket, const CopyWorld& world) {
   const auto any_leaves = [&](const Follower& one) { return leaves(one.site, world.network); };
   if (!home_leaves && std::ranges::none_of(bucket.followers, any_leaves)) {
     if (bucket.followers.size() < static_cast<size_t>(bucket.copies)) return;
-    sort_by_worth(bucket, world.network);
+    sort_by_worth(bucket, world);
     bucket.followers.resize(static_cast<size_t>(bucket.copies) - 1);
     return;
   }
   if (ready < bucket.copies) return;
   if (home_leaves) {
-    sort_by_worth(bucket, world.network);
+    sort_by_worth(bucket, world);
     const auto heir = std::ranges::find_if(bucket.followers, is_ready);
     std::swap(bucket.home, heir->site);
     heir->state = CopyState::joining;
@@ -141,20 +146,25 @@ Result<std::vector<SiteId>> choose_followers(const Bucket& bucket, size_t count,
   return sites;
 }
 
-Result<std::optional<Bucket>> with_copies(const Bucket& bucket, int copies, const Network& network,
-                                          const std::function<bool(const SiteId&)>& has_storage) {
+Result<std::optional<Bucket>> with_copies(const Bucket& bucket, int copies, const CopyWorld& world) {
   if (copies == bucket.copies) return std::optional<Bucket>();
+  if (is_lost(bucket.home, world)) {
+    return fail(Code::unavailable,
+                "the home " + bucket.home.str() + " is lost just now; try again once it is back or another is named",
+                "copies");
+  }
   Bucket next = bucket;
   next.copies = copies;
   const auto wanted = static_cast<size_t>(copies) - 1;
   if (wanted > next.followers.size()) {
     const size_t present = next.followers.size();
-    auto sites = candidates(bucket, network, has_storage);
-    if (present + sites.size() < wanted) return fail(too_few_sites(bucket, wanted, present + sites.size(), network));
+    auto sites = living_candidates(bucket, world);
+    if (present + sites.size() < wanted)
+      return fail(too_few_sites(bucket, wanted, present + sites.size(), world.network));
     sites.resize(wanted - present);
     for (const SiteId& site : sites) next.followers.push_back({site, CopyState::joining});
   } else if (wanted < next.followers.size()) {
-    sort_by_worth(next, network);
+    sort_by_worth(next, world);
     next.followers.resize(wanted);
   }
   next.acks = std::min({next.acks, next.in_sync(), copies});

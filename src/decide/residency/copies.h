@@ -34,9 +34,8 @@ Result<std::vector<SiteId>> choose_followers(const Bucket& bucket, size_t count,
 
 /// The bucket with another number of copies, and a higher epoch; none: it has so many. New followers are brought in
 /// step before they count; those that go are the ones that have not everything, then the farthest. The home stays.
-/// Errors: those of choose_followers.
-Result<std::optional<Bucket>> with_copies(const Bucket& bucket, int copies, const Network& network,
-                                          const std::function<bool(const SiteId&)>& has_storage);
+/// Errors: those of choose_followers, unavailable (the home is lost just now).
+Result<std::optional<Bucket>> with_copies(const Bucket& bucket, int copies, const CopyWorld& world);
 
 /// The bucket as it should be now, with a higher epoch; none: as it is. A lost home is followed by one that is in sync;
 /// a lost follower no longer counts; one that stays away is replaced where the policy permits another site. A draining

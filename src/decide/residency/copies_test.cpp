@@ -31,16 +31,17 @@ struct CopyCase {
     bucket.copies = bucket.acks = 2;
     bucket.followers = {{SiteId::of("vit1"), CopyState::in_sync}};
   }
-  std::optional<Bucket> next() const {
-    return next_copies(bucket, {network,
-                                {},
-                                [](const SiteId&) { return true; },
-                                [this](const SiteId& id) {
-                                  const auto found = silent.find(id.str());
-                                  return found == silent.end() ? Duration{} : found->second;
-                                },
-                                [this](const SiteId& id) { return incomplete.contains(id.str()); }});
+  CopyWorld world() const {
+    return {network,
+            {},
+            [](const SiteId&) { return true; },
+            [this](const SiteId& id) {
+              const auto found = silent.find(id.str());
+              return found == silent.end() ? Duration{} : found->second;
+            },
+            [this](const SiteId& id) { return incomplete.contains(id.str()); }};
   }
+  std::optional<Bucket> next() const { return next_copies(bucket, world()); }
   Network network;
   Bucket bucket;
   std::map<std::string, Duration> silent;
@@ -122,8 +123,7 @@ TEST_CASE("what a home reports counts only for the epoch that it knows; a copy m
 
 TEST_CASE("more copies join and count later; of fewer the home stays, and who has everything and is near") {
   CopyCase one;
-  const auto everywhere = [](const SiteId&) { return true; };
-  const auto with = [&](int copies) { return with_copies(one.bucket, copies, one.network, everywhere); };
+  const auto with = [&](int copies) { return with_copies(one.bucket, copies, one.world()); };
   CHECK(!*with(2));
   CHECK(text_of(*with(3)) == "bio1 vit1 mad1? acks 2");
   CHECK((*with(3))->epoch == one.bucket.epoch + 1);
@@ -134,13 +134,21 @@ TEST_CASE("more copies join and count later; of fewer the home stays, and who ha
   CHECK(with(3).error().what.ends_with("of which 2 are active and have storage just now"));
   one.network.sites[0].status = SiteStatus::active;
   // Another site's copy that is in sync is worth more than a nearer one that is not.
-  one.bucket = **with_copies(CopyCase().bucket, 3, CopyCase().network, everywhere);
+  one.bucket = **with_copies(CopyCase().bucket, 3, one.world());
   one.bucket.followers[1].state = CopyState::in_sync;
   CHECK(text_of(*with(2)) == "bio1 vit1 acks 2");
   one.bucket.followers[0].state = CopyState::joining;
   CHECK(text_of(*with(2)) == "bio1 mad1 acks 2");
   one.bucket.followers[1].state = CopyState::joining;
   CHECK(text_of(*with(2)) == "bio1 vit1? acks 1");
+  // One that is lost is worth no more than one that is joining; without its home a bucket has no fewer copies.
+  one.bucket = CopyCase().bucket;
+  one.bucket.copies = 3;
+  one.bucket.followers.push_back({SiteId::of("mad1"), CopyState::in_sync});
+  one.silent["vit1"] = 20s;
+  CHECK(text_of(*with(2)) == "bio1 mad1 acks 2");
+  one.silent["bio1"] = 20s;
+  CHECK(with(1).error().text().starts_with("copies: the home bio1 is lost just now"));
 }
 
 TEST_CASE("a draining site goes once enough others have everything; a home hands over and says so") {
@@ -183,7 +191,7 @@ TEST_CASE("a draining site goes once enough others have everything; a home hands
   drain(2, false);
   CHECK(advance() == "vit1 bio1 acks 2");
   // The only copy.
-  one.bucket = **with_copies(one.bucket, 1, one.network, [](const SiteId&) { return true; });
+  one.bucket = **with_copies(one.bucket, 1, one.world());
   drain(2);
   CHECK(advance() == "vit1 bio1? acks 1");
   report("bio1");
@@ -201,8 +209,7 @@ TEST_CASE("whatever is lost, comes back and is reported, in any order: no forbid
       for (const Site& at : one.network.sites) one.silent[at.id.str()] = rng.next() % 4 == 0 ? 20min : Duration{};
       for (Site& at : one.network.sites) at.status = rng.next() % 6 == 0 ? SiteStatus::draining : SiteStatus::active;
       const Bucket before = one.bucket;
-      const auto changed =
-          with_copies(before, 1 + static_cast<int>(rng.next() % 3), one.network, [](const SiteId&) { return true; });
+      const auto changed = with_copies(before, 1 + static_cast<int>(rng.next() % 3), one.world());
       if (rng.next() % 5 == 0 && changed && *changed) {
         one.bucket = **changed;
       } else if (const auto next = one.next()) {
