@@ -44,12 +44,8 @@ for site in mad1 bcn1; do
 done
 
 b() { "$barrio" --home "$home" "$@"; }
-for who in operator acme; do
-  printf '%s-secret-of-the-test\n' "$who" | b context set "$who" --control "http://$control" --client-id "$who" >/dev/null
-done
-b context use acme >/dev/null
-token=$(curl -s -d "grant_type=client_credentials&client_id=acme&client_secret=acme-secret-of-the-test" \
-  "http://$control/oauth2/token" | sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p')
+log_in "$control"
+token=$(acme_token "$control")
 for version in 1 2 bad; do
   examples/container/image.sh "$home/images" "$version" "$barrio" || give_up "image $version"
   sed -i -e 's/^policy:.*/policy: { sites: [mad1, bcn1] }/' -e 's/^container:/container:\n  start_within: 2s\n  secrets: { TOKEN: api-token }/' \

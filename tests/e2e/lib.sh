@@ -85,14 +85,38 @@ YAML
   [ $# = 3 ] || printf '%s\n' "${@:4}" >>"$home/$1.yaml"
 }
 
+# storage_file ID CONTROL: site_file of a site with storage, and its key
+storage_file() {
+  (umask 077; openssl rand -hex 32 >"$home/$1.key")
+  site_file "$1" "$2" 127.0.0.1:0 "storage: {listen: '127.0.0.1:0', key_file: $home/$1.key, hosts: []}"
+}
+# begin_storage SITE: its process goes to ${pids[SITE]}, the address of its S3 service to ${s3[SITE]}
+begin_storage() {
+  serve "$1" site serve
+  pids[$1]=$started_pid
+  s3_is_told() { s3[$1]=$(sed -n 's/.*"s3_address":"\([0-9.:]*\)".*/\1/p' "$home/$1.log" | tail -1); [ -n "${s3[$1]}" ]; }
+  wait_for 20 "the S3 address of $1" s3_is_told "$1"
+}
+
+# log_in CONTROL: contexts of the operator and of tenant acme, which is used where nothing else is said
+log_in() {
+  local who
+  for who in operator acme; do
+    printf '%s-secret-of-the-test\n' "$who" | "$barrio" --home "$home" context set "$who" --control "http://$1" --client-id "$who" >/dev/null
+  done
+  "$barrio" --home "$home" context use acme >/dev/null
+}
+# acme_token CONTROL
+acme_token() {
+  curl -s -m 10 -d 'grant_type=client_credentials&client_id=acme&client_secret=acme-secret-of-the-test' "http://$1/oauth2/token" |
+    sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p'
+}
+
 # load_storage CONTROL S3: tenant acme's bucket at bio1, and the clients of storage_load.py at it in the background, as $load_pid
 load_storage() {
-  local who keys
+  local keys
   b() { "$barrio" --home "$home" "$@"; }
-  for who in operator acme; do
-    printf '%s-secret-of-the-test\n' "$who" | b context set "$who" --control "http://$1" --client-id "$who" >/dev/null
-  done
-  b context use acme >/dev/null
+  log_in "$1"
   keys=$(b --as operator tenant s3-key create acme) || give_up "no S3 key"
   has_bucket() { b bucket create frames --location bio1 >/dev/null 2>&1; }
   wait_for 20 "a bucket" has_bucket

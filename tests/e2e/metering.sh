@@ -35,10 +35,7 @@ gateway=$address
 site_file mad1 "$control" "$gateway"
 
 b() { "$barrio" --home "$home" "$@"; }
-for who in operator acme; do
-  printf '%s-secret-of-the-test\n' "$who" | b context set "$who" --control "http://$control" --client-id "$who" >/dev/null
-done
-b context use acme >/dev/null
+log_in "$control"
 cat >"$home/app.yaml" <<YAML
 name: people
 model: {backend: opencv, builtin: people}
@@ -47,8 +44,7 @@ policy: {jurisdictions: [ES-MD]}
 resources: {power: 40W, memory: 256MiB, cores: 1}
 YAML
 b app deploy "$home/app.yaml" --no-wait >/dev/null || give_up "deploy"
-token=$(curl -s -d "grant_type=client_credentials&client_id=acme&client_secret=acme-secret-of-the-test" \
-  "http://$control/oauth2/token" | sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p')
+token=$(acme_token "$control")
 [ -n "$token" ] || give_up "no token"
 
 # One grey picture of 80 by 144, 205 bytes, as a binary request.

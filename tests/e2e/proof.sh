@@ -44,10 +44,7 @@ serve bio1 site serve
 pids[bio1]=$started_pid
 bio1=$address
 
-for who in operator acme; do
-  printf '%s-secret-of-the-test\n' "$who" | b context set "$who" --control "http://$control" --client-id "$who" >/dev/null
-done
-b context use acme >/dev/null
+log_in "$control"
 keys_are_told() { [ "$(b log keys 2>/dev/null | tee "$home/keys" | grep -c '/log/')" = 2 ]; }
 eventually "the keys of both logs" keys_are_told
 [ "$(stat -c %a "$home/bio1/log/log.key")" = 600 ] || give_up "the log's key is not its owner's alone"
@@ -111,8 +108,7 @@ wants_exit 0 "the whole log" b log check bio1 --keys "$home/keys"
 
 # A receipt for one answer, once the tenant wants them.
 b tenant quota acme --receipts --as operator >/dev/null || give_up "quota"
-token=$(curl -s -d "grant_type=client_credentials&client_id=acme&client_secret=acme-secret-of-the-test" \
-  "http://$control/oauth2/token" | sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p')
+token=$(acme_token "$control")
 head='{"inputs":[{"name":"image","shape":[1],"datatype":"BYTES","parameters":{"binary_data_size":209}}]}'
 { printf '%s' "$head"; printf '\xcd\0\0\0'; cat "$home/picture.jpg"; } >"$home/body"
 has_receipt() {

@@ -20,24 +20,12 @@ serve control control
 pids[control]=$started_pid
 control=$address
 
-# begin SITE: its process, and where its S3 service is
-begin() {
-  serve "$1" site serve
-  pids[$1]=$started_pid
-  s3_is_told() { s3[$1]=$(sed -n 's/.*"s3_address":"\([0-9.:]*\)".*/\1/p' "$home/$1.log" | tail -1); [ -n "${s3[$1]}" ]; }
-  wait_for 20 "the S3 address of $1" s3_is_told "$1"
-}
 for site in mad1 bio1 bcn1; do
-  (umask 077; openssl rand -hex 32 >"$home/$site.key")
-  site_file "$site" "$control" 127.0.0.1:0 "storage: {listen: '127.0.0.1:0', key_file: $home/$site.key, hosts: []}"
-  begin "$site"
+  storage_file "$site" "$control"
+  begin_storage "$site"
 done
-for who in operator acme; do
-  printf '%s-secret-of-the-test\n' "$who" | b context set "$who" --control "http://$control" --client-id "$who" >/dev/null
-done
-b context use acme >/dev/null
-token=$(curl -s -m 10 -d 'grant_type=client_credentials&client_id=acme&client_secret=acme-secret-of-the-test' "http://$control/oauth2/token" |
-  sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p')
+log_in "$control"
+token=$(acme_token "$control")
 [ -n "$token" ] || give_up "no token"
 
 expect 2 'permits 1 site' b bucket create nowhere --location bio1 --copies 2
@@ -104,7 +92,7 @@ gone_key=$(head -1 "$home/acknowledged" | cut -d' ' -f1)
 sed -i 1d "$home/acknowledged"
 curl -sf -m 30 -X DELETE -H "Authorization: Bearer $token" "http://${s3[$heir]}/frames/$gone_key" || give_up "delete"
 
-begin "$old"
+begin_storage "$old"
 wait_for 60 "the killed site in step" in_step
 [[ "$(members)" == "$heir, $old" ]] || give_up "kept at $(members)"
 echo "ok: $old is back and in step"

@@ -22,29 +22,17 @@ begin_control() {
   serve control control
   pids[control]=$started_pid
 }
-# begin SITE: its process, and where its S3 service is
-begin() {
-  serve "$1" site serve
-  pids[$1]=$started_pid
-  s3_is_told() { s3[$1]=$(sed -n 's/.*"s3_address":"\([0-9.:]*\)".*/\1/p' "$home/$1.log" | tail -1); [ -n "${s3[$1]}" ]; }
-  wait_for 20 "the S3 address of $1" s3_is_told "$1"
-}
 
 control_file 127.0.0.1:0 mad1 bio1
 begin_control
 control=$address
 control_file "$control" mad1 bio1 # from now on at the same address
 for site in mad1 bio1; do
-  (umask 077; openssl rand -hex 32 >"$home/$site.key")
-  site_file "$site" "$control" 127.0.0.1:0 "storage: {listen: '127.0.0.1:0', key_file: $home/$site.key, hosts: []}"
-  begin "$site"
+  storage_file "$site" "$control"
+  begin_storage "$site"
 done
-for who in operator acme; do
-  printf '%s-secret-of-the-test\n' "$who" | b context set "$who" --control "http://$control" --client-id "$who" >/dev/null
-done
-b context use acme >/dev/null
-token=$(curl -s -m 10 -d 'grant_type=client_credentials&client_id=acme&client_secret=acme-secret-of-the-test' "http://$control/oauth2/token" |
-  sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p')
+log_in "$control"
+token=$(acme_token "$control")
 [ -n "$token" ] || give_up "no token"
 made() { b bucket create frames --location ES --copies 2 >"$home/said" 2>&1 && grep -q '^bucket frames at' "$home/said"; }
 wait_for 60 "a bucket with two copies" made
@@ -76,7 +64,7 @@ until_stored
 for round in 1 2 3 4; do
   for _ in 1 2 3 4 5; do ask gets; done
   kill_now "$keeper" # right after an answer
-  begin "$keeper"
+  begin_storage "$keeper"
   [ "$round" = 2 ] && kill_now control && begin_control
   until_stored
 done
@@ -110,7 +98,7 @@ wait_for 30 "$keeper to erase" is_done "$keeper"
 if is_done "$other"; then give_up "$other is away and did it"; fi
 kill_now control
 begin_control
-begin "$other" # its first answer comes after it has heard of it
+begin_storage "$other" # its first answer comes after it has heard of it
 status=$(curl -s -m 20 -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $token" "http://${s3[$other]}/frames/a")
 [[ "$status" == 40[34] || "$status" == 503 ]] || give_up "read at $other: $status"
 wait_for 30 "$other to erase" is_done "$other"
