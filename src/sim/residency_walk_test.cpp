@@ -18,6 +18,12 @@ namespace {
 enum class Fate { fine, silent, incomplete, draining, without_storage };
 constexpr int fates = 5;
 constexpr size_t site_count = 4;
+// At the same moment. Under a sanitizer the walk is of code, not of all states.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int most_in_trouble = 2;
+#else
+constexpr int most_in_trouble = site_count;
+#endif
 
 Network four_sites() {
   Network network;
@@ -55,6 +61,21 @@ std::vector<Policy> all_policies() {
   return policies;
 }
 
+/// Those that are walked. A sanitizer sees nothing new in a second policy that allows the same sites.
+std::vector<Policy> walked_policies() {
+  std::vector<Policy> policies = all_policies();
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  const Network network = four_sites();
+  std::set<std::vector<bool>> seen;
+  std::erase_if(policies, [&](const Policy& policy) {
+    std::vector<bool> allowed;
+    for (const Site& site : network.sites) allowed.push_back(Checker::allows(policy, site));
+    return !seen.insert(std::move(allowed)).second;
+  });
+#endif
+  return policies;
+}
+
 struct Moment {
   Network network = four_sites();
   std::set<SiteId> silent;
@@ -77,15 +98,17 @@ std::vector<Moment> all_moments() {
   for (int number = 0; number < count; ++number) {
     Moment moment;
     int rest = number;
+    int in_trouble = 0;
     for (Site& site : moment.network.sites) {
       const auto fate = static_cast<Fate>(rest % fates);
       rest /= fates;
+      in_trouble += fate == Fate::fine ? 0 : 1;
       if (fate == Fate::silent) moment.silent.insert(site.id);
       if (fate == Fate::incomplete) moment.incomplete.insert(site.id);
       if (fate == Fate::without_storage) moment.without_storage.insert(site.id);
       if (fate == Fate::draining) site.status = SiteStatus::draining;
     }
-    moments.push_back(std::move(moment));
+    if (in_trouble <= most_in_trouble) moments.push_back(std::move(moment));
   }
   return moments;
 }
@@ -200,7 +223,7 @@ class Walk {
 TEST_CASE("no reachable state of a bucket's copies has a byte where its policy does not allow one") {
   const auto moments = all_moments();
   size_t states = 0;
-  for (const Policy& policy : all_policies()) {
+  for (const Policy& policy : walked_policies()) {
     Walk walk(policy);
     for (int copies = 1; copies <= Walk::most_copies; ++copies) walk.begin(moments, copies);
     walk.go_on(moments);
