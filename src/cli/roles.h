@@ -42,9 +42,10 @@ BARRIO_DESCRIBE(TlsCertificateFile, (), (chain, key))
 struct ControlTlsFile {
   std::string listen;
   std::vector<TlsCertificateFile> certificates;
-  std::optional<std::string> site_ca = {};  // a site's token then counts only with the site's certificate of it
+  std::optional<std::string> site_ca = {};    // a site's token then counts only with the site's certificate of it
+  std::optional<std::string> member_ca = {};  // the other members have certificates of it
 };
-BARRIO_DESCRIBE(ControlTlsFile, (), (listen, certificates, site_ca))
+BARRIO_DESCRIBE(ControlTlsFile, (), (listen, certificates, site_ca, member_ca))
 
 struct ControlFile {
   std::string listen;
@@ -56,7 +57,7 @@ struct ControlFile {
   std::vector<AccountFile> accounts;                // made on the first start, where they do not exist
   std::optional<EtcdFile> etcd = {};                // instead of the file `state`
   std::optional<std::string> member = {};           // its name among `members`
-  std::map<std::string, std::string> members = {};  // all of control, by name: "ip:port"
+  std::map<std::string, std::string> members = {};  // all of control, by name: "ip:port" or "https://ip:port"
   std::optional<ControlTlsFile> tls = {};           // one more listener
   static constexpr std::string_view defaulted[] = {"open_console"};
 };

@@ -10,6 +10,7 @@
 #include "control/blob_members.h"
 #include "control/http_front.h"
 #include "net/tls.h"
+#include "net/url.h"
 
 namespace barrio::cli {
 
@@ -52,9 +53,9 @@ Result<void> override_state(ControlFile& file, const RoleCommand& command) {
   return {};
 }
 
-/// Those beside this one. Errors: invalid.
-Result<std::vector<net::SocketAddress>> other_members(const ControlFile& file) {
-  std::vector<net::SocketAddress> others;
+/// The addresses of those beside this one. Errors: invalid.
+Result<std::vector<std::string>> other_members(const ControlFile& file) {
+  std::vector<std::string> others;
   if (!file.members.empty() && !file.etcd) {
     return fail(Code::invalid, "several members need a state that they share: etcd", "members");
   }
@@ -63,15 +64,21 @@ Result<std::vector<net::SocketAddress>> other_members(const ControlFile& file) {
   }
   if (!file.members.empty() && !file.member) return fail(Code::invalid, "say which of the members this is", "member");
   for (const auto& [name, address] : file.members) {
-    TRY(auto parsed, net::SocketAddress::parse(address));
-    if (name != *file.member) others.push_back(parsed);
+    auto parsed = net::parse_server(address, nullptr);
+    if (!parsed) return fail(std::move(parsed).error().within("members." + name));
+    if (parsed->tls && (!file.tls || !file.tls->member_ca)) {
+      return fail(Code::invalid, "is missing, and with it the members that are called with https are verified",
+                  "tls.member_ca");
+    }
+    if (name != *file.member) others.push_back(address);
   }
   return others;
 }
 
 struct ControlTls {
   net::SocketAddress listen;
-  std::shared_ptr<net::TlsServer> server;  // null: only in clear
+  std::shared_ptr<net::TlsServer> server;   // null: only in clear
+  std::shared_ptr<net::TlsClient> members;  // calls them; null: only in clear
   WatchedFiles files;
 };
 
@@ -93,6 +100,12 @@ Result<ControlTls> load_tls(const ControlFile& file) {
   auto loaded = net::TlsServer::load(std::move(settings));
   if (!loaded) return fail(std::move(loaded).error().within("tls"));
   tls.server = std::move(*loaded);
+  if (file.tls->member_ca) {
+    auto members = net::TlsClient::load({.ca = *file.tls->member_ca});
+    if (!members) return fail(std::move(members).error().within("tls.member_ca"));
+    tls.members = std::move(*members);
+    tls.files.watch(*file.tls->member_ca);
+  }
   return tls;
 }
 
@@ -104,6 +117,7 @@ void keep_tls(ports::Runtime& runtime, ControlTls& tls) {
     runtime.offload([&] {
       changed = tls.files.changed();
       if (changed) reloaded = tls.server->reload();
+      if (changed && reloaded && tls.members) reloaded = tls.members->reload();
     });
     if (changed) report_reload(reloaded, "control");
   }
@@ -126,8 +140,11 @@ Result<void> serve_control(const RoleCommand& command) {
   control::BlobStore blobs(loop.runtime(), {.folder = file.blobs});
   control::Control control(loop.runtime(), stores->state(), control_config(file, std::move(network)), &blobs, &usage);
   stores->fence_by(control.leadership());
-  const auto call_member = [&loop](const net::Endpoint& member, net::Request request, Time deadline) {
-    return adapters::exchange(loop.runtime(), loop.client(), member, std::move(request), deadline, most_from_member);
+  const control::CallMember call_member = [&loop, &tls](const std::string& member_address, net::Request request,
+                                                        Time deadline) -> tl::expected<net::Response, net::CallError> {
+    auto member = net::parse_server(member_address, tls.members);
+    if (!member) return tl::unexpected(net::CallError{std::move(member).error(), false});
+    return adapters::exchange(loop.runtime(), loop.client(), *member, std::move(request), deadline, most_from_member);
   };
   control::BlobMembers members(loop.runtime(), call_member, control.accounts(), others);
   if (!others.empty()) blobs.join(members.peers());

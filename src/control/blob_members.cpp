@@ -23,7 +23,7 @@ Result<void> BlobMembers::copy(const std::string& sha256, const std::string& byt
   const size_t most = (others_.size() + 1) / 2 + 1;
   size_t have = 1;
   std::string why;
-  for (const net::SocketAddress& other : others_) {
+  for (const std::string& other : others_) {
     net::Request put = request("PUT", sha256);
     put.body = bytes;
     put.headers.emplace_back("Content-Type", "application/octet-stream");
@@ -31,8 +31,7 @@ Result<void> BlobMembers::copy(const std::string& sha256, const std::string& byt
     if (answered && answered->status == 201) {
       ++have;
     } else {
-      why =
-          other.str() + ": " + (answered ? "HTTP " + std::to_string(answered->status) : answered.error().error.text());
+      why = other + ": " + (answered ? "HTTP " + std::to_string(answered->status) : answered.error().error.text());
       log_warning("model not copied to a member", {{"sha256", sha256}, {"why", why}});
     }
   }
@@ -45,7 +44,7 @@ Result<void> BlobMembers::copy(const std::string& sha256, const std::string& byt
 
 Result<std::string> BlobMembers::fetch(const std::string& sha256) {
   Error failure{Code::not_found, "there is no content with this hash", sha256};
-  for (const net::SocketAddress& other : others_) {
+  for (const std::string& other : others_) {
     auto answered = call_(other, request("GET", sha256), runtime_.now() + copied_within);
     if (answered && answered->status == 404) continue;
     if (answered && answered->status == 200) {

@@ -12,8 +12,8 @@ namespace barrio::control {
 
 class BlobMembers {
  public:
-  /// `others`: addresses, without this member's own.
-  BlobMembers(ports::Runtime& runtime, CallMember call, Accounts& accounts, std::vector<net::SocketAddress> others)
+  /// `others`: addresses as of Member, without this member's own.
+  BlobMembers(ports::Runtime& runtime, CallMember call, Accounts& accounts, std::vector<std::string> others)
       : runtime_(runtime), call_(std::move(call)), accounts_(accounts), others_(std::move(others)) {}
   /// To all others; good when most members, this one counted, have it. Errors: unavailable.
   Result<void> copy(const std::string& sha256, const std::string& bytes);
@@ -30,7 +30,7 @@ class BlobMembers {
   ports::Runtime& runtime_;
   CallMember call_;
   Accounts& accounts_;
-  const std::vector<net::SocketAddress> others_;
+  const std::vector<std::string> others_;
 };
 
 }  // namespace barrio::control

@@ -50,8 +50,6 @@ std::optional<net::Response> Forwarding::answer(const net::Request& request) {
 
 /// None: it was not done there, and may be asked for again.
 std::optional<net::Response> Forwarding::ask(const Member& leader, const net::Request& request) {
-  auto address = net::SocketAddress::parse(leader.address);
-  if (!address) return control::answer(api::problem(503, "the leading member " + leader.name + " has no address"));
   net::Request passed = request;
   // Of this connection, not of the message.
   std::erase_if(passed.headers, [](const auto& field) {
@@ -76,7 +74,7 @@ std::optional<net::Response> Forwarding::ask(const Member& leader, const net::Re
     passed.headers.emplace_back(certificate, request.peer_uri);
     passed.headers.emplace_back(member_token, "Bearer " + accounts_.member_token());
   }
-  auto answered = call_(*address, std::move(passed), runtime_.now() + asked_for);
+  auto answered = call_(leader.address, std::move(passed), runtime_.now() + asked_for);
   if (!answered) {
     if (!answered.error().sent || repeatable(request)) return std::nullopt;
     return control::answer(

@@ -11,9 +11,10 @@
 
 namespace barrio::control {
 
-/// One HTTP call that parks the calling fiber; main() binds adapters/reactor_runtime's exchange.
+/// One HTTP call to the member at this address that parks the calling fiber; main() binds adapters/reactor_runtime's
+/// exchange.
 using CallMember =
-    std::function<tl::expected<net::Response, net::CallError>(const net::Endpoint&, net::Request, Time deadline)>;
+    std::function<tl::expected<net::Response, net::CallError>(const std::string& address, net::Request, Time deadline)>;
 
 class Forwarding {
  public:

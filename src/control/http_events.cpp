@@ -8,13 +8,21 @@
 
 namespace barrio::control {
 
+namespace {
+
+std::string url_of(const Member& member) {
+  return (member.address.find("://") == std::string::npos ? "http://" : "") + member.address;
+}
+
+}  // namespace
+
 net::Response HttpApi::events(const Call& call) {
   const Leadership& leadership = control_.leadership();
   if (!leadership.leads()) {
     if (!leadership.leader()) return answer(api::problem(503, "no member of control leads"));
     // Only the leader hears of sites; what goes on for hours is not passed through this member.
     net::Response elsewhere = answer(api::problem(307, "the leading member tells"));
-    elsewhere.headers.emplace_back("Location", "http://" + leadership.leader()->address + call.request.target);
+    elsewhere.headers.emplace_back("Location", url_of(*leadership.leader()) + call.request.target);
     return elsewhere;
   }
   Watch watch{.after = control_.events().last(), .viewer = call.tenant, .expires = call.who.expires};

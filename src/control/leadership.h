@@ -22,7 +22,7 @@ inline constexpr const char* changed = "changed";  // written by every commit: i
 /// One process of control.
 struct Member {
   std::string name;     // its own; who starts again under it takes the lead back from its dead self at once
-  std::string address;  // "ip:port", where the others reach it; empty: there are no others
+  std::string address;  // "ip:port" or "https://ip:port", where the others reach it; empty: there are no others
   bool operator==(const Member&) const = default;
 };
 BARRIO_DESCRIBE(Member, (), (name, address))

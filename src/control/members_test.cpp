@@ -31,10 +31,10 @@ struct Members {
       return config;
     }
     static std::string address(size_t index) { return "127.0.0.1:" + std::to_string(index + 1); }
-    static std::vector<net::SocketAddress> others(size_t index) {
-      std::vector<net::SocketAddress> all;
+    static std::vector<std::string> others(size_t index) {
+      std::vector<std::string> all;
       for (size_t i = 0; i < 3; ++i) {
-        if (i != index) all.push_back(*net::SocketAddress::parse(address(i)));
+        if (i != index) all.push_back(address(i));
       }
       return all;
     }
@@ -54,8 +54,8 @@ struct Members {
     for (auto& one : ones) REQUIRE(one->control.start());
   }
   CallMember caller() {
-    return [this](const net::Endpoint& to, net::Request request, Time) -> tl::expected<net::Response, net::CallError> {
-      One& one = *ones[static_cast<size_t>(std::stoi(to.address.str().substr(10))) - 1];
+    return [this](const std::string& to, net::Request request, Time) -> tl::expected<net::Response, net::CallError> {
+      One& one = *ones[static_cast<size_t>(std::stoi(to.substr(10))) - 1];
       if (one.away) return tl::unexpected(net::CallError{{Code::unavailable, "connection refused"}, false});
       auto answer = one.http.handle(request);
       HttpWorld::record(request, answer);

@@ -27,13 +27,16 @@ give_up() { echo "FAIL: $*"; tail -n 4 "$home"/*.log; cat "$home"/result.json 2>
 eventually() { wait_for 30 "$@"; }
 read -r -a port <<<"$(python3 -c '
 import socket
-sockets = [socket.socket() for _ in range(10)]
+sockets = [socket.socket() for _ in range(13)]
 for s in sockets: s.bind(("127.0.0.1", 0))
 print(*[s.getsockname()[1] for s in sockets])')"
 etcd_url() { echo "http://127.0.0.1:${port[$1 - 1]}"; }
 peer_url() { echo "http://127.0.0.1:${port[$1 + 2]}"; }
 member() { echo "127.0.0.1:${port[$1 + 5]}"; }
 gateway=127.0.0.1:${port[9]}
+# Members speak to each other with TLS; the load and the site ask them in clear.
+secure() { echo "127.0.0.1:${port[$1 + 9]}"; }
+"$barrio" cert ca "$home/tls" >/dev/null && "$barrio" cert issue "$home/tls" --control --ip 127.0.0.1 >/dev/null || exit 1
 
 start_etcd() {
   /usr/bin/etcd --name "etcd-$1" --data-dir "$home/etcd-$1" --listen-client-urls "$(etcd_url "$1")" \
@@ -55,7 +58,11 @@ state: ''
 blobs: $home/blobs-$i
 open_console: false
 member: control-$i
-members: {control-1: '$(member 1)', control-2: '$(member 2)', control-3: '$(member 3)'}
+members: {control-1: 'https://$(secure 1)', control-2: 'https://$(secure 2)', control-3: 'https://$(secure 3)'}
+tls:
+  listen: $(secure $i)
+  certificates: [{chain: $home/tls/control.pem, key: $home/tls/control.key}]
+  member_ca: $home/tls/ca.pem
 etcd: {endpoints: ['$(etcd_url 1)', '$(etcd_url 2)', '$(etcd_url 3)']}
 accounts:
   - {client_id: operator, client_secret: operator-secret-of-the-test, role: operator, subject: operator}
@@ -111,6 +118,12 @@ stop_and_continue() {
 phase steady
 sleep 3
 eventually "leaders" somebody_leads
+# Who watches what happens is sent from a follower to the leader's address, which is one with TLS.
+follower=$(for i in 1 2 3; do [ "control-$i" = "$(leading_control)" ] || { echo $i; break; }; done)
+export BARRIO_HOME=$home/operator
+echo operator-secret-of-the-test | "$barrio" context set operator --control "https://$(secure "$follower")" --client-id operator \
+  --ca "$home/tls/ca.pem" || give_up "no context of an operator"
+"$barrio" events --for 2s 2>"$home/watching.txt" >/dev/null || give_up "no events through a follower: $(cat "$home/watching.txt")"
 phase control_leader_killed
 kill_and_restart "$(leading_control)"
 eventually "leaders" somebody_leads
@@ -141,7 +154,7 @@ sed "s|^etcd: {|etcd: {prefix: other/, |" "$home/control-1.yaml" >"$home/other.y
 grep -q -- --overwrite "$home/refused" || give_up "the refusal does not say how"
 "$barrio" state import "$home/backup" --config "$home/other.yaml" --overwrite || give_up "import --overwrite"
 # And it moves to SQLite.
-sed "/^etcd:/d; /^member/d; s|^state: .*|state: $home/moved/state.db|" "$home/control-1.yaml" >"$home/sqlite.yaml"
+sed "/^etcd:/d; /^member/d; /^tls:/,/member_ca/d; s|^state: .*|state: $home/moved/state.db|" "$home/control-1.yaml" >"$home/sqlite.yaml"
 "$barrio" state import "$home/backup" --config "$home/sqlite.yaml" || give_up "import into SQLite"
 "$barrio" state export "$home/again" --config "$home/sqlite.yaml" || give_up "export from SQLite"
 cmp <(grep -v barrio_state "$home/backup") <(grep -v barrio_state "$home/again") || give_up "the state changed on the way"
