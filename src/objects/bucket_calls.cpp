@@ -34,9 +34,9 @@ api::s3::Outcome<NewBucket> wanted_bucket(const S3Call& call) {
   if (const auto text = call.view.header("x-barrio-copies")) {
     const auto copies = parse_uint(trim(*text));
     if (!copies || *copies < 1 || *copies > NewBucket::most_copies) {
-      return refuse("InvalidArgument", "x-barrio-copies must be from 1 to " + std::to_string(NewBucket::most_copies) +
-                                           ": at how many "
-                                           "sites each object is kept");
+      const std::string most = std::to_string(NewBucket::most_copies);
+      return refuse("InvalidArgument",
+                    "x-barrio-copies must be from 1 to " + most + ": at how many sites objects are kept");
     }
     wanted.copies = static_cast<int>(*copies);
   }

@@ -354,8 +354,10 @@ void Copies::drop_left() {
 
 void Copies::follow_orders(const StorageOrders& before) {
   drop_left();
+  const std::vector<TenantId> erased = parts_.directory.orders().erased;  // whose keys are written over, elsewhere
   for (const Bucket& earlier : before.buckets) {
     if (parts_.directory.find_id(earlier.id) != nullptr || !parts_.store.has_bucket(earlier.id)) continue;
+    if (std::ranges::find(erased, earlier.tenant) != erased.end()) continue;
     if (earlier.is_member(config_.site)) drop_deleted(earlier.id, earlier.home == config_.site ? Was::home : Was::copy);
   }
   changed_->notify();
