@@ -1,4 +1,4 @@
-// Serves dist/ and a scripted GET /barrio/v1/live, for work on the page and for the browser test; nothing of it ships.
+// Serves dist/ and a scripted GET /barrio/v1/live and /barrio/v1/buckets, for work on the page and for the browser test; nothing of it ships.
 // The script: 17 sites, ten cameras; a site is lost for a while, one tenant is refused then, control goes away.
 //   node mock-server.mjs [--port 8090]
 // With `hold()` a test freezes the script at a second of its choice.
@@ -82,6 +82,24 @@ export function viewAt(second) {
   };
 }
 
+/** name, tenant, home, other sites (joining: with an asterisk), copies, policy, objects, bytes */
+const buckets = [
+  ['frames', 'ayuntamiento', 'bio1', ['mad1'], 2, { jurisdictions: ['ES'] }, 18231, 41_231_000_000],
+  ['invoices-2026', 'euskotren', 'bio1', [], 1, { sites: ['bio1'] }, 12, 94_000],
+  ['masters', 'television', 'vlc1', ['bcn1', 'agp1*'], 3, { jurisdictions: ['ES-VC', 'ES-CT', 'ES-AN'], operators: ['telefonica'] }, 920, 2_700_000_000_000],
+  ['new-one', 'ayuntamiento', 'lcg1', [], 1, { jurisdictions: ['ES-GA'] }, undefined, undefined],
+];
+
+export function bucketsNow() {
+  return {
+    buckets: buckets.map(([name, tenant, home, others, copies, policy, objects, bytes]) => ({
+      name, tenant, location: 'ES', policy, policy_version: 1, copies, home, epoch: 2,
+      followers: others.map((site) => ({ site: site.replace('*', ''), state: site.endsWith('*') ? 'joining' : 'in_sync' })),
+      acks: copies, created: '2026-11-20T09:00:00.000Z', endpoint: '10.0.0.5:7480', objects, bytes,
+    })),
+  };
+}
+
 async function serveFile(path, response) {
   const name = normalize(path === '/' ? '/index.html' : path);
   try {
@@ -100,9 +118,10 @@ export async function startMock(port = 0, firstSecond = 0) {
   let away = false;
   const server = createServer((request, response) => {
     const path = new URL(request.url, 'http://mock').pathname;
-    if (path !== '/barrio/v1/live') return void serveFile(path, response);
+    if (!path.startsWith('/barrio/v1/')) return void serveFile(path, response);
     if (away) return void request.socket.destroy();
     response.writeHead(200, { 'content-type': 'application/json' });
+    if (path === '/barrio/v1/buckets') return void response.end(JSON.stringify(bucketsNow()));
     response.end(JSON.stringify(viewAt(held ?? firstSecond + Math.floor((Date.now() - started) / 1000))));
   });
   await new Promise((ready) => server.listen(port, '127.0.0.1', ready));

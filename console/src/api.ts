@@ -1,4 +1,5 @@
-// What control's GET /barrio/v1/live says, checked once here: everything behind `parseLive` trusts its types.
+// What control's GET /barrio/v1/live and /barrio/v1/buckets say, checked once here: everything behind `parseLive` and
+// `parseBuckets` trusts its types.
 
 export type SiteStatus = 'planned' | 'testing' | 'active' | 'draining' | 'retired';
 
@@ -46,6 +47,35 @@ export interface Live {
   flows: Flow[];
 }
 
+export interface Policy {
+  jurisdictions: string[];
+  sites: string[];
+  operators: string[];
+}
+
+/** Another site that keeps a bucket; joining: it does not have everything yet. */
+export interface Follower {
+  site: string;
+  joining: boolean;
+}
+
+export interface Bucket {
+  name: string;
+  tenant: string;
+  policy: Policy;
+  policyVersion: number;
+  copies: number; // that were asked for, the home among them
+  home: string;
+  followers: Follower[];
+  objects: number | null; // null: its home has not said yet
+  bytes: number | null;
+}
+
+export interface Buckets {
+  buckets: Bucket[];
+  more: boolean; // than one answer has
+}
+
 /** Gateways report counts over this many seconds. */
 export const windowSeconds = 10;
 
@@ -76,6 +106,10 @@ class Reader {
   flag(): boolean {
     if (typeof this.value !== 'boolean') throw this.wrong('true or false');
     return this.value;
+  }
+  /** Null where nothing was said. */
+  maybe<T>(read: (value: Reader) => T): T | null {
+    return this.value === undefined || this.value === null ? null : read(this);
   }
   list<T>(read: (item: Reader) => T): T[] {
     if (!Array.isArray(this.value)) throw this.wrong('a list');
@@ -138,20 +172,41 @@ export function parseLive(json: unknown): Live {
   };
 }
 
+function parseBucket(bucket: Reader): Bucket {
+  const names = (kind: string) => bucket.field('policy').field(kind).maybe((list) => list.list((name) => name.text())) ?? [];
+  return {
+    name: bucket.field('name').text(),
+    tenant: bucket.field('tenant').text(),
+    policy: { jurisdictions: names('jurisdictions'), sites: names('sites'), operators: names('operators') },
+    policyVersion: bucket.field('policy_version').number(),
+    copies: bucket.field('copies').number(),
+    home: bucket.field('home').text(),
+    followers: bucket.field('followers').list((one) => ({ site: one.field('site').text(), joining: one.field('state').text() !== 'in_sync' })),
+    objects: bucket.field('objects').maybe((count) => count.number()),
+    bytes: bucket.field('bytes').maybe((count) => count.number()),
+  };
+}
+
+/** Throws an Error naming the first wrong field. */
+export function parseBuckets(json: unknown): Buckets {
+  const answer = new Reader(json, '');
+  return { buckets: answer.field('buckets').list(parseBucket), more: answer.field('next').maybe((next) => next.text()) !== null };
+}
+
 /** `away`: no answer at all. `refused`: control answered, but not with a view (the text says what). */
-export type Answer = { kind: 'live'; live: Live } | { kind: 'away' } | { kind: 'refused'; reason: string };
+export type Answer<T> = { kind: 'given'; view: T } | { kind: 'away' } | { kind: 'refused'; reason: string };
 
 const refusals: Record<number, string> = {
   401: 'it wants a token: start control with open_console to open this page without one',
-  403: 'this account may not see the live view',
+  403: 'this account may not see it',
 };
 
 /** One question; settles within `timeoutMs` and never rejects. */
-export async function askLive(timeoutMs: number): Promise<Answer> {
+async function ask<T>(path: string, parse: (json: unknown) => T, timeoutMs: number): Promise<Answer<T>> {
   let response: Response;
   let body: unknown;
   try {
-    response = await fetch('/barrio/v1/live', { cache: 'no-store', signal: AbortSignal.timeout(timeoutMs) });
+    response = await fetch(path, { cache: 'no-store', signal: AbortSignal.timeout(timeoutMs) });
     if (response.ok) body = await response.json();
   } catch (error) {
     if (error instanceof SyntaxError) return { kind: 'refused', reason: 'its answer is not JSON' };
@@ -162,8 +217,16 @@ export async function askLive(timeoutMs: number): Promise<Answer> {
     return { kind: 'refused', reason: refusals[response.status] ?? `it answered ${response.status}` };
   }
   try {
-    return { kind: 'live', live: parseLive(body) };
+    return { kind: 'given', view: parse(body) };
   } catch (error) {
     return { kind: 'refused', reason: (error as Error).message };
   }
+}
+
+export function askLive(timeoutMs: number): Promise<Answer<Live>> {
+  return ask('/barrio/v1/live', parseLive, timeoutMs);
+}
+
+export function askBuckets(timeoutMs: number): Promise<Answer<Buckets>> {
+  return ask('/barrio/v1/buckets', parseBuckets, timeoutMs);
 }

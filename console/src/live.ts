@@ -1,13 +1,14 @@
 // The page's heartbeat: asks control each second, keeps the last view while it is away, and remembers five minutes.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { askLive } from './api';
-import type { Live } from './api';
+import { askBuckets, askLive } from './api';
+import type { Buckets, Live } from './api';
 import { emptyHistory, extend } from './history';
 import type { History } from './history';
 
 const periodMs = 1000;
 const timeoutMs = 3000;
+const bucketsPeriodMs = 5000;
 
 export type ControlState = 'connecting' | 'connected' | 'away' | 'refused';
 
@@ -36,9 +37,9 @@ export function useWatch(): Watch {
       asking = false;
       if (stopped) return;
       const now = Date.now() / 1000;
-      if (answer.kind === 'live') {
+      if (answer.kind === 'given') {
         receivedAt.current = performance.now();
-        const { live } = answer;
+        const live = answer.view;
         setWatch((old) => ({ control: 'connected', reason: '', live, ageSeconds: 0, history: extend(old.history, now, live.flows) }));
         return;
       }
@@ -58,6 +59,29 @@ export function useWatch(): Watch {
     };
   }, []);
   return watch;
+}
+
+/** The buckets of all tenants: they change seldom. Null: not told yet. The last list stays while control is away. */
+export function useBuckets(): Buckets | null {
+  const [buckets, setBuckets] = useState<Buckets | null>(null);
+  useEffect(() => {
+    let asking = false;
+    let stopped = false;
+    async function beat(): Promise<void> {
+      if (asking) return;
+      asking = true;
+      const answer = await askBuckets(timeoutMs);
+      asking = false;
+      if (!stopped && answer.kind === 'given') setBuckets(answer.view);
+    }
+    void beat();
+    const timer = setInterval(() => void beat(), bucketsPeriodMs);
+    return () => {
+      stopped = true;
+      clearInterval(timer);
+    };
+  }, []);
+  return buckets;
 }
 
 /** The width of an element in pixels, followed as it changes. */

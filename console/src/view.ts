@@ -1,7 +1,7 @@
 // Pure functions from the live view to what the page says: states, sums, order and figures as text.
 
 import { windowSeconds } from './api';
-import type { Flow, Live, Site } from './api';
+import type { Bucket, Flow, Live, Policy, Site } from './api';
 
 export type FlowState = 'on-time' | 'late' | 'refused' | 'idle';
 export type SiteState = 'active' | 'draining' | 'testing' | 'planned' | 'retired' | 'lost';
@@ -117,4 +117,33 @@ const accessWords: Record<string, string> = { fibre: 'fibre', nr5g: '5G' };
 
 export function formatAccess(access: string): string {
   return accessWords[access] ?? access;
+}
+
+/** In the words of control's own answers: "jurisdiction ES-PV or ES-NC, operator telefonica". */
+export function policyWords(policy: Policy): string {
+  const parts: [string, string[]][] = [['jurisdiction', policy.jurisdictions], ['site', policy.sites], ['operator', policy.operators]];
+  return parts.filter(([, names]) => names.length > 0).map(([kind, names]) => `${kind} ${names.join(' or ')}`).join(', ') || 'nothing';
+}
+
+/** Copies that have everything are fewer than were asked for. */
+export function lacksCopies(bucket: Bucket): boolean {
+  return 1 + bucket.followers.filter((one) => !one.joining).length < bucket.copies;
+}
+
+/** Those with too few copies first, then by name. */
+export function byNeed(buckets: readonly Bucket[]): Bucket[] {
+  return [...buckets].sort((a, b) => Number(lacksCopies(b)) - Number(lacksCopies(a)) || spanish.compare(a.name, b.name));
+}
+
+const byteUnits = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+
+/** "940 B", "1.5 MiB", "312 GiB". */
+export function formatBytes(bytes: number): string {
+  let unit = 0;
+  let amount = bytes;
+  while (amount >= 1023.5 && unit < byteUnits.length - 1) {
+    amount /= 1024;
+    unit += 1;
+  }
+  return `${amount.toFixed(unit > 0 && amount < 99.95 ? 1 : 0)} ${byteUnits[unit]}`;
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
-import { askLive, parseLive } from '../src/api';
-import { liveJson } from './example';
+import { askLive, parseBuckets, parseLive } from '../src/api';
+import { bucketsJson, liveJson } from './example';
 
 test('a live view is read with its units in place', () => {
   const live = parseLive(liveJson());
@@ -28,6 +28,19 @@ test('a status that this page does not know is refused, not shown as something e
   assert.throws(() => parseLive(json), /sites\[0\]\.status is not one of planned/);
 });
 
+test('buckets are read with their copies; what a home has not told yet is not taken for nothing', () => {
+  const { buckets, more } = parseBuckets(bucketsJson());
+  assert.equal(more, false);
+  assert.deepEqual(buckets[0]?.followers, [{ site: 'mad1', joining: false }, { site: 'vlc1', joining: true }]);
+  assert.deepEqual(buckets[0]?.policy, { jurisdictions: ['ES'], sites: [], operators: [] });
+  assert.equal(buckets[0]?.bytes, 0);
+  assert.equal(buckets[1]?.bytes, null);
+  assert.equal(parseBuckets({ ...bucketsJson(), next: 'safe' }).more, true);
+  const json = bucketsJson();
+  json.buckets[1]!.copies = 'two' as unknown as number;
+  assert.throws(() => parseBuckets(json), { message: 'buckets[1].copies is not a number' });
+});
+
 test('the answers of control are told apart: a view, away, refused with its reason', async () => {
   let status = 200;
   let body = JSON.stringify(liveJson());
@@ -38,7 +51,7 @@ test('the answers of control are told apart: a view, away, refused with its reas
   const fetchOfNode = globalThis.fetch;
   globalThis.fetch = (path, options) => fetchOfNode(`http://127.0.0.1:${port}${String(path)}`, options);
   try {
-    assert.equal((await askLive(5000)).kind, 'live');
+    assert.equal((await askLive(5000)).kind, 'given');
     body = '{"time":';
     assert.deepEqual(await askLive(5000), { kind: 'refused', reason: 'its answer is not JSON' });
     status = 401;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseLive } from '../src/api';
-import { byPlace, bySiteState, cameraKey, extent, flowKey, flowState, formatAge, formatMs, formatPower, powerShare, siteState, totals } from '../src/view';
-import { flow, liveJson, site } from './example';
+import { byNeed, byPlace, bySiteState, cameraKey, extent, flowKey, flowState, formatAge, formatBytes, formatMs, formatPower, lacksCopies, policyWords, powerShare, siteState, totals } from '../src/view';
+import { bucket, flow, liveJson, site } from './example';
 
 test('a flow shows the worst thing that happened to it', () => {
   assert.equal(flowState(flow()), 'on-time');
@@ -62,4 +62,27 @@ test('the share of power stays between nothing and all', () => {
   assert.equal(powerShare(site({ powerUsedW: 5000 })), 0.25);
   assert.equal(powerShare(site({ powerUsedW: 50000 })), 1);
   assert.equal(powerShare(site({ powerBudgetW: 0 })), 0);
+});
+
+test('a policy is told in the words of control', () => {
+  assert.equal(policyWords({ jurisdictions: ['ES-PV', 'ES-NC'], sites: [], operators: ['telefonica'] }), 'jurisdiction ES-PV or ES-NC, operator telefonica');
+  assert.equal(policyWords({ jurisdictions: [], sites: ['bio1'], operators: [] }), 'site bio1');
+  assert.equal(policyWords({ jurisdictions: [], sites: [], operators: [] }), 'nothing');
+});
+
+test('a bucket that has fewer complete copies than were asked for stands first', () => {
+  const whole = bucket({ name: 'b', copies: 2, followers: [{ site: 'mad1', joining: false }] });
+  const joining = bucket({ name: 'c', copies: 2, followers: [{ site: 'mad1', joining: true }] });
+  assert.equal(lacksCopies(whole), false);
+  assert.equal(lacksCopies(joining), true);
+  assert.deepEqual(byNeed([whole, bucket({ name: 'a' }), joining]).map((one) => one.name), ['c', 'a', 'b']);
+});
+
+test('bytes have a unit that fits', () => {
+  assert.equal(formatBytes(0), '0 B');
+  assert.equal(formatBytes(1023), '1023 B');
+  assert.equal(formatBytes(1536), '1.5 KiB');
+  assert.equal(formatBytes(1024 * 1024 - 1), '1.0 MiB');
+  assert.equal(formatBytes(312 * 1024 ** 3), '312 GiB');
+  assert.equal(formatBytes(4096 * 1024 ** 5), '4096 PiB');
 });

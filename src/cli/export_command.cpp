@@ -34,8 +34,8 @@ BARRIO_DESCRIBE(ExportedSums, (), (apps, files, buckets, objects, bytes))
 
 class Export {
  public:
-  Export(Session& session, ControlClient& control, std::string folder)
-      : session_(session), control_(control), folder_(std::move(folder)) {}
+  Export(Session& session, ControlClient& control, const ExportCommand& command)
+      : session_(session), control_(control), folder_(command.folder), with_versions_(command.versions) {}
 
   Result<ExportedSums> run() {
     if (std::filesystem::exists(folder_)) return fail(Code::conflict, "is there already; name a new folder", folder_);
@@ -125,31 +125,79 @@ class Export {
       if (answer) TRY_DO(write_file(folder + "/" + file, answer->body));
       if (!answer && answer.error().code != Code::not_found) return fail(answer.error());
     }
-    std::ofstream index(folder + "/objects.jsonl");
-    std::string token;
+    std::ofstream current(folder + "/objects.jsonl");
     int64_t number = 0;
+    if (with_versions_ && keeps_versions(folder)) {
+      TRY_DO(export_versions(bucket, folder, current, number));
+    } else {
+      TRY_DO(export_objects(bucket, folder, current, number));
+    }
+    ++sums_.buckets;
+    current.close();
+    return current ? Result<void>() : Result<void>(fail(Code::unavailable, "cannot be written", folder));
+  }
+
+  /// It does or did: there may be older ones than the current ones.
+  static bool keeps_versions(const std::string& folder) {
+    const auto text = read_file(folder + "/versioning.xml");
+    const auto xml = text ? api::s3::read_xml(*text) : Result<api::s3::XmlElement>(fail(text.error()));
+    return xml && !xml->text_of("Status").empty();
+  }
+
+  Result<void> export_objects(const Json& bucket, const std::string& folder, std::ostream& current, int64_t& number) {
+    std::string token;
     do {
-      std::string target = "/" + name + "?list-type=2&encoding-type=url";
+      std::string target = "/" + text_at(bucket, "name") + "?list-type=2&encoding-type=url";
       if (!token.empty()) target += "&continuation-token=" + api::s3::uri_encode(token, false);
       TRY(const auto answer, ask(bucket, target));
       TRY(const auto xml, api::s3::read_xml(answer.body));
       for (const auto& object : xml.children) {
         if (object.name != "Contents") continue;
         TRY(const auto line, export_object(bucket, object, folder, ++number));
-        index << print_json(line) << "\n";
+        current << print_json(line) << "\n";
       }
       token = xml.text_of("NextContinuationToken");
     } while (!token.empty());
-    ++sums_.buckets;
-    index.close();
-    return index ? Result<void>() : Result<void>(fail(Code::unavailable, "cannot be written", folder));
+    return {};
+  }
+
+  /// By key, and within a key from newest to oldest; the current ones are told among the objects, too.
+  Result<void> export_versions(const Json& bucket, const std::string& folder, std::ostream& current, int64_t& number) {
+    std::ofstream all(folder + "/versions.jsonl");
+    std::string next;
+    do {
+      TRY(const auto answer, ask(bucket, "/" + text_at(bucket, "name") + "?versions&encoding-type=url" + next));
+      TRY(const auto xml, api::s3::read_xml(answer.body));
+      for (const auto& version : xml.children) {
+        if (version.name != "Version" && version.name != "DeleteMarker") continue;
+        JsonObject line{{"key", api::s3::uri_decode(version.text_of("Key")).value_or("")},
+                        {"delete_marker", true},
+                        {"modified", version.text_of("LastModified")}};
+        const bool is_newest = version.text_of("IsLatest") == "true";
+        if (version.name == "Version") {
+          TRY(line, export_object(bucket, version, folder, ++number));
+          if (is_newest) current << print_json(line) << "\n";
+        }
+        line["version"] = version.text_of("VersionId");
+        line["newest"] = is_newest;
+        all << print_json(line) << "\n";
+      }
+      // The markers come encoded, as keys do.
+      next = xml.text_of("NextKeyMarker").empty() ? ""
+                                                  : "&key-marker=" + xml.text_of("NextKeyMarker") +
+                                                        "&version-id-marker=" + xml.text_of("NextVersionIdMarker");
+    } while (!next.empty());
+    all.close();
+    return all ? Result<void>() : Result<void>(fail(Code::unavailable, "cannot be written", folder));
   }
 
   /// Keys are no file names ("a" and "a/b" may both be there): objects are numbered, and the index has their keys.
   Result<JsonObject> export_object(const Json& bucket, const api::s3::XmlElement& listed, const std::string& folder,
                                    int64_t number) {
     const std::string key = api::s3::uri_decode(listed.text_of("Key")).value_or("");
+    const std::string version = listed.text_of("VersionId");  // of a list of versions
     const std::string target = "/" + text_at(bucket, "name") + "/" + api::s3::uri_encode(key, true);
+    const std::string which = version.empty() ? "" : "versionId=" + version;
     const int64_t size = std::strtoll(listed.text_of("Size").c_str(), nullptr, 10);
     const std::string etag = listed.text_of("ETag");
     const std::string file = "objects/" + std::to_string(number);
@@ -162,12 +210,13 @@ class Export {
         headers.emplace_back("Range",
                              "bytes=" + std::to_string(at) + "-" + std::to_string(at + export_piece_bytes - 1));
       }
-      TRY(const auto piece, ask(bucket, target, std::move(headers)));
+      TRY(const auto piece, ask(bucket, which.empty() ? target : target + "?" + which, std::move(headers)));
       md5.add(piece.body);
       out << piece.body;
       if (at == 0) line["fields"] = fields_of_answer(piece);
+      if (at == 0 && !version.empty()) line["lock"] = lock_of_answer(piece);
       if (at == 0 && net::find_header(piece.headers, "x-amz-tagging-count")) {
-        TRY(const auto tags, ask(bucket, target + "?tagging"));
+        TRY(const auto tags, ask(bucket, target + "?tagging" + (which.empty() ? "" : "&" + which)));
         line["tagging"] = tags.body;
       }
     }
@@ -196,9 +245,21 @@ class Export {
     return fields;
   }
 
+  /// In the words of S3's headers, behind x-amz-object-lock-; empty: it is not locked.
+  static JsonObject lock_of_answer(const net::Response& answer) {
+    constexpr std::string_view prefix = "x-amz-object-lock-";
+    JsonObject lock;
+    for (const auto& [header, value] : answer.headers) {
+      const std::string name = to_lower(header);
+      if (name.starts_with(prefix)) lock[name.substr(prefix.size())] = value;
+    }
+    return lock;
+  }
+
   Session& session_;
   ControlClient& control_;
   const std::string folder_;
+  const bool with_versions_;
   std::set<std::string> files_;
   ExportedSums sums_;
 };
@@ -208,7 +269,7 @@ class Export {
 Result<void> export_tenant(Session& session, const ExportCommand& command) {
   TRY(auto control, session.control(Speaker::tenant));
   const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-  TRY(const auto sums, Export(session, control, command.folder).run());
+  TRY(const auto sums, Export(session, control, command).run());
   // Last: a folder with it is whole.
   const JsonObject all{{"format", "barrio export 1"}, {"at", to_string(WallTime(now))}, {"has", to_json(sums)}};
   TRY_DO(write_file(command.folder + "/export.json", pretty_json(all) + "\n"));

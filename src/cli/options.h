@@ -155,6 +155,7 @@ struct BucketCreateCommand {
   std::string location;
   std::string policy;  // YAML file
   int copies = 1;
+  bool object_lock = false;
 };
 struct BucketCopiesCommand {
   std::string name;
@@ -172,6 +173,7 @@ struct ObjectCommand {
 /// Everything that a tenant has, into a folder that is new.
 struct ExportCommand {
   std::string folder;
+  bool versions = false;  // all of them, of buckets that keep versions
 };
 struct ContextListCommand {};
 struct ContextUseCommand {

@@ -14,6 +14,7 @@ namespace {
 constexpr size_t offload_threads = 16;
 constexpr Duration open_patience = 2s;  // for requests that are under way
 constexpr auto stop_patience = 3500ms;
+constexpr Duration figures_period = 1s;
 constexpr Bytes usual_cache{128 * 1024 * 1024};
 constexpr std::string_view orders_bound = "barrio storage orders";
 
@@ -115,6 +116,27 @@ void SiteStorage::save(const StorageOrders& orders) {
   if (!saved) log_warning("storage: the orders cannot be saved", {{"why", saved.error().text()}});
 }
 
+/// What the store counts on its loop, as figures that any thread may read.
+void SiteStorage::tell_cache() {
+  const Labels at = {{"site", parts_.file.site}};
+  Counter& hits = parts_.metrics.counter("barrio_storage_cache_hits_total",
+                                         "Pieces of objects that were read from the memory of what was read last", at);
+  Counter& misses = parts_.metrics.counter("barrio_storage_cache_misses_total",
+                                           "Pieces of objects that were looked for there and read from the disk", at);
+  Gauge& bytes = parts_.metrics.gauge("barrio_storage_cache_bytes", "Bytes in the memory of what was read last", at);
+  parts_.metrics.gauge("barrio_storage_cache_limit_bytes", "Bytes that may be there", at)
+      .set(static_cast<double>(store_->cache_figures().most_bytes));
+  adapters::local_files::ContentCache::Figures told;
+  while (!runtime_.stopping()) {
+    const auto now = store_->cache_figures();
+    hits.add(now.hits - told.hits);
+    misses.add(now.misses - told.misses);
+    bytes.set(static_cast<double>(now.bytes));
+    told = now;
+    runtime_.sleep_for(figures_period);
+  }
+}
+
 Result<void> SiteStorage::start() {
   TRY(const auto bound, service_->start());
   service_->run();
@@ -124,6 +146,7 @@ Result<void> SiteStorage::start() {
           [records = records_, record = std::move(record)]() mutable { records->take(std::move(record)); });
     });
   });
+  runtime_.spawn("storage figures", [this] { tell_cache(); });
   log_info("serving S3", {{"s3_address", bound.str()}});
   side_.start();
   started_ = true;

@@ -43,6 +43,7 @@ class SiteStorage {
   Result<objects::S3Config> config() const;
   std::optional<StorageOrders> saved_orders() const;
   void save(const StorageOrders& orders);
+  void tell_cache();
   std::string orders_file() const;
 
   const Parts parts_;

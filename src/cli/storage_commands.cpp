@@ -185,6 +185,7 @@ Result<void> create_bucket(Session& session, const BucketCreateCommand& command)
   TRY(wanted.name, BucketName::parse(command.name));
   wanted.location = command.location;
   wanted.copies = command.copies;
+  wanted.object_lock = command.object_lock;
   if (!command.policy.empty()) {
     TRY(wanted.policy, read_yaml<Policy>(command.policy));
   }

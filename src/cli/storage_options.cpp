@@ -26,6 +26,7 @@ void add_bucket(CLI::App& root, const AddLeaf& add_leaf) {
   creating->add_option("--location", create->location, "A site, a city, a region (ES-PV) or a country (ES)");
   creating->add_option("--policy", create->policy, "YAML file with jurisdictions, sites, operators");
   creating->add_option("--copies", create->copies, "At how many sites each object is kept")->capture_default_str();
+  creating->add_flag("--object-lock", create->object_lock, "Keep versions, and let them be locked (S3 object lock)");
   auto copies = std::make_shared<BucketCopiesCommand>();
   auto* changing = add_leaf(bucket, "copies", "Change at how many sites each object is kept", made_of(copies));
   changing->add_option("NAME", copies->name)->required();
@@ -58,10 +59,10 @@ void add_storage_commands(CLI::App& root, const AddLeaf& add_leaf) {
   add_bucket(root, add_leaf);
   add_object(root, add_leaf);
   auto command = std::make_shared<ExportCommand>();
-  add_leaf(root, "export", "Everything that the tenant has: apps, their files, buckets, objects, usage",
-           made_of(command))
-      ->add_option("FOLDER", command->folder, "Made; must not be there")
-      ->required();
+  auto* exporting = add_leaf(
+      root, "export", "Everything that the tenant has: apps, their files, buckets, objects, usage", made_of(command));
+  exporting->add_option("FOLDER", command->folder, "Made; must not be there")->required();
+  exporting->add_flag("--versions", command->versions, "All versions of objects, and delete markers");
 }
 
 }  // namespace barrio::cli

@@ -127,12 +127,14 @@ Result<Control::Edit> Control::try_create_bucket(const TenantId& tenant, const N
   TRY(const auto followers,
       decide::choose_followers(bucket, static_cast<size_t>(wanted.copies) - 1, desired_.network, has_storage));
   for (const SiteId& follower : followers) bucket.followers.push_back({follower, CopyState::joining});
+  bucket.object_lock = wanted.object_lock;
   bucket.id = hex_of(random_bytes(16));
   bucket.created = runtime_.wall();
   const std::string key = key::bucket(bucket.name);
-  return Edit{{{key, 0}, {key::erasure(tenant), 0}},
-              {write_json(key, bucket)},
-              members_text(bucket) + ", " + decide::describe(bucket.policy)};
+  return Edit{
+      {{key, 0}, {key::erasure(tenant), 0}},
+      {write_json(key, bucket)},
+      members_text(bucket) + ", " + decide::describe(bucket.policy) + (bucket.object_lock ? ", with object lock" : "")};
 }
 
 Result<Bucket> Control::create_bucket(const TenantId& tenant, const NewBucket& wanted,

@@ -28,7 +28,7 @@ struct ConsoleFile {
 };
 
 struct HttpConfig {
-  bool open_console = false;                  // /barrio/v1/live without a token
+  bool open_console = false;                  // /barrio/v1/live and the list of buckets without a token
   std::map<std::string, ConsoleFile> assets;  // by path: "/index.html" (also served at "/"), "/assets/..."
   std::string content_security_policy;        // of the console's pages
   size_t most_json_bytes = 1024 * 1024;

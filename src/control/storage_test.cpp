@@ -38,6 +38,16 @@ TEST_CASE("a bucket's home is a permitted site with storage, and its policy is t
   CHECK(world.make("no-place", "").error().where == "location");
   CHECK(world.make("no-such-place", "us-east-1").error().code == Code::not_found);
   CHECK(world.make("catalan", "ES-CT").error().code == Code::unavailable);  // its sites have no storage here
+  NewBucket locked{*BucketName::parse("locked"), "bio1", {}, 1, true};
+  CHECK(world.control->create_bucket(traffic, locked, {}, {})->object_lock);
+  world.restart();
+  const auto told = world.control->storage(bilbao, {0, "10.0.0.1:7480"});
+  REQUIRE(told);
+  REQUIRE(told->orders);
+  CHECK(told->orders->buckets.size() == 6);
+  for (const Bucket& bucket : told->orders->buckets) {
+    CHECK(bucket.object_lock == (bucket.name == locked.name));
+  }
   NewBucket narrow{*BucketName::parse("narrow"), "mad1", Policy{{*Jurisdiction::parse("ES-PV")}, {}, {}}, 1};
   CHECK(world.control->create_bucket(traffic, narrow, {}, {}).error().code == Code::denied);
 }

@@ -51,7 +51,8 @@ struct Bucket {
   int64_t handed_over = 0;  // the epoch in which another home gave way, which had not been lost; 0: none did
   std::string location;     // as it was asked for: "bilbao", "ES-PV", "ES"
   WallTime created;
-  static constexpr std::string_view defaulted[] = {"followers", "acks", "handed_over"};
+  bool object_lock = false;  // it began with S3's object lock, before anything was in it
+  static constexpr std::string_view defaulted[] = {"followers", "acks", "handed_over", "object_lock"};
   Result<void> check() const;
   /// Null: the site is none.
   const Follower* follower(const SiteId& site) const;
@@ -61,7 +62,7 @@ struct Bucket {
 };
 BARRIO_DESCRIBE(Bucket, (),
                 (name, id, tenant, policy, policy_version, copies, home, epoch, followers, acks, handed_over, location,
-                 created))
+                 created, object_lock))
 
 /// What a bucket is asked for with. `location`: a site, a city, a region or a country; empty: the country of the site
 /// that is asked. `policy` narrows it further.
@@ -70,11 +71,12 @@ struct NewBucket {
   std::string location;
   std::optional<Policy> policy = {};
   int copies = 1;
-  static constexpr std::string_view defaulted[] = {"location", "copies"};
+  bool object_lock = false;
+  static constexpr std::string_view defaulted[] = {"location", "copies", "object_lock"};
   static constexpr int most_copies = 5;
   Result<void> check() const;
 };
-BARRIO_DESCRIBE(NewBucket, (), (name, location, policy, copies))
+BARRIO_DESCRIBE(NewBucket, (), (name, location, policy, copies, object_lock))
 
 /// How many sites are to keep a bucket, the home among them.
 struct BucketCopies {

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "objects/answers.h"
+#include "objects/conditions.h"
 #include "objects/s3_service.h"
 
 namespace barrio::objects {
@@ -21,6 +22,41 @@ constexpr uint64_t most_page = 1000;
 
 std::string listed_key(const std::string& key, bool encode) {
   return encode ? api::s3::uri_encode(key, true) : key;
+}
+
+/// What the head of a CreateBucket asks for.
+api::s3::Outcome<NewBucket> wanted_bucket(const S3Call& call) {
+  const auto name = BucketName::parse(call.bucket_name);
+  if (!name) return refuse("InvalidBucketName", name.error().what);
+  S3_TRY_DO(refuse_unbuilt(call.view));
+  NewBucket wanted;
+  wanted.name = *name;
+  if (const auto text = call.view.header("x-barrio-copies")) {
+    const auto copies = parse_uint(trim(*text));
+    if (!copies || *copies < 1 || *copies > NewBucket::most_copies) {
+      const std::string most = std::to_string(NewBucket::most_copies);
+      return refuse("InvalidArgument",
+                    "x-barrio-copies must be from 1 to " + most + ": at how many sites objects are kept");
+    }
+    wanted.copies = static_cast<int>(*copies);
+  }
+  const std::string locked = to_lower(call.header("x-amz-bucket-object-lock-enabled"));
+  if (!locked.empty() && locked != "true" && locked != "false") {
+    return refuse("InvalidArgument", "x-amz-bucket-object-lock-enabled must be true or false");
+  }
+  wanted.object_lock = locked == "true";
+  return wanted;
+}
+
+api::s3::Fault fault_of_creation(const Error& error) {
+  switch (error.code) {
+    case Code::conflict: return {"BucketAlreadyExists", error.what};
+    case Code::not_found: return {"InvalidLocationConstraint", error.what};
+    case Code::exhausted: return {"TooManyBuckets", error.what};
+    case Code::denied: return {"AccessDenied", error.what};
+    case Code::invalid: return {"InvalidRequest", error.what};
+    default: return {"ServiceUnavailable", "a bucket is made by control, which is away or cannot now: " + error.what};
+  }
 }
 
 }  // namespace
@@ -45,11 +81,9 @@ S3Service::Outcome<void> S3Service::list_buckets(S3Call& call) {
 
 S3Service::Outcome<void> S3Service::create_bucket(S3Call& call) {
   if (call.tenant.empty()) return refuse("AccessDenied", "the request is not signed");
-  const auto name = BucketName::parse(call.bucket_name);
-  if (!name) return refuse("InvalidBucketName", name.error().what);
+  S3_TRY(NewBucket wanted, wanted_bucket(call));
   S3_TRY(CheckedBody body, CheckedBody::of(call));
   S3_TRY(const std::string text, body.read_all(most_create_bytes));
-  NewBucket wanted{*name, {}, {}, 1};
   if (!text.empty()) {
     const auto xml = api::s3::read_xml(text);
     if (!xml || xml->name != "CreateBucketConfiguration") {
@@ -57,24 +91,16 @@ S3Service::Outcome<void> S3Service::create_bucket(S3Call& call) {
     }
     wanted.location = trim(xml->text_of("LocationConstraint"));
   }
-  if (const Bucket* there = directory_.find(name->str())) {
-    if (there->tenant != call.tenant)
-      return refuse("BucketAlreadyExists", "The requested bucket name is not available.");
-    return refuse("BucketAlreadyOwnedByYou", "The bucket exists already, and is yours.");
+  const auto is_yours = refuse("BucketAlreadyOwnedByYou", "The bucket exists already, and is yours.");
+  if (const Bucket* there = directory_.find(wanted.name.str())) {
+    if (there->tenant == call.tenant) return is_yours;
+    return refuse("BucketAlreadyExists", "The requested bucket name is not available.");
   }
   const auto made = parts_.control.create_bucket({call.tenant, wanted});
-  if (!made) {
-    switch (made.error().code) {
-      case Code::conflict: return refuse("BucketAlreadyExists", made.error().what);
-      case Code::not_found: return refuse("InvalidLocationConstraint", made.error().what);
-      case Code::exhausted: return refuse("TooManyBuckets", made.error().what);
-      case Code::denied: return refuse("AccessDenied", made.error().what);
-      case Code::invalid: return refuse("InvalidRequest", made.error().what);
-      default: return refuse("ServiceUnavailable", "a bucket is made by control, which is away: " + made.error().what);
-    }
-  }
-  if (to_lower(call.header("x-amz-bucket-object-lock-enabled")) == "true") S3_TRY_DO(begin_with_lock(*made));
+  if (!made) return tl::unexpected(fault_of_creation(made.error()));
   directory_.add(*made);
+  // Asked twice, control answers with what is there; of something else this client must not be told that it was made.
+  if (made->object_lock != wanted.object_lock || made->copies != wanted.copies) return is_yours;
   log_info("bucket made", {{"bucket", made->name.str()}, {"home", made->home.str()}});
   call.reply(200, {{"Location", "/" + made->name.str()}}, "");
   return {};
@@ -91,9 +117,9 @@ S3Service::Outcome<void> S3Service::delete_bucket(S3Call& call, const Bucket& bu
     parts_.store.reopen_bucket(bucket.id);
     return refuse("ServiceUnavailable", "a bucket is deleted by control, which is away: " + deleted.error().what);
   }
-  const auto dropped = parts_.store.drop_bucket(bucket.id);
-  if (!dropped) log_warning("the storage of a deleted bucket stays for now", {{"why", dropped.error().text()}});
+  const auto dropped = parts_.store.drop_bucket(bucket.id);  // not_found: orders that came meanwhile said so, too
   directory_.remove(bucket.name);
+  if (!dropped && dropped.error().code != Code::not_found) copies_.drop_later(bucket.id);
   call.reply(204, {}, "");
   return {};
 }
@@ -102,7 +128,11 @@ S3Service::Outcome<void> S3Service::delete_bucket(S3Call& call, const Bucket& bu
 S3Service::Outcome<void> S3Service::about_bucket(S3Call& call, const Bucket& bucket) {
   if (call.tenant != bucket.tenant) return refuse("AccessDenied", "the bucket is another tenant's");
   if (call.view.method == "HEAD") {
-    call.reply(200, {{"x-amz-bucket-region", bucket.location}, {"x-barrio-home", bucket.home.str()}}, "");
+    call.reply(200,
+               {{"x-amz-bucket-region", bucket.location},
+                {"x-barrio-home", bucket.home.str()},
+                {"x-barrio-copies", std::to_string(bucket.copies)}},
+               "");
     return {};
   }
   XmlWriter xml;

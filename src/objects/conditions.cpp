@@ -31,7 +31,8 @@ std::string without_aws_chunked(std::string_view encodings) {
   return kept;
 }
 
-/// Fields that ask for something that this version does not do. Better said than left out.
+}  // namespace
+
 Outcome<void> refuse_unbuilt(const RequestView& request) {
   for (const auto& [header, value] : request.headers) {
     const std::string name = to_lower(header);
@@ -45,8 +46,6 @@ Outcome<void> refuse_unbuilt(const RequestView& request) {
   }
   return {};
 }
-
-}  // namespace
 
 Outcome<Wanted> check_conditions(const RequestView& request, const ports::ObjectMeta& meta, const std::string& prefix) {
   const auto header = [&](const char* name) { return request.header(prefix + name); };

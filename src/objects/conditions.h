@@ -31,6 +31,9 @@ api::s3::Outcome<std::map<std::string, std::string>> tags_of(std::string_view he
 api::s3::Outcome<std::map<std::string, std::string>> tags_in(std::string_view xml);
 api::s3::Outcome<void> check_tags(const std::map<std::string, std::string>& tags);
 
+/// Fields that ask for something that this version does not do: better said than left out. NotImplemented.
+api::s3::Outcome<void> refuse_unbuilt(const api::s3::RequestView& request);
+
 /// What is kept of a request's fields for the object's answers. MetadataTooLarge, NotImplemented for what would change
 /// how the object is kept and is not built.
 api::s3::Outcome<std::map<std::string, std::string>> fields_of(const api::s3::RequestView& request);

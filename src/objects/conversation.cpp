@@ -33,14 +33,24 @@ api::s3::RequestView KeptHead::view() const {
 }
 
 Conversation::Conversation(ports::Runtime& runtime, net::Exchange& exchange)
-    : runtime_(runtime), exchange_(&exchange), changed_(runtime.make_signal()), head_(keep(exchange.request())) {}
+    : runtime_(runtime), exchange_(&exchange), changed_(runtime.make_signal()), head_(keep(exchange.request())) {
+  // Who asks first is told to go on when the body is read, and not before all was checked that the head says.
+  paused_ = head_.has_body && head_.view().header("expect").has_value();
+  if (paused_) exchange.pause();
+}
+
+void Conversation::resume() {
+  if (paused_ && exchange_ != nullptr) exchange_->resume();
+  paused_ = false;
+}
 
 Result<std::string> Conversation::read() {
+  if (ahead_.empty()) resume();
   while (ahead_.empty() && !ended_ && exchange_ != nullptr && !runtime_.stopping()) changed_->wait_until(Time::max());
   if (runtime_.stopping()) return fail(Code::cancelled, "this site is stopping");
   if (exchange_ == nullptr) return fail(Code::cancelled, "the client is gone");
   std::string piece = std::exchange(ahead_, {});
-  if (std::exchange(paused_, false)) exchange_->resume();
+  resume();
   return piece;
 }
 

@@ -67,6 +67,7 @@ class Conversation {
   void on_closed();
 
  private:
+  void resume();
   void tell_answer(int status);
   void tell_sent(size_t bytes);
 

@@ -309,32 +309,56 @@ Result<void> Copies::send_file(const Bucket& bucket, const SiteId& site, const p
   return {};
 }
 
-void Copies::drop(const std::string& bucket, const char* why) {
-  const auto forgotten = parts_.copies.forget_bucket(bucket);
-  if (!forgotten) {
-    log_warning("a copy that is not to be here stays for now", {{"why", forgotten.error().text()}});
-    return;
-  }
+Result<void> Copies::drop(const std::string& bucket, const char* why) {
+  TRY_DO(parts_.copies.forget_bucket(bucket));
   roles_.erase(bucket);
   log_info("a copy has gone", {{"bucket", bucket}, {"why", why}});
+  return {};
+}
+
+/// A home has deleted its bucket itself, and only an empty one. What came into it since was acknowledged and stays.
+void Copies::drop_deleted(const std::string& bucket, Was was) {
+  const bool is_empty = parts_.store.usage(bucket).objects == 0;
+  if (was == Was::home && !is_empty) {
+    deleted_.erase(bucket);
+    return log_error("a bucket that control does not know any more has objects here", {{"bucket", bucket}});
+  }
+  const auto dropped = was == Was::home ? parts_.store.drop_bucket(bucket) : parts_.copies.forget_bucket(bucket);
+  if (dropped || dropped.error().code == Code::not_found) {
+    deleted_.erase(bucket);
+    roles_.erase(bucket);
+    return log_info("what was here of a deleted bucket has gone", {{"bucket", bucket}});
+  }
+  if (deleted_.emplace(bucket, was).second) {
+    log_warning("what is here of a deleted bucket stays for now",
+                {{"bucket", bucket}, {"why", dropped.error().text()}});
+  }
 }
 
 void Copies::drop_left() {
   for (const std::string& id : parts_.copies.buckets()) {
     const Bucket* bucket = parts_.directory.find_id(id);
-    if (bucket != nullptr && !bucket->is_member(config_.site) && parts_.copies.epoch(id) <= bucket->epoch) {
-      drop(id, "this site is no longer to keep it");
+    if (bucket == nullptr || bucket->is_member(config_.site) || parts_.copies.epoch(id) > bucket->epoch) continue;
+    const auto dropped = drop(id, "this site is no longer to keep it");
+    if (!dropped) log_warning("a copy that is not to be here stays for now", {{"why", dropped.error().text()}});
+  }
+  const auto deleted = deleted_;  // this parks
+  for (const auto& [id, was] : deleted) {
+    if (parts_.directory.find_id(id) == nullptr) {
+      drop_deleted(id, was);
+    } else if (deleted_.erase(id) != 0) {  // control went back to an earlier state
+      parts_.store.reopen_bucket(id);
     }
   }
 }
 
 void Copies::follow_orders(const StorageOrders& before) {
   drop_left();
+  const std::vector<TenantId> erased = parts_.directory.orders().erased;  // whose keys are written over, elsewhere
   for (const Bucket& earlier : before.buckets) {
-    const bool was_copy = earlier.follower(config_.site) != nullptr;
-    if (was_copy && parts_.directory.find_id(earlier.id) == nullptr && parts_.store.has_bucket(earlier.id)) {
-      drop(earlier.id, "the bucket was deleted");
-    }
+    if (parts_.directory.find_id(earlier.id) != nullptr || !parts_.store.has_bucket(earlier.id)) continue;
+    if (std::ranges::find(erased, earlier.tenant) != erased.end()) continue;
+    if (earlier.is_member(config_.site)) drop_deleted(earlier.id, earlier.home == config_.site ? Was::home : Was::copy);
   }
   changed_->notify();
 }

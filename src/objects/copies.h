@@ -88,8 +88,12 @@ class Copies final : public ports::CopySink {
   std::vector<std::string> incomplete() const;
   /// New orders came after `before`: what this site is not to keep any more goes, and so does what was deleted.
   void follow_orders(const StorageOrders& before);
-  /// What this site is not to keep any more goes.
+  /// What this site is not to keep any more goes, and what was deleted and could not go at once.
   void drop_left();
+  /// A bucket with its home here was deleted, and its key could not be erased.
+  void drop_later(const std::string& bucket) { deleted_.emplace(bucket, Was::home); }
+  /// Something of buckets that were deleted is still here.
+  bool has_deleted_left() const { return !deleted_.empty(); }
 
   /// Of a copied bucket that has its home here or is followed here: what is here is what was last acknowledged.
   /// `bucket` is a copy of the caller's, since orders may come while this parks. Errors: unavailable, with the reason.
@@ -154,7 +158,9 @@ class Copies final : public ports::CopySink {
 
   Time now() const { return parts_.runtime.now(); }
   bool is_stopping() const { return parts_.runtime.stopping(); }
-  void drop(const std::string& bucket, const char* why);
+  Result<void> drop(const std::string& bucket, const char* why);
+  enum class Was { home, copy };
+  void drop_deleted(const std::string& bucket, Was was);
   void wait_for_others(const Bucket& bucket, int64_t seen);
   Result<void> take_role(const Bucket& bucket);
   Result<void> open_home(const Bucket& bucket);
@@ -201,6 +207,7 @@ class Copies final : public ports::CopySink {
   std::map<std::string, Role> roles_;  // by the bucket's id
   std::map<SiteId, Neighbour> neighbours_;
   std::set<SiteId> beating_;
+  std::map<std::string, Was> deleted_;      // buckets that are gone, and whose keys are still here
   std::unique_ptr<ports::Signal> changed_;  // anything that a write may wait for
   uint64_t repaired_ = 0;
 };

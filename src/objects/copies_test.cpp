@@ -188,6 +188,38 @@ TEST_CASE("a deleted bucket goes at its follower, too") {
   CHECK(test.turn_until([&] { return test.madrid.store->buckets().empty(); }));
 }
 
+TEST_CASE("a deleted bucket whose key cannot be erased at once is erased later, and not forgotten meanwhile") {
+  CopyTest test;
+  CHECK(test.put(test.bilbao, "a", "text") == 200);
+  CHECK(test.ask(test.bilbao, {"DELETE", "/frames/a"}).status == 204);
+  const auto knows = [](const std::optional<StorageOrders>& saved) { return saved && !saved->buckets.empty(); };
+  for (CopySite* site : {&test.bilbao, &test.madrid}) {
+    REQUIRE(knows(site->saved));
+    site->disk.failing = 1'000'000;
+  }
+  CHECK(test.ask(test.bilbao, {"DELETE", "/frames"}).status == 204);
+  for (CopySite* site : {&test.bilbao, &test.madrid}) {
+    REQUIRE(test.turn_until([&] { return site->service->directory().orders().buckets.empty(); }));
+    test.turn_for(200ms);
+    CHECK(site->store->buckets().size() == 1);
+    CHECK(knows(site->saved));  // a process after this one would go on with it
+    site->disk.failing = 0;
+    CHECK(test.turn_until([&] { return site->store->buckets().empty(); }));
+    CHECK(test.turn_until([&] { return !knows(site->saved); }));
+  }
+}
+
+TEST_CASE("a home that ended between the deletion of its bucket and that of its key erases this when it is back") {
+  CopyTest test;
+  CHECK(test.put(test.bilbao, "a", "text") == 200);
+  CHECK(test.ask(test.bilbao, {"DELETE", "/frames/a"}).status == 204);
+  test.bilbao.stop();
+  test.control.orders.buckets.clear();
+  ++test.control.orders.version;
+  test.bilbao.start();
+  CHECK(test.turn_until([&] { return test.bilbao.store->buckets().empty(); }));
+}
+
 TEST_CASE("a damaged object is repaired from the other copy, at the home and at the follower") {
   CopyTest test;
   const std::string large = text_of(400'000, 'x');

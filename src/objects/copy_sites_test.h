@@ -91,7 +91,7 @@ struct CopySite {
   }
   void start() {
     runtime = std::make_unique<adapters::ReactorRuntime>(reactor);
-    auto opened = adapters::LocalFilesStore::open(*runtime, {folder, std::string(32, 's')});
+    auto opened = adapters::LocalFilesStore::open(*runtime, {folder, std::string(32, 's'), &disk});
     REQUIRE(opened);
     store = std::move(*opened);
     S3Config config;
@@ -131,6 +131,7 @@ struct CopySite {
   net::Reactor& reactor;
   SiteControl control;
   const std::string folder;
+  FaultyDisk disk;
   std::unique_ptr<adapters::ReactorRuntime> runtime;
   std::unique_ptr<adapters::LocalFilesStore> store;
   FakeEvents events;

@@ -12,6 +12,7 @@ void Directory::set_orders(StorageOrders orders) {
 }
 
 void Directory::index() {
+  ++changes_;
   by_name_.clear();
   by_id_.clear();
   by_key_.clear();

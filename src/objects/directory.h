@@ -21,6 +21,8 @@ class Directory {
   void remove(const BucketName& name);
 
   const StorageOrders& orders() const { return orders_; }
+  /// How often the buckets may have become others.
+  uint64_t changes() const { return changes_; }
   const Bucket* find(std::string_view name) const;
   const Bucket* find_id(const std::string& id) const;
   std::vector<const Bucket*> of_tenant(const TenantId& tenant) const;
@@ -37,6 +39,7 @@ class Directory {
   void index();
 
   StorageOrders orders_;
+  uint64_t changes_ = 0;
   std::map<std::string, size_t, std::less<>> by_name_;
   std::map<std::string, size_t> by_id_;
   std::map<std::string, size_t> by_key_;

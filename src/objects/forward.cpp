@@ -117,6 +117,9 @@ bool passes(const net::Header& header) {
 S3Service::Outcome<void> S3Service::forward(S3Call& call, const Bucket& bucket) {
   // Only once: who is asked by a site and has it not either has orders that differ.
   if (call.entry) return refuse("ServiceUnavailable", "the bucket's home is changing; try again");
+  const bool puts_content = call.view.method == "PUT" && !call.key.empty() &&
+                            (call.subresource().empty() || call.subresource() == "uploadId");
+  if (puts_content) S3_TRY_DO(check_head(call));
   std::vector<SiteId> sites = {bucket.home};
   const bool reads = call.view.method == "GET" || call.view.method == "HEAD";
   for (const Follower& follower : bucket.followers) {

@@ -53,34 +53,30 @@ S3Service::Outcome<void> S3Service::bucket_lock(S3Call& call, const Bucket& buck
   return {};
 }
 
-/// Of a bucket that was just made; it goes again where that cannot be.
-S3Service::Outcome<void> S3Service::begin_with_lock(const Bucket& bucket) {
-  const bool is_here = bucket.home == config_.site;
-  Result<void> begun = fail(Code::unsupported, "");
-  if (is_here) begun = parts_.store.add_bucket(bucket.id, bucket.tenant);
-  if (begun) {
-    const std::string enabled(ports::versioning_enabled);
-    begun = parts_.store.set_setting(bucket.id, ports::versioning_setting, enabled);
-  }
+/// It is to have object lock from its begin, and this site has not heard or done so yet.
+bool S3Service::lacks_lock(const Bucket& bucket) const {
+  return bucket.object_lock && parts_.store.setting(bucket.id, ports::object_lock_setting).empty();
+}
+
+/// At the home, before anything else is done with the bucket: whoever made it was told that it is locked.
+S3Service::Outcome<void> S3Service::begin_lock(const Bucket& bucket) {
+  if (!lacks_lock(bucket)) return {};
+  // One after the other: who comes later must not put this over what the tenant has set meanwhile.
+  const ports::Turn::Hold turn(locking_);
+  if (!lacks_lock(bucket)) return {};
+  auto begun = parts_.store.set_setting(bucket.id, ports::versioning_setting, std::string(ports::versioning_enabled));
   if (begun) begun = parts_.store.set_setting(bucket.id, ports::object_lock_setting, lock_alone);
-  if (begun) return {};
-  const auto deleted = parts_.control.delete_bucket(bucket);
-  if (!deleted) log_warning("a bucket stays that could not be locked", {{"why", deleted.error().text()}});
-  if (is_here) return tl::unexpected(fault_of(begun.error(), "NoSuchBucket"));
-  return refuse("NotImplemented", "the bucket would have its home at " + bucket.home.str() +
-                                      ": ask that site to make it with object lock, or put its object lock later");
+  return begun ? Outcome<void>() : tl::unexpected(fault_of(begun.error(), "NoSuchBucket"));
 }
 
 /// Of a new version, what the request asks for.
-S3Service::Outcome<void> S3Service::set_lock(const S3Call& call, const Bucket& bucket, ports::ObjectMeta& meta) const {
+S3Service::Outcome<api::s3::LockWish> S3Service::wanted_lock(const S3Call& call, const Bucket& bucket) const {
   S3_TRY(const auto wish, api::s3::lock_wish(call.view, parts_.runtime.wall()));
-  if (!wish.retention && !wish.held) return {};
+  if (!wish.retention && !wish.held) return wish;
   if (parts_.store.setting(bucket.id, ports::object_lock_setting).empty()) return no_lock();
-  if (wish.retention) S3_TRY_DO(check_access(call, bucket, "s3:PutObjectRetention", meta.key));
-  if (wish.held) S3_TRY_DO(check_access(call, bucket, "s3:PutObjectLegalHold", meta.key));
-  meta.retention = wish.retention;
-  meta.held = wish.held;
-  return {};
+  if (wish.retention) S3_TRY_DO(check_access(call, bucket, "s3:PutObjectRetention", call.key));
+  if (wish.held) S3_TRY_DO(check_access(call, bucket, "s3:PutObjectLegalHold", call.key));
+  return wish;
 }
 
 /// What the bucket gives to those that ask for nothing else.

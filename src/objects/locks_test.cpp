@@ -165,7 +165,7 @@ TEST_CASE("what a bucket gives by default is given to every new version, uploads
   CHECK(locked.ask(locked.bilbao, {"GET", "/frames/a?versionId=" + first}).status == 404);
 }
 
-TEST_CASE("object lock needs versions, stays, and is made at the bucket's home") {
+TEST_CASE("object lock needs versions, and stays") {
   Locked locked;
   CHECK(locked.bucket({"GET", "/frames?versioning"}).body.find("Enabled") != std::string::npos);
   CHECK(locked.bucket({"GET", "/frames?object-lock"}).body.find("Enabled") != std::string::npos);
@@ -182,10 +182,40 @@ TEST_CASE("object lock needs versions, stays, and is made at the bucket's home")
         "InvalidRequest");
   CHECK(locked.bucket({"PUT", "/plain/a", "text"}).status == 200);
   CHECK(code_of(locked.bucket({"GET", "/plain/a?retention"})) == "InvalidRequest");
-  const auto elsewhere =
-      locked.ask(locked.madrid, {"PUT", "/other", Locked::location, {{"x-amz-bucket-object-lock-enabled", "true"}}});
-  CHECK(code_of(elsewhere) == "NotImplemented");
-  CHECK(locked.control.orders.buckets.size() == 2);
+}
+
+TEST_CASE("a bucket is made with object lock at any site; what fails on the way leaves nothing and is repeated") {
+  Locked locked;
+  const Ask make{"PUT", "/other", Locked::location, {{"x-amz-bucket-object-lock-enabled", "true"}}};
+  locked.control.away = true;
+  CHECK(locked.ask(locked.madrid, make).status == 503);
+  locked.control.away = false;
+  CHECK(locked.bilbao.store->buckets().size() == 0);  // not before somebody asks for something in it
+  CHECK(locked.ask(locked.madrid, make).status == 200);
+  CHECK(locked.madrid.store->buckets().empty());
+  CHECK(code_of(locked.ask(locked.madrid, make)) == "BucketAlreadyOwnedByYou");
+  // Bilbao has not heard of it: asking control again is no error, unless it is to be another bucket.
+  CHECK(code_of(locked.ask(locked.bilbao, {"PUT", "/other", Locked::location})) == "BucketAlreadyOwnedByYou");
+  // Whatever of the home's disk fails first, it is locked before anything else.
+  const Bucket made = *locked.madrid.service->directory().find("other");
+  const Ask put{"PUT", "/other/a", "text", {{"x-amz-object-lock-legal-hold", "ON"}}};
+  int failures = 0;
+  for (int syncs = 1; locked.bilbao.store->setting(made.id, ports::object_lock_setting).empty(); ++syncs) {
+    locked.bilbao.disk.failing = syncs == 1 ? 1 : 0;
+    failures += locked.ask(locked.bilbao, put).status == 503 ? 1 : 0;
+    REQUIRE(syncs < 5);
+  }
+  CHECK(failures == 1);
+  CHECK(locked.ask(locked.bilbao, put).status == 200);
+  CHECK(locked.bucket({"GET", "/other?versioning"}).body.find("Enabled") != std::string::npos);
+  const Ask set{"PUT", "/other?object-lock",
+                "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention>"
+                "<Mode>GOVERNANCE</Mode><Days>3</Days></DefaultRetention></Rule></ObjectLockConfiguration>"};
+  CHECK(locked.bucket(set).status == 200);
+  CHECK(locked.bucket({"GET", "/other?object-lock"}).body.find("<Days>3</Days>") != std::string::npos);
+  CHECK(code_of(locked.ask(locked.madrid,
+                           {"PUT", "/third", Locked::location, {{"x-amz-bucket-object-lock-enabled", "perhaps"}}})) ==
+        "InvalidArgument");
 }
 
 }  // namespace barrio::objects::locks_test

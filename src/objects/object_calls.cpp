@@ -25,6 +25,14 @@ ports::ObjectChecksum kept_checksum(const std::pair<api::s3::ChecksumKind, std::
   return {std::string(api::s3::name_of(checksum.first)), checksum.second, "FULL_OBJECT"};
 }
 
+api::s3::Outcome<CheckedBody> object_body(S3Call& call) {
+  S3_TRY(CheckedBody body, CheckedBody::of(call));
+  if (body.length() && *body.length() > most_object_bytes) {
+    return refuse("EntityTooLarge", "at most 5 GiB at once; more in parts");
+  }
+  return body;
+}
+
 /// What a GET may ask to be answered instead of what the object says (of links that are given away).
 void override_fields(const api::s3::RequestView& request, net::OwnedHeaders& headers) {
   for (const char* name :
@@ -68,12 +76,48 @@ S3Service::Outcome<void> S3Service::of_object(S3Call& call, const Bucket& bucket
   return refuse("NotImplemented", "this operation on an object is not built: " + std::string(method) + " ?" + what);
 }
 
+void S3Service::NewObject::describe(ports::ObjectMeta& meta) && {
+  meta.fields = std::move(fields);
+  meta.tags = std::move(tags);
+  meta.retention = lock.retention;
+  meta.held = lock.held;
+}
+
+S3Service::Outcome<S3Service::NewObject> S3Service::new_object(const S3Call& call, const Bucket& bucket) const {
+  NewObject made;
+  S3_TRY(made.fields, fields_of(call.view));
+  S3_TRY(made.tags, tags_of(call.header("x-amz-tagging")));
+  S3_TRY(made.condition, write_condition(call.view));
+  S3_TRY(made.lock, wanted_lock(call, bucket));
+  S3_TRY_DO(check_condition(bucket, call.key, made.condition));
+  return made;
+}
+
+/// The store asks again when the object is there.
+S3Service::Outcome<void> S3Service::check_condition(const Bucket& bucket, const std::string& key,
+                                                    const ports::WriteCondition& condition) const {
+  if (!condition.if_absent && !condition.if_etag) return {};
+  const auto newest = parts_.store.find_version(bucket.id, key, "");
+  const bool is_there = newest && !newest->object.version.marker;
+  if (condition.if_absent && is_there) return refuse("PreconditionFailed", "If-None-Match: the object exists");
+  if (!condition.if_etag) return {};
+  if (!is_there) return refuse("NoSuchKey", "If-Match: there is no such object");
+  if (newest->object.etag == *condition.if_etag) return {};
+  return refuse("PreconditionFailed", "If-Match: the object has another ETag");
+}
+
+S3Service::Outcome<void> S3Service::check_head(S3Call& call) const {
+  S3_TRY_DO(fields_of(call.view));
+  S3_TRY_DO(tags_of(call.header("x-amz-tagging")));
+  S3_TRY_DO(write_condition(call.view));
+  S3_TRY_DO(api::s3::lock_wish(call.view, parts_.runtime.wall()));
+  S3_TRY_DO(object_body(call));
+  return {};
+}
+
 /// The body as content of the store. The client is told of nothing before all of it was checked.
 S3Service::Outcome<S3Service::Received> S3Service::receive(S3Call& call, const Bucket& bucket) {
-  S3_TRY(CheckedBody body, CheckedBody::of(call));
-  if (body.length() && *body.length() > most_object_bytes) {
-    return refuse("EntityTooLarge", "at most 5 GiB at once; more in parts");
-  }
+  S3_TRY(CheckedBody body, object_body(call));
   S3_TRY_DO(check_quota(bucket, body.length().value_or(0)));
   auto writer = parts_.store.writer(bucket.id);
   if (!writer) return tl::unexpected(fault_of(writer.error(), "NoSuchBucket"));
@@ -90,19 +134,16 @@ S3Service::Outcome<S3Service::Received> S3Service::receive(S3Call& call, const B
 }
 
 S3Service::Outcome<void> S3Service::put_object(S3Call& call, const Bucket& bucket) {
-  S3_TRY(auto fields, fields_of(call.view));
-  S3_TRY(auto tags, tags_of(call.header("x-amz-tagging")));
-  S3_TRY(const auto condition, write_condition(call.view));
+  S3_TRY(NewObject made, new_object(call, bucket));
   S3_TRY(Received received, receive(call, bucket));
+  const ports::WriteCondition condition = made.condition;
   ports::ObjectMeta meta{.key = call.key,
                          .size = received.digest.size,
                          .etag = hex_of(received.digest.md5),
                          .sha256 = hex_of(received.digest.sha256),
                          .modified = parts_.runtime.wall(),
-                         .fields = std::move(fields),
-                         .tags = std::move(tags),
                          .checksum = received.checksum};
-  S3_TRY_DO(set_lock(call, bucket, meta));
+  std::move(made).describe(meta);
   set_default_lock(bucket, meta);
   const auto put = parts_.store.put(bucket.id, meta, std::move(received.content), condition);
   if (!put) return tl::unexpected(fault_of(put.error(), "NoSuchKey"));
@@ -258,22 +299,20 @@ S3Service::Outcome<S3Service::Received> S3Service::copy_content(Source& source, 
 }
 
 S3Service::Outcome<void> S3Service::copy_object(S3Call& call, const Bucket& bucket) {
-  S3_TRY(auto fields, fields_of(call.view));
-  S3_TRY(const auto condition, write_condition(call.view));
+  S3_TRY(NewObject made, new_object(call, bucket));
   S3_TRY(Source source, copy_source(call));
   const ports::ObjectMeta& from = source.reader->meta();
-  const bool replaces = call.header("x-amz-metadata-directive") == "REPLACE";
-  S3_TRY(auto tags, tags_of(call.header("x-amz-tagging")));
+  if (call.header("x-amz-metadata-directive") != "REPLACE") made.fields = from.fields;
+  if (call.header("x-amz-tagging-directive") != "REPLACE") made.tags = from.tags;
   S3_TRY(Received received, copy_content(source, bucket));
+  const ports::WriteCondition condition = made.condition;
   ports::ObjectMeta meta{.key = call.key,
                          .size = received.digest.size,
                          .etag = hex_of(received.digest.md5),
                          .sha256 = hex_of(received.digest.sha256),
                          .modified = parts_.runtime.wall(),
-                         .fields = replaces ? std::move(fields) : from.fields,
-                         .tags = call.header("x-amz-tagging-directive") == "REPLACE" ? std::move(tags) : from.tags,
                          .checksum = received.checksum};
-  S3_TRY_DO(set_lock(call, bucket, meta));
+  std::move(made).describe(meta);
   set_default_lock(bucket, meta);
   const auto put = parts_.store.put(bucket.id, meta, std::move(received.content), condition);
   if (!put) return tl::unexpected(fault_of(put.error(), "NoSuchKey"));

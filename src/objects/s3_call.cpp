@@ -93,6 +93,10 @@ Outcome<CheckedBody> CheckedBody::of(S3Call& call) {
     if (body.checksum_) return refuse("InvalidRequest", "there is more than one checksum");
     body.checksum_.emplace(kind);
     body.checksum_in_trailer_ = !value;
+    const auto bytes = from_base64(value.value_or(""));
+    if (value && (!bytes || bytes->size() != api::s3::bytes_of(kind))) {
+      return refuse("InvalidRequest", "Value for " + api::s3::header_of(kind) + " header is invalid.");
+    }
     if (value) body.expected_checksum_ = *value;
   }
   if (body.checksum_in_trailer_ && !body.chunks_) return refuse("InvalidRequest", "only a body in chunks has trailers");

@@ -57,6 +57,8 @@ S3Service::S3Service(S3Parts parts, S3Config config, std::optional<StorageOrders
       pulled_(parts.runtime.make_signal()),
       pull_now_(parts.runtime.make_signal()),
       byte_hours_(parts.store, parts.copies, directory_, config_.byte_hours_period),
+      home_usage_(parts.store, directory_, config_.site),
+      locking_(parts.runtime),
       peers_(parts.reactor, parts.runtime, directory_, config_.site, config_.peers),
       copies_({parts.runtime, parts.store, parts.copies, parts.control, parts.events, directory_, peers_,
                [this] { pull_now_->notify(); }},
@@ -293,7 +295,8 @@ S3Service::Outcome<bool> S3Service::is_served_here(const S3Call& call, const Buc
     S3_TRY_DO(open_home(call, bucket));
     return true;
   }
-  return call.reads() && bucket.follower(config_.site) != nullptr && copies_.may_read(bucket).has_value();
+  return call.reads() && bucket.follower(config_.site) != nullptr && copies_.may_read(bucket).has_value() &&
+         !lacks_lock(bucket);
 }
 
 S3Service::Outcome<void> S3Service::open_home(const S3Call& call, const Bucket& bucket) {
@@ -303,19 +306,16 @@ S3Service::Outcome<void> S3Service::open_home(const S3Call& call, const Bucket& 
   } else if (!parts_.store.has_bucket(bucket.id)) {
     opened = parts_.store.add_bucket(bucket.id, bucket.tenant);
   }
-  if (opened) return {};
+  if (opened) return begin_lock(bucket);
   if (opened.error().code == Code::unavailable) {
     return refuse("ServiceUnavailable", "bucket " + bucket.name.str() + ": " + opened.error().text());
   }
   return tl::unexpected(fault_of(opened.error(), "NoSuchBucket"));
 }
 
-S3Service::Outcome<void> S3Service::check_quota(const Bucket& bucket, uint64_t more) const {
+S3Service::Outcome<void> S3Service::check_quota(const Bucket& bucket, uint64_t more) {
   const int64_t quota = directory_.quota(bucket.tenant).storage.count();
-  int64_t used = 0;
-  for (const Bucket* one : directory_.of_tenant(bucket.tenant)) {
-    if (one->home == config_.site) used += parts_.store.usage(one->id).bytes;
-  }
+  const int64_t used = home_usage_.bytes_of(bucket.tenant);
   if (more <= static_cast<uint64_t>(std::max<int64_t>(0, quota - used))) return {};
   return refuse(
       "QuotaExceeded",

@@ -9,9 +9,13 @@
 #include <string>
 
 #include "api/s3/lifecycle.h"
+#include "api/s3/object_lock.h"
 #include "net/server.h"
 #include "objects/copies.h"
+#include "objects/home_usage.h"
+#include "objects/policy_cache.h"
 #include "objects/s3_call.h"
+#include "ports/turn.h"
 
 namespace barrio::objects {
 
@@ -85,7 +89,7 @@ class S3Service final : public net::ExchangeHandler {
   /// Whether what is asked can be done here, where the bucket has its home or a copy.
   Outcome<bool> is_served_here(const S3Call& call, const Bucket& bucket);
   Outcome<void> open_home(const S3Call& call, const Bucket& bucket);
-  Outcome<void> check_quota(const Bucket& bucket, uint64_t more) const;
+  Outcome<void> check_quota(const Bucket& bucket, uint64_t more);
   Outcome<void> forward(S3Call& call, const Bucket& bucket);
   Outcome<bool> forward_to(S3Call& call, const SiteId& site, std::optional<Duration> patience);
 
@@ -114,6 +118,20 @@ class S3Service final : public net::ExchangeHandler {
   bool ends(const Bucket& bucket, const ports::ListedObject& object, const std::vector<api::s3::LifecycleRule>& rules,
             const std::function<bool(const api::s3::LifecycleRule&)>& applies);
   // object_calls.cpp
+  /// What a request says of the object that it makes.
+  struct NewObject {
+    std::map<std::string, std::string> fields;
+    std::map<std::string, std::string> tags;
+    ports::WriteCondition condition;
+    api::s3::LockWish lock;
+    void describe(ports::ObjectMeta& meta) &&;
+  };
+  /// All that can be refused of a new object is refused here, before any of its body is asked for.
+  Outcome<NewObject> new_object(const S3Call& call, const Bucket& bucket) const;
+  Outcome<void> check_condition(const Bucket& bucket, const std::string& key,
+                                const ports::WriteCondition& condition) const;
+  /// The part of that which the head alone says, for a site that passes the request on.
+  Outcome<void> check_head(S3Call& call) const;
   Outcome<void> put_object(S3Call& call, const Bucket& bucket);
   Outcome<void> get_object(S3Call& call, const Bucket& bucket);
   Outcome<void> delete_object(S3Call& call, const Bucket& bucket);
@@ -138,8 +156,9 @@ class S3Service final : public net::ExchangeHandler {
   Outcome<void> object_hold(S3Call& call, const Bucket& bucket);
   Outcome<void> change_lock(S3Call& call, const Bucket& bucket,
                             const std::function<Result<void>(ports::ObjectMeta&)>& change);
-  Outcome<void> begin_with_lock(const Bucket& bucket);
-  Outcome<void> set_lock(const S3Call& call, const Bucket& bucket, ports::ObjectMeta& meta) const;
+  bool lacks_lock(const Bucket& bucket) const;
+  Outcome<void> begin_lock(const Bucket& bucket);
+  Outcome<api::s3::LockWish> wanted_lock(const S3Call& call, const Bucket& bucket) const;
   void set_default_lock(const Bucket& bucket, ports::ObjectMeta& meta) const;
   bool bypasses_governance(const S3Call& call, const Bucket& bucket) const;
   // upload_calls.cpp
@@ -168,6 +187,7 @@ class S3Service final : public net::ExchangeHandler {
   void pull_orders();
   void pull_once();
   void take(StorageAnswer answer, Time asked);
+  void save_orders();
   std::map<std::string, BucketHolding> changed_holdings() const;
   void count_bytes();
   void wait_for_orders();
@@ -190,8 +210,12 @@ class S3Service final : public net::ExchangeHandler {
   std::map<std::string, BucketHolding> told_ = {};        // ... which was told this, by bucket's id
   std::set<TenantId> erased_ = {};                        // that the orders say, and are
   std::map<TenantId, std::vector<Bucket>> erasing_ = {};  // that are not yet, and their buckets without a leaf
+  int64_t saved_version_ = 0;                             // of the orders that this process has saved; 0: none
   bool pulls_orders_ = false;
   ByteHours byte_hours_;
+  HomeUsage home_usage_;
+  mutable PolicyCache policies_;
+  ports::Turn locking_;  // of buckets that begin with object lock
   size_t open_ = 0;
   uint64_t requests_ = 0;
   Peers peers_;

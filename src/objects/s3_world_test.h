@@ -4,10 +4,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <set>
 
+#include "adapters/local_files/disk.h"
 #include "api/s3/xml.h"
 #include "base/crypto.h"
 #include "base/hash.h"
@@ -28,6 +30,15 @@ struct FakeEvents final : ObjectEvents {
   }
   std::vector<std::string> seen;
   bool broken = false;
+};
+
+/// A disk whose next syncs fail.
+struct FaultyDisk final : adapters::local_files::Disk {
+  Result<void> sync(const adapters::local_files::OpenFile& file) override {
+    if (failing > 0 && failing-- > 0) return fail(Code::unavailable, "the disk does not sync");
+    return Disk::sync(file);
+  }
+  std::atomic<int> failing = 0;
 };
 
 inline std::shared_ptr<const Snapshot> snapshot() {

@@ -101,10 +101,10 @@ S3Service::Outcome<void> S3Service::bucket_setting(S3Call& call, const Bucket& b
 S3Service::Outcome<void> S3Service::policy_status(S3Call& call, const Bucket& bucket) {
   const std::string text = parts_.store.setting(bucket.id, "policy");
   if (text.empty()) return refuse("NoSuchBucketPolicy", "the bucket has no policy");
-  S3_TRY(const auto statements, api::s3::parse_bucket_policy(text, bucket.name.str()));
+  S3_TRY(const auto statements, policies_.of(bucket, text));
   api::s3::XmlWriter xml;
   xml.open_root("PolicyStatus");
-  xml.flag("IsPublic", std::ranges::any_of(statements, [](const auto& one) { return one.allows && one.anybody; }));
+  xml.flag("IsPublic", std::ranges::any_of(*statements, [](const auto& one) { return one.allows && one.anybody; }));
   xml.close();
   call.reply_xml(xml.text());
   return {};
@@ -117,8 +117,8 @@ S3Service::Outcome<void> S3Service::check_access(const S3Call& call, const Bucke
   const std::string text = action.empty() ? "" : parts_.store.setting(bucket.id, "policy");
   Access access = Access::unsaid;
   if (!text.empty()) {
-    S3_TRY(const auto statements, api::s3::parse_bucket_policy(text, bucket.name.str()));
-    access = api::s3::access_by(statements, {call.tenant.str(), action, key});
+    S3_TRY(const auto statements, policies_.of(bucket, text));
+    access = api::s3::access_by(*statements, {call.tenant.str(), action, key});
   }
   if (access == Access::denied) return refuse("AccessDenied", "the bucket's policy denies " + action);
   if (owns || access == Access::allowed) return {};

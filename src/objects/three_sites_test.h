@@ -21,11 +21,15 @@ struct FakeControl final : ports::StorageControl {
   }
   Result<Bucket> create_bucket(const SiteBucketRequest& request) override {
     if (away) return fail(Code::unavailable, "away");
+    const auto there = std::ranges::find(orders.buckets, request.bucket.name, &Bucket::name);
+    if (there != orders.buckets.end()) return *there;
     Bucket made;
     made.name = request.bucket.name;
     made.id = hex_of(random_bytes(16));
     made.tenant = request.tenant;
     made.location = request.bucket.location;
+    made.copies = request.bucket.copies;
+    made.object_lock = request.bucket.object_lock;
     made.home = SiteId::of("bio1");
     if (made.location == "bio1") {
       made.policy.sites = {made.home};
@@ -62,7 +66,7 @@ struct FakeUsage final : UsageSink {
 struct OneSite {
   OneSite(const char* id, net::Reactor& reactor, ports::Runtime& runtime, FakeControl& control, std::string secret)
       : folder(new_folder()) {
-    auto opened = adapters::LocalFilesStore::open(runtime, {folder, std::string(32, 's')});
+    auto opened = adapters::LocalFilesStore::open(runtime, {folder, std::string(32, 's'), &disk});
     REQUIRE(opened);
     store = std::move(*opened);
     S3Config config;
@@ -87,6 +91,7 @@ struct OneSite {
     std::filesystem::remove_all(folder);
   }
   std::string folder;
+  FaultyDisk disk;
   std::unique_ptr<adapters::LocalFilesStore> store;
   FakeEvents events;
   FakeUsage usage;

@@ -47,8 +47,16 @@ void S3Service::take(StorageAnswer answer, Time asked) {
     return known == nullptr || known->home != config_.site;
   });
   erase_tenants(before);
-  // Until all that is erased has its leaf, a process after this one needs the orders before.
-  if (erasing_.empty()) save_(directory_.orders());
+  save_orders();
+}
+
+/// Until all that is erased has its leaf and of what was deleted nothing is left, a process after this one needs the
+/// orders before.
+void S3Service::save_orders() {
+  const StorageOrders& orders = directory_.orders();
+  if (orders.version == saved_version_ || !erasing_.empty() || copies_.has_deleted_left()) return;
+  saved_version_ = orders.version;
+  save_(orders);
 }
 
 /// `before`: orders in which their buckets may still be.
@@ -68,7 +76,7 @@ void S3Service::erase_tenants(const StorageOrders& before) {
     log_info("storage: a tenant is erased here", {{"tenant", tenant.str()}});
     erasing_.erase(tenant);
     erased_.insert(tenant);
-    if (erasing_.empty()) save_(directory_.orders());
+    save_orders();
   }
   std::erase_if(erased_, [&](const TenantId& one) { return std::ranges::find(ordered, one) == ordered.end(); });
 }
@@ -110,6 +118,7 @@ void S3Service::keep_tidy() {
     parts_.runtime.sleep_for(config_.tidy_period);
     if (parts_.runtime.stopping()) return;
     copies_.drop_left();  // what was being written to when the orders came
+    save_orders();
     const auto tidied = parts_.store.tidy();
     if (!tidied) log_warning("storage: cannot tidy", {{"why", tidied.error().text()}});
   }

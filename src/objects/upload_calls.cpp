@@ -70,15 +70,13 @@ std::optional<ports::ObjectChecksum> composite(const std::vector<ports::UploadPa
 }  // namespace
 
 S3Service::Outcome<void> S3Service::begin_upload(S3Call& call, const Bucket& bucket) {
-  S3_TRY(auto fields, fields_of(call.view));
-  S3_TRY(auto tags, tags_of(call.header("x-amz-tagging")));
+  S3_TRY(NewObject made, new_object(call, bucket));
   const std::string algorithm = call.header("x-amz-checksum-algorithm");
   if (!algorithm.empty() && !api::s3::checksum_of(algorithm)) {
     return refuse("InvalidRequest", "x-amz-checksum-algorithm must be CRC32, CRC32C, CRC64NVME, SHA1 or SHA256");
   }
-  ports::ObjectMeta meta{
-      .key = call.key, .modified = parts_.runtime.wall(), .fields = std::move(fields), .tags = std::move(tags)};
-  S3_TRY_DO(set_lock(call, bucket, meta));
+  ports::ObjectMeta meta{.key = call.key, .modified = parts_.runtime.wall()};
+  std::move(made).describe(meta);
   const auto id = parts_.store.begin_upload(bucket.id, std::move(meta));
   if (!id) return tl::unexpected(fault_of(id.error(), "NoSuchBucket"));
   XmlWriter xml;
@@ -98,6 +96,7 @@ S3Service::Outcome<void> S3Service::upload_part(S3Call& call, const Bucket& buck
   const auto number = part_number(call.view.parameter("partNumber").value_or(""));
   const std::string upload = call.view.parameter("uploadId").value_or("");
   if (!number) return refuse("InvalidArgument", "partNumber must be from 1 to 10000");
+  S3_TRY_DO(refuse_unbuilt(call.view));
   const auto there = parts_.store.upload(bucket.id, upload);
   if (!there || there->meta.key != call.key) return refuse("NoSuchUpload", "there is no such upload of this key");
   const bool copies = call.view.header("x-amz-copy-source").has_value();

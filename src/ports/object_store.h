@@ -218,6 +218,8 @@ class ObjectStore {
   /// unavailable.
   virtual Result<void> erase_tenant(const TenantId& tenant) = 0;
   virtual BucketUsage usage(const std::string& bucket) const = 0;
+  /// Called with a bucket's id whenever its usage may be another than before; never parks, and changes nothing here.
+  virtual void watch_usage(std::function<void(const std::string& bucket)> changed) = 0;
   /// A text that its owner has set of the bucket (S3's CORS, lifecycle, ...), by name; durable as objects are, of at
   /// most most_setting_bytes. None: it goes. Errors: not_found (the bucket), exhausted, unavailable.
   virtual Result<void> set_setting(const std::string& bucket, const std::string& name,

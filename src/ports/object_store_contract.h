@@ -287,10 +287,37 @@ inline void check_versions(ObjectStore& store) {
   CHECK(read == 300'005);
 }
 
+/// Whoever watches is told of each change, with the usage as it is then.
+inline void check_usage_watch(ObjectStore& store) {
+  const std::string other(32, 'b');
+  REQUIRE(store.add_bucket(other, TenantId::of("acme")));
+  std::map<std::string, int64_t> bytes;
+  store.watch_usage([&](const std::string& bucket) { bytes[bucket] = store.usage(bucket).bytes; });
+  REQUIRE(put_text(store, "a", sample_text(300'000)));
+  REQUIRE(put_text(store, "b", "text", {}, other));
+  CHECK(bytes == std::map<std::string, int64_t>{{contract_bucket, 300'000}, {other, 4}});
+  REQUIRE(put_text(store, "a", "new"));
+  REQUIRE(store.remove(other, "b"));
+  CHECK(bytes == std::map<std::string, int64_t>{{contract_bucket, 3}, {other, 0}});
+  const auto upload = store.begin_upload(contract_bucket, {.key = "parts"});
+  REQUIRE(upload);
+  put_piece(store, *upload, 1, "a part");
+  CHECK(bytes[contract_bucket] == 9);
+  REQUIRE(store.abort_upload(contract_bucket, *upload));
+  CHECK(bytes[contract_bucket] == 3);
+  REQUIRE(store.erase_tenant(TenantId::of("acme")));
+  CHECK(bytes[contract_bucket] == 0);
+  bytes.clear();
+  store.watch_usage({});
+  REQUIRE(store.add_bucket(other, TenantId::of("rival")));
+  REQUIRE(put_text(store, "b", "text", {}, other));
+  CHECK(bytes.empty());
+}
+
 /// `make` gives an empty store each time.
 inline void check_object_store(const std::function<std::unique_ptr<ObjectStore>(Runtime&)>& make) {
   for (const auto check : {check_objects, check_conditions, check_listings, check_uploads, check_buckets,
-                           check_settings, check_versions}) {
+                           check_settings, check_versions, check_usage_watch}) {
     InlineRuntime runtime;
     const auto store = make(runtime);
     REQUIRE(store->add_bucket(contract_bucket, TenantId::of("acme")));

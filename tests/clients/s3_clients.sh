@@ -60,7 +60,7 @@ for site in bio1 mad1; do
   write_site $site "$control" 127.0.0.1:0 127.0.0.1:0
   begin $site site serve
   write_site $site "$control" "$address" "$s3"
-  eval "$site=http://$s3"
+  eval "$site=http://$s3 gateway_$site=http://$address"
 done
 b() { "$barrio" --home "$home" "$@"; }
 for who in operator acme rival; do
@@ -87,6 +87,16 @@ says "CLI: policy" 'site bio1' b object policy frames
 says "CLI: another tenant sees no bucket" 'no bucket' b --as rival object ls frames
 says "CLI: rm" 'deleted' b object rm 'frames/a b/ñ.bin'
 
+# What was read last is in memory, and the site's figures say so.
+head -c 1000000 /dev/urandom >"$home/medium"
+b object put "$home/medium" frames/medium >/dev/null
+for _ in 1 2; do b object get frames/medium "$home/got"; done
+same "CLI: the same bytes from memory" "$home/medium" "$home/got"
+sleep 1.5
+figure() { curl -s "$gateway_bio1/metrics" | sed -n "s/^barrio_storage_cache_$1{.*} //p"; }
+figures() { echo "$(figure hits_total) $(figure misses_total) $(figure bytes) $(figure limit_bytes)"; }
+says "figures: pieces that were read again" '^2 2 1000000 134217728$' figures
+
 export AWS_ACCESS_KEY_ID=$key AWS_SECRET_ACCESS_KEY=$secret AWS_EC2_METADATA_DISABLED=true
 export AWS_CONFIG_FILE=$home/none AWS_SHARED_CREDENTIALS_FILE=$home/none
 
@@ -96,6 +106,8 @@ if command -v s3cmd >/dev/null; then
   : >"$home/s3cfg"
   c=(s)
   says "s3cmd: make a bucket" 'created' "${c[@]}" mb s3://from-s3cmd
+  says "s3cmd: make a bucket of two copies" 'created' "${c[@]}" mb s3://twice --bucket-location=ES --add-header=x-barrio-copies:2
+  says "s3cmd: it has them" 'twice +acme +ES +2 ' b bucket list
   says "s3cmd: put" 'upload:|100%|Uploaded|^$' "${c[@]}" put "$home/small" s3://frames/s3cmd/small
   says "s3cmd: put in parts" '' "${c[@]}" put "$home/large" s3://frames/s3cmd/large
   says "s3cmd: list" '20000 +s3://frames/s3cmd/small' "${c[@]}" ls s3://frames/s3cmd/
@@ -116,6 +128,8 @@ if command -v rclone >/dev/null; then
   cp "$home/small" "$home/tree/sub dir/ñandú+&.bin"
   cp "$home/large" "$home/tree/large"
   cp "$home/empty" "$home/tree/empty"
+  says "rclone: make a bucket of two copies" '^$' rclone mkdir -q site:twice-more --header "x-barrio-copies: 2"
+  says "rclone: it has them" 'twice-more +acme +ES +2 ' b bucket list
   says "rclone: sync there" '^$' rclone sync -q "$home/tree" site:frames/rclone
   says "rclone: check" '0 differences found' rclone check "$home/tree" site:frames/rclone
   says "rclone: list" '30000000 large' rclone ls site:frames/rclone
@@ -211,6 +225,23 @@ listed=$(b object ls frames | tail -n +2 | wc -l)
 [ "$exported" = "$listed" ] || { echo "FAIL: $exported objects exported, $listed listed"; failures=$((failures + 1)); }
 at=$(sed -n 's/.*"key":"frame","file":"\([^"]*\)".*/\1/p' "$home/export/buckets/frames/objects.jsonl")
 same "CLI: an exported object" "$home/frame" "$home/export/buckets/frames/$at"
+says "CLI: a bucket with object lock" '^bucket kept at bio1' b bucket create kept --location bio1 --object-lock
+for body in one two; do printf '%s' $body >"$home/body" && b object put "$home/body" kept/a >/dev/null; done
+printf 'three' >"$home/body"
+b object put "$home/body" kept/b >/dev/null
+fetch_object -X PUT -d '<LegalHold><Status>ON</Status></LegalHold>' "$bio1/kept/b?legal-hold="
+b object rm kept/a >/dev/null
+says "CLI: export of versions" '^exported to ' b export --versions "$home/all"
+kept=$home/all/buckets/kept
+says "CLI: all versions, from newest to oldest" '^a   true ;a two  false ;a one  false ;b three ON true ;$' python3 - "$kept" <<'END'
+import json, sys
+for line in map(json.loads, open(sys.argv[1] + "/versions.jsonl")):
+    body = "" if line.get("delete_marker") else open(f'{sys.argv[1]}/{line["file"]}').read()
+    print(line["key"], body, line.get("lock", {}).get("legal-hold", ""), str(line["newest"]).lower(), ";", end="")
+print()
+END
+[ "$(grep -c '"key":"b"' "$kept/objects.jsonl") $(wc -l <"$kept/objects.jsonl")" = "1 1" ] || { echo "FAIL: current objects beside versions"; failures=$((failures + 1)); }
+[ -e "$home/export/buckets/frames/versions.jsonl" ] && { echo "FAIL: versions that nobody asked for"; failures=$((failures + 1)); }
 [ "$(grep -c '^tenant,app,site,hour,' "$home/export/usage.csv")" = 1 ] || { echo "FAIL: no usage.csv with columns"; failures=$((failures + 1)); }
 [ -s "$home/export/export.json" ] || { echo "FAIL: no export.json"; failures=$((failures + 1)); }
 

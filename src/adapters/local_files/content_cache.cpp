@@ -4,6 +4,7 @@ namespace barrio::adapters::local_files {
 
 ContentCache::Span ContentCache::find(const std::string& file, uint64_t number) {
   const auto found = entries_.find({file, number});
+  ++(found == entries_.end() ? misses_ : hits_);
   if (found == entries_.end()) return nullptr;
   uses_.splice(uses_.begin(), uses_, found->second.use);
   return found->second.span;

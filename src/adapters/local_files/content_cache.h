@@ -16,6 +16,12 @@ class ContentCache {
   /// Files larger than this part of the cache are not kept: one of them would drive out what many ask for.
   static constexpr size_t largest_part = 16;
   using Span = std::shared_ptr<const std::string>;
+  struct Figures {
+    uint64_t hits = 0;    // spans that were asked for and here
+    uint64_t misses = 0;  // and not here
+    size_t bytes = 0;
+    size_t most_bytes = 0;
+  };
 
   explicit ContentCache(size_t most_bytes) : most_bytes_(most_bytes) {}
   bool takes(int64_t file_bytes) const { return static_cast<size_t>(file_bytes) <= most_bytes_ / largest_part; }
@@ -26,7 +32,7 @@ class ContentCache {
   /// The file is gone, and nothing of it stays in memory.
   void drop(const std::string& file);
   uint64_t drops() const { return drops_; }
-  size_t bytes() const { return bytes_; }
+  Figures figures() const { return {hits_, misses_, bytes_, most_bytes_}; }
 
  private:
   struct Key {
@@ -42,6 +48,8 @@ class ContentCache {
 
   const size_t most_bytes_;
   size_t bytes_ = 0;
+  uint64_t hits_ = 0;
+  uint64_t misses_ = 0;
   uint64_t drops_ = 0;
   std::map<Key, Entry> entries_;
   std::list<Key> uses_;  // the last one first

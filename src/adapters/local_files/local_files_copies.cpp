@@ -281,7 +281,7 @@ Result<std::string> LocalFilesStore::read_raw(const Place& place) {
 Result<std::string> LocalFilesStore::give_record(const std::string& bucket, const std::string& key,
                                                  const std::string& version) {
   TRY_DO(key_of(bucket));
-  const IndexedObject* object = find(bucket, key, version);
+  const IndexedObject* object = find_record(bucket, key, version);
   if (object == nullptr) return fail(Code::not_found, "there is no such object", "key");
   return read_raw(object->place);
 }
@@ -436,7 +436,7 @@ Result<void> LocalFilesStore::repair(const std::string& bucket, const std::strin
   const KeyLocks::Hold hold(locks_, bucket + "/o/" + key);
   TRY(const std::string* bucket_key, key_of(bucket));
   const std::string kept_key = *bucket_key;
-  const IndexedObject* object = find(bucket, key, version);
+  const IndexedObject* object = find_record(bucket, key, version);
   if (object == nullptr) return fail(Code::not_found, "there is no such object", "key");
   const uint64_t stamp = object->place.stamp;
   TRY(auto record, source.record());

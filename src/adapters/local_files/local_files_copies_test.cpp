@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 // doctest first: base/check.h leaves its CHECK alone.
 
+#include <fstream>
+
 #include "adapters/local_files/folder_test.h"
 #include "adapters/local_files/local_files_store.h"
 #include "ports/object_store_contract.h"
@@ -45,7 +47,10 @@ struct HomeAndFollower final : ports::CopySink {
   void give_key() {
     REQUIRE(follower.store->take_key(contract_bucket, TenantId::of("acme"), *home.store->give_key(contract_bucket)));
   }
-  bool may_change(const std::string&) const override { return leads; }
+  bool may_change(const std::string&) const override {
+    if (answers_left) leads = leads && (*answers_left)-- > 0;
+    return leads;
+  }
   bool wants(const std::string&) const override { return true; }
   Result<void> copy(const ports::CopiedChange& change) override {
     if (away) return fail(Code::unavailable, "away");
@@ -73,7 +78,21 @@ struct HomeAndFollower final : ports::CopySink {
   Kept follower{'f'};
   int64_t epoch = 1;
   bool away = false;
-  bool leads = true;
+  mutable bool leads = true;
+  mutable std::optional<int> answers_left;  // after so many it leads no more
+};
+
+/// One version of the follower's.
+struct FollowerSource final : ports::CopySource {
+  FollowerSource(Kept& follower, std::string its_key, std::string its_version)
+      : kept(follower), key(std::move(its_key)), version(std::move(its_version)) {}
+  Result<std::string> record() override { return kept.store->give_record(contract_bucket, key, version); }
+  Result<std::string> content(const std::string& file, int64_t offset) override {
+    return kept.store->give_content(contract_bucket, key, version, file, offset);
+  }
+  Kept& kept;
+  const std::string key;
+  const std::string version;
 };
 
 TEST_CASE("where the home is elsewhere by now nothing is changed") {
@@ -83,6 +102,19 @@ TEST_CASE("where the home is elsewhere by now nothing is changed") {
   CHECK(put_text(*both.home.store, "a", "2").error().code == Code::unavailable);
   CHECK(both.home.store->remove(contract_bucket, "a", {}).error().code == Code::unavailable);
   CHECK(*get_text(*both.home.store, "a") == "1");
+}
+
+TEST_CASE("a change that was admitted while the site was the home is not written once it is not") {
+  HomeAndFollower both;
+  REQUIRE(put_text(*both.home.store, "a", "1"));
+  const auto before = both.home.entries();
+  both.answers_left = 1;  // when the change begins; orders come before its record is written
+  CHECK(put_text(*both.home.store, "a", "2").error().code == Code::unavailable);
+  CHECK(both.home.entries() == before);
+  both.home.open();
+  CHECK(both.home.entries() == before);
+  // What another home has made is taken all the same.
+  CHECK(both.home.store->accept(contract_bucket, 1, *both.follower.store->give_record(contract_bucket, "a", "")));
 }
 
 }  // namespace
@@ -200,6 +232,34 @@ TEST_CASE("versions that a follower missed, and those that went meanwhile, are p
   CHECK(both.home.entries() == both.follower.entries());
   CHECK(get_text(*both.follower.store, "a") == large);
   CHECK((*both.follower.store->open(contract_bucket, "a", second))->meta().tags.size() == 1);
+}
+
+TEST_CASE("a damaged delete marker is found by the scrub and repaired from the other copy") {
+  HomeAndFollower both;
+  keep_versions(both.home);
+  REQUIRE(put_text(*both.home.store, "a", "text"));
+  const auto hidden = both.home.store->remove(contract_bucket, "a", {});
+  REQUIRE(hidden);
+  const auto damaged = [&] {
+    std::vector<ports::Scrubbed> found;
+    for (auto seen = both.home.store->scrub_after({}); seen && *seen; seen = both.home.store->scrub_after(**seen)) {
+      if ((*seen)->damage) found.push_back(**seen);
+    }
+    return found;
+  };
+  CHECK(damaged().empty());
+  const std::string journal = both.home.own.files("journal").back();
+  std::fstream(journal, std::ios::in | std::ios::out | std::ios::binary).seekp(-1, std::ios::end).put('!');
+  const auto found = damaged();
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].version.marker);
+  CHECK(!both.home.store->give_record(contract_bucket, "a", hidden->marker->id()));
+  FollowerSource source(both.follower, "a", found[0].version.id());
+  REQUIRE(both.home.store->repair(contract_bucket, "a", found[0].version.id(), source));
+  CHECK(damaged().empty());
+  CHECK(both.home.entries() == both.follower.entries());
+  both.home.open();
+  CHECK(both.home.entries() == both.follower.entries());
 }
 
 TEST_CASE("nothing of a lower epoch is accepted, also by a store that is opened again") {

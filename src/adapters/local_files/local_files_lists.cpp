@@ -133,7 +133,14 @@ Result<std::optional<ports::Scrubbed>> LocalFilesStore::scrub_after(const ports:
                                              : objects.first_behind("", ObjectVersions::behind_all_of);
     if (at.key != nullptr) next = ports::Scrubbed{in->first, *at.key, at.object->version, 0, {}};
   }
-  if (!next || next->version.marker) return next;
+  if (!next) return next;
+  if (next->version.marker) {
+    const IndexedObject* marker = find_any(next->bucket, next->key, next->version);
+    const auto record = read_record(next->bucket, marker->place);
+    // One whose bucket went meanwhile is not damaged.
+    if (!record && record.error().code != Code::not_found) next->damage = record.error();
+    return next;
+  }
   auto reader = open_with(next->bucket, next->key, next->version.id(), nullptr);
   if (!reader) {
     if (reader.error().code != Code::not_found) next->damage = reader.error();

@@ -30,6 +30,7 @@ struct local_files::Change {
   std::string_view record;
   const RecordHead& head;
   const RecordBody& body;
+  bool made_here = false;  // by this site as the bucket's home
   std::optional<Result<void>> done = {};
 };
 
@@ -159,6 +160,7 @@ void LocalFilesStore::forget(const std::string& bucket) {
   keys_.forget(bucket);
   raising_.erase(bucket);
   closed_.erase(bucket);
+  if (usage_changed_) usage_changed_(bucket);
 }
 
 /// Nothing refers to them any more.
@@ -209,6 +211,13 @@ const IndexedObject* LocalFilesStore::find(const std::string& bucket, const std:
   return found == nullptr || found->version.marker ? nullptr : found;
 }
 
+const IndexedObject* LocalFilesStore::find_record(const std::string& bucket, const std::string& key,
+                                                  const std::string& version) const {
+  if (version.empty()) return find(bucket, key);
+  const auto wanted = ports::ObjectVersion::of_id(version);
+  return wanted ? find_any(bucket, key, *wanted) : nullptr;
+}
+
 std::optional<ports::ObjectVersion> LocalFilesStore::next_version(const std::string& bucket,
                                                                   const std::string& key) const {
   static const ObjectVersions none;
@@ -239,15 +248,13 @@ Result<void> LocalFilesStore::check(const std::string& bucket, const std::string
 /// an error. After one of another site the change is there all the same, and nobody was told so.
 Result<void> LocalFilesStore::commit(RecordKind kind, const std::string& bucket, RecordBody body,
                                      std::string_view content, ContentWriter* written) {
-  if (sink_ != nullptr && !sink_->may_change(bucket)) {
-    return fail(Code::unavailable, "this site is not the bucket's home any more; nothing was changed");
-  }
+  TRY_DO(may_change(bucket));
   TRY(const std::string* key, key_of(bucket));
   const Counted counted(changing_, bucket, *ended_);
   body.inlined = static_cast<int64_t>(content.size());
   const auto now = static_cast<uint64_t>(std::max<int64_t>(1, epoch(bucket)));
   std::string record = encode_record(kind, now, bucket, *key, body, content);
-  TRY_DO(append({0, now, kind, bucket}, body, record));
+  TRY_DO(append({0, now, kind, bucket}, body, record, Made::here_as_home));
   if (written != nullptr) written->keep();
   // Asked now: who begins to follow meanwhile, and has not seen this change here, is among those that it goes to.
   if (sink_ == nullptr || !sink_->wants(bucket)) return {};
@@ -256,9 +263,15 @@ Result<void> LocalFilesStore::commit(RecordKind kind, const std::string& bucket,
   return sink_->copy(change);
 }
 
-Result<void> LocalFilesStore::append(const RecordHead& head, const RecordBody& body, std::string_view record) {
+Result<void> LocalFilesStore::may_change(const std::string& bucket) const {
+  if (sink_ == nullptr || sink_->may_change(bucket)) return {};
+  return fail(Code::unavailable, "this site is not the bucket's home any more; nothing was changed");
+}
+
+Result<void> LocalFilesStore::append(const RecordHead& head, const RecordBody& body, std::string_view record,
+                                     Made made) {
   if (record.size() > most_record_bytes) return fail(Code::invalid, "the object's description is too long");
-  Change change{record, head, body};
+  Change change{record, head, body, made == Made::here_as_home};
   queue_.push_back(&change);
   // Who finds nobody writing writes for all that wait; these go on as soon as that is done, and not in turns.
   while (!change.done) {
@@ -273,18 +286,27 @@ Result<void> LocalFilesStore::append(const RecordHead& head, const RecordBody& b
   return std::move(*change.done);
 }
 
-/// Writes what waits, as one group.
+/// Writes what waits, as one group. What this site makes as a home is asked about once more: orders may have come while
+/// it waited, and nothing of an epoch that has ended stands behind the fence of the next one.
 void LocalFilesStore::lead() {
   std::vector<Change*> group;
   std::vector<std::string_view> records;
   bool has_files = false;
   for (size_t bytes = 0; !queue_.empty() && bytes < most_group_bytes; queue_.pop_front()) {
     Change* change = queue_.front();
+    if (change->made_here) {
+      auto permitted = may_change(change->head.bucket);
+      if (!permitted) {
+        change->done = std::move(permitted);
+        continue;
+      }
+    }
     bytes += change->record.size();
     has_files = has_files || !change->body.extents.empty();
     records.push_back(change->record);
     group.push_back(change);
   }
+  if (group.empty()) return;
   Result<std::vector<Place>> places = fail(Code::cancelled, "");
   runtime_.offload([&] {
     // The names of new content first: a record never refers to a file that a power cut can take away.
@@ -306,6 +328,7 @@ void LocalFilesStore::finish(Change& change, const Result<std::vector<Place>>& p
     return;
   }
   doom(index_.apply((*places)[which], change.head, change.body));
+  if (usage_changed_) usage_changed_(change.head.bucket);
   change.done = Result<void>();
 }
 

@@ -47,6 +47,9 @@ class LocalFilesStore final : public ports::ObjectStore, public ports::ObjectCop
   Result<void> drop_bucket(const std::string& bucket) override;
   Result<void> erase_tenant(const TenantId& tenant) override;
   ports::BucketUsage usage(const std::string& bucket) const override;
+  void watch_usage(std::function<void(const std::string& bucket)> changed) override {
+    usage_changed_ = std::move(changed);
+  }
   Result<void> set_setting(const std::string& bucket, const std::string& name,
                            std::optional<std::string> text) override;
   std::string setting(const std::string& bucket, const std::string& name) const override;
@@ -80,6 +83,9 @@ class LocalFilesStore final : public ports::ObjectStore, public ports::ObjectCop
   Result<void> abort_upload(const std::string& bucket, const std::string& upload) override;
   Result<void> tidy() override;
   Result<std::optional<ports::Scrubbed>> scrub_after(const ports::Scrubbed& last) override;
+
+  /// Of the memory for what was read last.
+  local_files::ContentCache::Figures cache_figures() const { return cache_.figures(); }
 
   // local_files_copies.cpp
   void set_sink(ports::CopySink* sink) override { sink_ = sink; }
@@ -124,6 +130,9 @@ class LocalFilesStore final : public ports::ObjectStore, public ports::ObjectCop
                                              const ports::ObjectVersion& version) const;
   /// Of a change that is made now, under the key's lock; none: the bucket never kept versions.
   std::optional<ports::ObjectVersion> next_version(const std::string& bucket, const std::string& key) const;
+  /// As find, delete markers included where `version` names one.
+  const local_files::IndexedObject* find_record(const std::string& bucket, const std::string& key,
+                                                const std::string& version) const;
   const local_files::IndexedUpload* find_upload(const std::string& bucket, const std::string& upload) const;
   /// `and_then`: what else blocks, called with what was read.
   Result<local_files::OpenedRecord> read_record(
@@ -131,8 +140,10 @@ class LocalFilesStore final : public ports::ObjectStore, public ports::ObjectCop
       const std::function<void(const local_files::OpenedRecord&)>& and_then = [](const auto&) {});
   Result<void> commit(local_files::RecordKind kind, const std::string& bucket, local_files::RecordBody body,
                       std::string_view content = {}, local_files::ContentWriter* written = nullptr);
-  Result<void> append(const local_files::RecordHead& head, const local_files::RecordBody& body,
-                      std::string_view record);
+  enum class Made { here_as_home, otherwise };
+  Result<void> append(const local_files::RecordHead& head, const local_files::RecordBody& body, std::string_view record,
+                      Made made = Made::otherwise);
+  Result<void> may_change(const std::string& bucket) const;
   Result<std::string> read_raw(const local_files::Place& place);
   Result<ports::CopiedChange> change_at(const std::string& bucket, const local_files::Place& place);
   Result<ports::CopiedChange> made_change(local_files::RecordKind kind, const std::string& bucket,
@@ -179,6 +190,7 @@ class LocalFilesStore final : public ports::ObjectStore, public ports::ObjectCop
   std::map<std::pair<std::string, int64_t>, int> accepting_;  // of homes, by bucket and epoch
   std::map<std::string, int64_t> raising_;                    // epochs, before they are on the disk
   ports::CopySink* sink_ = nullptr;
+  std::function<void(const std::string& bucket)> usage_changed_;
   bool damaged_ = false;             // the journal was when it was opened, or its end was torn
   std::set<std::string> completed_;  // buckets that were compared with another site's since
 };

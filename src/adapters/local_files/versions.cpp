@@ -16,9 +16,20 @@ bool is_meant(const IndexedObject& object, const ports::ObjectVersion& version) 
 ObjectVersions::Others::const_iterator ObjectVersions::find_other(const std::string& key,
                                                                   const ports::ObjectVersion& version) const {
   if (version.numbered) return others_.find({key, version.order, true});
-  auto at = others_.lower_bound({key, before_all, false});
-  while (at != others_.end() && at->first.key == key && at->first.numbered) ++at;
-  return at != others_.end() && at->first.key == key ? at : others_.end();
+  const auto order = null_orders_.find(key);
+  return order == null_orders_.end() ? others_.end() : others_.find({key, order->second, false});
+}
+
+/// Nothing is in its place.
+void ObjectVersions::add_other(const std::string& key, IndexedObject object) {
+  const Slot slot{key, object.version.order, object.version.numbered};
+  if (!slot.numbered) null_orders_[key] = slot.order;
+  others_.emplace(slot, std::move(object));
+}
+
+IndexedObject ObjectVersions::take_other(Others::const_iterator other) {
+  if (!other->first.numbered) null_orders_.erase(other->first.key);
+  return std::move(others_.extract(other).mapped());
 }
 
 const IndexedObject* ObjectVersions::find(const std::string& key, const ports::ObjectVersion& version) const {
@@ -73,8 +84,7 @@ std::optional<IndexedObject> ObjectVersions::put(const std::string& key, Indexed
     current_.emplace(key, std::move(object));
     return replaced;
   }
-  const Slot slot{key, object.version.order, object.version.numbered};
-  others_.insert_or_assign(slot, std::move(object));
+  add_other(key, std::move(object));
   settle(key);
   return replaced;
 }
@@ -86,8 +96,7 @@ std::optional<IndexedObject> ObjectVersions::remove(const std::string& key, cons
     removed = std::move(current->second);
     current_.erase(current);
   } else if (const auto other = find_other(key, version); other != others_.end()) {
-    removed = other->second;
-    others_.erase(other);
+    removed = take_other(other);
   }
   if (removed) settle(key);
   return removed;
@@ -109,13 +118,12 @@ void ObjectVersions::settle(const std::string& key) {
   if (first == others_.end() || first->first.key != key) return;
   if (current != current_.end()) {
     if (current->second.version.order > first->first.order) return;
-    const Slot slot{key, current->second.version.order, current->second.version.numbered};
-    others_.emplace(slot, std::move(current->second));
+    IndexedObject older = std::move(current->second);
     current_.erase(current);
+    add_other(key, std::move(older));
   }
   if (first->second.version.marker) return;
-  current_.emplace(key, std::move(first->second));
-  others_.erase(first);
+  current_.emplace(key, take_other(first));
 }
 
 }  // namespace barrio::adapters::local_files

@@ -4,8 +4,7 @@
 //
 // Which one is newest is told by the order that a version was given once, and not by where its record stands:
 // compaction moves records behind later ones. A version has its place to itself: numbered ones by their order, and a
-// key's null version, of which there is one at most, whatever its order; it is looked for among all that its key has.
-// Pure.
+// key's null version, of which there is one at most, whatever its order. Pure.
 
 #include <map>
 #include <optional>
@@ -67,10 +66,13 @@ class ObjectVersions {
   using Others = std::map<Slot, IndexedObject>;
 
   Others::const_iterator find_other(const std::string& key, const ports::ObjectVersion& version) const;
+  void add_other(const std::string& key, IndexedObject object);
+  IndexedObject take_other(Others::const_iterator other);
   void settle(const std::string& key);
 
   Current current_;
-  Others others_;  // no key's newest one, but for markers
+  Others others_;                                            // no key's newest one, but for markers
+  std::map<std::string, int64_t, std::less<>> null_orders_;  // of the null versions among the others
 };
 
 }  // namespace barrio::adapters::local_files

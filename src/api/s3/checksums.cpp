@@ -35,6 +35,17 @@ std::optional<ChecksumKind> checksum_of(std::string_view name) {
   return std::nullopt;
 }
 
+size_t bytes_of(ChecksumKind kind) {
+  switch (kind) {
+    case ChecksumKind::crc32:
+    case ChecksumKind::crc32c: return 4;
+    case ChecksumKind::crc64nvme: return 8;
+    case ChecksumKind::sha1: return 20;
+    case ChecksumKind::sha256: return 32;
+  }
+  return 0;
+}
+
 std::string header_of(ChecksumKind kind) {
   return "x-amz-checksum-" + to_lower(name_of(kind));
 }

@@ -15,6 +15,8 @@ enum class ChecksumKind { crc32, crc32c, crc64nvme, sha1, sha256 };
 /// "CRC32", as answers say it; whatever the case where it is read.
 std::string_view name_of(ChecksumKind kind);
 std::optional<ChecksumKind> checksum_of(std::string_view name);
+/// Of its value, before base64.
+size_t bytes_of(ChecksumKind kind);
 /// "x-amz-checksum-crc32".
 std::string header_of(ChecksumKind kind);
 inline constexpr ChecksumKind all_checksums[] = {ChecksumKind::crc32, ChecksumKind::crc32c, ChecksumKind::crc64nvme,

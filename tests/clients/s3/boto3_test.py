@@ -157,6 +157,25 @@ every = [{"Key": v["Key"], "VersionId": v["VersionId"]} for v in there["Versions
 assert "Errors" not in s3.delete_objects(Bucket="with-versions", BypassGovernanceRetention=True, Delete={"Objects": every})
 s3.delete_bucket(Bucket="with-versions")
 
+# Object lock and copies of a bucket that is made at another site than its home.
+far = boto3.client("s3", endpoint_url=other, region_name="mad1")
+far.create_bucket(Bucket="locked-from-afar", CreateBucketConfiguration={"LocationConstraint": "bio1"}, ObjectLockEnabledForBucket=True)
+assert s3.get_object_lock_configuration(Bucket="locked-from-afar")["ObjectLockConfiguration"] == {"ObjectLockEnabled": "Enabled"}
+assert s3.get_bucket_versioning(Bucket="locked-from-afar")["Status"] == "Enabled"
+s3.delete_bucket(Bucket="locked-from-afar")
+copies = {}
+far.meta.events.register("before-sign.s3.CreateBucket", lambda request, **_: request.headers.add_header("x-barrio-copies", copies["asked"]))
+for copies["asked"], code in (("9", "InvalidArgument"), ("2", "InvalidRequest")):
+    message = refused(code, far.create_bucket, Bucket="copied", CreateBucketConfiguration={"LocationConstraint": "bio1"})
+assert "permits 1 site" in message, message
+far.create_bucket(Bucket="copied", CreateBucketConfiguration={"LocationConstraint": "ES"})
+assert s3.head_bucket(Bucket="copied")["ResponseMetadata"]["HTTPHeaders"]["x-barrio-copies"] == "2"
+refused("BucketAlreadyOwnedByYou", s3.create_bucket, Bucket="copied", CreateBucketConfiguration={"LocationConstraint": "ES"})
+s3.put_object(Bucket="copied", Key="a", Body=b"at both sites")
+assert far.get_object(Bucket="copied", Key="a")["Body"].read() == b"at both sites"
+s3.delete_object(Bucket="copied", Key="a")
+s3.delete_bucket(Bucket="copied")
+
 message = refused("AccessDenied", boto3.client("s3", endpoint_url=other, region_name="mad1").list_objects_v2, Bucket="from-boto3")
 assert "the policy allows site bio1" in message, message
 wrong = boto3.client("s3", endpoint_url=endpoint, region_name="bio1", aws_access_key_id=os.environ["AWS_ACCESS_KEY_ID"],
