@@ -2,7 +2,8 @@
 
 #include <future>
 
-#include "adapters/local_files/key_ring.h"
+#include "adapters/local_files/local_medium.h"
+#include "adapters/local_files/private_file.h"
 #include "base/log.h"
 #include "base/seal.h"
 #include "cli/files.h"
@@ -53,9 +54,10 @@ Result<std::unique_ptr<SiteStorage>> SiteStorage::open(Parts parts) {
   const Bytes cache = storage->parts_.file.storage->cache.value_or(usual_cache);
   if (cache.count() < 0) return fail(Code::invalid, "must not be negative", "storage.cache");
   TRY(storage->store_,
-      adapters::LocalFilesStore::open(storage->runtime_, {.folder = storage_folder(storage->parts_.file),
-                                                          .site_key = storage->site_key_,
-                                                          .cache_bytes = static_cast<size_t>(cache.count())}));
+      adapters::SealedStore::open(
+          storage->runtime_, {.medium = std::make_unique<adapters::LocalMedium>(storage_folder(storage->parts_.file)),
+                              .site_key = storage->site_key_,
+                              .cache_bytes = static_cast<size_t>(cache.count())}));
   TRY(storage->meter_,
       StorageMeter::open(storage->runtime_, storage_folder(storage->parts_.file),
                          storage->parts_.metrics.counter("barrio_storage_unmetered_total",

@@ -1,6 +1,6 @@
-#include "adapters/local_files/content_cache.h"
+#include "adapters/sealed_store/content_cache.h"
 
-namespace barrio::adapters::local_files {
+namespace barrio::adapters::sealed_store {
 
 ContentCache::Span ContentCache::find(const std::string& file, uint64_t number) {
   const auto found = entries_.find({file, number});
@@ -31,4 +31,4 @@ void ContentCache::forget(std::map<Key, Entry>::iterator entry) {
   entries_.erase(entry);
 }
 
-}  // namespace barrio::adapters::local_files
+}  // namespace barrio::adapters::sealed_store

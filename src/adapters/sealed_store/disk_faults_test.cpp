@@ -11,7 +11,8 @@
 #include <set>
 
 #include "adapters/local_files/folder_test.h"
-#include "adapters/local_files/local_files_store.h"
+#include "adapters/local_files/local_medium.h"
+#include "adapters/sealed_store/sealed_store.h"
 #include "ports/object_store_contract.h"
 
 // A disk that fails, or loses its power, at each of the operations that a store asks of it, one run for each: what was
@@ -182,7 +183,7 @@ class Expected {
     if (!done) contents.insert(std::move(content));
   }
 
-  void check(LocalFilesStore& store, const std::string& where) const {
+  void check(SealedStore& store, const std::string& where) const {
     for (const auto& [key, contents] : possible_) {
       const auto text = get_text(store, key);
       const bool absent = !text && text.error().code == Code::not_found;
@@ -317,7 +318,7 @@ bool fails_at(int at, Fault fault, After after) {
   Expected expected;
   bool has_bucket = false;
   {
-    auto opened = LocalFilesStore::open(runtime, {folder.path(), site_key, &disk});
+    auto opened = SealedStore::open(runtime, {std::make_unique<LocalMedium>(folder.path(), &disk), site_key});
     if (opened) {
       const auto added = (*opened)->add_bucket(contract_bucket, TenantId::of("acme"));
       has_bucket = added || (!disk.has_failed() || fault != Fault::dies);
@@ -332,7 +333,7 @@ bool fails_at(int at, Fault fault, After after) {
   disk.restore(later.path(), after);
   DeviceDisk good(later.path(), Fault::no_space, -1);
   for (int time = 0; time < 2; ++time) {
-    auto store = LocalFilesStore::open(runtime, {later.path(), site_key, &good});
+    auto store = SealedStore::open(runtime, {std::make_unique<LocalMedium>(later.path(), &good), site_key});
     REQUIRE_MESSAGE(store, where << ": " << (store ? "" : store.error().text()));
     if (!has_bucket) REQUIRE((*store)->add_bucket(contract_bucket, TenantId::of("acme")));
     REQUIRE_MESSAGE((*store)->has_bucket(contract_bucket), where);
@@ -357,7 +358,7 @@ bool erasure_fails_at(int at, Fault fault, After after) {
   ports::InlineRuntime runtime;
   DeviceDisk disk(folder.path(), fault, -1);
   {
-    auto store = *LocalFilesStore::open(runtime, {folder.path(), site_key, &disk});
+    auto store = *SealedStore::open(runtime, {std::make_unique<LocalMedium>(folder.path(), &disk), site_key});
     REQUIRE(store->add_bucket(contract_bucket, acme));
     REQUIRE(store->add_bucket(second, acme));
     REQUIRE(store->add_bucket(theirs, TenantId::of("rival")));
@@ -367,7 +368,7 @@ bool erasure_fails_at(int at, Fault fault, After after) {
   disk.fail_at(at);
   bool erased = false;
   {
-    auto opened = LocalFilesStore::open(runtime, {folder.path(), site_key, &disk});
+    auto opened = SealedStore::open(runtime, {std::make_unique<LocalMedium>(folder.path(), &disk), site_key});
     if (opened) {
       // A fault that passes: it is asked for again.
       for (int time = 0; time < 2 && !erased; ++time) erased = static_cast<bool>((*opened)->erase_tenant(acme));
@@ -377,7 +378,7 @@ bool erasure_fails_at(int at, Fault fault, After after) {
   }
   disk.restore(later.path(), after);
   DeviceDisk healthy(later.path(), Fault::no_space, -1);
-  auto store = LocalFilesStore::open(runtime, {later.path(), site_key, &healthy});
+  auto store = SealedStore::open(runtime, {std::make_unique<LocalMedium>(later.path(), &healthy), site_key});
   REQUIRE_MESSAGE(store, where << ": " << (store ? "" : store.error().text()));
   CHECK_MESSAGE((*store)->open(theirs, "kept", ""), where);
   if (erased) CHECK_MESSAGE(!(*store)->has_bucket(contract_bucket), where);

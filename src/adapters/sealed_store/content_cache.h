@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-namespace barrio::adapters::local_files {
+namespace barrio::adapters::sealed_store {
 
 class ContentCache {
  public:
@@ -47,4 +47,4 @@ class ContentCache {
   std::list<Key> uses_;  // the last one first
 };
 
-}  // namespace barrio::adapters::local_files
+}  // namespace barrio::adapters::sealed_store

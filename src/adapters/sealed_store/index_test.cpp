@@ -4,12 +4,12 @@
 
 #include <algorithm>
 
-#include "adapters/local_files/index.h"
+#include "adapters/sealed_store/index.h"
 
 // Whatever is done to a bucket's versions, and however often its journal is compacted in between: what is read from the
 // journal is what a list in which nothing is ever moved has.
 
-namespace barrio::adapters::local_files::index_test {
+namespace barrio::adapters::sealed_store::index_test {
 
 namespace {
 
@@ -226,4 +226,4 @@ TEST_CASE("a version's id leads to it, and nothing else does") {
   }
 }
 
-}  // namespace barrio::adapters::local_files::index_test
+}  // namespace barrio::adapters::sealed_store::index_test

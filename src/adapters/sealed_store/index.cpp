@@ -1,8 +1,8 @@
-#include "adapters/local_files/index.h"
+#include "adapters/sealed_store/index.h"
 
 #include <algorithm>
 
-namespace barrio::adapters::local_files {
+namespace barrio::adapters::sealed_store {
 
 namespace {
 
@@ -178,4 +178,4 @@ void Index::moved(const Place& to, RecordKind kind, const std::string& bucket, c
   if (kind == RecordKind::part) in.uploads.at(body.upload).parts.at(body.part).place = to;
 }
 
-}  // namespace barrio::adapters::local_files
+}  // namespace barrio::adapters::sealed_store

@@ -1,8 +1,8 @@
-#include "adapters/local_files/content_cache.h"
+#include "adapters/sealed_store/content_cache.h"
 
 #include <doctest/doctest.h>
 
-namespace barrio::adapters::local_files::content_cache_test {
+namespace barrio::adapters::sealed_store::content_cache_test {
 
 namespace {
 
@@ -45,4 +45,4 @@ TEST_CASE("of a file that is gone nothing stays, and what was read of it before 
   CHECK(cache.find("b", 0) != nullptr);
 }
 
-}  // namespace barrio::adapters::local_files::content_cache_test
+}  // namespace barrio::adapters::sealed_store::content_cache_test

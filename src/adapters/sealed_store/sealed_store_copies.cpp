@@ -1,16 +1,16 @@
-// What a LocalFilesStore has to do with other sites that keep the same buckets: their changes are taken as they came,
+// What a SealedStore has to do with other sites that keep the same buckets: their changes are taken as they came,
 // its own are sent, and a damaged object is replaced.
 
 #include <algorithm>
 
-#include "adapters/local_files/counted.h"
-#include "adapters/local_files/local_files_store.h"
+#include "adapters/sealed_store/counted.h"
+#include "adapters/sealed_store/sealed_store.h"
 #include "base/hash.h"
 #include "base/rng.h"
 
 namespace barrio::adapters {
 
-using namespace local_files;
+using namespace sealed_store;
 
 namespace {
 
@@ -18,6 +18,7 @@ constexpr std::string_view object_prefix = "o/";
 constexpr std::string_view setting_prefix = "s/";
 constexpr std::string_view upload_prefix = "u/";
 constexpr size_t file_name_bytes = 32;
+constexpr auto content_folder = ports::Folder::content;
 
 /// No path: 32 hex digits, as ContentWriter makes them.
 bool is_file_name(std::string_view name) {
@@ -68,13 +69,13 @@ ports::AcceptedCopy told(RecordKind kind, const RecordBody& body) {
 
 }  // namespace
 
-int64_t LocalFilesStore::epoch(const std::string& bucket) const {
+int64_t SealedStore::epoch(const std::string& bucket) const {
   const BucketIndex* in = index_.find(bucket);
   const auto raising = raising_.find(bucket);
   return std::max(in == nullptr ? 0 : static_cast<int64_t>(in->epoch), raising == raising_.end() ? 0 : raising->second);
 }
 
-Result<void> LocalFilesStore::raise_epoch(const std::string& bucket, int64_t epoch) {
+Result<void> SealedStore::raise_epoch(const std::string& bucket, int64_t epoch) {
   TRY(const std::string* key, key_of(bucket));
   const BucketIndex* in = index_.find(bucket);
   if (in == nullptr || static_cast<int64_t>(in->epoch) < epoch) {
@@ -92,18 +93,18 @@ Result<void> LocalFilesStore::raise_epoch(const std::string& bucket, int64_t epo
   }
 }
 
-std::vector<std::string> LocalFilesStore::buckets() const {
+std::vector<std::string> SealedStore::buckets() const {
   std::vector<std::string> ids;
   for (const auto& [id, key] : keys_.buckets()) ids.push_back(id);
   return ids;
 }
 
-Result<std::string> LocalFilesStore::give_key(const std::string& bucket) const {
+Result<std::string> SealedStore::give_key(const std::string& bucket) const {
   TRY(const std::string* key, key_of(bucket));
   return *key;
 }
 
-Result<void> LocalFilesStore::take_key(const std::string& bucket, const TenantId& tenant, const std::string& key) {
+Result<void> SealedStore::take_key(const std::string& bucket, const TenantId& tenant, const std::string& key) {
   const std::string* present = keys_.of_bucket(bucket);
   if (present != nullptr && *present == key) return {};
   if (present != nullptr) TRY_DO(forget_bucket(bucket));
@@ -121,7 +122,7 @@ Result<void> LocalFilesStore::take_key(const std::string& bucket, const TenantId
   return append(head, body, encode_record(head.kind, head.epoch, bucket, key, body, {}));
 }
 
-Result<void> LocalFilesStore::forget_bucket(const std::string& bucket) {
+Result<void> SealedStore::forget_bucket(const std::string& bucket) {
   const auto accepting = accepting_.lower_bound({bucket, 0});
   if (changing_.contains(bucket) || (accepting != accepting_.end() && accepting->first.first == bucket)) {
     return fail(Code::conflict, "the bucket is being written to", "bucket");
@@ -130,7 +131,7 @@ Result<void> LocalFilesStore::forget_bucket(const std::string& bucket) {
   return let_go(bucket);
 }
 
-Result<void> LocalFilesStore::erase_tenant(const TenantId& tenant) {
+Result<void> SealedStore::erase_tenant(const TenantId& tenant) {
   const ports::Turn::Hold turn(keys_turn_);  // no bucket is made meanwhile
   erased_.insert(tenant);
   const auto buckets = keys_.buckets_of(tenant);
@@ -150,7 +151,7 @@ Result<void> LocalFilesStore::erase_tenant(const TenantId& tenant) {
 }
 
 /// Content that the record refers to and that is not here.
-Result<std::vector<ports::ContentFile>> LocalFilesStore::missing_of(const RecordBody& body) {
+Result<std::vector<ports::ContentFile>> SealedStore::missing_of(const RecordBody& body) {
   std::vector<ports::ContentFile> missing;
   for (const Extent& extent : body.extents) {
     if (!is_file_name(extent.file)) return fail(Code::invalid, "refers to a file of another kind", "record");
@@ -159,8 +160,8 @@ Result<std::vector<ports::ContentFile>> LocalFilesStore::missing_of(const Record
   runtime_.offload([&] {
     for (const Extent& extent : body.extents) {
       const int64_t bytes = sealed_size(extent.size);
-      const auto file = open_file(config_.folder + "/objects/" + extent.file);
-      const auto size = file ? size_of(**file) : Result<uint64_t>(fail(file.error()));
+      const auto file = medium_->open(content_folder, extent.file);
+      const auto size = file ? (*file)->size() : Result<uint64_t>(fail(file.error()));
       if (!size || static_cast<int64_t>(*size) != bytes) missing.push_back({extent.file, bytes});
     }
   });
@@ -168,14 +169,14 @@ Result<std::vector<ports::ContentFile>> LocalFilesStore::missing_of(const Record
 }
 
 /// Files that were to go, and are used again.
-void LocalFilesStore::rescue(const RecordBody& body) {
+void SealedStore::rescue(const RecordBody& body) {
   while (tidying_) tidied_->wait_until(Time::max());
   std::erase_if(doomed_, [&](const std::string& file) {
     return std::ranges::find(body.extents, file, &Extent::file) != body.extents.end();
   });
 }
 
-bool LocalFilesStore::has_already(const RecordHead& head, const RecordBody& body, uint64_t stamp) const {
+bool SealedStore::has_already(const RecordHead& head, const RecordBody& body, uint64_t stamp) const {
   const BucketIndex* in = index_.find(head.bucket);
   const IndexedObject* object = find_any(head.bucket, body.meta.key, version_of(body));
   const auto upload =
@@ -201,7 +202,7 @@ bool LocalFilesStore::has_already(const RecordHead& head, const RecordBody& body
   }
 }
 
-Result<ports::AcceptedCopy> LocalFilesStore::accept(const std::string& bucket, int64_t epoch, std::string record) {
+Result<ports::AcceptedCopy> SealedStore::accept(const std::string& bucket, int64_t epoch, std::string record) {
   TRY(const std::string* key, key_of(bucket));
   const auto lower = [&] { return fail(Code::conflict, "the bucket's epoch is higher here", "epoch"); };
   if (epoch < this->epoch(bucket)) return lower();
@@ -230,41 +231,41 @@ Result<ports::AcceptedCopy> LocalFilesStore::accept(const std::string& bucket, i
   return accepted;
 }
 
-Result<void> LocalFilesStore::take_content(const std::string& file, int64_t offset, std::string_view bytes, bool last) {
+Result<void> SealedStore::take_content(const std::string& file, int64_t offset, std::string_view bytes, bool last) {
   if (!is_file_name(file)) return fail(Code::invalid, "is no name of a content file", "file");
-  const std::string path = config_.folder + "/objects/" + file;
   const auto take = [&]() -> Result<void> {
-    const std::string partial = path + ".part";
-    if (offset == 0) TRY_DO(remove_file(partial));
-    TRY(const auto open, offset == 0 ? create_file(partial) : open_file(partial, true));
-    TRY(const auto size, size_of(*open));
+    const std::string partial = file + ".part";
+    if (offset == 0) TRY_DO(medium_->remove(content_folder, partial));
+    TRY(const auto open,
+        offset == 0 ? medium_->create(content_folder, partial) : medium_->open(content_folder, partial, true));
+    TRY(const auto size, open->size());
     if (static_cast<int64_t>(size) != offset) return fail(Code::conflict, "another piece is next", "offset");
-    TRY_DO(disk_.write_at(*open, bytes, size));
-    if (!last) return {};
-    TRY_DO(disk_.sync(*open));
-    return rename_file(partial, path);
+    TRY_DO(open->write_at(bytes, size));
+    if (!last) return open->flush();
+    TRY_DO(open->sync());
+    return medium_->rename(content_folder, partial, file);
   };
   Result<void> taken;
   runtime_.offload([&] { taken = take(); });
   return taken;
 }
 
-Result<std::string> LocalFilesStore::read_content(const std::string& file, int64_t offset) {
+Result<std::string> SealedStore::read_content(const std::string& file, int64_t offset) {
   if (!is_file_name(file)) return fail(Code::invalid, "is no name of a content file", "file");
   const auto read = [&]() -> Result<std::string> {
-    TRY(const auto open, open_file(config_.folder + "/objects/" + file));
-    TRY(const auto size, size_of(*open));
+    TRY(const auto open, medium_->open(content_folder, file));
+    TRY(const auto size, open->size());
     if (offset < 0 || static_cast<uint64_t>(offset) >= size) return fail(Code::invalid, "is behind the end", "offset");
     const auto from = static_cast<uint64_t>(offset);
-    return read_at(*open, from, std::min<uint64_t>(piece_bytes, size - from));
+    return open->read_at(from, std::min<uint64_t>(piece_bytes, size - from));
   };
   Result<std::string> bytes;
   runtime_.offload([&] { bytes = read(); });
   return bytes;
 }
 
-Result<std::string> LocalFilesStore::give_content(const std::string& bucket, const std::string& key,
-                                                  const std::string& version, const std::string& file, int64_t offset) {
+Result<std::string> SealedStore::give_content(const std::string& bucket, const std::string& key,
+                                              const std::string& version, const std::string& file, int64_t offset) {
   const IndexedObject* object = find(bucket, key, version);
   if (object == nullptr || std::ranges::find(object->files, file) == object->files.end()) {
     return fail(Code::not_found, "there is no such content of this object", "file");
@@ -272,22 +273,22 @@ Result<std::string> LocalFilesStore::give_content(const std::string& bucket, con
   return read_content(file, offset);
 }
 
-Result<std::string> LocalFilesStore::read_raw(const Place& place) {
+Result<std::string> SealedStore::read_raw(const Place& place) {
   Result<std::string> record;
   runtime_.offload([&record, at = place] { record = Journal::read(at); });
   return record;
 }
 
-Result<std::string> LocalFilesStore::give_record(const std::string& bucket, const std::string& key,
-                                                 const std::string& version) {
+Result<std::string> SealedStore::give_record(const std::string& bucket, const std::string& key,
+                                             const std::string& version) {
   TRY_DO(key_of(bucket));
   const IndexedObject* object = find(bucket, key, version);
   if (object == nullptr) return fail(Code::not_found, "there is no such object", "key");
   return read_raw(object->place);
 }
 
-std::vector<ports::CopyEntry> LocalFilesStore::entries(const std::string& bucket, const std::string& after,
-                                                       size_t limit) const {
+std::vector<ports::CopyEntry> SealedStore::entries(const std::string& bucket, const std::string& after,
+                                                   size_t limit) const {
   std::vector<ports::CopyEntry> found;
   const BucketIndex* in = index_.find(bucket);
   if (in == nullptr) return found;
@@ -314,7 +315,7 @@ std::vector<ports::CopyEntry> LocalFilesStore::entries(const std::string& bucket
 }
 
 /// The record there, and what it refers to.
-Result<ports::CopiedChange> LocalFilesStore::change_at(const std::string& bucket, const Place& place) {
+Result<ports::CopiedChange> SealedStore::change_at(const std::string& bucket, const Place& place) {
   TRY(const std::string* key, key_of(bucket));
   const std::string kept_key = *key;
   ports::CopiedChange change{bucket, {}, {}};
@@ -325,14 +326,14 @@ Result<ports::CopiedChange> LocalFilesStore::change_at(const std::string& bucket
 }
 
 /// A change that is for another site alone.
-Result<ports::CopiedChange> LocalFilesStore::made_change(RecordKind kind, const std::string& bucket, RecordBody body) {
+Result<ports::CopiedChange> SealedStore::made_change(RecordKind kind, const std::string& bucket, RecordBody body) {
   TRY(const std::string* key, key_of(bucket));
   const auto now = static_cast<uint64_t>(std::max<int64_t>(1, epoch(bucket)));
   return ports::CopiedChange{bucket, encode_record(kind, now, bucket, *key, body, {}), {}};
 }
 
-Result<void> LocalFilesStore::resend(const std::string& bucket, const std::string& name,
-                                     const std::function<Result<void>(const ports::CopiedChange&)>& send) {
+Result<void> SealedStore::resend(const std::string& bucket, const std::string& name,
+                                 const std::function<Result<void>(const ports::CopiedChange&)>& send) {
   if (name.starts_with(upload_prefix)) return resend_upload(bucket, name.substr(upload_prefix.size()), send);
   if (name.starts_with(setting_prefix)) return resend_setting(bucket, name.substr(setting_prefix.size()), send);
   if (!name.starts_with(object_prefix)) {
@@ -343,9 +344,9 @@ Result<void> LocalFilesStore::resend(const std::string& bucket, const std::strin
   return resend_object(bucket, wanted->first, wanted->second, send);
 }
 
-Result<void> LocalFilesStore::resend_object(const std::string& bucket, const std::string& key,
-                                            const ports::ObjectVersion& version,
-                                            const std::function<Result<void>(const ports::CopiedChange&)>& send) {
+Result<void> SealedStore::resend_object(const std::string& bucket, const std::string& key,
+                                        const ports::ObjectVersion& version,
+                                        const std::function<Result<void>(const ports::CopiedChange&)>& send) {
   const KeyLocks::Hold hold(locks_, bucket + "/o/" + key);
   const IndexedObject* object = find_any(bucket, key, version);
   if (object != nullptr) {
@@ -359,8 +360,8 @@ Result<void> LocalFilesStore::resend_object(const std::string& bucket, const std
   return send(gone);
 }
 
-Result<void> LocalFilesStore::resend_setting(const std::string& bucket, const std::string& name,
-                                             const std::function<Result<void>(const ports::CopiedChange&)>& send) {
+Result<void> SealedStore::resend_setting(const std::string& bucket, const std::string& name,
+                                         const std::function<Result<void>(const ports::CopiedChange&)>& send) {
   const KeyLocks::Hold hold(locks_, bucket + setting_lock + name);
   const BucketIndex* in = index_.find(bucket);
   const bool is_set = in != nullptr && in->settings.contains(name);
@@ -374,8 +375,8 @@ Result<void> LocalFilesStore::resend_setting(const std::string& bucket, const st
   return send(gone);
 }
 
-Result<void> LocalFilesStore::resend_upload(const std::string& bucket, const std::string& upload,
-                                            const std::function<Result<void>(const ports::CopiedChange&)>& send) {
+Result<void> SealedStore::resend_upload(const std::string& bucket, const std::string& upload,
+                                        const std::function<Result<void>(const ports::CopiedChange&)>& send) {
   const KeyLocks::Hold hold(locks_, bucket + "/u/" + upload);
   RecordBody body;
   body.upload = upload;
@@ -394,16 +395,14 @@ Result<void> LocalFilesStore::resend_upload(const std::string& bucket, const std
 }
 
 /// Checked, chunk by chunk, before it takes the place of what is damaged.
-Result<void> LocalFilesStore::fetch_content(const std::string& bucket, const Extent& extent,
-                                            ports::CopySource& source) {
+Result<void> SealedStore::fetch_content(const std::string& bucket, const Extent& extent, ports::CopySource& source) {
   if (!is_file_name(extent.file)) return fail(Code::invalid, "refers to a file of another kind", "record");
-  const std::string path = config_.folder + "/objects/" + extent.file;
-  const std::string partial = path + ".repair";
-  SharedFile file;
+  const std::string partial = extent.file + ".repair";
+  ports::SharedFile file;
   Result<void> done;
   runtime_.offload([&] {
-    done = remove_file(partial);
-    auto created = done ? create_file(partial) : Result<SharedFile>(fail(done.error()));
+    done = medium_->remove(content_folder, partial);
+    auto created = done ? medium_->create(content_folder, partial) : Result<ports::SharedFile>(fail(done.error()));
     if (created) file = std::move(*created);
     if (!created) done = fail(created.error());
   });
@@ -411,10 +410,12 @@ Result<void> LocalFilesStore::fetch_content(const std::string& bucket, const Ext
   for (int64_t at = 0; at < sealed_size(extent.size);) {
     TRY(const auto piece, source.content(extent.file, at));
     if (piece.empty()) return fail(Code::unavailable, "the other copy is shorter", "repair");
-    runtime_.offload([&] { done = disk_.write_at(*file, piece, static_cast<uint64_t>(at)); });
+    runtime_.offload([&] { done = file->write_at(piece, static_cast<uint64_t>(at)); });
     TRY_DO(done);
     at += static_cast<int64_t>(piece.size());
   }
+  runtime_.offload([&] { done = file->flush(); });
+  TRY_DO(done);
   TRY(const std::string* key, key_of(bucket));
   OpenedRecord whole;
   whole.body.meta.size = extent.size;
@@ -425,14 +426,14 @@ Result<void> LocalFilesStore::fetch_content(const std::string& bucket, const Ext
     at += static_cast<int64_t>(piece.size());
   }
   runtime_.offload([&] {
-    done = disk_.sync(*file);
-    if (done) done = rename_file(partial, path);
+    done = file->sync();
+    if (done) done = medium_->rename(content_folder, partial, extent.file);
   });
   return done;
 }
 
-Result<void> LocalFilesStore::repair(const std::string& bucket, const std::string& key, const std::string& version,
-                                     ports::CopySource& source) {
+Result<void> SealedStore::repair(const std::string& bucket, const std::string& key, const std::string& version,
+                                 ports::CopySource& source) {
   const KeyLocks::Hold hold(locks_, bucket + "/o/" + key);
   TRY(const std::string* bucket_key, key_of(bucket));
   const std::string kept_key = *bucket_key;

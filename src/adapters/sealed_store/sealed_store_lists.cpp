@@ -1,12 +1,12 @@
-// What a LocalFilesStore has, in order: objects, versions, and all of it for the scrub.
+// What a SealedStore has, in order: objects, versions, and all of it for the scrub.
 
 #include <algorithm>
 
-#include "adapters/local_files/local_files_store.h"
+#include "adapters/sealed_store/sealed_store.h"
 
 namespace barrio::adapters {
 
-using namespace local_files;
+using namespace sealed_store;
 
 namespace {
 
@@ -42,7 +42,7 @@ ObjectVersions::Found first_of(const ObjectVersions& objects, const ports::Versi
 
 }  // namespace
 
-Result<ports::ObjectListing> LocalFilesStore::list(const std::string& bucket, const ports::ObjectQuery& query) const {
+Result<ports::ObjectListing> SealedStore::list(const std::string& bucket, const ports::ObjectQuery& query) const {
   TRY_DO(key_of(bucket));
   ports::ObjectListing listing;
   const BucketIndex* in = index_.find(bucket);
@@ -77,8 +77,8 @@ Result<ports::ObjectListing> LocalFilesStore::list(const std::string& bucket, co
   return listing;
 }
 
-Result<ports::VersionListing> LocalFilesStore::list_versions(const std::string& bucket,
-                                                             const ports::VersionQuery& query) const {
+Result<ports::VersionListing> SealedStore::list_versions(const std::string& bucket,
+                                                         const ports::VersionQuery& query) const {
   TRY_DO(key_of(bucket));
   ports::VersionListing listing;
   const BucketIndex* in = index_.find(bucket);
@@ -114,8 +114,8 @@ Result<ports::VersionListing> LocalFilesStore::list_versions(const std::string& 
   return listing;
 }
 
-std::optional<ports::ListedVersion> LocalFilesStore::find_version(const std::string& bucket, const std::string& key,
-                                                                  const std::string& version) const {
+std::optional<ports::ListedVersion> SealedStore::find_version(const std::string& bucket, const std::string& key,
+                                                              const std::string& version) const {
   const BucketIndex* in = index_.find(bucket);
   const auto wanted = ports::ObjectVersion::of_id(version);
   if (in == nullptr || (!version.empty() && !wanted)) return std::nullopt;
@@ -125,7 +125,7 @@ std::optional<ports::ListedVersion> LocalFilesStore::find_version(const std::str
   return ports::ListedVersion{entry_of(key, *found), found == newest};
 }
 
-Result<std::optional<ports::Scrubbed>> LocalFilesStore::scrub_after(const ports::Scrubbed& last) {
+Result<std::optional<ports::Scrubbed>> SealedStore::scrub_after(const ports::Scrubbed& last) {
   std::optional<ports::Scrubbed> next;
   for (auto in = index_.buckets().lower_bound(last.bucket); in != index_.buckets().end() && !next; ++in) {
     const ObjectVersions& objects = in->second.objects;

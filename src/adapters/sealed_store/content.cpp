@@ -1,14 +1,15 @@
-#include "adapters/local_files/content.h"
+#include "adapters/sealed_store/content.h"
 
+#include <algorithm>
 #include <memory>
 
-#include "adapters/local_files/key_ring.h"
+#include "adapters/sealed_store/key_ring.h"
 #include "base/check.h"
 #include "base/crypto.h"
 #include "base/hash.h"
 #include "base/seal.h"
 
-namespace barrio::adapters::local_files {
+namespace barrio::adapters::sealed_store {
 
 namespace {
 
@@ -24,11 +25,11 @@ std::string chunk_nonce(uint64_t chunk, bool last) {
 
 }  // namespace
 
-ContentWriter::ContentWriter(ports::Runtime& runtime, Disk& disk, std::string folder, std::string bucket_key)
-    : runtime_(runtime), disk_(disk), folder_(std::move(folder)), bucket_key_(std::move(bucket_key)) {}
+ContentWriter::ContentWriter(ports::Runtime& runtime, ports::Medium& medium, std::string bucket_key)
+    : runtime_(runtime), medium_(medium), bucket_key_(std::move(bucket_key)) {}
 
 ContentWriter::~ContentWriter() {
-  if (file_ && !kept_) static_cast<void>(remove_file(path_));
+  if (file_ && !kept_) static_cast<void>(medium_.remove(ports::Folder::content, extent_->file));
 }
 
 Result<void> ContentWriter::write(std::string_view piece) {
@@ -61,8 +62,7 @@ Result<void> ContentWriter::write_chunks(bool last) {
   if (!file_) {
     const std::string salt = random_bytes(salt_bytes);
     Extent extent{hex_of(random_bytes(16)), hex_of(salt), 0};
-    path_ = folder_ + "/" + extent.file;
-    TRY(file_, create_file(path_));
+    TRY(file_, medium_.create(ports::Folder::content, extent.file));
     key_ = content_key(bucket_key_, salt);
     extent_ = std::move(extent);
   }
@@ -79,10 +79,10 @@ Result<void> ContentWriter::write_chunks(bool last) {
   };
   while (buffer_.size() - taken > chunk_bytes) add(chunk_bytes, false);
   if (last) add(buffer_.size() - taken, true);
-  TRY_DO(disk_.write_at(*file_, std::string_view(sealed).substr(0, filled), first * sealed_chunk_bytes));
+  TRY_DO(file_->write_at(std::string_view(sealed).substr(0, filled), first * sealed_chunk_bytes));
   buffer_.erase(0, taken);
   hashed_ -= taken;
-  return last ? disk_.sync(*file_) : Result<void>();
+  return last ? file_->sync() : Result<void>();
 }
 
 Result<ports::ContentDigest> ContentWriter::finish() {
@@ -136,12 +136,21 @@ Result<std::string> ContentReader::read_extent(size_t which, uint64_t offset, si
   TRY(auto salt, bytes_of_hex(extent.salt));
   const std::string key = content_key(bucket_key_, salt);
   std::string text(stop - begin, '\0');
-  const auto sealed = std::make_unique_for_overwrite<char[]>(sealed_chunk_bytes);
+  // From a disk chunk by chunk, which stays in the core's cache meanwhile; from afar with as few calls as it takes.
+  const uint64_t batch = std::clamp<uint64_t>(files_[which]->read_unit() / sealed_chunk_bytes, 1, last - first + 1);
+  const auto sealed = std::make_unique_for_overwrite<char[]>(batch * sealed_chunk_bytes);
   for (uint64_t chunk = first; chunk <= last; ++chunk) {
     const size_t length = std::min<uint64_t>(chunk_bytes, stop - chunk * chunk_bytes) + seal_tag_bytes;
-    TRY_DO(read_to(sealed.get(), *files_[which], chunk * sealed_chunk_bytes, length));
-    const auto opened = unseal_to(text.data() + (chunk * chunk_bytes - begin), key,
-                                  chunk_nonce(chunk, chunk == final_chunk), {}, {sealed.get(), length});
+    const uint64_t in_batch = (chunk - first) % batch;
+    if (in_batch == 0) {
+      const uint64_t until = std::min(chunk + batch - 1, last);
+      const uint64_t read_end = std::min((until + 1) * chunk_bytes, stop) + (until + 1) * seal_tag_bytes;
+      const uint64_t read_from = chunk * sealed_chunk_bytes;
+      TRY_DO(files_[which]->read_to(sealed.get(), read_from, read_end - read_from));
+    }
+    const auto opened =
+        unseal_to(text.data() + (chunk * chunk_bytes - begin), key, chunk_nonce(chunk, chunk == final_chunk), {},
+                  {sealed.get() + in_batch * sealed_chunk_bytes, length});
     if (!opened) {
       return fail(Code::unavailable, "chunk " + std::to_string(chunk) + " is damaged: " + opened.error().what,
                   "object file " + extent.file);
@@ -152,4 +161,4 @@ Result<std::string> ContentReader::read_extent(size_t which, uint64_t offset, si
   return text;
 }
 
-}  // namespace barrio::adapters::local_files
+}  // namespace barrio::adapters::sealed_store

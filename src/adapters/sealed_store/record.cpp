@@ -1,13 +1,13 @@
-#include "adapters/local_files/record.h"
+#include "adapters/sealed_store/record.h"
 
-#include "adapters/local_files/key_ring.h"
+#include "adapters/sealed_store/key_ring.h"
 #include "base/check.h"
 #include "base/checksum.h"
 #include "base/crypto.h"
 #include "base/hash.h"
 #include "base/seal.h"
 
-namespace barrio::adapters::local_files {
+namespace barrio::adapters::sealed_store {
 
 namespace {
 
@@ -94,4 +94,4 @@ Result<OpenedRecord> open_record(std::string_view record, const std::string& buc
   return opened;
 }
 
-}  // namespace barrio::adapters::local_files
+}  // namespace barrio::adapters::sealed_store

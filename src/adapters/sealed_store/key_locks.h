@@ -8,7 +8,7 @@
 
 #include "ports/turn.h"
 
-namespace barrio::adapters::local_files {
+namespace barrio::adapters::sealed_store {
 
 inline constexpr const char* setting_lock = "/s/";  // between bucket and name
 
@@ -67,4 +67,4 @@ class KeyLocks {
   Locks locks_;
 };
 
-}  // namespace barrio::adapters::local_files
+}  // namespace barrio::adapters::sealed_store

@@ -1,14 +1,18 @@
-#include "adapters/local_files/journal.h"
+#include "adapters/sealed_store/journal.h"
 
 #include <fmt/format.h>
 
 #include "base/text.h"
 
-namespace barrio::adapters::local_files {
+namespace barrio::adapters::sealed_store {
 
 namespace {
 
 constexpr std::string_view suffix = ".log";
+
+std::string name_of(uint32_t number) {
+  return fmt::format("{:010}{}", number, suffix);
+}
 
 /// Where the next record begins; npos: nowhere.
 size_t find_record(std::string_view bytes, size_t from) {
@@ -20,27 +24,22 @@ size_t find_record(std::string_view bytes, size_t from) {
 
 }  // namespace
 
-std::string Journal::path_of(uint32_t number) const {
-  return fmt::format("{}/{:010}{}", folder_, number, suffix);
-}
-
 Result<Journal::Replayed> Journal::open(const Take& take) {
-  TRY_DO(make_folder(folder_));
-  TRY(auto names, names_in(folder_));
+  TRY(auto names, medium_.names(ports::Folder::journal));
   Replayed replayed;
   for (const std::string& name : names) {
     const auto number = name.ends_with(suffix) ? parse_uint(name.substr(0, name.size() - suffix.size())) : std::nullopt;
     if (!number || *number == 0 || *number >= UINT32_MAX) continue;
     const auto id = static_cast<uint32_t>(*number);
-    TRY(auto file, open_file(path_of(id), true));
-    TRY(auto size, size_of(*file));
-    TRY(auto bytes, read_at(*file, 0, size));
+    TRY(auto file, medium_.open(ports::Folder::journal, name, true));
+    TRY(auto size, file->size());
+    TRY(auto bytes, file->read_at(0, size));
     TRY(auto end, replay({file, id, 0, 0, 0}, bytes, take, replayed));
     segments_[id] = {file, end};
     next_ = id + 1;
   }
   // What was read is served from now on, so it must be on the device, also what a killed process had not synced yet.
-  if (!segments_.empty()) TRY_DO(disk_.sync(*segments_.rbegin()->second.file));
+  if (!segments_.empty()) TRY_DO(segments_.rbegin()->second.file->sync());
   // A segment that may have a torn end is not written again: what comes goes into a new one.
   must_begin_ = true;
   return replayed;
@@ -70,12 +69,11 @@ Result<size_t> Journal::replay(const Place& from, std::string_view bytes, const 
 
 Result<void> Journal::begin_segment() {
   const uint32_t number = next_;
-  TRY(auto file, create_file(path_of(number)));
+  TRY(auto file, medium_.create(ports::Folder::journal, name_of(number)));
   ++next_;
-  TRY(auto folder, open_folder(folder_));
-  auto synced = disk_.sync(*folder);
+  auto synced = medium_.sync_names(ports::Folder::journal);
   if (!synced) {
-    static_cast<void>(remove_file(path_of(number)));
+    static_cast<void>(medium_.remove(ports::Folder::journal, name_of(number)));
     return synced;
   }
   segments_[number] = {file, 0};
@@ -83,13 +81,10 @@ Result<void> Journal::begin_segment() {
   return {};
 }
 
-/// After a failed write: the records that were not acknowledged go again.
+/// After a failed write: the records that were not acknowledged go again, and the segment is not appended to any more.
 void Journal::undo(Segment& segment) {
   must_begin_ = true;
-  const auto cut = truncate(*segment.file, segment.size);
-  // A sync that failed once may succeed the next time without having written: so this one is of the new length alone,
-  // and the file is not appended to any more.
-  broken_ = !cut || !disk_.sync(*segment.file);
+  broken_ = !segment.file->take_back(segment.size);
 }
 
 Result<std::vector<Place>> Journal::append(std::span<const std::string_view> records) {
@@ -105,8 +100,8 @@ Result<std::vector<Place>> Journal::append(std::span<const std::string_view> rec
         {segment.file, number, segment.size + joined.size(), static_cast<uint32_t>(record.size()), stamp_of(record)});
     joined += record;
   }
-  auto done = disk_.write_at(*segment.file, joined, segment.size);
-  if (done) done = disk_.sync(*segment.file);
+  auto done = segment.file->write_at(joined, segment.size);
+  if (done) done = segment.file->sync();
   if (!done) {
     undo(segment);
     return fail(std::move(done).error());
@@ -116,7 +111,7 @@ Result<std::vector<Place>> Journal::append(std::span<const std::string_view> rec
 }
 
 Result<std::string> Journal::read(const Place& place) {
-  TRY(auto bytes, read_at(*place.file, place.offset, place.length));
+  TRY(auto bytes, place.file->read_at(place.offset, place.length));
   if (!read_record_head(bytes)) return fail(Code::unavailable, "is damaged: its checksum differs", "journal");
   return bytes;
 }
@@ -129,7 +124,7 @@ uint64_t Journal::bytes() const {
 
 Result<void> Journal::read_oldest(const Take& take) const {
   const auto& [number, segment] = *segments_.begin();
-  TRY(auto bytes, read_at(*segment.file, 0, segment.size));
+  TRY(auto bytes, segment.file->read_at(0, segment.size));
   Replayed replayed;
   auto read = replay({segment.file, number, 0, 0, 0}, bytes, take, replayed);
   return read ? Result<void>() : fail(std::move(read).error());
@@ -137,11 +132,10 @@ Result<void> Journal::read_oldest(const Take& take) const {
 
 Result<void> Journal::drop_oldest() {
   const uint32_t number = oldest();
-  TRY_DO(remove_file(path_of(number)));
+  TRY_DO(medium_.remove(ports::Folder::journal, name_of(number)));
   segments_.erase(number);
   // Before the next one goes: a power cut must not bring back an object whose removal stood in a later segment.
-  TRY(auto folder, open_folder(folder_));
-  return disk_.sync(*folder);
+  return medium_.sync_names(ports::Folder::journal);
 }
 
-}  // namespace barrio::adapters::local_files
+}  // namespace barrio::adapters::sealed_store

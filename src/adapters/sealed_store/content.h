@@ -5,15 +5,15 @@
 
 #include <optional>
 
-#include "adapters/local_files/content_cache.h"
-#include "adapters/local_files/disk.h"
-#include "adapters/local_files/journal.h"
-#include "adapters/local_files/record.h"
+#include "adapters/sealed_store/content_cache.h"
+#include "adapters/sealed_store/journal.h"
+#include "adapters/sealed_store/record.h"
 #include "base/hash.h"
+#include "ports/medium.h"
 #include "ports/object_store.h"
 #include "ports/runtime.h"
 
-namespace barrio::adapters::local_files {
+namespace barrio::adapters::sealed_store {
 
 inline constexpr size_t chunk_bytes = 64 * 1024;
 inline constexpr size_t most_inlined = 128 * 1024;
@@ -22,7 +22,7 @@ inline constexpr size_t write_batch = 1024 * 1024;  // of one piece of blocking 
 /// A fiber's; what it wrote is removed with it, unless it was kept.
 class ContentWriter final : public ports::ObjectWriter {
  public:
-  ContentWriter(ports::Runtime& runtime, Disk& disk, std::string folder, std::string bucket_key);
+  ContentWriter(ports::Runtime& runtime, ports::Medium& medium, std::string bucket_key);
   ~ContentWriter() override;
   Result<void> write(std::string_view piece) override;
   Result<ports::ContentDigest> finish() override;
@@ -40,14 +40,12 @@ class ContentWriter final : public ports::ObjectWriter {
   Result<void> write_chunks(bool last);
 
   ports::Runtime& runtime_;
-  Disk& disk_;
-  const std::string folder_;
+  ports::Medium& medium_;
   const std::string bucket_key_;
   std::string buffer_;  // not written yet
   size_t hashed_ = 0;   // of the buffer
   std::optional<Extent> extent_;
-  std::string path_;
-  SharedFile file_;
+  ports::SharedFile file_;
   std::string key_;
   uint64_t chunks_ = 0;
   int64_t size_ = 0;
@@ -63,9 +61,9 @@ int64_t sealed_size(int64_t size);
 
 class ContentReader final : public ports::ObjectReader {
  public:
-  /// `cache`: null: what is read comes from the disk. `drops`: of the cache, before the object was looked up.
-  ContentReader(ports::Runtime& runtime, std::string bucket_key, OpenedRecord record, std::vector<SharedFile> files,
-                ContentCache* cache = nullptr, uint64_t drops = 0)
+  /// `cache`: null: what is read comes from the medium. `drops`: of the cache, before the object was looked up.
+  ContentReader(ports::Runtime& runtime, std::string bucket_key, OpenedRecord record,
+                std::vector<ports::SharedFile> files, ContentCache* cache = nullptr, uint64_t drops = 0)
       : runtime_(runtime),
         bucket_key_(std::move(bucket_key)),
         record_(std::move(record)),
@@ -81,9 +79,9 @@ class ContentReader final : public ports::ObjectReader {
   ports::Runtime& runtime_;
   const std::string bucket_key_;
   const OpenedRecord record_;
-  const std::vector<SharedFile> files_;  // one for each extent
+  const std::vector<ports::SharedFile> files_;  // one for each extent
   ContentCache* const cache_;
   const uint64_t drops_;
 };
 
-}  // namespace barrio::adapters::local_files
+}  // namespace barrio::adapters::sealed_store

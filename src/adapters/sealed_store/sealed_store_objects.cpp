@@ -1,13 +1,13 @@
-// Objects of a LocalFilesStore: put, read, removed.
+// Objects of a SealedStore: put, read, removed.
 
 #include <algorithm>
 
-#include "adapters/local_files/local_files_store.h"
+#include "adapters/sealed_store/sealed_store.h"
 #include "base/check.h"
 
 namespace barrio::adapters {
 
-using namespace local_files;
+using namespace sealed_store;
 
 namespace {
 
@@ -23,14 +23,14 @@ ports::ListedObject listed(const std::string& key, const IndexedObject& object) 
 
 }  // namespace
 
-Result<std::unique_ptr<ports::ObjectWriter>> LocalFilesStore::writer(const std::string& bucket) {
+Result<std::unique_ptr<ports::ObjectWriter>> SealedStore::writer(const std::string& bucket) {
   TRY(const std::string* key, key_of(bucket));
-  return std::make_unique<ContentWriter>(runtime_, disk_, config_.folder + "/objects", *key);
+  return std::make_unique<ContentWriter>(runtime_, *medium_, *key);
 }
 
-Result<std::optional<ports::ObjectVersion>> LocalFilesStore::put(const std::string& bucket, ports::ObjectMeta meta,
-                                                                 std::unique_ptr<ports::ObjectWriter> content,
-                                                                 const ports::WriteCondition& condition) {
+Result<std::optional<ports::ObjectVersion>> SealedStore::put(const std::string& bucket, ports::ObjectMeta meta,
+                                                             std::unique_ptr<ports::ObjectWriter> content,
+                                                             const ports::WriteCondition& condition) {
   auto& written = static_cast<ContentWriter&>(*content);  // of writer()
   RecordBody body{.meta = std::move(meta), .extents = {}, .upload = {}};
   if (written.extent()) body.extents.push_back(*written.extent());
@@ -42,9 +42,9 @@ Result<std::optional<ports::ObjectVersion>> LocalFilesStore::put(const std::stri
   return version;
 }
 
-Result<ports::ObjectMeta> LocalFilesStore::describe(const std::string& bucket, const std::string& key,
-                                                    const std::string& version,
-                                                    const std::function<Result<void>(ports::ObjectMeta&)>& change) {
+Result<ports::ObjectMeta> SealedStore::describe(const std::string& bucket, const std::string& key,
+                                                const std::string& version,
+                                                const std::function<Result<void>(ports::ObjectMeta&)>& change) {
   const KeyLocks::Hold hold(locks_, lock_name(bucket, key));
   const IndexedObject* present = find(bucket, key, version);
   if (present == nullptr) return fail(Code::not_found, "there is no such object", key);
@@ -56,26 +56,24 @@ Result<ports::ObjectMeta> LocalFilesStore::describe(const std::string& bucket, c
   return described;
 }
 
-Result<std::unique_ptr<ports::ObjectReader>> LocalFilesStore::open(const std::string& bucket, const std::string& key,
-                                                                   const std::string& version) {
+Result<std::unique_ptr<ports::ObjectReader>> SealedStore::open(const std::string& bucket, const std::string& key,
+                                                               const std::string& version) {
   return open_with(bucket, key, version, &cache_);
 }
 
-Result<std::unique_ptr<ports::ObjectReader>> LocalFilesStore::open_with(const std::string& bucket,
-                                                                        const std::string& key,
-                                                                        const std::string& version,
-                                                                        ContentCache* cache) {
+Result<std::unique_ptr<ports::ObjectReader>> SealedStore::open_with(const std::string& bucket, const std::string& key,
+                                                                    const std::string& version, ContentCache* cache) {
   for (int attempt = 1;; ++attempt) {
     TRY(const std::string* bucket_key, key_of(bucket));
     const IndexedObject* present = find(bucket, key, version);
     if (present == nullptr) return fail(Code::not_found, "there is no such object", key);
     const uint64_t drops = cache_.drops();
     const std::string kept_key = *bucket_key;
-    std::vector<SharedFile> files;
+    std::vector<ports::SharedFile> files;
     Result<void> opened;
     TRY(auto record, read_record(bucket, present->place, [&](const OpenedRecord& read) {
           for (const Extent& extent : read.body.extents) {
-            auto file = open_file(config_.folder + "/objects/" + extent.file);
+            auto file = medium_->open(ports::Folder::content, extent.file);
             if (file) files.push_back(std::move(*file));
             if (!file && opened) opened = fail(std::move(file).error());
           }
@@ -89,8 +87,8 @@ Result<std::unique_ptr<ports::ObjectReader>> LocalFilesStore::open_with(const st
   }
 }
 
-Result<ports::Removed> LocalFilesStore::remove(const std::string& bucket, const std::string& key,
-                                               const ports::WriteCondition& condition) {
+Result<ports::Removed> SealedStore::remove(const std::string& bucket, const std::string& key,
+                                           const ports::WriteCondition& condition) {
   const KeyLocks::Hold hold(locks_, lock_name(bucket, key));
   TRY_DO(key_of(bucket));
   TRY_DO(check(bucket, key, condition));
@@ -112,7 +110,7 @@ Result<ports::Removed> LocalFilesStore::remove(const std::string& bucket, const 
   return removed;
 }
 
-Result<ports::Removed> LocalFilesStore::remove_version(
+Result<ports::Removed> SealedStore::remove_version(
     const std::string& bucket, const std::string& key, const std::string& version,
     const std::function<Result<void>(const ports::ObjectMeta&)>& permit) {
   const KeyLocks::Hold hold(locks_, lock_name(bucket, key));

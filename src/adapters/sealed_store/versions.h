@@ -13,9 +13,9 @@
 #include <string_view>
 #include <vector>
 
-#include "adapters/local_files/journal.h"
+#include "adapters/sealed_store/journal.h"
 
-namespace barrio::adapters::local_files {
+namespace barrio::adapters::sealed_store {
 
 struct IndexedObject {
   Place place;
@@ -73,4 +73,4 @@ class ObjectVersions {
   Others others_;  // no key's newest one, but for markers
 };
 
-}  // namespace barrio::adapters::local_files
+}  // namespace barrio::adapters::sealed_store

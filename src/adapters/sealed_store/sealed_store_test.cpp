@@ -10,10 +10,11 @@
 #include <iterator>
 
 #include "adapters/local_files/folder_test.h"
-#include "adapters/local_files/local_files_store.h"
+#include "adapters/local_files/local_medium.h"
+#include "adapters/sealed_store/sealed_store.h"
 #include "ports/object_store_contract.h"
 
-namespace barrio::adapters::local_files_test {
+namespace barrio::adapters::sealed_store_test {
 
 namespace fs = std::filesystem;
 using Folder = local_files::TestFolder;
@@ -35,15 +36,15 @@ void write_file(const std::string& path, const std::string& content) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
 }
 
-std::unique_ptr<LocalFilesStore> open_or_fail(ports::Runtime& runtime, const Folder& folder,
-                                              local_files::Disk* disk = nullptr, size_t cache_bytes = 0) {
-  auto store = LocalFilesStore::open(runtime, {folder.path(), site_key, disk, cache_bytes});
+std::unique_ptr<SealedStore> open_or_fail(ports::Runtime& runtime, const Folder& folder,
+                                          local_files::Disk* disk = nullptr, size_t cache_bytes = 0) {
+  auto store = SealedStore::open(runtime, {std::make_unique<LocalMedium>(folder.path(), disk), site_key, cache_bytes});
   REQUIRE_MESSAGE(store, (store ? "" : store.error().text()));
   return std::move(*store);
 }
 
-std::unique_ptr<LocalFilesStore> open_with_bucket(ports::Runtime& runtime, const Folder& folder,
-                                                  local_files::Disk* disk = nullptr) {
+std::unique_ptr<SealedStore> open_with_bucket(ports::Runtime& runtime, const Folder& folder,
+                                              local_files::Disk* disk = nullptr) {
   auto store = open_or_fail(runtime, folder, disk);
   REQUIRE(store->add_bucket(contract_bucket, TenantId::of("acme")));
   return store;
@@ -122,7 +123,8 @@ TEST_CASE("a store that is opened again has all that it had, and no file that no
     REQUIRE(store->set_setting(contract_bucket, "cors", "rules"));
     upload = *store->begin_upload(contract_bucket, {.key = "parts"});
     ports::put_piece(*store, upload, 1, "a part");
-    CHECK(LocalFilesStore::open(runtime, {folder.path(), site_key}).error().code == Code::conflict);
+    CHECK(SealedStore::open(runtime, {std::make_unique<LocalMedium>(folder.path()), site_key}).error().code ==
+          Code::conflict);
   }
   write_file(folder.path() + "/objects/left", "by a write that was under way");
   auto store = open_or_fail(runtime, folder);
@@ -150,7 +152,8 @@ TEST_CASE("nothing on the disk is readable without the site's key, and its remov
       CHECK_MESSAGE(bytes.find(text) == std::string::npos, entry.path().string());
     }
   }
-  CHECK(LocalFilesStore::open(runtime, {folder.path(), std::string(32, 'x')}).error().code == Code::denied);
+  CHECK(SealedStore::open(runtime, {std::make_unique<LocalMedium>(folder.path()), std::string(32, 'x')}).error().code ==
+        Code::denied);
   for (const std::string& file : folder.files("keys")) {
     if (file.ends_with(".tenant")) fs::remove(file);
   }
@@ -368,7 +371,7 @@ namespace {
 /// Writes objects for ever and says each acknowledged number into the pipe.
 [[noreturn]] void put_until_killed(const std::string& folder, int acknowledged) {
   ports::InlineRuntime runtime;
-  auto store = LocalFilesStore::open(runtime, {folder, site_key});
+  auto store = SealedStore::open(runtime, {std::make_unique<LocalMedium>(folder), site_key});
   for (int32_t i = 0; store; ++i) {
     const size_t size = i % 3 == 0 ? 400'000 : 5000;
     if (!put_text(**store, "k" + std::to_string(i), sample_text(size, static_cast<uint64_t>(i)))) break;
@@ -418,20 +421,4 @@ TEST_CASE("kill -9 in the middle of writes loses nothing acknowledged and tears 
   }
 }
 
-TEST_CASE("a site's key comes from a file of its own that others cannot read") {
-  const Folder folder;
-  const Folder elsewhere;
-  const std::string good = elsewhere.path() + "/site.key";
-  write_file(good, std::string(64, 'a') + "\n");
-  ::chmod(good.c_str(), 0600);
-  CHECK(local_files::read_site_key(good, folder.path())->size() == 32);
-  CHECK(local_files::read_site_key(good, elsewhere.path()).error().code == Code::invalid);
-  ::chmod(good.c_str(), 0644);
-  CHECK(local_files::read_site_key(good, folder.path()).error().code == Code::denied);
-  ::chmod(good.c_str(), 0600);
-  write_file(good, "short");
-  CHECK(local_files::read_site_key(good, folder.path()).error().code == Code::invalid);
-  CHECK(local_files::read_site_key(good + "x", folder.path()).error().code == Code::not_found);
-}
-
-}  // namespace barrio::adapters::local_files_test
+}  // namespace barrio::adapters::sealed_store_test

@@ -1,10 +1,9 @@
 #pragma once
-// ports::ObjectStore in a folder of one disk:
+// ports::ObjectStore of sealed bytes on a Medium:
 //
-//   lock          held by the one process that uses it
-//   keys/         sealed keys (key_ring.h)
-//   journal/      everything that is acknowledged (journal.h); small objects stand in it
-//   objects/      content of larger objects and of parts (content.h); what no record refers to goes when it is opened
+//   keys          sealed keys (key_ring.h)
+//   journal       everything that is acknowledged (journal.h); small objects stand in it
+//   content       of larger objects and of parts (content.h); what no record refers to goes when it is opened
 //
 // Concurrent changes share their syncs: who comes while the journal is being written waits, and all that wait are
 // written together. Everything lives on one loop, in fibers; only blocking calls leave it, and they touch nothing of
@@ -13,32 +12,31 @@
 #include <deque>
 #include <set>
 
-#include "adapters/local_files/content.h"
-#include "adapters/local_files/index.h"
-#include "adapters/local_files/key_locks.h"
-#include "adapters/local_files/key_ring.h"
+#include "adapters/sealed_store/content.h"
+#include "adapters/sealed_store/index.h"
+#include "adapters/sealed_store/key_locks.h"
+#include "adapters/sealed_store/key_ring.h"
 #include "ports/object_copies.h"
 #include "ports/turn.h"
 
 namespace barrio::adapters {
 
-namespace local_files {
+namespace sealed_store {
 struct Change;
 }
 
-struct LocalFilesConfig {
-  std::string folder;
-  std::string site_key;               // 32 bytes, from elsewhere (read_site_key)
-  local_files::Disk* disk = nullptr;  // none: the real one
-  size_t cache_bytes = 0;             // of opened content, in memory
+struct SealedStoreConfig {
+  std::unique_ptr<ports::Medium> medium;
+  std::string site_key;    // 32 bytes, from elsewhere than the medium
+  size_t cache_bytes = 0;  // of opened content, in memory
 };
 
-class LocalFilesStore final : public ports::ObjectStore, public ports::ObjectCopies {
+class SealedStore final : public ports::ObjectStore, public ports::ObjectCopies {
  public:
   /// Blocks: call it before the loop runs. Errors: conflict (another process has it open), denied (another site key),
   /// unavailable.
-  static Result<std::unique_ptr<LocalFilesStore>> open(ports::Runtime& runtime, LocalFilesConfig config);
-  ~LocalFilesStore() override;
+  static Result<std::unique_ptr<SealedStore>> open(ports::Runtime& runtime, SealedStoreConfig config);
+  ~SealedStore() override;
 
   Result<void> add_bucket(const std::string& bucket, const TenantId& tenant) override;
   bool has_bucket(const std::string& bucket) const override { return keys_.of_bucket(bucket) != nullptr; }
@@ -81,7 +79,7 @@ class LocalFilesStore final : public ports::ObjectStore, public ports::ObjectCop
   Result<void> tidy() override;
   Result<std::optional<ports::Scrubbed>> scrub_after(const ports::Scrubbed& last) override;
 
-  // local_files_copies.cpp
+  // sealed_store_copies.cpp
   void set_sink(ports::CopySink* sink) override { sink_ = sink; }
   int64_t epoch(const std::string& bucket) const override;
   Result<void> raise_epoch(const std::string& bucket, int64_t epoch) override;
@@ -106,7 +104,7 @@ class LocalFilesStore final : public ports::ObjectStore, public ports::ObjectCop
                       ports::CopySource& source) override;
 
  private:
-  LocalFilesStore(ports::Runtime& runtime, LocalFilesConfig config);
+  SealedStore(ports::Runtime& runtime, SealedStoreConfig config);
   Result<void> load();
   Result<void> sweep();
 
@@ -114,61 +112,57 @@ class LocalFilesStore final : public ports::ObjectStore, public ports::ObjectCop
   void forget(const std::string& bucket);
   void doom(const std::vector<std::string>& files);
   Result<std::unique_ptr<ports::ObjectReader>> open_with(const std::string& bucket, const std::string& key,
-                                                         const std::string& version, local_files::ContentCache* cache);
+                                                         const std::string& version, sealed_store::ContentCache* cache);
   Result<const std::string*> key_of(const std::string& bucket) const;
   Result<void> check(const std::string& bucket, const std::string& key, const ports::WriteCondition& condition) const;
   /// `version`: its id; empty: the current object. Null: there is none, or it is a delete marker.
-  const local_files::IndexedObject* find(const std::string& bucket, const std::string& key,
-                                         const std::string& version = {}) const;
-  const local_files::IndexedObject* find_any(const std::string& bucket, const std::string& key,
-                                             const ports::ObjectVersion& version) const;
+  const sealed_store::IndexedObject* find(const std::string& bucket, const std::string& key,
+                                          const std::string& version = {}) const;
+  const sealed_store::IndexedObject* find_any(const std::string& bucket, const std::string& key,
+                                              const ports::ObjectVersion& version) const;
   /// Of a change that is made now, under the key's lock; none: the bucket never kept versions.
   std::optional<ports::ObjectVersion> next_version(const std::string& bucket, const std::string& key) const;
-  const local_files::IndexedUpload* find_upload(const std::string& bucket, const std::string& upload) const;
+  const sealed_store::IndexedUpload* find_upload(const std::string& bucket, const std::string& upload) const;
   /// `and_then`: what else blocks, called with what was read.
-  Result<local_files::OpenedRecord> read_record(
-      const std::string& bucket, const local_files::Place& place,
-      const std::function<void(const local_files::OpenedRecord&)>& and_then = [](const auto&) {});
-  Result<void> commit(local_files::RecordKind kind, const std::string& bucket, local_files::RecordBody body,
-                      std::string_view content = {}, local_files::ContentWriter* written = nullptr);
-  Result<void> append(const local_files::RecordHead& head, const local_files::RecordBody& body,
+  Result<sealed_store::OpenedRecord> read_record(
+      const std::string& bucket, const sealed_store::Place& place,
+      const std::function<void(const sealed_store::OpenedRecord&)>& and_then = [](const auto&) {});
+  Result<void> commit(sealed_store::RecordKind kind, const std::string& bucket, sealed_store::RecordBody body,
+                      std::string_view content = {}, sealed_store::ContentWriter* written = nullptr);
+  Result<void> append(const sealed_store::RecordHead& head, const sealed_store::RecordBody& body,
                       std::string_view record);
-  Result<std::string> read_raw(const local_files::Place& place);
-  Result<ports::CopiedChange> change_at(const std::string& bucket, const local_files::Place& place);
-  Result<ports::CopiedChange> made_change(local_files::RecordKind kind, const std::string& bucket,
-                                          local_files::RecordBody body);
-  bool has_already(const local_files::RecordHead& head, const local_files::RecordBody& body, uint64_t stamp) const;
-  Result<std::vector<ports::ContentFile>> missing_of(const local_files::RecordBody& body);
-  void rescue(const local_files::RecordBody& body);
+  Result<std::string> read_raw(const sealed_store::Place& place);
+  Result<ports::CopiedChange> change_at(const std::string& bucket, const sealed_store::Place& place);
+  Result<ports::CopiedChange> made_change(sealed_store::RecordKind kind, const std::string& bucket,
+                                          sealed_store::RecordBody body);
+  bool has_already(const sealed_store::RecordHead& head, const sealed_store::RecordBody& body, uint64_t stamp) const;
+  Result<std::vector<ports::ContentFile>> missing_of(const sealed_store::RecordBody& body);
+  void rescue(const sealed_store::RecordBody& body);
   Result<void> resend_object(const std::string& bucket, const std::string& key, const ports::ObjectVersion& version,
                              const std::function<Result<void>(const ports::CopiedChange&)>& send);
   Result<void> resend_setting(const std::string& bucket, const std::string& name,
                               const std::function<Result<void>(const ports::CopiedChange&)>& send);
   Result<void> resend_upload(const std::string& bucket, const std::string& upload,
                              const std::function<Result<void>(const ports::CopiedChange&)>& send);
-  Result<void> fetch_content(const std::string& bucket, const local_files::Extent& extent, ports::CopySource& source);
+  Result<void> fetch_content(const std::string& bucket, const sealed_store::Extent& extent, ports::CopySource& source);
   class Leading;
   void lead();
-  void finish(local_files::Change& change, const Result<std::vector<local_files::Place>>& places, size_t which);
+  void finish(sealed_store::Change& change, const Result<std::vector<sealed_store::Place>>& places, size_t which);
   Result<void> compact();
-  Result<void> move_live(const std::vector<std::pair<local_files::Place, std::string>>& records);
+  Result<void> move_live(const std::vector<std::pair<sealed_store::Place, std::string>>& records);
 
   ports::Runtime& runtime_;
-  const LocalFilesConfig config_;
-  local_files::Disk own_disk_;
-  local_files::Disk& disk_;
-  local_files::ContentCache cache_;  // of files that something refers to
-  local_files::SharedFile lock_;
-  local_files::SharedFile objects_folder_;
-  local_files::KeyRing keys_;
-  local_files::Journal journal_;
-  local_files::Index index_;
+  const std::unique_ptr<ports::Medium> medium_;
+  sealed_store::ContentCache cache_;  // of files that something refers to
+  sealed_store::KeyRing keys_;
+  sealed_store::Journal journal_;
+  sealed_store::Index index_;
   ports::Turn journal_turn_;  // whoever calls the journal
   std::unique_ptr<ports::Signal> led_;
   bool leading_ = false;
   ports::Turn keys_turn_;
-  local_files::KeyLocks locks_;
-  std::deque<local_files::Change*> queue_;
+  sealed_store::KeyLocks locks_;
+  std::deque<sealed_store::Change*> queue_;
   std::set<TenantId> erased_;            // who gets no bucket any more
   std::set<std::string> closed_;         // buckets
   std::map<std::string, int> changing_;  // changes under way, by bucket
@@ -177,7 +171,7 @@ class LocalFilesStore final : public ports::ObjectStore, public ports::ObjectCop
   std::unique_ptr<ports::Signal> tidied_;
   std::unique_ptr<ports::Signal> ended_;                      // a change
   std::map<std::pair<std::string, int64_t>, int> accepting_;  // of homes, by bucket and epoch
-  std::map<std::string, int64_t> raising_;                    // epochs, before they are on the disk
+  std::map<std::string, int64_t> raising_;                    // epochs, before they are in the journal
   ports::CopySink* sink_ = nullptr;
   bool damaged_ = false;             // the journal was when it was opened, or its end was torn
   std::set<std::string> completed_;  // buckets that were compared with another site's since

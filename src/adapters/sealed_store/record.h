@@ -20,7 +20,7 @@
 
 #include "ports/object_store.h"
 
-namespace barrio::adapters::local_files {
+namespace barrio::adapters::sealed_store {
 
 /// put: an object, and what was an upload ends with it. remove: an object. upload, part, abort: of one that is written
 /// in parts. fence: nothing of a lower epoch than this record's follows. clear: nothing of the bucket before it counts.
@@ -78,4 +78,4 @@ struct OpenedRecord {
 /// Errors: invalid (another key, damaged).
 Result<OpenedRecord> open_record(std::string_view record, const std::string& bucket_key);
 
-}  // namespace barrio::adapters::local_files
+}  // namespace barrio::adapters::sealed_store

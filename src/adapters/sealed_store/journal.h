@@ -8,14 +8,14 @@
 #include <map>
 #include <span>
 
-#include "adapters/local_files/disk.h"
-#include "adapters/local_files/record.h"
+#include "adapters/sealed_store/record.h"
+#include "ports/medium.h"
 
-namespace barrio::adapters::local_files {
+namespace barrio::adapters::sealed_store {
 
 /// Where a record stands. It can be read as long as somebody has its place, also when its segment was dropped.
 struct Place {
-  SharedFile file;
+  ports::SharedFile file;
   uint32_t segment = 0;
   uint64_t offset = 0;
   uint32_t length = 0;
@@ -27,7 +27,7 @@ class Journal {
  public:
   static constexpr uint64_t segment_bytes = 64 * 1024 * 1024;  // a new one begins above it
 
-  Journal(Disk& disk, std::string folder) : disk_(disk), folder_(std::move(folder)) {}
+  explicit Journal(ports::Medium& medium) : medium_(medium) {}
 
   struct Replayed {
     size_t records = 0;
@@ -52,20 +52,18 @@ class Journal {
 
  private:
   struct Segment {
-    SharedFile file;
+    ports::SharedFile file;
     uint64_t size = 0;
   };
   Result<void> begin_segment();
   void undo(Segment& segment);
   Result<size_t> replay(const Place& from, std::string_view bytes, const Take& take, Replayed& replayed) const;
-  std::string path_of(uint32_t number) const;
 
-  Disk& disk_;
-  const std::string folder_;
+  ports::Medium& medium_;
   std::map<uint32_t, Segment> segments_;  // the last one is appended to
   uint32_t next_ = 1;
   bool must_begin_ = true;
   bool broken_ = false;
 };
 
-}  // namespace barrio::adapters::local_files
+}  // namespace barrio::adapters::sealed_store

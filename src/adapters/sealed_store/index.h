@@ -6,9 +6,9 @@
 #include <optional>
 #include <vector>
 
-#include "adapters/local_files/versions.h"
+#include "adapters/sealed_store/versions.h"
 
-namespace barrio::adapters::local_files {
+namespace barrio::adapters::sealed_store {
 
 struct IndexedPart {
   Place place;
@@ -68,4 +68,4 @@ class Index {
   int64_t live_bytes_ = 0;
 };
 
-}  // namespace barrio::adapters::local_files
+}  // namespace barrio::adapters::sealed_store

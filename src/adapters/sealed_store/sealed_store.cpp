@@ -1,19 +1,19 @@
-#include "adapters/local_files/local_files_store.h"
+#include "adapters/sealed_store/sealed_store.h"
 
 #include <algorithm>
 
-#include "adapters/local_files/counted.h"
+#include "adapters/sealed_store/counted.h"
 #include "base/check.h"
 #include "base/log.h"
 
 namespace barrio::adapters {
 
-using namespace local_files;
+using namespace sealed_store;
 
 /// While a fiber writes for the others, also when it is unwound.
-class LocalFilesStore::Leading {
+class SealedStore::Leading {
  public:
-  explicit Leading(LocalFilesStore& store) : store_(store) { store_.leading_ = true; }
+  explicit Leading(SealedStore& store) : store_(store) { store_.leading_ = true; }
   ~Leading() {
     store_.leading_ = false;
     store_.led_->notify();
@@ -22,11 +22,11 @@ class LocalFilesStore::Leading {
   Leading& operator=(const Leading&) = delete;
 
  private:
-  LocalFilesStore& store_;
+  SealedStore& store_;
 };
 
 /// On the stack of the fiber that waits for it.
-struct local_files::Change {
+struct sealed_store::Change {
   std::string_view record;
   const RecordHead& head;
   const RecordBody& body;
@@ -45,13 +45,12 @@ std::string lock_of(const RecordHead& head, const RecordBody& body) {
 
 }  // namespace
 
-LocalFilesStore::LocalFilesStore(ports::Runtime& runtime, LocalFilesConfig config)
+SealedStore::SealedStore(ports::Runtime& runtime, SealedStoreConfig config)
     : runtime_(runtime),
-      config_(std::move(config)),
-      disk_(config_.disk == nullptr ? own_disk_ : *config_.disk),
-      cache_(config_.cache_bytes),
-      keys_(disk_, config_.folder + "/keys", config_.site_key),
-      journal_(disk_, config_.folder + "/journal"),
+      medium_(std::move(config.medium)),
+      cache_(config.cache_bytes),
+      keys_(*medium_, std::move(config.site_key)),
+      journal_(*medium_),
       journal_turn_(runtime),
       led_(runtime.make_signal()),
       keys_turn_(runtime),
@@ -59,23 +58,18 @@ LocalFilesStore::LocalFilesStore(ports::Runtime& runtime, LocalFilesConfig confi
       tidied_(runtime.make_signal()),
       ended_(runtime.make_signal()) {}
 
-LocalFilesStore::~LocalFilesStore() = default;
+SealedStore::~SealedStore() = default;
 
-Result<std::unique_ptr<LocalFilesStore>> LocalFilesStore::open(ports::Runtime& runtime, LocalFilesConfig config) {
-  std::unique_ptr<LocalFilesStore> store(new LocalFilesStore(runtime, std::move(config)));
+Result<std::unique_ptr<SealedStore>> SealedStore::open(ports::Runtime& runtime, SealedStoreConfig config) {
+  std::unique_ptr<SealedStore> store(new SealedStore(runtime, std::move(config)));
   TRY_DO(store->load());
   return store;
 }
 
-Result<void> LocalFilesStore::load() {
-  TRY_DO(make_folder(config_.folder));
-  TRY(lock_, lock_file(config_.folder + "/lock"));
-  TRY_DO(make_folder(config_.folder + "/objects"));
-  TRY(objects_folder_, open_folder(config_.folder + "/objects"));
+Result<void> SealedStore::load() {
+  // First: a predecessor that still lives can acknowledge nothing from then on that is not read here.
+  TRY_DO(medium_->take());
   TRY_DO(keys_.load());
-  TRY_DO(make_folder(config_.folder + "/journal"));
-  TRY(const auto folder, open_folder(config_.folder));
-  TRY_DO(disk_.sync(*folder));
   size_t unreadable = 0;
   TRY(const auto replayed, journal_.open([&](const Place& place, const RecordHead& head, std::string_view record) {
     const std::string* key = keys_.of_bucket(head.bucket);
@@ -97,28 +91,25 @@ Result<void> LocalFilesStore::load() {
 }
 
 /// Content that no record refers to: of writes that were under way, and of objects that went.
-Result<void> LocalFilesStore::sweep() {
+Result<void> SealedStore::sweep() {
   std::set<std::string> used;
   for (const auto& [id, bucket] : index_.buckets()) {
     const auto files = index_.files_in(id);
     used.insert(files.begin(), files.end());
   }
-  const std::string folder = config_.folder + "/objects/";
-  TRY(const auto names, names_in(folder));
-  for (const std::string& name : names) {
-    if (!used.contains(name)) TRY_DO(remove_file(folder + name));
-  }
-  return {};
+  TRY(auto names, medium_->names(ports::Folder::content));
+  std::erase_if(names, [&](const std::string& name) { return used.contains(name); });
+  return medium_->remove(ports::Folder::content, names);
 }
 
-Result<const std::string*> LocalFilesStore::key_of(const std::string& bucket) const {
+Result<const std::string*> SealedStore::key_of(const std::string& bucket) const {
   const std::string* key = keys_.of_bucket(bucket);
   if (key == nullptr || closed_.contains(bucket))
     return fail(Code::not_found, "there is no such bucket here", "bucket");
   return key;
 }
 
-Result<void> LocalFilesStore::add_bucket(const std::string& bucket, const TenantId& tenant) {
+Result<void> SealedStore::add_bucket(const std::string& bucket, const TenantId& tenant) {
   const ports::Turn::Hold turn(keys_turn_);
   if (has_bucket(bucket)) return {};
   if (erased_.contains(tenant)) return fail(Code::not_found, "the tenant was erased", tenant.str());
@@ -129,7 +120,7 @@ Result<void> LocalFilesStore::add_bucket(const std::string& bucket, const Tenant
   return {};
 }
 
-Result<void> LocalFilesStore::close_bucket(const std::string& bucket) {
+Result<void> SealedStore::close_bucket(const std::string& bucket) {
   TRY_DO(key_of(bucket));
   if (usage(bucket).objects != 0) return fail(Code::conflict, "the bucket is not empty", "bucket");
   if (changing_.contains(bucket)) return fail(Code::conflict, "the bucket is being written to", "bucket");
@@ -137,13 +128,13 @@ Result<void> LocalFilesStore::close_bucket(const std::string& bucket) {
   return {};
 }
 
-Result<void> LocalFilesStore::drop_bucket(const std::string& bucket) {
+Result<void> SealedStore::drop_bucket(const std::string& bucket) {
   if (!closed_.contains(bucket)) TRY_DO(close_bucket(bucket));
   return let_go(bucket);
 }
 
 /// Of a closed bucket: its key, and with it everything.
-Result<void> LocalFilesStore::let_go(const std::string& bucket) {
+Result<void> SealedStore::let_go(const std::string& bucket) {
   const ports::Turn::Hold turn(keys_turn_);
   Result<void> erased;
   runtime_.offload([&] { erased = keys_.erase(bucket); });
@@ -153,7 +144,7 @@ Result<void> LocalFilesStore::let_go(const std::string& bucket) {
 }
 
 /// Its key is gone from the disk.
-void LocalFilesStore::forget(const std::string& bucket) {
+void SealedStore::forget(const std::string& bucket) {
   doom(index_.files_in(bucket));
   index_.forget(bucket);
   keys_.forget(bucket);
@@ -162,19 +153,19 @@ void LocalFilesStore::forget(const std::string& bucket) {
 }
 
 /// Nothing refers to them any more.
-void LocalFilesStore::doom(const std::vector<std::string>& files) {
+void SealedStore::doom(const std::vector<std::string>& files) {
   for (const std::string& file : files) cache_.drop(file);
   doomed_.insert(doomed_.end(), files.begin(), files.end());
 }
 
-ports::BucketUsage LocalFilesStore::usage(const std::string& bucket) const {
+ports::BucketUsage SealedStore::usage(const std::string& bucket) const {
   const BucketIndex* found = index_.find(bucket);
   if (found == nullptr) return {};
   return {static_cast<int64_t>(found->objects.size()), found->bytes, static_cast<int64_t>(found->uploads.size())};
 }
 
-Result<void> LocalFilesStore::set_setting(const std::string& bucket, const std::string& name,
-                                          std::optional<std::string> text) {
+Result<void> SealedStore::set_setting(const std::string& bucket, const std::string& name,
+                                      std::optional<std::string> text) {
   if (text && text->size() > ports::most_setting_bytes) return fail(Code::invalid, "is too long", name);
   const KeyLocks::Hold hold(locks_, bucket + setting_lock + name);
   RecordBody body;
@@ -183,21 +174,21 @@ Result<void> LocalFilesStore::set_setting(const std::string& bucket, const std::
   return commit(RecordKind::setting, bucket, std::move(body), {}, nullptr);
 }
 
-std::string LocalFilesStore::setting(const std::string& bucket, const std::string& name) const {
+std::string SealedStore::setting(const std::string& bucket, const std::string& name) const {
   const BucketIndex* in = index_.find(bucket);
   if (in == nullptr) return {};
   const auto found = in->settings.find(name);
   return found == in->settings.end() ? "" : found->second.text;
 }
 
-const IndexedObject* LocalFilesStore::find_any(const std::string& bucket, const std::string& key,
-                                               const ports::ObjectVersion& version) const {
+const IndexedObject* SealedStore::find_any(const std::string& bucket, const std::string& key,
+                                           const ports::ObjectVersion& version) const {
   const BucketIndex* in = index_.find(bucket);
   return in == nullptr ? nullptr : in->objects.find(key, version);
 }
 
-const IndexedObject* LocalFilesStore::find(const std::string& bucket, const std::string& key,
-                                           const std::string& version) const {
+const IndexedObject* SealedStore::find(const std::string& bucket, const std::string& key,
+                                       const std::string& version) const {
   const BucketIndex* in = index_.find(bucket);
   if (in == nullptr) return nullptr;
   if (version.empty()) {
@@ -209,8 +200,7 @@ const IndexedObject* LocalFilesStore::find(const std::string& bucket, const std:
   return found == nullptr || found->version.marker ? nullptr : found;
 }
 
-std::optional<ports::ObjectVersion> LocalFilesStore::next_version(const std::string& bucket,
-                                                                  const std::string& key) const {
+std::optional<ports::ObjectVersion> SealedStore::next_version(const std::string& bucket, const std::string& key) const {
   static const ObjectVersions none;
   const BucketIndex* in = index_.find(bucket);
   const ObjectVersions& objects = in == nullptr ? none : in->objects;
@@ -222,8 +212,8 @@ std::optional<ports::ObjectVersion> LocalFilesStore::next_version(const std::str
   return ports::ObjectVersion{objects.next_order(key, runtime_.wall()), keeps};
 }
 
-Result<void> LocalFilesStore::check(const std::string& bucket, const std::string& key,
-                                    const ports::WriteCondition& condition) const {
+Result<void> SealedStore::check(const std::string& bucket, const std::string& key,
+                                const ports::WriteCondition& condition) const {
   const IndexedObject* present = find(bucket, key);
   if (condition.if_stored && (present == nullptr || present->modified != *condition.if_stored)) {
     return fail(Code::conflict, "the object is another one by now", "modified");
@@ -237,8 +227,8 @@ Result<void> LocalFilesStore::check(const std::string& bucket, const std::string
 
 /// The record is on the disk, here and wherever else it must be, and the index says the same, when this returns without
 /// an error. After one of another site the change is there all the same, and nobody was told so.
-Result<void> LocalFilesStore::commit(RecordKind kind, const std::string& bucket, RecordBody body,
-                                     std::string_view content, ContentWriter* written) {
+Result<void> SealedStore::commit(RecordKind kind, const std::string& bucket, RecordBody body, std::string_view content,
+                                 ContentWriter* written) {
   if (sink_ != nullptr && !sink_->may_change(bucket)) {
     return fail(Code::unavailable, "this site is not the bucket's home any more; nothing was changed");
   }
@@ -256,7 +246,7 @@ Result<void> LocalFilesStore::commit(RecordKind kind, const std::string& bucket,
   return sink_->copy(change);
 }
 
-Result<void> LocalFilesStore::append(const RecordHead& head, const RecordBody& body, std::string_view record) {
+Result<void> SealedStore::append(const RecordHead& head, const RecordBody& body, std::string_view record) {
   if (record.size() > most_record_bytes) return fail(Code::invalid, "the object's description is too long");
   Change change{record, head, body};
   queue_.push_back(&change);
@@ -274,7 +264,7 @@ Result<void> LocalFilesStore::append(const RecordHead& head, const RecordBody& b
 }
 
 /// Writes what waits, as one group.
-void LocalFilesStore::lead() {
+void SealedStore::lead() {
   std::vector<Change*> group;
   std::vector<std::string_view> records;
   bool has_files = false;
@@ -289,7 +279,7 @@ void LocalFilesStore::lead() {
   runtime_.offload([&] {
     // The names of new content first: a record never refers to a file that a power cut can take away.
     if (has_files) {
-      auto synced = disk_.sync(*objects_folder_);
+      auto synced = medium_->sync_names(ports::Folder::content);
       if (!synced) {
         places = fail(std::move(synced).error());
         return;
@@ -300,7 +290,7 @@ void LocalFilesStore::lead() {
   for (size_t i = 0; i < group.size(); ++i) finish(*group[i], places, i);
 }
 
-void LocalFilesStore::finish(Change& change, const Result<std::vector<Place>>& places, size_t which) {
+void SealedStore::finish(Change& change, const Result<std::vector<Place>>& places, size_t which) {
   if (!places) {
     change.done = Result<void>(fail(places.error()));
     return;
@@ -309,8 +299,8 @@ void LocalFilesStore::finish(Change& change, const Result<std::vector<Place>>& p
   change.done = Result<void>();
 }
 
-Result<OpenedRecord> LocalFilesStore::read_record(const std::string& bucket, const Place& place,
-                                                  const std::function<void(const OpenedRecord&)>& and_then) {
+Result<OpenedRecord> SealedStore::read_record(const std::string& bucket, const Place& place,
+                                              const std::function<void(const OpenedRecord&)>& and_then) {
   TRY(const std::string* bucket_key, key_of(bucket));
   const std::string key = *bucket_key;
   Result<OpenedRecord> opened = fail(Code::cancelled, "");
@@ -326,15 +316,12 @@ Result<OpenedRecord> LocalFilesStore::read_record(const std::string& bucket, con
   return opened;
 }
 
-Result<void> LocalFilesStore::tidy() {
+Result<void> SealedStore::tidy() {
   std::vector<std::string> files = std::exchange(doomed_, {});
   if (!files.empty()) {
     tidying_ = true;
-    const std::string folder = config_.folder + "/objects/";
-    runtime_.offload([&] {
-      // One that stays goes when the store is opened again.
-      for (const std::string& file : files) static_cast<void>(remove_file(folder + file));
-    });
+    // One that stays goes when the store is opened again.
+    runtime_.offload([&] { static_cast<void>(medium_->remove(ports::Folder::content, files)); });
     tidying_ = false;
     tidied_->notify();
   }
@@ -342,7 +329,7 @@ Result<void> LocalFilesStore::tidy() {
 }
 
 /// The oldest segment goes once half of the journal says nothing any more; what still does is written again first.
-Result<void> LocalFilesStore::compact() {
+Result<void> SealedStore::compact() {
   std::vector<std::pair<Place, std::string>> records;
   {
     const ports::Turn::Hold turn(journal_turn_);
@@ -362,7 +349,7 @@ Result<void> LocalFilesStore::compact() {
   return dropped;
 }
 
-Result<void> LocalFilesStore::move_live(const std::vector<std::pair<Place, std::string>>& records) {
+Result<void> SealedStore::move_live(const std::vector<std::pair<Place, std::string>>& records) {
   for (const auto& [place, record] : records) {
     const auto head = read_record_head(record);
     const std::string* key = head ? keys_.of_bucket(head->bucket) : nullptr;

@@ -2,10 +2,11 @@
 // doctest first: base/check.h leaves its CHECK alone.
 
 #include "adapters/local_files/folder_test.h"
-#include "adapters/local_files/local_files_store.h"
+#include "adapters/local_files/local_medium.h"
+#include "adapters/sealed_store/sealed_store.h"
 #include "ports/object_store_contract.h"
 
-namespace barrio::adapters::local_files_copies_test {
+namespace barrio::adapters::sealed_store_copies_test {
 
 using ports::contract_bucket;
 using ports::get_text;
@@ -19,7 +20,7 @@ struct Kept {
   explicit Kept(char site) : site_key(32, site) { open(); }
   void open() {
     store.reset();
-    auto opened = LocalFilesStore::open(runtime, {folder, site_key});
+    auto opened = SealedStore::open(runtime, {std::make_unique<LocalMedium>(folder), site_key});
     REQUIRE_MESSAGE(opened, (opened ? "" : opened.error().text()));
     store = std::move(*opened);
   }
@@ -32,7 +33,7 @@ struct Kept {
   local_files::TestFolder own;
   const std::string& folder = own.path();
   ports::InlineRuntime runtime;
-  std::unique_ptr<LocalFilesStore> store;
+  std::unique_ptr<SealedStore> store;
 };
 
 /// Everything that a home commits goes to one follower at once.
@@ -237,4 +238,4 @@ TEST_CASE("no record or file of another kind is taken") {
   CHECK(store->read_content("../keys/acme.tenant", 0).error().code == Code::invalid);
 }
 
-}  // namespace barrio::adapters::local_files_copies_test
+}  // namespace barrio::adapters::sealed_store_copies_test

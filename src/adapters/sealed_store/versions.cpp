@@ -1,8 +1,8 @@
-#include "adapters/local_files/versions.h"
+#include "adapters/sealed_store/versions.h"
 
 #include <algorithm>
 
-namespace barrio::adapters::local_files {
+namespace barrio::adapters::sealed_store {
 
 namespace {
 
@@ -118,4 +118,4 @@ void ObjectVersions::settle(const std::string& key) {
   others_.erase(first);
 }
 
-}  // namespace barrio::adapters::local_files
+}  // namespace barrio::adapters::sealed_store

@@ -5,7 +5,7 @@
 
 #include "ports/runtime.h"
 
-namespace barrio::adapters::local_files {
+namespace barrio::adapters::sealed_store {
 
 /// Counts itself while it is there; `ended` is notified when it goes.
 template <class Name>
@@ -28,4 +28,4 @@ class Counted {
   ports::Signal& ended_;
 };
 
-}  // namespace barrio::adapters::local_files
+}  // namespace barrio::adapters::sealed_store

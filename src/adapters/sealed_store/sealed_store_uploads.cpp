@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
-#include "adapters/local_files/local_files_store.h"
+#include "adapters/sealed_store/sealed_store.h"
 #include "base/crypto.h"
 #include "base/hash.h"
 
 namespace barrio::adapters {
 
-using namespace local_files;
+using namespace sealed_store;
 
 namespace {
 
@@ -22,21 +22,21 @@ tl::unexpected<Error> no_upload(const std::string& upload) {
 
 }  // namespace
 
-const IndexedUpload* LocalFilesStore::find_upload(const std::string& bucket, const std::string& upload) const {
+const IndexedUpload* SealedStore::find_upload(const std::string& bucket, const std::string& upload) const {
   const BucketIndex* in = index_.find(bucket);
   if (in == nullptr) return nullptr;
   const auto found = in->uploads.find(upload);
   return found == in->uploads.end() || !found->second.place.file ? nullptr : &found->second;
 }
 
-Result<std::string> LocalFilesStore::begin_upload(const std::string& bucket, ports::ObjectMeta meta) {
+Result<std::string> SealedStore::begin_upload(const std::string& bucket, ports::ObjectMeta meta) {
   const std::string id = hex_of(random_bytes(16));
   TRY_DO(commit(RecordKind::upload, bucket, {.meta = std::move(meta), .extents = {}, .upload = id}));
   return id;
 }
 
-Result<void> LocalFilesStore::put_part(const std::string& bucket, const std::string& upload, ports::UploadPart part,
-                                       std::unique_ptr<ports::ObjectWriter> content) {
+Result<void> SealedStore::put_part(const std::string& bucket, const std::string& upload, ports::UploadPart part,
+                                   std::unique_ptr<ports::ObjectWriter> content) {
   auto& written = static_cast<ContentWriter&>(*content);  // of writer()
   RecordBody body{.meta = {}, .extents = {}, .upload = upload, .part = part.number};
   body.meta.size = part.size;
@@ -47,7 +47,7 @@ Result<void> LocalFilesStore::put_part(const std::string& bucket, const std::str
   if (!written.extent()) {
     // Small, and not in a file yet: parts are.
     TRY(const std::string* key, key_of(bucket));
-    auto file = std::make_unique<ContentWriter>(runtime_, disk_, config_.folder + "/objects", *key);
+    auto file = std::make_unique<ContentWriter>(runtime_, *medium_, *key);
     file->use_file();
     TRY_DO(file->write(written.inlined()));
     TRY_DO(file->finish());
@@ -61,14 +61,14 @@ Result<void> LocalFilesStore::put_part(const std::string& bucket, const std::str
   return commit(RecordKind::part, bucket, std::move(body), {}, static_cast<ContentWriter*>(content.get()));
 }
 
-Result<ports::Upload> LocalFilesStore::upload(const std::string& bucket, const std::string& upload) {
+Result<ports::Upload> SealedStore::upload(const std::string& bucket, const std::string& upload) {
   const IndexedUpload* found = find_upload(bucket, upload);
   if (found == nullptr) return no_upload(upload);
   TRY(auto record, read_record(bucket, found->place));
   return ports::Upload{upload, std::move(record.body.meta)};
 }
 
-Result<std::vector<ports::UploadPart>> LocalFilesStore::parts(const std::string& bucket, const std::string& upload) {
+Result<std::vector<ports::UploadPart>> SealedStore::parts(const std::string& bucket, const std::string& upload) {
   const IndexedUpload* found = find_upload(bucket, upload);
   if (found == nullptr) return no_upload(upload);
   std::vector<std::pair<int, Place>> places;
@@ -83,7 +83,7 @@ Result<std::vector<ports::UploadPart>> LocalFilesStore::parts(const std::string&
   return parts;
 }
 
-std::vector<ports::Upload> LocalFilesStore::uploads(const std::string& bucket) {
+std::vector<ports::Upload> SealedStore::uploads(const std::string& bucket) {
   std::vector<std::pair<std::string, Place>> places;
   if (const BucketIndex* in = index_.find(bucket)) {
     for (const auto& [id, upload] : in->uploads) {
@@ -101,9 +101,11 @@ std::vector<ports::Upload> LocalFilesStore::uploads(const std::string& bucket) {
   return found;
 }
 
-Result<std::optional<ports::ObjectVersion>> LocalFilesStore::complete_upload(
-    const std::string& bucket, const std::string& upload, const std::vector<ports::UploadPart>& parts,
-    ports::ObjectMeta meta, const ports::WriteCondition& condition) {
+Result<std::optional<ports::ObjectVersion>> SealedStore::complete_upload(const std::string& bucket,
+                                                                         const std::string& upload,
+                                                                         const std::vector<ports::UploadPart>& parts,
+                                                                         ports::ObjectMeta meta,
+                                                                         const ports::WriteCondition& condition) {
   const KeyLocks::Hold hold(locks_, upload_lock(bucket, upload));
   const KeyLocks::Hold of_object(locks_, bucket + "/o/" + meta.key);
   const IndexedUpload* found = find_upload(bucket, upload);
@@ -129,7 +131,7 @@ Result<std::optional<ports::ObjectVersion>> LocalFilesStore::complete_upload(
   return version;
 }
 
-Result<void> LocalFilesStore::abort_upload(const std::string& bucket, const std::string& upload) {
+Result<void> SealedStore::abort_upload(const std::string& bucket, const std::string& upload) {
   const KeyLocks::Hold hold(locks_, upload_lock(bucket, upload));
   if (find_upload(bucket, upload) == nullptr) return no_upload(upload);
   RecordBody body;
