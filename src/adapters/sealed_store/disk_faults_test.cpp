@@ -13,6 +13,7 @@
 #include "adapters/local_files/folder_test.h"
 #include "adapters/local_files/local_medium.h"
 #include "adapters/sealed_store/sealed_store.h"
+#include "adapters/sealed_store/store_steps_test.h"
 #include "ports/object_store_contract.h"
 
 // A disk that fails, or loses its power, at each of the operations that a store asks of it, one run for each: what was
@@ -28,6 +29,9 @@ using ports::contract_bucket;
 using ports::get_text;
 using ports::put_text;
 using ports::sample_text;
+using sealed_store::do_all;
+using sealed_store::Expected;
+using sealed_store::Steps;
 
 namespace {
 
@@ -172,133 +176,6 @@ class DeviceDisk final : public Disk {
   std::map<ino_t, std::string> contents_now_;
 };
 
-/// What a store may answer after all that was done to it: for each key the content it has, or could have.
-class Expected {
- public:
-  using Content = std::optional<std::string>;
-
-  void may_become(const std::string& key, const Result<void>& done, Content content) {
-    auto& contents = possible_.try_emplace(key, std::set<Content>{std::nullopt}).first->second;
-    if (done) contents = {std::move(content)};
-    if (!done) contents.insert(std::move(content));
-  }
-
-  void check(SealedStore& store, const std::string& where) const {
-    for (const auto& [key, contents] : possible_) {
-      const auto text = get_text(store, key);
-      const bool absent = !text && text.error().code == Code::not_found;
-      CHECK_MESSAGE((text || absent), where << ": " << key << ": " << (text ? "" : text.error().text()));
-      CHECK_MESSAGE(contents.contains(text ? Content(*text) : std::nullopt), where << ": " << key);
-    }
-  }
-
- private:
-  std::map<std::string, std::set<Content>> possible_;
-};
-
-/// One step of the run. What fails says so clearly, and leaves what was there before.
-class Steps {
- public:
-  Steps(ports::ObjectStore& store, DeviceDisk& disk, Fault fault, std::string where)
-      : store_(store), disk_(disk), fault_(fault), where_(std::move(where)) {}
-
-  Expected expected;
-
-  void put(const std::string& key, const std::string& text) {
-    step(key, text, [&] { return put_text(store_, key, text); });
-  }
-  void remove(const std::string& key) {
-    step(key, std::nullopt, [&] {
-      const auto removed = store_.remove(contract_bucket, key);
-      return removed ? Result<void>() : Result<void>(fail(removed.error()));
-    });
-  }
-  void tag(const std::string& key) {
-    const auto before = get_text(store_, key);
-    if (!before) return;
-    step(key, *before, [&] { return ports::set_tags(store_, key, {{"colour", "blue"}}); });
-  }
-  void in_parts(const std::string& key, const std::vector<std::string>& texts, bool complete) {
-    std::string whole;
-    for (const std::string& text : texts) whole += text;
-    step(key, complete ? Expected::Content(whole) : std::nullopt, [&]() -> Result<void> {
-      TRY(const auto upload, store_.begin_upload(contract_bucket, {.key = key}));
-      std::vector<ports::UploadPart> parts;
-      for (const std::string& text : texts) {
-        TRY(auto writer, store_.writer(contract_bucket));
-        TRY_DO(writer->write(text));
-        TRY(const auto digest, writer->finish());
-        parts.push_back({static_cast<int>(parts.size()) + 1, digest.size, hex_of(digest.md5), {}, {}, {}});
-        TRY_DO(store_.put_part(contract_bucket, upload, parts.back(), std::move(writer)));
-      }
-      if (!complete) return store_.abort_upload(contract_bucket, upload);
-      const auto size = static_cast<int64_t>(whole.size());
-      TRY_DO(store_.complete_upload(contract_bucket, upload, parts, {.key = key, .size = size, .etag = "e"}, {}));
-      return {};
-    });
-  }
-  /// Where this fails, the rest is what it is in a bucket without versions.
-  void keep_versions() {
-    if (is_dead()) return;
-    static_cast<void>(store_.set_setting(contract_bucket, ports::versioning_setting, "Enabled"));
-  }
-  void tidy() {
-    if (!is_dead()) static_cast<void>(store_.tidy());
-  }
-
- private:
-  bool is_dead() const { return fault_ == Fault::dies && disk_.has_failed(); }
-
-  template <class Action>
-  void step(const std::string& key, const Expected::Content& then, Action action) {
-    if (is_dead()) return;  // no process any more
-    const auto before = get_text(store_, key);
-    const Result<void> done = action();
-    expected.may_become(key, done, then);
-    if (is_dead()) return;
-    const auto after = get_text(store_, key);
-    if (done) {
-      CHECK_MESSAGE((after ? Expected::Content(*after) : std::nullopt) == then, where_ << ": " << key);
-      return;
-    }
-    const Error& error = done.error();
-    CHECK_MESSAGE((error.code == Code::exhausted || error.code == Code::unavailable), where_ << ": " << error.text());
-    CHECK_MESSAGE(error.what.size() > 10, where_);
-    CHECK_MESSAGE(static_cast<bool>(before) == static_cast<bool>(after), where_ << ": " << key);
-    CHECK_MESSAGE((!after || *after == *before), where_ << ": " << key);
-  }
-
-  ports::ObjectStore& store_;
-  DeviceDisk& disk_;
-  const Fault fault_;
-  const std::string where_;
-};
-
-void do_all(Steps& steps) {
-  static const std::string large = sample_text(140'000, 1);
-  static const std::string larger = sample_text(1'100'000, 2);  // is written in two goes
-  static const std::string part = sample_text(140'000, 3);
-  steps.put("small", "one");
-  steps.put("large", large);
-  steps.put("small", "two");
-  steps.tag("large");
-  steps.put("large", larger);
-  steps.tidy();
-  steps.in_parts("whole", {part, "tail"}, true);
-  steps.in_parts("never", {part}, false);
-  steps.remove("small");
-  steps.put("large", "small now");
-  steps.tidy();
-  steps.put("small", "three");
-  steps.keep_versions();
-  steps.put("small", "four");
-  steps.remove("large");
-  steps.tag("small");
-  steps.put("large", larger);
-  steps.remove("small");
-  steps.tidy();
-}
-
 // Every operation; under sanitizers, where each run takes long, every ninth, from another one on for each kind of
 // fault.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -324,7 +201,7 @@ bool fails_at(int at, Fault fault, After after) {
       has_bucket = added || (!disk.has_failed() || fault != Fault::dies);
       if (!added && has_bucket) REQUIRE_MESSAGE((*opened)->add_bucket(contract_bucket, TenantId::of("acme")), where);
       if (has_bucket) {
-        Steps steps(**opened, disk, fault, where);
+        Steps steps(**opened, where, [&] { return fault == Fault::dies && disk.has_failed(); });
         do_all(steps);
         expected = steps.expected;
       }

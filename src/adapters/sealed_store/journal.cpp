@@ -81,17 +81,36 @@ Result<void> Journal::begin_segment() {
   return {};
 }
 
-/// After a failed write: the records that were not acknowledged go again, and the segment is not appended to any more.
-void Journal::undo(Segment& segment) {
-  must_begin_ = true;
-  broken_ = !segment.file->take_back(segment.size);
+/// Where nothing will ever be appended again, that is said once and for all.
+tl::unexpected<Error> Journal::failed(Error error) {
+  if (error.code != Code::conflict) return fail(std::move(error));
+  broken_ = Error{Code::unavailable, std::move(error.what), std::move(error.where)};
+  return fail(*broken_);
+}
+
+Result<std::vector<Journal::Standing>> Journal::settle() {
+  std::vector<Standing> standing;
+  if (broken_) return fail(*broken_);
+  if (!doubt_) return standing;
+  Segment& segment = segments_.rbegin()->second;
+  const auto fate = segment.file->take_back(segment.size);
+  if (!fate) return failed(fate.error());
+  const Doubt doubt = *std::exchange(doubt_, std::nullopt);
+  if (*fate == ports::MediumFile::Fate::gone) return standing;
+  for (const Place& place : doubt.places) {
+    standing.push_back({place, doubt.records.substr(place.offset - segment.size, place.length)});
+  }
+  segment.size += doubt.records.size();
+  return standing;
 }
 
 Result<std::vector<Place>> Journal::append(std::span<const std::string_view> records) {
-  if (broken_) {
-    return fail(Code::unavailable, "the disk failed while writing; storage takes nothing until it is started again");
+  if (broken_) return fail(*broken_);
+  if (doubt_) return fail(Code::unavailable, "what became of an earlier change is not known yet; try again");
+  if (must_begin_ || segments_.rbegin()->second.size > segment_bytes) {
+    const auto begun = begin_segment();
+    if (!begun) return failed(begun.error());
   }
-  if (must_begin_ || segments_.rbegin()->second.size > segment_bytes) TRY_DO(begin_segment());
   auto& [number, segment] = *segments_.rbegin();
   std::string joined;
   std::vector<Place> places;
@@ -102,18 +121,31 @@ Result<std::vector<Place>> Journal::append(std::span<const std::string_view> rec
   }
   auto done = segment.file->write_at(joined, segment.size);
   if (done) done = segment.file->sync();
-  if (!done) {
-    undo(segment);
-    return fail(std::move(done).error());
+  if (done) {
+    segment.size += joined.size();
+    return places;
   }
-  segment.size += joined.size();
-  return places;
+  // The records that are not acknowledged go again, and the segment is not appended to any more.
+  must_begin_ = true;
+  doubt_ = Doubt{places, std::move(joined)};
+  const auto standing = settle();
+  if (standing && !standing->empty()) return places;
+  if (done.error().code == Code::conflict) return failed(done.error());
+  return fail(std::move(done).error());
 }
 
 Result<std::string> Journal::read(const Place& place) {
   TRY(auto bytes, place.file->read_at(place.offset, place.length));
   if (!read_record_head(bytes)) return fail(Code::unavailable, "is damaged: its checksum differs", "journal");
   return bytes;
+}
+
+std::vector<ports::SharedFile> Journal::to_pack() const {
+  std::vector<ports::SharedFile> files;
+  for (const auto& [number, segment] : segments_) {
+    if (segment.file->wants_pack()) files.push_back(segment.file);
+  }
+  return files;
 }
 
 uint64_t Journal::bytes() const {

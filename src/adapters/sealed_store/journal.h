@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 
 #include "adapters/sealed_store/record.h"
@@ -37,13 +38,24 @@ class Journal {
   using Take = std::function<void(const Place&, const RecordHead&, std::string_view record)>;
   /// Reads all records in their order. Errors: unavailable.
   Result<Replayed> open(const Take& take);
-  /// All of them, with one write and one sync. After an error none of them is there, and what was there still is; once
-  /// even that cannot be made sure, everything is refused until the journal is opened again. Errors: exhausted,
-  /// unavailable.
+  /// All of them, with one write and one sync. After an error none of them is there, and what was there still is. Where
+  /// not even that can be told, everything is refused: until settle() tells, or, if it never can, until the journal is
+  /// opened again. Errors: exhausted, unavailable.
   Result<std::vector<Place>> append(std::span<const std::string_view> records);
+  struct Standing {
+    Place place;
+    std::string record;
+  };
+  /// What became of an append that failed and is in doubt: all its records, which stand after all, or none. Errors:
+  /// unavailable (nobody can say yet).
+  Result<std::vector<Standing>> settle();
+  /// After an append that failed: whether its records may stand.
+  bool is_unsure() const { return doubt_ || broken_; }
   static Result<std::string> read(const Place& place);
 
   uint32_t oldest() const { return segments_.begin()->first; }
+  /// Those that are better packed. Nothing of the journal is touched by that.
+  std::vector<ports::SharedFile> to_pack() const;
   bool has_one() const { return segments_.size() <= 1; }
   uint64_t bytes() const;
   /// All records of the oldest segment.
@@ -55,15 +67,21 @@ class Journal {
     ports::SharedFile file;
     uint64_t size = 0;
   };
+  /// Of the last segment, behind its size.
+  struct Doubt {
+    std::vector<Place> places;
+    std::string records;
+  };
   Result<void> begin_segment();
-  void undo(Segment& segment);
+  tl::unexpected<Error> failed(Error error);
   Result<size_t> replay(const Place& from, std::string_view bytes, const Take& take, Replayed& replayed) const;
 
   ports::Medium& medium_;
   std::map<uint32_t, Segment> segments_;  // the last one is appended to
   uint32_t next_ = 1;
   bool must_begin_ = true;
-  bool broken_ = false;
+  std::optional<Doubt> doubt_;
+  std::optional<Error> broken_;
 };
 
 }  // namespace barrio::adapters::sealed_store

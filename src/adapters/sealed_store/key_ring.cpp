@@ -44,6 +44,17 @@ Result<void> KeyRing::load_one(const std::string& name) {
   return {};
 }
 
+/// The key that is there then: another process that has the same storage, or had, may have been the first.
+Result<std::string> KeyRing::put_key(const std::string& outer, const std::string& name, std::string key) const {
+  auto put = medium_.make_whole(ports::Folder::keys, name, seal_boxed(outer, name, key));
+  if (put) return key;
+  if (put.error().code != Code::conflict) return fail(std::move(put).error());
+  TRY(const auto box, medium_.read_whole(ports::Folder::keys, name));
+  auto present = unseal_boxed(outer, name, box);
+  if (present && present->size() == seal_key_bytes) return present;
+  return fail(Code::unavailable, "is sealed with another key", medium_.place_of(ports::Folder::keys, name));
+}
+
 Result<KeyRing::Made> KeyRing::make(const std::string& bucket, const TenantId& tenant,
                                     const std::optional<std::string>& key) const {
   Made made{bucket, tenant, key.value_or(random_bytes(seal_key_bytes)), {}};
@@ -53,10 +64,11 @@ Result<KeyRing::Made> KeyRing::make(const std::string& bucket, const TenantId& t
   } else {
     made.tenant_key = random_bytes(seal_key_bytes);
     const std::string name = tenant.str() + std::string(tenant_suffix);
-    TRY_DO(medium_.make_whole(ports::Folder::keys, name, seal_boxed(site_key_, name, made.tenant_key)));
+    TRY(made.tenant_key, put_key(site_key_, name, std::move(made.tenant_key)));
   }
   const std::string name = bucket + "." + tenant.str() + std::string(bucket_suffix);
-  TRY_DO(medium_.make_whole(ports::Folder::keys, name, seal_boxed(made.tenant_key, name, made.bucket_key)));
+  TRY(made.bucket_key, put_key(made.tenant_key, name, std::move(made.bucket_key)));
+  if (key && made.bucket_key != *key) return fail(Code::unavailable, "the bucket has another key here", "bucket");
   return made;
 }
 
@@ -67,6 +79,7 @@ void KeyRing::adopt(Made made) {
 }
 
 Result<void> KeyRing::erase(const std::string& bucket) const {
+  TRY_DO(medium_.check_taken());
   TRY(auto names, medium_.names(ports::Folder::keys));
   std::erase_if(names, [&](const std::string& name) { return !name.starts_with(bucket + "."); });
   TRY_DO(medium_.remove(ports::Folder::keys, names));
@@ -74,6 +87,7 @@ Result<void> KeyRing::erase(const std::string& bucket) const {
 }
 
 Result<void> KeyRing::erase_tenant(const TenantId& tenant) const {
+  TRY_DO(medium_.check_taken());
   const std::string own = tenant.str() + std::string(tenant_suffix);
   const std::string of_buckets = "." + tenant.str() + std::string(bucket_suffix);
   TRY(const auto names, medium_.names(ports::Folder::keys));

@@ -24,8 +24,8 @@ class KeyRing {
     std::string bucket_key;
     std::string tenant_key;
   };
-  /// A bucket's key on the medium, `key` or a new one, and its tenant's if it has none. Blocks, and is not called twice
-  /// at a time. Errors: unavailable, exhausted.
+  /// A bucket's key on the medium, `key` or a new one, and its tenant's if it has none; or those that another process
+  /// put there meanwhile. Blocks, and is not called twice at a time. Errors: unavailable, exhausted.
   Result<Made> make(const std::string& bucket, const TenantId& tenant, const std::optional<std::string>& key) const;
   void adopt(Made made);
   /// From the medium. Blocks.
@@ -42,6 +42,7 @@ class KeyRing {
 
  private:
   Result<void> load_one(const std::string& name);
+  Result<std::string> put_key(const std::string& outer, const std::string& name, std::string key) const;
 
   ports::Medium& medium_;
   const std::string site_key_;

@@ -30,6 +30,7 @@ struct sealed_store::Change {
   std::string_view record;
   const RecordHead& head;
   const RecordBody& body;
+  ContentWriter* written = nullptr;
   std::optional<Result<void>> done = {};
 };
 
@@ -237,8 +238,7 @@ Result<void> SealedStore::commit(RecordKind kind, const std::string& bucket, Rec
   body.inlined = static_cast<int64_t>(content.size());
   const auto now = static_cast<uint64_t>(std::max<int64_t>(1, epoch(bucket)));
   std::string record = encode_record(kind, now, bucket, *key, body, content);
-  TRY_DO(append({0, now, kind, bucket}, body, record));
-  if (written != nullptr) written->keep();
+  TRY_DO(append({0, now, kind, bucket}, body, record, written));
   // Asked now: who begins to follow meanwhile, and has not seen this change here, is among those that it goes to.
   if (sink_ == nullptr || !sink_->wants(bucket)) return {};
   ports::CopiedChange change{bucket, std::move(record), {}};
@@ -246,9 +246,10 @@ Result<void> SealedStore::commit(RecordKind kind, const std::string& bucket, Rec
   return sink_->copy(change);
 }
 
-Result<void> SealedStore::append(const RecordHead& head, const RecordBody& body, std::string_view record) {
+Result<void> SealedStore::append(const RecordHead& head, const RecordBody& body, std::string_view record,
+                                 ContentWriter* written) {
   if (record.size() > most_record_bytes) return fail(Code::invalid, "the object's description is too long");
-  Change change{record, head, body};
+  Change change{record, head, body, written};
   queue_.push_back(&change);
   // Who finds nobody writing writes for all that wait; these go on as soon as that is done, and not in turns.
   while (!change.done) {
@@ -276,7 +277,19 @@ void SealedStore::lead() {
     group.push_back(change);
   }
   Result<std::vector<Place>> places = fail(Code::cancelled, "");
+  std::vector<Journal::Standing> standing;
   runtime_.offload([&] {
+    auto settled = journal_.settle();
+    if (!settled) {
+      places = fail(std::move(settled).error());
+      return;
+    }
+    standing = std::move(*settled);
+    // They were decided on without knowing of those that stand.
+    if (!standing.empty()) {
+      places = fail(Code::unavailable, "what became of an earlier change was not known until now; try again");
+      return;
+    }
     // The names of new content first: a record never refers to a file that a power cut can take away.
     if (has_files) {
       auto synced = medium_->sync_names(ports::Folder::content);
@@ -287,7 +300,29 @@ void SealedStore::lead() {
     }
     places = journal_.append(records);
   });
-  for (size_t i = 0; i < group.size(); ++i) finish(*group[i], places, i);
+  if (!standing.empty()) {
+    take_standing(standing);
+    group.insert(group.end(), queue_.begin(), queue_.end());
+    queue_.clear();
+  }
+  for (size_t i = 0; i < group.size(); ++i) {
+    const bool may_stand = places || journal_.is_unsure();
+    if (may_stand && group[i]->written != nullptr) group[i]->written->keep();
+    finish(*group[i], places, i);
+  }
+}
+
+/// Changes that were answered with an error, and are there. Whoever has copies of their buckets compares them.
+void SealedStore::take_standing(const std::vector<Journal::Standing>& standing) {
+  for (const auto& [place, record] : standing) {
+    const auto head = read_record_head(record);
+    const std::string* key = head ? keys_.of_bucket(head->bucket) : nullptr;
+    const auto opened = key == nullptr ? Result<OpenedRecord>(fail(Code::invalid, "")) : open_record(record, *key);
+    if (opened) doom(index_.apply(place, *head, opened->body));
+  }
+  log_info("storage: changes stand that were answered with an error", {{"records", std::to_string(standing.size())}});
+  damaged_ = true;
+  completed_.clear();
 }
 
 void SealedStore::finish(Change& change, const Result<std::vector<Place>>& places, size_t which) {
@@ -325,7 +360,25 @@ Result<void> SealedStore::tidy() {
     tidying_ = false;
     tidied_->notify();
   }
+  pack();
   return compact();
+}
+
+void SealedStore::pack() {
+  std::vector<ports::SharedFile> files;
+  {
+    const ports::Turn::Hold turn(journal_turn_);
+    files = journal_.to_pack();
+  }
+  if (files.empty()) return;
+  Result<void> packed;
+  runtime_.offload([&] {
+    for (const ports::SharedFile& file : files) {
+      if (packed) packed = file->pack();
+    }
+  });
+  // It is tried again; the journal is whole all the same.
+  if (!packed) log_warning("storage: the journal could not be packed", {{"why", packed.error().text()}});
 }
 
 /// The oldest segment goes once half of the journal says nothing any more; what still does is written again first.

@@ -129,8 +129,9 @@ class SealedStore final : public ports::ObjectStore, public ports::ObjectCopies 
       const std::function<void(const sealed_store::OpenedRecord&)>& and_then = [](const auto&) {});
   Result<void> commit(sealed_store::RecordKind kind, const std::string& bucket, sealed_store::RecordBody body,
                       std::string_view content = {}, sealed_store::ContentWriter* written = nullptr);
+  /// `written`: what the record refers to; kept once the record is there, or may be.
   Result<void> append(const sealed_store::RecordHead& head, const sealed_store::RecordBody& body,
-                      std::string_view record);
+                      std::string_view record, sealed_store::ContentWriter* written = nullptr);
   Result<std::string> read_raw(const sealed_store::Place& place);
   Result<ports::CopiedChange> change_at(const std::string& bucket, const sealed_store::Place& place);
   Result<ports::CopiedChange> made_change(sealed_store::RecordKind kind, const std::string& bucket,
@@ -148,6 +149,8 @@ class SealedStore final : public ports::ObjectStore, public ports::ObjectCopies 
   class Leading;
   void lead();
   void finish(sealed_store::Change& change, const Result<std::vector<sealed_store::Place>>& places, size_t which);
+  void take_standing(const std::vector<sealed_store::Journal::Standing>& standing);
+  void pack();
   Result<void> compact();
   Result<void> move_live(const std::vector<std::pair<sealed_store::Place, std::string>>& records);
 
@@ -173,7 +176,8 @@ class SealedStore final : public ports::ObjectStore, public ports::ObjectCopies 
   std::map<std::pair<std::string, int64_t>, int> accepting_;  // of homes, by bucket and epoch
   std::map<std::string, int64_t> raising_;                    // epochs, before they are in the journal
   ports::CopySink* sink_ = nullptr;
-  bool damaged_ = false;             // the journal was when it was opened, or its end was torn
+  bool damaged_ =
+      false;  // the journal was when it was opened, or its end was torn, or a change stands that nobody was told of
   std::set<std::string> completed_;  // buckets that were compared with another site's since
 };
 
