@@ -59,7 +59,4 @@ class SiteStorage {
   bool started_ = false;
 };
 
-/// Where its objects are kept: as the file says, or in its own folder.
-std::string storage_folder(const SiteFile& file);
-
 }  // namespace barrio::cli

@@ -22,7 +22,8 @@ class MediumFile {
   /// Whoever opens the file sees what was written. Errors: exhausted, unavailable.
   virtual Result<void> flush() = 0;
   /// What was written, and the file's length, survives from now on. After an error nobody knows what does: the file is
-  /// not written again, take_back() tells. Errors: exhausted, unavailable, conflict (another process has the medium).
+  /// not written again, take_back() tells. Errors: exhausted, unavailable, timed_out (as
+  /// unavailable, and it would take as long again to ask what became of it), conflict (another process has the medium).
   virtual Result<void> sync() = 0;
   enum class Fate { gone, stands };
   /// What became of that behind `size`, which failed to be written or synced: it is gone for ever, or it is there after

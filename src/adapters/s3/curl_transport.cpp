@@ -13,7 +13,7 @@ namespace {
 
 constexpr long connect_ms = 3000;
 constexpr long slow_bytes_per_second = 1024;  // less than that for so long: given up
-constexpr long slow_seconds = 10;
+constexpr long slow_seconds = 8;
 constexpr long whole_ms = 60'000;
 constexpr size_t most_idle = 64;
 constexpr size_t most_answer_bytes = 64 * 1024 * 1024;

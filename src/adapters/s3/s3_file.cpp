@@ -88,7 +88,7 @@ Result<void> S3File::sync() {
     CHECK(!layout_->run.ended);
     slot = layout_->slot(layout_->run.end);
   }
-  TRY(const auto stored, shared_.service.put_new(slot, pending_, shared_.owner));
+  TRY(const auto stored, shared_.service.put_next(slot, pending_, shared_.owner));
   if (stored == Service::Stored::exists) {
     // Records have salts that are used once: the same bytes are what an earlier attempt of this call put there.
     TRY(const Found found, look_at_slot(shared_, slot, pending_));

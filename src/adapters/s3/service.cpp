@@ -141,12 +141,19 @@ Result<void> Service::put(const std::string& key, std::string_view body) const {
 
 Result<Service::Stored> Service::put_new(const std::string& key, std::string_view body,
                                          const std::string& owner) const {
+  auto stored = put_next(key, body, owner);
+  if (!stored && stored.error().code == Code::timed_out) stored.error().code = Code::unavailable;
+  return stored;
+}
+
+Result<Service::Stored> Service::put_next(const std::string& key, std::string_view body,
+                                          const std::string& owner) const {
   const Ask ask{.method = "PUT",
                 .key = key,
                 .headers = {{"if-none-match", "*"}, {std::string(owner_header), owner}},
                 .body = body};
   const auto answer = call(ask);
-  if (!answer) return fail(Code::unavailable, "no answer of the S3 service: " + answer.error().what, config_.endpoint);
+  if (!answer) return fail(answer.error().code, "no answer of the S3 service: " + answer.error().what, config_.endpoint);
   if (answer->status == 412) return Stored::exists;
   if (!is_well(answer->status)) return refused(ask, *answer);
   return Stored::yes;

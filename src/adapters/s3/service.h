@@ -46,6 +46,8 @@ class Service {
   /// Only where there is nothing (If-None-Match: *). `exists`: maybe what an earlier attempt of this very call put
   /// there.
   Result<Stored> put_new(const std::string& key, std::string_view body, const std::string& owner) const;
+  /// The same; timed_out: there was no answer for so long that another call would take as long again.
+  Result<Stored> put_next(const std::string& key, std::string_view body, const std::string& owner) const;
   Result<std::string> get(const std::string& key) const;
   /// Exactly these bytes.
   Result<std::string> get(const std::string& key, uint64_t offset, size_t size) const;

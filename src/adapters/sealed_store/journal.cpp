@@ -128,6 +128,7 @@ Result<std::vector<Place>> Journal::append(std::span<const std::string_view> rec
   // The records that are not acknowledged go again, and the segment is not appended to any more.
   must_begin_ = true;
   doubt_ = Doubt{places, std::move(joined)};
+  if (done.error().code == Code::timed_out) return fail(Code::unavailable, done.error().what, done.error().where);
   const auto standing = settle();
   if (standing && !standing->empty()) return places;
   if (done.error().code == Code::conflict) return failed(done.error());

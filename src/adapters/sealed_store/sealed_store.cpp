@@ -104,6 +104,7 @@ Result<void> SealedStore::sweep() {
 }
 
 Result<const std::string*> SealedStore::key_of(const std::string& bucket) const {
+  if (taken_away_) return fail(Code::unavailable, "another process has opened this storage since", "storage");
   const std::string* key = keys_.of_bucket(bucket);
   if (key == nullptr || closed_.contains(bucket))
     return fail(Code::not_found, "there is no such bucket here", "bucket");
@@ -351,7 +352,19 @@ Result<OpenedRecord> SealedStore::read_record(const std::string& bucket, const P
   return opened;
 }
 
+/// Whoever has it now changes it: what this process would answer is old.
+Result<void> SealedStore::check_taken() {
+  if (taken_away_) return fail(Code::unavailable, "another process has opened this storage since", "storage");
+  Result<void> checked;
+  runtime_.offload([&] { checked = medium_->check_taken(); });
+  if (checked || checked.error().code != Code::conflict) return {};
+  taken_away_ = true;
+  log_error("storage: another process has it; nothing more is answered here", {});
+  return fail(std::move(checked).error());
+}
+
 Result<void> SealedStore::tidy() {
+  TRY_DO(check_taken());
   std::vector<std::string> files = std::exchange(doomed_, {});
   if (!files.empty()) {
     tidying_ = true;

@@ -151,6 +151,7 @@ class SealedStore final : public ports::ObjectStore, public ports::ObjectCopies 
   void finish(sealed_store::Change& change, const Result<std::vector<sealed_store::Place>>& places, size_t which);
   void take_standing(const std::vector<sealed_store::Journal::Standing>& standing);
   void pack();
+  Result<void> check_taken();
   Result<void> compact();
   Result<void> move_live(const std::vector<std::pair<sealed_store::Place, std::string>>& records);
 
@@ -176,6 +177,7 @@ class SealedStore final : public ports::ObjectStore, public ports::ObjectCopies 
   std::map<std::pair<std::string, int64_t>, int> accepting_;  // of homes, by bucket and epoch
   std::map<std::string, int64_t> raising_;                    // epochs, before they are in the journal
   ports::CopySink* sink_ = nullptr;
+  bool taken_away_ = false;  // another process has the medium
   bool damaged_ =
       false;  // the journal was when it was opened, or its end was torn, or a change stands that nobody was told of
   std::set<std::string> completed_;  // buckets that were compared with another site's since
