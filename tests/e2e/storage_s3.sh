@@ -9,17 +9,27 @@ here=$(dirname "$0")
 /usr/bin/python3 -c 'import boto3' 2>/dev/null || { echo "skipped: Debian's python3-boto3 is not installed"; exit 77; }
 home=$(mktemp -d /tmp/barrio-storage-s3-XXXXXX)
 control_pid= site_pid= other_pid= load_pid= ceph_pid= rgw_pid=
+started_pid=
 finish() {
   [ -z "$rgw_pid" ] || kill -CONT "$rgw_pid" 2>/dev/null
-  for pid in $load_pid $site_pid $other_pid $control_pid; do kill -9 "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
+  for pid in $load_pid $started_pid $site_pid $other_pid $control_pid; do kill -9 "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
   [ -z "$ceph_pid" ] || { kill "$ceph_pid" 2>/dev/null && wait "$ceph_pid" 2>/dev/null; }
   rm -rf "$home"
 }
 trap finish EXIT
 # shellcheck source=tests/e2e/lib.sh
 . "$here/lib.sh"
+# start_at NAME: its process goes to $started_pid. It reads the journal before it serves, on a busy machine for longer than `start` waits.
+start_at() {
+  : >"$home/$1.log"
+  "$barrio" site serve --config "$home/$1.yaml" 2>>"$home/$1.log" &
+  started_pid=$!
+  local name=$1
+  is_told() { address=$(sed -n 's/.*"serving".*"address":"\([0-9.:]*\)".*/\1/p' "$home/$name.log" | tail -1); [ -n "$address" ]; }
+  wait_for 60 "site $1" is_told
+}
 start_site() {
-  serve bio1 site serve
+  start_at bio1
   site_pid=$started_pid
   s3_is_told() { s3=$(sed -n 's/.*"s3_address":"\([0-9.:]*\)".*/\1/p' "$home/bio1.log" | tail -1); [ -n "$s3" ]; }
   wait_for 30 "the S3 address" s3_is_told
@@ -96,7 +106,7 @@ site_file bio1 "$control" 127.0.0.1:0 "storage: {listen: '127.0.0.1:0', key_file
 expect 2 'storage.s3.bucket: keeps versions' timeout 20 "$barrio" site serve --config "$home/bio1.yaml"
 chmod 644 "$home/credentials"
 site_at 127.0.0.1:0 127.0.0.1:0
-expect 2 'storage.s3.credentials_file: others may read' timeout 20 "$barrio" site serve --config "$home/bio1.yaml"
+expect 4 'storage.s3.credentials_file: others may read' timeout 20 "$barrio" site serve --config "$home/bio1.yaml"
 chmod 600 "$home/credentials"
 
 start_site
@@ -112,8 +122,8 @@ expect 0 200 of_site copy frames large copied
 expect 0 '12000000 0123456789' of_site get frames copied
 
 # Killed, again and again.
-for _ in 1 2 3 4; do
-  sleep "1.$((RANDOM % 10))$((RANDOM % 10))"
+for _ in 1 2 3; do
+  sleep "2.$((RANDOM % 10))$((RANDOM % 10))"
   kill -9 "$site_pid"
   wait "$site_pid" 2>/dev/null
   start_site
@@ -134,7 +144,7 @@ expect 0 "objects all below []" of_service count barrio
 # Another machine, with the site's key and nothing else, has all of it; the first answers nothing more.
 sed "s#^folder: .*#folder: $home/elsewhere#; s#^listen: .*#listen: 127.0.0.1:0#; s#listen: \"[0-9.:]*\"#listen: '127.0.0.1:0'#" "$home/bio1.yaml" >"$home/other.yaml"
 mkdir "$home/elsewhere"
-serve other site serve
+start_at other
 other_pid=$started_pid
 old=$s3
 s3_of_other() { s3=$(sed -n 's/.*"s3_address":"\([0-9.:]*\)".*/\1/p' "$home/other.log" | tail -1); [ -n "$s3" ]; }

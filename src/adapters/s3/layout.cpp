@@ -57,7 +57,7 @@ std::vector<std::pair<size_t, size_t>> packs_of(const std::vector<Piece>& pieces
   for (size_t begin = 0; begin < pieces.size();) {
     size_t end = begin;
     uint64_t bytes = 0;
-    while (end < pieces.size() && is_small(end) && bytes < pack_bytes && end - begin < 16 * pack_count &&
+    while (end < pieces.size() && is_small(end) && bytes < pack_bytes && end - begin < 64 * pack_count &&
            (end == begin || pieces[end - 1].end() == pieces[end].offset)) {
       bytes += pieces[end++].size;
     }

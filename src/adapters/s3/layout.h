@@ -40,7 +40,7 @@ Run run_of(std::vector<Piece> listed);
 /// Where pieces that stand side by side should become one: the first and behind the last. Of a file that `ended`, also
 /// few.
 inline constexpr uint64_t pack_bytes = 8 * 1024 * 1024;
-inline constexpr size_t pack_count = 128;
+inline constexpr size_t pack_count = 32;
 std::vector<std::pair<size_t, size_t>> packs_of(const std::vector<Piece>& pieces, bool ended);
 
 }  // namespace barrio::adapters::s3
