@@ -224,11 +224,18 @@ TEST_CASE("who reads the journal while another process packs it finds what was p
   FakeService service;
   auto process = open_with_bucket(service);
   for (int i = 0; i < 300; ++i) REQUIRE(put_text(*process->store, "k" + std::to_string(i), std::to_string(i)));
-  auto next = open_or_fail(service);
+  std::unique_ptr<Process> next;
+  process->transport->lot = [&](int, const HttpCall& call) {
+    if (!next && call.method == "PUT") next = open_or_fail(service);
+    return Lot::done;
+  };
   REQUIRE(process->store->tidy());
+  REQUIRE(next);
   for (int i = 0; i < 300; ++i) CHECK(*get_text(*next->store, "k" + std::to_string(i)) == std::to_string(i));
   REQUIRE(next->store->tidy());
   CHECK(*get_text(*process->store, "k7") == "7");
+  CHECK(!process->store->tidy());  // now it knows
+  CHECK(get_text(*process->store, "k7").error().code == Code::unavailable);
   CHECK(*get_text(*open_or_fail(service)->store, "k7") == "7");
 }
 
@@ -275,6 +282,7 @@ TEST_CASE("while the service is away everything that changes is refused, and goe
       CHECK(put_text(*process->store, "lost", sample_text(300'000)).error().code == Code::unavailable);
     }
     CHECK(get_text(*process->store, "kept").error().code == Code::unavailable);
+    CHECK(!process->store->scrub_after({}));  // which is no damage
     process->transport->lot = nullptr;
     CHECK(*get_text(*process->store, "kept") == "text");
     REQUIRE(put_text(*process->store, "new", "text"));

@@ -153,7 +153,8 @@ Result<Service::Stored> Service::put_next(const std::string& key, std::string_vi
                 .headers = {{"if-none-match", "*"}, {std::string(owner_header), owner}},
                 .body = body};
   const auto answer = call(ask);
-  if (!answer) return fail(answer.error().code, "no answer of the S3 service: " + answer.error().what, config_.endpoint);
+  if (!answer)
+    return fail(answer.error().code, "no answer of the S3 service: " + answer.error().what, config_.endpoint);
   if (answer->status == 412) return Stored::exists;
   if (!is_well(answer->status)) return refused(ask, *answer);
   return Stored::yes;

@@ -134,18 +134,20 @@ Result<std::optional<ports::Scrubbed>> SealedStore::scrub_after(const ports::Scr
     if (at.key != nullptr) next = ports::Scrubbed{in->first, *at.key, at.object->version, 0, {}};
   }
   if (!next || next->version.marker) return next;
-  auto reader = open_with(next->bucket, next->key, next->version.id(), nullptr);
-  if (!reader) {
-    if (reader.error().code != Code::not_found) next->damage = reader.error();
+  // A medium that does not answer is no damage.
+  const auto damaged = [&](const Error& error) -> Result<std::optional<ports::Scrubbed>> {
+    Result<void> answers;
+    runtime_.offload([&] { answers = medium_->check_taken(); });
+    TRY_DO(std::move(answers));
+    next->damage = error;
     return next;
-  }
+  };
+  auto reader = open_with(next->bucket, next->key, next->version.id(), nullptr);
+  if (!reader) return reader.error().code == Code::not_found ? next : damaged(reader.error());
   const int64_t size = (*reader)->meta().size;
   while (next->bytes < size) {
     const auto piece = (*reader)->read(static_cast<uint64_t>(next->bytes), scrub_piece);
-    if (!piece) {
-      next->damage = piece.error();
-      return next;
-    }
+    if (!piece) return damaged(piece.error());
     next->bytes += static_cast<int64_t>(piece->size());
   }
   return next;
