@@ -18,8 +18,9 @@
 #include <iterator>
 #include <thread>
 
-#include "adapters/local_files/local_files_store.h"
+#include "adapters/local_files/local_medium.h"
 #include "adapters/reactor_runtime/reactor_runtime.h"
+#include "adapters/sealed_store/sealed_store.h"
 #include "api/s3/sigv4.h"
 #include "base/check.h"
 #include "base/hash.h"
@@ -250,7 +251,8 @@ JsonObject measure_store(const Run& run) {
   net::Reactor reactor;
   adapters::ReactorRuntime runtime(reactor, {.offload_threads = 4, .seed = 1});
   CountingDisk disk;
-  auto opened = adapters::LocalFilesStore::open(runtime, {folder, std::string(32, 's'), &disk});
+  auto opened = adapters::SealedStore::open(
+      runtime, {std::make_unique<adapters::LocalMedium>(folder, &disk), std::string(32, 's')});
   CHECK(opened);
   ports::ObjectStore& store = **opened;
   const std::string bucket(32, 'a');

@@ -82,17 +82,29 @@ struct PeerTlsFile {
 BARRIO_DESCRIBE(PeerTlsFile, (), (ca, chain, key))
 
 /// Objects, docs/storage.md.
+/// Storage's bytes in an S3 service at the site, docs/storage.md.
+struct StorageS3File {
+  std::string endpoint;                     // "https://HOST:PORT" or "http://HOST:PORT"
+  std::string bucket;                       // is there already, without versions
+  std::string credentials_file;             // key_id and secret, which others cannot read
+  std::optional<std::string> prefix = {};   // of all keys, nobody else's; none: the site's id
+  std::optional<std::string> region = {};   // none: us-east-1
+  std::optional<std::string> ca_file = {};  // PEM; none: those that the system trusts
+};
+BARRIO_DESCRIBE(StorageS3File, (), (endpoint, bucket, credentials_file, prefix, region, ca_file))
+
 struct StorageFile {
   std::string listen;                          // of its S3 service
   std::string key_file;                        // the site's own key: 64 hex digits, not in the site's folder
   std::optional<std::string> folder = {};      // none: "storage" in the site's
+  std::optional<StorageS3File> s3 = {};        // objects, journal and keys there instead of in the folder
   std::optional<std::string> advertised = {};  // "host:port" as others reach it; none: as it listens
   std::optional<std::string> tls_listen = {};  // with the certificates of `tls`
   std::vector<std::string> hosts;              // BUCKET.HOST is a bucket, too
   std::optional<Bytes> copy_rate = {};         // a second, to a site that is brought in step; none: 32 MiB
   std::optional<Bytes> cache = {};             // of what was read last, opened, in memory; none: 128 MiB
 };
-BARRIO_DESCRIBE(StorageFile, (), (listen, key_file, folder, advertised, tls_listen, hosts, copy_rate, cache))
+BARRIO_DESCRIBE(StorageFile, (), (listen, key_file, folder, s3, advertised, tls_listen, hosts, copy_rate, cache))
 
 /// A site's transparency log, docs/proof.md.
 struct LogFile {

@@ -19,6 +19,7 @@ constexpr Duration successor_patience = 90s;     // of its predecessor
 constexpr Duration idle_connections = 2s;        // while draining
 constexpr Duration drain_grace = 30s;            // for open requests of a predecessor
 constexpr Duration check_period = 50ms;
+constexpr Duration service_period = 2s;  // an S3 service that is away is asked again
 
 /// Of this process among those of its site: what two of them must not share carries it.
 std::string new_incarnation() {
@@ -137,8 +138,15 @@ Result<void> SiteProcess::start() {
     loop_.runtime().spawn("take over", [this] { take_over(); });
   } else {
     if (file_.storage) {
-      TRY(auto storage, open_storage());
-      TRY_DO(start_storage(std::move(storage)));
+      auto storage = open_storage();
+      if (storage) {
+        TRY_DO(start_storage(std::move(*storage)));
+      } else if (!waits_for_service(storage.error())) {
+        return fail(std::move(storage).error());
+      } else {
+        log_error("no storage at this site yet", {{"why", storage.error().text()}});
+        loop_.runtime().spawn("open storage", [this] { take_over_storage(); });
+      }
     }
     serve();
   }
@@ -202,6 +210,11 @@ void SiteProcess::take_over() {
   if (file_.storage) take_over_storage();
 }
 
+/// An S3 service that is away keeps neither models nor requests of the gateway waiting.
+bool SiteProcess::waits_for_service(const Error& error) const {
+  return file_.storage->s3 && error.code == Code::unavailable;
+}
+
 /// Its predecessor gives it up once it knows that this process serves.
 void SiteProcess::take_over_storage() {
   const Time latest = loop_.runtime().now() + successor_patience;
@@ -211,6 +224,10 @@ void SiteProcess::take_over_storage() {
     loop_.runtime().offload([&] { storage = open_storage(); });
     const auto started = storage ? start_storage(std::move(*storage)) : Result<void>(fail(storage.error()));
     if (started) return;
+    if (waits_for_service(started.error())) {
+      loop_.runtime().sleep_for(service_period);
+      continue;
+    }
     if (started.error().code != Code::conflict || loop_.runtime().now() >= latest) {
       return log_error("no storage at this site", {{"why", started.error().text()}});
     }

@@ -49,6 +49,7 @@ class SiteProcess {
   Result<void> start_storage(std::unique_ptr<SiteStorage> storage);
   void end_storage();
   void take_over_storage();
+  bool waits_for_service(const Error& error) const;
   void keep_certificates();
   void take_over();
   void serve();

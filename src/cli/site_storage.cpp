@@ -2,16 +2,19 @@
 
 #include <future>
 
-#include "adapters/local_files/key_ring.h"
+#include "adapters/local_files/disk.h"
+#include "adapters/local_files/private_file.h"
 #include "base/log.h"
 #include "base/seal.h"
 #include "cli/files.h"
+#include "cli/storage_medium.h"
 
 namespace barrio::cli {
 
 namespace {
 
-constexpr size_t offload_threads = 16;
+constexpr size_t disk_threads = 16;
+constexpr size_t service_threads = 64;  // each waits for one answer of an S3 service
 constexpr Duration open_patience = 2s;  // for requests that are under way
 constexpr auto stop_patience = 3500ms;
 constexpr Duration figures_period = 1s;
@@ -28,14 +31,10 @@ void when(net::Reactor& reactor, std::function<bool()> ready, Time latest, std::
 
 }  // namespace
 
-std::string storage_folder(const SiteFile& file) {
-  return file.storage->folder.value_or(file.folder + "/storage");
-}
-
 SiteStorage::SiteStorage(Parts parts, std::string site_key)
     : parts_(std::move(parts)),
       site_key_(std::move(site_key)),
-      runtime_(side_.reactor(), {.offload_threads = offload_threads}),
+      runtime_(side_.reactor(), {.offload_threads = parts_.file.storage->s3 ? service_threads : disk_threads}),
       client_(side_.reactor(), net::ClientLimits{}),
       control_(
           runtime_,
@@ -53,15 +52,18 @@ Result<std::unique_ptr<SiteStorage>> SiteStorage::open(Parts parts) {
   TRY(auto config, storage->config());
   const Bytes cache = storage->parts_.file.storage->cache.value_or(usual_cache);
   if (cache.count() < 0) return fail(Code::invalid, "must not be negative", "storage.cache");
-  TRY(storage->store_,
-      adapters::LocalFilesStore::open(storage->runtime_, {.folder = storage_folder(storage->parts_.file),
-                                                          .site_key = storage->site_key_,
-                                                          .cache_bytes = static_cast<size_t>(cache.count())}));
+  // The folder first, which one process has at a time, also where the bytes are elsewhere: a predecessor on this
+  // machine answers what is open before its store is taken.
   TRY(storage->meter_,
       StorageMeter::open(storage->runtime_, storage_folder(storage->parts_.file),
                          storage->parts_.metrics.counter("barrio_storage_unmetered_total",
                                                          "Use of storage that found no line in the meter",
                                                          {{"site", storage->parts_.file.site}})));
+  TRY(auto medium, storage_medium(storage->parts_.file, storage->site_key_));
+  TRY(storage->store_,
+      adapters::SealedStore::open(storage->runtime_, {.medium = std::move(medium),
+                                                      .site_key = storage->site_key_,
+                                                      .cache_bytes = static_cast<size_t>(cache.count())}));
   auto* self = storage.get();
   storage->service_ = std::make_unique<objects::S3Service>(
       objects::S3Parts{self->side_.reactor(), self->runtime_, *self->store_, *self->store_, self->control_,
@@ -126,7 +128,7 @@ void SiteStorage::tell_cache() {
   Gauge& bytes = parts_.metrics.gauge("barrio_storage_cache_bytes", "Bytes in the memory of what was read last", at);
   parts_.metrics.gauge("barrio_storage_cache_limit_bytes", "Bytes that may be there", at)
       .set(static_cast<double>(store_->cache_figures().most_bytes));
-  adapters::local_files::ContentCache::Figures told;
+  adapters::sealed_store::ContentCache::Figures told;
   while (!runtime_.stopping()) {
     const auto now = store_->cache_figures();
     hits.add(now.hits - told.hits);

@@ -3,8 +3,8 @@
 // their own, so that hashing, encrypting and syncing keep no request of the gateway waiting.
 
 #include "adapters/http_control/http_control_link.h"
-#include "adapters/local_files/local_files_store.h"
 #include "adapters/reactor_runtime/reactor_runtime.h"
+#include "adapters/sealed_store/sealed_store.h"
 #include "cli/object_log.h"
 #include "cli/roles.h"
 #include "cli/storage_meter.h"
@@ -52,15 +52,12 @@ class SiteStorage {
   adapters::ReactorRuntime runtime_;
   net::Client client_;
   adapters::HttpControlLink control_;
-  std::unique_ptr<adapters::LocalFilesStore> store_;
+  std::unique_ptr<adapters::SealedStore> store_;
   std::unique_ptr<StorageMeter> meter_;
   const std::shared_ptr<StorageRecords> records_;  // touched on the site's loop alone
   ObjectLog events_;
   std::unique_ptr<objects::S3Service> service_;
   bool started_ = false;
 };
-
-/// Where its objects are kept: as the file says, or in its own folder.
-std::string storage_folder(const SiteFile& file);
 
 }  // namespace barrio::cli

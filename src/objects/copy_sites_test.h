@@ -1,8 +1,9 @@
 #pragma once
 // Three sites that keep copies, with short leases and real sockets, and one control that decides as the real one does.
 
-#include "adapters/local_files/local_files_store.h"
+#include "adapters/local_files/local_medium.h"
 #include "adapters/reactor_runtime/reactor_runtime.h"
+#include "adapters/sealed_store/sealed_store.h"
 #include "decide/residency/copies.h"
 #include "objects/copies.h"
 #include "objects/s3_world_test.h"
@@ -91,7 +92,8 @@ struct CopySite {
   }
   void start() {
     runtime = std::make_unique<adapters::ReactorRuntime>(reactor);
-    auto opened = adapters::LocalFilesStore::open(*runtime, {folder, std::string(32, 's'), &disk});
+    auto opened = adapters::SealedStore::open(
+        *runtime, {std::make_unique<adapters::LocalMedium>(folder, &disk), std::string(32, 's')});
     REQUIRE(opened);
     store = std::move(*opened);
     S3Config config;
@@ -133,7 +135,7 @@ struct CopySite {
   const std::string folder;
   FaultyDisk disk;
   std::unique_ptr<adapters::ReactorRuntime> runtime;
-  std::unique_ptr<adapters::LocalFilesStore> store;
+  std::unique_ptr<adapters::SealedStore> store;
   FakeEvents events;
   std::optional<StorageOrders> saved;
   std::unique_ptr<S3Service> service;

@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 // doctest first: base/check.h leaves its CHECK alone.
-#include "adapters/local_files/local_files_store.h"
+#include "adapters/local_files/local_medium.h"
+#include "adapters/reactor_runtime/reactor_runtime.h"
+#include "adapters/sealed_store/sealed_store.h"
 #include "objects/home_usage.h"
 #include "objects/s3_world_test.h"
 #include "ports/object_store_contract.h"
@@ -14,7 +16,8 @@ const std::vector<TenantId> tenants = {TenantId::of("acme"), TenantId::of("rival
 /// Buckets of two tenants that come, go and change their home, and what is done in them.
 struct RandomStorage {
   explicit RandomStorage(uint64_t seed) : rng(seed) {
-    auto opened = adapters::LocalFilesStore::open(runtime, {folder, std::string(32, 's')});
+    auto opened =
+        adapters::SealedStore::open(runtime, {std::make_unique<adapters::LocalMedium>(folder), std::string(32, 's')});
     REQUIRE(opened);
     store = std::move(*opened);
   }
@@ -107,7 +110,7 @@ struct RandomStorage {
   const std::string folder = new_folder();
   ports::InlineRuntime runtime;
   Directory directory;
-  std::unique_ptr<adapters::LocalFilesStore> store;
+  std::unique_ptr<adapters::SealedStore> store;
   std::vector<std::pair<std::string, std::string>> uploads;
 };
 

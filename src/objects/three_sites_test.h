@@ -1,8 +1,9 @@
 #pragma once
 // Three sites with storage, one control and a client, for tests of what S3 answers.
 
-#include "adapters/local_files/local_files_store.h"
+#include "adapters/local_files/local_medium.h"
 #include "adapters/reactor_runtime/reactor_runtime.h"
+#include "adapters/sealed_store/sealed_store.h"
 #include "objects/s3_world_test.h"
 
 namespace barrio::objects::three_sites {
@@ -66,7 +67,8 @@ struct FakeUsage final : UsageSink {
 struct OneSite {
   OneSite(const char* id, net::Reactor& reactor, ports::Runtime& runtime, FakeControl& control, std::string secret)
       : folder(new_folder()) {
-    auto opened = adapters::LocalFilesStore::open(runtime, {folder, std::string(32, 's'), &disk});
+    auto opened = adapters::SealedStore::open(
+        runtime, {std::make_unique<adapters::LocalMedium>(folder, &disk), std::string(32, 's')});
     REQUIRE(opened);
     store = std::move(*opened);
     S3Config config;
@@ -92,7 +94,7 @@ struct OneSite {
   }
   std::string folder;
   FaultyDisk disk;
-  std::unique_ptr<adapters::LocalFilesStore> store;
+  std::unique_ptr<adapters::SealedStore> store;
   FakeEvents events;
   FakeUsage usage;
   std::unique_ptr<S3Service> service;

@@ -71,7 +71,7 @@ Outcome<ChunkSigning> verify_claim(const SignatureClaim& claim, const RequestVie
 std::string chunk_signature(const ChunkSigning& signing, std::string_view chunk_sha256);
 std::string trailer_signature(const ChunkSigning& signing, std::string_view trailer_sha256);
 
-/// As a client signs: for tests.
+/// As a client signs.
 std::string signature_of(const SignatureClaim& claim, const RequestView& request, std::string_view secret);
 
 }  // namespace barrio::api::s3

@@ -1,0 +1,164 @@
+#include "adapters/sealed_store/content.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "adapters/sealed_store/key_ring.h"
+#include "base/check.h"
+#include "base/crypto.h"
+#include "base/hash.h"
+#include "base/seal.h"
+
+namespace barrio::adapters::sealed_store {
+
+namespace {
+
+constexpr size_t sealed_chunk_bytes = chunk_bytes + seal_tag_bytes;
+constexpr size_t most_hashed_here = 16 * 1024;
+
+std::string chunk_nonce(uint64_t chunk, bool last) {
+  std::string nonce(seal_nonce_bytes, '\0');
+  nonce[0] = last ? 1 : 0;
+  for (size_t i = 0; i < 8; ++i) nonce[4 + i] = static_cast<char>(chunk >> (8 * i));
+  return nonce;
+}
+
+}  // namespace
+
+ContentWriter::ContentWriter(ports::Runtime& runtime, ports::Medium& medium, std::string bucket_key)
+    : runtime_(runtime), medium_(medium), bucket_key_(std::move(bucket_key)) {}
+
+ContentWriter::~ContentWriter() {
+  if (file_ && !kept_) static_cast<void>(medium_.remove(ports::Folder::content, extent_->file));
+}
+
+Result<void> ContentWriter::write(std::string_view piece) {
+  CHECK(!finished_);
+  buffer_ += piece;
+  size_ += static_cast<int64_t>(piece.size());
+  return buffer_.size() < write_batch ? Result<void>() : flush(false);
+}
+
+Result<void> ContentWriter::flush(bool last) {
+  const bool goes_to_file = !last || file_ || must_use_file_ || buffer_.size() > most_inlined;
+  Result<void> done;
+  const auto work = [&] {
+    md5_.add(std::string_view(buffer_).substr(hashed_));
+    sha256_.add(std::string_view(buffer_).substr(hashed_));
+    hashed_ = buffer_.size();
+    if (goes_to_file) done = write_chunks(last);
+  };
+  // To go to another thread and back takes longer than to hash a few kilobytes.
+  if (goes_to_file || buffer_.size() > most_hashed_here) {
+    runtime_.offload(work);
+  } else {
+    work();
+  }
+  return done;
+}
+
+/// Whole chunks; what may be the last one stays in the buffer until that is known.
+Result<void> ContentWriter::write_chunks(bool last) {
+  if (!file_) {
+    const std::string salt = random_bytes(salt_bytes);
+    Extent extent{hex_of(random_bytes(16)), hex_of(salt), 0};
+    TRY(file_, medium_.create(ports::Folder::content, extent.file));
+    key_ = content_key(bucket_key_, salt);
+    extent_ = std::move(extent);
+  }
+  // Each sealed where it is to stand among the others.
+  std::string sealed(buffer_.size() + (buffer_.size() / chunk_bytes + 1) * seal_tag_bytes, '\0');
+  size_t taken = 0;
+  size_t filled = 0;
+  const uint64_t first = chunks_;
+  const auto add = [&](size_t size, bool is_last) {
+    seal_to(sealed.data() + filled, key_, chunk_nonce(chunks_++, is_last), {},
+            std::string_view(buffer_).substr(taken, size));
+    taken += size;
+    filled += size + seal_tag_bytes;
+  };
+  while (buffer_.size() - taken > chunk_bytes) add(chunk_bytes, false);
+  if (last) add(buffer_.size() - taken, true);
+  TRY_DO(file_->write_at(std::string_view(sealed).substr(0, filled), first * sealed_chunk_bytes));
+  buffer_.erase(0, taken);
+  hashed_ -= taken;
+  return last ? file_->sync() : Result<void>();
+}
+
+Result<ports::ContentDigest> ContentWriter::finish() {
+  TRY_DO(flush(true));
+  finished_ = true;
+  if (extent_) extent_->size = size_;
+  return ports::ContentDigest{size_, md5_.finish(), sha256_.finish()};
+}
+
+int64_t sealed_size(int64_t size) {
+  const int64_t chunks = std::max<int64_t>(1, (size + int64_t{chunk_bytes} - 1) / int64_t{chunk_bytes});
+  return size + chunks * int64_t{seal_tag_bytes};
+}
+
+Result<ports::ReadBytes> ContentReader::read(uint64_t offset, size_t most) {
+  CHECK(offset < static_cast<uint64_t>(record_.body.meta.size));
+  if (record_.body.extents.empty()) return ports::ReadBytes(record_.content.substr(offset, most));
+  size_t which = 0;
+  while (offset >= static_cast<uint64_t>(record_.body.extents[which].size)) {
+    offset -= static_cast<uint64_t>(record_.body.extents[which].size);
+    ++which;
+  }
+  const Extent& extent = record_.body.extents[which];
+  constexpr uint64_t span_bytes = ContentCache::span_bytes;
+  const uint64_t number = offset / span_bytes;
+  const uint64_t begin = number * span_bytes;
+  const uint64_t span = std::min(span_bytes, static_cast<uint64_t>(extent.size) - begin);
+  const size_t wanted = std::min<uint64_t>(most, begin + span - offset);
+  const bool is_kept = cache_ != nullptr && cache_->takes(extent.size);
+  if (is_kept) {
+    if (auto found = cache_->find(extent.file, number))
+      return ports::ReadBytes(std::move(found), offset - begin, wanted);
+  }
+  Result<std::string> bytes;
+  runtime_.offload([&] { bytes = read_extent(which, offset, wanted); });
+  if (!bytes) return fail(std::move(bytes).error());
+  auto text = std::make_shared<const std::string>(std::move(*bytes));
+  if (is_kept && wanted == span) cache_->keep(extent.file, number, text, drops_);
+  return ports::ReadBytes(std::move(text));
+}
+
+Result<std::string> ContentReader::read_extent(size_t which, uint64_t offset, size_t most) const {
+  const Extent& extent = record_.body.extents[which];
+  const auto size = static_cast<uint64_t>(extent.size);
+  const uint64_t end = std::min<uint64_t>(size, offset + most);
+  const uint64_t first = offset / chunk_bytes;
+  const uint64_t last = (end - 1) / chunk_bytes;
+  const uint64_t final_chunk = (size - 1) / chunk_bytes;
+  const uint64_t begin = first * chunk_bytes;
+  const uint64_t stop = std::min<uint64_t>((last + 1) * chunk_bytes, size);
+  TRY(auto salt, bytes_of_hex(extent.salt));
+  const std::string key = content_key(bucket_key_, salt);
+  std::string text(stop - begin, '\0');
+  // From a disk chunk by chunk, which stays in the core's cache meanwhile; from afar with as few calls as it takes.
+  const uint64_t batch = std::clamp<uint64_t>(files_[which]->read_unit() / sealed_chunk_bytes, 1, last - first + 1);
+  const auto sealed = std::make_unique_for_overwrite<char[]>(batch * sealed_chunk_bytes);
+  for (uint64_t chunk = first; chunk <= last; ++chunk) {
+    const size_t length = std::min<uint64_t>(chunk_bytes, stop - chunk * chunk_bytes) + seal_tag_bytes;
+    const uint64_t in_batch = (chunk - first) % batch;
+    if (in_batch == 0) {
+      const uint64_t until = std::min(chunk + batch - 1, last);
+      const uint64_t read_end = std::min((until + 1) * chunk_bytes, stop) + (until + 1) * seal_tag_bytes;
+      const uint64_t read_from = chunk * sealed_chunk_bytes;
+      TRY_DO(files_[which]->read_to(sealed.get(), read_from, read_end - read_from));
+    }
+    const auto opened =
+        unseal_to(text.data() + (chunk * chunk_bytes - begin), key, chunk_nonce(chunk, chunk == final_chunk), {},
+                  {sealed.get() + in_batch * sealed_chunk_bytes, length});
+    if (!opened) {
+      return fail(Code::unavailable, "chunk " + std::to_string(chunk) + " is damaged: " + opened.error().what,
+                  "object file " + extent.file);
+    }
+  }
+  text.resize(end - begin);
+  text.erase(0, offset - begin);
+  return text;
+}
+
+}  // namespace barrio::adapters::sealed_store

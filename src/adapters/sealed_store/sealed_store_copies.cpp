@@ -1,0 +1,453 @@
+// What a SealedStore has to do with other sites that keep the same buckets: their changes are taken as they came,
+// its own are sent, and a damaged object is replaced.
+
+#include <algorithm>
+
+#include "adapters/sealed_store/counted.h"
+#include "adapters/sealed_store/sealed_store.h"
+#include "base/hash.h"
+#include "base/rng.h"
+
+namespace barrio::adapters {
+
+using namespace sealed_store;
+
+namespace {
+
+constexpr std::string_view object_prefix = "o/";
+constexpr std::string_view setting_prefix = "s/";
+constexpr std::string_view upload_prefix = "u/";
+constexpr size_t file_name_bytes = 32;
+constexpr auto content_folder = ports::Folder::content;
+
+/// No path: 32 hex digits, as ContentWriter makes them.
+bool is_file_name(std::string_view name) {
+  return name.size() == file_name_bytes && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+/// What of the names with this prefix is behind `after`: those behind the text; none: there is nothing left.
+std::optional<std::string> part_behind(const std::string& after, std::string_view prefix) {
+  if (after < prefix) return "";
+  return after.starts_with(prefix) ? std::optional(after.substr(prefix.size())) : std::nullopt;
+}
+
+ports::ObjectVersion version_of(const RecordBody& body) {
+  return body.meta.version.value_or(ports::ObjectVersion());
+}
+
+/// "KEY", or "KEY\0ID": what is behind object_prefix. Keys have no zeros.
+std::string name_of_version(const std::string& key, const ports::ObjectVersion& version) {
+  return version.numbered ? key + '\0' + version.id() : key;
+}
+
+/// None: it is no name of a version.
+std::optional<std::pair<std::string, ports::ObjectVersion>> version_named(const std::string& name) {
+  const size_t zero = name.find('\0');
+  if (zero == std::string::npos) return std::pair(name, ports::ObjectVersion());
+  const auto version = ports::ObjectVersion::of_id(std::string_view(name).substr(zero + 1));
+  if (!version) return std::nullopt;
+  return std::pair(name.substr(0, zero), *version);
+}
+
+uint64_t stamp_of_upload(const IndexedUpload& upload) {
+  uint64_t stamp = upload.place.stamp;
+  for (const auto& [number, part] : upload.parts) stamp = mix(stamp, part.place.stamp);
+  return stamp >> 1;
+}
+
+/// Fences and clearings are each site's own.
+bool is_of_clients(RecordKind kind) {
+  return (kind >= RecordKind::put && kind <= RecordKind::abort) || kind == RecordKind::setting;
+}
+
+ports::AcceptedCopy told(RecordKind kind, const RecordBody& body) {
+  using Act = ports::AcceptedCopy::Act;
+  const bool deletes = kind == RecordKind::remove || version_of(body).marker;
+  const Act act = deletes ? Act::removed : kind == RecordKind::put ? Act::put : Act::other;
+  return {{}, act, body.meta.key, body.meta.sha256, body.meta.size};
+}
+
+}  // namespace
+
+int64_t SealedStore::epoch(const std::string& bucket) const {
+  const BucketIndex* in = index_.find(bucket);
+  const auto raising = raising_.find(bucket);
+  return std::max(in == nullptr ? 0 : static_cast<int64_t>(in->epoch), raising == raising_.end() ? 0 : raising->second);
+}
+
+Result<void> SealedStore::raise_epoch(const std::string& bucket, int64_t epoch) {
+  TRY(const std::string* key, key_of(bucket));
+  const BucketIndex* in = index_.find(bucket);
+  if (in == nullptr || static_cast<int64_t>(in->epoch) < epoch) {
+    auto& raising = raising_[bucket];
+    raising = std::max(raising, epoch);
+    const RecordBody body;
+    const RecordHead head{0, static_cast<uint64_t>(epoch), RecordKind::fence, bucket};
+    TRY_DO(append(head, body, encode_record(head.kind, head.epoch, bucket, *key, body, {})));
+  }
+  while (true) {
+    const auto lower = accepting_.lower_bound({bucket, 0});
+    if (lower == accepting_.end() || lower->first.first != bucket || lower->first.second >= epoch) return {};
+    ended_->wait_until(Time::max());
+    if (runtime_.stopping()) return fail(Code::cancelled, "this site is stopping");
+  }
+}
+
+std::vector<std::string> SealedStore::buckets() const {
+  std::vector<std::string> ids;
+  for (const auto& [id, key] : keys_.buckets()) ids.push_back(id);
+  return ids;
+}
+
+Result<std::string> SealedStore::give_key(const std::string& bucket) const {
+  TRY(const std::string* key, key_of(bucket));
+  return *key;
+}
+
+Result<void> SealedStore::take_key(const std::string& bucket, const TenantId& tenant, const std::string& key) {
+  const std::string* present = keys_.of_bucket(bucket);
+  if (present != nullptr && *present == key) return {};
+  if (present != nullptr) TRY_DO(forget_bucket(bucket));
+  {
+    const ports::Turn::Hold turn(keys_turn_);
+    if (erased_.contains(tenant)) return fail(Code::not_found, "the tenant was erased", tenant.str());
+    Result<KeyRing::Made> made = fail(Code::cancelled, "");
+    runtime_.offload([&] { made = keys_.make(bucket, tenant, key); });
+    if (!made) return fail(std::move(made).error());
+    keys_.adopt(std::move(*made));
+  }
+  // The journal may still have records of an earlier time here, which this key opens again.
+  const RecordBody body;
+  const RecordHead head{0, 0, RecordKind::clear, bucket};
+  return append(head, body, encode_record(head.kind, head.epoch, bucket, key, body, {}));
+}
+
+Result<void> SealedStore::forget_bucket(const std::string& bucket) {
+  const auto accepting = accepting_.lower_bound({bucket, 0});
+  if (changing_.contains(bucket) || (accepting != accepting_.end() && accepting->first.first == bucket)) {
+    return fail(Code::conflict, "the bucket is being written to", "bucket");
+  }
+  closed_.insert(bucket);
+  return let_go(bucket);
+}
+
+Result<void> SealedStore::erase_tenant(const TenantId& tenant) {
+  const ports::Turn::Hold turn(keys_turn_);  // no bucket is made meanwhile
+  erased_.insert(tenant);
+  const auto buckets = keys_.buckets_of(tenant);
+  closed_.insert(buckets.begin(), buckets.end());
+  for (const std::string& bucket : buckets) {
+    const auto accepting = accepting_.lower_bound({bucket, 0});
+    if (changing_.contains(bucket) || (accepting != accepting_.end() && accepting->first.first == bucket)) {
+      return fail(Code::conflict, "a bucket is being written to", "tenant " + tenant.str());
+    }
+  }
+  Result<void> erased;
+  runtime_.offload([&] { erased = keys_.erase_tenant(tenant); });
+  TRY_DO(std::move(erased));
+  keys_.forget_tenant(tenant);
+  for (const std::string& bucket : buckets) forget(bucket);
+  return {};
+}
+
+/// Content that the record refers to and that is not here.
+Result<std::vector<ports::ContentFile>> SealedStore::missing_of(const RecordBody& body) {
+  std::vector<ports::ContentFile> missing;
+  for (const Extent& extent : body.extents) {
+    if (!is_file_name(extent.file)) return fail(Code::invalid, "refers to a file of another kind", "record");
+  }
+  if (body.extents.empty()) return missing;
+  runtime_.offload([&] {
+    for (const Extent& extent : body.extents) {
+      const int64_t bytes = sealed_size(extent.size);
+      const auto file = medium_->open(content_folder, extent.file);
+      const auto size = file ? (*file)->size() : Result<uint64_t>(fail(file.error()));
+      if (!size || static_cast<int64_t>(*size) != bytes) missing.push_back({extent.file, bytes});
+    }
+  });
+  return missing;
+}
+
+/// Files that were to go, and are used again.
+void SealedStore::rescue(const RecordBody& body) {
+  while (tidying_) tidied_->wait_until(Time::max());
+  std::erase_if(doomed_, [&](const std::string& file) {
+    return std::ranges::find(body.extents, file, &Extent::file) != body.extents.end();
+  });
+}
+
+bool SealedStore::has_already(const RecordHead& head, const RecordBody& body, uint64_t stamp) const {
+  const BucketIndex* in = index_.find(head.bucket);
+  const IndexedObject* object = find_any(head.bucket, body.meta.key, version_of(body));
+  const auto upload =
+      in == nullptr ? std::map<std::string, IndexedUpload>::const_iterator() : in->uploads.find(body.upload);
+  const bool has_upload = in != nullptr && upload != in->uploads.end();
+  switch (head.kind) {
+    case RecordKind::put: return object != nullptr && object->place.stamp == stamp;
+    case RecordKind::remove: return object == nullptr;
+    case RecordKind::upload: return has_upload && upload->second.place.stamp == stamp;
+    case RecordKind::abort: return !has_upload;
+    case RecordKind::part: {
+      if (!has_upload) return false;
+      const auto part = upload->second.parts.find(body.part);
+      return part != upload->second.parts.end() && part->second.place.stamp == stamp;
+    }
+    case RecordKind::setting: {
+      const auto setting =
+          in == nullptr ? std::map<std::string, IndexedSetting>::const_iterator() : in->settings.find(body.meta.key);
+      const bool has_setting = in != nullptr && setting != in->settings.end();
+      return body.text ? has_setting && setting->second.place.stamp == stamp : !has_setting;
+    }
+    default: return false;
+  }
+}
+
+Result<ports::AcceptedCopy> SealedStore::accept(const std::string& bucket, int64_t epoch, std::string record) {
+  TRY(const std::string* key, key_of(bucket));
+  const auto lower = [&] { return fail(Code::conflict, "the bucket's epoch is higher here", "epoch"); };
+  if (epoch < this->epoch(bucket)) return lower();
+  const auto head = read_record_head(record);
+  if (!head || head->bucket != bucket || record.size() != record_header_bytes + head->sealed_bytes ||
+      !is_of_clients(head->kind)) {
+    return fail(Code::invalid, "is no record of this bucket", "record");
+  }
+  TRY(const auto opened, open_record(record, *key));
+  const RecordBody& body = opened.body;
+  const Counted counted(accepting_, std::pair(bucket, epoch), *ended_);
+  std::optional<KeyLocks::Hold> of_upload;
+  std::optional<KeyLocks::Hold> of_object;
+  if (!body.upload.empty()) of_upload.emplace(locks_, bucket + "/u/" + body.upload);
+  if (head->kind == RecordKind::put || head->kind == RecordKind::remove) {
+    of_object.emplace(locks_, bucket + "/o/" + body.meta.key);
+  }
+  if (head->kind == RecordKind::setting) of_object.emplace(locks_, bucket + setting_lock + body.meta.key);
+  if (epoch < this->epoch(bucket)) return lower();
+  ports::AcceptedCopy accepted = told(head->kind, body);
+  if (has_already(*head, body, stamp_of(record))) return accepted;
+  rescue(body);
+  TRY(accepted.missing, missing_of(body));
+  if (!accepted.missing.empty()) return accepted;
+  TRY_DO(append(*head, body, record));
+  return accepted;
+}
+
+Result<void> SealedStore::take_content(const std::string& file, int64_t offset, std::string_view bytes, bool last) {
+  if (!is_file_name(file)) return fail(Code::invalid, "is no name of a content file", "file");
+  const auto take = [&]() -> Result<void> {
+    const std::string partial = file + ".part";
+    if (offset == 0) TRY_DO(medium_->remove(content_folder, partial));
+    TRY(const auto open,
+        offset == 0 ? medium_->create(content_folder, partial) : medium_->open(content_folder, partial, true));
+    TRY(const auto size, open->size());
+    if (static_cast<int64_t>(size) != offset) return fail(Code::conflict, "another piece is next", "offset");
+    TRY_DO(open->write_at(bytes, size));
+    if (!last) return open->flush();
+    TRY_DO(open->sync());
+    return medium_->rename(content_folder, partial, file);
+  };
+  Result<void> taken;
+  runtime_.offload([&] { taken = take(); });
+  return taken;
+}
+
+Result<std::string> SealedStore::read_content(const std::string& file, int64_t offset) {
+  if (!is_file_name(file)) return fail(Code::invalid, "is no name of a content file", "file");
+  const auto read = [&]() -> Result<std::string> {
+    TRY(const auto open, medium_->open(content_folder, file));
+    TRY(const auto size, open->size());
+    if (offset < 0 || static_cast<uint64_t>(offset) >= size) return fail(Code::invalid, "is behind the end", "offset");
+    const auto from = static_cast<uint64_t>(offset);
+    return open->read_at(from, std::min<uint64_t>(piece_bytes, size - from));
+  };
+  Result<std::string> bytes;
+  runtime_.offload([&] { bytes = read(); });
+  return bytes;
+}
+
+Result<std::string> SealedStore::give_content(const std::string& bucket, const std::string& key,
+                                              const std::string& version, const std::string& file, int64_t offset) {
+  const IndexedObject* object = find(bucket, key, version);
+  if (object == nullptr || std::ranges::find(object->files, file) == object->files.end()) {
+    return fail(Code::not_found, "there is no such content of this object", "file");
+  }
+  return read_content(file, offset);
+}
+
+Result<std::string> SealedStore::read_raw(const Place& place) {
+  Result<std::string> record;
+  runtime_.offload([&record, at = place] { record = Journal::read(at); });
+  return record;
+}
+
+Result<std::string> SealedStore::give_record(const std::string& bucket, const std::string& key,
+                                             const std::string& version) {
+  TRY_DO(key_of(bucket));
+  const IndexedObject* object = find_record(bucket, key, version);
+  if (object == nullptr) return fail(Code::not_found, "there is no such object", "key");
+  return read_raw(object->place);
+}
+
+std::vector<ports::CopyEntry> SealedStore::entries(const std::string& bucket, const std::string& after,
+                                                   size_t limit) const {
+  std::vector<ports::CopyEntry> found;
+  const BucketIndex* in = index_.find(bucket);
+  if (in == nullptr) return found;
+  if (const auto name = part_behind(after, object_prefix)) {
+    const auto last = version_named(*name);
+    auto at = last ? in->objects.first_named_behind(last->first, last->second) : ObjectVersions::Found();
+    while (at.key != nullptr && found.size() < limit) {
+      const ports::ObjectVersion version = at.object->version;
+      found.push_back({std::string(object_prefix) + name_of_version(*at.key, version), at.object->place.stamp});
+      at = in->objects.first_named_behind(*at.key, version);
+    }
+  }
+  if (const auto name = part_behind(after, setting_prefix)) {
+    for (auto at = in->settings.upper_bound(*name); at != in->settings.end() && found.size() < limit; ++at) {
+      found.push_back({std::string(setting_prefix) + at->first, at->second.place.stamp});
+    }
+  }
+  if (const auto upload = part_behind(after, upload_prefix)) {
+    for (auto at = in->uploads.upper_bound(*upload); at != in->uploads.end() && found.size() < limit; ++at) {
+      if (at->second.place.file) found.push_back({std::string(upload_prefix) + at->first, stamp_of_upload(at->second)});
+    }
+  }
+  return found;
+}
+
+/// The record there, and what it refers to.
+Result<ports::CopiedChange> SealedStore::change_at(const std::string& bucket, const Place& place) {
+  TRY(const std::string* key, key_of(bucket));
+  const std::string kept_key = *key;
+  ports::CopiedChange change{bucket, {}, {}};
+  TRY(change.record, read_raw(place));
+  TRY(const auto opened, open_record(change.record, kept_key));
+  for (const Extent& extent : opened.body.extents) change.files.push_back({extent.file, sealed_size(extent.size)});
+  return change;
+}
+
+/// A change that is for another site alone.
+Result<ports::CopiedChange> SealedStore::made_change(RecordKind kind, const std::string& bucket, RecordBody body) {
+  TRY(const std::string* key, key_of(bucket));
+  const auto now = static_cast<uint64_t>(std::max<int64_t>(1, epoch(bucket)));
+  return ports::CopiedChange{bucket, encode_record(kind, now, bucket, *key, body, {}), {}};
+}
+
+Result<void> SealedStore::resend(const std::string& bucket, const std::string& name,
+                                 const std::function<Result<void>(const ports::CopiedChange&)>& send) {
+  if (name.starts_with(upload_prefix)) return resend_upload(bucket, name.substr(upload_prefix.size()), send);
+  if (name.starts_with(setting_prefix)) return resend_setting(bucket, name.substr(setting_prefix.size()), send);
+  if (!name.starts_with(object_prefix)) {
+    return fail(Code::invalid, "is neither an object, nor a setting, nor an upload", "name");
+  }
+  const auto wanted = version_named(name.substr(object_prefix.size()));
+  if (!wanted) return fail(Code::invalid, "is no name of a version", "name");
+  return resend_object(bucket, wanted->first, wanted->second, send);
+}
+
+Result<void> SealedStore::resend_object(const std::string& bucket, const std::string& key,
+                                        const ports::ObjectVersion& version,
+                                        const std::function<Result<void>(const ports::CopiedChange&)>& send) {
+  const KeyLocks::Hold hold(locks_, bucket + "/o/" + key);
+  const IndexedObject* object = find_any(bucket, key, version);
+  if (object != nullptr) {
+    TRY(const auto change, change_at(bucket, object->place));
+    return send(change);
+  }
+  RecordBody body;
+  body.meta.key = key;
+  if (version.numbered) body.meta.version = version;
+  TRY(const auto gone, made_change(RecordKind::remove, bucket, std::move(body)));
+  return send(gone);
+}
+
+Result<void> SealedStore::resend_setting(const std::string& bucket, const std::string& name,
+                                         const std::function<Result<void>(const ports::CopiedChange&)>& send) {
+  const KeyLocks::Hold hold(locks_, bucket + setting_lock + name);
+  const BucketIndex* in = index_.find(bucket);
+  const bool is_set = in != nullptr && in->settings.contains(name);
+  if (is_set) {
+    TRY(const auto change, change_at(bucket, in->settings.at(name).place));
+    return send(change);
+  }
+  RecordBody body;
+  body.meta.key = name;
+  TRY(const auto gone, made_change(RecordKind::setting, bucket, std::move(body)));
+  return send(gone);
+}
+
+Result<void> SealedStore::resend_upload(const std::string& bucket, const std::string& upload,
+                                        const std::function<Result<void>(const ports::CopiedChange&)>& send) {
+  const KeyLocks::Hold hold(locks_, bucket + "/u/" + upload);
+  RecordBody body;
+  body.upload = upload;
+  // Whatever the other has of it may have parts that are none here.
+  TRY(const auto gone, made_change(RecordKind::abort, bucket, std::move(body)));
+  TRY_DO(send(gone));
+  const IndexedUpload* found = find_upload(bucket, upload);
+  if (found == nullptr) return {};
+  std::vector<Place> places = {found->place};
+  for (const auto& [number, part] : found->parts) places.push_back(part.place);
+  for (const Place& place : places) {
+    TRY(const auto change, change_at(bucket, place));
+    TRY_DO(send(change));
+  }
+  return {};
+}
+
+/// Checked, chunk by chunk, before it takes the place of what is damaged.
+Result<void> SealedStore::fetch_content(const std::string& bucket, const Extent& extent, ports::CopySource& source) {
+  if (!is_file_name(extent.file)) return fail(Code::invalid, "refers to a file of another kind", "record");
+  const std::string partial = extent.file + ".repair";
+  ports::SharedFile file;
+  Result<void> done;
+  runtime_.offload([&] {
+    done = medium_->remove(content_folder, partial);
+    auto created = done ? medium_->create(content_folder, partial) : Result<ports::SharedFile>(fail(done.error()));
+    if (created) file = std::move(*created);
+    if (!created) done = fail(created.error());
+  });
+  TRY_DO(done);
+  for (int64_t at = 0; at < sealed_size(extent.size);) {
+    TRY(const auto piece, source.content(extent.file, at));
+    if (piece.empty()) return fail(Code::unavailable, "the other copy is shorter", "repair");
+    runtime_.offload([&] { done = file->write_at(piece, static_cast<uint64_t>(at)); });
+    TRY_DO(done);
+    at += static_cast<int64_t>(piece.size());
+  }
+  runtime_.offload([&] { done = file->flush(); });
+  TRY_DO(done);
+  TRY(const std::string* key, key_of(bucket));
+  OpenedRecord whole;
+  whole.body.meta.size = extent.size;
+  whole.body.extents = {extent};
+  ContentReader reader(runtime_, *key, std::move(whole), {file});
+  for (int64_t at = 0; at < extent.size;) {
+    TRY(const auto piece, reader.read(static_cast<uint64_t>(at), piece_bytes));
+    at += static_cast<int64_t>(piece.size());
+  }
+  runtime_.offload([&] {
+    done = file->sync();
+    if (done) done = medium_->rename(content_folder, partial, extent.file);
+  });
+  return done;
+}
+
+Result<void> SealedStore::repair(const std::string& bucket, const std::string& key, const std::string& version,
+                                 ports::CopySource& source) {
+  const KeyLocks::Hold hold(locks_, bucket + "/o/" + key);
+  TRY(const std::string* bucket_key, key_of(bucket));
+  const std::string kept_key = *bucket_key;
+  const IndexedObject* object = find_record(bucket, key, version);
+  if (object == nullptr) return fail(Code::not_found, "there is no such object", "key");
+  const uint64_t stamp = object->place.stamp;
+  TRY(auto record, source.record());
+  const auto head = read_record_head(record);
+  if (!head || head->bucket != bucket || head->kind != RecordKind::put || stamp_of(record) != stamp) {
+    return fail(Code::conflict, "the other site has another object", "repair");
+  }
+  TRY(const auto opened, open_record(record, kept_key));
+  for (const Extent& extent : opened.body.extents) TRY_DO(fetch_content(bucket, extent, source));
+  return append(*head, opened.body, record);
+}
+
+}  // namespace barrio::adapters

@@ -1,0 +1,301 @@
+#include <doctest/doctest.h>
+// doctest first: base/check.h leaves its CHECK alone.
+
+#include <fstream>
+
+#include "adapters/local_files/folder_test.h"
+#include "adapters/local_files/local_medium.h"
+#include "adapters/sealed_store/sealed_store.h"
+#include "ports/object_store_contract.h"
+
+namespace barrio::adapters::sealed_store_copies_test {
+
+using ports::contract_bucket;
+using ports::get_text;
+using ports::put_text;
+using ports::sample_text;
+
+namespace {
+
+/// A store on a folder of its own, with another site's key.
+struct Kept {
+  explicit Kept(char site) : site_key(32, site) { open(); }
+  void open() {
+    store.reset();
+    auto opened = SealedStore::open(runtime, {std::make_unique<LocalMedium>(folder), site_key});
+    REQUIRE_MESSAGE(opened, (opened ? "" : opened.error().text()));
+    store = std::move(*opened);
+  }
+  std::map<std::string, uint64_t> entries() const {
+    std::map<std::string, uint64_t> stamps;
+    for (const auto& entry : store->entries(contract_bucket, "", 1000)) stamps[entry.name] = entry.stamp;
+    return stamps;
+  }
+  const std::string site_key;
+  local_files::TestFolder own;
+  const std::string& folder = own.path();
+  ports::InlineRuntime runtime;
+  std::unique_ptr<SealedStore> store;
+};
+
+/// Everything that a home commits goes to one follower at once.
+struct HomeAndFollower final : ports::CopySink {
+  HomeAndFollower() {
+    REQUIRE(home.store->add_bucket(contract_bucket, TenantId::of("acme")));
+    give_key();
+    home.store->set_sink(this);
+  }
+  void give_key() {
+    REQUIRE(follower.store->take_key(contract_bucket, TenantId::of("acme"), *home.store->give_key(contract_bucket)));
+  }
+  bool may_change(const std::string&) const override {
+    if (answers_left) leads = leads && (*answers_left)-- > 0;
+    return leads;
+  }
+  bool wants(const std::string&) const override { return true; }
+  Result<void> copy(const ports::CopiedChange& change) override {
+    if (away) return fail(Code::unavailable, "away");
+    TRY(auto accepted, follower.store->accept(contract_bucket, epoch, change.record));
+    for (const auto& file : accepted.missing) {
+      for (int64_t at = 0; at < file.bytes;) {
+        TRY(const auto piece, home.store->read_content(file.name, at));
+        const int64_t next = at + static_cast<int64_t>(piece.size());
+        TRY_DO(follower.store->take_content(file.name, at, piece, next == file.bytes));
+        at = next;
+      }
+    }
+    if (accepted.missing.empty()) return {};
+    TRY(accepted, follower.store->accept(contract_bucket, epoch, change.record));
+    return accepted.missing.empty() ? Result<void>() : fail(Code::invalid, "asks again");
+  }
+  void compare() {
+    auto names = home.entries();
+    for (const auto& [name, stamp] : follower.entries()) names.emplace(name, stamp);
+    for (const auto& [name, stamp] : names) {
+      REQUIRE(home.store->resend(contract_bucket, name, [this](const auto& change) { return copy(change); }));
+    }
+  }
+  Kept home{'h'};
+  Kept follower{'f'};
+  int64_t epoch = 1;
+  bool away = false;
+  mutable bool leads = true;
+  mutable std::optional<int> answers_left;  // after so many it leads no more
+};
+
+/// One version of the follower's.
+struct FollowerSource final : ports::CopySource {
+  FollowerSource(Kept& follower, std::string its_key, std::string its_version)
+      : kept(follower), key(std::move(its_key)), version(std::move(its_version)) {}
+  Result<std::string> record() override { return kept.store->give_record(contract_bucket, key, version); }
+  Result<std::string> content(const std::string& file, int64_t offset) override {
+    return kept.store->give_content(contract_bucket, key, version, file, offset);
+  }
+  Kept& kept;
+  const std::string key;
+  const std::string version;
+};
+
+TEST_CASE("where the home is elsewhere by now nothing is changed") {
+  HomeAndFollower both;
+  REQUIRE(put_text(*both.home.store, "a", "1"));
+  both.leads = false;
+  CHECK(put_text(*both.home.store, "a", "2").error().code == Code::unavailable);
+  CHECK(both.home.store->remove(contract_bucket, "a", {}).error().code == Code::unavailable);
+  CHECK(*get_text(*both.home.store, "a") == "1");
+}
+
+TEST_CASE("a change that was admitted while the site was the home is not written once it is not") {
+  HomeAndFollower both;
+  REQUIRE(put_text(*both.home.store, "a", "1"));
+  const auto before = both.home.entries();
+  both.answers_left = 1;  // when the change begins; orders come before its record is written
+  CHECK(put_text(*both.home.store, "a", "2").error().code == Code::unavailable);
+  CHECK(both.home.entries() == before);
+  both.home.open();
+  CHECK(both.home.entries() == before);
+  // What another home has made is taken all the same.
+  CHECK(both.home.store->accept(contract_bucket, 1, *both.follower.store->give_record(contract_bucket, "a", "")));
+}
+
+}  // namespace
+
+TEST_CASE("a follower keeps the same records and content, opens them again, and reads them without the home") {
+  HomeAndFollower both;
+  const std::string large = sample_text(700'000);
+  REQUIRE(put_text(*both.home.store, "small", "text"));
+  REQUIRE(put_text(*both.home.store, "large", large));
+  REQUIRE(ports::set_tags(*both.home.store, "large", {{"a", "1"}}));  // the same content again
+  REQUIRE(put_text(*both.home.store, "gone", large));
+  REQUIRE(both.home.store->remove(contract_bucket, "gone", {}));
+  const auto upload = *both.home.store->begin_upload(contract_bucket, {.key = "parts"});
+  ports::put_piece(*both.home.store, upload, 1, "a part");
+  CHECK(both.home.entries() == both.follower.entries());
+  REQUIRE(both.follower.store->tidy());
+  both.follower.open();
+  CHECK(both.home.entries() == both.follower.entries());
+  CHECK(get_text(*both.follower.store, "small") == "text");
+  CHECK(get_text(*both.follower.store, "large") == large);
+  CHECK(both.follower.store->parts(contract_bucket, upload)->front().size == 6);
+}
+
+TEST_CASE("what a follower missed or has too much is put right by comparing, files that were to go included") {
+  HomeAndFollower both;
+  const std::string large = sample_text(300'000);
+  const auto upload = *both.home.store->begin_upload(contract_bucket, {.key = "parts"});
+  ports::put_piece(*both.home.store, upload, 1, large);
+  REQUIRE(put_text(*both.home.store, "a", large));
+  both.away = true;
+  CHECK(!put_text(*both.home.store, "b", large));  // kept, and not acknowledged
+  CHECK(!both.home.store->remove(contract_bucket, "a", {}));
+  both.away = false;
+  both.compare();
+  REQUIRE(both.follower.store->tidy());
+  CHECK(both.home.entries() == both.follower.entries());
+  CHECK(get_text(*both.follower.store, "b") == large);
+  // The upload was taken away and sent again: its part's file must not go after all.
+  const auto parts = both.follower.store->parts(contract_bucket, upload);
+  REQUIRE(parts);
+  both.home.store->set_sink(nullptr);
+  REQUIRE(both.follower.store->complete_upload(contract_bucket, upload, *parts,
+                                               {.key = "parts", .size = 300'000, .etag = "e-1"}, {}));
+  CHECK(get_text(*both.follower.store, "parts") == large);
+}
+
+namespace {
+
+void keep_versions(const Kept& kept) {
+  REQUIRE(kept.store->set_setting(contract_bucket, ports::versioning_setting, std::string(ports::versioning_enabled)));
+}
+
+}  // namespace
+
+TEST_CASE("a follower has every version and delete marker, and the same current object, also when it is opened again") {
+  HomeAndFollower both;
+  const std::string large = sample_text(300'000);
+  REQUIRE(put_text(*both.home.store, "a", "before versions"));
+  keep_versions(both.home);
+  REQUIRE(put_text(*both.home.store, "a", large));
+  REQUIRE(put_text(*both.home.store, "a", "newest"));
+  REQUIRE(put_text(*both.home.store, "a!", "another key"));
+  const auto hidden = both.home.store->remove(contract_bucket, "b", {});
+  REQUIRE(hidden);
+  CHECK(both.home.entries().size() == 6);  // and the setting
+  CHECK(both.home.entries() == both.follower.entries());
+  both.follower.open();
+  CHECK(both.home.entries() == both.follower.entries());
+  CHECK(get_text(*both.follower.store, "a") == "newest");
+  CHECK(get_text(*both.follower.store, "a", "null") == "before versions");
+  CHECK(ports::all_versions(*both.follower.store, {}) == ports::all_versions(*both.home.store, {}));
+  // Entries come in pages of any size.
+  for (size_t limit = 1; limit <= 3; ++limit) {
+    std::map<std::string, uint64_t> paged;
+    std::string after;
+    for (auto page = both.home.store->entries(contract_bucket, after, limit); !page.empty();
+         page = both.home.store->entries(contract_bucket, after, limit)) {
+      for (const auto& entry : page) {
+        CHECK(entry.name > after);
+        after = entry.name;
+        paged[entry.name] = entry.stamp;
+      }
+    }
+    CHECK(paged == both.home.entries());
+  }
+}
+
+TEST_CASE("versions that a follower missed, and those that went meanwhile, are put right by comparing") {
+  HomeAndFollower both;
+  keep_versions(both.home);
+  const std::string large = sample_text(300'000);
+  REQUIRE(put_text(*both.home.store, "a", "1"));
+  const std::string first = both.home.store->find_version(contract_bucket, "a", "")->object.version.id();
+  REQUIRE(put_text(*both.home.store, "a", "2"));
+  REQUIRE(put_text(*both.home.store, "b", "3"));
+  both.away = true;
+  CHECK(!put_text(*both.home.store, "a", large));
+  CHECK(!both.home.store->remove_version(contract_bucket, "a", first, {}));
+  CHECK(!both.home.store->remove(contract_bucket, "b", {}));
+  CHECK(both.home.entries() != both.follower.entries());
+  both.away = false;
+  both.compare();
+  REQUIRE(both.follower.store->tidy());
+  CHECK(both.home.entries() == both.follower.entries());
+  CHECK(ports::all_versions(*both.follower.store, {}) ==
+        std::vector<std::string>{"a 300000 # newest", "a 1 #", "b marker # newest", "b 1 #"});
+  CHECK(get_text(*both.follower.store, "a") == large);
+  CHECK(get_text(*both.follower.store, "b").error().code == Code::not_found);
+  // A change of what is said of an older version goes there, too, and does not make it the current one.
+  const auto second = both.home.store->list_versions(contract_bucket, {})->versions[1].object.version.id();
+  REQUIRE(both.home.store->describe(contract_bucket, "a", second, [](ports::ObjectMeta& meta) -> Result<void> {
+    meta.tags = {{"x", "y"}};
+    return {};
+  }));
+  CHECK(both.home.entries() == both.follower.entries());
+  CHECK(get_text(*both.follower.store, "a") == large);
+  CHECK((*both.follower.store->open(contract_bucket, "a", second))->meta().tags.size() == 1);
+}
+
+TEST_CASE("a damaged delete marker is found by the scrub and repaired from the other copy") {
+  HomeAndFollower both;
+  keep_versions(both.home);
+  REQUIRE(put_text(*both.home.store, "a", "text"));
+  const auto hidden = both.home.store->remove(contract_bucket, "a", {});
+  REQUIRE(hidden);
+  const auto damaged = [&] {
+    std::vector<ports::Scrubbed> found;
+    for (auto seen = both.home.store->scrub_after({}); seen && *seen; seen = both.home.store->scrub_after(**seen)) {
+      if ((*seen)->damage) found.push_back(**seen);
+    }
+    return found;
+  };
+  CHECK(damaged().empty());
+  const std::string journal = both.home.own.files("journal").back();
+  std::fstream(journal, std::ios::in | std::ios::out | std::ios::binary).seekp(-1, std::ios::end).put('!');
+  const auto found = damaged();
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].version.marker);
+  CHECK(!both.home.store->give_record(contract_bucket, "a", hidden->marker->id()));
+  FollowerSource source(both.follower, "a", found[0].version.id());
+  REQUIRE(both.home.store->repair(contract_bucket, "a", found[0].version.id(), source));
+  CHECK(damaged().empty());
+  CHECK(both.home.entries() == both.follower.entries());
+  both.home.open();
+  CHECK(both.home.entries() == both.follower.entries());
+}
+
+TEST_CASE("nothing of a lower epoch is accepted, also by a store that is opened again") {
+  HomeAndFollower both;
+  REQUIRE(both.follower.store->raise_epoch(contract_bucket, 5));
+  both.epoch = 4;
+  CHECK(put_text(*both.home.store, "a", "old").error().code == Code::conflict);
+  both.follower.open();
+  CHECK(both.follower.store->epoch(contract_bucket) == 5);
+  CHECK(put_text(*both.home.store, "b", "old").error().code == Code::conflict);
+  both.epoch = 5;
+  CHECK(put_text(*both.home.store, "c", "new"));
+  CHECK(both.follower.entries().size() == 1);
+}
+
+TEST_CASE("a bucket that was dropped and comes again has nothing of its first time, also when it is opened again") {
+  HomeAndFollower both;
+  REQUIRE(put_text(*both.home.store, "a", "text"));
+  REQUIRE(both.follower.store->forget_bucket(contract_bucket));
+  CHECK(both.follower.store->buckets().empty());
+  both.home.store->set_sink(nullptr);
+  REQUIRE(both.home.store->remove(contract_bucket, "a", {}));
+  both.give_key();
+  both.follower.open();
+  CHECK(both.follower.entries().empty());
+}
+
+TEST_CASE("no record or file of another kind is taken") {
+  HomeAndFollower both;
+  const auto& store = both.follower.store;
+  CHECK(store->accept(contract_bucket, 1, "nonsense").error().code == Code::invalid);
+  CHECK(store->accept(std::string(32, '9'), 1, "nonsense").error().code == Code::not_found);
+  CHECK(store->take_content("../../keys/stolen", 0, "x", true).error().code == Code::invalid);
+  CHECK(store->take_content(std::string(32, 'a'), 5, "x", true).error().code == Code::not_found);
+  CHECK(store->read_content("../keys/acme.tenant", 0).error().code == Code::invalid);
+}
+
+}  // namespace barrio::adapters::sealed_store_copies_test

@@ -1,0 +1,164 @@
+#!/usr/bin/env bash
+# A site's storage in Debian's radosgw (Ceph): clients put, delete and upload in parts while the site is killed (kill -9), while another
+# process takes the storage over, and while radosgw does not answer. What was answered is there and whole; a machine that has nothing but
+# the site's key opens all of it; nothing in radosgw says whose it is. Usage: storage_s3.sh BARRIO. Exits 77 (skipped) without boto3 or
+# radosgw: apt-get install radosgw ceph-mon ceph-osd ceph-common
+set -uo pipefail
+barrio=$1
+here=$(dirname "$0")
+/usr/bin/python3 -c 'import boto3' 2>/dev/null || { echo "skipped: Debian's python3-boto3 is not installed"; exit 77; }
+home=$(mktemp -d /tmp/barrio-storage-s3-XXXXXX)
+control_pid= site_pid= other_pid= load_pid= ceph_pid= rgw_pid=
+started_pid=
+finish() {
+  [ -z "$rgw_pid" ] || kill -CONT "$rgw_pid" 2>/dev/null
+  for pid in $load_pid $started_pid $site_pid $other_pid $control_pid; do kill -9 "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
+  [ -z "$ceph_pid" ] || { kill "$ceph_pid" 2>/dev/null && wait "$ceph_pid" 2>/dev/null; }
+  rm -rf "$home"
+}
+trap finish EXIT
+# shellcheck source=tests/e2e/lib.sh
+. "$here/lib.sh"
+# start_at NAME: its process goes to $started_pid. It reads the journal before it serves, on a busy machine for longer than `start` waits.
+start_at() {
+  : >"$home/$1.log"
+  "$barrio" site serve --config "$home/$1.yaml" 2>>"$home/$1.log" &
+  started_pid=$!
+  local name=$1
+  is_told() { address=$(sed -n 's/.*"serving".*"address":"\([0-9.:]*\)".*/\1/p' "$home/$name.log" | tail -1); [ -n "$address" ]; }
+  wait_for 60 "site $1" is_told
+}
+start_site() {
+  start_at bio1
+  site_pid=$started_pid
+  s3_is_told() { s3=$(sed -n 's/.*"s3_address":"\([0-9.:]*\)".*/\1/p' "$home/bio1.log" | tail -1); [ -n "$s3" ]; }
+  wait_for 30 "the S3 address" s3_is_told
+}
+remote() { echo "s3: {endpoint: 'http://$rgw', bucket: $1, prefix: sites/bio1, credentials_file: $home/credentials}"; }
+site_at() { site_file bio1 "$control" "$1" "storage: {listen: \"$2\", key_file: $home/bio1.key, hosts: [], $(remote barrio)}"; }
+# ask METHOD...: as a client of the site, or, with SERVICE=1, of radosgw; prints the HTTP status or what was asked for
+ask() {
+  /usr/bin/python3 - "$@" <<'PY'
+import os, random, sys
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+host, key_id, secret = os.environ["ASK"].split()
+s3 = boto3.client("s3", endpoint_url=f"http://{host}", aws_access_key_id=key_id, aws_secret_access_key=secret, region_name="us-east-1",
+                  config=Config(retries={"total_max_attempts": 1}, read_timeout=100, s3={"addressing_style": "path"}))
+what, rest = sys.argv[1], sys.argv[2:]
+try:
+    if what == "make":
+        s3.create_bucket(Bucket=rest[0])
+    elif what == "versions":
+        s3.put_bucket_versioning(Bucket=rest[0], VersioningConfiguration={"Status": "Enabled"})
+    elif what == "put":
+        s3.put_object(Bucket=rest[0], Key=rest[1], Body=rest[2].encode() * int(rest[3]))
+    elif what == "copy":
+        s3.copy_object(Bucket=rest[0], Key=rest[2], CopySource={"Bucket": rest[0], "Key": rest[1]})
+    elif what == "get":
+        body = s3.get_object(Bucket=rest[0], Key=rest[1])["Body"].read()
+        print(len(body), body[:10].decode())
+        sys.exit()
+    elif what == "count":
+        keys = [i["Key"] for page in s3.get_paginator("list_objects_v2").paginate(Bucket=rest[0]) for i in page.get("Contents", [])]
+        words = [w for key in keys for w in ("acme", "frames", "writer") if w in key]
+        body = b""
+        for key in random.sample(keys, min(100, len(keys))):
+            try:
+                body += s3.get_object(Bucket=rest[0], Key=key)["Body"].read()
+            except s3.exceptions.NoSuchKey:  # packed since
+                pass
+        words += [w for w in ("acme", "frames", "a-known-content") if w.encode() in body]
+        print("objects" if len(keys) > 10 else "too few objects", "all below" if all(k.startswith("sites/bio1/") for k in keys) else keys, words)
+        sys.exit()
+    print(200)
+except ClientError as error:
+    print(error.response["ResponseMetadata"]["HTTPStatusCode"])
+PY
+}
+of_service() { ASK="$rgw $rgw_key $rgw_secret" ask "$@"; }
+of_site() { ASK="$s3 $access $secret" ask "$@"; }
+
+mkdir "$home/ceph"
+"$here/../../bench/radosgw" "$home/ceph" 1 >"$home/radosgw.json" 2>"$home/radosgw.err" &
+ceph_pid=$!
+
+serves() { [ -s "$home/radosgw.json" ] || ! kill -0 "$ceph_pid" 2>/dev/null; }
+wait_for 60 "radosgw" serves
+if [ ! -s "$home/radosgw.json" ]; then
+  wait "$ceph_pid"
+  status=$?
+  ceph_pid=
+  cat "$home/radosgw.err"
+  exit "$([ "$status" = 77 ] && echo 77 || echo 1)"
+fi
+said() { /usr/bin/python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$home/radosgw.json" "$1"; }
+rgw=$(said endpoint) rgw_key=$(said key_id) rgw_secret=$(said secret)
+rgw_pid=$(/usr/bin/python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["pids"][-1])' "$home/radosgw.json")
+(umask 077; printf 'key_id: %s\nsecret: %s\n' "$rgw_key" "$rgw_secret" >"$home/credentials"; openssl rand -hex 32 >"$home/bio1.key")
+expect 0 200 of_service make barrio
+expect 0 200 of_service make versioned
+expect 0 200 of_service versions versioned
+
+control_file 127.0.0.1:0 bio1
+serve control control
+control_pid=$started_pid
+control=$address
+
+# What cannot work is said, with the field's name.
+site_file bio1 "$control" 127.0.0.1:0 "storage: {listen: '127.0.0.1:0', key_file: $home/bio1.key, hosts: [], $(remote versioned)}"
+expect 2 'storage.s3.bucket: keeps versions' timeout 20 "$barrio" site serve --config "$home/bio1.yaml"
+chmod 644 "$home/credentials"
+site_at 127.0.0.1:0 127.0.0.1:0
+expect 4 'storage.s3.credentials_file: others may read' timeout 20 "$barrio" site serve --config "$home/bio1.yaml"
+chmod 600 "$home/credentials"
+
+start_site
+site_at "$address" "$s3" # from now on at the same addresses
+load_storage "$control" "$s3"
+b() { "$barrio" --home "$home" "$@"; }
+keys=$(b --as operator tenant s3-key create acme)
+access=$(sed -n 's/^access key //p' <<<"$keys") secret=$(sed -n 's/^secret key //p' <<<"$keys")
+puts() { [ "$(of_site put frames known a-known-content 1)" = 200 ]; }
+wait_for 20 "a key of S3" puts
+expect 0 200 of_site put frames large 0123456789 1200000
+expect 0 200 of_site copy frames large copied
+expect 0 '12000000 0123456789' of_site get frames copied
+
+# Killed, again and again.
+for _ in 1 2 3; do
+  sleep "2.$((RANDOM % 10))$((RANDOM % 10))"
+  kill -9 "$site_pid"
+  wait "$site_pid" 2>/dev/null
+  start_site
+done
+
+# radosgw does not answer: a clear refusal, and on it goes.
+kill -STOP "$rgw_pid"
+began=$SECONDS
+expect 0 503 of_site put frames late text 1
+[ $((SECONDS - began)) -lt 45 ] || { echo "FAIL: refused after $((SECONDS - began)) s only"; failures=$((failures + 1)); }
+kill -CONT "$rgw_pid"
+wait_for 30 "writing to go on" puts
+expect 0 '12000000 0123456789' of_site get frames large
+sleep 1
+end_load || give_up "objects were lost or torn, or too little was done to mean anything"
+expect 0 "objects all below []" of_service count barrio
+
+# Another machine, with the site's key and nothing else, has all of it; the first answers nothing more.
+sed "s#^folder: .*#folder: $home/elsewhere#; s#^listen: .*#listen: 127.0.0.1:0#; s#listen: \"[0-9.:]*\"#listen: '127.0.0.1:0'#" "$home/bio1.yaml" >"$home/other.yaml"
+mkdir "$home/elsewhere"
+start_at other
+other_pid=$started_pid
+old=$s3
+s3_of_other() { s3=$(sed -n 's/.*"s3_address":"\([0-9.:]*\)".*/\1/p' "$home/other.log" | tail -1); [ -n "$s3" ]; }
+wait_for 30 "the other one's S3 address" s3_of_other
+reads() { [ "$(of_site get frames large)" = '12000000 0123456789' ]; }
+wait_for 20 "reading elsewhere" reads
+expect 0 200 of_site put frames known elsewhere 1
+now=$s3 s3=$old
+expect 0 503 of_site put frames known lost 1
+s3=$now
+expect 0 '9 elsewhere' of_site get frames known
+[ "$failures" = 0 ] || { tail -n 5 "$home"/*.log; exit 1; }
