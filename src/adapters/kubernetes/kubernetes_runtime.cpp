@@ -117,7 +117,7 @@ Result<void> KubernetesWorkloadRuntime::stop(const ReplicaId& id) {
   }
   if (stood_down_) return {};
   for (const auto& [owner, deployed] : deployments_) {
-    if (owner.replica == id && !is_kept(owner)) remove_objects(owner, deployed.name_space);
+    if (owner.replica == id && !is_kept(owner)) remove_objects(deployed);
   }
   return {};
 }
@@ -166,16 +166,15 @@ void KubernetesWorkloadRuntime::remove_strays() {
   for (const auto& [owner, deployed] : deployments_) {
     if (is_kept(owner) || !generations_.contains(owner.replica)) continue;
     const Time since = strays_.try_emplace(owner, now).first->second;
-    if (now - since >= config_.retire.longest) remove_objects(owner, deployed.name_space);
+    if (now - since >= config_.retire.longest) remove_objects(deployed);
   }
 }
 
 /// Nobody keeps them. What fails is found again.
-void KubernetesWorkloadRuntime::remove_objects(const Owner& owner, const std::string& name_space) {
-  if (!removing_.insert(owner).second) return;
-  const std::string name = kubernetes::object_name(owner.replica, owner.generation);
-  const std::string path = "/apis/apps/v1/namespaces/" + name_space + "/deployments/" + name;
-  runtime_.spawn("leftover " + name, [this, owner, name, path] {
+void KubernetesWorkloadRuntime::remove_objects(const SeenDeployment& deployed) {
+  if (!removing_.insert(deployed.owner).second) return;
+  const std::string path = "/apis/apps/v1/namespaces/" + deployed.name_space + "/deployments/" + deployed.name;
+  runtime_.spawn("leftover " + deployed.name, [this, owner = deployed.owner, name = deployed.name, path] {
     const auto removed = api_.remove(path);
     if (!removed) log_warning("cannot remove a workload", {{"workload", name}, {"why", removed.error().text()}});
     removing_.erase(owner);

@@ -82,7 +82,7 @@ class KubernetesWorkloadRuntime final : public ports::WorkloadRuntime {
   void news();
   void tidy();
   void remove_strays();
-  void remove_objects(const Owner& owner, const std::string& name_space);
+  void remove_objects(const kubernetes::SeenDeployment& deployed);
   void retire(const Kept& one);
   bool is_kept(const Owner& owner) const;
   /// The pod that shows how a generation is; null: none.

@@ -199,6 +199,9 @@ Json network_policy(const ClusterPlan& plan, const TenantId& tenant) {
   JsonArray from;
   for (const std::string& network : plan.gateway)
     from.push_back(JsonObject{{"ipBlock", JsonObject{{"cidr", network}}}});
+  // An empty `from` would mean everybody.
+  JsonArray ingress;
+  if (!from.empty()) ingress.push_back(JsonObject{{"from", std::move(from)}});
   const JsonObject pods{{"matchLabels", JsonObject{{label::site, plan.site}}}};
   return JsonObject{{"apiVersion", "networking.k8s.io/v1"},
                     {"kind", "NetworkPolicy"},
@@ -206,7 +209,7 @@ Json network_policy(const ClusterPlan& plan, const TenantId& tenant) {
                                             {"namespace", namespace_of(plan, tenant)}}},
                     {"spec", JsonObject{{"podSelector", pods},
                                         {"policyTypes", JsonArray{"Ingress", "Egress"}},
-                                        {"ingress", JsonArray{JsonObject{{"from", std::move(from)}}}},
+                                        {"ingress", std::move(ingress)},
                                         {"egress", JsonArray{}}}}};
 }
 

@@ -67,6 +67,9 @@ TEST_CASE("nothing goes out of a tenant's pods, and only the gateway's networks 
   const JsonArray& from = list_of(at(rules.at(0), "from"));
   REQUIRE(from.size() == 2);
   CHECK(at(from.at(0), "ipBlock", "cidr") == "10.0.1.1/32");
+  ClusterPlan closed = plan;
+  closed.gateway.clear();
+  CHECK(at(network_policy(closed, TenantId::of("acme")), "spec", "ingress") == JsonArray{});
 }
 
 TEST_CASE("requests and limits are what placement counts") {
