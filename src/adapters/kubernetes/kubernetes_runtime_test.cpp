@@ -2,7 +2,11 @@
 
 #include "adapters/kubernetes/kubernetes_runtime.h"
 
+#include <fstream>
+#include <sstream>
+
 #include "adapters/kubernetes/kubernetes_rig_test.h"
+#include "base/log.h"
 
 namespace barrio::adapters::kubernetes_runtime_test {
 
@@ -172,12 +176,23 @@ TEST_CASE("secrets are in a Secret, and in nothing else that is sent, said or lo
     }
     CHECK(rig.cluster.objects().contains(key_of("secrets")));
     // A refusal may repeat what it refuses.
-    rig.cluster.end_deployment(key_of("deployments"));
+    const std::string log_file = rig.cluster.files.path("log");
+    configure_log("test", LogLevel::debug, log_file);
     rig.cluster.moods.push_back({.status = 201, .body = R"({"metadata":{"uid":"u","generation":1}})"});
     rig.cluster.moods.push_back(FakeCluster::failure(422, "Invalid", "data.TOKEN: Invalid value: very-secret-value"));
-    CHECK(rig.until([&] { return rig.cluster.moods.empty(); }));
-    CHECK(contract.detail(id).find("very-secret") == std::string::npos);
-    REQUIRE(rig.until([&] { return contract.phase(id) == ReplicaPhase::ready; }));
+    const ReplicaId second = ReplicaId::of("hello-mad1-2");
+    auto refused = rig.spec(second.str(), 1);
+    refused.order.secrets["TOKEN"] = "very-secret-value";
+    REQUIRE(contract.workloads().ensure(refused));
+    REQUIRE(contract.says(second, "/secrets/r-hello-mad1-2-1: the Kubernetes API: status 422"));
+    REQUIRE(rig.until([&] { return contract.phase(second) == ReplicaPhase::ready; }));
+    configure_log("test", LogLevel::debug, "");
+    std::ostringstream logged;
+    logged << std::ifstream(log_file).rdbuf();
+    CHECK(logged.str().find("status 422") != std::string::npos);
+    CHECK(logged.str().find("very-secret") == std::string::npos);
+    CHECK(contract.workloads().stop(second));
+    ports::wait_until_gone(contract, second);
     const auto log = contract.workloads().logs(id, 10);
     REQUIRE(log);
     CHECK(log->size() == 2);
