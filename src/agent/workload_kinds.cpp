@@ -13,7 +13,8 @@ Result<void> WorkloadKinds::ensure(const ports::WorkloadSpec& spec) {
   }
   TRY_DO(models_.stop(id));
   if (containers_ == nullptr) {
-    return fail(Code::unsupported, "this site runs no containers (podman in its configuration)", id.str());
+    return fail(Code::unsupported, "this site runs no containers (podman or kubernetes in its configuration)",
+                id.str());
   }
   return containers_->ensure(spec);
 }

@@ -106,6 +106,32 @@ struct StorageFile {
 };
 BARRIO_DESCRIBE(StorageFile, (), (listen, key_file, folder, s3, advertised, tls_listen, hosts, copy_rate, cache))
 
+/// The registry that images are put into, and nodes pull from, docs/containers.md.
+struct RegistryFile {
+  std::string server;                                // "https://10.0.1.5:5000"
+  std::optional<std::string> pulled_as = {};         // "registry.example:5000", as nodes name it; none: as above
+  std::optional<std::string> prefix = {};            // of all repositories; none: barrio
+  std::optional<std::string> ca_file = {};           // none: the system's authorities
+  std::optional<std::string> credentials_file = {};  // "user:password"
+};
+BARRIO_DESCRIBE(RegistryFile, (), (server, pulled_as, prefix, ca_file, credentials_file))
+
+/// The cluster that a site's containers run in, docs/containers.md.
+struct KubernetesFile {
+  std::optional<std::string> server = {};      // "https://10.0.1.2:6443"; none: that of the pod that this process is in
+  std::optional<std::string> ca_file = {};     // none: the pod's, or the system's authorities
+  std::optional<std::string> token_file = {};  // none: the pod's, or a certificate,
+  std::optional<std::string> client_cert_file = {};  // which is shown instead,
+  std::optional<std::string> client_key_file = {};   // and its key
+  std::optional<std::string> namespace_prefix = {};  // of the tenants' namespaces; none: barrio
+  std::vector<std::string> gateway;                  // networks that the gateway connects from: "10.0.1.1/32"
+  std::map<std::string, std::string> node_selector;  // labels of the nodes that stand at this site
+  RegistryFile registry;
+};
+BARRIO_DESCRIBE(KubernetesFile, (),
+                (server, ca_file, token_file, client_cert_file, client_key_file, namespace_prefix, gateway,
+                 node_selector, registry))
+
 /// A site's transparency log, docs/proof.md.
 struct LogFile {
   std::vector<std::string> witnesses = {};     // "http://IP:PORT/PREFIX=NAME+HASH+KEY"
@@ -141,14 +167,16 @@ struct SiteFile {
   std::optional<bool> emulated_models = {};  // runs models of the backend profile, for tests
   /// For so long after a request the gateway looks for the next one without sleeping: less latency for a busy core.
   std::optional<int64_t> busy_poll_us = {};
-  std::optional<std::string> engine = {};  // a file with the devices of its engine; none: the machine's cores
-  std::optional<std::string> podman = {};  // "unix:PATH" of podman's service; none: this site runs no containers
+  std::optional<std::string> engine = {};         // a file with the devices of its engine; none: the machine's cores
+  std::optional<std::string> podman = {};         // "unix:PATH" of podman's service
+  std::optional<KubernetesFile> kubernetes = {};  // with neither, this site runs no containers
   std::optional<LogFile> log = {};
   std::optional<StorageFile> storage = {};  // none: this site keeps no objects
 };
 BARRIO_DESCRIBE(SiteFile, (),
                 (site, listen, control, client_id, client_secret, folder, core, peer_secret, proxy_peers, peers, tls,
-                 peer_tls, access_log, tracing, emulated_models, busy_poll_us, engine, podman, log, storage))
+                 peer_tls, access_log, tracing, emulated_models, busy_poll_us, engine, podman, kubernetes, log,
+                 storage))
 
 Result<void> serve_control(const RoleCommand& command);
 Result<void> serve_site(const std::string& config);

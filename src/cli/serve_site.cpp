@@ -2,6 +2,7 @@
 #include "cli/files.h"
 #include "cli/roles.h"
 #include "cli/service_loop.h"
+#include "cli/site_kubernetes.h"
 #include "cli/site_log.h"
 #include "cli/site_process.h"
 #include "cli/site_tls.h"
@@ -52,6 +53,14 @@ Result<std::optional<net::SocketAddress>> podman_socket(const SiteFile& file) {
   return std::optional(*socket);
 }
 
+Result<std::optional<adapters::KubernetesConfig>> kubernetes_of(const SiteFile& file, SiteTls& tls) {
+  if (!file.kubernetes) return std::nullopt;
+  if (file.podman)
+    return fail(Code::invalid, "must not be there with podman: one of them runs this site's containers", "kubernetes");
+  TRY(auto config, kubernetes_config(*file.kubernetes, file.site, tls, PodSurroundings::of_this_process()));
+  return std::optional(std::move(config));
+}
+
 }  // namespace
 
 Result<void> serve_site(const std::string& config) {
@@ -70,6 +79,7 @@ Result<void> serve_site(const std::string& config) {
   tls->add_to(gateway_settings);
   TRY(auto link_settings, link_config(file, *tls));
   TRY(auto podman, podman_socket(file));
+  TRY(auto kubernetes, kubernetes_of(file, *tls));
   TRY(auto log, SiteLog::open(loop, file));
   SiteProcess site(loop, {.file = file,
                           .gateway = std::move(gateway_settings),
@@ -78,6 +88,7 @@ Result<void> serve_site(const std::string& config) {
                           .usage = std::move(usage),
                           .tls = std::move(tls),
                           .podman = std::move(podman),
+                          .kubernetes = std::move(kubernetes),
                           .log = std::move(log)});
   TRY_DO(site.start());
   if (!sockets->empty()) log_warning("sockets that were handed over are not used", {{"addresses", sockets->text()}});

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "adapters/reactor_runtime/stream_call.h"
 #include "agent/replica_figures.h"
 #include "base/crypto.h"
 #include "base/log.h"
@@ -20,6 +21,7 @@ constexpr Duration idle_connections = 2s;        // while draining
 constexpr Duration drain_grace = 30s;            // for open requests of a predecessor
 constexpr Duration check_period = 50ms;
 constexpr Duration service_period = 2s;  // an S3 service that is away is asked again
+constexpr size_t most_probed = 64 * 1024;  // of what a stranger's container answers when asked for its health
 
 /// Of this process among those of its site: what two of them must not share carries it.
 std::string new_incarnation() {
@@ -52,8 +54,9 @@ SiteProcess::SiteProcess(ServiceLoop& loop, Parts parts)
       hangup_(loop.runtime().make_signal()),
       given_up_(loop.runtime().make_signal()),
       models_(loop.runtime(), loop.fetcher(), process_config(file_)),
-      containers_(with_podman(parts.podman)),
-      workloads_(models_, containers_.get()),
+      podman_(with_podman(parts.podman)),
+      kubernetes_(with_kubernetes(std::move(parts.kubernetes))),
+      workloads_(models_, containers()),
       control_(loop.runtime(), loop.fetcher(), parts.control),
       control_config_(parts.control),
       peers_{file_.peer_secret, parts.gateway.peer_tls.server, parts.gateway.peer_tls.client},
@@ -74,15 +77,34 @@ gateway::GatewayConfig SiteProcess::gateway_config(gateway::GatewayConfig config
   return config;
 }
 
-/// Null: this site runs no containers.
 std::unique_ptr<adapters::PodmanWorkloadRuntime> SiteProcess::with_podman(
     const std::optional<net::SocketAddress>& socket) {
   if (!socket) return nullptr;
-  constexpr size_t most_probed = 64 * 1024;
   adapters::PodmanConfig config{.socket = *socket, .site = file_.site};
   config.in_flight = [this](const ReplicaId& id) { return gateway_.in_flight(id); };
   return std::make_unique<adapters::PodmanWorkloadRuntime>(loop_.runtime(), loop_.fetcher(), loop_.fetcher(most_probed),
                                                            std::move(config));
+}
+
+std::unique_ptr<adapters::KubernetesWorkloadRuntime> SiteProcess::with_kubernetes(
+    std::optional<adapters::KubernetesConfig> config) {
+  if (!config) return nullptr;
+  config->in_flight = [this](const ReplicaId& id) { return gateway_.in_flight(id); };
+  const auto watch = [this](const net::Endpoint& server, net::Request request, Time deadline,
+                            adapters::kubernetes::TakePiece take) {
+    return adapters::stream(loop_.runtime(), loop_.client(), server, std::move(request), deadline, std::move(take));
+  };
+  return std::make_unique<adapters::KubernetesWorkloadRuntime>(
+      loop_.runtime(),
+      adapters::KubernetesWorkloadRuntime::Calls{
+          .api = loop_.fetcher(), .watch = watch, .registry = loop_.fetcher(), .probe = loop_.fetcher(most_probed)},
+      std::move(*config));
+}
+
+/// Null: this site runs none.
+ports::WorkloadRuntime* SiteProcess::containers() {
+  if (kubernetes_) return kubernetes_.get();
+  return podman_.get();
 }
 
 agent::AgentConfig SiteProcess::agent_config(const std::string& address) const {
@@ -263,7 +285,8 @@ void SiteProcess::upgraded(Result<void> ready) {
   replaced_ = true;
   log_info("the new binary serves; answering what is open", {{"connections", std::to_string(gateway_.connections())}});
   agent_->stand_down();
-  if (containers_) containers_->stand_down();
+  if (podman_) podman_->stand_down();
+  if (kubernetes_) kubernetes_->stand_down();
   given_up_->notify();
   gateway_.drain(idle_connections);
   end_when_empty(loop_.reactor().now() + drain_grace);

@@ -7,6 +7,7 @@
 
 #include "adapters/fake_core/fake_core_network.h"
 #include "adapters/http_control/http_control_link.h"
+#include "adapters/kubernetes/kubernetes_runtime.h"
 #include "adapters/podman/podman_runtime.h"
 #include "adapters/process/process_runtime.h"
 #include "agent/agent.h"
@@ -32,6 +33,7 @@ class SiteProcess {
     UsageMemory usage;
     std::unique_ptr<SiteTls> tls;
     std::optional<net::SocketAddress> podman;
+    std::optional<adapters::KubernetesConfig> kubernetes;
     std::unique_ptr<SiteLog> log;
   };
 
@@ -44,6 +46,9 @@ class SiteProcess {
   agent::AgentHooks hooks();
   gateway::GatewayConfig gateway_config(gateway::GatewayConfig config);
   std::unique_ptr<adapters::PodmanWorkloadRuntime> with_podman(const std::optional<net::SocketAddress>& socket);
+  std::unique_ptr<adapters::KubernetesWorkloadRuntime> with_kubernetes(
+      std::optional<adapters::KubernetesConfig> config);
+  ports::WorkloadRuntime* containers();
   std::vector<UsageRecord> cut_usage(std::span<const JournaledPeriod> journaled);
   Result<std::unique_ptr<SiteStorage>> open_storage();
   Result<void> start_storage(std::unique_ptr<SiteStorage> storage);
@@ -69,7 +74,8 @@ class SiteProcess {
   std::unique_ptr<ports::Signal> hangup_;
   std::unique_ptr<ports::Signal> given_up_;  // storage: a successor takes over
   adapters::ProcessWorkloadRuntime models_;
-  std::unique_ptr<adapters::PodmanWorkloadRuntime> containers_;
+  std::unique_ptr<adapters::PodmanWorkloadRuntime> podman_;          // one of these two runs containers,
+  std::unique_ptr<adapters::KubernetesWorkloadRuntime> kubernetes_;  // or none does
   agent::WorkloadKinds workloads_;
   adapters::HttpControlLink control_;
   const adapters::HttpControlConfig control_config_;

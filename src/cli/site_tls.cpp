@@ -77,7 +77,18 @@ Result<std::vector<net::Endpoint>> SiteTls::control(const std::string& urls) con
   return members;
 }
 
+Result<std::shared_ptr<net::TlsClient>> SiteTls::client(const net::TlsClientSettings& settings, const char* field) {
+  auto loaded = net::TlsClient::load(settings);
+  if (!loaded) return fail(std::move(loaded).error().within(field));
+  for (const std::string& path : {settings.ca, settings.certificate.chain, settings.certificate.key}) {
+    if (!path.empty()) files_.watch(path);
+  }
+  others_.push_back(*loaded);
+  return std::move(*loaded);
+}
+
 void SiteTls::reload() {
+  for (const auto& other : others_) report_reload(other->reload(), "others that are called");
   if (clients_) report_reload(clients_->reload(), "clients");
   if (!peers_.server) return;
   report_reload(peers_.server->reload(), "peers that call");

@@ -18,6 +18,8 @@ class SiteTls {
   void add_to(gateway::GatewayConfig& config) const;
   /// The members of control. Errors: invalid.
   Result<std::vector<net::Endpoint>> control(const std::string& urls) const;
+  /// For calls to whoever else is called; kept as its files are. Errors: invalid, not_found, naming `field` or a file.
+  Result<std::shared_ptr<net::TlsClient>> client(const net::TlsClientSettings& settings, const char* field);
   /// Whether a file is another one than when it was read last. Looks at the disk.
   bool changed() { return files_.changed(); }
   /// Reads all files again; what cannot be used stays as it was, and is logged. Reads the disk. Safe while connections
@@ -31,6 +33,7 @@ class SiteTls {
   gateway::PeerTls peers_;
   std::shared_ptr<net::TlsServer> clients_;
   net::SocketAddress clients_listen_;
+  std::vector<std::shared_ptr<net::TlsClient>> others_;
   WatchedFiles files_;
 };
 

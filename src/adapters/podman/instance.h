@@ -6,18 +6,10 @@
 
 namespace barrio::adapters {
 
-struct PodmanWorkloadRuntime::Instance {
-  ports::WorkloadSpec spec;
+struct PodmanWorkloadRuntime::Instance final : decide::KeptGeneration {
+  std::string file_path;  // of its image's archive
   std::string name;
-  bool unwanted = false;  // its container goes
-  ReplicaPhase phase = ReplicaPhase::starting;
-  std::string detail = "not started yet";
-  std::string endpoint;
-  int64_t restarts = 0;
   Time started{};
-
-  const ReplicaOrder& order() const { return spec.order; }
-  const ContainerSpec& container() const { return *spec.order.container; }
 };
 
 }  // namespace barrio::adapters

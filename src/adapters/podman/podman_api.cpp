@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/json_read.h"
 #include "base/text.h"
 
 namespace barrio::adapters {
@@ -12,31 +13,7 @@ constexpr Duration quick = 10s;
 constexpr Duration slow = 120s;  // starting, and loading images
 constexpr std::string_view base_path = "/v4.0.0/libpod";
 
-/// Null where there is none.
-const Json& at(const Json& value, std::string_view name) {
-  static const Json nothing;
-  const auto* object = value.if_object();
-  const Json* found = object == nullptr ? nullptr : object->if_contains(name);
-  return found == nullptr ? nothing : *found;
-}
-std::string text_of(const Json& value) {
-  return value.is_string() ? std::string(value.get_string()) : std::string();
-}
-int64_t number_of(const Json& value) {
-  return value.is_int64() ? value.get_int64() : 0;
-}
-std::map<std::string, std::string> labels_of(const Json& value) {
-  std::map<std::string, std::string> labels;
-  if (const auto* object = value.if_object()) {
-    for (const auto& [key, label] : *object) labels[key] = text_of(label);
-  }
-  return labels;
-}
-const JsonArray& list_of(const Json& value) {
-  static const JsonArray none;
-  const auto* array = value.if_array();
-  return array == nullptr ? none : *array;
-}
+using namespace json_read;
 
 bool has_word(const Json& list, std::string_view word) {
   return std::ranges::any_of(list_of(list), [&](const Json& item) { return text_of(item) == word; });
@@ -121,7 +98,7 @@ Result<std::vector<FoundContainer>> PodmanApi::containers(const std::string& lab
   for (const Json& one : list_of(list)) {
     const JsonArray& names = list_of(at(one, "Names"));
     if (names.empty()) continue;
-    found.push_back({text_of(names.front()), text_of(at(one, "State")) == "running", labels_of(at(one, "Labels"))});
+    found.push_back({text_of(names.front()), text_of(at(one, "State")) == "running", texts_of(at(one, "Labels"))});
   }
   return found;
 }
@@ -129,13 +106,11 @@ Result<std::vector<FoundContainer>> PodmanApi::containers(const std::string& lab
 Result<ContainerState> PodmanApi::inspect(const std::string& name) {
   TRY(auto seen, get("/containers/" + name + "/json"));
   const Json& state = at(seen, "State");
-  const Json& running = at(state, "Running");
-  const Json& oom = at(state, "OOMKilled");
-  return ContainerState{.running = running.is_bool() && running.get_bool(),
+  return ContainerState{.running = is_true(at(state, "Running")),
                         .pid = static_cast<uint32_t>(number_of(at(state, "Pid"))),
                         .exit_code = number_of(at(state, "ExitCode")),
-                        .out_of_memory = oom.is_bool() && oom.get_bool(),
-                        .labels = labels_of(at(at(seen, "Config"), "Labels"))};
+                        .out_of_memory = is_true(at(state, "OOMKilled")),
+                        .labels = texts_of(at(at(seen, "Config"), "Labels"))};
 }
 
 Result<void> PodmanApi::create(const Json& specification) {

@@ -103,7 +103,7 @@ Result<void> PodmanWorkloadRuntime::check_image(Instance& one) {
   const std::string known = container.sha256 + container.image.digest;
   if (images_.contains(known)) return {};
   std::optional<Result<std::string>> archive;
-  runtime_.offload([&] { archive = read_archive(one.spec.file_path, container.sha256); });
+  runtime_.offload([&] { archive = read_archive(one.file_path, container.sha256); });
   if (!*archive) return fail(archive->error());
   TRY(auto id, api_.load_image(**archive, container.image.digest));
   images_[known] = id;
@@ -113,7 +113,7 @@ Result<void> PodmanWorkloadRuntime::check_image(Instance& one) {
 Result<void> PodmanWorkloadRuntime::create_or_adopt(Instance& one) {
   TRY(const PodmanHost* host, known_host());
   const std::string image = images_.at(one.container().sha256 + one.container().image.digest);
-  const Specification wanted = specification(one.order(), config_.site, image, *host);
+  const Specification wanted = specification(one.order, config_.site, image, *host);
   for (const std::string& what : wanted.unlimited)
     log_warning("cgroups do not limit a container here", {{"container", one.name}, {"what", what}});
   auto present = api_.inspect(one.name);

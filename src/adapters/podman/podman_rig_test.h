@@ -84,8 +84,7 @@ class PodmanRig {
             .ready_period = 20ms,
             .discover_every = 100ms,
             .stop_grace = 1s,
-            .shortest_retire = 50ms,
-            .longest_retire = 200ms};
+            .retire = {.shortest = 50ms, .longest = 200ms}};
   }
 
   /// Version 1, 2 or "bad" of examples/container, signed; the archive is made once.

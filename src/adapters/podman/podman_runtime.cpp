@@ -21,41 +21,22 @@ Result<void> PodmanWorkloadRuntime::ensure(const ports::WorkloadSpec& spec) {
   const ReplicaOrder& order = spec.order;
   if (!order.container) return fail(Code::invalid, "is no container", order.id.str());
   TRY_DO(order.container->check_signature());
-  Replica& replica = replicas_[order.id];
-  replica.app = order.app;
-  replica.forgotten = false;
   leftovers_.erase(order.id);
-  const auto is_it = [&](const Kept& one) {
-    return one && !one->unwanted && one->order().generation == order.generation;
-  };
-  if (is_it(replica.coming)) return {};
-  if (replica.coming) replica.coming->unwanted = true;
-  replica.coming = nullptr;
-  if (is_it(replica.serving)) return {};
-  Kept& place = replica.serving ? replica.coming : replica.serving;
-  place = add_instance(spec);
-  return {};
-}
-
-PodmanWorkloadRuntime::Kept PodmanWorkloadRuntime::add_instance(const ports::WorkloadSpec& spec) {
+  Kept* place = generations_.want(order);
+  if (place == nullptr) return {};
   auto one = std::make_shared<Instance>();
-  one->spec = spec;
-  one->name = container_name(spec.order.id, spec.order.generation);
+  one->order = order;
+  one->file_path = spec.file_path;
+  one->name = container_name(order.id, order.generation);
+  *place = one;
   std::erase_if(instances_, [](const auto& known) { return known.expired(); });
   instances_.push_back(one);
   runtime_.spawn("container " + one->name, [this, one] { keep(one); });
-  return one;
+  return {};
 }
 
 Result<void> PodmanWorkloadRuntime::stop(const ReplicaId& id) {
-  const auto found = replicas_.find(id);
-  if (found != replicas_.end()) {
-    found->second.forgotten = true;
-    for (const Kept& one : {found->second.serving, found->second.coming}) {
-      if (one) one->unwanted = true;
-    }
-    return {};
-  }
+  if (generations_.forget(id)) return {};
   const auto left = leftovers_.find(id);
   if (left == leftovers_.end() || stood_down_) return {};
   const std::string name = container_name(id, left->second.report.generation);
@@ -72,22 +53,13 @@ void PodmanWorkloadRuntime::take_from_podman(const std::string& name) {
   });
 }
 
-/// The new generation serves, and the earlier one has some time to answer what it has.
-void PodmanWorkloadRuntime::promote(Replica& replica) {
-  if (!replica.coming || replica.forgotten) return;
-  const bool broken = replica.serving->phase != ReplicaPhase::ready;
-  if (replica.coming->phase != ReplicaPhase::ready && !broken) return;
-  const Kept before = std::exchange(replica.serving, std::exchange(replica.coming, nullptr));
-  runtime_.spawn("retire " + before->name, [this, before] { retire(before); });
-}
-
+/// The new generation serves, and this earlier one has some time to answer what it has.
 void PodmanWorkloadRuntime::retire(const Kept& one) {
   const Time since = runtime_.now();
   while (!runtime_.stopping() && one->phase == ReplicaPhase::ready) {
-    const Duration waited = runtime_.now() - since;
-    const bool idle = config_.in_flight && config_.in_flight(one->order().id) == 0;
-    if (waited >= config_.longest_retire || (waited >= config_.shortest_retire && idle)) break;
-    runtime_.sleep_for(std::min<Duration>(20ms, config_.shortest_retire));
+    const bool idle = config_.in_flight && config_.in_flight(one->order.id) == 0;
+    if (config_.retire.over(runtime_.now() - since, idle)) break;
+    runtime_.sleep_for(std::min<Duration>(20ms, config_.retire.shortest));
   }
   if (!runtime_.stopping()) one->unwanted = true;
 }
@@ -97,29 +69,11 @@ Result<std::vector<ports::WorkloadStatus>> PodmanWorkloadRuntime::list() {
     discovering_ = true;
     runtime_.spawn("containers", [this] { discover(); });
   }
+  for (const Kept& before : generations_.promote())
+    runtime_.spawn("retire " + before->name, [this, before] { retire(before); });
   std::vector<ports::WorkloadStatus> statuses;
-  for (auto& [id, replica] : replicas_) {
-    promote(replica);
-    const Kept& one = replica.serving;
-    ports::WorkloadStatus status;
-    status.app = replica.app;
-    status.report = {id,          one->order().generation, replica.forgotten ? ReplicaPhase::stopping : one->phase,
-                     one->detail, one->restarts,           0};
-    if (one->phase == ReplicaPhase::ready) status.endpoint = one->endpoint;
-    if (replica.coming) {
-      status.report.detail = "generation " + std::to_string(replica.coming->order().generation) + ": " +
-                             to_name(replica.coming->phase) +
-                             (replica.coming->detail.empty() ? "" : ", " + replica.coming->detail);
-      status.report.restarts = replica.coming->restarts;
-      status.report.coming = replica.coming->order().generation;
-    }
-    statuses.push_back(std::move(status));
-  }
-  std::erase_if(replicas_, [](const auto& entry) {
-    const Replica& replica = entry.second;
-    const auto over = [](const Kept& one) { return !one || one.use_count() == 1; };  // its fiber has ended
-    return replica.forgotten && over(replica.serving) && over(replica.coming);
-  });
+  for (decide::ShownReplica& shown : generations_.show())
+    statuses.push_back({std::move(shown.report), std::move(shown.app), std::move(shown.endpoint)});
   for (const auto& [id, status] : leftovers_) statuses.push_back(status);
   return statuses;
 }
@@ -150,7 +104,7 @@ void PodmanWorkloadRuntime::find_leftovers(const std::vector<FoundContainer>& fo
     const auto id = ReplicaId::parse(value(label::replica));
     const auto generation = parse_uint(value(label::generation));
     if (!id || !generation || is_kept(one.name)) continue;
-    if (replicas_.contains(*id)) {
+    if (generations_.contains(*id)) {
       remove_stray(one.name);
       continue;
     }
@@ -164,7 +118,7 @@ void PodmanWorkloadRuntime::find_leftovers(const std::vector<FoundContainer>& fo
 void PodmanWorkloadRuntime::remove_stray(const std::string& name) {
   const Time now = runtime_.now();
   const Time since = strays_.try_emplace(name, now).first->second;
-  if (now - since < config_.longest_retire) return;
+  if (now - since < config_.retire.longest) return;
   strays_.erase(name);
   take_from_podman(name);
 }
@@ -178,11 +132,9 @@ Result<const PodmanHost*> PodmanWorkloadRuntime::known_host() {
 }
 
 Result<std::string> PodmanWorkloadRuntime::name_of(const ReplicaId& id) const {
-  const auto found = replicas_.find(id);
-  if (found == replicas_.end()) return fail(Code::not_found, "no such container here", id.str());
-  // One that does not come up is what somebody wants to read about.
-  const Replica& replica = found->second;
-  return replica.coming ? replica.coming->name : replica.serving->name;
+  const Kept one = generations_.newest(id);
+  if (!one) return fail(Code::not_found, "no such container here", id.str());
+  return one->name;
 }
 
 Result<std::vector<std::string>> PodmanWorkloadRuntime::logs(const ReplicaId& id, size_t lines) {

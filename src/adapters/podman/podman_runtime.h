@@ -3,9 +3,7 @@
 // reached through its own network namespace. One fiber keeps each: it checks the image, creates, starts, probes,
 // restarts with back-off, and removes. Containers belong to podman, not to this process: they run on while it is
 // restarted, and are found again by their labels.
-//
-// A new generation starts beside the one that serves, which goes once the new one is ready and what it had is answered:
-// for that time the site holds both.
+// While a new generation takes over (decide/generations) the site holds both.
 //
 // Calls return at once. Owned by main(); must not be destroyed while its loop may still run. Ends nothing when
 // destroyed.
@@ -14,6 +12,7 @@
 #include <memory>
 
 #include "adapters/podman/podman_api.h"
+#include "decide/generations/generations.h"
 #include "decide/health/health.h"
 #include "ports/workload_runtime.h"
 
@@ -23,13 +22,12 @@ struct PodmanConfig {
   net::SocketAddress socket;
   std::string site;
   decide::RestartDelay::Limits restart = {};
-  Duration look_every = 500ms;                             // at a container that serves, beside its probes
-  Duration ready_period = 200ms;                           // between questions until it is ready
-  Duration discover_every = 10s;                           // what else of ours podman has
-  Duration stop_grace = 5s;                                // between asking a container to end and killing it
-  Duration shortest_retire = 1s;                           // the gateway knows of the new generation by then
-  Duration longest_retire = 30s;                           // requests of the earlier one are answered by then, or never
-  std::function<size_t(const ReplicaId&)> in_flight = {};  // requests of a replica; none: longest_retire is waited for
+  Duration look_every = 500ms;    // at a container that serves, beside its probes
+  Duration ready_period = 200ms;  // between questions until it is ready
+  Duration discover_every = 10s;  // what else of ours podman has
+  Duration stop_grace = 5s;       // between asking a container to end and killing it
+  decide::RetireLimits retire = {};
+  std::function<size_t(const ReplicaId&)> in_flight = {};  // requests of a replica; none: retire.longest is waited for
 };
 
 class PodmanWorkloadRuntime final : public ports::WorkloadRuntime {
@@ -49,12 +47,6 @@ class PodmanWorkloadRuntime final : public ports::WorkloadRuntime {
  private:
   struct Instance;
   using Kept = std::shared_ptr<Instance>;
-  struct Replica {
-    AppKey app;
-    Kept serving;  // null: none yet
-    Kept coming;   // of another generation
-    bool forgotten = false;
-  };
 
   // podman_instance.cpp: in the fiber of one instance.
   void keep(const Kept& one);
@@ -71,13 +63,11 @@ class PodmanWorkloadRuntime final : public ports::WorkloadRuntime {
 
   Result<const PodmanHost*> known_host();
   void discover();
-  void promote(Replica& replica);
   void retire(const Kept& one);
   void find_leftovers(const std::vector<FoundContainer>& found);
   void remove_stray(const std::string& name);
   bool is_kept(const std::string& name) const;
   void take_from_podman(const std::string& name);
-  Kept add_instance(const ports::WorkloadSpec& spec);
   Result<std::string> name_of(const ReplicaId& id) const;
 
   ports::Runtime& runtime_;
@@ -85,7 +75,7 @@ class PodmanWorkloadRuntime final : public ports::WorkloadRuntime {
   PodmanConfig config_;
   PodmanApi api_;
   std::optional<PodmanHost> host_;
-  std::map<ReplicaId, Replica> replicas_;
+  decide::Generations<Instance> generations_;
   std::vector<std::weak_ptr<Instance>> instances_;        // whose fiber has not ended
   std::map<std::string, std::string> images_;             // archive's hash and digest -> id, once checked
   std::map<ReplicaId, ports::WorkloadStatus> leftovers_;  // found at podman's, and asked for by nobody yet

@@ -5,6 +5,7 @@
 #include <optional>
 #include <thread>
 
+#include "adapters/reactor_runtime/stream_call.h"
 #include "net/server.h"
 
 namespace barrio::adapters::reactor_runtime_test {
@@ -122,6 +123,62 @@ TEST_CASE("fetch parks until the answer has come, and names what failed") {
         fetch(runtime, client, *net::SocketAddress::parse("unix:/nonexistent/socket"), request, runtime.now() + 1s);
     REQUIRE_FALSE(nobody.has_value());
     CHECK(nobody.error().code == Code::unavailable);
+  });
+}
+
+TEST_CASE("a streamed answer comes in pieces, until it ends, is not wanted any more, or the runtime stops") {
+  net::Reactor reactor;
+  ReactorRuntime runtime(reactor);
+  net::Client client(reactor, {});
+  std::vector<net::Responder> open;
+  net::MessageServer server(reactor, {}, [&](const net::Request& request, net::Responder answer) {
+    if (request.target == "/refused") return answer({403, {}, "no"});
+    answer.begin({200, {{"X-Kind", "lines"}}, "one\n"});
+    open.push_back(std::move(answer));
+  });
+  const auto address = server.listen(*net::SocketAddress::parse("127.0.0.1:0"));
+  REQUIRE(address);
+  std::string seen;
+  const auto take = [&](int status, std::string_view piece) {
+    seen += std::to_string(status) + " " + std::string(piece);
+    return piece != "stop\n";
+  };
+  const auto ask = [&](const std::string& target, Duration within) {
+    seen.clear();
+    return stream(runtime, client, *address, {.target = target}, runtime.now() + within, take);
+  };
+  run(reactor, runtime, [&] {
+    runtime.spawn("server", [&] {
+      while (open.empty()) runtime.sleep_for(1ms);
+      CHECK(seen == "200 one\n");  // before the answer has ended
+      open[0].write("two\n");
+      runtime.sleep_for(5ms);
+      open[0].end();
+    });
+    const auto whole = ask("/", 5s);
+    REQUIRE(whole);
+    CHECK((whole->status == 200 && net::find_header(whole->headers, "x-kind") == "lines" && whole->body.empty()));
+    CHECK(seen == "200 one\n200 two\n");
+    CHECK(ask("/refused", 5s)->status == 403);
+    CHECK(seen == "403 no");
+    CHECK(ask("/", 30ms).error().code == Code::timed_out);
+    open.clear();
+    runtime.spawn("server", [&] {
+      while (open.empty()) runtime.sleep_for(1ms);
+      open[0].write("stop\n");
+    });
+    CHECK(ask("/", 5s).error().code == Code::cancelled);
+    open.clear();
+    runtime.spawn("server", [&] {
+      while (open.empty()) runtime.sleep_for(1ms);
+      open.clear();  // cut
+    });
+    CHECK(ask("/", 5s).error().code == Code::unavailable);
+    runtime.spawn("end", [&] {
+      while (open.empty()) runtime.sleep_for(1ms);
+      runtime.begin_stop();
+    });
+    CHECK(ask("/", 60s).error().code == Code::cancelled);
   });
 }
 
