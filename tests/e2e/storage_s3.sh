@@ -69,7 +69,7 @@ try:
                 body += s3.get_object(Bucket=rest[0], Key=key)["Body"].read()
             except s3.exceptions.NoSuchKey:  # packed since
                 pass
-        words += [w for w in ("acme", "frames", "a-known-content") if w.encode() in body]
+        words += [w for w in ("frames/", "writer 1", "a-known-content") if w.encode() in body]  # four letters would stand in noise by chance
         print("objects" if len(keys) > 10 else "too few objects", "all below" if all(k.startswith("sites/bio1/") for k in keys) else keys, words)
         sys.exit()
     print(200)

@@ -161,7 +161,7 @@ class CurlTransport final : public Transport {
     if (call.method == "PUT" || call.method == "POST") {
       curl_easy_setopt(handle, CURLOPT_POST, 1L);
       curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(call.body.size()));
-      curl_easy_setopt(handle, CURLOPT_POSTFIELDS, call.body.data());
+      curl_easy_setopt(handle, CURLOPT_POSTFIELDS, call.body.empty() ? "" : &call.body.front());
     }
     if (call.method != "HEAD") curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, call.method.c_str());
   }

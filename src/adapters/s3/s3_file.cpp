@@ -179,7 +179,7 @@ Result<void> S3File::fetch_known(char* out, uint64_t offset, size_t size, std::o
       return {};
     }
     if (!bytes) return fail(bytes.error());
-    std::memcpy(out + (from - offset), bytes->data(), bytes->size());
+    std::ranges::copy(*bytes, out + (from - offset));
   }
   return {};
 }
