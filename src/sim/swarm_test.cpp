@@ -50,8 +50,8 @@ Shape small_spain() {
 
 Shape hundred_sites(uint64_t seed) {
   return {.network = make_network({.sites = 100, .apps = 60, .fill = 0.9, .has_slices = true}, seed).network,
-          .apps = 24,
-          .faults = 60};
+          .apps = 16,
+          .faults = 40};
 }
 
 struct Swarm {
