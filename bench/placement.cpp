@@ -12,15 +12,18 @@
 #include "decide/placement/search.h"
 #include "placement_literature.h"
 #include "placement_lp.h"
-#include "placement_networks.h"
 #include "placement_packing.h"
 #include "report.h"
+#include "sim/made_network.h"
 
 namespace {
 
 using namespace barrio;
 using namespace barrio::bench;
 using namespace barrio::decide;
+using sim::MadeNetwork;
+using sim::make_network;
+using sim::NetworkShape;
 
 constexpr uint64_t search_work = 10'000'000;  // of generated instances
 constexpr uint64_t replan_work = 5'000'000;

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "control/control.h"
+#include "control/past_app.h"
 #include "control/place_name.h"
 
 namespace barrio::control {
@@ -133,7 +134,11 @@ Result<Control::Edit> Control::try_deploy(const TenantId& tenant, const AppSpec&
   if (old == nullptr && desired_.apps.size() >= most_apps) {
     return fail(Code::exhausted, "there are " + std::to_string(most_apps) + " apps already; delete one first");
   }
-  deployed = {{tenant, spec, old == nullptr ? 1 : old->generation}, old == nullptr, {}};
+  FirstGeneration first;
+  if (old == nullptr) {
+    TRY(first, first_generation(state_, {tenant, spec.name}));
+  }
+  deployed = {{tenant, spec, old == nullptr ? first.generation : old->generation}, old == nullptr, {}};
   const bool same = old != nullptr && same_spec(old->spec, spec);
   if (old != nullptr && !same) ++deployed->app.generation;
   deployed->placement = plan(deployed->app);
@@ -142,6 +147,7 @@ Result<Control::Edit> Control::try_deploy(const TenantId& tenant, const AppSpec&
   if (same) return Edit{};
   const std::string key = key::app(deployed->app.key());
   Edit edit{{desired_.guard(key)}, {write_json(key, deployed->app)}};
+  if (old == nullptr) edit.guards.push_back(first.guard);
   edit.detail = "generation " + std::to_string(deployed->app.generation);
   add_release(edit.writes, deployed->app);
   return edit;
@@ -175,8 +181,9 @@ tl::expected<Deployed, Rejected> Control::deploy(const TenantId& tenant, AppSpec
 
 Result<void> Control::remove(const AppKey& app, const Author& by) {
   auto erase = [&]() -> Result<Edit> {
-    TRY_DO(known_app(app));
-    Edit edit{{desired_.guard(key::app(app))}, {{key::app(app), std::nullopt}}};
+    TRY(const App* present, known_app(app));
+    Edit edit{{desired_.guard(key::app(app))},
+              {{key::app(app), std::nullopt}, write_past_app(*present, runtime_.wall())}};
     const auto known = desired_.releases.find(app);
     for (const Release& release : known == desired_.releases.end() ? std::vector<Release>() : known->second)
       edit.writes.push_back({key::release(app, release.generation), std::nullopt});

@@ -2,6 +2,7 @@
 // back.
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/log.h"
 #include "control/control.h"
@@ -21,13 +22,33 @@ std::string what_runs(const AppSpec& spec) {
   return text;
 }
 
-/// What a site must have room for while either may run there.
+/// Of a slice ("3g.40gb").
+int slice_gigabytes(const std::string& slice) {
+  int gigabytes = 0;
+  const size_t dot = slice.find('.');
+  if (dot != std::string::npos) std::from_chars(slice.data() + dot + 1, slice.data() + slice.size(), gigabytes);
+  return gigabytes;
+}
+
+/// What a site must have room for while either may run there. Of two kinds of accelerators only the first is counted.
 Resources larger(Resources a, const Resources& b) {
   a.power = std::max(a.power, b.power);
   a.memory = std::max(a.memory, b.memory);
   a.cores = std::max(a.cores, b.cores);
-  if (a.accelerator.empty()) a.accelerator = b.accelerator;
-  if (a.accelerator == b.accelerator) a.accelerators = std::max(a.accelerators, b.accelerators);
+  a.storage = std::max(a.storage, b.storage);
+  if (b.accelerators == 0) return a;
+  if (a.accelerators == 0) {
+    a.accelerator = b.accelerator;
+    a.accelerators = b.accelerators;
+    a.slice = b.slice;
+    a.accelerator_power = b.accelerator_power;
+  } else if (a.accelerator == b.accelerator) {
+    a.accelerators = std::max(a.accelerators, b.accelerators);
+    a.accelerator_power = std::max(a.accelerator_power, b.accelerator_power);
+    // All of a device is more than any slice of it.
+    const bool sliced = a.slice && b.slice;
+    a.slice = !sliced ? std::nullopt : slice_gigabytes(*a.slice) < slice_gigabytes(*b.slice) ? b.slice : a.slice;
+  }
   return a;
 }
 

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "control/control.h"
+#include "control/past_app.h"
 
 namespace barrio::control {
 
@@ -67,8 +68,9 @@ void Control::forget_old() {
   if (runtime_.now() - old_looked_ < 1h) return;
   const auto entries = forget_audit(state_, runtime_.wall());
   const auto records = entries ? forget_once(state_, runtime_.wall()) : entries;
-  if (!records) return log_warning("what is too old stays", {{"why", records.error().text()}});
-  if (*entries + *records == 0) old_looked_ = runtime_.now();
+  const auto apps = records ? forget_past_apps(state_, runtime_.wall()) : records;
+  if (!apps) return log_warning("what is too old stays", {{"why", apps.error().text()}});
+  if (*entries + *records + *apps == 0) old_looked_ = runtime_.now();
 }
 
 Result<std::optional<Once>> Control::once(const net::Request& request, const std::string& subject) {

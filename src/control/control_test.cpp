@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 // doctest first: base/check.h leaves its CHECK alone.
 #include "base/crypto.h"
+#include "control/past_app.h"
 #include "control/place_name.h"
 #include "control/world_test.h"
 
@@ -173,6 +174,37 @@ TEST_CASE("a restarted control has all it had and calls nothing unready that it 
   CHECK(world.sync("bio1", {{before.replicas[0].id, 1, ReplicaPhase::ready, "", 0}}, before.version).run.size() == 1);
   CHECK(world.sync("bio1", {{before.replicas[0].id, 1, ReplicaPhase::ready, "", 0}}, before.version)
             .snapshot.has_value() == false);
+}
+
+TEST_CASE("a site that heard nothing of an app's end replaces what it runs by the app that has its name now") {
+  World world;
+  REQUIRE(world.control->deploy(traffic, people_app("street", "ES-PV")));
+  world.run_orders("bio1");
+  const ReplicaId before = world.control->snapshot()->replicas.at(0).id;
+  REQUIRE(world.control->remove({traffic, AppName::of("street")}));
+  AppSpec other = people_app("street", "ES-PV");
+  other.resources.power = Watts(100);
+  const auto deployed = world.control->deploy(traffic, other);
+  REQUIRE(deployed);
+  CHECK(deployed->created);
+  CHECK(deployed->app.generation == 2);
+  const auto orders = world.sync("bio1", {{before, 1, ReplicaPhase::ready, "", 0}}, 0);
+  REQUIRE(orders.run.size() == 1);
+  CHECK(orders.run[0].id == before);
+  CHECK(orders.run[0].generation == 2);
+  CHECK(orders.run[0].resources.power == Watts(100));
+}
+
+TEST_CASE("what apps were called before is forgotten in the end") {
+  World world;
+  const AppKey street{traffic, AppName::of("street")};
+  REQUIRE(world.control->deploy(traffic, people_app("street", "ES-PV")));
+  REQUIRE(world.control->remove(street));
+  const WallTime now = world.control->wall();
+  CHECK(forget_past_apps(world.store, now + past_app_kept_for - 1h).value() == 0);
+  CHECK(first_generation(world.store, street)->generation == 2);
+  CHECK(forget_past_apps(world.store, now + past_app_kept_for + 1h).value() == 1);
+  CHECK(first_generation(world.store, street)->generation == 1);
 }
 
 TEST_CASE("deploying the same again changes nothing; a change is a new generation that sites must replace") {

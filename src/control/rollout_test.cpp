@@ -84,6 +84,40 @@ TEST_CASE("a new release goes to one site after the other, and each is told the 
   CHECK(state_of(world, 2) == "done");
 }
 
+TEST_CASE("a site that is to run the release before for now keeps room for its storage and accelerators, too") {
+  World world;
+  const auto spec = [](const char* name, std::vector<SiteId> sites, Bytes storage, int accelerators) {
+    AppSpec made = people_app(name, "ES");
+    made.policy.sites = std::move(sites);
+    made.resources.storage = storage;
+    if (accelerators > 0) made.resources.accelerator = "L4";
+    made.resources.accelerators = accelerators;
+    return made;
+  };
+  const std::vector<SiteId> both = {SiteId::of("vlc1"), SiteId::of("bcn1")};
+  const Site valencia = *world.config.network.find(both[0]);
+  const auto l4 = std::ranges::find(valencia.accelerators, "L4", &Accelerator::model);
+  REQUIRE(l4 != valencia.accelerators.end());
+  REQUIRE(world.control->deploy(traffic, spec("street", both, valencia.servers.storage, l4->count)));
+  all_run(world);
+  all_run(world);
+  REQUIRE(world.control->deploy(traffic, spec("street", both, gib(1), 0)));
+  REQUIRE(count(world, 2) == 1);
+  std::string behind;
+  for (const auto& [site, generation] : ordered(world)) behind = generation == 1 ? site : behind;
+  const std::vector<SiteId> there = {SiteId::of(behind)};
+  REQUIRE(!behind.empty());
+  const Site& site = *world.config.network.find(there[0]);
+  const auto others = std::ranges::find(site.accelerators, "L4", &Accelerator::model)->count;
+  const auto big = spec("big", there, site.servers.storage - gib(2), 0);
+  const auto fast = spec("fast", there, gib(0), others);
+  CHECK(!world.control->deploy(traffic, big));
+  CHECK(!world.control->deploy(traffic, fast));
+  for (int done = 0; done < 3; ++done) all_run(world);
+  CHECK(world.control->deploy(traffic, big));
+  CHECK(world.control->deploy(traffic, fast));
+}
+
 TEST_CASE("a site that still serves the release before counts as ready for gateways, and not for the rollout") {
   World world;
   REQUIRE(world.control->deploy(traffic, release(256)));

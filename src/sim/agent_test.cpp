@@ -62,11 +62,11 @@ struct OneSite {
     explicit Life(OneSite& site)
         : runtime(site.loop, "site"),
           files(runtime, site.disk),
-          workloads(site.loop,
-                    [&site](const ReplicaOrder& order) {
-                      site.starts.push_back(site.loop.now());
-                      site.started = order;
-                    }),
+          workloads(site.loop, {.started =
+                                    [&site](const ReplicaOrder& order) {
+                                      site.starts.push_back(site.loop.now());
+                                      site.started = order;
+                                    }}),
           agent(runtime, workloads, site.control, files,
                 {.site = SiteId::of("mad1"), .data_folder = "", .gateway_address = "g:1"},
                 {.on_snapshot = [&site](auto snapshot) { site.seen = snapshot; }, .on_local = {}, .flows = {}}) {
@@ -146,8 +146,8 @@ TEST_CASE("damaged files on disk are ignored: nothing starts, nothing crashes, a
   site.boot();
   site.loop.run_for(2s);
   site.crash();
-  site.disk["orders.json"][80] ^= 1;
-  site.disk["snapshot.json"] = "not even a hash";
+  site.disk.files["orders.json"][80] ^= 1;
+  site.disk.files["snapshot.json"] = "not even a hash";
   site.control.away = true;
   site.boot();
   site.loop.run_for(2s);
@@ -225,7 +225,7 @@ TEST_CASE("a pipeline starts once the files of all its steps are there, and is t
   CHECK(site.started.pipeline->steps[1].model.file == "/sim/blobs/" + there);
   site.loop.run_for(60s);
   CHECK(site.control.blobs_fetched >= 1);
-  CHECK(site.disk.contains("blobs/" + there));
+  CHECK(site.disk.files.contains("blobs/" + there));
 }
 
 TEST_CASE("a model with another content than ordered never starts, and the report says why") {

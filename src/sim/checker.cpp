@@ -1,6 +1,28 @@
 #include "sim/checker.h"
 
+#include <algorithm>
+#include <cmath>
+
+#include "base/text.h"
+#include "sim/shared_store.h"
+
 namespace barrio::sim {
+namespace {
+
+constexpr int slots_of_a_device = 8;
+constexpr Duration numbers_begin = 250ms;  // an objective says which change it is of, in microseconds above this
+
+}  // namespace
+
+Checker::Checker(const Network& network) : network_(network) {
+  for (const Site& site : network.sites) {
+    Room& room = rooms_[site.id];
+    room.site = &site;
+    room.watts = it_watts(site.power, site.power.cap);
+  }
+}
+
+// --- policies ---
 
 bool Checker::allows(const Policy& policy, const Site& site) {
   bool area = policy.jurisdictions.empty();
@@ -20,18 +42,166 @@ void Checker::sent(const AppKey& app, const Site& site, const char* how) {
   check(app, site, std::string("a request was ") + how);
 }
 
-void Checker::started(const AppKey& app, const Site& site) {
-  check(app, site, "a replica was started");
-  const Site* known = network_.find(site.id);
-  if (known == nullptr || known->status == SiteStatus::planned)
-    violations_.push_back("a replica was started at planned site " + site.id.str());
-}
-
 void Checker::check(const AppKey& app, const Site& site, const std::string& what) {
   ++checked_;
   const auto policy = policies_.find(app);
   if (policy != policies_.end() && allows(policy->second, site)) return;
-  violations_.push_back(what + " at " + site.id.str() + " for " + app.str() + ", whose policy forbids it");
+  violated(what + " at " + site.id.str() + " for " + app.str() + ", whose policy forbids it");
+}
+
+// --- what runs ---
+
+void Checker::started(const ReplicaOrder& order, const Site& site) {
+  check(order.app, site, "a replica was started");
+  const Site* known = network_.find(site.id);
+  if (known == nullptr || known->status == SiteStatus::planned)
+    violated("a replica was started at planned site " + site.id.str());
+  Room& room = rooms_[site.id];
+  room.running[order.id] = order;
+  check_room(room);
+}
+
+double Checker::it_watts(const SitePower& power, std::optional<Watts> cap) {
+  auto at_meter = static_cast<double>(power.budget.count());
+  if (power.redundancy) at_meter *= 1 - static_cast<double>(power.redundancy->spare) / power.redundancy->units;
+  if (cap) at_meter = std::min(at_meter, static_cast<double>(cap->count()));
+  return at_meter / power.pue;
+}
+
+void Checker::capped(const SiteId& site, std::optional<Watts> cap) {
+  Room& room = rooms_.at(site);
+  room.had_watts = std::max(room.watts, room.had_watts.value_or(0));
+  room.watts = it_watts(room.site->power, cap);
+}
+
+void Checker::heeded(const SiteId& site) {
+  Room& room = rooms_.at(site);
+  room.had_watts.reset();
+  check_room(room);
+}
+
+void Checker::check_sum(const Room& room, const char* what, double used, double has) {
+  constexpr double rounding = 1e-6;
+  ++checked_;
+  if (used <= has + rounding) return;
+  std::string which;
+  for (const auto& [id, order] : room.running)
+    which += " " + id.str() + " (" + order.app.str() + " generation " + std::to_string(order.generation) + ", " +
+             to_string(order.resources.power) + ")";
+  violated(room.site->id.str() + " has " + std::to_string(has) + " " + what + ", and its replicas have taken " +
+           std::to_string(used) + ":" + which);
+}
+
+void Checker::check_room(const Room& room) {
+  double watts = 0;
+  double cores = 0;
+  double memory = 0;
+  double storage = 0;
+  for (const auto& [id, order] : room.running) {
+    const Resources& takes = order.resources;
+    watts += static_cast<double>(takes.power.count());
+    cores += takes.cores;
+    memory += static_cast<double>(takes.memory.count());
+    storage += takes.storage ? static_cast<double>(takes.storage->count()) : 0;
+  }
+  check_sum(room, "watts", watts, std::max(room.watts, room.had_watts.value_or(0)));
+  check_sum(room, "cores", cores, room.site->servers.cores);
+  check_sum(room, "bytes of memory", memory, static_cast<double>(room.site->servers.memory.count()));
+  check_sum(room, "bytes of storage", storage, static_cast<double>(room.site->servers.storage.count()));
+  check_accelerators(room);
+}
+
+/// In memory slots: a device that is given out in slices has eight, any other one is all or nothing.
+void Checker::check_accelerators(const Room& room) {
+  std::map<std::string, double> slots;
+  for (const auto& [id, order] : room.running) {
+    const Resources& takes = order.resources;
+    if (takes.accelerators == 0) continue;
+    double each = slots_of_a_device;
+    if (takes.slice) {
+      // "3g.40gb", of a device with so many GB.
+      const std::string memory = takes.slice->substr(takes.slice->find('.') + 1);
+      for (const Accelerator& device : room.site->accelerators) {
+        if (device.model != takes.accelerator) continue;
+        each = std::round(std::stod(memory) * slots_of_a_device / (static_cast<double>(device.memory.count()) / 1e9));
+      }
+    }
+    slots[takes.accelerator] += each * takes.accelerators;
+  }
+  for (const auto& [model, taken] : slots) {
+    double has = 0;
+    for (const Accelerator& device : room.site->accelerators) has += device.model == model ? device.count : 0;
+    check_sum(room, ("eighths of " + model).c_str(), taken, has * slots_of_a_device);
+  }
+}
+
+// --- what was promised ---
+
+void Checker::number(AppSpec& spec, int64_t number) {
+  spec.objective.latency = numbers_begin + std::chrono::microseconds(number);
+}
+
+int64_t Checker::number_of(const AppSpec& spec) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(spec.objective.latency - numbers_begin).count();
+}
+
+void Checker::asked(const AppKey& app, int64_t number, Change change) {
+  promises_[app].asked[number] = change;
+}
+
+void Checker::acknowledged(const AppKey& app, int64_t number) {
+  Promise& promise = promises_[app];
+  promise.acknowledged = number;
+  promise.asked.erase(promise.asked.begin(), promise.asked.lower_bound(number));
+}
+
+void Checker::committed(const std::vector<ports::Write>& writes) {
+  static const std::string prefix = std::string(SharedStore::state) + "app/";
+  for (const ports::Write& write : writes) {
+    if (!write.key.starts_with(prefix)) continue;
+    const auto parts = split(write.key, '/');
+    app_written({TenantId::of(parts[2]), AppName::of(parts[3])}, write.value);
+  }
+}
+
+/// What is there now has to come from the last change that was acknowledged, or from a later one.
+void Checker::app_written(const AppKey& app, const std::optional<std::string>& document) {
+  const auto known = promises_.find(app);
+  if (known == promises_.end()) return;  // of a test that numbers nothing
+  ++checked_;
+  const auto& asked = known->second.asked;
+  if (!document) {
+    const bool wanted = std::ranges::any_of(asked, [](const auto& one) { return one.second == Change::remove; });
+    if (!wanted) violated(app.str() + " was removed, and nobody asked for that");
+    return;
+  }
+  const auto json = parse_json(*document);
+  const auto written = json ? from_json<App>(*json) : Result<App>(fail(json.error()));
+  if (!written) return violated(app.str() + " was written so that it cannot be read: " + written.error().text());
+  const auto change = asked.find(number_of(written->spec));
+  if (change == asked.end() || change->second != Change::deploy)
+    violated(app.str() + " was written as change " + std::to_string(number_of(written->spec)) + " has it, after " +
+             std::to_string(known->second.acknowledged) + " was acknowledged");
+}
+
+void Checker::compare(const Snapshot& snapshot) {
+  for (const auto& [app, promise] : promises_) {
+    ++checked_;
+    const auto is_this = [&key = app](const App& each) { return each.key() == key; };
+    const auto found = std::ranges::find_if(snapshot.apps, is_this);
+    const bool is_there = found != snapshot.apps.end();
+    // Those that nobody answered may have been done or not.
+    const bool good = std::ranges::any_of(promise.asked, [&](const auto& one) {
+      if (one.second == Change::remove) return !is_there;
+      return is_there && number_of(found->spec) == one.first;
+    });
+    const bool never_was = promise.acknowledged == 0 && !is_there;
+    if (good || never_was) continue;
+    violated(app.str() +
+             (is_there ? " is as change " + std::to_string(number_of(found->spec)) + " has it"
+                       : std::string(" is not there")) +
+             " after change " + std::to_string(promise.acknowledged) + " was acknowledged");
+  }
 }
 
 }  // namespace barrio::sim

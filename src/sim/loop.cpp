@@ -89,7 +89,8 @@ void SimLoop::run_until(Time until) {
 
 WallTime SimRuntime::wall() {
   constexpr auto start = std::chrono::sys_days(std::chrono::year(2026) / 1 / 28);
-  return start + std::chrono::duration_cast<std::chrono::milliseconds>(loop_.now().time_since_epoch());
+  const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(loop_.now().time_since_epoch());
+  return start + passed + (clock_ == nullptr ? std::chrono::milliseconds(0) : clock_->ahead);
 }
 
 void SimRuntime::sleep_until(Time until) {

@@ -39,9 +39,16 @@ class SimLoop {
   FiberScheduler scheduler_;  // last: fibers, when unwound, cancel their timers
 };
 
+/// A machine's clock of the day. Setting it moves nothing else: what waits, waits as long as before.
+struct WallClock {
+  std::chrono::milliseconds ahead{0};  // of the right time
+};
+
 class SimRuntime final : public ports::Runtime {
  public:
-  SimRuntime(SimLoop& loop, std::string name) : loop_(loop), name_(std::move(name)), rng_(loop.rng().next()) {}
+  /// `clock`: of its machine, which outlives it; none: one that is always right.
+  SimRuntime(SimLoop& loop, std::string name, const WallClock* clock = nullptr)
+      : loop_(loop), name_(std::move(name)), clock_(clock), rng_(loop.rng().next()) {}
   ~SimRuntime() override { kill(); }
   SimRuntime(const SimRuntime&) = delete;
   SimRuntime& operator=(const SimRuntime&) = delete;
@@ -62,6 +69,7 @@ class SimRuntime final : public ports::Runtime {
  private:
   SimLoop& loop_;
   std::string name_;
+  const WallClock* clock_;
   Rng rng_;
   std::vector<Fiber*> fibers_;  // in the order of spawning
 };

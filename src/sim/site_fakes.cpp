@@ -5,39 +5,44 @@
 namespace barrio::sim {
 namespace {
 
-constexpr Duration disk_write = 2ms;
 constexpr Duration fastest_start = 50ms;
 constexpr Duration start_spread = 750ms;
+
+tl::unexpected<Error> no_space(const std::string& name) {
+  return fail(Code::exhausted, "no space left on device", name);
+}
 
 }  // namespace
 
 Result<std::optional<std::string>> SimSiteFiles::read(const std::string& name) {
-  const auto found = disk_.find(name);
-  if (found == disk_.end()) return std::optional<std::string>();
+  const auto found = disk_.files.find(name);
+  if (found == disk_.files.end()) return std::optional<std::string>();
   return std::optional(found->second);
 }
 
 Result<void> SimSiteFiles::write(const std::string& name, const std::string& content) {
   // A crash during the wait leaves the old content: writes are atomic.
   std::string taken = content;
-  runtime_.sleep_for(disk_write);
-  disk_[name] = std::move(taken);
+  runtime_.sleep_for(disk_.write_takes);
+  if (disk_.full) return no_space(name);
+  disk_.files[name] = std::move(taken);
   return {};
 }
 
 Result<void> SimSiteFiles::append(const std::string& name, const std::string& addition) {
-  // A crash during the wait leaves a torn end.
+  // A crash during the wait leaves a torn end, and so does a disk that has room for a part of it.
   const size_t torn = runtime_.rng().below(addition.size() + 1);
-  disk_[name] += addition.substr(0, torn);
+  disk_.files[name] += addition.substr(0, torn);
   const std::string rest = addition.substr(torn);
-  runtime_.sleep_for(disk_write);
-  disk_[name] += rest;
+  runtime_.sleep_for(disk_.write_takes);
+  if (disk_.full) return no_space(name);
+  disk_.files[name] += rest;
   return {};
 }
 
 Result<void> SimSiteFiles::remove(const std::string& name) {
-  runtime_.sleep_for(disk_write);
-  disk_.erase(name);
+  runtime_.sleep_for(disk_.write_takes);
+  disk_.files.erase(name);
   return {};
 }
 
@@ -52,7 +57,7 @@ Result<void> SimWorkloadRuntime::ensure(const ports::WorkloadSpec& spec) {
 }
 
 void SimWorkloadRuntime::start(Replica& replica) {
-  if (on_start_) on_start_(replica.order);
+  if (watch_.started) watch_.started(replica.order);
   replica.runs = true;
   ++replica.life;
   replica.busy_until = {};
@@ -61,7 +66,7 @@ void SimWorkloadRuntime::start(Replica& replica) {
 }
 
 Result<void> SimWorkloadRuntime::stop(const ReplicaId& id) {
-  replicas_.erase(id);
+  if (replicas_.erase(id) != 0 && watch_.ended) watch_.ended(id);
   return {};
 }
 
@@ -85,16 +90,17 @@ void SimWorkloadRuntime::crash(const ReplicaId& id) {
   if (found == replicas_.end() || !found->second.runs) return;
   Replica& replica = found->second;
   replica.runs = false;
+  if (watch_.ended) watch_.ended(id);
   ++replica.restarts;
   replica.not_before = loop_.now() + replica.back_off;
   replica.back_off = std::min(replica.back_off * 2, longest_back_off);
 }
 
 SimWorkloadRuntime::Replica* SimWorkloadRuntime::find(std::string_view wanted) {
-  for (auto& [id, replica] : replicas_) {
-    if (endpoint(id) == wanted) return &replica;
-  }
-  return nullptr;
+  if (!wanted.starts_with(endpoint_prefix)) return nullptr;
+  const auto id = ReplicaId::parse(wanted.substr(endpoint_prefix.size()));
+  const auto found = id ? replicas_.find(*id) : replicas_.end();
+  return found == replicas_.end() ? nullptr : &found->second;
 }
 
 }  // namespace barrio::sim

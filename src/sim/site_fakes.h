@@ -11,8 +11,13 @@
 
 namespace barrio::sim {
 
-/// The content of one site's disk.
-using Disk = std::map<std::string, std::string>;
+/// One site's disk: what is on it, and what is wrong with it.
+struct Disk {
+  static constexpr Duration usual_write = 2ms;
+  std::map<std::string, std::string> files;
+  Duration write_takes = usual_write;
+  bool full = false;  // nothing can be added
+};
 
 class SimSiteFiles final : public agent::SiteFiles {
  public:
@@ -33,10 +38,14 @@ class SimWorkloadRuntime final : public ports::WorkloadRuntime {
  public:
   static constexpr Duration first_back_off = 100ms;
   static constexpr Duration longest_back_off = 10s;
+  static constexpr std::string_view endpoint_prefix = "unix:/sim/";
 
-  /// `on_start` is told of each replica that starts here.
-  SimWorkloadRuntime(SimLoop& loop, std::function<void(const ReplicaOrder&)> on_start)
-      : loop_(loop), on_start_(std::move(on_start)) {}
+  /// Told of each replica that starts here, in place of the one of its id if there is one, and of each that ends.
+  struct Watch {
+    std::function<void(const ReplicaOrder&)> started = {};
+    std::function<void(const ReplicaId&)> ended = {};
+  };
+  SimWorkloadRuntime(SimLoop& loop, Watch watch) : loop_(loop), watch_(std::move(watch)) {}
 
   Result<void> ensure(const ports::WorkloadSpec& spec) override;
   Result<void> stop(const ReplicaId& id) override;
@@ -58,14 +67,14 @@ class SimWorkloadRuntime final : public ports::WorkloadRuntime {
   };
   /// Null when there is none.
   Replica* find(std::string_view endpoint);
-  static std::string endpoint(const ReplicaId& id) { return "unix:/sim/" + id.str(); }
+  static std::string endpoint(const ReplicaId& id) { return std::string(endpoint_prefix) + id.str(); }
   const std::map<ReplicaId, Replica>& replicas() const { return replicas_; }
 
  private:
   void start(Replica& replica);
 
   SimLoop& loop_;
-  std::function<void(const ReplicaOrder&)> on_start_;
+  Watch watch_;
   std::map<ReplicaId, Replica> replicas_;
 };
 

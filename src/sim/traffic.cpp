@@ -27,7 +27,9 @@ Traffic::Traffic(World& world) : world_(world), loop_(world.loop()), open_(world
 }
 
 void Traffic::add(SimDevice device) {
+  entries_.push_back(nearest(device));
   devices_.push_back(std::move(device));
+  hurries_.push_back(1);
   tallies_.emplace_back();
   served_by_.emplace_back();
 }
@@ -56,13 +58,13 @@ void Traffic::reset() {
 // --- devices ---
 
 void Traffic::send_next(size_t device) {
-  const double period = to_ms(devices_[device].period);
+  const double period = to_ms(devices_[device].period) / hurries_[device];
   loop_.after(from_ms(period * (0.5 + loop_.rng().unit())), [this, device] {
     if (!running_) return;
     auto request = std::make_shared<Request>();
     request->device = device;
     request->first_byte = loop_.now();
-    request->entries = entries_for(devices_[device]);
+    request->entries = entries_for(device);
     request->epoch = epoch_;
     ++tallies_[device].sent;
     try_entry(request);
@@ -70,7 +72,7 @@ void Traffic::send_next(size_t device) {
   });
 }
 
-std::vector<size_t> Traffic::entries_for(const SimDevice& device) {
+std::vector<size_t> Traffic::nearest(const SimDevice& device) const {
   const auto& sites = world_.network().sites;
   std::vector<size_t> entries = world_.running_sites();
   std::stable_sort(entries.begin(), entries.end(), [&](size_t a, size_t b) {
@@ -81,6 +83,11 @@ std::vector<size_t> Traffic::entries_for(const SimDevice& device) {
            distance_km(device.location.location, sites[b].location);
   });
   entries.resize(std::min(entries.size(), entries_tried));
+  return entries;
+}
+
+std::vector<size_t> Traffic::entries_for(size_t device) {
+  std::vector<size_t> entries = entries_[device];
   const auto& all = world_.running_sites();
   if (loop_.rng().below(one_in_wrong) == 0) entries.insert(entries.begin(), all[loop_.rng().below(all.size())]);
   return entries;
@@ -111,7 +118,10 @@ void Traffic::try_entry(const RequestRef& request) {
 void Traffic::finish(const RequestRef& request, Outcome outcome) {
   if (request->epoch != epoch_) return;
   Tally& tally = tallies_[request->device];
-  if (++request->ends > 1) ++tally.ended_twice;
+  if (++request->ends > 1) {
+    ++tally.ended_twice;
+    world_.checker().violated("a request of " + devices_[request->device].app.str() + " was answered twice");
+  }
   ++tally.ended[static_cast<size_t>(outcome)];
 }
 
@@ -197,12 +207,13 @@ void Traffic::forward(const HopRef& hop, size_t peer, Time deadline) {
   later(hop, loop_.now() + one_way, [this, hop, attempt, peer, deadline, one_way] {
     if (world_.is_cut(hop->site, peer)) return;  // the deadline ends it
     if (!world_.is_up(peer)) {
+      if (world_.is_cut(peer, hop->site)) return;
       later(hop, loop_.now() + one_way, [this, hop, attempt] { fail_hop(hop, attempt, Failure::connect, false); });
       return;
     }
     arrive(peer, hop->device, loop_.now(), deadline, [this, hop, attempt, peer, one_way](End end, size_t served_by) {
       loop_.after(one_way, [this, hop, attempt, peer, end, served_by] {
-        if (!world_.is_cut(hop->site, peer)) answered_by_peer(hop, attempt, end, served_by);
+        if (!world_.is_cut(peer, hop->site)) answered_by_peer(hop, attempt, end, served_by);
       });
     });
   });

@@ -37,6 +37,10 @@ class Traffic {
   /// Devices send from now on, until stop().
   void start();
   void stop() { running_ = false; }
+  /// A device sends so many times as often as it says.
+  void hurry(size_t device, double times) { hurries_[device] = times; }
+  size_t devices() const { return devices_.size(); }
+  const SimDevice& device(size_t device) const { return devices_[device]; }
   /// Since the last reset; of one device, by the order of add().
   const Tally& tally(size_t device) const { return tallies_[device]; }
   Tally total() const;
@@ -73,7 +77,8 @@ class Traffic {
   using RequestRef = std::shared_ptr<Request>;
 
   void send_next(size_t device);
-  std::vector<size_t> entries_for(const SimDevice& device);
+  std::vector<size_t> nearest(const SimDevice& device) const;
+  std::vector<size_t> entries_for(size_t device);
   void try_entry(const RequestRef& request);
   void finish(const RequestRef& request, Outcome outcome);
   void arrive(size_t site, size_t device, Time first_byte, std::optional<Time> deadline,
@@ -98,6 +103,8 @@ class Traffic {
   bool running_ = false;
   int64_t epoch_ = 0;
   std::vector<SimDevice> devices_;
+  std::vector<double> hurries_;
+  std::vector<std::vector<size_t>> entries_;  // by device: the sites that it tries, the nearest permitted one first
   std::vector<Tally> tallies_;
   std::vector<std::set<size_t>> served_by_;
   std::vector<std::vector<HopRef>> open_;  // by site

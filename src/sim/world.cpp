@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "control/desired.h"
 #include "decide/latency/path.h"
 
 namespace barrio::sim {
@@ -11,7 +12,9 @@ namespace {
 constexpr Duration call_timeout = 2s;
 constexpr Duration connect_refused_after = 5ms;
 constexpr Duration processing = 1ms;
+constexpr Duration start_again_after = 500ms;
 constexpr size_t control_stands_at = 0;  // the delay to control is that to the first site
+constexpr int heeded_after = 10;         // seconds: a report or two may be lost
 
 }  // namespace
 
@@ -34,9 +37,11 @@ class World::Link final : public ports::ControlLink {
 struct World::Life {
   Life(World& world, size_t index)
       : site(world.config_.network.sites[index]),
-        runtime(world.loop_, site.id.str()),
+        runtime(world.loop_, site.id.str(), &world.sites_[index].clock),
         files(runtime, world.sites_[index].disk),
-        workloads(world.loop_, [this, &world](const ReplicaOrder& order) { world.checker_.started(order.app, site); }),
+        workloads(world.loop_,
+                  {.started = [this, &world](const ReplicaOrder& order) { world.checker_.started(order, site); },
+                   .ended = [this, &world](const ReplicaId& id) { world.checker_.ended(id, site.id); }}),
         link(world, index, runtime),
         dispatcher(site.id, runtime.rng().next()),
         meter(world.sites_[index].usage_memory.bytes(), static_cast<int64_t>(runtime.rng().next() >> 1 | 1),
@@ -70,15 +75,42 @@ struct World::Life {
   agent::Agent agent;
 };
 
+/// One process of control, with its way to the store.
+struct World::MemberLife {
+  MemberLife(World& world, size_t index)
+      : runtime(world.loop_, "control-" + std::to_string(index), &world.members_[index]->clock),
+        reached(runtime, world.store_, world.members_[index]->reach),
+        fence(runtime, reached, {.prefix = SharedStore::state}),
+        state(reached, SharedStore::state),
+        usage_store(fence, SharedStore::usage),
+        usage(runtime, usage_store),
+        control(runtime, state,
+                {.network = world.config_.network,
+                 .accounts = {},
+                 .leadership = {.self = {"control-" + std::to_string(index), "127.0.0.1:1"}}},
+                nullptr, &usage) {
+    fence.fence_by(control.leadership());
+  }
+  SimRuntime runtime;
+  ReachedStore reached;
+  control::FencedStore fence;
+  control::Section state;
+  control::Section usage_store;
+  control::UsageBook usage;
+  control::Control control;
+  bool started = false;
+};
+
 World::World(WorldConfig config)
     : config_(std::move(config)),
       loop_(config_.seed),
       checker_(config_.network),
       outside_(loop_, "outside"),
-      state_(config_.make_state(outside_)),
-      usage_state_(make_usage_state()),
+      store_(config_.make_state(outside_), [this](const auto& writes) { checker_.committed(writes); }),
       sites_(config_.network.sites.size()) {
-  boot_control();
+  for (size_t i = 0; i < sites_.size(); ++i) indices_.emplace(config_.network.sites[i].id, i);
+  for (size_t i = 0; i < config_.members; ++i) members_.push_back(std::make_unique<Member>());
+  for (size_t i = 0; i < config_.members; ++i) boot_control(i);
   for (size_t i = 0; i < sites_.size(); ++i) {
     const SiteStatus status = config_.network.sites[i].status;
     if (status == SiteStatus::retired) continue;
@@ -90,7 +122,7 @@ World::World(WorldConfig config)
 World::~World() {
   crash_listener_ = nullptr;
   for (size_t i = 0; i < sites_.size(); ++i) crash_site(i);
-  crash_control();
+  for (size_t i = 0; i < members_.size(); ++i) crash_control(i);
 }
 
 // --- faults ---
@@ -99,6 +131,7 @@ void World::crash_site(size_t site) {
   if (!is_up(site)) return;
   sites_[site].life->runtime.kill();
   sites_[site].life.reset();
+  checker_.crashed(config_.network.sites[site].id);
   if (crash_listener_) crash_listener_(site);
 }
 
@@ -118,35 +151,45 @@ void World::boot_site(size_t site) {
   });
 }
 
-void World::crash_control() {
-  if (!control_is_up()) return;
-  control_life_->runtime.kill();
-  control_life_.reset();
+void World::crash_control(size_t member) {
+  auto& life = members_[member]->life;
+  if (!life) return;
+  life->runtime.kill();
+  life.reset();
 }
 
-std::unique_ptr<ports::StateStore> World::make_usage_state() {
-  return config_.make_usage_state ? config_.make_usage_state(outside_) : config_.make_state(outside_);
-}
-
-void World::lose_usage() {
-  crash_control();
-  usage_state_ = make_usage_state();
-  boot_control();
-}
-
-void World::boot_control() {
-  if (control_is_up()) return;
-  control_life_ = std::make_unique<ControlLife>(loop_, *state_, *usage_state_, config_.network);
-  ControlLife& life = *control_life_;
+void World::boot_control(size_t member) {
+  if (members_[member]->life) return;
+  members_[member]->life = std::make_unique<MemberLife>(*this, member);
+  MemberLife& life = *members_[member]->life;
   life.runtime.spawn("loop", [&life] {
-    CHECK(life.control.start().has_value());
+    while (!life.control.start()) life.runtime.sleep_for(start_again_after);
     life.started = true;
     life.control.run();
   });
 }
 
+void World::lose_usage() {
+  for (size_t i = 0; i < members_.size(); ++i) crash_control(i);
+  const auto all = store_.inner().list(SharedStore::usage);
+  for (const ports::Entry& entry : all->entries) CHECK(store_.inner().commit({}, {{entry.key, std::nullopt}}));
+  for (size_t i = 0; i < members_.size(); ++i) boot_control(i);
+}
+
 void World::cut(size_t a, size_t b) {
-  if (a != b) cuts_.insert(std::minmax(a, b));
+  cut_one_way(a, b);
+  cut_one_way(b, a);
+}
+
+void World::cut_one_way(size_t from, size_t to) {
+  if (from != to) cuts_.insert({from, to});
+}
+
+void World::mend_one() {
+  if (cuts_.empty()) return;
+  auto chosen = cuts_.begin();
+  std::advance(chosen, static_cast<std::ptrdiff_t>(loop_.rng().below(cuts_.size())));
+  cuts_.erase(chosen);
 }
 
 void World::crash_replica(size_t site) {
@@ -159,10 +202,61 @@ void World::crash_replica(size_t site) {
   workloads(site).crash(id);
 }
 
+/// Written past the members, together with what makes them decide anew, and makes a decision that is under way void.
+void World::set_cap(size_t site, std::optional<Watts> cap) {
+  control::Section state(store_.inner(), SharedStore::state);
+  const auto desired = control::read_desired(*state.list(""));
+  const SiteId& id = config_.network.sites[site].id;
+  const Site* present = desired ? desired->network.find(id) : nullptr;
+  if (present == nullptr || desired->revision_of(control::key::network) == 0 || store_.is_full()) return;
+  Site changed = *present;
+  changed.power.cap = cap;
+  CHECK(state.commit(
+      {}, {control::write_site(*desired, changed), {control::key::placement, "{}"}, {control::key::changed, ""}}));
+  checker_.capped(id, cap);
+  sites_[site].settled_for = 0;
+  if (!std::exchange(sites_[site].watched, true)) watch_cap(site);
+}
+
+void World::watch_cap(size_t site) {
+  loop_.after(1s, [this, site] {
+    int& settled_for = sites_[site].settled_for;
+    settled_for = is_troubled(site) ? 0 : settled_for + 1;
+    if (settled_for < heeded_after) return watch_cap(site);
+    sites_[site].watched = false;
+    checker_.heeded(config_.network.sites[site].id);
+  });
+}
+
+bool World::is_troubled(size_t site) const {
+  const Disk& disk = sites_[site].disk;
+  const bool cut_off = is_cut(site, at_control) || is_cut(at_control, site);
+  if (!is_up(site) || cut_off || disk.full || disk.write_takes > Disk::usual_write) return true;
+  if (store_.is_full() || !leader()) return true;
+  return std::ranges::any_of(members_, [this](const auto& member) {
+    const Reach& reach = member->reach;
+    const Time now = loop_.now();
+    return !member->life || reach.cut_to || reach.cut_from || reach.paused_until > now || reach.stuck_until > now;
+  });
+}
+
 void World::heal_all() {
   cuts_.clear();
-  boot_control();
-  for (const size_t site : running_) boot_site(site);
+  config_.loss = 0;
+  config_.doubled = 0;
+  store_.set_full(false);
+  for (size_t i = 0; i < members_.size(); ++i) {
+    members_[i]->reach = {};
+    members_[i]->clock = {};
+    boot_control(i);
+  }
+  for (const size_t site : running_) {
+    sites_[site].disk.full = false;
+    sites_[site].disk.write_takes = Disk::usual_write;
+    sites_[site].clock = {};
+    set_cap(site, config_.network.sites[site].power.cap);
+    boot_site(site);
+  }
 }
 
 // --- the network ---
@@ -174,43 +268,63 @@ Duration World::rtt(size_t a, size_t b) const {
   return 200us + decide::path_rtt(config_.network.paths, sites[from].location, sites[to].location);
 }
 
+/// A call that is under way. Outlives the caller, whose site may crash before the answer comes.
+struct World::Exchange {
+  size_t site = 0;
+  size_t member = 0;
+  std::unique_ptr<ports::Signal> answered;
+  std::optional<Result<SiteOrders>> answer;
+};
+
+/// Asks the member that answered last, and each other one when that has no answer.
 Result<SiteOrders> World::call_control(size_t site, ports::Runtime& caller, const SiteReport& report) {
-  // Outlives the caller, whose site may crash before the answer comes.
-  struct Exchange {
-    std::unique_ptr<ports::Signal> answered;
-    std::optional<Result<SiteOrders>> answer;
-  };
-  auto exchange = std::make_shared<Exchange>();
-  exchange->answered = caller.make_signal();
+  size_t& member = sites_[site].member;
+  auto answer = call_member(site, member, caller, report);
+  for (size_t tried = 1; tried < members_.size() && !answer; ++tried) {
+    member = (member + 1) % members_.size();
+    answer = call_member(site, member, caller, report);
+  }
+  return answer;
+}
+
+Result<SiteOrders> World::call_member(size_t site, size_t member, ports::Runtime& caller, const SiteReport& report) {
+  auto exchange = std::make_shared<Exchange>(Exchange{site, member, caller.make_signal(), std::nullopt});
   const Time deadline = caller.now() + call_timeout;
-  const Duration one_way = rtt(site, at_control) / 2;
-  const bool lost = loop_.rng().unit() < config_.loss;
-  if (loop_.rng().unit() < config_.doubled) again_later(site, report);
-  caller.sleep_for(one_way);
-  if (!is_cut(site, at_control) && !control_is_up()) {
+  const bool lost = happens(config_.loss);
+  if (happens(config_.doubled)) loop_.after(some_seconds(), [=, this] { arrive(exchange, report); });
+  caller.sleep_for(rtt(site, at_control) / 2);
+  const bool hears = !is_cut(site, at_control) && !is_cut(at_control, site);
+  const auto& there = members_[member]->life;
+  if (hears && (!there || !there->started)) {
     caller.sleep_for(connect_refused_after);
     return fail(Code::unavailable, "control: connection refused");
   }
-  if (!is_cut(site, at_control) && !lost) {
-    in_control([this, exchange, report, site, one_way](control::Control& there) {
-      auto answer = std::make_shared<Result<SiteOrders>>(there.sync(report));
-      loop_.after(one_way, [this, exchange, answer, site, gone = loop_.rng().unit() < config_.loss] {
-        if (gone || is_cut(site, World::at_control)) return;
-        exchange->answer = std::move(*answer);
-        exchange->answered->notify();
-      });
-    });
-  }
+  if (!lost) arrive(exchange, report);
   exchange->answered->wait_until(deadline);
   if (!exchange->answer) return fail(Code::timed_out, "control did not answer");
   return std::move(*exchange->answer);
 }
 
-void World::again_later(size_t site, const SiteReport& report) {
-  loop_.after(from_ms(3000 * loop_.rng().unit()), [this, site, report] {
-    if (!control_is_up() || is_cut(site, at_control)) return;
-    in_control([report](control::Control& there) { static_cast<void>(there.sync(report)); });
-  });
+void World::arrive(const std::shared_ptr<Exchange>& exchange, const SiteReport& report) {
+  const auto& there = members_[exchange->member]->life;
+  if (!there || !there->started || is_cut(exchange->site, at_control)) return;
+  in_member(exchange->member,
+            [this, exchange, report](control::Control& member) { answer(exchange, member.sync(report)); });
+}
+
+/// The first answer that comes counts.
+void World::answer(const std::shared_ptr<Exchange>& exchange, Result<SiteOrders> orders) {
+  const auto shared = std::make_shared<const Result<SiteOrders>>(std::move(orders));
+  auto send = [this, exchange, shared](Duration later) {
+    const Duration travels = later + rtt(exchange->site, at_control) / 2;
+    loop_.after(travels, [this, exchange, shared, gone = happens(config_.loss)] {
+      if (gone || exchange->answer || is_cut(at_control, exchange->site)) return;
+      exchange->answer = *shared;
+      exchange->answered->notify();
+    });
+  };
+  send({});
+  if (happens(config_.doubled)) send(some_seconds());
 }
 
 void World::ping_peers(size_t site) {
@@ -218,7 +332,7 @@ void World::ping_peers(size_t site) {
     if (peer == site) continue;
     gateway::Dispatcher& mine = dispatcher(site);
     const SiteId& id = config_.network.sites[peer].id;
-    if (is_up(peer) && !is_cut(site, peer))
+    if (is_up(peer) && !is_cut(site, peer) && !is_cut(peer, site))
       mine.peer_load(id, dispatcher(peer).load_report(loop_.now()), rtt(site, peer), loop_.now());
     else
       mine.peer_failed(id, loop_.now());
@@ -238,17 +352,46 @@ SimWorkloadRuntime& World::workloads(size_t site) {
 }
 
 size_t World::index(const SiteId& site) const {
-  const auto& sites = config_.network.sites;
-  const auto found = std::find_if(sites.begin(), sites.end(), [&](const Site& each) { return each.id == site; });
-  CHECK(found != sites.end());
-  return static_cast<size_t>(found - sites.begin());
+  const auto found = indices_.find(site);
+  CHECK(found != indices_.end());
+  return found->second;
+}
+
+// --- control ---
+
+bool World::control_is_up() const {
+  return std::ranges::any_of(members_, [](const auto& member) { return member->life != nullptr; });
+}
+
+std::optional<size_t> World::leader() const {
+  for (size_t i = 0; i < members_.size(); ++i) {
+    if (leads(i)) return i;
+  }
+  return std::nullopt;
+}
+
+bool World::leads(size_t member) const {
+  const auto& life = members_[member]->life;
+  return life && life->started && life->control.leadership().leads();
+}
+
+std::shared_ptr<const Snapshot> World::wanted() const {
+  const auto leads = leader();
+  return leads ? members_[*leads]->life->control.snapshot() : nullptr;
 }
 
 void World::in_control(std::function<void(control::Control&)> task) {
   CHECK(control_is_up());
-  ControlLife& life = *control_life_;
+  const auto first = std::ranges::find_if(members_, [](const auto& member) { return member->life != nullptr; });
+  in_member(leader().value_or(static_cast<size_t>(first - members_.begin())), std::move(task));
+}
+
+void World::in_member(size_t member, std::function<void(control::Control&)> task) {
+  MemberLife& life = *members_[member]->life;
   life.runtime.spawn("call", [&life, task = std::move(task)] {
-    life.runtime.sleep_for(processing);
+    do {
+      life.runtime.sleep_for(processing);
+    } while (!life.started);  // then its socket opens
     task(life.control);
   });
 }
@@ -256,8 +399,8 @@ void World::in_control(std::function<void(control::Control&)> task) {
 // --- does observed equal desired? ---
 
 std::optional<std::string> World::difference() {
-  if (!control_is_up() || !control_life_->started) return "control is down";
-  const auto wanted = control_life_->control.snapshot();
+  const auto wanted = this->wanted();
+  if (!wanted) return "control is down";
   if (wanted->replicas.empty()) return "control wants nothing";
   for (const size_t site : running_) {
     if (auto difference = difference_at(site, *wanted))
@@ -266,7 +409,25 @@ std::optional<std::string> World::difference() {
   for (const Replica& replica : wanted->replicas) {
     if (replica.phase != ReplicaPhase::ready) return "control does not know that " + replica.id.str() + " is ready";
   }
-  return std::nullopt;
+  return disagreement(*wanted);
+}
+
+std::optional<std::string> World::disagreement(const Snapshot& wanted) const {
+  // The version is that of the change by which a member first saw it: a later one may have read it after others that
+  // changed nothing in it.
+  const auto content = [](Snapshot snapshot) {
+    snapshot.version = 0;
+    return print_json(to_json(snapshot));
+  };
+  if (members_.size() == 1) return std::nullopt;
+  size_t leaders = 0;
+  for (const auto& member : members_) {
+    const auto& life = member->life;
+    if (!life || !life->started) return "a member of control is down";
+    leaders += life->control.leadership().leads() ? 1 : 0;
+    if (content(*life->control.snapshot()) != content(wanted)) return "members of control have different snapshots";
+  }
+  return leaders == 1 ? std::nullopt : std::optional(std::to_string(leaders) + " members of control lead");
 }
 
 std::optional<std::string> World::difference_at(size_t site, const Snapshot& wanted) {

@@ -1,13 +1,14 @@
 #pragma once
-// A whole Barrio network in virtual time: one control and every site with its agent and the logic of its gateway,
-// between them a network that delays, loses and partitions, and faults that a test injects. The services are the real
-// ones; what is simulated is below their ports.
+// A whole Barrio network in virtual time: the members of control over one store, and every site with its agent and the
+// logic of its gateway; between them a network that delays, loses, doubles and partitions, and faults that a test
+// injects. The services are the real ones; what is simulated is below their ports.
 
 #include <functional>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "agent/agent.h"
@@ -15,18 +16,19 @@
 #include "gateway/dispatcher.h"
 #include "gateway/meter.h"
 #include "sim/checker.h"
+#include "sim/shared_store.h"
 #include "sim/site_fakes.h"
 
 namespace barrio::sim {
 
 struct WorldConfig {
   Network network;
-  std::function<std::unique_ptr<ports::StateStore>(ports::Runtime&)> make_state;
+  std::function<std::unique_ptr<ports::StateStore>(ports::Runtime&)> make_state;  // that the members of control share
   uint64_t seed = 1;
-  double loss = 0.01;  // of exchanges between a site and control; as often on their way back
-  double doubled = 0;  // messages to control that come once more, up to 3 s later
+  size_t members = 1;  // of control
+  double loss = 0.01;  // of messages from a site to control; as many on their way back
+  double doubled = 0;  // of messages, either way: they come once more, up to 3 s later
   Duration agent_period = 500ms;
-  std::function<std::unique_ptr<ports::StateStore>(ports::Runtime&)> make_usage_state = {};  // none: as make_state
 };
 
 class World {
@@ -38,26 +40,38 @@ class World {
 
   SimLoop& loop() { return loop_; }
   Checker& checker() { return checker_; }
+  SharedStore& store() { return store_; }
   const Network& network() const { return config_.network; }
+  size_t members() const { return members_.size(); }
   /// The indices of the sites whose gateways run in this network: all that are not planned or retired.
   const std::vector<size_t>& running_sites() const { return running_; }
 
   // Faults. What is so already stays so.
   void crash_site(size_t site);  // its processes; its disk stays
   void boot_site(size_t site);
-  void crash_control();  // its state stays
-  void boot_control();
-  /// Control restarts with an empty store of usage, as after a restore from an old copy.
+  void crash_control(size_t member = 0);  // the store stays
+  void boot_control(size_t member = 0);
+  /// Control restarts without what it knew of usage, as after a restore from an old copy.
   void lose_usage();
   static constexpr size_t at_control = SIZE_MAX;
-  void cut(size_t a, size_t b);     // sites, or control
-  void crash_replica(size_t site);  // one of them, by chance
-  /// Boots what is down and heals what is cut.
+  void cut(size_t a, size_t b);              // sites, or control
+  void cut_one_way(size_t from, size_t to);  // answers do not come that way either
+  void mend_one();                           // of all that is cut, by chance
+  void crash_replica(size_t site);           // one of them, by chance
+  Disk& disk(size_t site) { return sites_[site].disk; }
+  Reach& reach(size_t member) { return members_[member]->reach; }
+  /// Sets the clock of a site's machine, or of the one of a member of control.
+  void set_clock(size_t site, std::chrono::milliseconds ahead) { sites_[site].clock.ahead = ahead; }
+  void set_clock_of_member(size_t member, std::chrono::milliseconds ahead) { members_[member]->clock.ahead = ahead; }
+  /// At the meter; none: as the network file has it. Not before control has begun, and not while the store is full.
+  void set_cap(size_t site, std::optional<Watts> cap);
+  /// Boots what is down, heals what is cut, empties what is full, sets all clocks and caps right. Nothing is lost or
+  /// doubled any more.
   void heal_all();
 
   bool is_up(size_t site) const { return sites_[site].life != nullptr; }
-  bool control_is_up() const { return control_life_ != nullptr; }
-  bool is_cut(size_t a, size_t b) const { return cuts_.contains(std::minmax(a, b)); }
+  bool control_is_up() const;  // one of its members
+  bool is_cut(size_t from, size_t to) const { return cuts_.contains({from, to}); }
   Duration rtt(size_t a, size_t b) const;
   /// Only of a site that is up.
   gateway::Dispatcher& dispatcher(size_t site);
@@ -69,47 +83,63 @@ class World {
   /// Told of each crash of a site, after it.
   void on_site_crash(std::function<void(size_t)> listener) { crash_listener_ = std::move(listener); }
 
-  /// Runs `task` as a fiber of the control process. Needs one that is up.
+  /// Runs `task` as a fiber of the member of control that leads, or of the first that is up. Needs one that is.
   void in_control(std::function<void(control::Control&)> task);
-  /// Nothing when all that control wants runs, nothing else does, and every gateway knows; else the first difference.
+  /// As a fiber of this member, which needs to be up.
+  void in_member(size_t member, std::function<void(control::Control&)> task);
+  /// As it believes: two may.
+  bool leads(size_t member) const;
+  /// None: nobody leads.
+  std::optional<size_t> leader() const;
+  /// What the leader gives out; null: nobody leads.
+  std::shared_ptr<const Snapshot> wanted() const;
+  /// Nothing when all that control wants runs, nothing else does, every gateway knows, and its members agree; else the
+  /// first difference.
   std::optional<std::string> difference();
 
  private:
   class Link;
   struct Life;
+  struct MemberLife;
+  struct Exchange;
   struct SimSite {
     Disk disk;
+    WallClock clock;
     gateway::MeterMemory usage_memory{gateway::Meter::memory_bytes()};  // survives its processes, as a mapped file does
     std::unique_ptr<Life> life;
     uint64_t lives = 0;
+    size_t member = 0;    // of control, that answered last
+    int settled_for = 0;  // seconds that nothing has kept it from doing as control says, since its cap was set
+    bool watched = false;
   };
-  struct ControlLife {
-    ControlLife(SimLoop& loop, ports::StateStore& state, ports::StateStore& usage_state, const Network& network)
-        : runtime(loop, "control"),
-          usage(runtime, usage_state),
-          control(runtime, state, {.network = network, .accounts = {}}, nullptr, &usage) {}
-    SimRuntime runtime;
-    control::UsageBook usage;
-    control::Control control;
-    bool started = false;
+  struct Member {
+    Reach reach;
+    WallClock clock;
+    std::unique_ptr<MemberLife> life;
   };
 
+  bool happens(double share) { return share > 0 && loop_.rng().unit() < share; }
+  Duration some_seconds() { return from_ms(3000 * loop_.rng().unit()); }
   Result<SiteOrders> call_control(size_t site, ports::Runtime& caller, const SiteReport& report);
-  std::unique_ptr<ports::StateStore> make_usage_state();
-  void again_later(size_t site, const SiteReport& report);
+  Result<SiteOrders> call_member(size_t site, size_t member, ports::Runtime& caller, const SiteReport& report);
+  void arrive(const std::shared_ptr<Exchange>& exchange, const SiteReport& report);
+  void answer(const std::shared_ptr<Exchange>& exchange, Result<SiteOrders> orders);
   void ping_peers(size_t site);
+  void watch_cap(size_t site);
+  bool is_troubled(size_t site) const;
   std::optional<std::string> difference_at(size_t site, const Snapshot& wanted);
+  std::optional<std::string> disagreement(const Snapshot& wanted) const;
 
   WorldConfig config_;
   SimLoop loop_;
   Checker checker_;
   SimRuntime outside_;  // what never crashes: the disk under control
-  std::unique_ptr<ports::StateStore> state_;
-  std::unique_ptr<ports::StateStore> usage_state_;
-  std::set<std::pair<size_t, size_t>> cuts_;
+  SharedStore store_;
+  std::set<std::pair<size_t, size_t>> cuts_;  // from, to
   std::vector<size_t> running_;
+  std::unordered_map<SiteId, size_t> indices_;
   std::vector<SimSite> sites_;
-  std::unique_ptr<ControlLife> control_life_;
+  std::vector<std::unique_ptr<Member>> members_;
   std::function<void(size_t)> crash_listener_;
 };
 

@@ -26,11 +26,14 @@ std::vector<Action> reconcile(std::span<const ReplicaOrder> desired, std::span<c
     const bool wanted = order != desired.end() && (!order->leave_within || !may_stop(report.id));
     if (!wanted) actions.push_back(StopReplica{report.id});
   }
+  std::vector<Action> anew;
   for (const ReplicaOrder& order : desired) {
     if (order.leave_within) continue;
     const auto report = find_id(observed, order.id);
-    if (report == observed.end() || !serves(*report, order)) actions.push_back(StartReplica{order});
+    if (report != observed.end() && serves(*report, order)) continue;
+    (report == observed.end() ? anew : actions).push_back(StartReplica{order});
   }
+  actions.insert(actions.end(), anew.begin(), anew.end());
   return actions;
 }
 

@@ -19,7 +19,8 @@ struct StopReplica {
 };
 using Action = std::variant<StartReplica, StopReplica>;
 
-/// Stops first, in the order of `observed`, so that their room is free; then starts, in the order of `desired`.
+/// Stops first, in the order of `observed`, so that their room is free; then starts, in the order of `desired`: first
+/// of what is there already and may take less from now on, then of what is not.
 /// Started is what is missing, runs another generation, is stopping, or has failed (ports::WorkloadRuntime::ensure
 /// backs off by itself). A replica of another generation is replaced by its start alone. One that is to leave is never
 /// started, and stopped once `may_stop` says that nothing needs it any more.

@@ -72,7 +72,7 @@ TEST_CASE("what is missing, failed, stopping or of another generation starts; wh
       report("gone", 1, ReplicaPhase::ready),      report("failed", 1, ReplicaPhase::failed),
       report("coming", 1, ReplicaPhase::starting), report("going", 1, ReplicaPhase::stopping)};
   CHECK(text(reconcile(desired, observed)) ==
-        std::vector<std::string>{"stop gone", "start old", "start missing", "start failed", "start going"});
+        std::vector<std::string>{"stop gone", "start old", "start failed", "start going", "start missing"});
 }
 
 TEST_CASE("a replica that is to leave is not started, and stops only when it may") {
@@ -97,6 +97,13 @@ TEST_CASE("reconcile converges in one step, whatever was there") {
     RC_ASSERT(reconcile(desired, after).empty());
     RC_ASSERT(after.size() == desired.size());
   }));
+}
+
+TEST_CASE("what is replaced comes before what is new, which may need the room") {
+  const std::vector<ReplicaOrder> desired = {order("a", 1), order("b", 2)};
+  const std::vector<ReplicaReport> observed = {report("b", 1, ReplicaPhase::ready),
+                                               report("c", 1, ReplicaPhase::ready)};
+  CHECK(text(reconcile(desired, observed)) == std::vector<std::string>{"stop c", "start b", "start a"});
 }
 
 TEST_CASE("what is ready with the same generation is never touched") {

@@ -6,7 +6,7 @@
 #include "base/rng.h"
 #include "model/app.h"
 
-namespace barrio::bench {
+namespace barrio::sim {
 
 struct MadeNetwork {
   Network network;
@@ -26,4 +26,4 @@ struct NetworkShape {
 /// Sites over Spain, some of them at twice the size, apps with policies, objectives and demand of their own.
 MadeNetwork make_network(const NetworkShape& shape, uint64_t seed);
 
-}  // namespace barrio::bench
+}  // namespace barrio::sim

@@ -1,6 +1,6 @@
-#include "placement_networks.h"
+#include "sim/made_network.h"
 
-namespace barrio::bench {
+namespace barrio::sim {
 
 namespace {
 
@@ -12,7 +12,7 @@ LatLon somewhere(Rng& rng) {
 }
 
 int between(Rng& rng, int low, int high) {
-  return low + static_cast<int>(rng.below(static_cast<uint64_t>(high - low + 1)));
+  return low + static_cast<int>(rng.below(static_cast<uint64_t>(high - low) + 1));
 }
 
 App make_app(const NetworkShape& shape, size_t index, Rng& rng) {
@@ -53,6 +53,9 @@ void divide(Site& site) {
     rack.servers = {site.servers.cores / 2, Bytes(site.servers.memory.count() / 2),
                     Bytes(site.servers.storage.count() / 2)};
   }
+  Servers& second = (*site.racks)[1].servers;
+  const Servers& first = (*site.racks)[0].servers;
+  second = {site.servers.cores - first.cores, site.servers.memory - first.memory, site.servers.storage - first.storage};
   (*site.racks)[0].accelerators = site.accelerators;
 }
 
@@ -61,6 +64,8 @@ void divide(Site& site) {
 MadeNetwork make_network(const NetworkShape& shape, uint64_t seed) {
   Rng rng(seed);
   MadeNetwork made;
+  made.network.name = "made";
+  made.network.operators = {{OperatorId::of("operator"), "Operator", *Jurisdiction::parse("ES")}};
   made.network.paths = {4900ns, 1.6, 2ms, 20ms, {}};
   double asked = 0;
   for (size_t i = 0; i < shape.apps; ++i) {
@@ -88,4 +93,4 @@ MadeNetwork make_network(const NetworkShape& shape, uint64_t seed) {
   return made;
 }
 
-}  // namespace barrio::bench
+}  // namespace barrio::sim
