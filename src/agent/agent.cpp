@@ -173,6 +173,7 @@ SiteReport Agent::report() const {
         std::any_of(local_.begin(), local_.end(), [&](const auto& status) { return status.report.id == order.id; });
     if (listed || order.leave_within) continue;  // one that has left is simply not there any more
     ReplicaReport missing{order.id, order.generation, ReplicaPhase::starting, "not started yet", 0, 0};
+    if (without_room_.contains(order.id)) missing.detail = "waits until others have made room for it at this site";
     const auto start_fault = start_fault_.find(order.id);
     for (const std::string& sha256 : files_of(order)) {
       const auto fault = file_fault_.find(sha256);
@@ -337,19 +338,87 @@ void Agent::local_step() {
   std::vector<ReplicaReport> observed;
   for (const ports::WorkloadStatus& status : local_) observed.push_back(status.report);
   start_fault_.clear();
-  for (const decide::Action& action :
-       decide::reconcile(orders_, observed, [this](const ReplicaId& id) { return leaving_.may_stop(id); })) {
-    const auto applied = apply(action);
-    if (!applied) log_warning("cannot repair", {{"site", config_.site.str()}, {"why", applied.error().text()}});
-  }
+  without_room_.clear();
+  act(decide::reconcile(orders_, observed, [this](const ReplicaId& id) { return leaving_.may_stop(id); }));
 }
 
-Result<void> Agent::apply(const decide::Action& action) {
-  if (const auto* stop = std::get_if<decide::StopReplica>(&action)) return workloads_.stop(stop->id);
+/// Never more than the site has, whatever order the actions come in: what finds no room waits for what gives some back.
+void Agent::act(std::vector<decide::Action> actions) {
+  const auto snapshot = snapshot_;  // to start parks, and it may change meanwhile
+  const Site* site = snapshot ? snapshot->network.find(config_.site) : nullptr;
+  std::optional<decide::SiteRoom> room;
+  if (site != nullptr) room = room_here(*site);
+  bool changed = false;
+  for (int round = 0; round < 2; ++round) {
+    std::vector<decide::Action> waiting;
+    for (const decide::Action& action : actions) {
+      const auto* start = std::get_if<decide::StartReplica>(&action);
+      if (start != nullptr && room && !room->admits(start->order.id, start->order.resources)) {
+        waiting.push_back(action);
+        continue;
+      }
+      const auto applied = apply(action, room);
+      changed = changed || (applied && *applied);
+      if (!applied) log_warning("cannot repair", {{"site", config_.site.str()}, {"why", applied.error().text()}});
+    }
+    actions = std::move(waiting);
+  }
+  for (const decide::Action& action : actions) {
+    without_room_.insert(std::get<decide::StartReplica>(action).order.id);
+  }
+  if (!changed && !without_room_.empty()) give_up_one(*site, *room);
+}
+
+/// Two that wait for each other's room would do so for ever: one that is to be replaced ends before its successor
+/// begins, if all that is ordered has room together, and nothing else is on its way.
+void Agent::give_up_one(const Site& site, const decide::SiteRoom& room) {
+  decide::SiteRoom wanted(site);
+  for (const ReplicaOrder& order : orders_) {
+    if (order.leave_within || !wanted.admits(order.id, order.resources)) return;
+    wanted.take(order.id, order.resources);
+  }
+  for (const ports::WorkloadStatus& status : local_) {
+    const ReplicaReport& report = status.report;
+    const bool rests = report.phase == ReplicaPhase::ready || report.phase == ReplicaPhase::failed;
+    if (!rests || report.coming != 0) return;
+  }
+  const auto replaced = std::ranges::find_if(without_room_, [&](const ReplicaId& id) { return room.has(id); });
+  if (replaced == without_room_.end()) return;
+  log_warning("ends before its successor begins: there is no room for both", {{"replica", replaced->str()}});
+  const auto stopped = workloads_.stop(*replaced);
+  if (!stopped) log_warning("cannot stop", {{"replica", replaced->str()}, {"why", stopped.error().text()}});
+}
+
+/// What runs here takes what was asked for it when it was started; of what this process did not start itself, what its
+/// order says.
+decide::SiteRoom Agent::room_here(const Site& site) {
+  const auto status_of = [this](const ReplicaId& id) {
+    return std::ranges::find(local_, id, [](const ports::WorkloadStatus& status) { return status.report.id; });
+  };
+  std::erase_if(started_, [&](const auto& entry) { return status_of(entry.first) == local_.end(); });
+  decide::SiteRoom room(site);
+  for (const ports::WorkloadStatus& status : local_) {
+    auto& generations = started_[status.report.id];
+    std::erase_if(generations, [&](const auto& entry) { return entry.first < status.report.generation; });
+    const auto order = std::ranges::find(orders_, status.report.id, &ReplicaOrder::id);
+    const bool says = order != orders_.end() && (generations.empty() || order->generation == status.report.generation);
+    if (says) generations.try_emplace(status.report.generation, order->resources);
+    for (const auto& [generation, resources] : generations) room.take(status.report.id, resources);
+  }
+  return room;
+}
+
+/// False: it waits for a file.
+Result<bool> Agent::apply(const decide::Action& action, std::optional<decide::SiteRoom>& room) {
+  if (const auto* stop = std::get_if<decide::StopReplica>(&action)) {
+    TRY_DO(workloads_.stop(stop->id));
+    if (room) room->free(stop->id);
+    return true;
+  }
   const ReplicaOrder& order = std::get<decide::StartReplica>(action).order;
   ports::WorkloadSpec spec{order, ""};
   for (const std::string& sha256 : files_of(order)) {
-    if (!obtained_.contains(sha256)) return {};  // the link loop is at it; its report says so
+    if (!obtained_.contains(sha256)) return false;  // the link loop is at it; its report says so
   }
   const std::string& file = order.container ? order.container->sha256 : order.model.sha256;
   if (!file.empty()) spec.file_path = files_.path(blob_file(file));
@@ -358,9 +427,12 @@ Result<void> Agent::apply(const decide::Action& action) {
       if (!step.model.sha256.empty()) step.model.file = files_.path(blob_file(step.model.sha256));
     }
   }
-  auto started = workloads_.ensure(spec);
+  const auto started = workloads_.ensure(spec);
   if (!started) start_fault_[order.id] = started.error().text();
-  return started;
+  TRY_DO(started);
+  started_[order.id][order.generation] = order.resources;
+  if (room) room->take(order.id, order.resources);
+  return true;
 }
 
 }  // namespace barrio::agent

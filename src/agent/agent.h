@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "agent/site_files.h"
 #include "agent/usage_ledger.h"
 #include "decide/reconcile/reconcile.h"
+#include "decide/reconcile/room.h"
 #include "model/snapshot.h"
 #include "ports/control_link.h"
 #include "ports/runtime.h"
@@ -91,7 +93,10 @@ class Agent {
 
   void local_step();
   void withdraw_leaving(std::vector<ports::WorkloadStatus>& listed);
-  Result<void> apply(const decide::Action& action);
+  void act(std::vector<decide::Action> actions);
+  Result<bool> apply(const decide::Action& action, std::optional<decide::SiteRoom>& room);
+  decide::SiteRoom room_here(const Site& site);
+  void give_up_one(const Site& site, const decide::SiteRoom& room);
 
   ports::Runtime& runtime_;
   ports::WorkloadRuntime& workloads_;
@@ -104,14 +109,16 @@ class Agent {
   bool have_orders_ = false;  // false: nothing is known, so nothing is stopped either
   std::vector<ReplicaOrder> orders_;
   std::shared_ptr<const Snapshot> snapshot_;
-  std::map<std::string, std::string> saved_;       // file -> content as last written
-  std::set<std::string> obtained_;                 // hashes whose content is on disk and verified
-  std::map<std::string, std::string> file_fault_;  // hash -> why it is not
-  std::vector<ports::WorkloadStatus> local_;       // as last listed
-  Leaving leaving_;                                // replicas that are to leave
-  std::map<ReplicaId, std::string> start_fault_;   // replica -> why it could not even be started
-  std::unique_ptr<ports::Signal> work_changed_;    // for the local loop: orders or files are new
-  std::unique_ptr<ports::Signal> local_changed_;   // for the link loop: control should hear of it now
+  std::map<std::string, std::string> saved_;                   // file -> content as last written
+  std::set<std::string> obtained_;                             // hashes whose content is on disk and verified
+  std::map<std::string, std::string> file_fault_;              // hash -> why it is not
+  std::vector<ports::WorkloadStatus> local_;                   // as last listed
+  Leaving leaving_;                                            // replicas that are to leave
+  std::map<ReplicaId, std::string> start_fault_;               // replica -> why it could not even be started
+  std::set<ReplicaId> without_room_;                           // replicas that wait for others to go
+  std::map<ReplicaId, std::map<int64_t, Resources>> started_;  // what was asked for it, by generation
+  std::unique_ptr<ports::Signal> work_changed_;                // for the local loop: orders or files are new
+  std::unique_ptr<ports::Signal> local_changed_;               // for the link loop: control should hear of it now
   bool control_away_ = false;
   UsageLedger usage_;
   std::unique_ptr<SiteEvidence> evidence_;  // none: nothing is logged
