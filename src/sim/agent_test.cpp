@@ -44,6 +44,19 @@ class ScriptedControl final : public ports::ControlLink {
 
 const ReplicaId r1 = ReplicaId::of("r1");
 
+const ReplicaId r2 = ReplicaId::of("r2");
+
+/// Of a site that has 200 W and 8 cores for machines.
+Snapshot small_site() {
+  Snapshot snapshot;
+  snapshot.version = 1;
+  snapshot.network = spain();
+  Site& site = *std::ranges::find(snapshot.network.sites, SiteId::of("mad1"), &Site::id);
+  site.power = {.budget = Watts(200), .pue = 1};
+  site.servers = {8, gib(8), gib(8)};
+  return snapshot;
+}
+
 ReplicaOrder people(int64_t generation = 1) {
   return {r1,
           {TenantId::of("t"), AppName::of("people")},
@@ -89,9 +102,79 @@ struct OneSite {
     seen = nullptr;
   }
   ReplicaPhase phase() { return (*life->workloads.list())[0].report.phase; }
+  /// 0: it does not run.
+  int64_t generation(const ReplicaId& id) {
+    const auto listed = life->workloads.list();
+    for (const ports::WorkloadStatus& status : *listed) {
+      if (status.report.id == id) return status.report.generation;
+    }
+    return 0;
+  }
 };
 
+ReplicaOrder taking(const ReplicaId& id, int64_t generation, int64_t watts, double cores) {
+  ReplicaOrder order = people(generation);
+  order.id = id;
+  order.resources = {Watts(watts), mib(100), cores, "", 0};
+  return order;
+}
+
 }  // namespace
+
+TEST_CASE("a replica begins when there is room for it and not when control believes so") {
+  OneSite site;
+  site.control.snapshot = small_site();
+  site.control.run = {taking(r1, 1, 150, 1)};
+  site.boot();
+  site.loop.run_for(2s);
+  // The smaller release cannot be fetched yet, so the larger one still runs.
+  ReplicaOrder smaller = taking(r1, 2, 50, 1);
+  smaller.model.backend = Backend::onnx;
+  smaller.model.sha256 = sha256_hex("another model");
+  site.control.run = {smaller, taking(r2, 1, 100, 1)};
+  site.loop.run_for(5s);
+  CHECK(site.generation(r1) == 1);
+  CHECK(site.generation(r2) == 0);
+  const auto waits = std::ranges::find(site.control.last.replicas, r2, &ReplicaReport::id);
+  REQUIRE(waits != site.control.last.replicas.end());
+  CHECK(waits->phase == ReplicaPhase::starting);
+  CHECK(waits->detail.find("made room") != std::string::npos);
+  site.control.blob = "another model";
+  site.loop.run_for(1min);
+  CHECK(site.generation(r1) == 2);
+  CHECK(site.generation(r2) == 1);
+}
+
+TEST_CASE("a site that starts again begins what is ordered as far as it has room") {
+  OneSite site;
+  site.control.snapshot = small_site();
+  site.control.run = {taking(r1, 1, 150, 1), taking(r2, 1, 51, 1)};
+  site.boot();
+  site.loop.run_for(5s);
+  site.crash();
+  site.control.away = true;
+  site.boot();
+  site.loop.run_for(5s);
+  CHECK(site.generation(r1) == 1);
+  CHECK(site.generation(r2) == 0);
+}
+
+TEST_CASE("two that wait for each other's room do not wait for ever") {
+  OneSite site;
+  site.control.snapshot = small_site();
+  site.control.run = {taking(r1, 1, 60, 6), taking(r2, 1, 120, 2)};
+  site.boot();
+  site.loop.run_for(5s);
+  // With what is ordered for both there is never room for either.
+  site.control.run = {taking(r1, 2, 150, 2), taking(r2, 2, 60, 6)};
+  site.loop.run_for(10s);
+  CHECK(site.generation(r1) == 1);
+  CHECK(site.generation(r2) == 1);
+  site.control.run = {taking(r1, 3, 130, 2), taking(r2, 3, 60, 6)};
+  site.loop.run_for(10s);
+  CHECK(site.generation(r1) == 3);
+  CHECK(site.generation(r2) == 3);
+}
 
 TEST_CASE("a crashed replica starts again within one period after its back-off") {
   OneSite site;
