@@ -47,6 +47,7 @@ inline std::vector<uint64_t> seeds(uint64_t fixed) {
     all.push_back(*commit);
   }
   for (uint64_t seed = first; seed <= fixed; ++seed) all.push_back(seed);
+  if (all.empty()) all.push_back(1);  // no checkout, and none is fixed
   return all;
 }
 

@@ -115,8 +115,11 @@ struct Swarm {
     if (!remove) Checker::number(app.spec, number);
     app.wanted = !remove;
     app.busy_until = Time::max();
+    app.number = number;
     world.checker().asked(app.key, number, remove ? Checker::Change::remove : Checker::Change::deploy);
-    const auto ended = [this, &app] { app.busy_until = world.loop().now(); };
+    const auto ended = [this, &app, number] {
+      if (app.number == number) app.busy_until = world.loop().now();
+    };
     world.in_control([this, &app, number, remove, ended](control::Control& control) {
       if (remove) {
         const auto removed = control.remove(app.key);
@@ -134,7 +137,9 @@ struct Swarm {
       ended();
     });
     // Who was asked may crash before it answers.
-    world.loop().after(20s, [&app] { app.busy_until = std::min(app.busy_until, Time{}); });
+    world.loop().after(20s, [&app, number] {
+      if (app.number == number) app.busy_until = std::min(app.busy_until, Time{});
+    });
   }
 
   void drain_or_not() {
@@ -176,6 +181,7 @@ struct Swarm {
     AppSpec spec;
     bool wanted = false;
     Time busy_until{};
+    int64_t number = 0;  // of its last change
   };
   Rng rng;
   std::vector<Fault> on;
