@@ -81,7 +81,6 @@ struct PeerTlsFile {
 };
 BARRIO_DESCRIBE(PeerTlsFile, (), (ca, chain, key))
 
-/// Objects, docs/storage.md.
 /// Storage's bytes in an S3 service at the site, docs/storage.md.
 struct StorageS3File {
   std::string endpoint;                     // "https://HOST:PORT" or "http://HOST:PORT"
@@ -93,6 +92,7 @@ struct StorageS3File {
 };
 BARRIO_DESCRIBE(StorageS3File, (), (endpoint, bucket, credentials_file, prefix, region, ca_file))
 
+/// Objects, docs/storage.md.
 struct StorageFile {
   std::string listen;                          // of its S3 service
   std::string key_file;                        // the site's own key: 64 hex digits, not in the site's folder

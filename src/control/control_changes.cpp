@@ -181,9 +181,11 @@ tl::expected<Deployed, Rejected> Control::deploy(const TenantId& tenant, AppSpec
 
 Result<void> Control::remove(const AppKey& app, const Author& by) {
   auto erase = [&]() -> Result<Edit> {
+    TRY(auto writes, make_room_for_past_app(state_, app));
     TRY(const App* present, known_app(app));
-    Edit edit{{desired_.guard(key::app(app))},
-              {{key::app(app), std::nullopt}, write_past_app(*present, runtime_.wall())}};
+    writes.push_back({key::app(app), std::nullopt});
+    writes.push_back(write_past_app(*present, runtime_.wall()));
+    Edit edit{{desired_.guard(key::app(app))}, std::move(writes)};
     const auto known = desired_.releases.find(app);
     for (const Release& release : known == desired_.releases.end() ? std::vector<Release>() : known->second)
       edit.writes.push_back({key::release(app, release.generation), std::nullopt});

@@ -207,6 +207,36 @@ TEST_CASE("what apps were called before is forgotten in the end") {
   CHECK(first_generation(world.store, street)->generation == 1);
 }
 
+TEST_CASE("of what a tenant's apps were called before, so many are kept, the last ones") {
+  World world;
+  const auto past = [&](size_t i, const TenantId& tenant) {
+    App app;
+    app.tenant = tenant;
+    app.spec.name = AppName::of("app-" + std::to_string(i));
+    app.generation = 7;
+    return app;
+  };
+  const WallTime began = world.control->wall();
+  const TenantId other = TenantId::of("other");
+  const auto remove = [&](const App& app, WallTime at) {
+    auto writes = make_room_for_past_app(world.store, app.key());
+    REQUIRE(writes);
+    writes->push_back(write_past_app(app, at));
+    REQUIRE(world.store.commit({}, std::move(*writes)));
+  };
+  remove(past(0, other), began - 24h);
+  for (size_t i = 0; i < most_past_apps + 2; ++i) remove(past(i, traffic), began + std::chrono::seconds(i));
+  const auto next = [&](const App& app) { return first_generation(world.store, app.key())->generation; };
+  CHECK(next(past(0, traffic)) == 1);
+  CHECK(next(past(1, traffic)) == 1);
+  CHECK(next(past(2, traffic)) == 8);
+  CHECK(next(past(most_past_apps + 1, traffic)) == 8);
+  CHECK(next(past(0, other)) == 8);
+  // One that is there already takes no other's place.
+  remove(past(most_past_apps, traffic), began + 24h);
+  CHECK(next(past(2, traffic)) == 8);
+}
+
 TEST_CASE("deploying the same again changes nothing; a change is a new generation that sites must replace") {
   World world;
   REQUIRE(world.control->deploy(traffic, people_app("street", "ES-PV")));

@@ -1,5 +1,7 @@
 #include "control/past_app.h"
 
+#include <algorithm>
+
 #include "control/aside.h"
 #include "control/desired.h"
 
@@ -24,6 +26,20 @@ Result<FirstGeneration> first_generation(ports::StateStore& store, const AppKey&
 
 ports::Write write_past_app(const App& app, WallTime deleted_at) {
   return write_json(past_prefix + app.key().str(), PastApp{app.key(), app.generation, deleted_at});
+}
+
+Result<std::vector<ports::Write>> make_room_for_past_app(ports::StateStore& store, const AppKey& app) {
+  TRY(const auto all, store.list(past_prefix + app.tenant.str() + "/"));
+  std::vector<std::pair<WallTime, std::string>> others;
+  for (const ports::Entry& entry : all.entries) {
+    const auto past = read_json<PastApp>(entry);
+    if (entry.key != past_prefix + app.str()) others.emplace_back(past ? past->at : WallTime(), entry.key);
+  }
+  std::ranges::sort(others);
+  std::vector<ports::Write> writes;
+  for (size_t i = 0; i + most_past_apps <= others.size() && i < most_past_forgotten; ++i)
+    writes.push_back({others[i].second, std::nullopt});
+  return writes;
 }
 
 Result<size_t> forget_past_apps(ports::StateStore& store, WallTime now) {

@@ -10,6 +10,9 @@ namespace barrio::control {
 /// After that, a site that still runs it would take an app of the same name for it.
 inline constexpr auto past_app_kept_for = std::chrono::days(400);
 
+/// Of each tenant. Who deletes more is who meets the above sooner, with apps of its own alone.
+inline constexpr size_t most_past_apps = 1000;
+
 struct PastApp {
   AppKey app;
   int64_t generation = 0;  // its last one
@@ -25,6 +28,8 @@ struct FirstGeneration {
 /// Errors: unavailable.
 Result<FirstGeneration> first_generation(ports::StateStore& store, const AppKey& app);
 ports::Write write_past_app(const App& app, WallTime deleted_at);
+/// Removes the oldest of its tenant's that would be over most_past_apps with this one. Errors: unavailable.
+Result<std::vector<ports::Write>> make_room_for_past_app(ports::StateStore& store, const AppKey& app);
 /// Removes some that are older than they are kept for; how many.
 Result<size_t> forget_past_apps(ports::StateStore& store, WallTime now);
 

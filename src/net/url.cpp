@@ -35,7 +35,7 @@ bool is_path(std::string_view text) {
   return true;
 }
 
-Result<Url> parse_after(const Scheme& scheme, std::string_view text) {
+Result<Url> parse_after(const Scheme& scheme, std::string_view text, const std::shared_ptr<TlsClient>& tls) {
   const std::string_view rest = text.substr(scheme.start.size());
   const size_t slash = rest.find('/');
   std::string authority(rest.substr(0, slash));
@@ -48,7 +48,11 @@ Result<Url> parse_after(const Scheme& scheme, std::string_view text) {
   url.grpc = scheme.grpc;
   if (scheme.grpc) url.endpoint.protocol = Protocol::http2;
   if (scheme.tls) {
-    TRY(url.endpoint.tls, TlsClient::load({}));
+    // Reading the system's authorities takes long.
+    url.endpoint.tls = tls;
+    if (!tls) {
+      TRY(url.endpoint.tls, TlsClient::load({}));
+    }
     url.endpoint.name = host;
   }
   if (slash != std::string_view::npos) url.path = rest.substr(slash);
@@ -57,9 +61,7 @@ Result<Url> parse_after(const Scheme& scheme, std::string_view text) {
   return url;
 }
 
-}  // namespace
-
-Result<Url> parse_url(std::string_view text) {
+Result<Url> parse(std::string_view text, const std::shared_ptr<TlsClient>& tls) {
   if (text.starts_with("unix:")) {
     TRY(auto address, SocketAddress::parse(text));
     Url url;
@@ -67,18 +69,23 @@ Result<Url> parse_url(std::string_view text) {
     return url;
   }
   for (const Scheme& scheme : schemes) {
-    if (text.starts_with(scheme.start)) return parse_after(scheme, text);
+    if (text.starts_with(scheme.start)) return parse_after(scheme, text, tls);
   }
   return wrong(text);
 }
 
+}  // namespace
+
+Result<Url> parse_url(std::string_view text) {
+  return parse(text, nullptr);
+}
+
 Result<Endpoint> parse_server(std::string_view text, const std::shared_ptr<TlsClient>& tls) {
   const bool in_short = text.find("://") == std::string_view::npos && !text.starts_with("unix:");
-  auto url = parse_url(in_short ? "http://" + std::string(text) : std::string(text));
+  auto url = parse(in_short ? "http://" + std::string(text) : std::string(text), tls);
   if (!url || url->grpc || !url->path.empty())
     return fail(Code::invalid, "must be like http://10.0.0.1:8080 or https://10.0.0.1:8443, but is '" +
                                    std::string(text.substr(0, 200)) + "'");
-  if (url->endpoint.tls && tls) url->endpoint.tls = tls;
   return std::move(url->endpoint);
 }
 

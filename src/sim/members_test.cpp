@@ -58,6 +58,7 @@ struct Trio {
   /// What is not as it was acknowledged.
   std::string loss() {
     const auto snapshot = world.wanted();
+    if (!snapshot) return "nobody leads";
     for (const auto& [key, changes] : acknowledged) {
       const auto app = std::ranges::find_if(snapshot->apps, [&](const App& each) { return each.key() == key; });
       if (app == snapshot->apps.end()) return key.str() + " was acknowledged and is lost";

@@ -49,6 +49,7 @@ class FakeCluster {
   std::set<std::string> used;        // "verb resource.group"
   std::vector<std::string> refused;  // what was wrong with what it was asked
   size_t applied = 0, lists = 0, watches = 0;
+  std::map<std::string, int64_t> watched_from;  // by resource: the revision that the last watch went on from
 
   const std::map<std::string, JsonObject>& objects() const { return objects_; }
   std::vector<std::string> keys(const std::string& resource) const {
@@ -132,6 +133,8 @@ class FakeCluster {
     away = false;
     held_.clear();  // answered with 500
   }
+  int64_t revision() const { return revision_; }
+  size_t watching() const { return watching_.size(); }
   void bookmark() {
     for (Watching& one : watching_) {
       const JsonObject at{{"metadata", JsonObject{{"resourceVersion", std::to_string(revision_)}}}};
@@ -263,6 +266,7 @@ class FakeCluster {
     if (!selector || !from || !bounded || net::query_value(request.query(), "allowWatchBookmarks") != "true")
       return answer(wrong(400, "BadRequest", "a watch needs selector, resourceVersion, timeoutSeconds and bookmarks"));
     if (static_cast<int64_t>(*from) < floor_) return answer(failure(410, "Expired", "too old resource version"));
+    watched_from[target.resource] = static_cast<int64_t>(*from);
     answer.begin({200, {{"Content-Type", "application/json"}}, ""});
     for (const Event& event : history_) {
       if (event.revision > static_cast<int64_t>(*from)) write(answer, target.resource, *selector, event);

@@ -61,7 +61,7 @@ tl::unexpected<Error> registry_refuses(const net::Response& response, const std:
   const bool denied = response.status == 401 || response.status == 403;
   if (words.empty())
     words = (denied ? "refuses the credentials, status " : "status ") + std::to_string(response.status);
-  return fail(denied ? Code::denied : Code::unavailable, "the registry: " + words.substr(0, 300), what);
+  return fail(Code::unavailable, "the registry: " + words.substr(0, 300), what);
 }
 
 /// Where an upload goes on: "/v2/...", or the same with scheme and host, which are those of the registry.
@@ -129,16 +129,18 @@ Result<void> ImageRegistry::put_blob(const std::string& repository, const std::s
   if (begun.status != 202 || !location) return registry_refuses(begun, "POST " + uploads);
   std::string target = target_of(std::string(*location));
   target += (target.find('?') == std::string::npos ? "?digest=" : "&digest=") + net::percent_encode(digest);
-  TRY(const auto stored, call({.method = "PUT",
-                               .target = target,
-                               .headers = {{"Content-Type", "application/octet-stream"}},
-                               .body = std::string(content)}));
+  net::Request put{.method = "PUT", .target = target, .headers = {{"Content-Type", "application/octet-stream"}}};
+  runtime_.offload([&] { put.body = std::string(content); });
+  TRY(const auto stored, call(std::move(put)));
   if (stored.status != 201) return registry_refuses(stored, "PUT " + repository + "/blobs/" + digest);
   return {};
 }
 
 Result<void> ImageRegistry::put(const TenantId& tenant, const ImageReference& image, std::string_view archive) {
-  TRY(const std::string_view text, manifest_in(archive, image));
+  // Hashing what may be of 256 MiB takes long.
+  std::optional<Result<std::string_view>> checked;
+  runtime_.offload([&] { checked = manifest_in(archive, image); });
+  TRY(const std::string_view text, *checked);
   auto manifest = parse_json(text);
   if (!manifest) return fail(Code::invalid, "its manifest is no JSON: " + manifest.error().text(), "container.image");
   const std::string repository = "/v2/" + config_.prefix + "/" + tenant.str();
@@ -148,7 +150,8 @@ Result<void> ImageRegistry::put(const TenantId& tenant, const ImageReference& im
   if (there) return {};
   TRY(const auto digests, blobs_of(*manifest));
   for (const std::string& digest : digests) {
-    TRY(const std::string_view content, blob_in(archive, digest));
+    runtime_.offload([&] { checked = blob_in(archive, digest); });
+    TRY(const std::string_view content, *checked);
     TRY_DO(put_blob(repository, digest, content));
   }
   TRY(const auto stored,

@@ -27,7 +27,8 @@ class ImageRegistry {
   ImageRegistry(ports::Runtime& runtime, Fetch fetch, RegistryConfig config)
       : runtime_(runtime), fetch_(std::move(fetch)), config_(std::move(config)) {}
 
-  /// Puts there what is missing of an archive's image. Errors: those of manifest_in; unavailable, denied.
+  /// Puts there what is missing of an archive's image. Errors: those of manifest_in; unavailable, also where it refuses
+  /// this site's credentials.
   Result<void> put(const TenantId& tenant, const ImageReference& image, std::string_view archive);
   /// What nodes pull: REGISTRY/PREFIX/TENANT@sha256:DIGEST.
   std::string reference(const TenantId& tenant, const ImageReference& image) const {

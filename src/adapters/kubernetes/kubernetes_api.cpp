@@ -32,8 +32,9 @@ Result<std::string> read_token(const std::string& path) {
 
 Code code_of(int status) {
   switch (status) {
+    // It is this site's credentials or rights that it refuses, not what is asked for.
     case 401:
-    case 403: return Code::denied;
+    case 403: return Code::unavailable;
     case 404:
     case 410: return Code::not_found;
     case 409: return Code::conflict;

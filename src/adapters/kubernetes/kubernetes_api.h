@@ -33,8 +33,8 @@ class KubernetesApi {
   KubernetesApi(ports::Runtime& runtime, Fetch fetch, Stream stream, ApiConfig config)
       : runtime_(runtime), fetch_(std::move(fetch)), stream_(std::move(stream)), config_(std::move(config)) {}
 
-  /// Errors of all: unavailable (no answer, or the server fails), exhausted (it asks for a pause, for too long),
-  /// denied, not_found, conflict, invalid (it refuses the object).
+  /// Errors of all: unavailable (no answer, or the server fails, or refuses this site's credentials or rights),
+  /// exhausted (it asks for a pause, for too long), not_found, conflict, invalid (it refuses the object).
   Result<Json> get(const std::string& target);
   /// Text, as of logs.
   Result<std::string> get_text(const std::string& target);

@@ -17,6 +17,7 @@ namespace {
 using kubernetes::SeenPod;
 
 constexpr size_t most_pods_counted = 32;
+constexpr const char* in_turn = "all of it is applied from time to time";
 
 /// Verified: what is put into the registry is what was uploaded, whatever has happened on the disk.
 Result<std::string> read_image(const std::string& path, const std::string& sha256) {
@@ -33,6 +34,11 @@ Result<std::string> read_image(const std::string& path, const std::string& sha25
 bool may_pass(const Error& error) {
   return error.code == Code::unavailable || error.code == Code::exhausted || error.code == Code::timed_out ||
          error.code == Code::conflict;
+}
+
+/// What is ordered is to blame, not this site's cluster, registry or credentials: its release is stopped everywhere.
+bool is_wrong(const Error& error) {
+  return error.code == Code::invalid || error.code == Code::denied;
 }
 
 std::string address_of(const Json& service, int port) {
@@ -58,14 +64,14 @@ void KubernetesWorkloadRuntime::keep(const Kept& one) {
     const auto applied = apply(*one);
     const std::string why = applied ? follow(*one) : applied.error().text();
     if (!acts_on(*one)) break;
-    if (std::exchange(one->why, why) != why)
+    if (std::exchange(one->why, why) != why && why != in_turn)
       log_warning(applied ? "workload is applied again" : "cannot apply a workload",
                   {{"workload", one->name}, {"why", why}});
     if (!applied && one->applied == 0) {
       one->phase = may_pass(applied.error()) ? ReplicaPhase::starting : ReplicaPhase::failed;
       one->detail = why;
     }
-    if (!applied && !may_pass(applied.error())) ++one->refusals;
+    if (!applied && one->applied == 0 && is_wrong(applied.error())) ++one->refusals;
     count_restarts(*one);
     const Time again = runtime_.now() + delay.after_running(runtime_.now() - since, runtime_.rng());
     while (acts_on(*one) && runtime_.now() < again) {
@@ -104,8 +110,12 @@ Result<void> KubernetesWorkloadRuntime::put_image(Instance& one) {
   const TenantId tenant = one.order.app.tenant;
   // By the archive, too: a digest alone would lend one tenant's image to another.
   const std::string known = tenant.str() + "/" + container.sha256 + container.image.digest;
-  if (!std::exchange(one.put_again, false) && images_.contains(known)) return {};
+  const bool again = std::exchange(one.put_again, false);
+  if (!again && images_.contains(known)) return {};
   if (one.applied == 0) one.detail = "its image is put into the registry";
+  const ports::Turn::Hold hold(images_turn_);
+  if (!acts_on(one)) return fail(Code::cancelled, "is not wanted any more", one.name);
+  if (!again && images_.contains(known)) return {};
   std::optional<Result<std::string>> archive;
   runtime_.offload([&] { archive = read_image(one.file_path, container.sha256); });
   if (!*archive) return fail(archive->error());
@@ -115,13 +125,14 @@ Result<void> KubernetesWorkloadRuntime::put_image(Instance& one) {
 }
 
 Result<void> KubernetesWorkloadRuntime::prepare_namespace(const TenantId& tenant) {
-  if (namespaces_.contains(tenant)) return {};
+  const auto ready = namespaces_.find(tenant);
+  if (ready != namespaces_.end() && runtime_.now() - ready->second < config_.apply_every) return {};
   const std::string name = kubernetes::namespace_of(config_.plan, tenant);
   TRY_DO(api_.apply("/api/v1/namespaces/" + name, kubernetes::namespace_manifest(config_.plan, tenant)));
   const Json policy = kubernetes::network_policy(config_.plan, tenant);
   const std::string policy_name = json_read::text_of(json_read::at(policy, "metadata", "name"));
   TRY_DO(api_.apply("/apis/networking.k8s.io/v1/namespaces/" + name + "/networkpolicies/" + policy_name, policy));
-  namespaces_.insert(tenant);
+  namespaces_[tenant] = runtime_.now();
   return {};
 }
 
@@ -140,6 +151,7 @@ Result<void> KubernetesWorkloadRuntime::apply_objects(Instance& one) {
   one.address = address_of(service, one.container().port);
   if (one.address.empty()) return fail(Code::unavailable, "its Service has no address", one.name);
   one.applied = json_read::number_of(json_read::at(metadata, "generation"));
+  one.applied_at = runtime_.now();
   one.seen = false;
   return {};
 }
@@ -161,10 +173,16 @@ std::string KubernetesWorkloadRuntime::look(Instance& one) {
   tell_pod(one);
   const auto found = deployments_.find(one.owner);
   const bool there = found != deployments_.end() && !found->second.deleting;
-  if (!there) return one.seen ? "its Deployment was deleted" : "";
+  const Duration since = runtime_.now() - one.applied_at;
+  if (!there) {
+    if (one.seen) return "its Deployment was deleted";
+    const bool lost = since >= config_.unseen_after && deployments_watch_.fault().empty();
+    return lost ? "its Deployment is not seen" : "";
+  }
   one.seen = true;
   if (found->second.revision > one.applied) return "its Deployment was changed";
-  return one.put_again ? "its image is put into the registry once more" : "";
+  if (one.put_again) return "its image is put into the registry once more";
+  return since >= config_.apply_every ? in_turn : "";
 }
 
 void KubernetesWorkloadRuntime::tell_pod(Instance& one) {

@@ -61,6 +61,8 @@ class KubernetesRig {
             .look_every = 100ms,
             .reach_every = 20ms,
             .tidy_every = 20ms,
+            .apply_every = apply_every,
+            .unseen_after = 300ms,
             .retire = {.shortest = 20ms, .longest = 100ms}};
   }
 
@@ -100,6 +102,7 @@ class KubernetesRig {
   FakeRegistry registry{reactor};
   Ed25519Key key = *Ed25519Key::generate();
   int port = 0;
+  Duration apply_every = 300s;
   int app_status = 200;  // of what the app answers
   size_t app_asked = 0;
 

@@ -70,7 +70,8 @@ KubernetesWorkloadRuntime::KubernetesWorkloadRuntime(ports::Runtime& runtime, Ca
                          if (const auto seen = SeenPod::from(object)) pods_.erase(seen->uid);
                          news();
                        }},
-                  config_.watch) {}
+                  config_.watch),
+      images_turn_(runtime) {}
 
 KubernetesWorkloadRuntime::~KubernetesWorkloadRuntime() = default;
 
@@ -159,12 +160,18 @@ void KubernetesWorkloadRuntime::tidy() {
   }
 }
 
-/// A process that gives way to this one may still answer its last requests from them.
+/// A process that gives way to this one may still answer its last requests from them. One that comes back in the
+/// middle of a rollout finds the generation before there: it is the way back until the one that is ordered is ready.
 void KubernetesWorkloadRuntime::remove_strays() {
   const Time now = runtime_.now();
   std::erase_if(strays_, [&](const auto& stray) { return !deployments_.contains(stray.first); });
   for (const auto& [owner, deployed] : deployments_) {
     if (is_kept(owner) || !generations_.contains(owner.replica)) continue;
+    const Kept newest = generations_.newest(owner.replica);
+    if (newest->phase != ReplicaPhase::ready) {
+      strays_.erase(owner);
+      continue;
+    }
     const Time since = strays_.try_emplace(owner, now).first->second;
     if (now - since >= config_.retire.longest) remove_objects(deployed);
   }

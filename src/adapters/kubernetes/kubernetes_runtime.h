@@ -21,6 +21,7 @@
 #include "adapters/kubernetes/watched_kind.h"
 #include "decide/generations/generations.h"
 #include "decide/health/health.h"
+#include "ports/turn.h"
 #include "ports/workload_runtime.h"
 
 namespace barrio::adapters {
@@ -34,6 +35,8 @@ struct KubernetesConfig {
   Duration look_every = 1s;                 // beside what the watches tell
   Duration reach_every = 200ms;             // between questions of ours to a pod that the cluster calls ready
   Duration tidy_every = 1s;                 // looking for what nobody keeps
+  Duration apply_every = 5min;              // all once more: not everything that is applied is watched
+  Duration unseen_after = 30s;              // a Deployment that the watch does not show is applied again
   decide::RetireLimits retire = {};
   std::function<size_t(const ReplicaId&)> in_flight = {};  // requests of a replica; none: retire.longest is waited for
 };
@@ -102,7 +105,8 @@ class KubernetesWorkloadRuntime final : public ports::WorkloadRuntime {
   decide::Generations<Instance> generations_;
   std::vector<std::weak_ptr<Instance>> instances_;  // whose fiber has not ended
   std::set<std::string> images_;                    // tenant, archive's hash and digest, once they are in the registry
-  std::set<TenantId> namespaces_;                   // that were made ready
+  ports::Turn images_turn_;                         // an archive is in memory whole: one at a time
+  std::map<TenantId, Time> namespaces_;             // that were made ready, when
   std::map<Owner, Time> strays_;                    // earlier generations of replicas that are kept here, since when
   std::set<Owner> removing_;
   bool begun_ = false;

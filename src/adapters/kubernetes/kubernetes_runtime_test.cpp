@@ -239,6 +239,89 @@ TEST_CASE("what somebody changes in the cluster or deletes there is put right") 
   });
 }
 
+TEST_CASE("what is not watched and was deleted or changed is put right in turn") {
+  Rig rig;
+  rig.apply_every = 200ms;
+  Contract contract(rig);
+  rig.run([&] {
+    auto spec = rig.spec(id.str(), 1);
+    spec.order.secrets["TOKEN"] = "value";
+    REQUIRE(contract.workloads().ensure(spec));
+    const auto ready = [&] { return contract.phase(id) == ReplicaPhase::ready; };
+    REQUIRE(rig.until(ready));
+    const auto before = rig.cluster.objects();
+    const std::string name_space = "namespaces//barrio-acme";
+    const auto labels = [&] {
+      return json_read::texts_of(json_read::at(Json(rig.cluster.object(name_space)), "metadata", "labels"));
+    };
+    const auto wanted = labels();
+    REQUIRE(!wanted.empty());
+    rig.cluster.object(name_space)["metadata"].as_object()["labels"] = JsonObject();
+    const std::vector<std::string> lost{"networkpolicies/barrio-acme/barrio-mad1", key_of("services"),
+                                        key_of("secrets")};
+    for (const std::string& key : lost) rig.cluster.erase(key);
+    for (const std::string& key : lost) {
+      CHECK_MESSAGE(rig.until([&] { return rig.cluster.objects().contains(key); }), key);
+      CHECK(rig.cluster.object(key)["spec"] == JsonObject(before.at(key))["spec"]);
+    }
+    CHECK(rig.until([&] { return labels() == wanted; }));
+    CHECK(ready());
+    const std::string pod = rig.cluster.pod_like(object_name(id, 1));
+    CHECK(before.contains(pod));
+    CHECK(ports::status_of(contract, id)->report.restarts == 0);
+  });
+}
+
+TEST_CASE("a Deployment that is never seen is applied again") {
+  Rig rig;
+  Contract contract(rig);
+  rig.run([&] {
+    ports::wait_until_ready(contract, ReplicaId::of("hello-mad1-2"), 1);  // the namespace is there
+    rig.cluster.moods.push_back({.status = 201, .body = R"({"metadata":{"uid":"u","generation":1}})"});
+    REQUIRE(contract.workloads().ensure(rig.spec(id.str(), 1)));
+    REQUIRE(rig.until([&] { return rig.cluster.moods.empty(); }));
+    CHECK(!rig.cluster.objects().contains(key_of("deployments")));
+    CHECK(ports::wait_until_ready(contract, id, 1).report.restarts == 0);
+  });
+}
+
+TEST_CASE("replicas that begin together put their image into the registry once") {
+  Rig rig;
+  Contract contract(rig);
+  rig.run([&] {
+    for (int i = 1; i <= 4; ++i) REQUIRE(contract.workloads().ensure(rig.spec("hello-mad1-" + std::to_string(i), 1)));
+    for (int i = 1; i <= 4; ++i) ports::wait_until_ready(contract, ReplicaId::of("hello-mad1-" + std::to_string(i)), 1);
+    CHECK(rig.registry.uploads == 3);
+    CHECK(rig.registry.asked == 11);  // the manifest is asked for and put; each blob is asked for, begun and put
+  });
+}
+
+TEST_CASE("a process that starts again in the middle of a rollout keeps the way back") {
+  Rig rig;
+  Contract before(rig), after(rig), third(rig);
+  rig.run([&] {
+    ports::wait_until_ready(before, id, 1);
+    const std::string pod = rig.cluster.pod_like(object_name(id, 1));
+    before.workloads().stand_down();
+    rig.cluster.fate = "crash";
+    REQUIRE(after.workloads().ensure(rig.spec(id.str(), 2, "2")));
+    REQUIRE(after.says(id, "ended with code 3"));
+    rig.runtime.sleep_for(400ms);  // strays go after 100 ms
+    CHECK(rig.cluster.pod_like(object_name(id, 1)) == pod);
+    rig.cluster.fate = "ready";
+    ports::wait_until_ready(after, id, 1);
+    CHECK(rig.cluster.pod_like(object_name(id, 1)) == pod);
+    CHECK(rig.until([&] { return rig.cluster.keys("deployments").size() == 1; }));
+    // One that is ready needs none.
+    after.workloads().stand_down();
+    third.version = "3";
+    ports::wait_until_ready(third, id, 3);
+    CHECK(rig.until([&] { return rig.cluster.keys("deployments").size() == 1; }));
+    CHECK(rig.cluster.objects().contains(key_of("deployments", 3)));
+    third.workloads().stand_down();
+  });
+}
+
 TEST_CASE("a workload that is stopped and wanted again at once runs again") {
   Rig rig;
   Contract contract(rig);

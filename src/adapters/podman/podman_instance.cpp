@@ -102,6 +102,9 @@ Result<void> PodmanWorkloadRuntime::check_image(Instance& one) {
   // By the archive, too: a digest alone would lend one tenant's image to another.
   const std::string known = container.sha256 + container.image.digest;
   if (images_.contains(known)) return {};
+  const ports::Turn::Hold hold(images_turn_);
+  if (!acts_on(one)) return fail(Code::cancelled, "is not wanted any more", one.name);
+  if (images_.contains(known)) return {};
   std::optional<Result<std::string>> archive;
   runtime_.offload([&] { archive = read_archive(one.file_path, container.sha256); });
   if (!*archive) return fail(archive->error());

@@ -13,7 +13,8 @@ PodmanWorkloadRuntime::PodmanWorkloadRuntime(ports::Runtime& runtime, FetchPodma
     : runtime_(runtime),
       probe_(std::move(probe)),
       config_(std::move(config)),
-      api_(runtime, std::move(fetch), config_.socket) {}
+      api_(runtime, std::move(fetch), config_.socket),
+      images_turn_(runtime) {}
 
 PodmanWorkloadRuntime::~PodmanWorkloadRuntime() = default;
 
@@ -105,7 +106,12 @@ void PodmanWorkloadRuntime::find_leftovers(const std::vector<FoundContainer>& fo
     const auto generation = parse_uint(value(label::generation));
     if (!id || !generation || is_kept(one.name)) continue;
     if (generations_.contains(*id)) {
-      remove_stray(one.name);
+      // In the middle of a rollout it is the way back, until the generation that is ordered is ready.
+      if (generations_.newest(*id)->phase == ReplicaPhase::ready) {
+        remove_stray(one.name);
+      } else {
+        strays_.erase(one.name);
+      }
       continue;
     }
     ports::WorkloadStatus status;

@@ -14,6 +14,7 @@
 #include "adapters/podman/podman_api.h"
 #include "decide/generations/generations.h"
 #include "decide/health/health.h"
+#include "ports/turn.h"
 #include "ports/workload_runtime.h"
 
 namespace barrio::adapters {
@@ -78,6 +79,7 @@ class PodmanWorkloadRuntime final : public ports::WorkloadRuntime {
   decide::Generations<Instance> generations_;
   std::vector<std::weak_ptr<Instance>> instances_;        // whose fiber has not ended
   std::map<std::string, std::string> images_;             // archive's hash and digest -> id, once checked
+  ports::Turn images_turn_;                               // an archive is in memory whole: one at a time
   std::map<ReplicaId, ports::WorkloadStatus> leftovers_;  // found at podman's, and asked for by nobody yet
   std::map<std::string, Time> strays_;  // earlier generations of replicas that are kept here, since when seen
   bool discovering_ = false;

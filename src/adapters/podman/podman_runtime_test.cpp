@@ -161,6 +161,29 @@ TEST_CASE("a container outlives the process that started it, and is adopted as i
   });
 }
 
+TEST_CASE("a process that starts again in the middle of a rollout keeps the container that is the way back") {
+  PodmanRig rig;
+  if (!rig.start()) return;
+  Contract before(rig), after(rig);
+  rig.run([&] {
+    ports::wait_until_ready(before, id, 1);
+    const uint32_t pid = rig.api().inspect(container_name(id, 1))->pid;
+    before.podman().stand_down();
+    auto bad = rig.spec(id.str(), 2, "bad");
+    bad.order.container->start_within = 1s;
+    REQUIRE(after.workloads().ensure(bad));
+    for (int i = 0; i < 500 && ports::status_of(after, id)->report.restarts == 0; ++i) rig.runtime.sleep_for(20ms);
+    CHECK(ports::status_of(after, id)->report.restarts >= 1);
+    const auto kept = rig.api().inspect(container_name(id, 1));  // strays go after 200 ms
+    REQUIRE(kept);
+    CHECK(kept->pid == pid);
+    ports::wait_until_ready(after, id, 1);
+    CHECK(rig.api().inspect(container_name(id, 1))->pid == pid);
+    CHECK(after.workloads().stop(id));
+    ports::wait_until_gone(after, id);
+  });
+}
+
 TEST_CASE("a new generation takes over only when it is ready, and one that never is leaves the earlier one serving") {
   PodmanRig rig;
   if (!rig.start()) return;
