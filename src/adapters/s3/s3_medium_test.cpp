@@ -242,6 +242,87 @@ TEST_CASE("who reads the journal while another process packs it finds what was p
   CHECK(*get_text(*open_or_fail(service)->store, "k7") == "7");
 }
 
+TEST_CASE("a process that reads what its successor has packed, and then writes, is refused") {
+  FakeService service;
+  auto first = open_with_bucket(service);
+  for (int i = 0; i < 40; ++i) REQUIRE(put_text(*first->store, "k" + std::to_string(i), std::to_string(i)));
+  auto second = open_or_fail(service);
+  REQUIRE(put_text(*second->store, "more", "text"));
+  REQUIRE(second->store->tidy());
+  CHECK(service.keys("journal/0000000002.log").size() == 3);  // the first piece, the packed one, the end
+  for (int i = 0; i < 40; ++i) CHECK(*get_text(*first->store, "k" + std::to_string(i)) == std::to_string(i));
+  CHECK(!put_text(*first->store, "lost", "text"));
+  CHECK(!put_text(*first->store, "lost", "text"));
+  REQUIRE(put_text(*second->store, "more", "yet"));
+  CHECK(*get_text(*open_or_fail(service)->store, "k7") == "7");
+}
+
+TEST_CASE("who opens the store while the process before writes and packs on reads all that was acknowledged") {
+  const std::string large = sample_text(300'000);
+  for (const int puts : {31, 40}) {
+    FakeService service;
+    auto first = open_with_bucket(service);
+    for (int i = 0; i < puts; ++i) REQUIRE(put_text(*first->store, "k" + std::to_string(i), std::to_string(i)));
+    auto second = std::make_unique<Process>(service);
+    bool packed = false;
+    second->transport->lot = [&](int, const HttpCall& call) {
+      if (packed || !puts_journal(call) || !call.body.empty()) return Lot::done;
+      packed = true;
+      REQUIRE(put_text(*first->store, "between", large));
+      REQUIRE(first->store->tidy());
+      REQUIRE(put_text(*first->store, "behind", large));
+      return Lot::done;
+    };
+    REQUIRE(second->open());
+    REQUIRE(packed);
+    CHECK(!put_text(*first->store, "lost", "text"));
+    CHECK(!put_text(*first->store, "lost", "text"));
+    for (const char* key : {"between", "behind"}) CHECK(*get_text(*second->store, key) == large);
+    REQUIRE(put_text(*second->store, "new", "text"));
+    auto third = open_or_fail(service);
+    for (const char* key : {"between", "behind"}) CHECK(*get_text(*third->store, key) == large);
+    CHECK(*get_text(*third->store, "new") == "text");
+    CHECK(get_text(*third->store, "lost").error().code == Code::not_found);
+  }
+}
+
+TEST_CASE("a change whose answer was lost, and that a successor has read and packed, is not taken for gone") {
+  const std::string large = sample_text(300'000);
+  for (const bool settles_at_once : {false, true}) {
+    for (const bool successor_wrote : {false, true}) {
+      FakeService service;
+      auto first = open_with_bucket(service);
+      REQUIRE(put_text(*first->store, "kept", "text"));
+      std::unique_ptr<Process> second;
+      const auto succeed = [&] {
+        second = open_or_fail(service);
+        if (successor_wrote) REQUIRE(put_text(*second->store, "new", "text"));
+        REQUIRE(second->store->tidy());
+      };
+      int calls = 0;
+      first->transport->lot = [&](int, const HttpCall& call) {
+        if (!puts_journal(call) || call.body.empty())
+          return calls == 0 || settles_at_once ? Lot::done : Lot::no_connection;
+        if (calls++ == 0) return settles_at_once ? Lot::broken : Lot::answer_lost;
+        if (!settles_at_once) return Lot::no_connection;
+        if (!second) succeed();
+        return Lot::refused;
+      };
+      CHECK(put_text(*first->store, "unsure", large).error().code == Code::unavailable);
+      first->transport->lot = nullptr;
+      if (!second) succeed();
+      for (int i = 0; i < 2; ++i) CHECK(!put_text(*first->store, "lost", large));
+      first.reset();
+      CHECK(*get_text(*second->store, "unsure") == large);
+      REQUIRE(put_text(*second->store, "later", "text"));
+      auto third = open_or_fail(service);
+      CHECK(*get_text(*third->store, "unsure") == large);
+      CHECK(*get_text(*third->store, "kept") == "text");
+      CHECK(get_text(*third->store, "lost").error().code == Code::not_found);
+    }
+  }
+}
+
 TEST_CASE("lists that lack what was put last lose nothing of the journal") {
   FakeService service;
   auto process = open_with_bucket(service);
