@@ -92,7 +92,8 @@ Result<void> S3Medium::take() {
 Result<void> S3Medium::probe() const {
   TRY(const bool keeps, service_.keeps_versions());
   if (keeps) {
-    return fail(Code::invalid, "keeps versions of objects: what is erased must be gone; turn versioning off",
+    return fail(Code::invalid,
+                "keeps versions of objects, or has kept some: what is erased must be gone; take one that never did",
                 "storage.s3.bucket");
   }
   const std::string key = "probe/" + shared_.owner;

@@ -149,9 +149,11 @@ TEST_CASE("a service that replaces what it was asked not to replace, or that kee
   FakeService service;
   service.ignores_conditions = true;
   CHECK(Process(service).open().error().text().find("storage.s3.endpoint: this service replaces") == 0);
-  FakeService keeping;
-  keeping.versioning = "Enabled";
-  CHECK(Process(keeping).open().error().where == "storage.s3.bucket");
+  for (const char* versioning : {"Enabled", "Suspended"}) {
+    FakeService keeping;
+    keeping.versioning = versioning;
+    CHECK(Process(keeping).open().error().where == "storage.s3.bucket");
+  }
 }
 
 TEST_CASE("who opens the store ends the one before: that one acknowledges nothing more, and takes nothing away") {
@@ -404,6 +406,71 @@ TEST_CASE("a change whose request arrives after it was given up is there for goo
     CHECK(*get_text(*next->store, "key") == wanted);
     CHECK(*get_text(*next->store, "other") == "text");
   }
+}
+
+TEST_CASE("a change that stands after all makes copies of its own bucket alone compare, and is counted") {
+  FakeService service;
+  auto process = open_with_bucket(service);
+  REQUIRE(process->store->add_bucket("other", TenantId::of("acme")));
+  std::vector<std::string> changed;
+  process->store->watch_usage([&](const std::string& bucket) { changed.push_back(bucket); });
+  bool away = true;
+  process->transport->lot = [&](int, const HttpCall& call) {
+    if (!away || !puts_journal(call)) return Lot::done;
+    return call.body.empty() ? Lot::no_connection : Lot::answer_lost;
+  };
+  CHECK(!put_text(*process->store, "key", "text"));
+  CHECK(changed.empty());
+  away = false;
+  CHECK(!put_text(*process->store, "key", "text"));
+  CHECK(*get_text(*process->store, "key") == "text");
+  CHECK(changed == std::vector<std::string>{contract_bucket});
+  CHECK(process->store->is_incomplete(contract_bucket));
+  CHECK(!process->store->is_incomplete("other"));
+  process->store->set_complete(contract_bucket);
+  CHECK(!process->store->is_incomplete(contract_bucket));
+}
+
+TEST_CASE("what was written and not kept goes when the store is tidied, not on the loop that drops it") {
+  FakeService service;
+  auto process = open_with_bucket(service);
+  for (const bool is_read : {false, true}) {
+    if (is_read) {
+      REQUIRE(put_text(*process->store, "read", sample_text(400'000)));
+      auto reader = process->store->open(contract_bucket, "read", "");
+      REQUIRE(process->store->remove(contract_bucket, "read", {}));
+      REQUIRE(process->store->tidy());
+      CHECK(service.keys("objects/").size() == 1);
+    } else {
+      auto writer = process->store->writer(contract_bucket);
+      REQUIRE((*writer)->write(sample_text(400'000)));
+      REQUIRE((*writer)->finish());
+      const int before = process->transport->number;
+      writer->reset();
+      CHECK(process->transport->number == before);
+      CHECK(service.keys("objects/").size() == 1);
+    }
+    REQUIRE(process->store->tidy());
+    CHECK(service.keys("objects/").empty());
+  }
+}
+
+TEST_CASE("a key that comes again opens nothing of before, also where the journal failed when it came") {
+  FakeService service;
+  auto process = open_with_bucket(service);
+  const std::string key = *process->store->give_key(contract_bucket);
+  REQUIRE(put_text(*process->store, "old", "text"));
+  REQUIRE(process->store->forget_bucket(contract_bucket));
+  process->transport->lot = [](int, const HttpCall& call) {
+    return puts_journal(call) ? Lot::no_connection : Lot::done;
+  };
+  CHECK(!process->store->take_key(contract_bucket, TenantId::of("acme"), key));
+  process->transport->lot = nullptr;
+  REQUIRE(process->store->take_key(contract_bucket, TenantId::of("acme"), key));
+  REQUIRE(put_text(*process->store, "new", "text"));
+  auto next = open_or_fail(service);
+  CHECK(get_text(*next->store, "old").error().code == Code::not_found);
+  CHECK(*get_text(*next->store, "new") == "text");
 }
 
 TEST_CASE("two processes that make a bucket's keys at the same time make the same") {
