@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::string_view journal_folder = "journal/";
 constexpr std::string_view floor_folder = "journal-floor/";
+constexpr std::string_view probe_folder = "probe/";
 constexpr std::string_view names_bound = "barrio names on a medium";
 
 std::string folder_of(ports::Folder folder) {
@@ -85,7 +86,8 @@ Result<void> S3Medium::take() {
   TRY_DO(probe());
   TRY_DO(load_journal());
   TRY_DO(end_predecessor());
-  return fill_gaps();
+  TRY_DO(fill_gaps());
+  return clear_probes();
 }
 
 /// What all depends on, asked rather than believed.
@@ -96,7 +98,7 @@ Result<void> S3Medium::probe() const {
                 "keeps versions of objects, or has kept some: what is erased must be gone; take one that never did",
                 "storage.s3.bucket");
   }
-  const std::string key = "probe/" + shared_.owner;
+  const std::string key = std::string(probe_folder) + shared_.owner;
   TRY(const auto first, service_.put_new(key, "1", shared_.owner));
   TRY(const auto second, service_.put_new(key, "22", shared_.owner));
   const auto there = service_.get(key);
@@ -107,6 +109,13 @@ Result<void> S3Medium::probe() const {
               "this service replaces an object that it was asked not to replace (PutObject with If-None-Match: *): two "
               "processes could not be kept apart",
               "storage.s3.endpoint");
+}
+
+/// Of processes that ended while they asked.
+Result<void> S3Medium::clear_probes() const {
+  std::vector<std::string> keys;
+  TRY_DO(service_.list(std::string(probe_folder), [&](const Listed& listed) { keys.push_back(listed.key); }));
+  return service_.remove(keys);
 }
 
 Result<std::map<std::string, std::vector<Piece>>> S3Medium::files_below(const std::string& folder) const {

@@ -47,6 +47,7 @@ class S3Medium final : public ports::Medium {
   static constexpr size_t most_layouts = 65'536;  // of content, that are remembered
 
   Result<void> probe() const;
+  Result<void> clear_probes() const;
   Result<void> load_journal();
   Result<void> end_predecessor();
   Result<bool> end_at(s3::Layout& layout, bool& is_mine);

@@ -156,6 +156,18 @@ TEST_CASE("a service that replaces what it was asked not to replace, or that kee
   }
 }
 
+TEST_CASE("what a process left that ended while it asked what the service does goes with the next") {
+  FakeService service;
+  for (int at = 1; at < 5; ++at) {
+    Process process(service);
+    process.transport->lot = [&](int number, const HttpCall&) { return number > at ? Lot::no_connection : Lot::done; };
+    CHECK(!process.open());
+    CHECK(service.keys("probe/").size() == (at < 4 ? 1 : 0));
+    REQUIRE(Process(service).open());
+    CHECK(service.keys("probe/").empty());
+  }
+}
+
 TEST_CASE("who opens the store ends the one before: that one acknowledges nothing more, and takes nothing away") {
   FakeService service;
   for (const bool wrote : {false, true}) {
