@@ -20,7 +20,8 @@ constexpr Duration successor_patience = 90s;     // of its predecessor
 constexpr Duration idle_connections = 2s;        // while draining
 constexpr Duration drain_grace = 30s;            // for open requests of a predecessor
 constexpr Duration check_period = 50ms;
-constexpr Duration service_period = 2s;  // an S3 service that is away is asked again
+constexpr Duration service_period = 2s;    // an S3 service that is away is asked again
+constexpr Duration refused_period = 30s;   // one where something is wrong
 constexpr size_t most_probed = 64 * 1024;  // of what a stranger's container answers when asked for its health
 
 /// Of this process among those of its site: what two of them must not share carries it.
@@ -159,16 +160,11 @@ Result<void> SiteProcess::start() {
   if (standby) {
     loop_.runtime().spawn("take over", [this] { take_over(); });
   } else {
-    if (file_.storage) {
-      auto storage = open_storage();
-      if (storage) {
-        TRY_DO(start_storage(std::move(*storage)));
-      } else if (!waits_for_service(storage.error())) {
-        return fail(std::move(storage).error());
-      } else {
-        log_error("no storage at this site yet", {{"why", storage.error().text()}});
-        loop_.runtime().spawn("open storage", [this] { take_over_storage(); });
-      }
+    if (file_.storage && file_.storage->s3) {
+      loop_.runtime().spawn("open storage", [this] { open_from_service(); });
+    } else if (file_.storage) {
+      TRY(auto storage, open_storage());
+      TRY_DO(start_storage(std::move(storage)));
     }
     serve();
   }
@@ -232,28 +228,40 @@ void SiteProcess::take_over() {
   if (file_.storage) take_over_storage();
 }
 
-/// An S3 service that is away keeps neither models nor requests of the gateway waiting.
-bool SiteProcess::waits_for_service(const Error& error) const {
-  return file_.storage->s3 && error.code == Code::unavailable;
+/// What is on the disk, or in the service, is read meanwhile.
+Result<void> SiteProcess::try_storage() {
+  Result<std::unique_ptr<SiteStorage>> storage = fail(Code::cancelled, "");
+  loop_.runtime().offload([&] { storage = open_storage(); });
+  return storage ? start_storage(std::move(*storage)) : Result<void>(fail(std::move(storage).error()));
 }
 
-/// Its predecessor gives it up once it knows that this process serves.
-void SiteProcess::take_over_storage() {
-  const Time latest = loop_.runtime().now() + successor_patience;
-  while (!loop_.runtime().stopping()) {
-    Result<std::unique_ptr<SiteStorage>> storage = fail(Code::cancelled, "");
-    // What is on the disk is read meanwhile.
-    loop_.runtime().offload([&] { storage = open_storage(); });
-    const auto started = storage ? start_storage(std::move(*storage)) : Result<void>(fail(storage.error()));
+/// An S3 service that is away keeps neither models nor requests of the gateway waiting. What is wrong in the site's
+/// file ends the process, as everything there does.
+void SiteProcess::open_from_service() {
+  const auto opened = try_storage();
+  if (opened) return;
+  if (opened.error().code != Code::unavailable) return loop_.fail_with(opened.error());
+  log_error("no storage at this site yet", {{"why", opened.error().text()}});
+  loop_.runtime().sleep_for(service_period);
+  take_over_storage(opened.error().text());
+}
+
+/// Its predecessor gives it up once it knows that this process serves. `told`: the last that was logged.
+void SiteProcess::take_over_storage(std::string told) {
+  ports::Runtime& runtime = loop_.runtime();
+  Time latest = runtime.now() + successor_patience;
+  while (!runtime.stopping() && !replaced_) {
+    const auto started = try_storage();
     if (started) return;
-    if (waits_for_service(started.error())) {
-      loop_.runtime().sleep_for(service_period);
+    const std::string why = started.error().text();
+    if (started.error().code == Code::conflict && runtime.now() < latest) {
+      runtime.sleep_for(check_period);
       continue;
     }
-    if (started.error().code != Code::conflict || loop_.runtime().now() >= latest) {
-      return log_error("no storage at this site", {{"why", started.error().text()}});
-    }
-    loop_.runtime().sleep_for(check_period);
+    if (!file_.storage->s3) return log_error("no storage at this site", {{"why", why}});
+    if (std::exchange(told, why) != why) log_error("no storage at this site yet", {{"why", why}});
+    runtime.sleep_for(started.error().code == Code::unavailable ? service_period : refused_period);
+    latest = runtime.now() + successor_patience;
   }
 }
 

@@ -53,8 +53,9 @@ class SiteProcess {
   Result<std::unique_ptr<SiteStorage>> open_storage();
   Result<void> start_storage(std::unique_ptr<SiteStorage> storage);
   void end_storage();
-  void take_over_storage();
-  bool waits_for_service(const Error& error) const;
+  Result<void> try_storage();
+  void open_from_service();
+  void take_over_storage(std::string told = {});
   void keep_certificates();
   void take_over();
   void serve();

@@ -68,7 +68,7 @@ Result<std::unique_ptr<SiteStorage>> SiteStorage::open(Parts parts) {
   storage->service_ = std::make_unique<objects::S3Service>(
       objects::S3Parts{self->side_.reactor(), self->runtime_, *self->store_, *self->store_, self->control_,
                        self->events_, self->meter_.get()},
-      std::move(config), self->saved_orders(), [self](const StorageOrders& orders) { self->save(orders); });
+      std::move(config), self->saved_orders(), [self](const StorageOrders& orders) { return self->save(orders); });
   return storage;
 }
 
@@ -108,14 +108,14 @@ std::optional<StorageOrders> SiteStorage::saved_orders() const {
   return std::nullopt;
 }
 
-void SiteStorage::save(const StorageOrders& orders) {
+Result<void> SiteStorage::save(const StorageOrders& orders) {
   const std::string box = seal_boxed(site_key_, orders_bound, print_json(to_json(orders)));
   Result<void> saved;
   runtime_.offload([&] {
     adapters::local_files::Disk disk;
     saved = adapters::local_files::replace_file(disk, storage_folder(parts_.file), "orders.sealed", box);
   });
-  if (!saved) log_warning("storage: the orders cannot be saved", {{"why", saved.error().text()}});
+  return saved;
 }
 
 /// What the store counts on its loop, as figures that any thread may read.

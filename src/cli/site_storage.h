@@ -42,7 +42,7 @@ class SiteStorage {
   SiteStorage(Parts parts, std::string site_key);
   Result<objects::S3Config> config() const;
   std::optional<StorageOrders> saved_orders() const;
-  void save(const StorageOrders& orders);
+  Result<void> save(const StorageOrders& orders);
   void tell_cache();
   std::string orders_file() const;
 

@@ -209,6 +209,18 @@ TEST_CASE("a deleted bucket whose key cannot be erased at once is erased later, 
   }
 }
 
+TEST_CASE("orders that could not be saved are saved later, and never by two at a time") {
+  CopyTest test;
+  CopySite& site = test.bilbao;
+  site.saving_takes = 120ms;  // longer than from one pull, or tidying, to the next
+  site.unsaved = 2;
+  const int64_t version = ++test.control.orders.version;
+  REQUIRE(test.turn_until([&] { return site.service->directory().orders().version >= version; }));
+  CHECK(test.turn_until([&] { return site.unsaved == 0 && site.saved && site.saved->version >= version; }));
+  test.turn_for(300ms);
+  CHECK(!site.saves_together);
+}
+
 TEST_CASE("a home that ended between the deletion of its bucket and that of its key erases this when it is back") {
   CopyTest test;
   CHECK(test.put(test.bilbao, "a", "text") == 200);

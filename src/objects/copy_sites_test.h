@@ -111,7 +111,7 @@ struct CopySite {
     config.copies.ready_patience = 3s;
     config.copies.call_timeout = 400ms;
     service = std::make_unique<S3Service>(S3Parts{reactor, *runtime, *store, *store, control, events}, config, saved,
-                                          [this](const StorageOrders& orders) { saved = orders; });
+                                          [this](const StorageOrders& orders) { return save(orders); });
     auto bound = service->start();
     REQUIRE(bound);
     address = *bound;
@@ -129,6 +129,19 @@ struct CopySite {
     store.reset();
     runtime.reset();
   }
+  Result<void> save(const StorageOrders& orders) {
+    saves_together = saves_together || saves != 0;
+    ++saves;
+    const StorageOrders given = orders;
+    if (saving_takes != Duration(0)) runtime->sleep_for(saving_takes);
+    --saves;
+    if (unsaved > 0) {
+      --unsaved;
+      return fail(Code::exhausted, "the disk is full");
+    }
+    saved = given;
+    return {};
+  }
   bool leads() const { return service->directory().find("frames")->home == control.site; }
   net::Reactor& reactor;
   SiteControl control;
@@ -138,6 +151,10 @@ struct CopySite {
   std::unique_ptr<adapters::SealedStore> store;
   FakeEvents events;
   std::optional<StorageOrders> saved;
+  Duration saving_takes{0};
+  int unsaved = 0;  // the next ones fail
+  int saves = 0;    // under way
+  bool saves_together = false;
   std::unique_ptr<S3Service> service;
   net::SocketAddress address;
 };

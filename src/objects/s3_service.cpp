@@ -49,13 +49,13 @@ std::string host_name(std::string_view host) {
 
 }  // namespace
 
-S3Service::S3Service(S3Parts parts, S3Config config, std::optional<StorageOrders> saved,
-                     std::function<void(const StorageOrders&)> save)
+S3Service::S3Service(S3Parts parts, S3Config config, std::optional<StorageOrders> saved, Save save)
     : parts_(parts),
       config_(std::move(config)),
       save_(std::move(save)),
       pulled_(parts.runtime.make_signal()),
       pull_now_(parts.runtime.make_signal()),
+      saving_(parts.runtime),
       byte_hours_(parts.store, parts.copies, directory_, config_.byte_hours_period),
       home_usage_(parts.store, directory_, config_.site),
       locking_(parts.runtime),

@@ -48,9 +48,10 @@ struct S3Parts {
 
 class S3Service final : public net::ExchangeHandler {
  public:
-  /// `saved`: orders of an earlier run. `save`: is given new ones, and may park.
-  S3Service(S3Parts parts, S3Config config, std::optional<StorageOrders> saved,
-            std::function<void(const StorageOrders&)> save);
+  /// Is given new orders, and may park; one call at a time. What could not be saved is given again.
+  using Save = std::function<Result<void>(const StorageOrders&)>;
+  /// `saved`: orders of an earlier run.
+  S3Service(S3Parts parts, S3Config config, std::optional<StorageOrders> saved, Save save);
   ~S3Service();
   /// Errors: conflict (address in use), invalid, unavailable.
   Result<net::SocketAddress> start();
@@ -200,7 +201,7 @@ class S3Service final : public net::ExchangeHandler {
 
   const S3Parts parts_;
   const S3Config config_;
-  const std::function<void(const StorageOrders&)> save_;
+  const Save save_;
   Directory directory_;
   std::string address_;
   std::unique_ptr<ports::Signal> pulled_;
@@ -211,6 +212,8 @@ class S3Service final : public net::ExchangeHandler {
   std::set<TenantId> erased_ = {};                        // that the orders say, and are
   std::map<TenantId, std::vector<Bucket>> erasing_ = {};  // that are not yet, and their buckets without a leaf
   int64_t saved_version_ = 0;                             // of the orders that this process has saved; 0: none
+  std::string unsaved_why_;                               // of the last that could not be, as it was logged
+  ports::Turn saving_;                                    // of them
   bool pulls_orders_ = false;
   ByteHours byte_hours_;
   HomeUsage home_usage_;

@@ -79,7 +79,7 @@ struct OneSite {
     config.pull_period = 10min;
     config.byte_hours_period = 20ms;
     service = std::make_unique<S3Service>(S3Parts{reactor, runtime, *store, *store, control, events, &usage}, config,
-                                          std::nullopt, [](const StorageOrders&) {});
+                                          std::nullopt, [](const StorageOrders&) { return Result<void>(); });
     auto bound = service->start();
     REQUIRE(bound);
     address = *bound;

@@ -7,6 +7,12 @@
 
 namespace barrio::objects {
 
+namespace {
+
+constexpr Duration scrub_pause = 10s;  // before it begins again, and where the medium is away
+
+}  // namespace
+
 void S3Service::pull_orders() {
   while (!parts_.runtime.stopping()) {
     pull_once();
@@ -53,10 +59,16 @@ void S3Service::take(StorageAnswer answer, Time asked) {
 /// Until all that is erased has its leaf and of what was deleted nothing is left, a process after this one needs the
 /// orders before.
 void S3Service::save_orders() {
+  const ports::Turn::Hold turn(saving_);
   const StorageOrders& orders = directory_.orders();
-  if (orders.version == saved_version_ || !erasing_.empty() || copies_.has_deleted_left()) return;
-  saved_version_ = orders.version;
-  save_(orders);
+  const int64_t version = orders.version;
+  if (version == saved_version_ || !erasing_.empty() || copies_.has_deleted_left()) return;
+  const auto saved = save_(orders);
+  if (saved) saved_version_ = version;
+  const std::string why = saved ? "" : saved.error().text();
+  if (std::exchange(unsaved_why_, why) != why && !saved) {
+    log_warning("storage: the orders cannot be saved", {{"why", why}});
+  }
 }
 
 /// `before`: orders in which their buckets may still be.
@@ -114,13 +126,15 @@ void S3Service::count_bytes() {
 }
 
 void S3Service::keep_tidy() {
+  std::string told;  // the last that was logged
   while (!parts_.runtime.stopping()) {
     parts_.runtime.sleep_for(config_.tidy_period);
     if (parts_.runtime.stopping()) return;
     copies_.drop_left();  // what was being written to when the orders came
     save_orders();
     const auto tidied = parts_.store.tidy();
-    if (!tidied) log_warning("storage: cannot tidy", {{"why", tidied.error().text()}});
+    const std::string why = tidied ? "" : tidied.error().text();
+    if (std::exchange(told, why) != why && !tidied) log_warning("storage: cannot tidy", {{"why", why}});
   }
 }
 
@@ -147,8 +161,8 @@ void S3Service::scrub() {
   while (!parts_.runtime.stopping()) {
     const auto seen = parts_.store.scrub_after(last);
     if (!seen || !*seen) {
-      last = {};
-      parts_.runtime.sleep_for(10s);
+      if (seen) last = {};  // else it goes on there: a medium that is away now and then is read to its end all the same
+      parts_.runtime.sleep_for(scrub_pause);
       continue;
     }
     last = **seen;

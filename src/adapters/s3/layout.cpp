@@ -51,6 +51,13 @@ Run run_of(std::vector<Piece> listed) {
   return run;
 }
 
+bool goes_on(const std::vector<Piece>& listed, uint64_t at) {
+  return std::ranges::any_of(listed, [&](const Piece& piece) {
+    const bool is_dropped = piece.size == 0 && piece.offset == 0 && at != 0;
+    return is_dropped || (piece.size != 0 && piece.end() > at);
+  });
+}
+
 std::vector<std::pair<size_t, size_t>> packs_of(const std::vector<Piece>& pieces, bool ended) {
   std::vector<std::pair<size_t, size_t>> packs;
   const auto is_small = [&](size_t i) { return !pieces[i].packed && pieces[i].size < pack_bytes; };

@@ -37,6 +37,10 @@ struct Run {
 };
 Run run_of(std::vector<Piece> listed);
 
+/// Whether the file, as it was listed after an end was put `at` a key that was free, goes on all the same: the piece
+/// that had been there was packed before, or all of the file was dropped.
+bool goes_on(const std::vector<Piece>& listed, uint64_t at);
+
 /// Where pieces that stand side by side should become one: the first and behind the last. Of a file that `ended`, also
 /// few.
 inline constexpr uint64_t pack_bytes = 8 * 1024 * 1024;

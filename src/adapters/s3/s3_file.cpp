@@ -21,6 +21,17 @@ Result<Found> look_at_slot(const Shared& shared, const std::string& key, std::st
   return there == mine ? Found::mine : Found::other;
 }
 
+Result<std::vector<Piece>> list_pieces(const Service& service, const std::string& path) {
+  std::vector<Piece> found;
+  const std::string below = path + "/";
+  TRY_DO(service.list(below, [&](const Listed& listed) {
+    if (const auto piece = read_piece(std::string_view(listed.key).substr(below.size()), listed.size)) {
+      found.push_back(*piece);
+    }
+  }));
+  return found;
+}
+
 Result<bool> end_file(Shared& shared, Layout& layout, std::string_view pending) {
   std::string slot;
   {
@@ -35,7 +46,10 @@ Result<bool> end_file(Shared& shared, Layout& layout, std::string_view pending) 
   }
   if (found == Found::mine) return false;
   if (found != Found::end_of_mine) return shared.fenced();
+  // Was it free because another process has packed what stood there? Then the packed object is listed by now.
+  TRY(const auto listed, list_pieces(shared.service, layout.path));
   const std::lock_guard lock(layout.mutex);
+  if (goes_on(listed, layout.run.end)) return shared.fenced();
   layout.run.ended = true;
   return true;
 }
@@ -85,7 +99,7 @@ Result<void> S3File::sync() {
   std::string slot;
   {
     const std::lock_guard lock(layout_->mutex);
-    CHECK(!layout_->run.ended);
+    if (layout_->run.ended) return shared_.fenced();
     slot = layout_->slot(layout_->run.end);
   }
   TRY(const auto stored, shared_.service.put_next(slot, pending_, shared_.owner));
@@ -184,23 +198,19 @@ Result<void> S3File::fetch_known(char* out, uint64_t offset, size_t size, std::o
   return {};
 }
 
+/// Where the file ends is what its writer knows, who has the same layout: what stands behind that is not taken in.
 Result<void> S3File::look_again(const Piece& missing) {
-  std::vector<Piece> found;
-  const std::string below = layout_->path + "/";
-  TRY_DO(shared_.service.list(below, [&](const Listed& listed) {
-    if (const auto piece = read_piece(std::string_view(listed.key).substr(below.size()), listed.size)) {
-      found.push_back(*piece);
-    }
-  }));
+  TRY(auto found, list_pieces(shared_.service, layout_->path));
   const std::lock_guard lock(layout_->mutex);
+  const Run known = layout_->run;
+  std::erase_if(found, [&](const Piece& piece) { return piece.offset >= known.end; });
   // A list may not have the latest yet.
-  for (const Piece& piece : layout_->run.pieces) {
+  for (const Piece& piece : known.pieces) {
     if (piece != missing) found.push_back(piece);
   }
-  Run run = run_of(std::move(found));
-  if (run.end < layout_->run.end) run.end = layout_->run.end;
-  run.ended = run.ended || layout_->run.ended;
-  layout_->run = std::move(run);
+  layout_->run = run_of(std::move(found));
+  layout_->run.end = known.end;
+  layout_->run.ended = known.ended;
   return {};
 }
 

@@ -35,6 +35,9 @@ struct Shared {
 enum class Found { mine, end_of_mine, end_of_other, other };
 Result<Found> look_at_slot(const Shared& shared, const std::string& key, std::string_view mine);
 
+/// What there is of a file.
+Result<std::vector<Piece>> list_pieces(const Service& service, const std::string& path);
+
 /// Puts an empty piece at the end. True: the file has ended, there. False: it has not, what was `pending` stands there.
 /// Errors: unavailable, conflict (another process has the medium).
 Result<bool> end_file(Shared& shared, Layout& layout, std::string_view pending);

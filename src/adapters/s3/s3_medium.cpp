@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::string_view journal_folder = "journal/";
 constexpr std::string_view floor_folder = "journal-floor/";
+constexpr std::string_view probe_folder = "probe/";
 constexpr std::string_view names_bound = "barrio names on a medium";
 
 std::string folder_of(ports::Folder folder) {
@@ -84,17 +85,20 @@ Result<std::string> S3Medium::name_of_key(std::string_view key) const {
 Result<void> S3Medium::take() {
   TRY_DO(probe());
   TRY_DO(load_journal());
-  return end_predecessor();
+  TRY_DO(end_predecessor());
+  TRY_DO(fill_gaps());
+  return clear_probes();
 }
 
 /// What all depends on, asked rather than believed.
 Result<void> S3Medium::probe() const {
   TRY(const bool keeps, service_.keeps_versions());
   if (keeps) {
-    return fail(Code::invalid, "keeps versions of objects: what is erased must be gone; turn versioning off",
+    return fail(Code::invalid,
+                "keeps versions of objects, or has kept some: what is erased must be gone; take one that never did",
                 "storage.s3.bucket");
   }
-  const std::string key = "probe/" + shared_.owner;
+  const std::string key = std::string(probe_folder) + shared_.owner;
   TRY(const auto first, service_.put_new(key, "1", shared_.owner));
   TRY(const auto second, service_.put_new(key, "22", shared_.owner));
   const auto there = service_.get(key);
@@ -105,6 +109,13 @@ Result<void> S3Medium::probe() const {
               "this service replaces an object that it was asked not to replace (PutObject with If-None-Match: *): two "
               "processes could not be kept apart",
               "storage.s3.endpoint");
+}
+
+/// Of processes that ended while they asked.
+Result<void> S3Medium::clear_probes() const {
+  std::vector<std::string> keys;
+  TRY_DO(service_.list(std::string(probe_folder), [&](const Listed& listed) { keys.push_back(listed.key); }));
+  return service_.remove(keys);
 }
 
 Result<std::map<std::string, std::vector<Piece>>> S3Medium::files_below(const std::string& folder) const {
@@ -144,17 +155,17 @@ Result<void> S3Medium::load_journal() {
       pieces.push_back({at, head->size, false});
       layout->run = run_of(pieces);
     }
-    if (layout->run.has_gap) log_error("storage: an object of the journal is missing", {{"segment", path}});
     remember(std::move(layout));
   }
   return {};
 }
 
-/// True: this process has ended the file. False: something else stands there, which is known now.
-Result<bool> S3Medium::end_at(Layout& layout) {
+/// True: an end stands where the file's next piece would go. False: a piece does, which is known now.
+Result<bool> S3Medium::end_at(Layout& layout, bool& is_mine) {
   const std::string slot = layout.slot(layout.run.end);
   TRY(const auto stored, service_.put_new(slot, "", shared_.owner));
-  if (stored == Service::Stored::exists) {
+  is_mine = stored == Service::Stored::yes;
+  if (!is_mine) {
     TRY(const auto head, service_.head(slot));
     if (!head) return fail(Code::unavailable, "the S3 service says that it is there, and that it is not", slot);
     if (head->size != 0) {
@@ -162,11 +173,41 @@ Result<bool> S3Medium::end_at(Layout& layout) {
       layout.run.end += head->size;
       return false;
     }
-    layout.run.ended = true;
-    return head->owner == shared_.owner;
+    is_mine = head->owner == shared_.owner;
   }
   layout.run.ended = true;
   return true;
+}
+
+/// A process that lives packs its last segment, too: then a key within that is free again, and an end that was put
+/// there ends nothing. But the packed object was there before the key became free, so a list that begins after the end
+/// was seen shows it. False: it does; what is behind is known now.
+Result<bool> S3Medium::is_the_end(Layout& layout) {
+  TRY(auto listed, list_pieces(service_, layout.path));
+  if (!goes_on(listed, layout.run.end)) return true;
+  TRY_DO(take_in(layout, std::move(listed)));
+  return false;
+}
+
+Result<void> S3Medium::take_in(Layout& layout, std::vector<Piece> listed) {
+  const auto dropped = [](const Piece& piece) { return piece.offset == 0 && piece.size == 0; };
+  if (layout.run.end != 0 && std::ranges::any_of(listed, dropped)) {
+    return fail(Code::unavailable, "the process before drops parts of the journal right now", layout.path);
+  }
+  listed.insert(listed.end(), layout.run.pieces.begin(), layout.run.pieces.end());
+  layout.run = run_of(std::move(listed));
+  return {};
+}
+
+/// What was packed between two pages of a list is on neither.
+Result<void> S3Medium::fill_gaps() {
+  for (const auto& [path, layout] : layouts_) {
+    if (layout->run.ended && !layout->run.has_gap) continue;
+    TRY(auto listed, list_pieces(service_, path));
+    TRY_DO(take_in(*layout, std::move(listed)));
+    if (layout->run.has_gap) log_error("storage: an object of the journal is missing", {{"segment", path}});
+  }
+  return {};
 }
 
 Result<void> S3Medium::end_predecessor() {
@@ -181,11 +222,19 @@ Result<void> S3Medium::end_predecessor() {
     }
   }
   for (int step = 0; step < most_steps; ++step) {
-    if (!last || last->run.ended) last = remember(std::make_shared<Layout>(segment_path(++number)));
-    TRY(const bool is_mine, end_at(*last));
-    if (!is_mine) continue;
-    tail_ = number;
-    return {};
+    if (!last) last = remember(std::make_shared<Layout>(segment_path(++number)));
+    bool is_mine = false;
+    if (!last->run.ended) {
+      TRY(const bool ended, end_at(*last, is_mine));
+      if (!ended) continue;
+    }
+    TRY(const bool is_end, is_the_end(*last));
+    if (!is_end) continue;
+    if (is_mine) {
+      tail_ = number;
+      return {};
+    }
+    last = nullptr;
   }
   return fail(Code::conflict, "other processes keep opening this storage", "storage.s3");
 }

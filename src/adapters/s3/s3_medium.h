@@ -47,9 +47,13 @@ class S3Medium final : public ports::Medium {
   static constexpr size_t most_layouts = 65'536;  // of content, that are remembered
 
   Result<void> probe() const;
+  Result<void> clear_probes() const;
   Result<void> load_journal();
   Result<void> end_predecessor();
-  Result<bool> end_at(s3::Layout& layout);
+  Result<bool> end_at(s3::Layout& layout, bool& is_mine);
+  Result<bool> is_the_end(s3::Layout& layout);
+  static Result<void> take_in(s3::Layout& layout, std::vector<s3::Piece> listed);
+  Result<void> fill_gaps();
   std::string segment_path(uint32_t number) const;
   Result<std::map<std::string, std::vector<s3::Piece>>> files_below(const std::string& folder) const;
   SharedLayout known(const std::string& path);

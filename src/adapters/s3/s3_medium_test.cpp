@@ -149,9 +149,23 @@ TEST_CASE("a service that replaces what it was asked not to replace, or that kee
   FakeService service;
   service.ignores_conditions = true;
   CHECK(Process(service).open().error().text().find("storage.s3.endpoint: this service replaces") == 0);
-  FakeService keeping;
-  keeping.versioning = "Enabled";
-  CHECK(Process(keeping).open().error().where == "storage.s3.bucket");
+  for (const char* versioning : {"Enabled", "Suspended"}) {
+    FakeService keeping;
+    keeping.versioning = versioning;
+    CHECK(Process(keeping).open().error().where == "storage.s3.bucket");
+  }
+}
+
+TEST_CASE("what a process left that ended while it asked what the service does goes with the next") {
+  FakeService service;
+  for (int at = 1; at < 5; ++at) {
+    Process process(service);
+    process.transport->lot = [&](int number, const HttpCall&) { return number > at ? Lot::no_connection : Lot::done; };
+    CHECK(!process.open());
+    CHECK(service.keys("probe/").size() == (at < 4 ? 1 : 0));
+    REQUIRE(Process(service).open());
+    CHECK(service.keys("probe/").empty());
+  }
 }
 
 TEST_CASE("who opens the store ends the one before: that one acknowledges nothing more, and takes nothing away") {
@@ -242,6 +256,87 @@ TEST_CASE("who reads the journal while another process packs it finds what was p
   CHECK(*get_text(*open_or_fail(service)->store, "k7") == "7");
 }
 
+TEST_CASE("a process that reads what its successor has packed, and then writes, is refused") {
+  FakeService service;
+  auto first = open_with_bucket(service);
+  for (int i = 0; i < 40; ++i) REQUIRE(put_text(*first->store, "k" + std::to_string(i), std::to_string(i)));
+  auto second = open_or_fail(service);
+  REQUIRE(put_text(*second->store, "more", "text"));
+  REQUIRE(second->store->tidy());
+  CHECK(service.keys("journal/0000000002.log").size() == 3);  // the first piece, the packed one, the end
+  for (int i = 0; i < 40; ++i) CHECK(*get_text(*first->store, "k" + std::to_string(i)) == std::to_string(i));
+  CHECK(!put_text(*first->store, "lost", "text"));
+  CHECK(!put_text(*first->store, "lost", "text"));
+  REQUIRE(put_text(*second->store, "more", "yet"));
+  CHECK(*get_text(*open_or_fail(service)->store, "k7") == "7");
+}
+
+TEST_CASE("who opens the store while the process before writes and packs on reads all that was acknowledged") {
+  const std::string large = sample_text(300'000);
+  for (const int puts : {31, 40}) {
+    FakeService service;
+    auto first = open_with_bucket(service);
+    for (int i = 0; i < puts; ++i) REQUIRE(put_text(*first->store, "k" + std::to_string(i), std::to_string(i)));
+    auto second = std::make_unique<Process>(service);
+    bool packed = false;
+    second->transport->lot = [&](int, const HttpCall& call) {
+      if (packed || !puts_journal(call) || !call.body.empty()) return Lot::done;
+      packed = true;
+      REQUIRE(put_text(*first->store, "between", large));
+      REQUIRE(first->store->tidy());
+      REQUIRE(put_text(*first->store, "behind", large));
+      return Lot::done;
+    };
+    REQUIRE(second->open());
+    REQUIRE(packed);
+    CHECK(!put_text(*first->store, "lost", "text"));
+    CHECK(!put_text(*first->store, "lost", "text"));
+    for (const char* key : {"between", "behind"}) CHECK(*get_text(*second->store, key) == large);
+    REQUIRE(put_text(*second->store, "new", "text"));
+    auto third = open_or_fail(service);
+    for (const char* key : {"between", "behind"}) CHECK(*get_text(*third->store, key) == large);
+    CHECK(*get_text(*third->store, "new") == "text");
+    CHECK(get_text(*third->store, "lost").error().code == Code::not_found);
+  }
+}
+
+TEST_CASE("a change whose answer was lost, and that a successor has read and packed, is not taken for gone") {
+  const std::string large = sample_text(300'000);
+  for (const bool settles_at_once : {false, true}) {
+    for (const bool successor_wrote : {false, true}) {
+      FakeService service;
+      auto first = open_with_bucket(service);
+      REQUIRE(put_text(*first->store, "kept", "text"));
+      std::unique_ptr<Process> second;
+      const auto succeed = [&] {
+        second = open_or_fail(service);
+        if (successor_wrote) REQUIRE(put_text(*second->store, "new", "text"));
+        REQUIRE(second->store->tidy());
+      };
+      int calls = 0;
+      first->transport->lot = [&](int, const HttpCall& call) {
+        if (!puts_journal(call) || call.body.empty())
+          return calls == 0 || settles_at_once ? Lot::done : Lot::no_connection;
+        if (calls++ == 0) return settles_at_once ? Lot::broken : Lot::answer_lost;
+        if (!settles_at_once) return Lot::no_connection;
+        if (!second) succeed();
+        return Lot::refused;
+      };
+      CHECK(put_text(*first->store, "unsure", large).error().code == Code::unavailable);
+      first->transport->lot = nullptr;
+      if (!second) succeed();
+      for (int i = 0; i < 2; ++i) CHECK(!put_text(*first->store, "lost", large));
+      first.reset();
+      CHECK(*get_text(*second->store, "unsure") == large);
+      REQUIRE(put_text(*second->store, "later", "text"));
+      auto third = open_or_fail(service);
+      CHECK(*get_text(*third->store, "unsure") == large);
+      CHECK(*get_text(*third->store, "kept") == "text");
+      CHECK(get_text(*third->store, "lost").error().code == Code::not_found);
+    }
+  }
+}
+
 TEST_CASE("lists that lack what was put last lose nothing of the journal") {
   FakeService service;
   auto process = open_with_bucket(service);
@@ -323,6 +418,71 @@ TEST_CASE("a change whose request arrives after it was given up is there for goo
     CHECK(*get_text(*next->store, "key") == wanted);
     CHECK(*get_text(*next->store, "other") == "text");
   }
+}
+
+TEST_CASE("a change that stands after all makes copies of its own bucket alone compare, and is counted") {
+  FakeService service;
+  auto process = open_with_bucket(service);
+  REQUIRE(process->store->add_bucket("other", TenantId::of("acme")));
+  std::vector<std::string> changed;
+  process->store->watch_usage([&](const std::string& bucket) { changed.push_back(bucket); });
+  bool away = true;
+  process->transport->lot = [&](int, const HttpCall& call) {
+    if (!away || !puts_journal(call)) return Lot::done;
+    return call.body.empty() ? Lot::no_connection : Lot::answer_lost;
+  };
+  CHECK(!put_text(*process->store, "key", "text"));
+  CHECK(changed.empty());
+  away = false;
+  CHECK(!put_text(*process->store, "key", "text"));
+  CHECK(*get_text(*process->store, "key") == "text");
+  CHECK(changed == std::vector<std::string>{contract_bucket});
+  CHECK(process->store->is_incomplete(contract_bucket));
+  CHECK(!process->store->is_incomplete("other"));
+  process->store->set_complete(contract_bucket);
+  CHECK(!process->store->is_incomplete(contract_bucket));
+}
+
+TEST_CASE("what was written and not kept goes when the store is tidied, not on the loop that drops it") {
+  FakeService service;
+  auto process = open_with_bucket(service);
+  for (const bool is_read : {false, true}) {
+    if (is_read) {
+      REQUIRE(put_text(*process->store, "read", sample_text(400'000)));
+      auto reader = process->store->open(contract_bucket, "read", "");
+      REQUIRE(process->store->remove(contract_bucket, "read", {}));
+      REQUIRE(process->store->tidy());
+      CHECK(service.keys("objects/").size() == 1);
+    } else {
+      auto writer = process->store->writer(contract_bucket);
+      REQUIRE((*writer)->write(sample_text(400'000)));
+      REQUIRE((*writer)->finish());
+      const int before = process->transport->number;
+      writer->reset();
+      CHECK(process->transport->number == before);
+      CHECK(service.keys("objects/").size() == 1);
+    }
+    REQUIRE(process->store->tidy());
+    CHECK(service.keys("objects/").empty());
+  }
+}
+
+TEST_CASE("a key that comes again opens nothing of before, also where the journal failed when it came") {
+  FakeService service;
+  auto process = open_with_bucket(service);
+  const std::string key = *process->store->give_key(contract_bucket);
+  REQUIRE(put_text(*process->store, "old", "text"));
+  REQUIRE(process->store->forget_bucket(contract_bucket));
+  process->transport->lot = [](int, const HttpCall& call) {
+    return puts_journal(call) ? Lot::no_connection : Lot::done;
+  };
+  CHECK(!process->store->take_key(contract_bucket, TenantId::of("acme"), key));
+  process->transport->lot = nullptr;
+  REQUIRE(process->store->take_key(contract_bucket, TenantId::of("acme"), key));
+  REQUIRE(put_text(*process->store, "new", "text"));
+  auto next = open_or_fail(service);
+  CHECK(get_text(*next->store, "old").error().code == Code::not_found);
+  CHECK(*get_text(*next->store, "new") == "text");
 }
 
 TEST_CASE("two processes that make a bucket's keys at the same time make the same") {

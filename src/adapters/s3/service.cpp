@@ -248,7 +248,8 @@ Result<bool> Service::keeps_versions() const {
   if (answer->status == 501 || answer->status == 405) return false;
   if (!is_well(answer->status)) return refused(ask, *answer);
   const auto xml = api::s3::read_xml(answer->body);
-  return xml && xml->text_of("Status") == "Enabled";
+  // Suspended, too: versions of before are kept.
+  return xml && !xml->text_of("Status").empty();
 }
 
 }  // namespace barrio::adapters::s3

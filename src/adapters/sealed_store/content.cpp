@@ -25,11 +25,13 @@ std::string chunk_nonce(uint64_t chunk, bool last) {
 
 }  // namespace
 
-ContentWriter::ContentWriter(ports::Runtime& runtime, ports::Medium& medium, std::string bucket_key)
-    : runtime_(runtime), medium_(medium), bucket_key_(std::move(bucket_key)) {}
+ContentWriter::ContentWriter(ports::Runtime& runtime, ports::Medium& medium, std::string bucket_key,
+                             std::vector<std::string>& left)
+    : runtime_(runtime), medium_(medium), bucket_key_(std::move(bucket_key)), left_(left) {}
 
+/// On the loop, where nothing may block: the file goes when the store is tidied.
 ContentWriter::~ContentWriter() {
-  if (file_ && !kept_) static_cast<void>(medium_.remove(ports::Folder::content, extent_->file));
+  if (file_ && !kept_) left_.push_back(extent_->file);
 }
 
 Result<void> ContentWriter::write(std::string_view piece) {

@@ -19,10 +19,11 @@ inline constexpr size_t chunk_bytes = 64 * 1024;
 inline constexpr size_t most_inlined = 128 * 1024;
 inline constexpr size_t write_batch = 1024 * 1024;  // of one piece of blocking work
 
-/// A fiber's; what it wrote is removed with it, unless it was kept.
+/// A fiber's; the file that it wrote is left with it, unless it was kept.
 class ContentWriter final : public ports::ObjectWriter {
  public:
-  ContentWriter(ports::Runtime& runtime, ports::Medium& medium, std::string bucket_key);
+  /// `left`: takes the names of files that nothing will refer to; outlives it.
+  ContentWriter(ports::Runtime& runtime, ports::Medium& medium, std::string bucket_key, std::vector<std::string>& left);
   ~ContentWriter() override;
   Result<void> write(std::string_view piece) override;
   Result<ports::ContentDigest> finish() override;
@@ -42,6 +43,7 @@ class ContentWriter final : public ports::ObjectWriter {
   ports::Runtime& runtime_;
   ports::Medium& medium_;
   const std::string bucket_key_;
+  std::vector<std::string>& left_;
   std::string buffer_;  // not written yet
   size_t hashed_ = 0;   // of the buffer
   std::optional<Extent> extent_;

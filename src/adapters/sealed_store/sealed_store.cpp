@@ -152,6 +152,7 @@ void SealedStore::forget(const std::string& bucket) {
   index_.forget(bucket);
   keys_.forget(bucket);
   raising_.erase(bucket);
+  untold_.erase(bucket);
   closed_.erase(bucket);
   if (usage_changed_) usage_changed_(bucket);
 }
@@ -340,11 +341,12 @@ void SealedStore::take_standing(const std::vector<Journal::Standing>& standing) 
     const auto head = read_record_head(record);
     const std::string* key = head ? keys_.of_bucket(head->bucket) : nullptr;
     const auto opened = key == nullptr ? Result<OpenedRecord>(fail(Code::invalid, "")) : open_record(record, *key);
-    if (opened) doom(index_.apply(place, *head, opened->body));
+    if (!opened) continue;
+    doom(index_.apply(place, *head, opened->body));
+    untold_.insert(head->bucket);
+    if (usage_changed_) usage_changed_(head->bucket);
   }
   log_info("storage: changes stand that were answered with an error", {{"records", std::to_string(standing.size())}});
-  damaged_ = true;
-  completed_.clear();
 }
 
 void SealedStore::finish(Change& change, const Result<std::vector<Place>>& places, size_t which) {
@@ -388,13 +390,12 @@ Result<void> SealedStore::check_taken() {
 Result<void> SealedStore::tidy() {
   TRY_DO(check_taken());
   std::vector<std::string> files = std::exchange(doomed_, {});
-  if (!files.empty()) {
-    tidying_ = true;
-    // One that stays goes when the store is opened again.
-    runtime_.offload([&] { static_cast<void>(medium_->remove(ports::Folder::content, files)); });
-    tidying_ = false;
-    tidied_->notify();
-  }
+  tidying_ = true;
+  // One that stays goes when the store is opened again. Also without any: the medium may still have some that were
+  // removed while they were read.
+  runtime_.offload([&] { static_cast<void>(medium_->remove(ports::Folder::content, files)); });
+  tidying_ = false;
+  tidied_->notify();
   pack();
   return compact();
 }

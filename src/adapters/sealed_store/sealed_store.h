@@ -89,8 +89,13 @@ class SealedStore final : public ports::ObjectStore, public ports::ObjectCopies 
   void set_sink(ports::CopySink* sink) override { sink_ = sink; }
   int64_t epoch(const std::string& bucket) const override;
   Result<void> raise_epoch(const std::string& bucket, int64_t epoch) override;
-  bool is_incomplete(const std::string& bucket) const override { return damaged_ && !completed_.contains(bucket); }
-  void set_complete(const std::string& bucket) override { completed_.insert(bucket); }
+  bool is_incomplete(const std::string& bucket) const override {
+    return (damaged_ && !completed_.contains(bucket)) || untold_.contains(bucket);
+  }
+  void set_complete(const std::string& bucket) override {
+    completed_.insert(bucket);
+    untold_.erase(bucket);
+  }
   std::vector<std::string> buckets() const override;
   Result<std::string> give_key(const std::string& bucket) const override;
   Result<void> take_key(const std::string& bucket, const TenantId& tenant, const std::string& key) override;
@@ -182,7 +187,7 @@ class SealedStore final : public ports::ObjectStore, public ports::ObjectCopies 
   std::set<TenantId> erased_;            // who gets no bucket any more
   std::set<std::string> closed_;         // buckets
   std::map<std::string, int> changing_;  // changes under way, by bucket
-  std::vector<std::string> doomed_;      // files that nothing refers to any more
+  std::vector<std::string> doomed_;      // files that nothing refers to, or will
   bool tidying_ = false;                 // some of them are being removed
   std::unique_ptr<ports::Signal> tidied_;
   std::unique_ptr<ports::Signal> ended_;                      // a change
@@ -190,10 +195,10 @@ class SealedStore final : public ports::ObjectStore, public ports::ObjectCopies 
   std::map<std::string, int64_t> raising_;                    // epochs, before they are in the journal
   ports::CopySink* sink_ = nullptr;
   std::function<void(const std::string& bucket)> usage_changed_;
-  bool taken_away_ = false;  // another process has the medium
-  bool damaged_ =
-      false;  // the journal was when it was opened, or its end was torn, or a change stands that nobody was told of
+  bool taken_away_ = false;          // another process has the medium
+  bool damaged_ = false;             // the journal was when it was opened, or its end was torn
   std::set<std::string> completed_;  // buckets that were compared with another site's since
+  std::set<std::string> untold_;     // buckets in which a change stands that nobody was told of
 };
 
 }  // namespace barrio::adapters

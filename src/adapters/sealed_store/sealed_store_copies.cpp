@@ -108,18 +108,21 @@ Result<void> SealedStore::take_key(const std::string& bucket, const TenantId& te
   const std::string* present = keys_.of_bucket(bucket);
   if (present != nullptr && *present == key) return {};
   if (present != nullptr) TRY_DO(forget_bucket(bucket));
-  {
-    const ports::Turn::Hold turn(keys_turn_);
-    if (erased_.contains(tenant)) return fail(Code::not_found, "the tenant was erased", tenant.str());
-    Result<KeyRing::Made> made = fail(Code::cancelled, "");
-    runtime_.offload([&] { made = keys_.make(bucket, tenant, key); });
-    if (!made) return fail(std::move(made).error());
-    keys_.adopt(std::move(*made));
+  const ports::Turn::Hold turn(keys_turn_);
+  if (const std::string* now = keys_.of_bucket(bucket)) {
+    return *now == key ? Result<void>()
+                       : fail(Code::conflict, "the bucket has another key by now; try again", "bucket");
   }
-  // The journal may still have records of an earlier time here, which this key opens again.
+  if (erased_.contains(tenant)) return fail(Code::not_found, "the tenant was erased", tenant.str());
+  // The journal may still have records of an earlier time here, which this key opens again: they end before it is here.
   const RecordBody body;
   const RecordHead head{0, 0, RecordKind::clear, bucket};
-  return append(head, body, encode_record(head.kind, head.epoch, bucket, key, body, {}));
+  TRY_DO(append(head, body, encode_record(head.kind, head.epoch, bucket, key, body, {})));
+  Result<KeyRing::Made> made = fail(Code::cancelled, "");
+  runtime_.offload([&] { made = keys_.make(bucket, tenant, key); });
+  if (!made) return fail(std::move(made).error());
+  keys_.adopt(std::move(*made));
+  return {};
 }
 
 Result<void> SealedStore::forget_bucket(const std::string& bucket) {
