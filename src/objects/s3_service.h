@@ -212,6 +212,7 @@ class S3Service final : public net::ExchangeHandler {
   std::set<TenantId> erased_ = {};                        // that the orders say, and are
   std::map<TenantId, std::vector<Bucket>> erasing_ = {};  // that are not yet, and their buckets without a leaf
   int64_t saved_version_ = 0;                             // of the orders that this process has saved; 0: none
+  bool following_ = false;                                // orders that were just taken
   std::string unsaved_why_;                               // of the last that could not be, as it was logged
   ports::Turn saving_;                                    // of them
   bool pulls_orders_ = false;

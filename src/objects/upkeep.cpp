@@ -45,6 +45,7 @@ void S3Service::take(StorageAnswer answer, Time asked) {
     return;
   }
   const StorageOrders before = directory_.orders();
+  following_ = true;
   directory_.set_orders(std::move(*answer.orders));
   copies_.heard_control(asked);
   copies_.follow_orders(before);
@@ -53,16 +54,17 @@ void S3Service::take(StorageAnswer answer, Time asked) {
     return known == nullptr || known->home != config_.site;
   });
   erase_tenants(before);
+  following_ = false;
   save_orders();
 }
 
 /// Until all that is erased has its leaf and of what was deleted nothing is left, a process after this one needs the
-/// orders before.
+/// orders before; so it does while it is not known yet what is left.
 void S3Service::save_orders() {
   const ports::Turn::Hold turn(saving_);
   const StorageOrders& orders = directory_.orders();
   const int64_t version = orders.version;
-  if (version == saved_version_ || !erasing_.empty() || copies_.has_deleted_left()) return;
+  if (following_ || version == saved_version_ || !erasing_.empty() || copies_.has_deleted_left()) return;
   const auto saved = save_(orders);
   if (saved) saved_version_ = version;
   const std::string why = saved ? "" : saved.error().text();
