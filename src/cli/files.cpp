@@ -12,8 +12,6 @@ namespace barrio::cli {
 
 namespace {
 
-constexpr size_t file_most = size_t{1} << 30;
-
 tl::unexpected<Error> failed(const std::string& what, const std::string& path) {
   const Code code = errno == ENOENT ? Code::not_found : Code::unavailable;
   return fail(code, what + ": " + std::strerror(errno), path);
@@ -55,22 +53,6 @@ void print_node(const Json& value, const std::string& indent, std::string& out) 
 }
 
 }  // namespace
-
-Result<std::string> read_file(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return failed("cannot be read", path);
-  std::string content;
-  char piece[65536];
-  ssize_t got = 0;
-  while ((got = ::read(fd, piece, sizeof piece)) > 0 && content.size() < file_most)
-    content.append(piece, static_cast<size_t>(got));
-  const bool bad = got < 0;
-  const auto status = failed("cannot be read", path);
-  ::close(fd);
-  if (bad) return status;
-  if (content.size() >= file_most) return fail(Code::exhausted, "is larger than 1 GiB", path);
-  return content;
-}
 
 Result<void> write_file(const std::string& path, std::string_view content, mode_t mode) {
   const std::string temporary = path + ".new";

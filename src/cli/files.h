@@ -4,12 +4,11 @@
 #include <sys/types.h>
 #include <string>
 
+#include "base/read_file.h"
 #include "base/yaml.h"
 
 namespace barrio::cli {
 
-/// Errors: not_found, unavailable, exhausted (over 1 GiB).
-Result<std::string> read_file(const std::string& path);
 /// Whole or not at all (temporary file, rename). Errors: unavailable.
 Result<void> write_file(const std::string& path, std::string_view content, mode_t mode = 0644);
 /// With parents, as mkdir -p. Errors: unavailable.

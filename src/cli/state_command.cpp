@@ -1,8 +1,5 @@
 // barrio state export and import: control's state as lines of JSON, for backups and for moving between stores.
 
-#include <fstream>
-#include <sstream>
-
 #include "base/crypto.h"
 #include "base/text.h"
 #include "cli/actions.h"
@@ -89,11 +86,7 @@ class StateFile {
   }
 
   static Result<std::vector<Saved>> read(const std::string& path) {
-    std::ifstream in(path, std::ios::binary);
-    if (!in) return fail(Code::not_found, "cannot be read", path);
-    std::ostringstream content;
-    content << in.rdbuf();
-    const std::string text = std::move(content).str();
+    TRY(const std::string text, read_file(path));
     const size_t last = text.size() < 2 ? std::string::npos : text.rfind('\n', text.size() - 2);
     const size_t body = last == std::string::npos ? 0 : last + 1;
     auto json = parse_json(trim(std::string_view(text).substr(body)));

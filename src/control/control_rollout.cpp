@@ -2,10 +2,10 @@
 // back.
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/log.h"
 #include "control/control.h"
+#include "decide/placement/slices.h"
 
 namespace barrio::control {
 
@@ -20,14 +20,6 @@ std::string what_runs(const AppSpec& spec) {
   if (!model.builtin.empty()) text += " " + model.builtin;
   if (!model.sha256.empty()) text += " sha256:" + model.sha256;
   return text;
-}
-
-/// Of a slice ("3g.40gb").
-int slice_gigabytes(const std::string& slice) {
-  int gigabytes = 0;
-  const size_t dot = slice.find('.');
-  if (dot != std::string::npos) std::from_chars(slice.data() + dot + 1, slice.data() + slice.size(), gigabytes);
-  return gigabytes;
 }
 
 /// What a site must have room for while either may run there. Of two kinds of accelerators only the first is counted.
@@ -47,7 +39,9 @@ Resources larger(Resources a, const Resources& b) {
     a.accelerator_power = std::max(a.accelerator_power, b.accelerator_power);
     // All of a device is more than any slice of it.
     const bool sliced = a.slice && b.slice;
-    a.slice = !sliced ? std::nullopt : slice_gigabytes(*a.slice) < slice_gigabytes(*b.slice) ? b.slice : a.slice;
+    a.slice = !sliced                                                                 ? std::nullopt
+              : decide::slice_gigabytes(*a.slice) < decide::slice_gigabytes(*b.slice) ? b.slice
+                                                                                      : a.slice;
   }
   return a;
 }

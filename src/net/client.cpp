@@ -17,6 +17,10 @@ Call& Client::start(const Endpoint& endpoint, const CallStart& start, CallHandle
   return state_->core.start(endpoint, start, handler);
 }
 
+Call& Client::start(const Endpoint& endpoint, const Request& request, Time deadline, CallHandler& handler) {
+  return state_->core.start(endpoint, request, deadline, handler);
+}
+
 void Client::fetch(const Endpoint& endpoint, Request request, Time deadline, std::function<void(Result<Response>)> done,
                    size_t most) {
   state_->core.fetch(endpoint, std::move(request), deadline, std::move(done), most);

@@ -101,6 +101,8 @@ class Client {
   Client& operator=(const Client&) = delete;
   /// Never calls back before it returns.
   Call& start(const Endpoint& endpoint, const CallStart& start, CallHandler& handler);
+  /// Sends the whole request. As above.
+  Call& start(const Endpoint& endpoint, const Request& request, Time deadline, CallHandler& handler);
   /// Whole messages. The body of the answer is limited to `most` bytes (exhausted).
   void fetch(const Endpoint& endpoint, Request request, Time deadline, std::function<void(Result<Response>)> done,
              size_t most = 64 * 1024 * 1024);

@@ -44,6 +44,7 @@ class ClientCore {
   ClientCore(Reactor& reactor, ClientLimits limits);
   ~ClientCore();
   Call& start(const Endpoint& endpoint, const CallStart& start, CallHandler& handler);
+  Call& start(const Endpoint& endpoint, const Request& request, Time deadline, CallHandler& handler);
   void fetch(const Endpoint& endpoint, Request request, Time deadline, std::function<void(Result<Response>)> done,
              size_t most);
   size_t endpoints() const { return pools_.size(); }

@@ -73,6 +73,23 @@ Call& ClientCore::start(const Endpoint& endpoint, const CallStart& start, CallHa
   return fresh;
 }
 
+Call& ClientCore::start(const Endpoint& endpoint, const Request& request, Time deadline, CallHandler& handler) {
+  std::vector<Header> headers;
+  headers.reserve(request.headers.size());
+  for (const auto& [name, value] : request.headers) headers.push_back({name, value});
+  Call& call = start(endpoint,
+                     {.method = request.method,
+                      .target = request.target,
+                      .headers = headers,
+                      .length = request.body.size(),
+                      .deadline = deadline},
+                     handler);
+  if (request.body.empty()) return call;
+  call.write(request.body);
+  call.end();
+  return call;
+}
+
 void ClientCore::remove(ClientConnection& connection) {
   if (connection.pool() != nullptr) --connection.pool()->connections;
   const size_t index = connection.index;

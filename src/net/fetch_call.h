@@ -14,19 +14,7 @@ class FetchCall final : public CallHandler {
       : core_(core), request_(std::move(request)), done_(std::move(done)), most_(most) {}
 
   void start(const Endpoint& endpoint, Time deadline) {
-    std::vector<Header> headers;
-    headers.reserve(request_.headers.size());
-    for (const auto& [name, value] : request_.headers) headers.push_back({name, value});
-    call_ = &core_.start(endpoint,
-                         {.method = request_.method,
-                          .target = request_.target,
-                          .headers = headers,
-                          .length = request_.body.size(),
-                          .deadline = deadline},
-                         *this);
-    if (request_.body.empty()) return;
-    call_->write(request_.body);
-    call_->end();
+    call_ = &core_.start(endpoint, request_, deadline, *this);
     request_.body = {};
   }
 

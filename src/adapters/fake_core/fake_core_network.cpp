@@ -3,10 +3,9 @@
 #include <arpa/inet.h>
 
 #include <array>
-#include <fstream>
 #include <set>
-#include <sstream>
 
+#include "base/read_file.h"
 #include "base/yaml.h"
 
 namespace barrio::adapters {
@@ -45,11 +44,8 @@ Result<FakeCoreNetwork> FakeCoreNetwork::parse(std::string_view yaml, const std:
 }
 
 Result<FakeCoreNetwork> FakeCoreNetwork::load(const std::string& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream) return fail(Code::not_found, "cannot open the file of attached devices", file);
-  std::ostringstream text;
-  text << stream.rdbuf();
-  return parse(text.str(), file);
+  TRY(const auto text, read_file(file));
+  return parse(text, file);
 }
 
 Result<DeviceLocation> FakeCoreNetwork::locate(std::string_view ip_address) const {

@@ -1,12 +1,11 @@
 #include "adapters/kubernetes/image_registry.h"
 
-#include <fstream>
 #include <set>
-#include <sstream>
 
 #include "base/base64.h"
 #include "base/crypto.h"
 #include "base/json_read.h"
+#include "base/read_file.h"
 #include "base/tar.h"
 #include "base/text.h"
 
@@ -73,11 +72,9 @@ std::string target_of(std::string location) {
 }
 
 Result<std::string> read_credentials(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return fail(Code::unavailable, "cannot read the registry's credentials", path);
-  std::ostringstream content;
-  content << in.rdbuf();
-  std::string text(trim(content.str()));
+  const auto content = read_file(path);
+  if (!content) return fail(Code::unavailable, "the registry's credentials: " + content.error().what, path);
+  std::string text(trim(*content));
   if (text.find(':') == std::string::npos || text.find('\n') != std::string::npos)
     return fail(Code::unavailable, "must hold user:password, in one line", path);
   return text;

@@ -1,10 +1,9 @@
 #include "adapters/kubernetes/kubernetes_api.h"
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 
 #include "base/json_read.h"
+#include "base/read_file.h"
 #include "base/text.h"
 
 namespace barrio::adapters::kubernetes {
@@ -19,11 +18,9 @@ constexpr size_t longest_words = 500;
 constexpr const char* ours = "?fieldManager=barrio&force=true&fieldValidation=Strict";
 
 Result<std::string> read_token(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return fail(Code::unavailable, "cannot read the token for the Kubernetes API", path);
-  std::ostringstream content;
-  content << in.rdbuf();
-  const std::string token(trim(content.str()));
+  const auto content = read_file(path);
+  if (!content) return fail(Code::unavailable, "the token for the Kubernetes API: " + content.error().what, path);
+  const std::string token(trim(*content));
   const bool printable = std::ranges::all_of(token, [](char c) { return c > ' ' && c <= '~'; });
   if (token.empty() || token.size() > longest_token || !printable)
     return fail(Code::unavailable, "holds no token for the Kubernetes API", path);

@@ -2,13 +2,11 @@
 // is; applies them again where somebody has changed them; removes them.
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 
 #include "adapters/kubernetes/instance.h"
-#include "base/crypto.h"
 #include "base/json_read.h"
 #include "base/log.h"
+#include "base/read_file.h"
 
 namespace barrio::adapters {
 
@@ -18,17 +16,6 @@ using kubernetes::SeenPod;
 
 constexpr size_t most_pods_counted = 32;
 constexpr const char* in_turn = "all of it is applied from time to time";
-
-/// Verified: what is put into the registry is what was uploaded, whatever has happened on the disk.
-Result<std::string> read_image(const std::string& path, const std::string& sha256) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return fail(Code::unavailable, "cannot read the image's archive", path);
-  std::ostringstream content;
-  content << in.rdbuf();
-  std::string bytes = std::move(content).str();
-  if (sha256_hex(bytes) != sha256) return fail(Code::denied, "the image's archive is not what was uploaded", path);
-  return bytes;
-}
 
 /// Where nobody has said no, only nothing or "later".
 bool may_pass(const Error& error) {
@@ -117,8 +104,14 @@ Result<void> KubernetesWorkloadRuntime::put_image(Instance& one) {
   if (!acts_on(one)) return fail(Code::cancelled, "is not wanted any more", one.name);
   if (!again && images_.contains(known)) return {};
   std::optional<Result<std::string>> archive;
-  runtime_.offload([&] { archive = read_image(one.file_path, container.sha256); });
-  if (!*archive) return fail(archive->error());
+  // Verified: what is put there is what was uploaded, whatever has happened on the disk.
+  runtime_.offload([&] { archive = read_verified_file(one.file_path, container.sha256); });
+  if (!*archive) {
+    // One that is not there now may be fetched again: nothing is wrong with what was ordered.
+    Error why = archive->error();
+    if (why.code == Code::not_found) why.code = Code::unavailable;
+    return fail(std::move(why));
+  }
   TRY_DO(registry_.put(tenant, container.image, **archive));
   images_.insert(known);
   return {};

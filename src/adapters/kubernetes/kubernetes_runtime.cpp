@@ -19,12 +19,16 @@ std::string ours(const kubernetes::ClusterPlan& plan) {
   return std::string(kubernetes::label::site) + "=" + plan.site;
 }
 
-void note(std::map<ObjectOwner, SeenDeployment>& known, const Json& object) {
-  if (auto seen = SeenDeployment::from(object)) known.insert_or_assign(seen->owner, std::move(*seen));
+const ObjectOwner& key_of(const SeenDeployment& seen) {
+  return seen.owner;
+}
+const std::string& key_of(const SeenPod& seen) {
+  return seen.uid;
 }
 
-void note(std::map<std::string, SeenPod>& known, const Json& object) {
-  if (auto seen = SeenPod::from(object)) known.insert_or_assign(seen->uid, std::move(*seen));
+template <class Key, class Seen>
+void note(std::map<Key, Seen>& known, const Json& object) {
+  if (auto seen = Seen::from(object)) known.insert_or_assign(key_of(*seen), std::move(*seen));
 }
 
 }  // namespace
@@ -35,45 +39,32 @@ KubernetesWorkloadRuntime::KubernetesWorkloadRuntime(ports::Runtime& runtime, Ca
       config_(std::move(config)),
       api_(runtime, std::move(calls.api), std::move(calls.watch), config_.api),
       registry_(runtime, std::move(calls.registry), config_.registry),
-      deployments_watch_(api_, "/apis/apps/v1/deployments", ours(config_.plan),
-                         {.listed =
-                              [this](const std::vector<Json>& all) {
-                                deployments_.clear();
-                                for (const Json& object : all) note(deployments_, object);
-                                news();
-                              },
-                          .changed =
-                              [this](const Json& object) {
-                                note(deployments_, object);
-                                news();
-                              },
-                          .removed =
-                              [this](const Json& object) {
-                                if (const auto seen = SeenDeployment::from(object)) deployments_.erase(seen->owner);
-                                news();
-                              }},
-                         config_.watch),
-      pods_watch_(api_, "/api/v1/pods", ours(config_.plan),
-                  {.listed =
-                       [this](const std::vector<Json>& all) {
-                         pods_.clear();
-                         for (const Json& object : all) note(pods_, object);
-                         news();
-                       },
-                   .changed =
-                       [this](const Json& object) {
-                         note(pods_, object);
-                         news();
-                       },
-                   .removed =
-                       [this](const Json& object) {
-                         if (const auto seen = SeenPod::from(object)) pods_.erase(seen->uid);
-                         news();
-                       }},
-                  config_.watch),
+      deployments_watch_(api_, "/apis/apps/v1/deployments", ours(config_.plan), kept_in(deployments_), config_.watch),
+      pods_watch_(api_, "/api/v1/pods", ours(config_.plan), kept_in(pods_), config_.watch),
       images_turn_(runtime) {}
 
 KubernetesWorkloadRuntime::~KubernetesWorkloadRuntime() = default;
+
+/// What comes of a watch is kept in `known`, and whoever waits hears that something has.
+template <class Key, class Seen>
+kubernetes::WatchedKindEvents KubernetesWorkloadRuntime::kept_in(std::map<Key, Seen>& known) {
+  return {.listed =
+              [this, &known](const std::vector<Json>& all) {
+                known.clear();
+                for (const Json& object : all) note(known, object);
+                news();
+              },
+          .changed =
+              [this, &known](const Json& object) {
+                note(known, object);
+                news();
+              },
+          .removed =
+              [this, &known](const Json& object) {
+                if (const auto seen = Seen::from(object)) known.erase(key_of(*seen));
+                news();
+              }};
+}
 
 void KubernetesWorkloadRuntime::news() {
   for (const auto& known : instances_) {

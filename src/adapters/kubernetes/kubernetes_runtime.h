@@ -82,6 +82,8 @@ class KubernetesWorkloadRuntime final : public ports::WorkloadRuntime {
   bool acts_on(const Instance& one) const;
 
   void begin();
+  template <class Key, class Seen>
+  kubernetes::WatchedKindEvents kept_in(std::map<Key, Seen>& known);
   void news();
   void tidy();
   void remove_strays();

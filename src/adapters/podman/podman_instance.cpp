@@ -4,29 +4,16 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 
 #include "adapters/podman/instance.h"
-#include "base/crypto.h"
 #include "base/log.h"
+#include "base/read_file.h"
 
 namespace barrio::adapters {
 
 namespace {
 
 constexpr Duration step = 50ms;
-
-/// Verified: what is loaded is what was asked for, whatever has happened on the disk.
-Result<std::string> read_archive(const std::string& path, const std::string& sha256) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return fail(Code::unavailable, "cannot read the image's archive", path);
-  std::ostringstream content;
-  content << in.rdbuf();
-  std::string bytes = std::move(content).str();
-  if (sha256_hex(bytes) != sha256) return fail(Code::denied, "the image's archive is not what was uploaded", path);
-  return bytes;
-}
 
 /// How the gateway reaches the port of a process in its own network namespace.
 Result<std::string> endpoint_in(uint32_t pid, int port) {
@@ -106,7 +93,8 @@ Result<void> PodmanWorkloadRuntime::check_image(Instance& one) {
   if (!acts_on(one)) return fail(Code::cancelled, "is not wanted any more", one.name);
   if (images_.contains(known)) return {};
   std::optional<Result<std::string>> archive;
-  runtime_.offload([&] { archive = read_archive(one.file_path, container.sha256); });
+  // Verified: what is loaded is what was asked for, whatever has happened on the disk.
+  runtime_.offload([&] { archive = read_verified_file(one.file_path, container.sha256); });
   if (!*archive) return fail(archive->error());
   TRY(auto id, api_.load_image(**archive, container.image.digest));
   images_[known] = id;

@@ -14,19 +14,7 @@ class ExchangeCall final : public net::CallHandler {
       : request_(std::move(request)), most_(most), done_(std::move(done)) {}
 
   void start(net::Client& client, const net::Endpoint& endpoint, Time deadline) {
-    std::vector<net::Header> headers;
-    headers.reserve(request_.headers.size());
-    for (const auto& [name, value] : request_.headers) headers.emplace_back(name, value);
-    call_ = &client.start(endpoint,
-                          {.method = request_.method,
-                           .target = request_.target,
-                           .headers = headers,
-                           .length = request_.body.size(),
-                           .deadline = deadline},
-                          *this);
-    if (request_.body.empty()) return;
-    call_->write(request_.body);
-    call_->end();
+    call_ = &client.start(endpoint, request_, deadline, *this);
     request_.body = {};
   }
 

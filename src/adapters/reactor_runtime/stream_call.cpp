@@ -13,19 +13,7 @@ class StreamCall final : public net::CallHandler {
       : take_(std::move(take)), ended_(ended) {}
 
   void start(net::Client& client, const net::Endpoint& endpoint, const net::Request& request, Time deadline) {
-    std::vector<net::Header> headers;
-    headers.reserve(request.headers.size());
-    for (const auto& [name, value] : request.headers) headers.emplace_back(name, value);
-    call_ = &client.start(endpoint,
-                          {.method = request.method,
-                           .target = request.target,
-                           .headers = headers,
-                           .length = request.body.size(),
-                           .deadline = deadline},
-                          *this);
-    if (request.body.empty()) return;
-    call_->write(request.body);
-    call_->end();
+    call_ = &client.start(endpoint, request, deadline, *this);
   }
   /// Ends the call, where it has not ended.
   Result<net::Response> result(const net::Endpoint& endpoint) {

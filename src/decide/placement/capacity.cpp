@@ -11,11 +11,6 @@ namespace barrio::decide {
 
 namespace {
 
-/// Rounded up, so that a thousandth of a core is never given away.
-int64_t millicores(double cores) {
-  return static_cast<int64_t>(std::ceil(cores * 1000 - 1e-6));
-}
-
 std::string cores_text(int64_t thousandths) {
   std::array<char, 32> buffer{};
   std::snprintf(buffer.data(), buffer.size(), "%g", static_cast<double>(thousandths) / 1000);
@@ -55,6 +50,10 @@ std::optional<uint8_t> profile_on(const Resources& need, const Accelerator& acce
 }
 
 }  // namespace
+
+int64_t millicores(double cores) {
+  return static_cast<int64_t>(std::ceil(cores * 1000 - 1e-6));
+}
 
 /// "bio1 has 30 W of IT power left, one replica needs 75 W" and "another 45 W of IT power at bio1".
 struct Capacity::Lack {

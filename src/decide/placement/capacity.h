@@ -14,6 +14,9 @@
 
 namespace barrio::decide {
 
+/// Rounded up, so that a thousandth of a core is never given away.
+int64_t millicores(double cores);
+
 class Capacity {
  public:
   explicit Capacity(const Network& network);

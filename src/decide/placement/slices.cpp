@@ -44,6 +44,11 @@ std::optional<uint8_t> find_profile(std::string_view name, Bytes device_memory) 
   return best;
 }
 
+std::optional<int> slice_gigabytes(std::string_view name) {
+  const auto parsed = parse_profile(name);
+  return parsed ? std::optional(parsed->gigabytes) : std::nullopt;
+}
+
 int free_starts(SlotMask taken, uint8_t profile) {
   const SliceProfile& wanted = slice_profiles[profile];
   int count = 0;

@@ -39,6 +39,9 @@ inline constexpr uint8_t whole_profile = slice_profiles.size() - 1;
 /// nullopt when the device has no such profile, or its share is more than an eighth away.
 std::optional<uint8_t> find_profile(std::string_view name, Bytes device_memory);
 
+/// The 40 of "3g.40gb"; none: it is no profile's name.
+std::optional<int> slice_gigabytes(std::string_view name);
+
 /// How many starts of a profile are free.
 int free_starts(SlotMask taken, uint8_t profile);
 

@@ -1,8 +1,8 @@
 #include "decide/reconcile/room.h"
 
 #include <algorithm>
-#include <cmath>
 
+#include "decide/placement/capacity.h"
 #include "decide/placement/slices.h"
 
 namespace barrio::decide {
@@ -20,7 +20,7 @@ SiteRoom::SiteRoom(const Site& site) {
 
 SiteRoom::Amounts SiteRoom::amounts(const Resources& resources) const {
   Amounts amounts = {{"watts", resources.power.count()},
-                     {"millicores", static_cast<int64_t>(std::ceil(resources.cores * 1000 - 1e-6))},
+                     {"millicores", millicores(resources.cores)},
                      {"memory", resources.memory.count()},
                      {"storage", resources.storage.value_or(Bytes()).count()}};
   if (resources.accelerators == 0) return amounts;
