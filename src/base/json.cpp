@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/text.h"
@@ -151,14 +152,60 @@ Result<double> as_number(const Json& value, const std::string& path) {
   return number;
 }
 
-tl::unexpected<Error> unknown_key(std::string_view key, const std::vector<std::string_view>& known,
-                                  const std::string& path) {
+namespace {
+
+tl::unexpected<Error> unknown_key(std::string_view key, std::span<const Member> members, const std::string& path) {
+  std::vector<std::string_view> known;
+  for (const Member& member : members) known.push_back(member.name);
   std::string what = "unknown key '" + std::string(key) + "'";
   if (auto near = nearest(key, known))
     what += ", did you mean '" + std::string(*near) + "'?";
   else
     what += ", known are " + join_text(known, ", ");
   return fail(Code::invalid, what, join(path, key));
+}
+
+}  // namespace
+
+Result<void> read_members(const Json& value, const std::string& path, std::span<const Member> members, void* object) {
+  if (!value.is_object()) return wrong_kind(value, "an object", path);
+  for (const auto& item : value.get_object()) {
+    const std::string_view key(item.key().data(), item.key().size());
+    if (std::ranges::find(members, key, &Member::name) == members.end()) return unknown_key(key, members, path);
+  }
+  for (const Member& member : members) {
+    const Json* found = value.get_object().if_contains(member.name);
+    if (found == nullptr || (found->is_null() && member.optional)) {
+      if (member.skippable) continue;
+      return fail(Code::invalid, "'" + std::string(member.name) + "' is missing", path);
+    }
+    if (member.empty_text_is_none && found->is_string() && found->get_string().empty()) continue;
+    TRY_DO(member.read(*found, join(path, member.name), object));
+  }
+  return {};
+}
+
+Json write_members(const void* object, std::span<const Member> members) {
+  JsonObject written;
+  for (const Member& member : members) {
+    Json value;
+    if (member.write(object, value)) written[member.name] = std::move(value);
+  }
+  return written;
+}
+
+tl::unexpected<Error> check_failed(Error error, const std::string& path) {
+  error.where = error.where.empty() ? path : join(path, error.where);
+  return fail(std::move(error));
+}
+
+Result<int64_t> read_enumerator(const Json& value, const std::string& path, std::span<const Enumerator> all) {
+  std::string wanted;
+  for (const Enumerator& one : all) wanted += (wanted.empty() ? "one of " : ", ") + std::string(one.name);
+  TRY(auto text, as_text(value, wanted, path));
+  const auto found = std::ranges::find(all, text, &Enumerator::name);
+  if (found == all.end()) return fail(Code::invalid, "'" + std::string(text) + "' must be " + wanted, path);
+  return found->value;
 }
 
 }  // namespace json_detail

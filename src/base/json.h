@@ -14,6 +14,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -81,8 +82,26 @@ tl::unexpected<Error> wrong_kind(const Json& value, std::string_view wanted, con
 Result<std::string_view> as_text(const Json& value, std::string_view wanted, const std::string& path);
 Result<int64_t> as_integer(const Json& value, int64_t low, int64_t high, const std::string& path);
 Result<double> as_number(const Json& value, const std::string& path);
-tl::unexpected<Error> unknown_key(std::string_view key, const std::vector<std::string_view>& known,
-                                  const std::string& path);
+
+/// A field of a described struct, for code that is compiled once for all structs.
+struct Member {
+  std::string_view name;
+  bool skippable = false;           // may be missing
+  bool optional = false;            // null is as good as missing
+  bool empty_text_is_none = false;  // ids are empty by default, but parse never makes one
+  Result<void> (*read)(const Json& value, const std::string& path, void* object) = nullptr;
+  bool (*write)(const void* object, Json& into) = nullptr;  // false: there is nothing to write
+};
+Result<void> read_members(const Json& value, const std::string& path, std::span<const Member> members, void* object);
+Json write_members(const void* object, std::span<const Member> members);
+/// The error of a struct's own check, at the struct's path.
+tl::unexpected<Error> check_failed(Error error, const std::string& path);
+
+struct Enumerator {
+  std::string_view name;
+  int64_t value = 0;
+};
+Result<int64_t> read_enumerator(const Json& value, const std::string& path, std::span<const Enumerator> all);
 
 }  // namespace json_detail
 
@@ -94,125 +113,98 @@ Result<T> from_json(const Json& value, const std::string& path = {});
 
 namespace json_detail {
 
-template <DescribedStruct T>
-Json struct_to_json(const T& value) {
-  JsonObject object;
-  boost::mp11::mp_for_each<boost::describe::describe_members<T, boost::describe::mod_any_access>>([&](auto member) {
-    const auto& field = value.*member.pointer;
-    if constexpr (IsOptional<std::decay_t<decltype(field)>>::value) {
-      if (field) object[member.name] = to_json(*field);
+template <class T>
+Result<void> read(const Json& value, const std::string& path, T& into);
+
+template <class T, class Described>
+constexpr Member member_of() {
+  using Field = std::decay_t<decltype(std::declval<T&>().*Described::pointer)>;
+  constexpr bool may_miss = may_be_missing<T>(Described::name);
+  Member member;
+  member.name = Described::name;
+  member.optional = IsOptional<Field>::value;
+  member.skippable = may_miss || IsOptional<Field>::value || IsVector<Field>::value || IsMap<Field>::value;
+  member.empty_text_is_none = may_miss && Textual<Field>;
+  member.read = [](const Json& value, const std::string& path, void* object) {
+    auto& field = static_cast<T*>(object)->*Described::pointer;
+    if constexpr (IsOptional<Field>::value) {
+      return read(value, path, field.emplace());
     } else {
-      object[member.name] = to_json(field);
+      return read(value, path, field);
     }
-  });
-  return object;
+  };
+  member.write = [](const void* object, Json& into) {
+    const auto& field = static_cast<const T*>(object)->*Described::pointer;
+    if constexpr (IsOptional<Field>::value) {
+      if (field) into = to_json(*field);
+      return field.has_value();
+    } else {
+      into = to_json(field);
+      return true;
+    }
+  };
+  return member;
 }
 
-template <class T, class Member>
-Result<void> read_member(T& into, const JsonObject& object, Member member, const std::string& path) {
-  using Field = std::decay_t<decltype(into.*member.pointer)>;
-  const Json* found = object.if_contains(member.name);
-  if (found == nullptr || (found->is_null() && IsOptional<Field>::value)) {
-    constexpr bool skippable = IsOptional<Field>::value || IsVector<Field>::value || IsMap<Field>::value;
-    if (skippable || may_be_missing<T>(member.name)) return {};
-    return fail(Code::invalid, std::string("'") + member.name + "' is missing", path);
-  }
-  if constexpr (Textual<Field>) {
-    // An empty text stands for "none" where none is allowed: ids are empty by default, but parse never makes one.
-    if (may_be_missing<T>(member.name) && found->is_string() && found->get_string().empty()) return {};
-  }
-  auto read = [&]<class V>(std::type_identity<V>) { return from_json<V>(*found, join(path, member.name)); };
-  if constexpr (IsOptional<Field>::value) {
-    TRY(into.*member.pointer, read(std::type_identity<typename Field::value_type>()));
-  } else {
-    TRY(into.*member.pointer, read(std::type_identity<Field>()));
+template <class T, template <class...> class List, class... Described>
+constexpr std::array<Member, sizeof...(Described)> members_in(List<Described...>) {
+  return {member_of<T, Described>()...};
+}
+template <DescribedStruct T>
+inline constexpr auto members_of =
+    members_in<T>(boost::describe::describe_members<T, boost::describe::mod_any_access>());
+
+template <template <class...> class List, class... Described>
+constexpr std::array<Enumerator, sizeof...(Described)> enumerators_in(List<Described...>) {
+  return {Enumerator{Described::name, static_cast<int64_t>(Described::value)}...};
+}
+template <DescribedEnum T>
+inline constexpr auto enumerators_of = enumerators_in(boost::describe::describe_enumerators<T>());
+
+template <DescribedStruct T>
+Result<void> read_struct(const Json& value, const std::string& path, T& into) {
+  TRY_DO(read_members(value, path, members_of<T>, &into));
+  if constexpr (Checked<T>) {
+    auto checked = into.check();
+    if (!checked) return check_failed(std::move(checked).error(), path);
   }
   return {};
 }
 
-template <DescribedStruct T>
-Result<T> struct_from_json(const Json& value, const std::string& path) {
-  using Members = boost::describe::describe_members<T, boost::describe::mod_any_access>;
-  if (!value.is_object()) return wrong_kind(value, "an object", path);
-  const JsonObject& object = value.get_object();
-  std::vector<std::string_view> known;
-  boost::mp11::mp_for_each<Members>([&](auto member) { known.emplace_back(member.name); });
-  for (const auto& item : object) {
-    std::string_view key(item.key().data(), item.key().size());
-    bool is_known = false;
-    for (std::string_view name : known) is_known = is_known || name == key;
-    if (!is_known) return unknown_key(key, known, path);
-  }
-  T result{};
-  Result<void> status;
-  boost::mp11::mp_for_each<Members>([&](auto member) {
-    if (status) status = read_member(result, object, member, path);
-  });
-  if (!status) return fail(std::move(status).error());
-  if constexpr (Checked<T>) {
-    auto checked = result.check();
-    if (!checked) {
-      Error error = std::move(checked).error();
-      error.where = error.where.empty() ? path : join(path, error.where);
-      return fail(std::move(error));
-    }
-  }
-  return result;
-}
-
-template <DescribedEnum T>
-Result<T> enum_from_json(const Json& value, const std::string& path) {
-  std::string wanted;
-  boost::mp11::mp_for_each<boost::describe::describe_enumerators<T>>(
-      [&](auto e) { wanted += (wanted.empty() ? "one of " : ", ") + std::string(e.name); });
-  TRY(auto text, as_text(value, wanted, path));
-  std::optional<T> found;
-  boost::mp11::mp_for_each<boost::describe::describe_enumerators<T>>([&](auto e) {
-    if (text == e.name) found = e.value;
-  });
-  if (!found) return fail(Code::invalid, "'" + std::string(text) + "' must be " + wanted, path);
-  return *found;
-}
-
-inline Error at(Error error, const std::string& path) {
-  error.where = path;
-  return error;
-}
-
 template <class T>
-Result<T> text_from_json(const Json& value, std::string_view wanted, const std::string& path,
-                         Result<T> (*parse)(std::string_view)) {
+Result<void> read_text(const Json& value, std::string_view wanted, const std::string& path,
+                       Result<T> (*parse)(std::string_view), T& into) {
   TRY(auto text, as_text(value, wanted, path));
   auto parsed = parse(text);
-  if (!parsed) return fail(at(std::move(parsed).error(), path));
-  return parsed;
-}
-
-}  // namespace json_detail
-
-namespace json_detail {
-
-template <class T>
-Result<T> list_from_json(const Json& value, const std::string& path) {
-  if (!value.is_array()) return wrong_kind(value, "a list", path);
-  T result;
-  for (size_t i = 0; i < value.get_array().size(); ++i) {
-    TRY(auto item, from_json<typename T::value_type>(value.get_array()[i], path + "[" + std::to_string(i) + "]"));
-    result.push_back(std::move(item));
+  if (!parsed) {
+    parsed.error().where = path;
+    return fail(std::move(parsed).error());
   }
-  return result;
+  into = std::move(*parsed);
+  return {};
 }
 
 template <class T>
-Result<T> map_from_json(const Json& value, const std::string& path) {
+Result<void> read_list(const Json& value, const std::string& path, T& into) {
+  if (!value.is_array()) return wrong_kind(value, "a list", path);
+  for (size_t i = 0; i < value.get_array().size(); ++i) {
+    typename T::value_type item{};
+    TRY_DO(read(value.get_array()[i], path + "[" + std::to_string(i) + "]", item));
+    into.push_back(std::move(item));
+  }
+  return {};
+}
+
+template <class T>
+Result<void> read_map(const Json& value, const std::string& path, T& into) {
   if (!value.is_object()) return wrong_kind(value, "an object", path);
-  T result;
   for (const auto& item : value.get_object()) {
     std::string key(item.key());
-    TRY(auto parsed, from_json<typename T::mapped_type>(item.value(), join(path, key)));
-    result.emplace(std::move(key), std::move(parsed));
+    typename T::mapped_type mapped{};
+    TRY_DO(read(item.value(), join(path, key), mapped));
+    into.emplace(std::move(key), std::move(mapped));
   }
-  return result;
+  return {};
 }
 
 }  // namespace json_detail
@@ -255,49 +247,57 @@ Json to_json(const T& value) {
     for (const auto& [key, item] : value) object[key] = to_json(item);
     return object;
   } else {
-    return struct_to_json(value);
+    return write_members(&value, members_of<T>);
   }
 }
 
+/// Into what is as it is made by default: what fails leaves it half filled.
 template <class T>
-Result<T> from_json(const Json& value, const std::string& path) {
-  using namespace json_detail;
+Result<void> json_detail::read(const Json& value, const std::string& path, T& into) {
   if constexpr (std::same_as<T, Json>) {
-    return value;
+    into = value;
   } else if constexpr (std::same_as<T, bool>) {
     if (!value.is_bool()) return wrong_kind(value, "true or false", path);
-    return value.get_bool();
+    into = value.get_bool();
   } else if constexpr (std::integral<T>) {
     constexpr int64_t low = std::is_signed_v<T> ? static_cast<int64_t>(std::numeric_limits<T>::min()) : 0;
     constexpr int64_t high =
         sizeof(T) >= 8 ? std::numeric_limits<int64_t>::max() : static_cast<int64_t>(std::numeric_limits<T>::max());
     TRY(int64_t number, as_integer(value, low, high, path));
-    return static_cast<T>(number);
+    into = static_cast<T>(number);
   } else if constexpr (std::floating_point<T>) {
     TRY(double number, as_number(value, path));
-    return static_cast<T>(number);
+    into = static_cast<T>(number);
   } else if constexpr (std::same_as<T, std::string>) {
-    TRY(auto text, as_text(value, "text", path));
-    return std::string(text);
+    TRY(into, as_text(value, "text", path));
   } else if constexpr (std::same_as<T, Duration>) {
-    return text_from_json<Duration>(value, "a duration like 250ms", path, parse_duration);
+    return read_text(value, "a duration like 250ms", path, parse_duration, into);
   } else if constexpr (std::same_as<T, Bytes>) {
-    return text_from_json<Bytes>(value, "a size like 512MiB", path, parse_bytes);
+    return read_text(value, "a size like 512MiB", path, parse_bytes, into);
   } else if constexpr (std::same_as<T, Watts>) {
-    return text_from_json<Watts>(value, "a power like 75W", path, parse_watts);
+    return read_text(value, "a power like 75W", path, parse_watts, into);
   } else if constexpr (std::same_as<T, WallTime>) {
-    return text_from_json<WallTime>(value, "a time like 2026-11-24T10:00:00Z", path, parse_wall_time);
+    return read_text(value, "a time like 2026-11-24T10:00:00Z", path, parse_wall_time, into);
   } else if constexpr (Textual<T>) {
-    return text_from_json<T>(value, "text", path, T::parse);
+    return read_text(value, "text", path, T::parse, into);
   } else if constexpr (DescribedEnum<T>) {
-    return enum_from_json<T>(value, path);
+    TRY(int64_t number, read_enumerator(value, path, enumerators_of<T>));
+    into = static_cast<T>(number);
   } else if constexpr (IsVector<T>::value) {
-    return list_from_json<T>(value, path);
+    return read_list(value, path, into);
   } else if constexpr (IsMap<T>::value) {
-    return map_from_json<T>(value, path);
+    return read_map(value, path, into);
   } else {
-    return struct_from_json<T>(value, path);
+    return read_struct(value, path, into);
   }
+  return {};
+}
+
+template <class T>
+Result<T> from_json(const Json& value, const std::string& path) {
+  T result{};
+  TRY_DO(json_detail::read(value, path, result));
+  return result;
 }
 
 }  // namespace barrio
@@ -306,7 +306,7 @@ Result<T> from_json(const Json& value, const std::string& path) {
 /// in one source, so that its mapping is compiled once.
 #define BARRIO_JSON_APART(Type)                    \
   extern template Json to_json<Type>(const Type&); \
-  extern template Result<Type> from_json<Type>(const Json&, const std::string&);
+  extern template Result<void> json_detail::read<Type>(const Json&, const std::string&, Type&);
 #define BARRIO_JSON_HERE(Type)              \
   template Json to_json<Type>(const Type&); \
-  template Result<Type> from_json<Type>(const Json&, const std::string&);
+  template Result<void> json_detail::read<Type>(const Json&, const std::string&, Type&);

@@ -2,7 +2,7 @@
 // JSON Schema (draft 2020-12) of what base/json.h reads and prints, made from the same descriptions, so that a
 // published document cannot say anything else than the code does.
 
-#include <boost/core/demangle.hpp>
+#include <span>
 #include <typeinfo>
 #include <utility>
 
@@ -20,53 +20,59 @@ class JsonSchemas {
   JsonObject named() const { return named_; }
 
  private:
+  struct Property {
+    std::string_view name;
+    bool required = false;
+    Json (*schema)(JsonSchemas& schemas) = nullptr;
+  };
+  template <class T, class Described>
+  static constexpr Property property_of();
+  template <class T, template <class...> class List, class... Described>
+  static constexpr std::array<Property, sizeof...(Described)> properties_in(List<Described...>) {
+    return {property_of<T, Described>()...};
+  }
   template <class T>
   Json of_text();
-  template <class T>
-  void describe(const std::string& name);
-  /// barrio::api::UsageQuery::By is UsageQuery.By: what is in which namespace of ours is nobody's business.
-  static std::string name_of(const std::type_info& type);
+  Json of_struct(const std::type_info& type, std::span<const Property> properties);
   JsonObject named_;
 };
 
-template <class T>
-Json JsonSchemas::of_text() {
-  JsonObject schema{{"type", "string"}};
-  if constexpr (std::same_as<T, Duration>) {
-    schema["examples"] = JsonArray{"250ms", "30s"};
-  } else if constexpr (std::same_as<T, Bytes>) {
-    schema["examples"] = JsonArray{"512MiB", "40GB"};
-  } else if constexpr (std::same_as<T, Watts>) {
-    schema["examples"] = JsonArray{"75W", "12kW"};
-  } else if constexpr (std::same_as<T, WallTime>) {
-    schema["format"] = "date-time";
-  } else if constexpr (json_detail::DescribedEnum<T>) {
-    JsonArray names;
-    boost::mp11::mp_for_each<boost::describe::describe_enumerators<T>>([&](auto e) { names.emplace_back(e.name); });
-    schema["enum"] = std::move(names);
-  }
-  return schema;
-}
+namespace json_detail {
+
+/// {"type": type, key: value}; without a key, of the type alone.
+JsonObject schema_of(std::string_view type, std::string_view key = {}, Json value = {});
+JsonArray names_of(std::span<const Enumerator> all);
+
+}  // namespace json_detail
 
 template <class T>
-void JsonSchemas::describe(const std::string& name) {
-  named_[name] = nullptr;  // a struct may hold itself
-  JsonObject properties;
-  JsonArray required;
-  boost::mp11::mp_for_each<boost::describe::describe_members<T, boost::describe::mod_any_access>>([&](auto member) {
-    using namespace json_detail;
-    using Field = std::decay_t<decltype(std::declval<T>().*member.pointer)>;
-    if constexpr (IsOptional<Field>::value) {
-      properties[member.name] = of<typename Field::value_type>();
-    } else {
-      properties[member.name] = of<Field>();
-    }
-    constexpr bool skippable = IsOptional<Field>::value || IsVector<Field>::value || IsMap<Field>::value;
-    if (!skippable && !may_be_missing<T>(member.name)) required.emplace_back(member.name);
-  });
-  JsonObject schema{{"type", "object"}, {"properties", std::move(properties)}, {"additionalProperties", false}};
-  if (!required.empty()) schema["required"] = std::move(required);
-  named_[name] = std::move(schema);
+Json JsonSchemas::of_text() {
+  using json_detail::schema_of;
+  if constexpr (std::same_as<T, Duration>) {
+    return schema_of("string", "examples", JsonArray{"250ms", "30s"});
+  } else if constexpr (std::same_as<T, Bytes>) {
+    return schema_of("string", "examples", JsonArray{"512MiB", "40GB"});
+  } else if constexpr (std::same_as<T, Watts>) {
+    return schema_of("string", "examples", JsonArray{"75W", "12kW"});
+  } else if constexpr (std::same_as<T, WallTime>) {
+    return schema_of("string", "format", "date-time");
+  } else if constexpr (json_detail::DescribedEnum<T>) {
+    return schema_of("string", "enum", json_detail::names_of(json_detail::enumerators_of<T>));
+  } else {
+    return schema_of("string");
+  }
+}
+
+template <class T, class Described>
+constexpr JsonSchemas::Property JsonSchemas::property_of() {
+  using Field = std::decay_t<decltype(std::declval<T&>().*Described::pointer)>;
+  return {Described::name, !json_detail::member_of<T, Described>().skippable, [](JsonSchemas& schemas) {
+            if constexpr (json_detail::IsOptional<Field>::value) {
+              return schemas.of<typename Field::value_type>();
+            } else {
+              return schemas.of<Field>();
+            }
+          }};
 }
 
 template <class T>
@@ -75,34 +81,25 @@ Json JsonSchemas::of() {
   if constexpr (std::same_as<T, Json>) {
     return JsonObject{};
   } else if constexpr (std::same_as<T, bool>) {
-    return JsonObject{{"type", "boolean"}};
+    return schema_of("boolean");
   } else if constexpr (std::unsigned_integral<T>) {
-    return JsonObject{{"type", "integer"}, {"minimum", 0}};
+    return schema_of("integer", "minimum", 0);
   } else if constexpr (std::integral<T>) {
-    return JsonObject{{"type", "integer"}};
+    return schema_of("integer");
   } else if constexpr (std::floating_point<T>) {
-    return JsonObject{{"type", "number"}};
+    return schema_of("number");
   } else if constexpr (std::same_as<T, std::string> || std::same_as<T, Duration> || std::same_as<T, Bytes> ||
                        std::same_as<T, Watts> || std::same_as<T, WallTime> || Textual<T> || DescribedEnum<T>) {
     return of_text<T>();
   } else if constexpr (IsVector<T>::value) {
-    return JsonObject{{"type", "array"}, {"items", of<typename T::value_type>()}};
+    return schema_of("array", "items", of<typename T::value_type>());
   } else if constexpr (IsMap<T>::value) {
-    return JsonObject{{"type", "object"}, {"additionalProperties", of<typename T::mapped_type>()}};
+    return schema_of("object", "additionalProperties", of<typename T::mapped_type>());
   } else {
-    const std::string name = name_of(typeid(T));
-    if (!named_.contains(name)) describe<T>(name);
-    return JsonObject{{"$ref", "#/components/schemas/" + name}};
+    static constexpr auto properties =
+        properties_in<T>(boost::describe::describe_members<T, boost::describe::mod_any_access>());
+    return of_struct(typeid(T), properties);
   }
-}
-
-inline std::string JsonSchemas::name_of(const std::type_info& type) {
-  std::string name = boost::core::demangle(type.name());
-  for (const std::string_view ours : {"barrio::", "api::", "control::", "decide::", "ports::"}) {
-    if (name.starts_with(ours)) name.erase(0, ours.size());
-  }
-  for (size_t at = name.find("::"); at != std::string::npos; at = name.find("::", at)) name.replace(at, 2, ".");
-  return name;
 }
 
 }  // namespace barrio

@@ -35,7 +35,12 @@ TEST_CASE("who opens the store ends the one before: that one acknowledges nothin
 }
 
 TEST_CASE("a process that slept while its journal was packed, compacted and dropped still finds its place taken") {
-  for (const int writes : {0, 1, 3}) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  const std::vector<int> cases{1};  // each writes 250 MB, which takes a minute there
+#else
+  const std::vector<int> cases{0, 1, 3};
+#endif
+  for (const int writes : cases) {
     FakeService service;
     auto asleep = open_with_bucket(service);
     for (int i = 0; i < writes; ++i) REQUIRE(put_text(*asleep->store, "same", std::to_string(i)));
