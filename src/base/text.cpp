@@ -99,9 +99,23 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 }
 
 std::string_view trim(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+bool starts_with_small(std::string_view text, std::string_view prefix) {
+  if (text.size() < prefix.size()) return false;
+  uint64_t eight = 0;
+  for (size_t at = 0; at < prefix.size(); at += sizeof(eight)) {
+    const size_t size = std::min(sizeof(eight), prefix.size() - at);
+    uint64_t wanted = eight = 0;
+    text.copy(reinterpret_cast<char*>(&eight), size, at);
+    prefix.copy(reinterpret_cast<char*>(&wanted), size, at);
+    if (small_letters(eight) != wanted) return false;
+  }
+  return true;
 }
 
 std::string to_lower(std::string_view text) {
@@ -162,15 +176,24 @@ bool is_utf8(std::string_view text) {
 }
 
 void append_ms(std::string& out, Duration duration) {
+  std::array<char, most_ms_text> text{};
+  out.append(text.data(), static_cast<size_t>(write_ms(text.data(), duration) - text.data()));
+}
+
+char* write_ms(char* to, Duration duration) {
   const auto us = static_cast<uint64_t>(std::max<Duration::rep>(0, (duration.count() + 500) / 1000));
-  std::array<char, 24> text{};
-  char* end = std::to_chars(text.data(), text.data() + 20, us / 1000).ptr;
+  const uint64_t whole = us / 1000;
   const auto part = static_cast<uint32_t>(us % 1000);
-  *end++ = '.';
-  *end++ = static_cast<char>('0' + part / 100);
-  *end++ = static_cast<char>('0' + part / 10 % 10);
-  *end++ = static_cast<char>('0' + part % 10);
-  out.append(text.data(), static_cast<size_t>(end - text.data()));
+  if (whole < 10) {
+    *to++ = static_cast<char>('0' + whole);  // most of what is told
+  } else {
+    to = std::to_chars(to, to + 20, whole).ptr;
+  }
+  *to++ = '.';
+  *to++ = static_cast<char>('0' + part / 100);
+  *to++ = static_cast<char>('0' + part / 10 % 10);
+  *to++ = static_cast<char>('0' + part % 10);
+  return to;
 }
 
 std::string to_hex(std::span<const unsigned char> bytes) {

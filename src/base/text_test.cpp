@@ -110,6 +110,19 @@ TEST_CASE("the nearest word is named only when it is a likely slip") {
   CHECK_FALSE(nearest("x", std::span<const std::string_view>()));
 }
 
+TEST_CASE("a beginning is found in any case of the text's letters, and in nothing else") {
+  for (const std::string_view text : {"application/grpc", "Application/gRPC+proto", "APPLICATION/GRPC"}) {
+    CHECK(starts_with_small(text, "application/grpc"));
+  }
+  for (const std::string_view text :
+       {"application/gr", "application/grpd", "application\x0fgrpc", "\xe1pplication/grpc", ""}) {
+    CHECK_FALSE(starts_with_small(text, "application/grpc"));
+  }
+  CHECK(starts_with_small("", ""));
+  CHECK(starts_with_small("Bearer x", "bearer "));
+  CHECK_FALSE(starts_with_small("Bearer", "bearer "));
+}
+
 TEST_CASE("splitting keeps empty parts, joining keeps empty items, trimming keeps the middle") {
   CHECK(split("a,,b,", ',') == std::vector<std::string_view>{"a", "", "b", ""});
   CHECK(split("", ',') == std::vector<std::string_view>{""});

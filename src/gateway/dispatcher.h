@@ -192,6 +192,7 @@ class Dispatcher {
   std::vector<decide::RetryBudget> budgets_;  // by the app's index in table_
   std::map<AppKey, LocalApp> local_;
   std::vector<LocalApp*> local_at_;  // by the app's index in table_; null: none
+  mutable size_t last_app_ = 0;      // found by name: the next request is often of the same app
   std::vector<ports::WorkloadStatus> statuses_;
   std::vector<Open> open_;
   std::vector<uint32_t> free_;

@@ -153,7 +153,14 @@ std::vector<std::pair<SiteId, Duration>> Dispatcher::ranked(const AppKey& key, u
 }
 
 std::optional<size_t> Dispatcher::app_of(const AppKey& key) const {
-  return table_ ? table_->app_index(key.tenant.str(), key.name.str()) : std::nullopt;
+  if (!table_) return std::nullopt;
+  if (last_app_ < table_->app_count()) {
+    const App& last = *table_->app(last_app_).app;
+    if (last.spec.name == key.name && last.tenant == key.tenant) return last_app_;
+  }
+  const auto found = table_->app_index(key.tenant.str(), key.name.str());
+  if (found) last_app_ = *found;
+  return found;
 }
 
 /// Looked up once per request and snapshot.
@@ -191,6 +198,7 @@ Dispatcher::LocalApp* Dispatcher::local_app(const AppKey& key) {
 }
 
 const Site* Dispatcher::find_site(const SiteId& site) const {
+  if (table_ && site == self_) return &table_->site(self_index_);
   const auto index = table_ ? table_->site_index(site) : std::nullopt;
   return index ? &table_->site(*index) : nullptr;
 }

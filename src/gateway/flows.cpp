@@ -45,10 +45,13 @@ LatencyPair FlowTable::Samples::percentiles() const {
 
 FlowId FlowTable::find(const AppKey& app, const DeviceLocation* location, const LatLon& here) {
   const KeyView key{app, location != nullptr ? std::string_view(location->place) : "unknown"};
-  const auto found = by_key_.find(key);
-  if (found != by_key_.end()) {
-    if (location != nullptr) entries_[found->second].location.access = location->access;
-    return found->second;
+  if (last_ == nullptr || last_->first.place != key.place || last_->first.app != app) {
+    const auto found = by_key_.find(key);
+    last_ = found == by_key_.end() ? nullptr : &*found;
+  }
+  if (last_ != nullptr) {
+    if (location != nullptr) entries_[last_->second].location.access = location->access;
+    return last_->second;
   }
   if (entries_.size() >= most_flows) {
     ++dropped_;

@@ -94,6 +94,7 @@ class FlowTable {
   void offered(FlowId flow, Time now);
 
   std::map<Key, FlowId, Less> by_key_;
+  const std::pair<const Key, FlowId>* last_ = nullptr;  // found: the next request is often of the same flow
   std::vector<Entry> entries_;
   uint64_t dropped_ = 0;
 };

@@ -9,7 +9,6 @@ namespace {
 
 using net::Field;
 using net::Header;
-using net::same_letters;
 using net::same_name;
 
 /// For this hop alone, or written anew for the next.
@@ -32,7 +31,7 @@ bool is_of_this_hop(Field field) {
 }
 
 bool is_barrio(const Header& header) {
-  return header.field == Field::other && header.name.size() > 7 && same_letters(header.name.substr(0, 7), "barrio-");
+  return header.field == Field::other && header.name.size() > 7 && starts_with_small(header.name, "barrio-");
 }
 
 /// Named in a Connection field: meant for the next hop only.
@@ -49,9 +48,20 @@ bool named_by_connection(std::span<const Header> headers, std::string_view name)
   return false;
 }
 
-bool passes(std::span<const Header> headers, const Header& header) {
-  return !is_of_this_hop(header.field) && !is_barrio(header) && !named_by_connection(headers, header.name);
-}
+/// Of all fields of one message.
+class Passing {
+ public:
+  explicit Passing(std::span<const Header> all)
+      : all_(all), has_connection_(net::find_header(all, Field::connection).has_value()) {}
+  bool operator()(const Header& header) const {
+    return !is_of_this_hop(header.field) && !is_barrio(header) &&
+           !(has_connection_ && named_by_connection(all_, header.name));
+  }
+
+ private:
+  std::span<const Header> all_;
+  bool has_connection_;
+};
 
 bool is_credential(const Header& header) {
   return header.field == Field::authorization || (header.field == Field::x_api_key && is_api_key(header.value));
@@ -60,18 +70,20 @@ bool is_credential(const Header& header) {
 }  // namespace
 
 void pass_request_headers(std::span<const Header> from, bool to_gateway, std::vector<Header>& to) {
+  const Passing passes(from);
   for (const Header& header : from) {
     if (!to_gateway && is_credential(header)) continue;
     // What is left of the deadline is said anew.
-    if (header.field != Field::grpc_timeout && passes(from, header)) to.push_back(header);
+    if (header.field != Field::grpc_timeout && passes(header)) to.push_back(header);
   }
 }
 
 void pass_answer_headers(std::span<const Header> from, bool to_gateway, std::vector<Header>& to) {
+  const Passing passes(from);
   for (const Header& header : from) {
     const bool own = header.field == Field::server_timing || header.field == Field::date;
     const bool load = to_gateway && same_name(header.name, "barrio-load");
-    if (load || (!own && passes(from, header))) to.push_back(header);
+    if (load || (!own && passes(header))) to.push_back(header);
   }
 }
 

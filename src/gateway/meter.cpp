@@ -174,17 +174,21 @@ void Meter::add_to(const Key& key, Account& account, const Usage& usage) {
 }
 
 template <class Key>
+std::pair<const UsageKey, Meter::Place>& Meter::place_of(const Key& key) {
+  const auto found = places_.find(key);
+  if (found != places_.end()) return *found;
+  if (places_.size() >= most_places) {  // apps come and go; those that are used come back
+    places_.clear();
+    ++places_dropped_;
+  }
+  return *places_.try_emplace(UsageKey(key)).first;
+}
+
+template <class Key>
 Meter::Line* Meter::line(const Key& key, Account& account) {
   if (account.place_ == nullptr || account.dropped_ != places_dropped_) {
-    auto found = places_.find(key);
-    if (found == places_.end()) {
-      if (places_.size() >= most_places) {  // apps come and go; those that are used come back
-        places_.clear();
-        ++places_dropped_;
-      }
-      found = places_.try_emplace(UsageKey(key)).first;
-    }
-    account.place_ = &found->second;
+    if (last_ == nullptr || !Same()(key, last_->first)) last_ = &place_of(key);
+    account.place_ = &last_->second;
     account.dropped_ = places_dropped_;
   }
   Place& place = *account.place_;

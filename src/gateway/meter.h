@@ -77,6 +77,8 @@ class Meter {
   template <class Key>
   void add_to(const Key& key, Account& account, const Usage& usage);
   template <class Key>
+  std::pair<const UsageKey, Place>& place_of(const Key& key);
+  template <class Key>
   Line* line(const Key& key, Account& account);
   template <class Key>
   Line* new_line(const Key& key, Place& place);
@@ -93,7 +95,8 @@ class Meter {
   int64_t journaled_ = 0;    // the last period that the journal has
   WallTime last_cut_;
   std::unordered_map<UsageKey, Place, Hash, Same> places_;
-  uint64_t places_dropped_ = 0;  // times; accounts from before a drop are found anew
+  std::pair<const UsageKey, Place>* last_ = nullptr;  // found: the next request is often of the same app
+  uint64_t places_dropped_ = 0;                       // times; accounts from before a drop are found anew
   uint64_t unmetered_ = 0;
 };
 

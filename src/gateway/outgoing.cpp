@@ -40,7 +40,7 @@ void OutgoingHead::write(const Outgoing& outgoing) {
   }
   left_text_.clear();
   append_ms(left_text_, std::max<Duration>(100us, outgoing.left));
-  headers_.push_back(net::fleeting({"Barrio-Deadline-Ms", left_text_}));
+  headers_.push_back(net::checked(net::fleeting({net::Field::other, "Barrio-Deadline-Ms", left_text_})));
   if (outgoing.to_gateway) {
     if (!outgoing.peer_secret.empty()) headers_.push_back({"Barrio-Peer", outgoing.peer_secret});
     headers_.push_back({"Barrio-Forwarded-By", outgoing.self});
@@ -54,7 +54,7 @@ void OutgoingHead::pass(const Outgoing& outgoing) {
   }
   if (!is_grpc(headers_)) return;
   grpc_text_ = api::grpc_timeout(outgoing.left);
-  headers_.push_back(net::fleeting({grpc_timeout_header, grpc_text_}));
+  headers_.push_back(net::checked(net::fleeting({net::Field::grpc_timeout, grpc_timeout_header, grpc_text_})));
 }
 
 void OutgoingHead::add_forwarded(const Outgoing& outgoing) {

@@ -1,5 +1,7 @@
 #include "gateway/proxied_request.h"
 
+#include <array>
+
 #include "base/text.h"
 #include "gateway/deadlines.h"
 #include "gateway/headers.h"
@@ -9,9 +11,9 @@ namespace barrio::gateway {
 
 namespace {
 
-/// The views live as long as `trailers`.
-std::vector<net::Header> views_of(const net::OwnedHeaders& trailers) {
-  std::vector<net::Header> views;
+/// In `views`, for as long as `trailers` lives.
+std::span<const net::Header> views_of(const net::OwnedHeaders& trailers, std::vector<net::Header>& views) {
+  views.clear();
   for (const auto& [name, value] : trailers) views.push_back({name, value});
   return views;
 }
@@ -116,7 +118,7 @@ bool ProxiedRequest::send_to(const net::Endpoint& where, bool to_gateway) {
   }
   bool room = true;
   if (!kept_.empty()) room = call_->write(kept_);
-  if (ended_ && head.has_body) call_->end(views_of(request_trailers_));
+  if (ended_ && head.has_body) call_->end(views_of(request_trailers_, headers_));
   if (!room) exchange_->pause();
   set_begin_timer();
   return true;
@@ -188,7 +190,7 @@ void ProxiedRequest::on_device_end() {
   ended_ = true;
   ended_at_ = parts_.reactor.now();
   if (call_ == nullptr) return;
-  if (exchange_->request().has_body) call_->end(views_of(request_trailers_));
+  if (exchange_->request().has_body) call_->end(views_of(request_trailers_, headers_));
   set_begin_timer();
 }
 
@@ -271,10 +273,12 @@ void ProxiedRequest::on_head(const net::ResponseHead& head) {
 void ProxiedRequest::answer_headers(std::span<const net::Header> from, const std::string& timing) {
   headers_.clear();
   pass_answer_headers(from, start_.forwarded, headers_);
-  headers_.push_back(net::fleeting({"Server-Timing", timing}));
+  headers_.push_back(net::checked(net::fleeting({net::Field::server_timing, "Server-Timing", timing})));
   const Site* site = parts_.dispatcher.find_site(site_);
-  headers_.push_back({"Barrio-Served-By", site_.str()});
-  if (site != nullptr) headers_.push_back({"Barrio-Processed-In", site->jurisdiction.str()});
+  headers_.push_back(net::checked({net::Field::other, "Barrio-Served-By", site_.str()}));
+  if (site != nullptr) {
+    headers_.push_back(net::checked({net::Field::other, "Barrio-Processed-In", site->jurisdiction.str()}));
+  }
   if (body_digest_) add_receipt(from, site);
   answering_ = true;
   meter_.answer_begins(to_gateway_ ? RequestMeter::By::other_site : RequestMeter::By::replica_here, status_,
@@ -330,7 +334,7 @@ void ProxiedRequest::on_done() {
                                        .bytes_out = sight_.bytes_out});
   if (late) meter_.late();
   seen(status_, {}, late);
-  exchange_->end(views_of(answer_trailers_));
+  exchange_->end(views_of(answer_trailers_, headers_));
 }
 
 void ProxiedRequest::on_error(net::CallError error) {
@@ -395,11 +399,17 @@ const std::string& ProxiedRequest::server_timing(const Timings& timings, Time no
   sight_.own = own;
   sight_.queue = timings.queue.value_or(RequestRecord::unknown);
   sight_.compute = timings.compute.value_or(RequestRecord::unknown);
-  timing_text_ = "network;dur=";
-  append_ms(timing_text_, access + between);
-  append_ms(timing_text_.append(", gateway;dur="), own);
-  append_ms(timing_text_.append(", queue;dur="), queue);
-  append_ms(timing_text_.append(", compute;dur="), compute);
+  constexpr size_t most_name = 14;
+  std::array<char, 4 * (most_name + most_ms_text)> text{};
+  char* end = text.data();
+  const auto add = [&end](std::string_view name, Duration part) {
+    end = write_ms(end + name.copy(end, most_name), part);
+  };
+  add("network;dur=", access + between);
+  add(", gateway;dur=", own);
+  add(", queue;dur=", queue);
+  add(", compute;dur=", compute);
+  timing_text_.assign(text.data(), end);
   return timing_text_;
 }
 

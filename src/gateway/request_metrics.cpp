@@ -41,7 +41,11 @@ void RequestMetrics::fill(App& app) const {
 }
 
 RequestMetrics::App& RequestMetrics::app(const AppKey& key) {
-  if (const auto found = apps_.find(key); found != apps_.end()) return found->second;
+  if (last_ != nullptr && last_->first == key) return last_->second;
+  if (const auto found = apps_.find(key); found != apps_.end()) {
+    last_ = &*found;
+    return found->second;
+  }
   const bool known = !key.tenant.empty() && apps_.size() < most_apps;
   App& app = apps_[known ? key : AppKey{}];
   if (app.took != nullptr) return app;

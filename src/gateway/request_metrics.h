@@ -62,8 +62,9 @@ class RequestMetrics {
 
   Registry& registry_;
   const SiteId site_;
-  std::unordered_map<AppKey, App, Hash> apps_;  // the empty key: "other"
-  std::map<SiteId, Counter*> forwards_;         // at most max_sites
+  std::unordered_map<AppKey, App, Hash> apps_;    // the empty key: "other"
+  std::pair<const AppKey, App>* last_ = nullptr;  // found: the next request is often of the same app
+  std::map<SiteId, Counter*> forwards_;           // at most max_sites
 };
 
 }  // namespace barrio::gateway

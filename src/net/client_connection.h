@@ -12,6 +12,7 @@
 #include "net/client.h"
 #include "net/http1_body.h"
 #include "net/http1_parser.h"
+#include "net/http2_memory.h"
 #include "net/lazy_timer.h"
 #include "net/stream.h"
 #include "net/work_list.h"
@@ -61,8 +62,10 @@ class ClientCore {
 
   Reactor& reactor_;
   const ClientLimits limits_;
+  http2::Memory http2_memory_;
   std::unordered_map<Endpoint, ClientPool, Hash> pools_;
-  size_t most_pools_ = 64;  // at which those that are unused are dropped
+  ClientPool* last_pool_ = nullptr;  // found: the next call often goes to the same endpoint
+  size_t most_pools_ = 64;           // at which those that are unused are dropped
   WorkList<ClientConnection> work_;
   std::vector<std::unique_ptr<ClientConnection>> connections_;
   std::unordered_set<FetchCall*> fetches_;

@@ -32,21 +32,23 @@ size_t ClientCore::Hash::operator()(const Endpoint& endpoint) const {
 }
 
 ClientPool& ClientCore::pool_of(const Endpoint& endpoint) {
-  const auto found = pools_.find(endpoint);
-  if (found != pools_.end()) return found->second;
+  if (last_pool_ != nullptr && last_pool_->endpoint == endpoint) return *last_pool_;
+  if (const auto found = pools_.find(endpoint); found != pools_.end()) return *(last_pool_ = &found->second);
   if (pools_.size() >= most_pools_) drop_unused_pools();
   ClientPool& pool = pools_[endpoint];
   pool.endpoint = endpoint;
   const SocketAddress& address = endpoint.address;
   pool.host = !endpoint.name.empty() ? endpoint.name : address.is_unix() ? "localhost" : address.str();
   if (endpoint.protocol == Protocol::http2) {
-    pool.http2 = std::make_unique<http2::EndpointCalls>(reactor_, limits_, pool.endpoint, pool.host, scratch_);
+    pool.http2 =
+        std::make_unique<http2::EndpointCalls>(reactor_, limits_, pool.endpoint, pool.host, scratch_, http2_memory_);
   }
   return pool;
 }
 
 /// Endpoints come and go. Twice as many as are in use are remembered, so that dropping costs little for each.
 void ClientCore::drop_unused_pools() {
+  last_pool_ = nullptr;
   std::erase_if(pools_, [](const auto& item) { return item.second.unused(); });
   most_pools_ = std::max<size_t>(64, 2 * pools_.size());
 }

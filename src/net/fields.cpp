@@ -158,9 +158,10 @@ Field field_of(std::string_view name) {
 }
 
 bool may_send(const Header& header) {
+  if (is_of_connection(header.field)) return false;
   // A name that is known is a token.
-  return !is_of_connection(header.field) && (header.field != Field::other || http1::is_token(header.name)) &&
-         http1::is_field_value(header.value);
+  return header.checked ||
+         ((header.field != Field::other || http1::is_token(header.name)) && http1::is_field_value(header.value));
 }
 
 bool may_be_trailer(std::string_view name) {

@@ -4,6 +4,7 @@
 
 #include <span>
 
+#include "base/text.h"
 #include "net/http.h"
 
 namespace barrio::net {
@@ -16,16 +17,6 @@ bool may_send(const Header& header);
 /// RFC 9110 6.5.1: nothing about framing, routing, authentication or the content, and nothing that must be known before
 /// the body.
 bool may_be_trailer(std::string_view name);
-
-/// Eight characters with A-Z, and nothing else, made small.
-inline uint64_t small_letters(uint64_t eight) {
-  constexpr uint64_t ones = 0x0101010101010101;
-  const uint64_t low = eight & (ones * 0x7f);  // so that no addition below carries into the next character
-  const uint64_t from_a = low + ones * (0x80 - 'A');
-  const uint64_t beyond_z = low + ones * (0x7f - 'Z');
-  const uint64_t upper = (from_a ^ beyond_z) & ~eight & (ones * 0x80);
-  return eight | (upper >> 2);
-}
 
 /// The fields that can be sent as trailers, up to most_trailer_bytes.
 template <class Take>

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "net/http1_parser.h"
+
 namespace barrio::net::fields_test {
 namespace {
 
@@ -43,6 +45,18 @@ TEST_CASE("names are the same when they differ in the case of ASCII letters alon
       }
     }
   });
+}
+
+TEST_CASE("what was read was checked, and what an application makes is checked when it is sent") {
+  http1::RequestParser parser({});
+  const std::string_view request = "GET / HTTP/1.1\r\nHost: a\r\nX-Any: thing\r\nConnection: close\r\n\r\n";
+  CHECK(parser.feed(request) == request.size());
+  for (const Header& header : parser.head().headers) {
+    CHECK(header.checked);
+    CHECK(may_send(header) == (header.name != "Connection"));
+  }
+  CHECK_FALSE(Header("X-Any", "thing").checked);
+  CHECK_FALSE(may_send({"X-Any", "thing\r\nX: y"}));
 }
 
 TEST_CASE("what is about the connection is not an application's to send") {

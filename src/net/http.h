@@ -70,12 +70,20 @@ struct Header {
   std::string_view name;
   std::string_view value;
   Field field;  // of name
-  /// The value is of this message alone: HTTP/2's compression does not remember it, which would push out what recurs.
+  /// The value is of this message alone: HTTP/2's compression does not remember it, which would push out what recurs,
+  /// but for one now and then, for the sake of the name.
   bool fleeting = false;
+  /// The name is a token and the value has no control character: they were read from a message, which was checked then.
+  bool checked = false;
 };
 /// The same field, said to be fleeting.
 inline Header fleeting(Header header) {
   header.fleeting = true;
+  return header;
+}
+/// The same field, known to be fit to be sent.
+inline Header checked(Header header) {
+  header.checked = true;
   return header;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 namespace barrio::net::http1 {
 
@@ -172,24 +173,65 @@ bool is_host(std::string_view text) {
 
 namespace {
 
-/// A control character other than HTAB among sixteen.
-bool has_control(const char* text) {
-  const __m128i all = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text));
+constexpr size_t at_once = 16;
+
+__m128i sixteen(const char* text) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(text));
+}
+
+/// A bit for each of sixteen characters that is this one.
+unsigned where_is(char c, __m128i all) {
+  return static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(all, _mm_set1_epi8(c))));
+}
+
+/// A bit for each that is a control character other than HTAB.
+unsigned where_control(__m128i all) {
   const __m128i below_space = _mm_cmpeq_epi8(_mm_min_epu8(all, _mm_set1_epi8(0x1f)), all);
   const __m128i tab = _mm_cmpeq_epi8(all, _mm_set1_epi8('\t'));
   const __m128i del = _mm_cmpeq_epi8(all, _mm_set1_epi8(0x7f));
-  return _mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, below_space), del)) != 0;
+  return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, below_space), del)));
+}
+
+size_t first_of(unsigned bits, size_t at) {
+  return at + static_cast<size_t>(std::countr_zero(bits));
+}
+
+/// The line that `text` begins with.
+LineScan scan_line(std::string_view text) {
+  LineScan seen;
+  size_t control = std::string_view::npos;
+  for (size_t at = 0; at < text.size(); at += at_once) {
+    std::array<char, at_once> last{};
+    const bool whole = text.size() - at >= at_once;
+    if (!whole) {
+      last.fill(' ');
+      text.copy(last.data(), at_once, at);
+    }
+    const __m128i all = sixteen(whole ? text.data() + at : last.data());
+    if (seen.colon == std::string_view::npos) {
+      if (const unsigned colons = where_is(':', all)) seen.colon = first_of(colons, at);
+    }
+    const unsigned controls = where_control(all);
+    if (controls == 0) continue;  // nor LF, which is one
+    if (control == std::string_view::npos) control = first_of(controls, at);
+    const unsigned ends = where_is('\n', all);
+    if (ends == 0) continue;
+    seen.end = first_of(ends, at);
+    if (seen.colon > seen.end) seen.colon = std::string_view::npos;
+    seen.clean = control + 1 == seen.end && text[control] == '\r';
+    break;
+  }
+  return seen;
 }
 
 }  // namespace
 
 bool is_field_value(std::string_view text) {
-  constexpr size_t step = 16;
-  if (text.size() < step) return all(value_chars, text);
-  for (size_t i = 0; i + step <= text.size(); i += step) {
-    if (has_control(text.data() + i)) return false;
+  if (text.size() < at_once) return all(value_chars, text);
+  for (size_t i = 0; i + at_once <= text.size(); i += at_once) {
+    if (where_control(sixteen(text.data() + i)) != 0) return false;
   }
-  return !has_control(text.data() + text.size() - step);
+  return where_control(sixteen(text.data() + text.size() - at_once)) == 0;
 }
 
 void HeadText::reset() {
@@ -208,25 +250,46 @@ size_t HeadText::reject(int status, const char* what) {
 
 size_t HeadText::feed(std::string_view input) {
   if (complete_ || failure_.status != 0) return 0;
-  size_t used = 0;
-  while (used < input.size()) {
-    // Line by line, so that no body that follows is copied.
-    const std::string_view rest = input.substr(used, limits_.bytes - text_.size());
-    const size_t end = rest.find('\n');
-    text_.append(rest.substr(0, end == std::string_view::npos ? end : end + 1));
-    used += end == std::string_view::npos ? rest.size() : end + 1;
-    if (end == std::string_view::npos) break;
-    const size_t size = text_.size();
-    if (size < line_ + 2 || text_[size - 2] != '\r') return reject(400, "a line ends without CR");
-    if (!take_line(line_, size - 2)) return 0;
-    line_ = size;
-    if (complete_) {
-      finish();
-      return used;
-    }
+  size_t used = text_.size() > line_ ? end_line(input) : 0;
+  if (used < input.size() && !complete_ && failure_.status == 0) used += take_lines(input.substr(used));
+  if (failure_.status != 0) return 0;
+  if (complete_) {
+    finish();
+    return used;
   }
   if (text_.size() == limits_.bytes) return too_long();
   return used;
+}
+
+size_t HeadText::end_line(std::string_view input) {
+  const std::string_view rest = input.substr(0, limits_.bytes - text_.size());
+  const size_t end = rest.find('\n');
+  text_.append(rest.substr(0, end));
+  if (end == std::string_view::npos) return rest.size();
+  const std::string_view line = std::string_view(text_).substr(line_);
+  const bool good = take_line(line, line_, {.end = line.size(), .colon = line.find(':')});
+  text_ += '\n';
+  if (good) line_ = text_.size();
+  return end + 1;
+}
+
+/// Line by line, so that no body that follows is copied.
+size_t HeadText::take_lines(std::string_view input) {
+  const std::string_view rest = input.substr(0, limits_.bytes - text_.size());
+  const size_t begin = text_.size();
+  size_t taken = 0;
+  while (taken < rest.size() && !complete_) {
+    const LineScan seen = scan_line(rest.substr(taken));
+    if (seen.end == std::string_view::npos) {
+      taken = rest.size();
+      break;
+    }
+    if (!take_line(rest.substr(taken, seen.end), begin + taken, seen)) return 0;
+    taken += seen.end + 1;
+    line_ = begin + taken;
+  }
+  text_.append(rest.substr(0, taken));
+  return taken;
 }
 
 size_t HeadText::too_long() {
@@ -236,28 +299,30 @@ size_t HeadText::too_long() {
   return reject(414, "the target is too long");
 }
 
-bool HeadText::take_line(size_t begin, size_t end) {
-  const std::string_view line(text_.data() + begin, end - begin);
+bool HeadText::take_line(std::string_view line, size_t begin, const LineScan& seen) {
+  if (line.empty() || line.back() != '\r') return reject(400, "a line ends without CR") != 0;
+  line.remove_suffix(1);
   if (begin == 0) {
     start_line_size_ = line.size();
-    if (line.empty() || !is_field_value(line)) reject(400, "bad start line");
+    if (line.empty() || (!seen.clean && !is_field_value(line))) reject(400, "bad start line");
     return failure_.status == 0;
   }
-  if (line.empty()) {
-    complete_ = true;
-    return true;
-  }
+  complete_ = line.empty();
+  return complete_ || take_field(line, begin, seen);
+}
+
+bool HeadText::take_field(std::string_view line, size_t begin, const LineScan& seen) {
   if (fields_.size() == limits_.fields) return reject(431, "too many header fields") != 0;
   if (is_blank(line.front())) return reject(400, "a folded header field") != 0;
-  const size_t colon = line.find(':');
+  const size_t colon = seen.colon;
   if (colon == std::string_view::npos) return reject(400, "bad header field name") != 0;
   const net::Field known = field_of(line.substr(0, colon));  // whose names are tokens
   if (known == net::Field::other && !is_token(line.substr(0, colon))) {
     return reject(400, "bad header field name") != 0;
   }
   const std::string_view value = trim_blanks(line.substr(colon + 1));
-  if (!is_field_value(value)) return reject(400, "control character in a header field") != 0;
-  fields_.push_back({begin, colon, static_cast<size_t>(value.data() - text_.data()), value.size(), known});
+  if (!seen.clean && !is_field_value(value)) return reject(400, "control character in a header field") != 0;
+  fields_.push_back({begin, colon, begin + static_cast<size_t>(value.data() - line.data()), value.size(), known});
   return true;
 }
 
@@ -266,6 +331,7 @@ void HeadText::finish() {
   for (const Field& field : fields_) {
     headers_.push_back(
         {field.known, text.substr(field.name, field.name_size), text.substr(field.value, field.value_size)});
+    headers_.back().checked = true;
   }
 }
 

@@ -32,6 +32,13 @@ std::string_view trim_blanks(std::string_view text);
 /// uri-host [":" port] of RFC 9110 7.2.
 bool is_host(std::string_view text);
 
+/// What one look at a line tells.
+struct LineScan {
+  size_t end = std::string_view::npos;    // of the line: where its LF is; npos: not there
+  size_t colon = std::string_view::npos;  // the first one before that
+  bool clean = false;                     // no control character before the CR at its end but HTAB
+};
+
 /// The text of one head: the start line and the fields, checked character by character as they come.
 class HeadText {
  public:
@@ -51,7 +58,13 @@ class HeadText {
     size_t name, name_size, value, value_size;
     net::Field known;
   };
-  bool take_line(size_t begin, size_t end);
+  /// The end of a line that began in an earlier input; how much of this one it is.
+  size_t end_line(std::string_view input);
+  /// Lines that begin in this input; how much of it is taken.
+  size_t take_lines(std::string_view input);
+  /// `line` is without its LF and begins at `begin` of the head.
+  bool take_line(std::string_view line, size_t begin, const LineScan& seen);
+  bool take_field(std::string_view line, size_t begin, const LineScan& seen);
   void finish();
   size_t reject(int status, const char* what);
   size_t too_long();

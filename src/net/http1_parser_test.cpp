@@ -153,6 +153,34 @@ TEST_CASE("bad chunks are rejected") {
   }
 }
 
+TEST_CASE("control characters and colons are found wherever they stand in a line, and lines wherever they end") {
+  for (size_t size = 1; size < 50; ++size) {
+    const std::string good(size, 'v');
+    const std::string fields = std::string(size, 'n') + ": " + good + "\r\nX:\t" + good + "\x80 :\r\n";
+    const std::string request = with(fields);
+    const std::string seen = whole(request);
+    CHECK(seen == "POST /x;Host=a;" + std::string(size, 'n') + "=" + good + ";X=" + good + "\x80 :;|");
+    for (size_t cut = 1; cut < request.size(); ++cut) {
+      RequestParser parser({});
+      CHECK(parser.feed(request.substr(0, cut)) == cut);
+      CHECK(parser.feed(request.substr(cut)) == request.size() - cut);
+      CHECK(parser.complete());
+    }
+    CHECK(whole(with(std::string(size, 'n') + "\r\nX: " + good + "\r\n")) == "rejected 400");
+    for (size_t at = 0; at < size; ++at) {
+      for (const char control : {'\0', '\x01', '\r', '\x1f', '\x7f'}) {
+        std::string bad = good;
+        bad[at] = control;
+        // CR, LF is a line's end.
+        const std::string refused = with("X: " + bad + "\r\n");
+        CHECK(whole(refused) == "rejected 400");
+        CHECK(outcome(refused, 1) == "rejected 400");
+        CHECK(whole("GET /" + bad + " HTTP/1.1\r\nHost: a\r\n\r\n") == "rejected 400");
+      }
+    }
+  }
+}
+
 TEST_CASE("how the bytes are split makes no difference") {
   const std::vector<std::string> parts = {"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
                                           chunked,

@@ -106,15 +106,17 @@ nghttp2_option* Callbacks::new_options(const SessionLimits& limits) {
   return options;
 }
 
-nghttp2_session* Callbacks::new_session(Session::Side side, const SessionLimits& limits, Session& session) {
+nghttp2_session* Callbacks::new_session(Session::Side side, Memory& memory, const SessionLimits& limits,
+                                        Session& session) {
   nghttp2_session_callbacks* callbacks = nullptr;
   CHECK(nghttp2_session_callbacks_new(&callbacks) == 0);
   set_receiving(callbacks);
   set_sending(callbacks);
   nghttp2_option* options = new_options(limits);
   nghttp2_session* made = nullptr;
-  const auto make = side == Session::Side::server ? nghttp2_session_server_new2 : nghttp2_session_client_new2;
-  CHECK(make(&made, callbacks, &session, options) == 0);
+  const auto make = side == Session::Side::server ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
+  nghttp2_mem functions = memory.functions();
+  CHECK(make(&made, callbacks, &session, options, &functions) == 0);
   nghttp2_option_del(options);
   nghttp2_session_callbacks_del(callbacks);
   return made;

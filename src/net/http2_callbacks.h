@@ -6,7 +6,8 @@
 namespace barrio::net::http2 {
 
 struct Callbacks {
-  static nghttp2_session* new_session(Session::Side side, const SessionLimits& limits, Session& session);
+  static nghttp2_session* new_session(Session::Side side, Memory& memory, const SessionLimits& limits,
+                                      Session& session);
   static ssize_t read_body(nghttp2_session*, int32_t, uint8_t*, size_t most, uint32_t* flags,
                            nghttp2_data_source* source, void* user);
 

@@ -11,12 +11,13 @@
 namespace barrio::net::http2 {
 
 EndpointCalls::EndpointCalls(Reactor& reactor, const ClientLimits& limits, const Endpoint& endpoint, std::string host,
-                             std::span<char> scratch)
+                             std::span<char> scratch, Memory& memory)
     : reactor_(reactor),
       limits_(limits),
       endpoint_(endpoint),
       host_(std::move(host)),
       scratch_(scratch),
+      memory_(memory),
       waiting_timer_(reactor, [this] { waiting_timed_out(); }),
       stream_work_(reactor, [this](ClientStream& stream) { stream_work(stream); }),
       session_work_(reactor, [this](ClientSession& session) {
@@ -129,18 +130,18 @@ void ClientStream::open(const CallStart& start, std::string_view scheme, std::st
 }
 
 void ClientStream::set_fields(const CallStart& start, std::string_view scheme, std::string_view host) {
-  fields_.clear();
-  fields_.add(":method", start.method);
-  fields_.add(":scheme", scheme);
-  fields_.add(":authority", find_header(start.headers, Field::host).value_or(host));
-  fields_.add(":path", start.target);
+  out_head.clear();
+  out_head.add(":method", start.method);
+  out_head.add(":scheme", scheme);
+  out_head.add(":authority", find_header(start.headers, Field::host).value_or(host));
+  out_head.add(":path", start.target);
   for (const Header& header : start.headers) {
-    if (may_send(header) && header.field != Field::host) fields_.add(header.name, header.value, header.fleeting);
+    if (may_send(header) && header.field != Field::host) out_head.add_small(header);
   }
-  if (start.takes_trailers) fields_.add("te", "trailers");
+  if (start.takes_trailers) out_head.add("te", "trailers");
   const bool body_expected = start.method != "GET" && start.method != "HEAD" && start.method != "DELETE";
   if (start.length && (*start.length > 0 || body_expected)) {
-    fields_.add("content-length", std::to_string(*start.length));
+    out_head.add("content-length", std::to_string(*start.length));
   }
 }
 
@@ -178,7 +179,7 @@ void ClientStream::end(std::span<const Header> last_fields) {
     session_->schedule();
     return session_->session_.end(*this, last_fields);
   }
-  each_trailer(last_fields, [this](const Header& header) { out_trailers.add(header.name, header.value); });
+  each_trailer(last_fields, [this](const Header& header) { out_trailers.add_small(header); });
   out_ended = true;
 }
 

@@ -51,7 +51,6 @@ class ClientStream final : public Call, public Channel {
   CallHandler* handler_ = nullptr;
   Time deadline_;
   Duration connect_time_{};
-  FieldBlock fields_;  // of the request
   bool has_body_ = false;
   std::optional<uint64_t> body_left_;
   bool request_ended_ = false;
@@ -138,7 +137,7 @@ class ClientSession final : public IoHandler, public SessionHandler {
 class EndpointCalls {
  public:
   EndpointCalls(Reactor& reactor, const ClientLimits& limits, const Endpoint& endpoint, std::string host,
-                std::span<char> scratch);
+                std::span<char> scratch, Memory& memory);
   ~EndpointCalls();
   Call& start(const CallStart& start, CallHandler& handler);
   /// No connection, and every call is over, its callbacks included.
@@ -162,6 +161,7 @@ class EndpointCalls {
   const Endpoint& endpoint_;
   const std::string host_;
   const std::span<char> scratch_;
+  Memory& memory_;
   std::vector<std::unique_ptr<ClientStream>> streams_;  // all; those in spare_ too
   std::vector<ClientStream*> spare_;
   std::deque<ClientStream*> waiting_;

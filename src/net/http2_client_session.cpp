@@ -36,7 +36,7 @@ ClientStream& client_stream(Channel& channel) {
 ClientSession::ClientSession(EndpointCalls& calls)
     : calls_(calls),
       socket_(calls.reactor_, *this),
-      session_(Session::Side::client, calls.reactor_, socket_, session_limits(calls.limits_), *this),
+      session_(Session::Side::client, calls.reactor_, socket_, calls.memory_, session_limits(calls.limits_), *this),
       timer_(calls.reactor_, [this] { timed_out(); }),
       since_(calls.reactor_.now()),
       last_heard_(since_),
@@ -93,7 +93,7 @@ void ClientSession::established() {
 }
 
 bool ClientSession::attach(ClientStream& stream) {
-  if (!session_.request(stream, stream.fields_, stream.has_body_)) {
+  if (!session_.request(stream, stream.has_body_)) {
     draining_ = true;
     schedule();
     return false;

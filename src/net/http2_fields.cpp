@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
+
+#include "net/fields.h"
 
 namespace barrio::net::http2 {
 
@@ -9,19 +12,51 @@ namespace {
 
 /// A buffer that once had to hold more than this is given back.
 constexpr size_t kept_text = 16 * 1024;
+/// Most heads need no more.
+constexpr size_t least_text = 512;
+
+void copy_eight_small(const char* from, char* to) {
+  uint64_t eight = 0;
+  std::memcpy(&eight, from, sizeof(eight));
+  eight = small_letters(eight);
+  std::memcpy(to, &eight, sizeof(eight));
+}
+
+void copy_small(std::string_view name, char* to) {
+  constexpr size_t step = sizeof(uint64_t);
+  if (name.size() < step) {
+    for (const char c : name) *to++ = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+    return;
+  }
+  for (size_t at = 0; at + step <= name.size(); at += step) copy_eight_small(name.data() + at, to + at);
+  copy_eight_small(name.data() + name.size() - step, to + name.size() - step);
+}
 
 }  // namespace
 
 void FieldBlock::clear() {
-  text_.clear();
-  if (text_.capacity() > kept_text) text_.shrink_to_fit();
+  size_ = 0;
+  if (text_.size() > kept_text) text_ = {};
   fields_.clear();
   headers_.clear();
 }
 
-void FieldBlock::add(std::string_view name, std::string_view value, bool fleeting) {
-  fields_.push_back({text_.size(), name.size(), value.size(), fleeting});
-  text_.append(name).append(value);
+char* FieldBlock::append(size_t name_size, std::string_view value, bool fleeting) {
+  const size_t begin = size_;
+  size_ += name_size + value.size();
+  if (size_ > text_.size()) text_.resize(std::max({size_, 2 * text_.size(), least_text}));
+  fields_.push_back({begin, name_size, value.size(), fleeting});
+  char* name = text_.data() + begin;
+  if (!value.empty()) std::memcpy(name + name_size, value.data(), value.size());
+  return name;
+}
+
+void FieldBlock::add(std::string_view name, std::string_view value) {
+  name.copy(append(name.size(), value, false), name.size());
+}
+
+void FieldBlock::add_small(const Header& header) {
+  copy_small(header.name, append(header.name.size(), header.value, header.fleeting));
 }
 
 std::span<Header> FieldBlock::view() {
@@ -29,6 +64,7 @@ std::span<Header> FieldBlock::view() {
   for (const Field& field : fields_) {
     headers_.push_back({name(field), value(field)});
     headers_.back().fleeting = field.fleeting;
+    headers_.back().checked = true;  // by nghttp2, which tells of no other
   }
   return headers_;
 }

@@ -13,14 +13,17 @@ namespace barrio::net::http2 {
 class FieldBlock {
  public:
   void clear();
-  void add(std::string_view name, std::string_view value, bool fleeting = false);
+  /// The name is in small letters, as HTTP/2 has them.
+  void add(std::string_view name, std::string_view value);
+  /// With the name made so.
+  void add_small(const Header& header);
   bool empty() const { return fields_.empty(); }
   size_t count() const { return fields_.size(); }
   /// As SETTINGS_MAX_HEADER_LIST_SIZE counts: 32 more than name and value for each.
-  size_t bytes() const { return text_.size() + 32 * fields_.size(); }
+  size_t bytes() const { return size_ + 32 * fields_.size(); }
   /// Names and values alone.
-  size_t text_bytes() const { return text_.size(); }
-  /// Views into this object, until the next add() or clear().
+  size_t text_bytes() const { return size_; }
+  /// Of what was read. Views into this object, until the next add() or clear().
   std::span<Header> view();
   /// Name, value and whether it is fleeting, of each.
   template <class Take>
@@ -35,6 +38,8 @@ class FieldBlock {
     size_t begin, name_size, value_size;
     bool fleeting;
   };
+  /// Where the name goes, before the value.
+  char* append(size_t name_size, std::string_view value, bool fleeting);
   std::string_view name(const Field& field) const {
     return std::string_view(text_).substr(field.begin, field.name_size);
   }
@@ -42,7 +47,8 @@ class FieldBlock {
     return std::string_view(text_).substr(field.begin + field.name_size, field.value_size);
   }
 
-  std::string text_;
+  std::string text_;  // of which size_ is in use
+  size_t size_ = 0;
   std::vector<Field> fields_;
   std::vector<Header> headers_;
 };

@@ -16,11 +16,16 @@ namespace {
 /// Pieces from this size go from the stream's buffer to the socket without a copy; smaller ones leave together.
 constexpr size_t direct_size = 16 * 1024;
 
-nghttp2_nv pair_of(std::string_view name, std::string_view value, bool fleeting = false) {
+/// Every so many heads fleeting fields are remembered all the same: with them their names, which need not be written
+/// out with each value then. What recurs is pushed out by that once in hundreds of heads.
+constexpr uint64_t heads_per_name = 64;
+
+nghttp2_nv pair_of(std::string_view name, std::string_view value, bool remember = true) {
   auto* bytes_of_name = reinterpret_cast<uint8_t*>(const_cast<char*>(name.data()));
   auto* bytes_of_value = reinterpret_cast<uint8_t*>(const_cast<char*>(value.data()));
-  const auto flags = static_cast<uint8_t>(fleeting ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE);
-  return {bytes_of_name, bytes_of_value, name.size(), value.size(), flags};
+  unsigned flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
+  if (!remember) flags |= NGHTTP2_NV_FLAG_NO_INDEX;
+  return {bytes_of_name, bytes_of_value, name.size(), value.size(), static_cast<uint8_t>(flags)};
 }
 
 nghttp2_data_provider provider_of(Channel& channel) {
@@ -75,14 +80,15 @@ void Session::answer(Channel& channel, int status, std::span<const Header> heade
     const char* end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
     return std::string_view(text.data(), static_cast<size_t>(end - text.data()));
   };
-  fields_.clear();
-  fields_.push_back(pair_of(":status", print(status_text, static_cast<uint64_t>(status))));
+  FieldBlock& fields = channel.out_head;
+  fields.clear();
+  fields.add(":status", print(status_text, static_cast<uint64_t>(status)));
   for (const Header& header : headers) {
-    if (may_send(header) && header.field != Field::date)
-      fields_.push_back(pair_of(header.name, header.value, header.fleeting));
+    if (may_send(header) && header.field != Field::date) fields.add_small(header);
   }
-  if (length) fields_.push_back(pair_of("content-length", print(length_text, *length)));
-  fields_.push_back(pair_of("date", http1::http_date()));
+  if (length) fields.add("content-length", print(length_text, *length));
+  fields.add("date", http1::http_date());
+  hand_over(fields);
   const nghttp2_data_provider provider = provider_of(channel);
   nghttp2_submit_response(session_, channel.id, fields_.data(), fields_.size(), has_body ? &provider : nullptr);
 }
@@ -93,9 +99,14 @@ void Session::interim(Channel& channel, int status) {
   nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, channel.id, nullptr, &field, 1, nullptr);
 }
 
-bool Session::request(Channel& channel, FieldBlock& fields, bool has_body) {
+void Session::hand_over(const FieldBlock& block) {
+  const bool all = heads_++ % heads_per_name == 0;
   fields_.clear();
-  fields.each([this](auto name, auto value, bool fleeting) { fields_.push_back(pair_of(name, value, fleeting)); });
+  block.each([&](auto name, auto value, bool fleeting) { fields_.push_back(pair_of(name, value, all || !fleeting)); });
+}
+
+bool Session::request(Channel& channel, bool has_body) {
+  hand_over(channel.out_head);
   const nghttp2_data_provider provider = provider_of(channel);
   const int32_t id = nghttp2_submit_request(session_, nullptr, fields_.data(), fields_.size(),
                                             has_body ? &provider : nullptr, &channel);
@@ -116,7 +127,7 @@ bool Session::write(Channel& channel, std::string_view piece) {
 }
 
 void Session::end(Channel& channel, std::span<const Header> trailers) {
-  each_trailer(trailers, [&](const Header& header) { channel.out_trailers.add(header.name, header.value); });
+  each_trailer(trailers, [&](const Header& header) { channel.out_trailers.add_small(header); });
   channel.out_ended = true;
   wake(channel);
 }
@@ -144,8 +155,7 @@ ssize_t Session::next_piece(Channel& channel, size_t most, uint32_t& flags) {
 }
 
 void Session::submit_trailers(Channel& channel) {
-  fields_.clear();
-  channel.out_trailers.each([this](auto name, auto value, bool) { fields_.push_back(pair_of(name, value)); });
+  hand_over(channel.out_trailers);
   nghttp2_submit_trailer(session_, channel.id, fields_.data(), fields_.size());
 }
 

@@ -35,7 +35,8 @@ ServerStream& server_stream(Channel& channel) {
 ServerSession::ServerSession(ServerCore& core, ServerConnection& connection)
     : core_(core),
       connection_(connection),
-      session_(Session::Side::server, core.reactor_, connection.stream_, session_limits(core.limits_), *this),
+      session_(Session::Side::server, core.reactor_, connection.stream_, core.http2_memory_,
+               session_limits(core.limits_), *this),
       idle_since_(core.reactor_.now()) {
   look_at(idle_since_ + core.limits_.idle_timeout);
   if (core.draining_) drain();

@@ -78,9 +78,10 @@ bool Session::PerSecond::over(Time now, uint32_t limit) {
   return ++count > limit;
 }
 
-Session::Session(Side side, Reactor& reactor, Stream& socket, const SessionLimits& limits, SessionHandler& handler)
+Session::Session(Side side, Reactor& reactor, Stream& socket, Memory& memory, const SessionLimits& limits,
+                 SessionHandler& handler)
     : side_(side), reactor_(reactor), socket_(socket), limits_(limits), handler_(handler) {
-  session_ = Callbacks::new_session(side, limits, *this);
+  session_ = Callbacks::new_session(side, memory, limits, *this);
   std::array<nghttp2_settings_entry, 5> settings{};
   settings[0] = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.stream_window};
   settings[1] = {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, max_frame_size};
@@ -110,7 +111,10 @@ uint32_t Session::peer_streams() const {
 }
 
 Channel* Session::find(int32_t id) const {
-  return static_cast<Channel*>(nghttp2_session_get_stream_user_data(session_, id));
+  if (found_ == nullptr || found_->id != id) {
+    found_ = static_cast<Channel*>(nghttp2_session_get_stream_user_data(session_, id));
+  }
+  return found_;
 }
 
 void Session::adopt(Channel& channel) {
@@ -129,6 +133,7 @@ int Session::begin_head(const nghttp2_frame& frame) {
   channel.begin(frame.hd.stream_id, reactor_.now());
   adopt(channel);
   reading_head_ = &channel;
+  found_ = &channel;
   return nghttp2_session_set_stream_user_data(session_, channel.id, &channel);
 }
 
@@ -244,6 +249,7 @@ void Session::stream_closed(int32_t id, uint32_t error) {
   Channel* channel = find(id);
   if (channel == nullptr) return;
   if (channel == reading_head_) reading_head_ = nullptr;
+  found_ = nullptr;
   unsent_ -= channel->unsent();
   if (channel->out_blocked) --blocked_;
   channels_[channel->index] = channels_.back();

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "net/http2_fields.h"
+#include "net/http2_memory.h"
 #include "net/reactor.h"
 #include "net/stream.h"
 
@@ -44,6 +45,7 @@ struct Channel {
   bool out_ended = false;
   bool out_deferred = false;  // nghttp2 asks no more until told that there is something
   bool out_blocked = false;   // the application was told to wait
+  FieldBlock out_head;        // both stay as they are until they are sent: nghttp2 does not copy them
   FieldBlock out_trailers;
   Time last_progress;
   uint64_t begins_at = 0;         // where in the bytes of the connection the head begins; with head_sent
@@ -95,7 +97,8 @@ struct SessionLimits {
 class Session {
  public:
   enum class Side { server, client };
-  Session(Side side, Reactor& reactor, Stream& socket, const SessionLimits& limits, SessionHandler& handler);
+  Session(Side side, Reactor& reactor, Stream& socket, Memory& memory, const SessionLimits& limits,
+          SessionHandler& handler);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -120,8 +123,8 @@ class Session {
   void answer(Channel& channel, int status, std::span<const Header> headers, std::optional<uint64_t> length,
               bool has_body);
   void interim(Channel& channel, int status);
-  /// The fields are as they go out, pseudo-header fields first. False: no stream is left on this connection.
-  bool request(Channel& channel, FieldBlock& fields, bool has_body);
+  /// With the fields of its out_head, pseudo-header fields first. False: no stream is left on this connection.
+  bool request(Channel& channel, bool has_body);
   /// False: over a limit; on_writable comes.
   bool write(Channel& channel, std::string_view piece);
   void end(Channel& channel, std::span<const Header> trailers);
@@ -163,6 +166,7 @@ class Session {
   void wake(Channel& channel);
   void stream_closed(int32_t id, uint32_t error);
   void submit_trailers(Channel& channel);
+  void hand_over(const FieldBlock& block);
   uint64_t position() const { return socket_.sent() + socket_.unsent(); }
   size_t room_to_resume() const { return limits_.write_buffer_bytes / 2; }
 
@@ -173,11 +177,13 @@ class Session {
   SessionHandler& handler_;
   nghttp2_session* session_ = nullptr;
   std::vector<Channel*> channels_;
-  Channel* reading_head_ = nullptr;  // whose fields come now: no other frame comes between them
-  std::vector<nghttp2_nv> fields_;   // of one head, while it is handed over
-  size_t held_ = 0;                  // received, over all streams
-  size_t window_owed_ = 0;           // of the connection: not given back while too much is held
-  size_t unsent_ = 0;                // over all streams
+  Channel* reading_head_ = nullptr;   // whose fields come now: no other frame comes between them
+  mutable Channel* found_ = nullptr;  // by the last find(): most frames are of the stream of the one before
+  std::vector<nghttp2_nv> fields_;    // of one head, while it is handed over
+  uint64_t heads_ = 0;                // sent
+  size_t held_ = 0;                   // received, over all streams
+  size_t window_owed_ = 0;            // of the connection: not given back while too much is held
+  size_t unsent_ = 0;                 // over all streams
   size_t blocked_ = 0;
   bool held_back_ = false;  // something could not be sent for the bound on the socket's buffer
   PerSecond resets_;

@@ -14,6 +14,7 @@
 #include "net/http1_body.h"
 #include "net/http1_parser.h"
 #include "net/http1_writer.h"
+#include "net/http2_memory.h"
 #include "net/lazy_timer.h"
 #include "net/listener.h"
 #include "net/proxy_protocol.h"
@@ -75,6 +76,7 @@ class ServerCore {
   std::vector<std::unique_ptr<Door>> doors_;
   size_t handshakes_ = 0;  // that are not over
   WorkList<ServerConnection> work_;
+  http2::Memory http2_memory_;
   std::vector<std::unique_ptr<http2::ServerStream>> spare_streams_;  // to be used again; bounded
   std::vector<std::unique_ptr<ServerConnection>> connections_;
   std::array<char, 128 * 1024> scratch_;  // what one read brought; consumed before the next

@@ -90,9 +90,7 @@ std::string grpc_timeout(Duration left) {
 }
 
 bool is_grpc_type(std::string_view content_type) {
-  constexpr std::string_view type = "application/grpc";
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
-  return std::ranges::equal(content_type.substr(0, type.size()), type, {}, lower);
+  return starts_with_small(content_type, "application/grpc");
 }
 
 }  // namespace barrio::api

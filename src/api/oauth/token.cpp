@@ -131,7 +131,7 @@ Result<Identity> verify_token(std::string_view jwt, std::span<const VerifyingKey
 
 Result<std::string_view> bearer_token(std::string_view authorization) {
   constexpr std::string_view scheme = "bearer ";
-  if (to_lower(authorization.substr(0, scheme.size())) != scheme) {
+  if (!starts_with_small(authorization, scheme)) {
     return denied("the Authorization header must be 'Bearer TOKEN'");
   }
   return trim(authorization.substr(scheme.size()));
