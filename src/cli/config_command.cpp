@@ -53,7 +53,8 @@ Result<void> act_on_network(Session& session, ControlClient& control, const std:
   }
   TRY(const auto network, read_yaml<Network>(file));
   TRY(const auto settings, control.put("/config/network", to_json(settings_of(network))));
-  session.print(settings, network_text(settings) + "on its way, one site first: 'barrio config show'\n");
+  TRY(const auto config, control.get("/config"));
+  session.print(settings, network_text(settings) + config_text(config));
   return {};
 }
 

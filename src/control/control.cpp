@@ -60,6 +60,7 @@ Result<void> Control::begin_to_lead() {
   going_since_.clear();
   ordered_.clear();
   events_.hear_anew();
+  staging_.clear();
   seen_storage_.clear();
   holdings_.clear();
   hearer_ = static_cast<int64_t>(runtime_.rng().next() >> 1);

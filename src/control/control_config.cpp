@@ -55,7 +55,8 @@ Result<void> Control::check_snapshot(const Snapshot& next, const std::string& te
   TRY(auto json, parse_json(text));
   TRY(auto read, from_json<Snapshot>(json, "snapshot"));
   read.version = next.version;
-  return read.check_at(next.network.sites.front().id);
+  const auto& sites = next.network.sites;
+  return read.check_at(sites.empty() ? SiteId() : sites.front().id);
 }
 
 /// Before it is accepted, so that who asks is told.
@@ -167,10 +168,13 @@ decide::StageTimes Control::stage_times(const decide::StagedChange& change,
     staging.given = now;
     staging.held.reset();
   }
-  const bool hold = std::ranges::all_of(sites, [&](const decide::StageSite& site) {
+  size_t holding = 0;
+  size_t waiting = 0;
+  for (const decide::StageSite& site : sites) {
     const bool reached = std::ranges::find(change.reached, site.site) != change.reached.end();
-    return !reached || !site.connected || site.holds;
-  });
+    if (reached && site.connected) ++(site.holds ? holding : waiting);
+  }
+  const bool hold = holding > 0 && waiting == 0;
   if (!hold) staging.held.reset();
   if (hold && !staging.held) staging.held = now;
   return {.begun_for = now - staging.begun,
