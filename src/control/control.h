@@ -256,7 +256,8 @@ class Control {
   Result<void> check_room_in_snapshot(const Edit& edit) const;
   void count_rolled_back(const Desired& before);
   void roll_config();
-  void roll_one(const decide::StagedChange& change);
+  void roll_one(const decide::StagedChange& change, bool may_move);
+  void move_back(decide::StagedChange change, const std::string& why);
   std::vector<decide::StageSite> stage_sites(const decide::StagedChange& change) const;
   decide::StageTimes stage_times(const decide::StagedChange& change, const std::vector<decide::StageSite>& sites);
   Result<const decide::StagedChange*> known_change(const std::string& what) const;
@@ -318,6 +319,7 @@ class Control {
     std::optional<Time> held;  // since all that speak to control have it
   };
   std::map<std::string, Staging> staging_;  // by what is changed
+  Time moved_;                              // when changes last went on
   Writes stage_writes_;                     // of this step
   std::string snapshot_fault_;              // why the newest is not given out; empty: it is
   size_t snapshot_bytes_ = 0;

@@ -16,6 +16,9 @@ constexpr size_t for_changes(size_t most) {
   return most / 4 * 3;
 }
 
+/// Changes go on together: each time, every site gets its snapshot anew. They go back at once.
+constexpr Duration together_every = 2s;
+
 bool is_in_snapshot(std::string_view key) {
   return key == key::network || key.starts_with("app/") || key.starts_with("tenant/") || key.starts_with("api_key/") ||
          key.starts_with("site/");
@@ -194,41 +197,45 @@ void Control::count_rolled_back(const Desired& before) {
 void Control::roll_config() {
   stage_writes_.clear();
   std::erase_if(staging_, [this](const auto& entry) { return !desired_.staged.contains(entry.first); });
+  const Time now = runtime_.now();
+  const bool may_move = now - moved_ >= together_every;
   for (const auto& [what, change] : desired_.staged) {
-    if (change.stage != decide::Stage::failed) roll_one(change);
+    if (change.stage != decide::Stage::failed) roll_one(change, may_move);
   }
+  if (may_move && !stage_writes_.empty()) moved_ = now;
 }
 
-void Control::roll_one(const decide::StagedChange& change) {
+void Control::roll_one(const decide::StagedChange& change, bool may_move) {
   const auto sites = stage_sites(change);
   const auto step = decide::next_stage(change, sites, stage_times(change, sites), config_.stages);
-  decide::StagedChange next = change;
+  if (step.failed) return move_back(change, *step.failed);
+  const bool begins = change.reached.empty();
+  if (!begins && !may_move) return;
   if (step.done) {
     log_info("configuration is at all sites", {{"what", change.what}});
     stage_writes_.push_back({key::staged(change.what), std::nullopt});
     return;
   }
-  if (step.failed) {
-    next.stage = decide::Stage::failed;
-    next.reached.clear();
-    next.healthy.clear();
-    next.reason = *step.failed;
-    log_error("configuration goes back", {{"what", change.what}, {"why", next.reason}});
-    const Act act{{"control", "control"}, "config rollback", change.what, tenant_of_settings(change.what)};
-    stage_writes_.push_back(audit_entry(act, next.reason));
-  } else if (step.add.empty()) {
-    return;
-  } else {
-    next.stage = change.reached.empty() ? decide::Stage::first : decide::Stage::portions;
-    next.reached.insert(next.reached.end(), step.add.begin(), step.add.end());
-    if (change.reached.empty()) {
-      for (const decide::StageSite& site : sites) {
-        if (site.connected && site.now.requests > 0) next.healthy[site.site.str()] = site.now;
-      }
-    }
-    log_info("configuration goes on", {{"what", change.what}, {"sites", std::to_string(next.reached.size())}});
+  if (step.add.empty()) return;
+  decide::StagedChange next = change;
+  next.stage = begins ? decide::Stage::first : decide::Stage::portions;
+  next.reached.insert(next.reached.end(), step.add.begin(), step.add.end());
+  for (const decide::StageSite& site : sites) {
+    if (begins && site.connected && site.now.requests > 0) next.healthy[site.site.str()] = site.now;
   }
+  log_info("configuration goes on", {{"what", change.what}, {"sites", std::to_string(next.reached.size())}});
   stage_writes_.push_back(write_json(key::staged(change.what), next));
+}
+
+void Control::move_back(decide::StagedChange change, const std::string& why) {
+  change.stage = decide::Stage::failed;
+  change.reached.clear();
+  change.healthy.clear();
+  change.reason = why;
+  log_error("configuration goes back", {{"what", change.what}, {"why", why}});
+  const Act act{{"control", "control"}, "config rollback", change.what, tenant_of_settings(change.what)};
+  stage_writes_.push_back(audit_entry(act, why));
+  stage_writes_.push_back(write_json(key::staged(change.what), change));
 }
 
 Result<const decide::StagedChange*> Control::known_change(const std::string& what) const {
