@@ -84,13 +84,20 @@ struct Configured {
 }  // namespace
 
 TEST_CASE("config: a poisoned change reaches one site, where requests fail, and is gone within 60 s by itself") {
+  Duration longest{};
   for (const uint64_t seed : seeds(fixed_seeds)) {
     CAPTURE(seed);
     Configured run(seed);
     CHECK(run.served() == run.traffic.devices());
     run.set_access(poisoned);
     run.traffic.reset();
-    const auto reached = run.reached(poisoned, 60s);
+    const Time asked = run.world.loop().now();
+    auto reached = run.reached(poisoned, 2s);
+    while (!run.with_access(poisoned).empty() && run.world.loop().now() - asked < 60s) {
+      reached.merge(run.reached(poisoned, 100ms));
+    }
+    longest = std::max(longest, run.world.loop().now() - asked);
+    reached.merge(run.reached(poisoned, 60s - (run.world.loop().now() - asked)));
     CHECK(reached.size() == 1);
     CHECK(run.with_access(poisoned).empty());
     // The others' devices noticed nothing; placement neither.
@@ -101,6 +108,7 @@ TEST_CASE("config: a poisoned change reaches one site, where requests fail, and 
     CHECK(run.served() == run.traffic.devices());
     CHECK(run.world.checker().violations().empty());
   }
+  MESSAGE("gone after at most " << to_ms(longest) / 1000 << " s");
 }
 
 TEST_CASE("config: a poisoned change goes back within 60 s, too, when the leader that gave it out is killed") {
