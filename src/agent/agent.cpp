@@ -10,7 +10,8 @@ namespace {
 
 constexpr const char* orders_file = "orders.json";
 constexpr const char* snapshot_file = "snapshot.json";
-constexpr double sync_jitter = 0.2;  // so that a whole network does not call control in step
+constexpr size_t longest_refusal = 1000;  // bytes of the reason that control is told
+constexpr double sync_jitter = 0.2;       // so that a whole network does not call control in step
 
 std::string blob_file(const std::string& sha256) {
   return "blobs/" + sha256;
@@ -186,15 +187,23 @@ SiteReport Agent::report() const {
     report.replicas.push_back(std::move(missing));
   }
   if (hooks_.flows) report.flows = hooks_.flows();
+  report.refused = refused_;
   if (hooks_.in_flight) report.in_flight = static_cast<int64_t>(hooks_.in_flight());
   return report;
 }
 
 void Agent::take(SiteOrders orders) {
+  if (orders.unreadable) refuse(std::move(*orders.unreadable));
   if (orders.snapshot) {
-    auto snapshot = std::make_shared<const Snapshot>(std::move(*orders.snapshot));
-    adopt(snapshot);
-    save(snapshot_file, to_disk_text(*snapshot));
+    if (auto good = orders.snapshot->check_at(config_.site); good) {
+      auto snapshot = std::make_shared<const Snapshot>(std::move(*orders.snapshot));
+      refused_.reset();
+      // In this order: one that ends this process is not found on disk by the next.
+      adopt(snapshot);
+      save(snapshot_file, to_disk_text(*snapshot));
+    } else {
+      refuse({orders.snapshot->version, good.error().text()});
+    }
   }
   OrdersOnDisk wanted{std::move(orders.run)};
   const std::string text = to_disk_text(wanted);
@@ -219,6 +228,17 @@ void Agent::save(const std::string& name, std::string content) {
 void Agent::adopt(std::shared_ptr<const Snapshot> snapshot) {
   snapshot_ = std::move(snapshot);
   if (hooks_.on_snapshot) hooks_.on_snapshot(snapshot_);
+}
+
+/// The last good one stays, in memory and on disk; control hears of it.
+void Agent::refuse(RefusedSnapshot refused) {
+  const bool news = !refused_ || refused_->version != refused.version;
+  if (news) {
+    log_error("this snapshot is not taken; going on with the one before",
+              {{"site", config_.site.str()}, {"version", std::to_string(refused.version)}, {"why", refused.why}});
+  }
+  refused_ = std::move(refused);
+  refused_->why.resize(std::min(refused_->why.size(), longest_refusal));
 }
 
 void Agent::obtain_files(bool control_is_there) {

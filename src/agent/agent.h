@@ -87,6 +87,7 @@ class Agent {
   void take(SiteOrders orders);
   void save(const std::string& name, std::string content);
   void adopt(std::shared_ptr<const Snapshot> snapshot);
+  void refuse(RefusedSnapshot refused);
   void obtain_files(bool control_is_there);
   Result<void> obtain_file(const std::string& sha256, bool control_is_there);
   void forget_old_files();
@@ -109,6 +110,7 @@ class Agent {
   bool have_orders_ = false;  // false: nothing is known, so nothing is stopped either
   std::vector<ReplicaOrder> orders_;
   std::shared_ptr<const Snapshot> snapshot_;
+  std::optional<RefusedSnapshot> refused_;                     // the last one that came, if it was not taken
   std::map<std::string, std::string> saved_;                   // file -> content as last written
   std::set<std::string> obtained_;                             // hashes whose content is on disk and verified
   std::map<std::string, std::string> file_fault_;              // hash -> why it is not

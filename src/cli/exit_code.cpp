@@ -21,6 +21,7 @@ Exit exit_for(Code code) {
 
 std::string next_step(const Error& error, const std::string& command) {
   const bool about_site = command.starts_with("site");
+  const bool about_config = command.starts_with("config");
   if (error.what.starts_with("cannot be read")) return "check the path";
   if (command == "verify" && error.code == Code::denied)
     return "ask for another file, or for the right keys: this one proves nothing";
@@ -28,10 +29,13 @@ std::string next_step(const Error& error, const std::string& command) {
     case Code::invalid: return "correct it and run the same command again (barrio " + command + " --help)";
     case Code::not_found:
       if (command.starts_with("tenant")) return "barrio tenant list, barrio tenant key list NAME";
+      if (about_config) return "barrio config show";
       return about_site ? "barrio site list" : "barrio app list";
     case Code::denied: return "barrio context list, then the same command with --as NAME";
     case Code::conflict:
-    case Code::exhausted: return about_site ? "barrio site list" : "barrio explain APP";
+    case Code::exhausted:
+      if (about_config) return "barrio config show";
+      return about_site ? "barrio site list" : "barrio explain APP";
     case Code::unavailable:
     case Code::timed_out: return "barrio up, or BARRIO_CONTROL=http://IP:PORT where control runs elsewhere";
     case Code::cancelled: return "run the same command again";

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/config_options.h"
 #include "cli/exit_code.h"
 #include "cli/storage_options.h"
 
@@ -25,10 +26,11 @@ class Grammar {
     add_secret();
     add_infer();
     add_tenant();
-    add_storage_commands(root_,
-                         [this](CLI::App& parent, const char* name, const char* help, std::function<Command()> made) {
-                           return add_leaf(parent, name, help, std::move(made));
-                         });
+    const AddLeaf add = [this](CLI::App& parent, const char* name, const char* help, std::function<Command()> made) {
+      return add_leaf(parent, name, help, std::move(made));
+    };
+    add_storage_commands(root_, add);
+    add_config_commands(root_, add);
     add_usage();
     add_audit();
     add_context();

@@ -41,6 +41,10 @@ struct StateCommand {
   std::string config;      // control's file
   bool overwrite = false;  // load: what is there goes
 };
+struct ConfigCommand {
+  enum class Verb { show, retry, force, network } verb = Verb::show;
+  std::string target;  // a change; network: a file, or empty to show what it has
+};
 struct EngineCommand {
   std::string config;   // a file with all of it, instead of the rest; with --control its devices
   std::string control;  // a socket where a site's runtime says what to serve, instead of models of its own
@@ -259,8 +263,8 @@ using Command =
                  KeyCreateCommand, KeyListCommand, KeyRevokeCommand, S3KeyCommand, TenantEraseCommand,
                  BucketCreateCommand, BucketCopiesCommand, BucketListCommand, BucketDeleteCommand, ObjectCommand,
                  ExportCommand, ContextListCommand, ContextUseCommand, ContextSetCommand, UsageCommand, AuditCommand,
-                 EventsCommand, LogKeysCommand, LogCheckCommand, ProveCommand, VerifyCommand, WitnessCommand,
-                 CertCaCommand, CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
+                 ConfigCommand, EventsCommand, LogKeysCommand, LogCheckCommand, ProveCommand, VerifyCommand,
+                 WitnessCommand, CertCaCommand, CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
 
 struct Parsed {
   /// Set when there is nothing to do: help was shown (0) or the usage was wrong (2).

@@ -12,6 +12,7 @@ namespace {
 constexpr size_t most_replicas_reported = 1024;
 constexpr size_t most_flows_reported = 8192;
 constexpr size_t most_gateway_text = 255;
+constexpr size_t most_refusal_text = 2000;
 constexpr size_t most_writes_a_step = 100;  // and their guards: within what a commit may have
 
 Result<void> check_report(const SiteReport& report) {
@@ -20,6 +21,9 @@ Result<void> check_report(const SiteReport& report) {
   }
   if (report.flows.size() > most_flows_reported) {
     return fail(Code::invalid, "more than " + std::to_string(most_flows_reported) + " flows", "flows");
+  }
+  if (report.refused && report.refused->why.size() > most_refusal_text) {
+    return fail(Code::invalid, "longer than " + std::to_string(most_refusal_text) + " bytes", "refused.why");
   }
   if (report.gateway.size() > most_gateway_text) return fail(Code::invalid, "too long for an address", "gateway");
   return {};
@@ -56,6 +60,7 @@ Result<void> Control::begin_to_lead() {
   going_since_.clear();
   ordered_.clear();
   events_.hear_anew();
+  staging_.clear();
   seen_storage_.clear();
   holdings_.clear();
   hearer_ = static_cast<int64_t>(runtime_.rng().next() >> 1);
@@ -98,7 +103,9 @@ Result<void> Control::load() {
   TRY(auto listing, state_.list(ports::KeyRange{"", "", aside}));
   TRY(Desired read, read_desired(listing));
   const Desired before = std::exchange(desired_, std::move(read));
-  if (before.revision != 0) events_.compare(before, desired_);
+  if (before.revision == 0) return {};
+  events_.compare(before, desired_);
+  count_rolled_back(before);
   return {};
 }
 
@@ -159,6 +166,7 @@ Result<void> Control::step_once() {
   place();
   note_leaving();
   roll_releases();
+  roll_config();
   Writes writes;
   std::vector<ports::Guard> guards;
   gather_demand(writes);
@@ -190,6 +198,7 @@ void Control::place() {
 }
 
 void Control::gather(Writes& writes, std::vector<ports::Guard>& guards) const {
+  writes.insert(writes.end(), stage_writes_.begin(), stage_writes_.end());
   gather_replicas(writes);
   gather_releases(writes);
   for (const auto& [site, seen] : observed_.sites()) {
@@ -240,20 +249,29 @@ void Control::publish() {
   if (published_revision_ == desired_.revision) return;
   Snapshot next;
   next.network = desired_.network;
+  if (desired_.coming) put_settings(next, key::network, {.network = desired_.coming});
   next.apps = desired_.apps;
   next.replicas = desired_.replicas;
   next.keys = accounts_.keys();
   next.gateways = desired_.gateways;
   next.quotas = desired_.quotas;
   next.api_keys = desired_.api_keys;
-  std::string content = print_json(to_json(next));
+  const std::string text = print_json(to_json(next));
   published_revision_ = desired_.revision;
+  std::string content = text + print_json(to_json(desired_.staged));
   if (snapshot_ && content == published_) return;
-  published_ = std::move(content);
   // It only grows, also over restarts and from one leader to the next, and the content is a function of the store
   // alone.
   const ports::Revision changed = desired_.revision_of(key::changed);
   next.version = changed != 0 ? changed : desired_.revision;
+  snapshot_fault_.clear();
+  snapshot_bytes_ = text.size();
+  if (auto good = check_snapshot(next, text); !good) {
+    snapshot_fault_ = good.error().text();
+    log_error("this snapshot is not given out; sites keep the one before", {{"why", snapshot_fault_}});
+    return;
+  }
+  published_ = std::move(content);
   snapshot_ = std::make_shared<const Snapshot>(std::move(next));
 }
 
@@ -289,7 +307,8 @@ Result<SiteOrders> Control::sync(const SiteReport& report) {
     orders.run.push_back(order_of(replica, *app));
     if (leave_of(replica.id, replica.app) == Leave::goes) orders.run.back().leave_within = config_.drain_grace;
   }
-  if (snapshot_->version != report.snapshot_version) orders.snapshot = *snapshot_;
+  const bool refused = report.refused && report.refused->version == snapshot_->version;
+  if (snapshot_->version != report.snapshot_version && !refused) orders.snapshot = snapshot_for(report.site);
   return orders;
 }
 

@@ -14,6 +14,7 @@
 #include <optional>
 #include <set>
 
+#include "api/operator/config_views.h"
 #include "api/operator/views.h"
 #include "control/accounts.h"
 #include "control/audit.h"
@@ -27,6 +28,7 @@
 #include "decide/placement/placement.h"
 #include "decide/residency/copies.h"
 #include "decide/rollout/rollout.h"
+#include "decide/rollout/stages.h"
 #include "ports/runtime.h"
 #include "ports/state_store.h"
 #include "ports/turn.h"
@@ -43,6 +45,8 @@ struct ControlConfig {
   decide::CopyPatience copies = {};
   Duration drain_grace = 30s;  // a leaving replica's requests get so long to be answered
   Duration improve_every = 60s;
+  decide::StagePace stages = {};  // of changes of configuration
+  size_t most_snapshot_bytes = barrio::most_snapshot_bytes;
 };
 
 /// A deployment that was not accepted: nothing changed. `refusal` where it is for lack of a place.
@@ -61,7 +65,8 @@ struct ControlFigures {
   uint64_t steps = 0;
   uint64_t failed_steps = 0;
   uint64_t syncs = 0;
-  uint64_t changes = 0;  // accepted by operators and tenants
+  uint64_t changes = 0;      // accepted by operators and tenants
+  uint64_t rolled_back = 0;  // changes of configuration that this member saw go back
 };
 
 class Control {
@@ -127,6 +132,18 @@ class Control {
                           const Author& by = {});
   Result<void> remove_secret(const TenantId& tenant, const std::string& name, const Author& by = {});
   std::vector<std::string> secrets(const TenantId& tenant) const;
+
+  // Configuration (control_config.cpp): what it is, and how it comes to the sites, says decide/rollout/stages.h.
+  /// `viewer`: only changes of this tenant; empty: all, and which sites do not take what they were given.
+  api::ConfigView config(const TenantId& viewer = {}) const;
+  /// What the network is to have, whether it has come to all sites or not.
+  NetworkSettings network_settings() const;
+  /// Errors: invalid (an operator that owns a site is missing, over the limits).
+  Result<void> set_network_settings(const NetworkSettings& settings, const Author& by);
+  /// One that failed begins again at one site. Errors: not_found (no such change), conflict (it has not failed).
+  Result<void> retry_config(const std::string& what, const Author& by);
+  /// All sites get it now, whatever is known of it. Errors: not_found.
+  Result<void> force_config(const std::string& what, const Author& by);
 
   // Storage (control_storage.cpp).
   /// What a site's storage should know, where that is not what it has. Errors: not_found (the site), invalid,
@@ -219,6 +236,8 @@ class Control {
   void add_release(Writes& writes, const App& app) const;
   api::ReleaseView release_view(const Release& release) const;
   void publish();
+  Result<void> check_snapshot(const Snapshot& next, const std::string& text) const;
+  Snapshot snapshot_for(const SiteId& site) const;
   Result<void> check_model(const TenantId& tenant, const ModelSource& model);
   Result<void> check_upload(const TenantId& tenant, const std::string& sha256, const std::string& where);
   Result<void> check_container(const TenantId& tenant, const ContainerSpec& container);
@@ -230,6 +249,18 @@ class Control {
     Writes writes;
     std::string detail = {};
   };
+  /// Adds to it what makes the settings that it changes come to one site first.
+  Result<void> stage(Edit& edit, const Act& act) const;
+  Result<void> stage_one(Edit& edit, const ports::Write& write, const Act& act) const;
+  std::optional<Settings> present_settings(const std::string& what) const;
+  Result<void> check_room_in_snapshot(const Edit& edit) const;
+  void count_rolled_back(const Desired& before);
+  void roll_config();
+  void roll_one(const decide::StagedChange& change, bool may_move);
+  void move_back(decide::StagedChange change, const std::string& why);
+  std::vector<decide::StageSite> stage_sites(const decide::StagedChange& change) const;
+  decide::StageTimes stage_times(const decide::StagedChange& change, const std::vector<decide::StageSite>& sites);
+  Result<const decide::StagedChange*> known_change(const std::string& what) const;
   StorageOrders storage_orders() const;
   decide::CopyWorld copy_world(const std::string& bucket);
   Result<void> keep_copies();
@@ -281,8 +312,19 @@ class Control {
   std::set<ReplicaId> advancing_;                          // to their app's target, in this step
   std::map<std::string, Release> ended_;                   // key -> as it ended in this step: done or stopped
   std::map<ReplicaId, std::pair<int64_t, Time>> ordered_;  // generation that each was told to run, and since when
-  std::shared_ptr<const Snapshot> snapshot_;
-  std::string storage_published_;  // orders of storage, without their version
+  struct Staging {
+    ports::Revision revision = 0;  // of the record that `given` is of
+    Time begun;                    // reached the first site
+    Time given;
+    std::optional<Time> held;  // since all that speak to control have it
+  };
+  std::map<std::string, Staging> staging_;  // by what is changed
+  Time moved_;                              // when changes last went on
+  Writes stage_writes_;                     // of this step
+  std::string snapshot_fault_;              // why the newest is not given out; empty: it is
+  size_t snapshot_bytes_ = 0;
+  std::shared_ptr<const Snapshot> snapshot_;  // with all settings that are to be
+  std::string storage_published_;             // orders of storage, without their version
   int64_t storage_version_ = 0;
   struct SeenStorage {
     Time last;
@@ -292,7 +334,7 @@ class Control {
   std::map<std::string, std::pair<SiteId, BucketHolding>> holdings_;  // by bucket's id, of its home
   int64_t hearer_ = 0;                       // this leadership among all: whose memory holdings_ is
   Time storage_since_;                       // that this member hears of it: nobody is lost for a silence before
-  std::string published_;                    // its content without the version
+  std::string published_;                    // its content without the version, and what it is staged by
   ports::Revision published_revision_ = -1;  // of the state it was made from
   ports::Revision followed_ = 0;             // of the store, when it was last looked at
   bool led_ = false;                         // what is in memory is a leader's

@@ -46,6 +46,8 @@ Result<void> Control::change(const Act& act, const std::function<Result<Edit>()>
     TRY_DO(load());
     TRY(Edit made, edit());
     if (made.writes.empty()) break;
+    TRY_DO(check_room_in_snapshot(made));
+    TRY_DO(stage(made, act));
     made.writes.push_back(audit_entry(act, made.detail));
     if (act.by.once) {
       made.guards.push_back(act.by.once->guard());

@@ -33,8 +33,9 @@ constexpr std::string_view gateway_prefix = "gateway/";
 constexpr std::string_view storage_prefix = "storage/";
 constexpr std::string_view secret_prefix = "secret/";
 constexpr std::string_view demand_prefix = "demand/";
+constexpr std::string_view staged_prefix = "staged/";
 
-Result<void> read_storage(const ports::Entry& entry, Desired& desired) {
+Result<void> read_other(const ports::Entry& entry, Desired& desired) {
   const std::string_view key = entry.key;
   if (key.starts_with("bucket/")) {
     TRY(auto bucket, read_json<Bucket>(entry));
@@ -46,6 +47,10 @@ Result<void> read_storage(const ports::Entry& entry, Desired& desired) {
     TRY(auto erasure, read_json<Erasure>(entry));
     const TenantId tenant = erasure.tenant;
     desired.erasures[tenant] = std::move(erasure);
+  } else if (key.starts_with(staged_prefix)) {
+    TRY(auto change, read_json<decide::StagedChange>(entry));
+    const std::string what = change.what;
+    desired.staged[what] = std::move(change);
   } else if (key.starts_with(storage_prefix)) {
     TRY(auto storage, read_json<StoredGateway>(entry));
     desired.storage_sites[entry.key.substr(storage_prefix.size())] = std::move(storage.address);
@@ -88,7 +93,7 @@ Result<void> read_entry(const ports::Entry& entry, Desired& desired, std::vector
     TRY(auto api_key, read_json<ApiKey>(entry));
     desired.api_keys.push_back(std::move(api_key));
   } else {
-    return read_storage(entry, desired);
+    return read_other(entry, desired);
   }
   return {};
 }
@@ -140,6 +145,9 @@ std::string storage(const SiteId& site) {
 std::string erasure(const TenantId& tenant) {
   return "erasure/" + tenant.str();
 }
+std::string staged(const std::string& what) {
+  return std::string(staged_prefix) + what;
+}
 }  // namespace key
 
 ports::Revision Desired::revision_of(const std::string& key) const {
@@ -166,7 +174,17 @@ Result<Desired> read_desired(const ports::Listing& listing) {
   for (auto& [app, releases] : desired.releases) std::ranges::sort(releases, {}, &Release::generation);
   std::ranges::stable_sort(sites, {}, &StoredSite::order);
   for (StoredSite& stored : sites) desired.network.sites.push_back(std::move(stored.site));
+  if (const auto held = desired.staged.find(key::network); held != desired.staged.end()) {
+    desired.coming = settings_of(desired.network);
+    desired.network.operators = held->second.held.network->operators;
+    desired.network.paths = held->second.held.network->paths;
+  }
   return desired;
+}
+
+Result<NetworkSettings> read_network_settings(const ports::Entry& entry) {
+  TRY(auto network, read_json<StoredNetwork>(entry));
+  return NetworkSettings{std::move(network.operators), std::move(network.paths)};
 }
 
 std::vector<ports::Write> import_writes(const Network& network) {
@@ -182,6 +200,10 @@ ports::Write write_site(const Desired& desired, const Site& site) {
   const auto& sites = desired.network.sites;
   const auto place = std::ranges::find(sites, site.id, &Site::id) - sites.begin();
   return write_json(key::site(site.id), StoredSite{place + 1, site});
+}
+
+ports::Write write_network(const Desired& desired, const NetworkSettings& settings) {
+  return write_json(key::network, StoredNetwork{desired.network.name, settings.operators, settings.paths});
 }
 
 ports::Write write_secret(const TenantId& tenant, const std::string& name, const std::string& value) {

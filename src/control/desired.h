@@ -12,6 +12,7 @@
 //   api_key/<tenant>/<id>   ApiKey
 //   blob/<tenant>/<sha256>  who uploaded which model or image
 //   bucket/<name>           Bucket
+//   staged/<key>            StagedChange: the settings in the document <key> have not come to all sites
 //   s3_key/<tenant>/<id>    S3Key
 //   storage/<site>          where its S3 service is reached
 //   erasure/<tenant>        Erasure: its keys are to go at all sites
@@ -25,6 +26,7 @@
 
 #include "decide/demand/demand_book.h"
 #include "decide/placement/placement.h"
+#include "decide/rollout/stages.h"
 #include "model/bucket.h"
 #include "model/snapshot.h"
 #include "ports/state_store.h"
@@ -48,6 +50,7 @@ std::string bucket(const BucketName& name);
 std::string s3_key(const TenantId& tenant, const std::string& id);
 std::string storage(const SiteId& site);
 std::string erasure(const TenantId& tenant);
+std::string staged(const std::string& what);
 }  // namespace key
 
 /// rolling: on its way to all sites; stopped: failed at one, the sites go back to the last that is done.
@@ -81,7 +84,9 @@ BARRIO_DESCRIBE(Erasure, (), (tenant, at, done))
 
 struct Desired {
   ports::Revision revision = 0;  // of the store when it was read
+  /// With the settings that are held: placement goes by what has proven itself.
   Network network;
+  std::optional<NetworkSettings> coming;            // that the network is to have; none: it has them
   std::vector<App> apps;                            // by tenant and name
   std::vector<Replica> replicas;                    // by id
   std::map<AppKey, std::vector<Release>> releases;  // the oldest first
@@ -92,9 +97,10 @@ struct Desired {
   std::vector<S3Key> s3_keys;                        // by tenant and id
   std::map<std::string, std::string> storage_sites;  // site -> address of its S3 service
   std::map<TenantId, Erasure> erasures;
-  std::map<std::string, std::string> secrets;        // "tenant/name" -> value
-  std::vector<decide::DailyShape> shapes;            // by app
-  std::map<std::string, ports::Revision> revisions;  // key -> when it was last written
+  std::map<std::string, decide::StagedChange> staged;  // by what it is about
+  std::map<std::string, std::string> secrets;          // "tenant/name" -> value
+  std::vector<decide::DailyShape> shapes;              // by app
+  std::map<std::string, ports::Revision> revisions;    // key -> when it was last written
 
   /// For guards; 0: not there.
   ports::Revision revision_of(const std::string& key) const;
@@ -110,6 +116,7 @@ Result<Desired> read_desired(const ports::Listing& listing);
 /// The writes that make an empty store hold this network.
 std::vector<ports::Write> import_writes(const Network& network);
 ports::Write write_site(const Desired& desired, const Site& site);
+ports::Write write_network(const Desired& desired, const NetworkSettings& settings);
 ports::Write write_secret(const TenantId& tenant, const std::string& name, const std::string& value);
 ports::Write write_storage(const SiteId& site, const std::string& address);
 ports::Write write_gateway(const SiteId& site, const std::string& address);
@@ -118,6 +125,9 @@ template <class T>
 ports::Write write_json(std::string key, const T& value) {
   return {std::move(key), print_json(to_json(value))};
 }
+
+/// Of a document `network` as it is stored. Errors: unavailable.
+Result<NetworkSettings> read_network_settings(const ports::Entry& entry);
 
 /// One stored document. Errors: unavailable, naming the key.
 template <class T>

@@ -19,6 +19,7 @@ void EventLog::compare(const Desired& before, const Desired& after) {
   compare_sites(before.network, after.network);
   compare_apps(before, after);
   compare_releases(before, after);
+  compare_config(before, after);
   compare_replicas(before, after);
 }
 
@@ -65,6 +66,28 @@ void EventLog::compare_releases(const Desired& before, const Desired& after) {
       note(std::string("release.") + to_name(release.state), app.str(), app.tenant,
            "generation " + std::to_string(release.generation) + (release.detail.empty() ? "" : ": " + release.detail));
     }
+  }
+}
+
+void EventLog::compare_config(const Desired& before, const Desired& after) {
+  for (const auto& [what, change] : after.staged) {
+    const TenantId tenant = tenant_of_settings(what);
+    const auto old = before.staged.find(what);
+    const bool failed = change.stage == decide::Stage::failed;
+    if (failed && (old == before.staged.end() || old->second.stage != change.stage)) {
+      note("config.failed", what, tenant, change.reason);
+    } else if (!failed && change.reached.empty()) {
+      if (old == before.staged.end() || old->second.at != change.at || old->second.stage != change.stage)
+        note("config.changed", what, tenant);
+    } else if (!failed && (old == before.staged.end() || old->second.reached.size() != change.reached.size())) {
+      const std::string first = change.reached.size() == 1 ? change.reached.front().str() : "";
+      note("config.stage", what, tenant,
+           "at " + (first.empty() ? std::to_string(change.reached.size()) + " sites" : first));
+    }
+  }
+  for (const auto& [what, change] : before.staged) {
+    const bool ended = !after.staged.contains(what) && after.revision_of(what) != 0;
+    if (ended) note("config.done", what, tenant_of_settings(what));
   }
 }
 

@@ -16,7 +16,7 @@ namespace barrio::control {
 struct Event {
   int64_t id = 0;  // grows, also over restarts: milliseconds since 1970, or one more than the last
   WallTime at;
-  std::string kind;    // "site.lost", "replica.ready", "release.stopped" ...
+  std::string kind;    // "site.lost", "replica.ready", "config.failed" ...
   std::string what;    // the site, replica or app
   std::string tenant;  // whose it is; empty: everybody may see it
   std::string detail;
@@ -52,6 +52,7 @@ class EventLog {
   void compare_apps(const Desired& before, const Desired& after);
   void compare_replicas(const Desired& before, const Desired& after);
   void compare_releases(const Desired& before, const Desired& after);
+  void compare_config(const Desired& before, const Desired& after);
 
   ports::Runtime& runtime_;
   std::unique_ptr<ports::Signal> noted_;

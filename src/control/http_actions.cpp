@@ -1,5 +1,7 @@
 // What each route of control's HTTP surface does, after admission.
 
+#include <algorithm>
+
 #include "control/http_answer.h"
 #include "control/http_api.h"
 
@@ -42,6 +44,24 @@ void expose_usage(Registry& metrics, const UsageFigures& figures) {
            figures.failures);
 }
 
+void expose_config(Registry& metrics, const api::ConfigView& config) {
+  const auto failed = std::ranges::count(config.changes, "failed", &api::ConfigChangeView::stage);
+  metrics.gauge("barrio_control_snapshot_bytes", "Of the snapshot given to sites")
+      .set(static_cast<double>(config.snapshot_bytes));
+  metrics.gauge("barrio_control_snapshot_most_bytes", "The largest that is given out")
+      .set(static_cast<double>(config.most_snapshot_bytes));
+  metrics.gauge("barrio_control_snapshot_withheld", "1: the newest snapshot is not given out")
+      .set(config.fault.empty() ? 0 : 1);
+  metrics.gauge("barrio_control_snapshot_refusals", "Sites that do not take the snapshot they were given")
+      .set(static_cast<double>(config.refusals.size()));
+  metrics.gauge("barrio_control_config_under_way", "Changes of configuration on their way to all sites")
+      .set(static_cast<double>(std::ssize(config.changes) - failed));
+  metrics.gauge("barrio_control_config_failed", "Changes of configuration that went back and wait for somebody")
+      .set(static_cast<double>(failed));
+  raise_to(metrics.counter("barrio_control_config_rolled_back_total", "Changes of configuration that went back"),
+           static_cast<uint64_t>(config.rolled_back));
+}
+
 }  // namespace
 
 Response HttpApi::token(const Call& call) {
@@ -78,6 +98,7 @@ Response HttpApi::exposition(const Call&) {
            figures.changes);
   expose_store(metrics_, control_.store_figures(), control_.leadership());
   if (control_.usage() != nullptr) expose_usage(metrics_, control_.usage()->figures());
+  expose_config(metrics_, control_.config());
   const api::LiveView view = control_.live();
   metrics_.gauge("barrio_control_snapshot_version", "Version of the snapshot given to sites")
       .set(static_cast<double>(view.snapshot_version));

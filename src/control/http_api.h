@@ -98,6 +98,7 @@ class HttpApi {
   static std::vector<Route> tenant_routes();
   static std::vector<Route> storage_routes();  // http_storage.cpp
   static std::vector<Route> erasure_routes();  // there, too
+  static std::vector<Route> config_routes();   // http_config.cpp
   static JsonObject operation(const Route& route, JsonSchemas& schemas);
   static JsonArray parameters_of(const Route& route);
 
@@ -157,6 +158,11 @@ class HttpApi {
   net::Response revoke_s3_key(const Call& call);
   net::Response erase_tenant(const Call& call);
   net::Response erasure(const Call& call);
+  net::Response show_config(const Call& call);
+  net::Response retry_config(const Call& call);
+  net::Response force_config(const Call& call);
+  net::Response show_network(const Call& call);
+  net::Response put_network(const Call& call);
   net::Response live(const Call& call);
   net::Response usage(const Call& call);
   net::Response audit(const Call& call);

@@ -268,7 +268,7 @@ std::span<const HttpApi::Route> HttpApi::routes() {
   static const std::vector<Route> table = [] {
     std::vector<Route> all;
     for (auto part : {open_routes(), site_routes(), app_routes(), member_routes(), tenant_routes(), storage_routes(),
-                      erasure_routes()}) {
+                      erasure_routes(), config_routes()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;

@@ -30,6 +30,7 @@ class Observed {
   const ReplicaReport* replica(const Replica& replica) const;
   /// What the snapshot should say of this replica.
   ReplicaPhase phase(const Replica& replica, Time now) const;
+  Time started() const { return started_; }
   const std::map<SiteId, Observation>& sites() const { return sites_; }
 
  private:

@@ -1,5 +1,7 @@
 #include "model/snapshot.h"
 
+#include <set>
+
 namespace barrio {
 
 std::vector<std::string> files_of(const ReplicaOrder& order) {
@@ -9,6 +11,28 @@ std::vector<std::string> files_of(const ReplicaOrder& order) {
   }
   if (order.container) files.push_back(order.container->sha256);
   return files;
+}
+
+Result<void> Snapshot::check_at(const SiteId& site) const {
+  auto network_holds = network.check();
+  if (!network_holds) return fail(std::move(network_holds).error().within("network"));
+  if (version < 1) return fail(Code::invalid, "must be at least 1", "version");
+  if (network.find(site) == nullptr) {
+    return fail(Code::invalid, "must name this site, '" + site.str() + "'", "network.sites");
+  }
+  std::set<SiteId> sites;
+  for (const Site& one : network.sites) sites.insert(one.id);
+  for (size_t i = 0; i < replicas.size(); ++i) {
+    if (sites.contains(replicas[i].site)) continue;
+    return fail(Code::invalid, "'" + replicas[i].site.str() + "' is not a site of the network",
+                "replicas[" + std::to_string(i) + "].site");
+  }
+  std::set<AppKey> known;
+  for (size_t i = 0; i < apps.size(); ++i) {
+    if (known.insert(apps[i].key()).second) continue;
+    return fail(Code::invalid, apps[i].key().str() + " stands twice", "apps[" + std::to_string(i) + "]");
+  }
+  return {};
 }
 
 BARRIO_JSON_HERE(Snapshot)

@@ -44,9 +44,21 @@ struct Snapshot {
   std::map<std::string, std::string> gateways;  // site id -> "host:port" as its gateway advertises it
   std::map<std::string, TenantQuota> quotas;    // of tenants that have one of their own
   std::vector<ApiKey> api_keys;
+  /// What holds between its parts, and that it is of this site's network. Errors: invalid.
+  Result<void> check_at(const SiteId& site) const;
 };
 BARRIO_DESCRIBE(Snapshot, (), (version, network, apps, replicas, keys, gateways, quotas, api_keys))
 BARRIO_JSON_APART(Snapshot)
+
+/// As JSON. Control gives out no larger one, and a site's link takes four times as much in one answer.
+inline constexpr size_t most_snapshot_bytes = 16 * 1024 * 1024;
+
+/// A snapshot that a site does not decide from: it goes on with the one before.
+struct RefusedSnapshot {
+  int64_t version = 0;  // 0: not even that can be read
+  std::string why;
+};
+BARRIO_DESCRIBE(RefusedSnapshot, (), (version, why))
 
 /// One replica that a site should run.
 struct ReplicaOrder {
@@ -148,11 +160,12 @@ struct SiteReport {
   std::string gateway;           // the address that other gateways and devices reach it at
   std::vector<ReplicaReport> replicas;
   std::vector<Flow> flows;
-  std::optional<UsageShipment> usage = {};  // now and then, and until control has it
-  int64_t in_flight = 0;                    // requests that its gateway is serving
+  std::optional<UsageShipment> usage = {};      // now and then, and until control has it
+  int64_t in_flight = 0;                        // requests that its gateway is serving
+  std::optional<RefusedSnapshot> refused = {};  // the last one that it was given and does not take
   static constexpr std::string_view defaulted[] = {"in_flight"};
 };
-BARRIO_DESCRIBE(SiteReport, (), (site, snapshot_version, gateway, replicas, flows, in_flight, usage))
+BARRIO_DESCRIBE(SiteReport, (), (site, snapshot_version, gateway, replicas, flows, in_flight, usage, refused))
 BARRIO_JSON_APART(SiteReport)
 
 /// The answer: everything that the site should run now, and the snapshot if the site's is older.
@@ -160,6 +173,8 @@ struct SiteOrders {
   std::vector<ReplicaOrder> run;
   std::optional<Snapshot> snapshot;
   std::optional<int64_t> usage_through = {};  // control has this much of the journal of the shipment; none: ask again
+  /// Set by the site's own side of the link, not by control: it came and cannot be read; the orders stand.
+  std::optional<RefusedSnapshot> unreadable = {};
 };
 BARRIO_DESCRIBE(SiteOrders, (), (run, snapshot, usage_through))
 BARRIO_JSON_APART(SiteOrders)

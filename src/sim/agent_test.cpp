@@ -22,6 +22,7 @@ class ScriptedControl final : public ports::ControlLink {
     if (away) return fail(Code::unavailable, "connection refused");
     SiteOrders orders{run, std::nullopt};
     if (report.snapshot_version < snapshot.version) orders.snapshot = snapshot;
+    orders.unreadable = unreadable;
     return orders;
   }
   Result<std::string> fetch_blob(const std::string& sha256) override {
@@ -31,6 +32,7 @@ class ScriptedControl final : public ports::ControlLink {
   }
   std::vector<ReplicaOrder> run;
   Snapshot snapshot{};
+  std::optional<RefusedSnapshot> unreadable;
   SiteReport last;
   std::string blob = "a model";
   int syncs = 0;
@@ -208,7 +210,7 @@ TEST_CASE("a control that hangs for an hour delays no local repair") {
 TEST_CASE("a site that restarts while control is away goes on with what its disk holds") {
   OneSite site;
   site.control.run = {people()};
-  site.control.snapshot.network = spain();
+  site.control.snapshot = small_site();
   site.control.snapshot.version = 5;
   site.boot();
   site.loop.run_for(2s);
@@ -221,6 +223,55 @@ TEST_CASE("a site that restarts while control is away goes on with what its disk
   CHECK(site.seen->version == 5);
   REQUIRE(site.starts.size() == 2);
   CHECK(site.starts[1] == booted);
+}
+
+TEST_CASE("a snapshot that does not hold together is refused and told, and the one before stays, on disk too") {
+  OneSite site;
+  site.control.run = {people()};
+  site.control.snapshot = small_site();
+  site.boot();
+  site.loop.run_for(2s);
+  site.control.snapshot.version = 2;
+  site.control.snapshot.network.operators.clear();
+  site.control.run = {people(2)};
+  site.loop.run_for(3s);
+  CHECK(site.seen->version == 1);
+  REQUIRE(site.control.last.refused);
+  CHECK(site.control.last.refused->version == 2);
+  CHECK(site.control.last.refused->why.find("network: sites[0].owner") != std::string::npos);
+  CHECK(site.control.last.snapshot_version == 1);
+  CHECK(site.generation(r1) == 2);  // its orders stand
+  site.crash();
+  site.control.away = true;
+  site.boot();
+  site.loop.run_for(1s);
+  CHECK(site.seen->version == 1);
+  // One that names other sites only is of another network.
+  site.control.away = false;
+  site.control.snapshot = small_site();
+  site.control.snapshot.version = 3;
+  std::erase_if(site.control.snapshot.network.sites, [](const Site& one) { return one.id.str() == "mad1"; });
+  site.loop.run_for(2s);
+  CHECK(site.control.last.refused->why.find("must name this site, 'mad1'") != std::string::npos);
+  site.control.snapshot = small_site();
+  site.control.snapshot.version = 4;
+  site.loop.run_for(2s);
+  CHECK(site.seen->version == 4);
+  CHECK(!site.control.last.refused);
+}
+
+TEST_CASE("what the link could not read is told as the agent's own refusals are, and taken for no snapshot") {
+  OneSite site;
+  site.control.run = {people()};
+  site.control.snapshot = small_site();
+  site.boot();
+  site.loop.run_for(2s);
+  site.control.unreadable = RefusedSnapshot{7, std::string(5000, 'x')};
+  site.loop.run_for(2s);
+  CHECK(site.seen->version == 1);
+  REQUIRE(site.control.last.refused);
+  CHECK(site.control.last.refused->version == 7);
+  CHECK(site.control.last.refused->why.size() == 1000);
 }
 
 TEST_CASE("damaged files on disk are ignored: nothing starts, nothing crashes, and control repairs them") {

@@ -79,6 +79,16 @@ expect 0 "50 requests/s" b tenant quota newcomer --rate 50 --in-flight 7
 expect 2 "requests_per_second: must be from" b tenant quota newcomer --rate 0
 expect 3 "there is no tenant 'nobody'" b tenant quota nobody --rate 1
 expect 4 "" b tenant quota newcomer --rate 9 --as acme
+expect 0 "every change is at all sites" b config show
+expect 0 "fibre_per_km  4900ns" b config network --as operator
+sed 's/stretch: 1.6/stretch: 1.8/' "$(dirname "$0")/../../data/networks/spain.yaml" >"$home/stretched.yaml"
+expect 4 "" b config network "$home/stretched.yaml" --as acme
+expect 0 "network  first  0 of 11 sites  operator" b config network "$home/stretched.yaml"
+expect 5 "it has not failed" b config retry network
+expect 4 "" b config force network --as acme
+expect 0 "every change is at all sites" b config force network
+expect 3 "no change of 'network' is on its way; none is" b config force network
+expect 0 "config force" b audit --as operator
 expect 0 "brk_" b tenant key create acme --scope infer --expires 90d
 expect 0 "brk_" b tenant key create acme --as acme
 expect 2 "--expires: must be a time like 90d or 12h" b tenant key create acme --expires soon

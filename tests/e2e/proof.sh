@@ -108,6 +108,7 @@ wants_exit 0 "the whole log" b log check bio1 --keys "$home/keys"
 
 # A receipt for one answer, once the tenant wants them.
 b tenant quota acme --receipts --as operator >/dev/null || give_up "quota"
+b config force tenant/acme --as operator >/dev/null || give_up "to all sites at once"
 token=$(acme_token "$control")
 head='{"inputs":[{"name":"image","shape":[1],"datatype":"BYTES","parameters":{"binary_data_size":209}}]}'
 { printf '%s' "$head"; printf '\xcd\0\0\0'; cat "$home/picture.jpg"; } >"$home/body"

@@ -39,6 +39,18 @@ std::string reason_of(const net::Response& answer) {
   return answer.body.substr(0, longest_reason);
 }
 
+/// Apart from the orders, which stand whatever becomes of it.
+void read_snapshot(const Json& json, SiteOrders& orders) {
+  auto snapshot = from_json<Snapshot>(json, "snapshot");
+  if (snapshot) {
+    orders.snapshot = std::move(*snapshot);
+    return;
+  }
+  const Json* version = json.is_object() ? json.get_object().if_contains("version") : nullptr;
+  const bool known = version != nullptr && version->is_int64();
+  orders.unreadable = RefusedSnapshot{known ? version->get_int64() : 0, snapshot.error().text()};
+}
+
 tl::unexpected<Error> refused(const net::Response& answer, const std::string& where) {
   const std::string what = "control answered " + std::to_string(answer.status) + ": " + reason_of(answer);
   switch (answer.status) {
@@ -126,8 +138,14 @@ Result<SiteOrders> HttpControlLink::sync(const SiteReport& report) {
   TRY(auto answer, call(request, config_.call_timeout));
   if (answer.status != 200) return refused(answer, "sync");
   TRY(auto json, parse_json(answer.body));
+  std::optional<Json> snapshot;
+  if (JsonObject* object = json.if_object(); object != nullptr && object->contains("snapshot")) {
+    snapshot = std::move(object->at("snapshot"));
+    object->erase("snapshot");
+  }
   auto orders = from_json<SiteOrders>(json, "orders");
   if (!orders) return fail(std::move(orders).error().within("sync"));
+  if (snapshot && !snapshot->is_null()) read_snapshot(*snapshot, *orders);
   return orders;
 }
 

@@ -34,6 +34,7 @@ struct FakeControl {
   int lifetime_s = 100;
   std::string valid;
   std::string blob = "model bytes";
+  std::string snapshot = "null";
   bool away = false;
   std::set<std::string> away_members;
 
@@ -45,7 +46,7 @@ struct FakeControl {
       return net::Response{401, {}, R"({"detail":"expired"})"};
     if (request.path().starts_with("/barrio/v1/blobs/")) return net::Response{200, {}, blob};
     ++syncs;
-    return net::Response{200, {}, R"({"run":[]})"};
+    return net::Response{200, {}, R"({"run":[],"snapshot":)" + snapshot + "}"};
   }
   Result<net::Response> token(const net::Request& request) {
     if (request.body != "grant_type=client_credentials&client_id=site-mad1&client_secret=s%2Bcret%26")
@@ -74,6 +75,25 @@ struct Fixture {
 };
 
 }  // namespace
+
+TEST_CASE("orders are read whatever becomes of the snapshot beside them, which is told apart") {
+  Fixture f;
+  f.control.snapshot = R"({"version":9,"network":{"name":"n"}})";
+  auto orders = f.link.sync(f.report);
+  REQUIRE(orders);
+  CHECK(!orders->snapshot);
+  REQUIRE(orders->unreadable);
+  CHECK(orders->unreadable->version == 9);
+  CHECK(orders->unreadable->why.find("snapshot.network") != std::string::npos);
+  f.control.snapshot = "[]";
+  orders = f.link.sync(f.report);
+  REQUIRE(orders);
+  CHECK(orders->unreadable->version == 0);
+  f.control.snapshot = "null";
+  orders = f.link.sync(f.report);
+  REQUIRE(orders);
+  CHECK(!orders->unreadable);
+}
 
 TEST_CASE("a site gets one token, uses it until it grows old, and then another") {
   Fixture f;

@@ -1,0 +1,224 @@
+#include "decide/rollout/stages.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/check.h"
+
+namespace barrio::decide {
+
+namespace {
+
+bool is_stricter(const TenantQuota& before, const TenantQuota& after) {
+  return after.requests_per_second < before.requests_per_second || after.burst < before.burst ||
+         after.in_flight < before.in_flight || after.body_bytes < before.body_bytes || after.weight < before.weight ||
+         after.storage < before.storage || after.buckets < before.buckets;
+}
+
+template <class T>
+bool is_lower(const std::optional<T>& before, const std::optional<T>& after) {
+  return after && (!before || *after < *before);
+}
+
+bool is_stricter(const std::optional<AppLimits>& before, const std::optional<AppLimits>& after) {
+  if (!after) return false;
+  const AppLimits none;
+  const AppLimits& had = before ? *before : none;
+  return is_lower(had.requests_per_second, after->requests_per_second) || is_lower(had.burst, after->burst) ||
+         is_lower(had.body_bytes, after->body_bytes);
+}
+
+bool is_about(const AppKey& app, const std::string& what) {
+  return what == "app/" + app.str() || what == "tenant/" + app.tenant.str() || what == "network";
+}
+
+void add(Health& sum, const Health& one) {
+  const double answered = sum.requests - sum.bad;
+  const double more = one.requests - one.bad;
+  if (answered + more > 0) sum.p99_ms = (sum.p99_ms * answered + one.p99_ms * more) / (answered + more);
+  sum.requests += one.requests;
+  sum.bad += one.bad;
+}
+
+double share(const Health& health) {
+  return health.requests > 0 ? health.bad / health.requests : 0;
+}
+
+bool tells(const Health& health) {
+  return health.requests >= telling_requests;
+}
+
+std::string percent(double part) {
+  return std::to_string(std::lround(100 * part)) + " %";
+}
+
+std::string ms(double time) {
+  return std::to_string(std::lround(time)) + " ms";
+}
+
+const StageSite* find(std::span<const StageSite> sites, const SiteId& id) {
+  const auto found = std::ranges::find(sites, id, &StageSite::site);
+  return found == sites.end() ? nullptr : &*found;
+}
+
+/// What the change needs to be judged by: those that have it, and those that do not.
+struct Split {
+  std::vector<const StageSite*> with;
+  std::vector<const StageSite*> without;
+};
+
+Split split(const StagedChange& change, std::span<const StageSite> sites) {
+  Split parts;
+  for (const SiteId& id : change.reached) {
+    if (const StageSite* site = find(sites, id)) parts.with.push_back(site);
+  }
+  for (const StageSite& site : sites) {
+    if (std::ranges::find(change.reached, site.site) == change.reached.end()) parts.without.push_back(&site);
+  }
+  return parts;
+}
+
+struct Course {
+  Health was;
+  Health is;
+};
+
+/// Of those that speak to control; what a silent one said last is of another time.
+Course course_of(const StagedChange& change, const std::vector<const StageSite*>& sites) {
+  Course course;
+  for (const StageSite* site : sites) {
+    if (!site->connected) continue;
+    add(course.is, site->now);
+    const auto known = change.healthy.find(site->site.str());
+    if (known != change.healthy.end()) add(course.was, known->second);
+  }
+  return course;
+}
+
+/// Where most sites are not heard, it is control that is cut off.
+bool hears(std::span<const StageSite> sites) {
+  const auto connected = std::ranges::count_if(sites, &StageSite::connected);
+  return 2 * connected >= static_cast<std::ptrdiff_t>(sites.size());
+}
+
+/// Of one site that has the change.
+std::optional<std::string> fault(const StageSite& site, const StageTimes& times, const StagePace& pace, bool heard) {
+  constexpr Duration in_time = 3s;  // of a site that spoke when it was given the change
+  const std::string name = site.site.str() + ": ";
+  if (site.refused) return name + "refuses it: " + *site.refused;
+  const bool fell_silent = !site.connected && site.silent_for < times.begun_for + in_time;
+  if (heard && fell_silent && site.silent_for >= pace.silence) return name + "is silent since it has it";
+  if (site.connected && !site.holds && times.given_for >= pace.taken_within) {
+    return name + "does not take it within " + to_string(pace.taken_within);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> failure(const StagedChange& change, std::span<const StageSite> sites, const Split& parts,
+                                   const StageTimes& times, const StagePace& pace) {
+  for (const StageSite* site : parts.with) {
+    if (auto why = fault(*site, times, pace, hears(sites) || sites.size() == 1)) return why;
+  }
+  const Course with = course_of(change, parts.with);
+  const Course without = course_of(change, parts.without);
+  auto why = worse_off(with.was, with.is, without.was, without.is);
+  if (!why) return std::nullopt;
+  const bool one = parts.with.size() == 1;
+  return (one ? parts.with.front()->site.str() : std::to_string(parts.with.size()) + " sites") + ": " + *why;
+}
+
+std::vector<SiteId> first_of(std::span<const StageSite> sites) {
+  const StageSite* first = nullptr;
+  const auto better = [](const StageSite& a, const StageSite& b) {
+    if (tells(a.now) != tells(b.now)) return tells(a.now);
+    return tells(a.now) ? a.now.requests < b.now.requests : a.now.requests > b.now.requests;
+  };
+  for (const StageSite& site : sites) {
+    if (!site.active || !site.connected) continue;
+    if (first == nullptr || better(site, *first)) first = &site;
+  }
+  return first == nullptr ? std::vector<SiteId>() : std::vector{first->site};
+}
+
+/// One, a quarter, a half, all.
+size_t next_size(size_t reached, size_t all) {
+  for (const size_t size : {(all + 3) / 4, (all + 1) / 2}) {
+    if (reached < size) return size;
+  }
+  return all;
+}
+
+std::vector<SiteId> next_portion(const Split& parts, size_t all) {
+  std::vector<const StageSite*> waiting = parts.without;
+  std::ranges::stable_sort(waiting, [](const StageSite* a, const StageSite* b) {
+    if (a->connected != b->connected) return a->connected;
+    return a->now.requests < b->now.requests;
+  });
+  const size_t more = next_size(parts.with.size(), all) - parts.with.size();
+  std::vector<SiteId> portion;
+  for (size_t i = 0; i < std::min(more, waiting.size()); ++i) portion.push_back(waiting[i]->site);
+  return portion;
+}
+
+}  // namespace
+
+std::optional<Settings> held_back(const Settings& before, const Settings& after) {
+  CHECK(before.network.has_value() == after.network.has_value() && before.quota.has_value() == after.quota.has_value());
+  Settings held = before;
+  if (after.quota && is_stricter(*before.quota, *after.quota)) held.quota = after.quota;
+  if (after.app && before.app && is_stricter(before.app->limits, after.app->limits)) {
+    held.app->limits = after.app->limits;
+  }
+  if (same_settings(held, after)) return std::nullopt;
+  return held;
+}
+
+Health health_of(std::span<const Flow> flows, const std::string& what) {
+  Health sum;
+  for (const Flow& flow : flows) {
+    if (!is_about(flow.app, what)) continue;
+    add(sum, {.requests = static_cast<double>(flow.answered + flow.refused),
+              .bad = static_cast<double>(flow.late + flow.refused),
+              .p99_ms = flow.total.p99_ms});
+  }
+  return sum;
+}
+
+std::optional<std::string> worse_off(const Health& was, const Health& is, const Health& others_were,
+                                     const Health& others_are) {
+  if (!tells(is)) return std::nullopt;
+  const bool others_tell = tells(others_were) && tells(others_are);
+  // Without anything to compare with, half of all must fail.
+  double usual = 0.5 - worse_share;
+  if (tells(was)) {
+    usual = share(was) + (others_tell ? std::max(0.0, share(others_are) - share(others_were)) : 0);
+  } else if (tells(others_are)) {
+    usual = share(others_are);
+  }
+  if (share(is) > usual + worse_share && is.bad - usual * is.requests >= telling_bad) {
+    return percent(share(is)) + " of its requests are refused or late; " + percent(usual) + " would be as usual";
+  }
+  if (was.requests < p99_requests || is.requests < p99_requests) return std::nullopt;
+  const double grown =
+      others_tell && others_were.p99_ms > 0 ? std::max(1.0, others_are.p99_ms / others_were.p99_ms) : 1;
+  const double usual_ms = was.p99_ms * grown;
+  if (is.p99_ms <= usual_ms * worse_p99 + worse_p99_ms) return std::nullopt;
+  return "p99 is " + ms(is.p99_ms) + "; " + ms(usual_ms) + " would be as usual";
+}
+
+StageStep next_stage(const StagedChange& change, std::span<const StageSite> sites, const StageTimes& times,
+                     const StagePace& pace) {
+  if (change.stage == Stage::failed) return {};
+  if (change.reached.empty()) return {.add = first_of(sites), .failed = {}};
+  const Split parts = split(change, sites);
+  if (auto why = failure(change, sites, parts, times, pace)) return {.add = {}, .failed = std::move(why)};
+  const bool some = std::ranges::any_of(parts.with, &StageSite::connected);
+  const bool all_hold =
+      std::ranges::all_of(parts.with, [](const auto* site) { return site->holds || !site->connected; });
+  const Duration soak = change.stage == Stage::first ? pace.soak : pace.portion_soak;
+  if (!some || !all_hold || times.held_for < soak) return {};
+  if (parts.without.empty()) return {.add = {}, .failed = {}, .done = true};
+  return {.add = next_portion(parts, sites.size()), .failed = {}};
+}
+
+}  // namespace barrio::decide
