@@ -147,10 +147,29 @@ class Grammar {
     CLI::App& site = group("site", "The sites of the network");
     leaf(site, "list", "All sites", std::make_shared<SiteListCommand>());
     leaf(site, "devices", "The accelerators of this machine", std::make_shared<SiteDevicesCommand>());
+    add_site_keys(site);
     add_site_verb(site, "show", "One site in full", SiteCommand::Verb::show);
     add_site_verb(site, "activate", "Let a site take replicas", SiteCommand::Verb::activate);
     add_site_verb(site, "drain", "Move a site's replicas away, losing no request", SiteCommand::Verb::drain);
     add_site_verb(site, "retire", "Take a drained site out of the network for good", SiteCommand::Verb::retire);
+  }
+
+  void add_site_keys(CLI::App& site) {
+    auto join = std::make_shared<SiteJoinCommand>();
+    leaf(site, "join", "On a site's machine: make its key, ask control to let it in, and fetch its certificate", join)
+        ->add_option("--config", join->config, "The site's file (YAML)")
+        ->required();
+    auto pending = std::make_shared<SitePendingCommand>();
+    leaf(site, "pending", "Sites that ask to be let in, with the fingerprints of their keys", pending)
+        ->add_flag("--all", pending->all, "Also keys that are approved or have ended");
+    auto approve = std::make_shared<SiteApproveCommand>();
+    auto* approving = leaf(site, "approve", "Let a site in with the key that its machine shows", approve);
+    approving->add_option("SITE", approve->site, "Id or city")->required();
+    approving->add_option("--fingerprint", approve->fingerprint, "As the site's machine shows it")->required();
+    auto revoke = std::make_shared<SiteRevokeCommand>();
+    auto* revoking = leaf(site, "revoke", "End a site's keys: it needs another one, and to be approved again", revoke);
+    revoking->add_option("SITE", revoke->site, "Id or city")->required();
+    revoking->add_flag("--yes", revoke->yes, "Do not ask");
   }
 
   void add_site_verb(CLI::App& site, const char* name, const char* help, SiteCommand::Verb verb) {
@@ -347,7 +366,8 @@ class Grammar {
         ->add_option("DIR", ca->folder)
         ->required();
     auto issue = std::make_shared<CertIssueCommand>();
-    auto* issuing = leaf(cert, "issue", "Make a certificate of a site (DIR/ID.pem, .key) or of control", issue);
+    auto* issuing =
+        leaf(cert, "issue", "Make a certificate of a site (DIR/ID.pem) or of control, for the key DIR/ID.key", issue);
     issuing->add_option("DIR", issue->folder, "Folder of the authority")->required();
     issuing->add_option("--site", issue->site, "Id of the site");
     issuing->add_flag("--control", issue->control, "For the members of control: DIR/control.pem, DIR/control.key");

@@ -66,6 +66,20 @@ struct SiteCommand {
   std::string site;  // id or city
 };
 struct SiteDevicesCommand {};
+struct SiteJoinCommand {
+  std::string config;
+};
+struct SitePendingCommand {
+  bool all = false;
+};
+struct SiteApproveCommand {
+  std::string site;  // id or city
+  std::string fingerprint;
+};
+struct SiteRevokeCommand {
+  std::string site;  // id or city
+  bool yes = false;
+};
 struct AppDeployCommand {
   std::string file;
   bool no_wait = false;
@@ -253,14 +267,15 @@ struct VersionCommand {};
 
 using Command =
     std::variant<UpCommand, RoleCommand, EngineCommand, ModelWorkerCommand, TopCommand, SiteListCommand, SiteCommand,
-                 StateCommand, SiteDevicesCommand, AppDeployCommand, AppListCommand, AppCommand, AppLogsCommand,
-                 AppTopCommand, AppReleasesCommand, AppRollbackCommand, ImageKeyCommand, ImageSignCommand,
-                 SecretCommand, InferCommand, TenantListCommand, TenantCreateCommand, TenantQuotaCommand,
-                 KeyCreateCommand, KeyListCommand, KeyRevokeCommand, S3KeyCommand, TenantEraseCommand,
-                 BucketCreateCommand, BucketCopiesCommand, BucketListCommand, BucketDeleteCommand, ObjectCommand,
-                 ExportCommand, ContextListCommand, ContextUseCommand, ContextSetCommand, UsageCommand, AuditCommand,
-                 EventsCommand, LogKeysCommand, LogCheckCommand, ProveCommand, VerifyCommand, WitnessCommand,
-                 CertCaCommand, CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
+                 StateCommand, SiteDevicesCommand, SiteJoinCommand, SitePendingCommand, SiteApproveCommand,
+                 SiteRevokeCommand, AppDeployCommand, AppListCommand, AppCommand, AppLogsCommand, AppTopCommand,
+                 AppReleasesCommand, AppRollbackCommand, ImageKeyCommand, ImageSignCommand, SecretCommand, InferCommand,
+                 TenantListCommand, TenantCreateCommand, TenantQuotaCommand, KeyCreateCommand, KeyListCommand,
+                 KeyRevokeCommand, S3KeyCommand, TenantEraseCommand, BucketCreateCommand, BucketCopiesCommand,
+                 BucketListCommand, BucketDeleteCommand, ObjectCommand, ExportCommand, ContextListCommand,
+                 ContextUseCommand, ContextSetCommand, UsageCommand, AuditCommand, EventsCommand, LogKeysCommand,
+                 LogCheckCommand, ProveCommand, VerifyCommand, WitnessCommand, CertCaCommand, CertIssueCommand,
+                 CertShowCommand, CompletionCommand, VersionCommand>;
 
 struct Parsed {
   /// Set when there is nothing to do: help was shown (0) or the usage was wrong (2).

@@ -37,6 +37,10 @@ struct Act {
   Result<void> operator()(const TopCommand& command) const { return show_top(session, command); }
   Result<void> operator()(const SiteListCommand&) const { return list_sites(session); }
   Result<void> operator()(const SiteCommand& command) const { return act_on_site(session, command); }
+  Result<void> operator()(const SiteJoinCommand& command) const { return join_control(session, command); }
+  Result<void> operator()(const SitePendingCommand& command) const { return list_site_keys(session, command); }
+  Result<void> operator()(const SiteApproveCommand& command) const { return approve_site(session, command); }
+  Result<void> operator()(const SiteRevokeCommand& command) const { return revoke_site(session, command); }
   Result<void> operator()(const SiteDevicesCommand&) const { return list_devices(session); }
   Result<void> operator()(const AppDeployCommand& command) const { return run_deploy(session, command); }
   Result<void> operator()(const AppListCommand&) const { return list_apps(session); }

@@ -246,6 +246,7 @@ void Control::publish() {
   next.gateways = desired_.gateways;
   next.quotas = desired_.quotas;
   next.api_keys = desired_.api_keys;
+  next.revoked_keys = revoked_keys();
   std::string content = print_json(to_json(next));
   published_revision_ = desired_.revision;
   if (snapshot_ && content == published_) return;

@@ -30,6 +30,7 @@ struct StoredSecret {
 BARRIO_DESCRIBE(StoredSecret, (), (value))
 
 constexpr std::string_view gateway_prefix = "gateway/";
+constexpr std::string_view site_keys_prefix = "site_keys/";
 constexpr std::string_view storage_prefix = "storage/";
 constexpr std::string_view secret_prefix = "secret/";
 constexpr std::string_view demand_prefix = "demand/";
@@ -75,6 +76,10 @@ Result<void> read_entry(const ports::Entry& entry, Desired& desired, std::vector
   } else if (key.starts_with(gateway_prefix)) {
     TRY(auto gateway, read_json<StoredGateway>(entry));
     desired.gateways[entry.key.substr(gateway_prefix.size())] = std::move(gateway.address);
+  } else if (key.starts_with(site_keys_prefix)) {
+    TRY(auto keys, read_json<SiteKeys>(entry));
+    const SiteId site = keys.site;
+    desired.site_keys[site] = std::move(keys);
   } else if (key.starts_with("tenant/")) {
     TRY(auto tenant, read_json<TenantRecord>(entry));
     if (tenant.quota) desired.quotas[tenant.name.str()] = *tenant.quota;
@@ -115,6 +120,9 @@ std::string demand(const AppKey& app) {
 }
 std::string gateway(const SiteId& site) {
   return std::string(gateway_prefix) + site.str();
+}
+std::string site_keys(const SiteId& site) {
+  return std::string(site_keys_prefix) + site.str();
 }
 std::string blob(const TenantId& tenant, const std::string& sha256) {
   return "blob/" + tenant.str() + "/" + sha256;

@@ -6,6 +6,7 @@
 //   release/<tenant>/<name>/<generation>  Release
 //   replica/<id>            Replica
 //   gateway/<site>          where its gateway is reached
+//   site_keys/<site>        SiteKeys: which keys it may speak with
 //   placement               guard of all placement decisions
 //   demand/<tenant>/<name>  DailyShape: when how much is asked of the app
 //   tenant/<name>           TenantRecord
@@ -23,6 +24,7 @@
 #include <string>
 #include <vector>
 
+#include "control/site_keys.h"
 #include "decide/demand/demand_book.h"
 #include "decide/placement/placement.h"
 #include "model/bucket.h"
@@ -40,6 +42,7 @@ std::string release(const AppKey& app, int64_t generation);
 std::string replica(const ReplicaId& id);
 std::string demand(const AppKey& app);
 std::string gateway(const SiteId& site);
+std::string site_keys(const SiteId& site);
 std::string blob(const TenantId& tenant, const std::string& sha256);
 std::string secret(const TenantId& tenant, const std::string& name);
 std::string tenant(const TenantId& tenant);
@@ -86,6 +89,7 @@ struct Desired {
   std::vector<Replica> replicas;                    // by id
   std::map<AppKey, std::vector<Release>> releases;  // the oldest first
   std::map<std::string, std::string> gateways;
+  std::map<SiteId, SiteKeys> site_keys;              // of sites that have asked once
   std::map<std::string, TenantQuota> quotas;         // of tenants that have one of their own
   std::vector<ApiKey> api_keys;                      // by tenant and id
   std::vector<Bucket> buckets;                       // by name

@@ -78,6 +78,9 @@ Response HttpApi::exposition(const Call&) {
            figures.changes);
   expose_store(metrics_, control_.store_figures(), control_.leadership());
   if (control_.usage() != nullptr) expose_usage(metrics_, control_.usage()->figures());
+  const auto keys = control_.site_keys();
+  metrics_.gauge("barrio_control_site_keys_pending", "Keys of sites that wait for 'barrio site approve'")
+      .set(static_cast<double>(std::ranges::count(keys, api::SiteKeyState::pending, &api::SiteKeyView::state)));
   const api::LiveView view = control_.live();
   metrics_.gauge("barrio_control_snapshot_version", "Version of the snapshot given to sites")
       .set(static_cast<double>(view.snapshot_version));

@@ -44,8 +44,9 @@ struct Snapshot {
   std::map<std::string, std::string> gateways;  // site id -> "host:port" as its gateway advertises it
   std::map<std::string, TenantQuota> quotas;    // of tenants that have one of their own
   std::vector<ApiKey> api_keys;
+  std::vector<std::string> revoked_keys = {};  // fingerprints: whose certificate has such a key is no site any more
 };
-BARRIO_DESCRIBE(Snapshot, (), (version, network, apps, replicas, keys, gateways, quotas, api_keys))
+BARRIO_DESCRIBE(Snapshot, (), (version, network, apps, replicas, keys, gateways, quotas, api_keys, revoked_keys))
 BARRIO_JSON_APART(Snapshot)
 
 /// One replica that a site should run.
