@@ -55,6 +55,8 @@ Result<void> list_contexts(Session& session);
 Result<void> use_context(Session& session, const ContextUseCommand& command);
 Result<void> set_context(Session& session, const ContextSetCommand& command);
 Result<void> show_usage(Session& session, const UsageCommand& command);
+Result<void> set_prices(Session& session, const PriceSetCommand& command);
+Result<void> list_prices(Session& session);
 Result<void> show_audit(Session& session, const AuditCommand& command);
 Result<void> watch_events(Session& session, const EventsCommand& command);
 /// A file of keys, as `barrio log keys` prints it.

@@ -331,7 +331,14 @@ class Grammar {
     app->add_option("--from", usage->from, "2026-11-24 or 2026-11-24T10:00:00Z; default: 24 hours ago");
     app->add_option("--to", usage->to, "The same; not included; default: now");
     app->add_option("--by", usage->by,
-                    "tenant, app, bucket, site, to, hour, or several: app,hour; default: app,bucket,site");
+                    "tenant, app, bucket, site, to, hour, day, month, or several: app,day; default: app,bucket,site");
+    app->add_flag("--cost", usage->cost, "Tell what it costs, too");
+    CLI::App& price = group("price", "What the operator charges");
+    auto set = std::make_shared<PriceSetCommand>();
+    leaf(price, "set", "Charge these prices from an hour on", set)
+        ->add_option("FILE", set->file, "YAML: from, prices")
+        ->required();
+    leaf(price, "list", "All prices, and since when", std::make_shared<PriceListCommand>());
   }
 
   void add_audit() {

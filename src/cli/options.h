@@ -207,7 +207,12 @@ struct UsageCommand {
   std::string from;
   std::string to;
   std::string by;
+  bool cost = false;
 };
+struct PriceSetCommand {
+  std::string file;
+};
+struct PriceListCommand {};
 struct AuditCommand {
   std::string tenant;
   std::string from;
@@ -273,9 +278,9 @@ using Command =
                  TenantListCommand, TenantCreateCommand, TenantQuotaCommand, KeyCreateCommand, KeyListCommand,
                  KeyRevokeCommand, S3KeyCommand, TenantEraseCommand, BucketCreateCommand, BucketCopiesCommand,
                  BucketListCommand, BucketDeleteCommand, ObjectCommand, ExportCommand, ContextListCommand,
-                 ContextUseCommand, ContextSetCommand, UsageCommand, AuditCommand, EventsCommand, LogKeysCommand,
-                 LogCheckCommand, ProveCommand, VerifyCommand, WitnessCommand, CertCaCommand, CertIssueCommand,
-                 CertShowCommand, CompletionCommand, VersionCommand>;
+                 ContextUseCommand, ContextSetCommand, UsageCommand, PriceSetCommand, PriceListCommand, AuditCommand,
+                 EventsCommand, LogKeysCommand, LogCheckCommand, ProveCommand, VerifyCommand, WitnessCommand,
+                 CertCaCommand, CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
 
 struct Parsed {
   /// Set when there is nothing to do: help was shown (0) or the usage was wrong (2).

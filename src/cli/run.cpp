@@ -71,6 +71,8 @@ struct Act {
   Result<void> operator()(const ContextUseCommand& command) const { return use_context(session, command); }
   Result<void> operator()(const ContextSetCommand& command) const { return set_context(session, command); }
   Result<void> operator()(const UsageCommand& command) const { return show_usage(session, command); }
+  Result<void> operator()(const PriceSetCommand& command) const { return set_prices(session, command); }
+  Result<void> operator()(const PriceListCommand&) const { return list_prices(session); }
   Result<void> operator()(const AuditCommand& command) const { return show_audit(session, command); }
   Result<void> operator()(const EventsCommand& command) const { return watch_events(session, command); }
   Result<void> operator()(const LogKeysCommand& command) const { return show_log_keys(session, command); }

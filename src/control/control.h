@@ -186,6 +186,11 @@ class Control {
 
   Accounts& accounts() { return accounts_; }
   EventLog& events() { return events_; }
+  /// What is used from an hour on costs. Only the first list may be of the past. Errors: invalid, exhausted,
+  /// unavailable.
+  Result<void> set_prices(const PriceList& list, const Author& by = {});
+  /// The oldest first.
+  const std::vector<PriceList>& prices() const { return desired_.prices; }
   /// Null: not kept here.
   const UsageBook* usage() const { return usage_; }
   /// The last snapshot; never null after start().

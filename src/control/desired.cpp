@@ -33,6 +33,7 @@ constexpr std::string_view gateway_prefix = "gateway/";
 constexpr std::string_view site_keys_prefix = "site_keys/";
 constexpr std::string_view storage_prefix = "storage/";
 constexpr std::string_view secret_prefix = "secret/";
+constexpr std::string_view prices_prefix = "prices/";
 constexpr std::string_view demand_prefix = "demand/";
 
 Result<void> read_storage(const ports::Entry& entry, Desired& desired) {
@@ -89,6 +90,9 @@ Result<void> read_entry(const ports::Entry& entry, Desired& desired, std::vector
   } else if (key.starts_with(demand_prefix)) {
     TRY(auto shape, read_json<decide::DailyShape>(entry));
     desired.shapes.push_back(std::move(shape));
+  } else if (key.starts_with(prices_prefix)) {
+    TRY(auto prices, read_json<PriceList>(entry));
+    desired.prices.push_back(std::move(prices));
   } else if (key.starts_with("api_key/")) {
     TRY(auto api_key, read_json<ApiKey>(entry));
     desired.api_keys.push_back(std::move(api_key));
@@ -114,6 +118,9 @@ std::string release(const AppKey& app, int64_t generation) {
 }
 std::string replica(const ReplicaId& id) {
   return "replica/" + id.str();
+}
+std::string prices(WallTime from) {
+  return std::string(prices_prefix) + to_string(from);
 }
 std::string demand(const AppKey& app) {
   return std::string(demand_prefix) + app.str();
@@ -172,6 +179,7 @@ Result<Desired> read_desired(const ports::Listing& listing) {
     TRY_DO(read_entry(entry, desired, sites));
   }
   for (auto& [app, releases] : desired.releases) std::ranges::sort(releases, {}, &Release::generation);
+  std::ranges::sort(desired.prices, {}, &PriceList::from);
   std::ranges::stable_sort(sites, {}, &StoredSite::order);
   for (StoredSite& stored : sites) desired.network.sites.push_back(std::move(stored.site));
   return desired;

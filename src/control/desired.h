@@ -8,6 +8,7 @@
 //   gateway/<site>          where its gateway is reached
 //   site_keys/<site>        SiteKeys: which keys it may speak with
 //   placement               guard of all placement decisions
+//   prices/<time>           PriceList: from then on
 //   demand/<tenant>/<name>  DailyShape: when how much is asked of the app
 //   tenant/<name>           TenantRecord
 //   api_key/<tenant>/<id>   ApiKey
@@ -28,6 +29,7 @@
 #include "decide/demand/demand_book.h"
 #include "decide/placement/placement.h"
 #include "model/bucket.h"
+#include "model/prices.h"
 #include "model/snapshot.h"
 #include "ports/state_store.h"
 
@@ -40,6 +42,7 @@ std::string site(const SiteId& id);
 std::string app(const AppKey& app);
 std::string release(const AppKey& app, int64_t generation);
 std::string replica(const ReplicaId& id);
+std::string prices(WallTime from);
 std::string demand(const AppKey& app);
 std::string gateway(const SiteId& site);
 std::string site_keys(const SiteId& site);
@@ -97,6 +100,7 @@ struct Desired {
   std::map<std::string, std::string> storage_sites;  // site -> address of its S3 service
   std::map<TenantId, Erasure> erasures;
   std::map<std::string, std::string> secrets;        // "tenant/name" -> value
+  std::vector<PriceList> prices;                     // the oldest first
   std::vector<decide::DailyShape> shapes;            // by app
   std::map<std::string, ports::Revision> revisions;  // key -> when it was last written
 

@@ -254,13 +254,24 @@ Response HttpApi::usage(const Call& call) {
   }
   auto query = api::UsageQuery::parse(parameter, call.tenant, control_.wall());
   if (!query) return answer(query.error());
-  auto usage = control_.usage()->report(*query);
+  auto usage = control_.usage()->report(*query, control_.prices());
   if (!usage) return answer(usage.error());
   if (format == "json") return answer_json(200, *usage);
   Response response;
   response.headers = {{"Content-Type", "text/csv; charset=utf-8; header=present"}, {"Cache-Control", "no-store"}};
   response.body = api::usage_csv(*usage);
   return response;
+}
+
+Response HttpApi::put_prices(const Call& call) {
+  auto list = body<PriceList>(call);
+  if (!list) return answer(list.error());
+  auto set = control_.set_prices(*list, author(call));
+  return set ? answer_json(200, *list) : answer(set.error());
+}
+
+Response HttpApi::list_prices(const Call&) {
+  return answer_json(200, api::PriceLists{control_.prices()});
 }
 
 Response HttpApi::audit(const Call& call) {

@@ -166,6 +166,8 @@ class HttpApi {
   net::Response erasure(const Call& call);
   net::Response live(const Call& call);
   net::Response usage(const Call& call);
+  net::Response put_prices(const Call& call);
+  net::Response list_prices(const Call& call);
   net::Response audit(const Call& call);
   static Author author(const Call& call) { return {call.who.subject, call.who.role, call.once}; }
   /// The body as a described struct, or an error with the field's path.
