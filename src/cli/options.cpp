@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/exit_code.h"
+#include "cli/site_options.h"
 #include "cli/storage_options.h"
 
 namespace barrio::cli {
@@ -25,10 +26,7 @@ class Grammar {
     add_secret();
     add_infer();
     add_tenant();
-    add_storage_commands(root_,
-                         [this](CLI::App& parent, const char* name, const char* help, std::function<Command()> made) {
-                           return add_leaf(parent, name, help, std::move(made));
-                         });
+    add_storage_commands(root_, adding());
     add_usage();
     add_audit();
     add_context();
@@ -81,6 +79,12 @@ class Grammar {
       parsed_.global.command = path;
     });
     return app;
+  }
+
+  AddLeaf adding() {
+    return [this](CLI::App& parent, const char* name, const char* help, std::function<Command()> made) {
+      return add_leaf(parent, name, help, std::move(made));
+    };
   }
 
   CLI::App& group(const std::string& name, const std::string& help) {
@@ -147,29 +151,11 @@ class Grammar {
     CLI::App& site = group("site", "The sites of the network");
     leaf(site, "list", "All sites", std::make_shared<SiteListCommand>());
     leaf(site, "devices", "The accelerators of this machine", std::make_shared<SiteDevicesCommand>());
-    add_site_keys(site);
+    add_site_key_commands(site, adding());
     add_site_verb(site, "show", "One site in full", SiteCommand::Verb::show);
     add_site_verb(site, "activate", "Let a site take replicas", SiteCommand::Verb::activate);
     add_site_verb(site, "drain", "Move a site's replicas away, losing no request", SiteCommand::Verb::drain);
     add_site_verb(site, "retire", "Take a drained site out of the network for good", SiteCommand::Verb::retire);
-  }
-
-  void add_site_keys(CLI::App& site) {
-    auto join = std::make_shared<SiteJoinCommand>();
-    leaf(site, "join", "On a site's machine: make its key, ask control to let it in, and fetch its certificate", join)
-        ->add_option("--config", join->config, "The site's file (YAML)")
-        ->required();
-    auto pending = std::make_shared<SitePendingCommand>();
-    leaf(site, "pending", "Sites that ask to be let in, with the fingerprints of their keys", pending)
-        ->add_flag("--all", pending->all, "Also keys that are approved or have ended");
-    auto approve = std::make_shared<SiteApproveCommand>();
-    auto* approving = leaf(site, "approve", "Let a site in with the key that its machine shows", approve);
-    approving->add_option("SITE", approve->site, "Id or city")->required();
-    approving->add_option("--fingerprint", approve->fingerprint, "As the site's machine shows it")->required();
-    auto revoke = std::make_shared<SiteRevokeCommand>();
-    auto* revoking = leaf(site, "revoke", "End a site's keys: it needs another one, and to be approved again", revoke);
-    revoking->add_option("SITE", revoke->site, "Id or city")->required();
-    revoking->add_flag("--yes", revoke->yes, "Do not ask");
   }
 
   void add_site_verb(CLI::App& site, const char* name, const char* help, SiteCommand::Verb verb) {
@@ -335,9 +321,7 @@ class Grammar {
     app->add_flag("--cost", usage->cost, "Tell what it costs, too");
     CLI::App& price = group("price", "What the operator charges");
     auto set = std::make_shared<PriceSetCommand>();
-    leaf(price, "set", "Charge these prices from an hour on", set)
-        ->add_option("FILE", set->file, "YAML: from, prices")
-        ->required();
+    leaf(price, "set", "Charge as this file (YAML) says: from, prices", set)->add_option("FILE", set->file)->required();
     leaf(price, "list", "All prices, and since when", std::make_shared<PriceListCommand>());
   }
 

@@ -263,17 +263,6 @@ Response HttpApi::usage(const Call& call) {
   return response;
 }
 
-Response HttpApi::put_prices(const Call& call) {
-  auto list = body<PriceList>(call);
-  if (!list) return answer(list.error());
-  auto set = control_.set_prices(*list, author(call));
-  return set ? answer_json(200, *list) : answer(set.error());
-}
-
-Response HttpApi::list_prices(const Call&) {
-  return answer_json(200, api::PriceLists{control_.prices()});
-}
-
 Response HttpApi::audit(const Call& call) {
   const auto time = [&](const char* name, WallTime otherwise) -> Result<WallTime> {
     const auto text = net::query_value(call.request.query(), name);

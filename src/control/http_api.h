@@ -95,6 +95,7 @@ class HttpApi {
   static std::vector<Route> open_routes();
   static std::vector<Route> site_routes();
   static std::vector<Route> site_key_routes();  // http_site_keys.cpp
+  static std::vector<Route> price_routes();     // http_prices.cpp
   static std::vector<Route> app_routes();
   static std::vector<Route> member_routes();  // among members of control
   static std::vector<Route> tenant_routes();

@@ -101,18 +101,6 @@ std::vector<HttpApi::Route> HttpApi::site_routes() {
        &HttpApi::usage,
        {"What was used, by hour", "tenant app bucket site from to by cost format", {}, of<api::UsageAnswer>}},
       {"GET",
-       "/barrio/v1/prices",
-       scope::usage_read,
-       Whose::anybody,
-       &HttpApi::list_prices,
-       {"What is charged, since when", {}, {}, of<api::PriceLists>}},
-      {"PUT",
-       "/barrio/v1/prices",
-       scope::tenants_write,
-       Whose::anybody,
-       &HttpApi::put_prices,
-       {"What is charged from an hour on", {}, of<PriceList>, of<PriceList>}},
-      {"GET",
        "/barrio/v1/audit",
        scope::audit_read,
        Whose::anybody,
@@ -279,8 +267,8 @@ std::vector<HttpApi::Route> HttpApi::tenant_routes() {
 std::span<const HttpApi::Route> HttpApi::routes() {
   static const std::vector<Route> table = [] {
     std::vector<Route> all;
-    for (auto part : {open_routes(), site_routes(), site_key_routes(), app_routes(), member_routes(), tenant_routes(),
-                      storage_routes(), erasure_routes()}) {
+    for (auto part : {open_routes(), site_routes(), site_key_routes(), price_routes(), app_routes(), member_routes(),
+                      tenant_routes(), storage_routes(), erasure_routes()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;
