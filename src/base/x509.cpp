@@ -12,6 +12,7 @@
 #include <array>
 
 #include "base/check.h"
+#include "base/crypto.h"
 #include "base/openssl_types.h"
 #include "base/text.h"
 
@@ -25,6 +26,8 @@ using Names = OpensslPtr<GENERAL_NAMES, GENERAL_NAMES_free>;
 
 constexpr size_t most_certificates = 1000;  // of one file: all the roots of a system are 150
 constexpr int least_rsa_bits = 2048;
+constexpr size_t fingerprint_digits = 32;
+constexpr size_t fingerprint_group = 4;
 
 Bio reader(std::string_view text) {
   return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
@@ -80,6 +83,11 @@ std::string curve_text(const EVP_PKEY* key) {
   return std::string(name);
 }
 
+bool is_strong(const EVP_PKEY* key, const std::string& kind) {
+  return kind == "ECDSA P-256" || kind == "ECDSA P-384" ||
+         (EVP_PKEY_is_a(key, "RSA") && EVP_PKEY_get_bits(key) >= least_rsa_bits);
+}
+
 std::string key_text(const EVP_PKEY* key) {
   if (key == nullptr) return "unknown";
   if (EVP_PKEY_is_a(key, "EC")) return "ECDSA " + curve_text(key);
@@ -97,7 +105,44 @@ void read_names(const X509* certificate, CertificateInfo& info) {
   }
 }
 
+std::string weak_text(const std::string& kind) {
+  return "the key is " + kind + "; it must be ECDSA P-256 or P-384, or RSA of 2048 bits or more";
+}
+
+std::string grouped(std::string_view digits) {
+  std::string text;
+  for (size_t i = 0; i < digits.size(); i += fingerprint_group)
+    text += (i == 0 ? "" : "-") + std::string(digits.substr(i, fingerprint_group));
+  return text;
+}
+
 }  // namespace
+
+std::string key_fingerprint(EVP_PKEY* key) {
+  if (key == nullptr) return "";
+  unsigned char* der = nullptr;
+  const int length = i2d_PUBKEY(key, &der);
+  CHECK(length > 0);
+  const std::string hash = sha256_hex({reinterpret_cast<const char*>(der), static_cast<size_t>(length)});
+  OPENSSL_free(der);
+  return grouped(std::string_view(hash).substr(0, fingerprint_digits));
+}
+
+Result<std::string> parse_key_fingerprint(std::string_view text) {
+  std::string digits;
+  for (const char c : to_lower(text)) {
+    if (c == '-' || c == ':' || c == ' ') continue;
+    digits += c;
+  }
+  const bool hex = digits.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (!hex || digits.size() != fingerprint_digits) {
+    return fail(
+        Code::invalid,
+        "must be the " + std::to_string(fingerprint_digits) + " hexadecimal digits that the site's machine shows",
+        "fingerprint");
+  }
+  return grouped(digits);
+}
 
 Result<std::vector<Certificate>> Certificate::read_all(std::string_view pem) {
   std::vector<Certificate> found;
@@ -133,6 +178,7 @@ CertificateInfo Certificate::info() const {
                        .ips = {},
                        .uris = {},
                        .key = key_text(X509_get0_pubkey(certificate)),
+                       .fingerprint = key_fingerprint(X509_get0_pubkey(certificate)),
                        .authority = X509_check_ca(certificate) == 1};
   read_names(certificate, info);
   return info;
@@ -160,10 +206,7 @@ Result<PrivateKey> PrivateKey::from_pem(std::string_view pem) {
   if (raw == nullptr) return fail(Code::invalid, "not a PEM private key without a passphrase");
   PrivateKey key(std::shared_ptr<EVP_PKEY>(raw, EVP_PKEY_free));
   const std::string kind = key_text(raw);
-  const bool good = kind == "ECDSA P-256" || kind == "ECDSA P-384" ||
-                    (EVP_PKEY_is_a(raw, "RSA") && EVP_PKEY_get_bits(raw) >= least_rsa_bits);
-  if (!good)
-    return fail(Code::invalid, "the key is " + kind + "; it must be ECDSA P-256 or P-384, or RSA of 2048 bits or more");
+  if (!is_strong(raw, kind)) return fail(Code::invalid, weak_text(kind));
   return key;
 }
 
@@ -171,6 +214,34 @@ std::string PrivateKey::pem() const {
   Bio bio(BIO_new(BIO_s_mem()));
   CHECK(PEM_write_bio_PrivateKey(bio.get(), native_.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1);
   return written(bio.get());
+}
+
+std::string PrivateKey::signing_request(std::string_view common_name) const {
+  const OpensslPtr<X509_REQ, X509_REQ_free> request(X509_REQ_new());
+  CHECK(request && X509_REQ_set_version(request.get(), X509_REQ_VERSION_1) == 1);
+  CHECK(X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(request.get()), "CN", MBSTRING_UTF8,
+                                   reinterpret_cast<const unsigned char*>(common_name.data()),
+                                   static_cast<int>(common_name.size()), -1, 0) == 1);
+  CHECK(X509_REQ_set_pubkey(request.get(), native_.get()) == 1);
+  CHECK(X509_REQ_sign(request.get(), native_.get(), EVP_sha256()) > 0);
+  const Bio bio(BIO_new(BIO_s_mem()));
+  CHECK(PEM_write_bio_X509_REQ(bio.get(), request.get()) == 1);
+  return written(bio.get());
+}
+
+Result<PublicKey> PublicKey::from_request(std::string_view pem) {
+  const Bio bio = reader(pem);
+  const OpensslPtr<X509_REQ, X509_REQ_free> request(PEM_read_bio_X509_REQ(bio.get(), nullptr, nullptr, nullptr));
+  EVP_PKEY* raw = request ? X509_REQ_get_pubkey(request.get()) : nullptr;
+  ERR_clear_error();
+  if (raw == nullptr) return fail(Code::invalid, "not a PEM request for a certificate (PKCS #10)");
+  PublicKey key(std::shared_ptr<EVP_PKEY>(raw, EVP_PKEY_free));
+  const std::string kind = key_text(raw);
+  if (!is_strong(raw, kind)) return fail(Code::invalid, weak_text(kind));
+  const bool is_signed = X509_REQ_verify(request.get(), raw) == 1;
+  ERR_clear_error();
+  if (!is_signed) return fail(Code::invalid, "the request is not signed by the key that it is for");
+  return key;
 }
 
 bool PrivateKey::belongs_to(const Certificate& certificate) const {

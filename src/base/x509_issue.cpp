@@ -52,14 +52,14 @@ void add_extension(X509* certificate, X509* issuer, int kind, const char* value)
   CHECK(extension && X509_add_ext(certificate, extension.get(), -1) == 1);
 }
 
-Native blank(std::string_view common_name, const PrivateKey& key, WallTime from, WallTime until) {
+Native blank(std::string_view common_name, EVP_PKEY* key, WallTime from, WallTime until) {
   Native made(X509_new(), X509_free);
   CHECK(made && X509_set_version(made.get(), X509_VERSION_3) == 1);
   set_serial(made.get());
   set_name(X509_get_subject_name(made.get()), common_name);
   CHECK(ASN1_TIME_set(X509_getm_notBefore(made.get()), seconds_of(from)) != nullptr);
   CHECK(ASN1_TIME_set(X509_getm_notAfter(made.get()), seconds_of(until)) != nullptr);
-  CHECK(X509_set_pubkey(made.get(), key.native()) == 1);
+  CHECK(X509_set_pubkey(made.get(), key) == 1);
   return made;
 }
 
@@ -123,7 +123,7 @@ Result<Names> names_of(const CertificateRequest& request) {
 
 CertificateAuthority CertificateAuthority::make(std::string_view name, WallTime now) {
   PrivateKey key = PrivateKey::generate();
-  const Native root = blank(name, key, now - clock_skew, now + root_lifetime);
+  const Native root = blank(name, key.native(), now - clock_skew, now + root_lifetime);
   X509* raw = root.get();
   CHECK(X509_set_issuer_name(raw, X509_get_subject_name(raw)) == 1);
   add_extension(raw, raw, NID_basic_constraints, "critical,CA:TRUE,pathlen:0");
@@ -144,14 +144,20 @@ Result<CertificateAuthority> CertificateAuthority::from_pem(std::string_view cer
 }
 
 Result<IssuedCertificate> CertificateAuthority::issue(const CertificateRequest& request, WallTime now) const {
+  PrivateKey key = PrivateKey::generate();
+  TRY(auto certificate, certify(request, key.public_key(), now));
+  return IssuedCertificate{std::move(certificate), std::move(key)};
+}
+
+Result<Certificate> CertificateAuthority::certify(const CertificateRequest& request, const PublicKey& key,
+                                                  WallTime now) const {
   if (request.common_name.empty() || request.common_name.size() > 64)
     return fail(Code::invalid, "must have 1 to 64 characters", "common_name");
   if (request.days < std::chrono::days(1)) return fail(Code::invalid, "must be at least 1", "days");
   TRY(auto names, names_of(request));
   const CertificateInfo root = certificate_.info();
   if (!root.valid_at(now)) return fail(Code::invalid, "the authority's own certificate is not valid now", root.subject);
-  PrivateKey key = PrivateKey::generate();
-  const Native made = blank(request.common_name, key, std::max<WallTime>(now - clock_skew, root.not_before),
+  const Native made = blank(request.common_name, key.native(), std::max<WallTime>(now - clock_skew, root.not_before),
                             std::min<WallTime>(now + request.days, root.not_after));
   X509* raw = made.get();
   CHECK(X509_set_issuer_name(raw, X509_get_subject_name(certificate_.native())) == 1);
@@ -162,7 +168,7 @@ Result<IssuedCertificate> CertificateAuthority::issue(const CertificateRequest& 
   add_extension(raw, certificate_.native(), NID_authority_key_identifier, "keyid");
   CHECK(X509_add1_ext_i2d(raw, NID_subject_alt_name, names.get(), 0, X509V3_ADD_DEFAULT) == 1);
   sign(raw, key_);
-  return IssuedCertificate{Certificate(made), std::move(key)};
+  return Certificate(made);
 }
 
 }  // namespace barrio

@@ -67,6 +67,46 @@ TEST_CASE("a request with a name that is none is refused, and the field is named
   CHECK(refused({.common_name = "a", .dns = {"a.example"}, .days = std::chrono::days(0)}) == "days");
 }
 
+TEST_CASE(
+    "a certificate is made for the key of a request, whatever the request's names, and renewed for the same key") {
+  const auto ca = CertificateAuthority::make("Barrio test", now);
+  const PrivateKey key = PrivateKey::generate();
+  const auto asked = PublicKey::from_request(key.signing_request("somebody-else"));
+  REQUIRE(asked);
+  CHECK(asked->fingerprint() == key.fingerprint());
+  const auto made = ca.certify(bilbao(), *asked, now);
+  const auto renewed = ca.certify(bilbao(), *asked, now + std::chrono::days(60));
+  REQUIRE((made && renewed));
+  CHECK(key.belongs_to(*made));
+  CHECK(made->info().subject == "CN=bio1,O=Barrio");
+  CHECK(made->info().fingerprint == key.fingerprint());
+  CHECK(renewed->info().fingerprint == key.fingerprint());
+  CHECK(renewed->info().serial != made->info().serial);
+  CHECK(PrivateKey::generate().fingerprint() != key.fingerprint());
+}
+
+TEST_CASE("a request that its key did not sign, or that is none, is refused") {
+  const std::string good = PrivateKey::generate().signing_request("bio1");
+  CHECK(PublicKey::from_request("hello").error().what.find("PKCS #10") != std::string::npos);
+  CHECK(!PublicKey::from_request(PrivateKey::generate().pem()));
+  // The signature is at its end.
+  std::string forged = good;
+  const size_t at = forged.find("-----END") - 12;
+  forged[at] = forged[at] == 'A' ? 'B' : 'A';
+  CHECK(!PublicKey::from_request(forged));
+}
+
+TEST_CASE("a fingerprint is 32 digits in groups, and read however it was typed") {
+  const std::string made = PrivateKey::generate().fingerprint();
+  CHECK(made.size() == 39);
+  CHECK(made[4] == '-');
+  CHECK(parse_key_fingerprint(made) == made);
+  CHECK(parse_key_fingerprint("0123-4567-89AB-cdef-0123-4567-89ab-cdef") == "0123-4567-89ab-cdef-0123-4567-89ab-cdef");
+  CHECK(parse_key_fingerprint("01:23:45:67 89abcdef0123456789abcdef") == "0123-4567-89ab-cdef-0123-4567-89ab-cdef");
+  for (const char* text : {"", "0123", "0123-4567-89ab-cdef-0123-4567-89ab-cdeg", "0123456789abcdef0123456789abcdef0"})
+    CHECK(parse_key_fingerprint(text).error().where == "fingerprint");
+}
+
 TEST_CASE("a certificate ends with its authority, and an authority that has ended issues nothing") {
   const auto ca = CertificateAuthority::make("Barrio test", now);
   const WallTime end = ca.certificate().info().not_after;

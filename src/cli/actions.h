@@ -20,6 +20,10 @@ Result<void> move_state(Session& session, const StateCommand& command);
 Result<void> show_top(Session& session, const TopCommand& command);
 Result<void> list_sites(Session& session);
 Result<void> act_on_site(Session& session, const SiteCommand& command);
+Result<void> join_control(Session& session, const SiteJoinCommand& command);
+Result<void> list_site_keys(Session& session, const SitePendingCommand& command);
+Result<void> approve_site(Session& session, const SiteApproveCommand& command);
+Result<void> revoke_site(Session& session, const SiteRevokeCommand& command);
 /// Those of this machine.
 Result<void> list_devices(Session& session);
 Result<void> run_deploy(Session& session, const AppDeployCommand& command);
@@ -52,6 +56,8 @@ Result<void> use_context(Session& session, const ContextUseCommand& command);
 Result<void> set_context(Session& session, const ContextSetCommand& command);
 Result<void> show_usage(Session& session, const UsageCommand& command);
 Result<void> act_on_config(Session& session, const ConfigCommand& command);
+Result<void> set_prices(Session& session, const PriceSetCommand& command);
+Result<void> list_prices(Session& session);
 Result<void> show_audit(Session& session, const AuditCommand& command);
 Result<void> watch_events(Session& session, const EventsCommand& command);
 /// A file of keys, as `barrio log keys` prints it.

@@ -34,6 +34,7 @@ Json json_of(const CertificateInfo& info) {
                     {"ips", json_list(info.ips)},
                     {"uris", json_list(info.uris)},
                     {"key", info.key},
+                    {"fingerprint", info.fingerprint},
                     {"authority", info.authority},
                     {"valid", info.valid_at(wall_now())}};
 }
@@ -44,6 +45,7 @@ std::string described(const CertificateInfo& info) {
   table.add({"issuer", info.issuer});
   table.add({"names", names_text(info)});
   table.add({"key", info.key});
+  table.add({"fingerprint", info.fingerprint});
   table.add({"serial", info.serial});
   table.add({"valid", to_string(info.not_before) + " to " + to_string(info.not_after) +
                           (info.valid_at(wall_now()) ? "" : " (not now)")});

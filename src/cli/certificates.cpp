@@ -38,14 +38,23 @@ Result<CertificateAuthority> load_authority(const std::string& folder) {
   return in_file(CertificateAuthority::from_pem(certificate, key), folder + "/ca.pem");
 }
 
+Result<PrivateKey> key_in(const std::string& path) {
+  const auto text = read_file(path);
+  if (text) return in_file(PrivateKey::from_pem(*text), path);
+  if (text.error().code != Code::not_found) return fail(text.error());
+  TRY_DO(make_folder(folder_of(path), 0700));
+  const PrivateKey made = PrivateKey::generate();
+  TRY_DO(write_file(path, made.pem(), secret_mode));
+  return made;
+}
+
 Result<Certificate> issue_to(const std::string& folder, const CertificateAuthority& authority, const std::string& name,
                              const CertificateRequest& request, WallTime now) {
-  TRY(const IssuedCertificate issued, authority.issue(request, now));
   const std::string path = folder + "/" + name;
-  // Key first: who reloads between the two finds a pair that does not match, and keeps what it has.
-  TRY_DO(write_file(path + ".key", issued.key.pem(), secret_mode));
-  TRY_DO(write_file(path + ".pem", issued.certificate.pem()));
-  return issued.certificate;
+  TRY(const auto key, key_in(path + ".key"));
+  TRY(const Certificate made, authority.certify(request, key.public_key(), now));
+  TRY_DO(write_file(path + ".pem", made.pem()));
+  return made;
 }
 
 CertificateRequest control_certificate(std::vector<std::string> names, std::vector<std::string> ips,

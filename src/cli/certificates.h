@@ -12,7 +12,10 @@ Result<CertificateAuthority> make_authority(const std::string& folder, WallTime 
 /// Errors: not_found, invalid, naming the file.
 Result<CertificateAuthority> load_authority(const std::string& folder);
 
-/// Writes NAME.pem and NAME.key into `folder`, over what was there. Errors: invalid, unavailable.
+/// The key in this file, which is made where there is none. Errors: invalid, unavailable, naming the file.
+Result<PrivateKey> key_in(const std::string& path);
+
+/// Writes NAME.pem into `folder`, over what was there, for the key in NAME.key. Errors: those of key_in().
 Result<Certificate> issue_to(const std::string& folder, const CertificateAuthority& authority, const std::string& name,
                              const CertificateRequest& request, WallTime now);
 
@@ -26,7 +29,7 @@ struct SiteCertificate {
   std::vector<std::string> ips = {};
   std::chrono::days days = std::chrono::days(90);
 };
-/// Writes SITE.pem and SITE.key into `folder`, over what was there. Errors: invalid, unavailable.
+/// The same for SITE.pem and SITE.key.
 Result<Certificate> issue_to(const std::string& folder, const CertificateAuthority& authority,
                              const SiteCertificate& wanted, WallTime now);
 

@@ -47,6 +47,22 @@ TEST_CASE("an authority in a folder issues a site's certificate, and keys are th
   CHECK(PrivateKey::from_pem(*read_file(folder.path + "/bio1.key"))->belongs_to(read->front()));
 }
 
+TEST_CASE("a renewed certificate is for the key that is there, and a file that holds no key is left alone") {
+  const Folder folder;
+  const auto authority = make_authority(folder.path, now);
+  REQUIRE(authority);
+  const SiteCertificate wanted{.site = *SiteId::parse("bio1")};
+  const auto first = issue_to(folder.path, *authority, wanted, now);
+  const auto second = issue_to(folder.path, *authority, wanted, now + std::chrono::days(60));
+  REQUIRE((first && second));
+  CHECK(first->info().fingerprint == second->info().fingerprint);
+  CHECK(second->info().not_after > first->info().not_after);
+  CHECK(key_in(folder.path + "/bio1.key")->fingerprint() == first->info().fingerprint);
+  REQUIRE(write_file(folder.path + "/bio1.key", "nonsense"));
+  CHECK(issue_to(folder.path, *authority, wanted, now).error().where == folder.path + "/bio1.key");
+  CHECK(*read_file(folder.path + "/bio1.key") == "nonsense");
+}
+
 TEST_CASE("an authority whose files are not a pair is refused, and the file named") {
   const Folder folder;
   CHECK(load_authority(folder.path).error().code == Code::not_found);

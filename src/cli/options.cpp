@@ -4,6 +4,7 @@
 
 #include "cli/config_options.h"
 #include "cli/exit_code.h"
+#include "cli/site_options.h"
 #include "cli/storage_options.h"
 
 namespace barrio::cli {
@@ -26,11 +27,8 @@ class Grammar {
     add_secret();
     add_infer();
     add_tenant();
-    const AddLeaf add = [this](CLI::App& parent, const char* name, const char* help, std::function<Command()> made) {
-      return add_leaf(parent, name, help, std::move(made));
-    };
-    add_storage_commands(root_, add);
-    add_config_commands(root_, add);
+    add_storage_commands(root_, adding());
+    add_config_commands(root_, adding());
     add_usage();
     add_audit();
     add_context();
@@ -83,6 +81,12 @@ class Grammar {
       parsed_.global.command = path;
     });
     return app;
+  }
+
+  AddLeaf adding() {
+    return [this](CLI::App& parent, const char* name, const char* help, std::function<Command()> made) {
+      return add_leaf(parent, name, help, std::move(made));
+    };
   }
 
   CLI::App& group(const std::string& name, const std::string& help) {
@@ -149,6 +153,7 @@ class Grammar {
     CLI::App& site = group("site", "The sites of the network");
     leaf(site, "list", "All sites", std::make_shared<SiteListCommand>());
     leaf(site, "devices", "The accelerators of this machine", std::make_shared<SiteDevicesCommand>());
+    add_site_key_commands(site, adding());
     add_site_verb(site, "show", "One site in full", SiteCommand::Verb::show);
     add_site_verb(site, "activate", "Let a site take replicas", SiteCommand::Verb::activate);
     add_site_verb(site, "drain", "Move a site's replicas away, losing no request", SiteCommand::Verb::drain);
@@ -314,7 +319,12 @@ class Grammar {
     app->add_option("--from", usage->from, "2026-11-24 or 2026-11-24T10:00:00Z; default: 24 hours ago");
     app->add_option("--to", usage->to, "The same; not included; default: now");
     app->add_option("--by", usage->by,
-                    "tenant, app, bucket, site, to, hour, or several: app,hour; default: app,bucket,site");
+                    "tenant, app, bucket, site, to, hour, day, month, or several: app,day; default: app,bucket,site");
+    app->add_flag("--cost", usage->cost, "Tell what it costs, too");
+    CLI::App& price = group("price", "What the operator charges");
+    auto set = std::make_shared<PriceSetCommand>();
+    leaf(price, "set", "Charge as this file (YAML) says: from, prices", set)->add_option("FILE", set->file)->required();
+    leaf(price, "list", "All prices, and since when", std::make_shared<PriceListCommand>());
   }
 
   void add_audit() {
@@ -349,7 +359,8 @@ class Grammar {
         ->add_option("DIR", ca->folder)
         ->required();
     auto issue = std::make_shared<CertIssueCommand>();
-    auto* issuing = leaf(cert, "issue", "Make a certificate of a site (DIR/ID.pem, .key) or of control", issue);
+    auto* issuing =
+        leaf(cert, "issue", "Make a certificate of a site (DIR/ID.pem) or of control, for the key DIR/ID.key", issue);
     issuing->add_option("DIR", issue->folder, "Folder of the authority")->required();
     issuing->add_option("--site", issue->site, "Id of the site");
     issuing->add_flag("--control", issue->control, "For the members of control: DIR/control.pem, DIR/control.key");

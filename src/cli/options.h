@@ -70,6 +70,20 @@ struct SiteCommand {
   std::string site;  // id or city
 };
 struct SiteDevicesCommand {};
+struct SiteJoinCommand {
+  std::string config;
+};
+struct SitePendingCommand {
+  bool all = false;
+};
+struct SiteApproveCommand {
+  std::string site;  // id or city
+  std::string fingerprint;
+};
+struct SiteRevokeCommand {
+  std::string site;  // id or city
+  bool yes = false;
+};
 struct AppDeployCommand {
   std::string file;
   bool no_wait = false;
@@ -197,7 +211,12 @@ struct UsageCommand {
   std::string from;
   std::string to;
   std::string by;
+  bool cost = false;
 };
+struct PriceSetCommand {
+  std::string file;
+};
+struct PriceListCommand {};
 struct AuditCommand {
   std::string tenant;
   std::string from;
@@ -257,12 +276,13 @@ struct VersionCommand {};
 
 using Command =
     std::variant<UpCommand, RoleCommand, EngineCommand, ModelWorkerCommand, TopCommand, SiteListCommand, SiteCommand,
-                 StateCommand, SiteDevicesCommand, AppDeployCommand, AppListCommand, AppCommand, AppLogsCommand,
-                 AppTopCommand, AppReleasesCommand, AppRollbackCommand, ImageKeyCommand, ImageSignCommand,
-                 SecretCommand, InferCommand, TenantListCommand, TenantCreateCommand, TenantQuotaCommand,
-                 KeyCreateCommand, KeyListCommand, KeyRevokeCommand, S3KeyCommand, TenantEraseCommand,
-                 BucketCreateCommand, BucketCopiesCommand, BucketListCommand, BucketDeleteCommand, ObjectCommand,
-                 ExportCommand, ContextListCommand, ContextUseCommand, ContextSetCommand, UsageCommand, AuditCommand,
+                 StateCommand, SiteDevicesCommand, SiteJoinCommand, SitePendingCommand, SiteApproveCommand,
+                 SiteRevokeCommand, AppDeployCommand, AppListCommand, AppCommand, AppLogsCommand, AppTopCommand,
+                 AppReleasesCommand, AppRollbackCommand, ImageKeyCommand, ImageSignCommand, SecretCommand, InferCommand,
+                 TenantListCommand, TenantCreateCommand, TenantQuotaCommand, KeyCreateCommand, KeyListCommand,
+                 KeyRevokeCommand, S3KeyCommand, TenantEraseCommand, BucketCreateCommand, BucketCopiesCommand,
+                 BucketListCommand, BucketDeleteCommand, ObjectCommand, ExportCommand, ContextListCommand,
+                 ContextUseCommand, ContextSetCommand, UsageCommand, PriceSetCommand, PriceListCommand, AuditCommand,
                  ConfigCommand, EventsCommand, LogKeysCommand, LogCheckCommand, ProveCommand, VerifyCommand,
                  WitnessCommand, CertCaCommand, CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
 

@@ -42,10 +42,12 @@ BARRIO_DESCRIBE(TlsCertificateFile, (), (chain, key))
 struct ControlTlsFile {
   std::string listen;
   std::vector<TlsCertificateFile> certificates;
-  std::optional<std::string> site_ca = {};    // a site's token then counts only with the site's certificate of it
-  std::optional<std::string> member_ca = {};  // the other members have certificates of it
+  /// A site's token then counts only with the site's certificate of it, whose key was approved.
+  std::optional<std::string> site_ca = {};
+  std::optional<std::string> site_ca_key = {};  // control then signs the certificates of approved sites itself
+  std::optional<std::string> member_ca = {};    // the other members have certificates of it
 };
-BARRIO_DESCRIBE(ControlTlsFile, (), (listen, certificates, site_ca, member_ca))
+BARRIO_DESCRIBE(ControlTlsFile, (), (listen, certificates, site_ca, site_ca_key, member_ca))
 
 struct ControlFile {
   std::string listen;
@@ -78,8 +80,9 @@ struct PeerTlsFile {
   std::string ca;
   std::string chain;
   std::string key;
+  std::optional<bool> from_control = {};  // the key is made and the certificate asked for where they are missing
 };
-BARRIO_DESCRIBE(PeerTlsFile, (), (ca, chain, key))
+BARRIO_DESCRIBE(PeerTlsFile, (), (ca, chain, key, from_control))
 
 /// Storage's bytes in an S3 service at the site, docs/storage.md.
 struct StorageS3File {

@@ -37,6 +37,10 @@ struct Act {
   Result<void> operator()(const TopCommand& command) const { return show_top(session, command); }
   Result<void> operator()(const SiteListCommand&) const { return list_sites(session); }
   Result<void> operator()(const SiteCommand& command) const { return act_on_site(session, command); }
+  Result<void> operator()(const SiteJoinCommand& command) const { return join_control(session, command); }
+  Result<void> operator()(const SitePendingCommand& command) const { return list_site_keys(session, command); }
+  Result<void> operator()(const SiteApproveCommand& command) const { return approve_site(session, command); }
+  Result<void> operator()(const SiteRevokeCommand& command) const { return revoke_site(session, command); }
   Result<void> operator()(const SiteDevicesCommand&) const { return list_devices(session); }
   Result<void> operator()(const AppDeployCommand& command) const { return run_deploy(session, command); }
   Result<void> operator()(const AppListCommand&) const { return list_apps(session); }
@@ -68,6 +72,8 @@ struct Act {
   Result<void> operator()(const ContextSetCommand& command) const { return set_context(session, command); }
   Result<void> operator()(const UsageCommand& command) const { return show_usage(session, command); }
   Result<void> operator()(const ConfigCommand& command) const { return act_on_config(session, command); }
+  Result<void> operator()(const PriceSetCommand& command) const { return set_prices(session, command); }
+  Result<void> operator()(const PriceListCommand&) const { return list_prices(session); }
   Result<void> operator()(const AuditCommand& command) const { return show_audit(session, command); }
   Result<void> operator()(const EventsCommand& command) const { return watch_events(session, command); }
   Result<void> operator()(const LogKeysCommand& command) const { return show_log_keys(session, command); }

@@ -30,8 +30,9 @@ control::HttpConfig http_config(const ControlFile& file) {
   return config;
 }
 
-control::ControlConfig control_config(const ControlFile& file, Network network) {
-  control::ControlConfig config{.network = std::move(network), .accounts = {}};
+control::ControlConfig control_config(const ControlFile& file, Network network,
+                                      std::optional<CertificateAuthority> authority) {
+  control::ControlConfig config{.network = std::move(network), .accounts = {}, .site_authority = std::move(authority)};
   if (file.member) config.leadership.self = {*file.member, file.members.at(*file.member)};
   config.emulated_models = file.emulated_models.value_or(false);
   for (const AccountFile& account : file.accounts) {
@@ -73,6 +74,17 @@ Result<std::vector<std::string>> other_members(const ControlFile& file) {
     if (name != *file.member) others.push_back(address);
   }
   return others;
+}
+
+/// Signs the certificates of sites; none: nobody here. Errors: invalid, not_found, naming the field or the file.
+Result<std::optional<CertificateAuthority>> site_authority(const ControlFile& file) {
+  if (!file.tls || !file.tls->site_ca_key) return std::nullopt;
+  if (!file.tls->site_ca) return fail(Code::invalid, "is missing: the certificate of site_ca_key", "tls.site_ca");
+  TRY(const std::string certificate, read_file(*file.tls->site_ca));
+  TRY(const std::string key, read_file(*file.tls->site_ca_key));
+  auto authority = CertificateAuthority::from_pem(certificate, key);
+  if (!authority) return fail(std::move(authority).error().within("tls.site_ca_key"));
+  return std::optional(std::move(*authority));
 }
 
 struct ControlTls {
@@ -134,11 +146,13 @@ Result<void> serve_control(const RoleCommand& command) {
   TRY(auto address, net::SocketAddress::parse(file.listen));
   TRY_DO(make_folder(file.blobs, 0700));
   TRY(auto tls, load_tls(file));
+  TRY(auto authority, site_authority(file));
   ServiceLoop loop;
   TRY(auto stores, ControlStores::open(loop, file));
   control::UsageBook usage(loop.runtime(), stores->usage());
   control::BlobStore blobs(loop.runtime(), {.folder = file.blobs});
-  control::Control control(loop.runtime(), stores->state(), control_config(file, std::move(network)), &blobs, &usage);
+  control::Control control(loop.runtime(), stores->state(),
+                           control_config(file, std::move(network), std::move(authority)), &blobs, &usage);
   stores->fence_by(control.leadership());
   const control::CallMember call_member = [&loop, &tls](const std::string& member_address, net::Request request,
                                                         Time deadline) -> tl::expected<net::Response, net::CallError> {

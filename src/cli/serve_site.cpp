@@ -2,6 +2,7 @@
 #include "cli/files.h"
 #include "cli/roles.h"
 #include "cli/service_loop.h"
+#include "cli/site_join.h"
 #include "cli/site_kubernetes.h"
 #include "cli/site_log.h"
 #include "cli/site_process.h"
@@ -61,11 +62,22 @@ Result<std::optional<adapters::KubernetesConfig>> kubernetes_of(const SiteFile& 
   return std::optional(std::move(config));
 }
 
+/// None: its certificate is made elsewhere. A new site waits here until it is let in; one with a certificate waits for
+/// nobody.
+Result<std::optional<SiteJoin>> joined(const SiteFile& file) {
+  if (!file.peer_tls || !file.peer_tls->from_control.value_or(false)) return std::nullopt;
+  TRY(auto join, SiteJoin::prepare(file));
+  const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  if (!join.has_certificate(now)) TRY_DO(join_and_wait(file, join));
+  return std::optional(std::move(join));
+}
+
 }  // namespace
 
 Result<void> serve_site(const std::string& config) {
   TRY(auto file, read_yaml<SiteFile>(config));
   configure_log("site " + file.site, LogLevel::info, "");
+  TRY(auto join, joined(file));
   TRY(auto inherited, net::InheritedSockets::from_environment());
   const auto sockets = std::make_shared<net::InheritedSockets>(std::move(inherited));
   TRY(auto core, adapters::FakeCoreNetwork::load(file.core));
@@ -87,6 +99,7 @@ Result<void> serve_site(const std::string& config) {
                           .core = std::move(core),
                           .usage = std::move(usage),
                           .tls = std::move(tls),
+                          .join = std::move(join),
                           .podman = std::move(podman),
                           .kubernetes = std::move(kubernetes),
                           .log = std::move(log)});

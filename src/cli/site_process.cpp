@@ -22,6 +22,7 @@ constexpr Duration drain_grace = 30s;            // for open requests of a prede
 constexpr Duration check_period = 50ms;
 constexpr Duration service_period = 2s;    // an S3 service that is away is asked again
 constexpr Duration refused_period = 30s;   // one where something is wrong
+constexpr Duration renewal_retry = 10min;  // of a certificate
 constexpr size_t most_probed = 64 * 1024;  // of what a stranger's container answers when asked for its health
 
 /// Of this process among those of its site: what two of them must not share carries it.
@@ -51,6 +52,7 @@ SiteProcess::SiteProcess(ServiceLoop& loop, Parts parts)
       core_(std::move(parts.core)),
       usage_(std::move(parts.usage)),
       tls_(std::move(parts.tls)),
+      join_(std::move(parts.join)),
       log_(std::move(parts.log)),
       hangup_(loop.runtime().make_signal()),
       given_up_(loop.runtime().make_signal()),
@@ -200,10 +202,24 @@ void SiteProcess::keep_certificates() {
   while (!loop_.runtime().stopping()) {
     const bool asked = hangup_->wait_until(loop_.runtime().now() + WatchedFiles::check_period);
     if (loop_.runtime().stopping()) return;
+    renew_certificate();
     loop_.runtime().offload([&] {
       if (tls_->changed() || asked) tls_->reload();
     });
   }
+}
+
+/// In time before it ends, where control signs it. One that cannot be renewed stays as long as it is valid.
+void SiteProcess::renew_certificate() {
+  if (!join_ || loop_.runtime().now() < next_renewal_) return;
+  bool due = false;
+  loop_.runtime().offload([&] { due = join_->is_due(loop_.runtime().wall()); });
+  if (!due) return;
+  next_renewal_ = loop_.runtime().now() + renewal_retry;
+  const auto approved = join_->ask(control_);
+  if (approved && *approved) return;
+  log_warning("the site's certificate cannot be renewed yet",
+              {{"why", approved ? join_->how_to_approve() : approved.error().text()}});
 }
 
 /// What the network believes ready here is ready in this process, too, before it says so.

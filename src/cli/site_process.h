@@ -15,6 +15,7 @@
 #include "cli/handover.h"
 #include "cli/roles.h"
 #include "cli/service_loop.h"
+#include "cli/site_join.h"
 #include "cli/site_log.h"
 #include "cli/site_storage.h"
 #include "cli/site_tls.h"
@@ -32,6 +33,7 @@ class SiteProcess {
     adapters::FakeCoreNetwork core;
     UsageMemory usage;
     std::unique_ptr<SiteTls> tls;
+    std::optional<SiteJoin> join;  // its certificate is control's
     std::optional<net::SocketAddress> podman;
     std::optional<adapters::KubernetesConfig> kubernetes;
     std::unique_ptr<SiteLog> log;
@@ -57,6 +59,7 @@ class SiteProcess {
   void open_from_service();
   void take_over_storage(std::string told = {});
   void keep_certificates();
+  void renew_certificate();
   void take_over();
   void serve();
   void begin_upgrade();
@@ -71,6 +74,8 @@ class SiteProcess {
   adapters::FakeCoreNetwork core_;
   UsageMemory usage_;
   std::unique_ptr<SiteTls> tls_;
+  const std::optional<SiteJoin> join_;
+  Time next_renewal_{};  // of its certificate, where that is due
   std::unique_ptr<SiteLog> log_;
   std::unique_ptr<ports::Signal> hangup_;
   std::unique_ptr<ports::Signal> given_up_;  // storage: a successor takes over

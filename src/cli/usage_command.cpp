@@ -16,6 +16,7 @@ std::vector<std::string> cells(const Json& line) {
                              "forwarded.requests", "noted.refused", "noted.failed", "noted.late"}) {
     row.push_back(text_at(line, std::string("usage.") + amount));
   }
+  row.push_back(text_at(line, "cost"));
   return row;
 }
 
@@ -28,6 +29,7 @@ std::vector<std::string> storage_cells(const Json& line) {
         "stored.bytes_out", "stored.passed_on", "stored.passed_back", "noted.refused", "noted.failed"}) {
     row.push_back(text_at(line, std::string("usage.") + amount));
   }
+  row.push_back(text_at(line, "cost"));
   return row;
 }
 
@@ -48,9 +50,9 @@ void add_total(Table& table, const Json& answer, CellsOf cells_of) {
 /// Apps, and below them buckets, if there was any use of these.
 std::string text_of_usage(const Json& answer) {
   Table apps({"HOUR", "TENANT", "APP", "SITE", "REQUESTS", "BYTES IN", "BYTES OUT", "COMPUTE US", "FORWARDED",
-              "REFUSED", "FAILED", "LATE"});
+              "REFUSED", "FAILED", "LATE", "COST"});
   Table buckets({"HOUR", "TENANT", "BUCKET", "SITE", "TO", "BYTE HOURS", "READS", "WRITES", "LISTS", "DELETES",
-                 "BYTES IN", "BYTES OUT", "PASSED ON", "PASSED BACK", "REFUSED", "FAILED"});
+                 "BYTES IN", "BYTES OUT", "PASSED ON", "PASSED BACK", "REFUSED", "FAILED", "COST"});
   for (const Json& line : items(answer, "lines")) {
     if (text_at(line, "bucket").empty()) apps.add(cells(line));
     if (is_of_storage(line)) buckets.add(storage_cells(line));
@@ -74,7 +76,8 @@ Result<void> show_usage(Session& session, const UsageCommand& command) {
                                                 {"site", command.site},
                                                 {"from", command.from},
                                                 {"to", command.to},
-                                                {"by", command.by}});
+                                                {"by", command.by},
+                                                {"cost", command.cost ? "true" : ""}});
   if (session.global.output == Output::csv) {
     TRY(const auto text, control.get_text(path + (path.find('?') == std::string::npos ? "?" : "&") + "format=csv"));
     std::fwrite(text.data(), 1, text.size(), stdout);

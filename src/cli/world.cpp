@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "cli/certificates.h"
 #include "cli/deploy.h"
 #include "cli/view.h"
 
@@ -147,9 +148,26 @@ Result<Json> World::sites() {
   return control.list("/sites", "sites");
 }
 
+/// The operator's part: approves the keys that this program has made for its sites, and no others.
+void World::let_sites_in() {
+  Session session = operator_session();
+  auto control = session.control(Speaker::operating);
+  const auto waiting = control ? control->list("/site-keys", "keys") : Result<Json>(fail(control.error()));
+  if (!waiting) return;
+  for (const Json& key : items(*waiting, "keys")) {
+    const std::string site = text_at(key, "site");
+    const auto own = text_at(key, "state") == "pending" ? key_in(plan_.home + "/tls/" + site + ".key")
+                                                        : Result<PrivateKey>(fail(Code::not_found, ""));
+    if (!own || own->fingerprint() != text_at(key, "fingerprint")) continue;
+    const auto approved = control->post("/sites/" + site + "/approve", JsonObject{{"fingerprint", own->fingerprint()}});
+    if (!approved) std::printf("site %s is not let in: %s\n", site.c_str(), approved.error().text().c_str());
+  }
+}
+
 Result<void> World::wait_until_connected() {
   size_t connected = 0;
   const bool all = wait(60s, [&] {
+    let_sites_in();
     auto answer = sites();
     if (!answer) return false;
     connected = 0;

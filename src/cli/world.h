@@ -73,6 +73,7 @@ class World {
   Result<void> start_role(const std::string& name, std::vector<std::string> arguments);
   Result<void> start_cameras();
   Result<void> wait_until_connected();
+  void let_sites_in();
   Result<void> deploy_apps();
   void read_cameras();
   std::string config(const std::string& name) const { return plan_.home + "/config/" + name + ".yaml"; }

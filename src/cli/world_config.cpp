@@ -83,7 +83,7 @@ class Writer {
 
   std::string tls_file(const std::string& name) const { return plan_.home + "/tls/" + name; }
 
-  /// The authority stays from run to run, so that who trusts it goes on; sites get new certificates each time.
+  /// The authority and the keys stay from run to run, so that who trusts them goes on; certificates are new each time.
   Result<void> prepare_tls() {
     const std::string folder = plan_.home + "/tls";
     now_ = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());

@@ -256,6 +256,7 @@ void Control::publish() {
   next.gateways = desired_.gateways;
   next.quotas = desired_.quotas;
   next.api_keys = desired_.api_keys;
+  next.revoked_keys = revoked_keys();
   const std::string text = print_json(to_json(next));
   published_revision_ = desired_.revision;
   std::string content = text + print_json(to_json(desired_.staged));

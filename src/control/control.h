@@ -15,7 +15,9 @@
 #include <set>
 
 #include "api/operator/config_views.h"
+#include "api/operator/site_keys.h"
 #include "api/operator/views.h"
+#include "base/x509.h"
 #include "control/accounts.h"
 #include "control/audit.h"
 #include "control/blob_store.h"
@@ -40,6 +42,8 @@ struct ControlConfig {
   AccountsConfig accounts;
   /// Up to the first '-': what follows are parameters (crop-64x64-grey).
   std::set<std::string> builtin_models = {"people", "annotate", "crop", "decode"};
+  std::optional<CertificateAuthority> site_authority =
+      {};                        // signs the certificates of approved sites; none: nobody here
   bool emulated_models = false;  // apps of the backend profile are accepted, for tests
   LeadershipConfig leadership = {};
   decide::CopyPatience copies = {};
@@ -102,6 +106,19 @@ class Control {
   /// By id or by city, whatever its case and accents. Errors: not_found with the nearest, invalid (a city with
   /// several).
   Result<SiteId> find_site(std::string_view id_or_city) const;
+
+  // Keys of sites (control_site_keys.cpp), where sites have certificates.
+  /// A site speaks over a connection with this key. Errors: denied (it is not approved: it waits for that from now on,
+  /// or has ended), exhausted, unavailable.
+  Result<void> admit_key(const SiteId& site, const std::string& fingerprint);
+  /// The same of a site that has yet to get its certificate. Errors: not_found, invalid (the request), denied (its key
+  /// has ended), exhausted, unavailable.
+  Result<api::JoinAnswer> join(const SiteId& site, const api::JoinRequest& request);
+  /// One that is approved already is no error. Errors: not_found, invalid, conflict (no such key waits), unavailable.
+  Result<api::SiteKeyView> approve_key(const SiteId& site, const std::string& fingerprint, const Author& by = {});
+  /// All that the site has: it is let in again with another key. Errors: not_found, conflict (it has none).
+  Result<api::SiteKeyList> revoke_keys(const SiteId& site, const Author& by = {});
+  std::vector<api::SiteKeyView> site_keys() const;
 
   Result<api::AppAnswer> app(const AppKey& key) const;
   std::vector<api::AppAnswer> apps(const TenantId& tenant) const;
@@ -186,6 +203,11 @@ class Control {
 
   Accounts& accounts() { return accounts_; }
   EventLog& events() { return events_; }
+  /// What is used from an hour on costs. Only the first list may be of the past. Errors: invalid, exhausted,
+  /// unavailable.
+  Result<void> set_prices(const PriceList& list, const Author& by = {});
+  /// The oldest first.
+  const std::vector<PriceList>& prices() const { return desired_.prices; }
   /// Null: not kept here.
   const UsageBook* usage() const { return usage_; }
   /// The last snapshot; never null after start().
@@ -261,6 +283,10 @@ class Control {
   std::vector<decide::StageSite> stage_sites(const decide::StagedChange& change) const;
   decide::StageTimes stage_times(const decide::StagedChange& change, const std::vector<decide::StageSite>& sites);
   Result<const decide::StagedChange*> known_change(const std::string& what) const;
+  SiteKeys keys_of(const SiteId& site) const;
+  std::vector<std::string> revoked_keys() const;
+  Result<void> known_site(const SiteId& site) const;
+  Result<api::SiteKeyState> hear_key(const SiteId& site, const std::string& fingerprint);
   StorageOrders storage_orders() const;
   decide::CopyWorld copy_world(const std::string& bucket);
   Result<void> keep_copies();

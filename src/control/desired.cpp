@@ -30,8 +30,10 @@ struct StoredSecret {
 BARRIO_DESCRIBE(StoredSecret, (), (value))
 
 constexpr std::string_view gateway_prefix = "gateway/";
+constexpr std::string_view site_keys_prefix = "site_keys/";
 constexpr std::string_view storage_prefix = "storage/";
 constexpr std::string_view secret_prefix = "secret/";
+constexpr std::string_view prices_prefix = "prices/";
 constexpr std::string_view demand_prefix = "demand/";
 constexpr std::string_view staged_prefix = "staged/";
 
@@ -80,6 +82,10 @@ Result<void> read_entry(const ports::Entry& entry, Desired& desired, std::vector
   } else if (key.starts_with(gateway_prefix)) {
     TRY(auto gateway, read_json<StoredGateway>(entry));
     desired.gateways[entry.key.substr(gateway_prefix.size())] = std::move(gateway.address);
+  } else if (key.starts_with(site_keys_prefix)) {
+    TRY(auto keys, read_json<SiteKeys>(entry));
+    const SiteId site = keys.site;
+    desired.site_keys[site] = std::move(keys);
   } else if (key.starts_with("tenant/")) {
     TRY(auto tenant, read_json<TenantRecord>(entry));
     if (tenant.quota) desired.quotas[tenant.name.str()] = *tenant.quota;
@@ -89,6 +95,9 @@ Result<void> read_entry(const ports::Entry& entry, Desired& desired, std::vector
   } else if (key.starts_with(demand_prefix)) {
     TRY(auto shape, read_json<decide::DailyShape>(entry));
     desired.shapes.push_back(std::move(shape));
+  } else if (key.starts_with(prices_prefix)) {
+    TRY(auto prices, read_json<PriceList>(entry));
+    desired.prices.push_back(std::move(prices));
   } else if (key.starts_with("api_key/")) {
     TRY(auto api_key, read_json<ApiKey>(entry));
     desired.api_keys.push_back(std::move(api_key));
@@ -115,11 +124,17 @@ std::string release(const AppKey& app, int64_t generation) {
 std::string replica(const ReplicaId& id) {
   return "replica/" + id.str();
 }
+std::string prices(WallTime from) {
+  return std::string(prices_prefix) + to_string(from);
+}
 std::string demand(const AppKey& app) {
   return std::string(demand_prefix) + app.str();
 }
 std::string gateway(const SiteId& site) {
   return std::string(gateway_prefix) + site.str();
+}
+std::string site_keys(const SiteId& site) {
+  return std::string(site_keys_prefix) + site.str();
 }
 std::string blob(const TenantId& tenant, const std::string& sha256) {
   return "blob/" + tenant.str() + "/" + sha256;
@@ -172,6 +187,7 @@ Result<Desired> read_desired(const ports::Listing& listing) {
     TRY_DO(read_entry(entry, desired, sites));
   }
   for (auto& [app, releases] : desired.releases) std::ranges::sort(releases, {}, &Release::generation);
+  std::ranges::sort(desired.prices, {}, &PriceList::from);
   std::ranges::stable_sort(sites, {}, &StoredSite::order);
   for (StoredSite& stored : sites) desired.network.sites.push_back(std::move(stored.site));
   if (const auto held = desired.staged.find(key::network); held != desired.staged.end()) {

@@ -6,7 +6,9 @@
 //   release/<tenant>/<name>/<generation>  Release
 //   replica/<id>            Replica
 //   gateway/<site>          where its gateway is reached
+//   site_keys/<site>        SiteKeys: which keys it may speak with
 //   placement               guard of all placement decisions
+//   prices/<time>           PriceList: from then on
 //   demand/<tenant>/<name>  DailyShape: when how much is asked of the app
 //   tenant/<name>           TenantRecord
 //   api_key/<tenant>/<id>   ApiKey
@@ -24,10 +26,12 @@
 #include <string>
 #include <vector>
 
+#include "control/site_keys.h"
 #include "decide/demand/demand_book.h"
 #include "decide/placement/placement.h"
 #include "decide/rollout/stages.h"
 #include "model/bucket.h"
+#include "model/prices.h"
 #include "model/snapshot.h"
 #include "ports/state_store.h"
 
@@ -40,8 +44,10 @@ std::string site(const SiteId& id);
 std::string app(const AppKey& app);
 std::string release(const AppKey& app, int64_t generation);
 std::string replica(const ReplicaId& id);
+std::string prices(WallTime from);
 std::string demand(const AppKey& app);
 std::string gateway(const SiteId& site);
+std::string site_keys(const SiteId& site);
 std::string blob(const TenantId& tenant, const std::string& sha256);
 std::string secret(const TenantId& tenant, const std::string& name);
 std::string tenant(const TenantId& tenant);
@@ -91,6 +97,7 @@ struct Desired {
   std::vector<Replica> replicas;                    // by id
   std::map<AppKey, std::vector<Release>> releases;  // the oldest first
   std::map<std::string, std::string> gateways;
+  std::map<SiteId, SiteKeys> site_keys;              // of sites that have asked once
   std::map<std::string, TenantQuota> quotas;         // of tenants that have one of their own
   std::vector<ApiKey> api_keys;                      // by tenant and id
   std::vector<Bucket> buckets;                       // by name
@@ -99,6 +106,7 @@ struct Desired {
   std::map<TenantId, Erasure> erasures;
   std::map<std::string, decide::StagedChange> staged;  // by what it is about
   std::map<std::string, std::string> secrets;          // "tenant/name" -> value
+  std::vector<PriceList> prices;                       // the oldest first
   std::vector<decide::DailyShape> shapes;              // by app
   std::map<std::string, ports::Revision> revisions;    // key -> when it was last written
 

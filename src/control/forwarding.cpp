@@ -27,7 +27,8 @@ bool Forwarding::repeatable(const net::Request& request) {
   const std::string_view path = request.path();
   if (request.method == "GET" || request.method == "HEAD" || request.method == "PUT" || is_sync(request)) return true;
   if (net::find_header(request.headers, "Idempotency-Key")) return true;
-  return path.ends_with("/activate") || path.ends_with("/drain") || path.ends_with("/retire");
+  return path.ends_with("/activate") || path.ends_with("/drain") || path.ends_with("/retire") ||
+         path.ends_with("/join") || path.ends_with("/approve");
 }
 
 std::optional<net::Response> Forwarding::answer(const net::Request& request) {
@@ -71,7 +72,7 @@ std::optional<net::Response> Forwarding::ask(const Member& leader, const net::Re
   });
   passed.headers.emplace_back(forwarded, "1");
   if (!request.peer_uri.empty() && !accounts_.keys().empty()) {
-    passed.headers.emplace_back(certificate, request.peer_uri);
+    passed.headers.emplace_back(certificate, request.peer_uri + ' ' + request.peer_key);
     passed.headers.emplace_back(member_token, "Bearer " + accounts_.member_token());
   }
   auto answered = call_(leader.address, std::move(passed), runtime_.now() + asked_for);

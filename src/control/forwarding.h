@@ -18,7 +18,8 @@ using CallMember =
 
 class Forwarding {
  public:
-  /// What the leader is told of a caller's certificate, and the proof that a member tells it.
+  /// What the leader is told of a caller's certificate, its URI, a space and its key's fingerprint, and the proof that
+  /// a member tells it.
   static constexpr const char* certificate = "Barrio-Certificate";
   static constexpr const char* member_token = "Barrio-Member";
 

@@ -99,6 +99,9 @@ Response HttpApi::exposition(const Call&) {
   expose_store(metrics_, control_.store_figures(), control_.leadership());
   if (control_.usage() != nullptr) expose_usage(metrics_, control_.usage()->figures());
   expose_config(metrics_, control_.config());
+  const auto keys = control_.site_keys();
+  metrics_.gauge("barrio_control_site_keys_pending", "Keys of sites that wait for 'barrio site approve'")
+      .set(static_cast<double>(std::ranges::count(keys, api::SiteKeyState::pending, &api::SiteKeyView::state)));
   const api::LiveView view = control_.live();
   metrics_.gauge("barrio_control_snapshot_version", "Version of the snapshot given to sites")
       .set(static_cast<double>(view.snapshot_version));
@@ -272,7 +275,7 @@ Response HttpApi::usage(const Call& call) {
   }
   auto query = api::UsageQuery::parse(parameter, call.tenant, control_.wall());
   if (!query) return answer(query.error());
-  auto usage = control_.usage()->report(*query);
+  auto usage = control_.usage()->report(*query, control_.prices());
   if (!usage) return answer(usage.error());
   if (format == "json") return answer_json(200, *usage);
   Response response;

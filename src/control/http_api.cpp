@@ -115,9 +115,8 @@ std::optional<Response> HttpApi::admit(const Route& route, Call& call) {
   auto who = control_.accounts().verify(*authorization);
   if (!who) return unauthorized(who.error().what);
   call.who = std::move(*who);
-  if (call.who.role == api::role::site && !is_from(SiteId::of(call.who.subject), call.request)) {
-    return answer(api::problem(
-        403, "the token is for site " + call.who.subject + ", and this connection has no certificate of that site"));
+  if (call.who.role == api::role::site) {
+    if (auto good = admit_site(route, SiteId::of(call.who.subject), call.request); !good) return answer(good.error());
   }
   if (!route.scope.empty() && !call.who.has(route.scope)) {
     return answer(api::problem(403, "the token of " + call.who.subject + " has no scope " + std::string(route.scope)));
@@ -142,14 +141,26 @@ std::optional<Response> HttpApi::admit(const Route& route, Call& call) {
   return std::nullopt;
 }
 
-/// A member that passed the request on has seen the certificate, and says so with a token that only members have.
-bool HttpApi::is_from(const SiteId& site, const net::Request& request) {
-  if (!config_.sites_have_certificates || request.peer_uri == site_uri(site)) return true;
+/// The token, the site's certificate, and that the operator let its key in; who joins has a token alone.
+Result<void> HttpApi::admit_site(const Route& route, const SiteId& site, const net::Request& request) {
+  if (!config_.sites_have_certificates || route.action == &HttpApi::join) return {};
+  const auto fingerprint = key_of(site, request);
+  if (fingerprint) return control_.admit_key(site, *fingerprint);
+  return fail(Code::denied,
+              "the token is for site " + site.str() + ", and this connection has no certificate of that site");
+}
+
+/// The key of the site's certificate; none: it was not shown. A member that passed the request on has seen it, and says
+/// so with a token that only members have.
+std::optional<std::string> HttpApi::key_of(const SiteId& site, const net::Request& request) {
+  if (request.peer_uri == site_uri(site) && !request.peer_key.empty()) return request.peer_key;
   const auto member = net::find_header(request.headers, Forwarding::member_token);
   const auto certificate = net::find_header(request.headers, Forwarding::certificate);
-  if (!member || !certificate || *certificate != site_uri(site)) return false;
+  const std::string expected = site_uri(site) + ' ';
+  if (!member || !certificate || !certificate->starts_with(expected) || *certificate == expected) return std::nullopt;
   const auto who = control_.accounts().verify(*member);
-  return who && who->has(api::scope::member);
+  if (!who || !who->has(api::scope::member)) return std::nullopt;
+  return std::string(certificate->substr(expected.size()));
 }
 
 std::optional<Response> HttpApi::console(const Request& request) const {

@@ -33,7 +33,8 @@ struct HttpConfig {
   std::string content_security_policy;        // of the console's pages
   size_t most_json_bytes = 1024 * 1024;
   Forwarding* forwarding = nullptr;  // null: this control is alone
-  /// A site's token counts only on a connection with that site's certificate (model/site_identity.h).
+  /// A site's token counts only on a connection with that site's certificate (model/site_identity.h), whose key the
+  /// operator has approved.
   bool sites_have_certificates = false;
 };
 
@@ -93,6 +94,8 @@ class HttpApi {
   static std::span<const Route> routes();  // http_routes.cpp
   static std::vector<Route> open_routes();
   static std::vector<Route> site_routes();
+  static std::vector<Route> site_key_routes();  // http_site_keys.cpp
+  static std::vector<Route> price_routes();     // http_prices.cpp
   static std::vector<Route> app_routes();
   static std::vector<Route> member_routes();  // among members of control
   static std::vector<Route> tenant_routes();
@@ -109,7 +112,8 @@ class HttpApi {
   static bool may_come_again(const Route& route);
   net::Response act(const Route& route, Call& call);
   std::optional<net::Response> admit(const Route& route, Call& call);
-  bool is_from(const SiteId& site, const net::Request& request);
+  Result<void> admit_site(const Route& route, const SiteId& site, const net::Request& request);
+  std::optional<std::string> key_of(const SiteId& site, const net::Request& request);
   std::optional<net::Response> console(const net::Request& request) const;
 
   net::Response openapi(const Call& call);
@@ -124,6 +128,10 @@ class HttpApi {
   net::Response retire(const Call& call);
   net::Response set_status(const Call& call, SiteStatus status);
   net::Response sync(const Call& call);
+  net::Response join(const Call& call);
+  net::Response list_site_keys(const Call& call);
+  net::Response approve_site(const Call& call);
+  net::Response revoke_site(const Call& call);
   net::Response list_apps(const Call& call);
   net::Response show_app(const Call& call);
   net::Response put_app(const Call& call);
@@ -165,6 +173,8 @@ class HttpApi {
   net::Response put_network(const Call& call);
   net::Response live(const Call& call);
   net::Response usage(const Call& call);
+  net::Response put_prices(const Call& call);
+  net::Response list_prices(const Call& call);
   net::Response audit(const Call& call);
   static Author author(const Call& call) { return {call.who.subject, call.who.role, call.once}; }
   /// The body as a described struct, or an error with the field's path.

@@ -23,31 +23,6 @@ TEST_CASE("without a token, with a wrong one, an expired one or one of another s
   CHECK(has_text(expired.body, "expired at"));
 }
 
-TEST_CASE("where sites have certificates, a site's token counts on a connection with its own alone") {
-  HttpConfig config;
-  config.sites_have_certificates = true;
-  HttpWorld world(config);
-  const SiteReport report{SiteId::of("bio1"), 0, "", {}, {}};
-  const auto sync = [&](const std::string& uri, net::OwnedHeaders more = {}) {
-    net::Request request{.method = "POST", .target = "/barrio/v1/sites/bio1/sync", .body = print_json(to_json(report))};
-    request.peer_uri = uri;
-    request.headers = std::move(more);
-    request.headers.emplace_back("Authorization", "Bearer " + world.token("bio1"));
-    return world.send(request).status;
-  };
-  CHECK(sync("barrio://site/bio1") == 200);
-  CHECK(sync("") == 403);
-  CHECK(sync("barrio://site/mad1") == 403);
-  // A member that passes it on says what it saw.
-  const std::string member = "Bearer " + world.control->accounts().member_token();
-  CHECK(sync("", {{"Barrio-Certificate", "barrio://site/bio1"}, {"Barrio-Member", member}}) == 200);
-  CHECK(sync("", {{"Barrio-Certificate", "barrio://site/mad1"}, {"Barrio-Member", member}}) == 403);
-  CHECK(sync("", {{"Barrio-Certificate", "barrio://site/bio1"}, {"Barrio-Member", "Bearer " + world.token("ops")}}) ==
-        403);
-  CHECK(sync("", {{"Barrio-Certificate", "barrio://site/bio1"}}) == 403);
-  CHECK(world.status("GET", "/barrio/v1/sites", "ops") == 200);  // others have tokens alone
-}
-
 TEST_CASE("the token endpoint gives a token for the right secret only, with fewer scopes if asked") {
   HttpWorld world;
   auto ask = [&](const std::string& body) {

@@ -22,7 +22,8 @@ constexpr Parameter query_parameters[] = {
     {"site", "Of this site only"},
     {"from", "From this time on (RFC 3339); of usage whole hours"},
     {"to", "Before this time (RFC 3339); of usage whole hours"},
-    {"by", "What to group by: tenant, app, bucket, site, to (where bytes went), hour, separated by commas"},
+    {"by", "What to group by: tenant, app, bucket, site, to (where bytes went), and hour, day or month, with commas"},
+    {"cost", "true: tell what it costs, too"},
     {"format", "json or csv"},
     {"Idempotency-Key",
      "Of the caller's own making: within 24 hours the same request with the same key changes nothing "

@@ -28,6 +28,7 @@ struct Members {
     static HttpConfig with_forwarding(Forwarding& forwarding) {
       HttpConfig config;
       config.forwarding = &forwarding;
+      config.sites_have_certificates = true;
       return config;
     }
     static std::string address(size_t index) { return "127.0.0.1:" + std::to_string(index + 1); }
@@ -72,9 +73,24 @@ struct Members {
     request.target = target;
     request.body = body;
     request.headers.emplace_back("Authorization", "Bearer " + granted->access_token);
+    if (as == "bio1") {
+      request.peer_uri = "barrio://site/bio1";
+      request.peer_key = key_of_bilbao;
+    }
     return ones[member]->http.handle(request);
   }
 
+  int sync(size_t member) {
+    return ask(member, "POST", "/barrio/v1/sites/bio1/sync", "bio1",
+               R"({"site":"bio1","snapshot_version":0,"gateway":"127.0.0.1:7","replicas":[],"flows":[]})")
+        .status;
+  }
+  int approve(size_t member) {
+    return ask(member, "POST", "/barrio/v1/sites/bio1/approve", "ops", R"({"fingerprint":")" + key_of_bilbao + R"("})")
+        .status;
+  }
+
+  std::string key_of_bilbao = PrivateKey::generate().fingerprint();
   TemporaryFolder folder;
   ports::InlineRuntime runtime;
   adapters::MemoryStateStore store{runtime};
@@ -95,9 +111,14 @@ TEST_CASE("one member leads, and any of them takes a change") {
   CHECK(m.ask(2, "GET", "/barrio/v1/apps/street", "traffic").status == 200);
   CHECK(m.ones[0]->control.figures().changes == 1);
   CHECK(m.ones[1]->control.figures().changes == 0);
-  CHECK(m.ask(2, "POST", "/barrio/v1/sites/bio1/sync", "bio1",
-              R"({"site":"bio1","snapshot_version":0,"gateway":"127.0.0.1:7","replicas":[],"flows":[]})")
-            .status == 200);
+}
+
+TEST_CASE("whichever member a site calls, its key is approved for all of them") {
+  Members m;
+  CHECK(m.sync(2) == 403);
+  CHECK(m.approve(1) == 200);
+  CHECK(m.ones[0]->control.figures().changes == 2);
+  for (size_t member = 0; member < 3; ++member) CHECK(m.sync(member) == 200);
 }
 
 TEST_CASE("a member that does not lead writes nothing, whatever it is asked") {
@@ -156,6 +177,10 @@ TEST_CASE("a model is acknowledged when most members have it, and any member giv
     CHECK(m.ask(0, "PUT", path, "traffic", "a model").status == 503);
   }
   SUBCASE("nobody has it") {
+    CHECK(m.sync(2) == 403);
+    CHECK(m.approve(2) == 200);
+    CHECK(m.ask(2, "GET", path, "bio1").status == 503);  // this member has not read it yet
+    REQUIRE(m.ones[2]->control.start());
     CHECK(m.ask(2, "GET", path, "bio1").status == 404);
   }
   SUBCASE("only members may ask for copies") {

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "control/desired.h"
+#include "decide/pricing/cost.h"
 
 namespace barrio::control {
 
@@ -67,18 +68,24 @@ Result<void> check(const UsageShipment& shipment) {
 /// Adds up rows by what the query groups by.
 class Sums {
  public:
-  explicit Sums(const api::UsageQuery& query) : query_(query) {}
+  Sums(const api::UsageQuery& query, std::vector<PriceList> prices) : query_(query), prices_(std::move(prices)) {}
 
   Result<void> add(const ports::Entry& entry) {
     TRY(const SiteId site, site_in(entry.key));
     TRY(const UsageRow row, read_json<UsageRow>(entry));
     if (!query_.wants(row.app, site, row.hour)) return {};
     const auto& by = query_.by;
-    const Group group{by.hour ? to_string(row.hour) : "",  by.tenant ? row.app.tenant.str() : "",
-                      by.app ? text_of(row.app.name) : "", by.bucket ? text_of(row.app.bucket) : "",
-                      by.site ? site.str() : "",           by.to ? text_of(row.app.to) : ""};
-    groups_[group] += row.usage;
-    total_ += row.usage;
+    const Group group{time_of(row.hour),
+                      by.tenant ? row.app.tenant.str() : "",
+                      by.app ? text_of(row.app.name) : "",
+                      by.bucket ? text_of(row.app.bucket) : "",
+                      by.site ? site.str() : "",
+                      by.to ? text_of(row.app.to) : ""};
+    const PriceList* prices = query_.cost ? decide::list_at(prices_, row.hour) : nullptr;
+    for (Sum* sum : {&groups_[group], &total_}) {
+      sum->usage += row.usage;
+      if (prices != nullptr) sum->cost.add(row.usage, prices->prices);
+    }
     if (groups_.size() <= most_lines) return {};
     return fail(Code::invalid, "more than " + std::to_string(most_lines) + " lines; ask for a shorter time", "from");
   }
@@ -90,19 +97,39 @@ class Sums {
 
   api::UsageAnswer answer() const {
     api::UsageAnswer answer{query_.from, query_.to, {}, {}};
-    for (const auto& [group, usage] : groups_) {
+    for (const auto& [group, sum] : groups_) {
       const auto& [hour, tenant, app, bucket, site, to] = group;
-      answer.lines.push_back({tenant, app, bucket, site, to, hour, usage});
+      answer.lines.push_back({tenant, app, bucket, site, to, hour, sum.usage, cost_of(sum)});
     }
-    answer.total.usage = total_;
+    answer.total.usage = total_.usage;
+    answer.total.cost = cost_of(total_);
     return answer;
   }
 
  private:
-  using Group = std::array<std::string, 6>;  // hour, tenant, app, bucket, site, to
+  using Group = std::array<std::string, 6>;  // time, tenant, app, bucket, site, to
+  struct Sum {
+    Usage usage;
+    decide::Cost cost;
+  };
+
+  /// The beginning of the hour, day or month that the row counts in; empty: all count together.
+  std::string time_of(WallTime hour) const {
+    const auto& by = query_.by;
+    const auto day = std::chrono::floor<std::chrono::days>(hour);
+    const std::chrono::year_month_day date(day);
+    if (by.hour) return to_string(hour);
+    if (by.day) return to_string(WallTime(day));
+    return by.month ? to_string(WallTime(std::chrono::sys_days(date.year() / date.month() / 1))) : "";
+  }
+  std::optional<Euros> cost_of(const Sum& sum) const {
+    return query_.cost ? std::optional(sum.cost.total()) : std::nullopt;
+  }
+
   const api::UsageQuery& query_;
-  std::map<Group, Usage> groups_;
-  Usage total_;
+  const std::vector<PriceList> prices_;
+  std::map<Group, Sum> groups_;
+  Sum total_;
 };
 
 }  // namespace
@@ -155,8 +182,8 @@ Result<int64_t> UsageBook::try_take(const SiteId& site, const UsageShipment& shi
   return shipment.through;
 }
 
-Result<api::UsageAnswer> UsageBook::report(const api::UsageQuery& query) const {
-  Sums sums(query);
+Result<api::UsageAnswer> UsageBook::report(const api::UsageQuery& query, std::vector<PriceList> prices) const {
+  Sums sums(query, std::move(prices));
   for (WallTime day = std::chrono::floor<std::chrono::days>(query.from); day < query.to; day += std::chrono::days(1)) {
     std::string prefix = "hour/" + day_of(day) + "/";
     if (!query.tenant.empty()) prefix += query.tenant.str() + "/" + (query.app.empty() ? "" : query.app.str() + "/");

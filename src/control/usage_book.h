@@ -10,6 +10,7 @@
 // that would leave a gap is refused. All calls are made in fibers and may park.
 
 #include "api/operator/usage.h"
+#include "model/prices.h"
 #include "ports/runtime.h"
 #include "ports/state_store.h"
 
@@ -31,8 +32,9 @@ class UsageBook {
 
   /// What control has of the shipment's journal afterwards. Errors: invalid, unavailable, exhausted, conflict.
   Result<int64_t> take(const SiteId& site, const UsageShipment& shipment);
-  /// Errors: unavailable, invalid (too many lines).
-  Result<api::UsageAnswer> report(const api::UsageQuery& query) const;
+  /// `prices`: the oldest first; they count where the query asks for costs. Errors: unavailable, invalid (too many
+  /// lines).
+  Result<api::UsageAnswer> report(const api::UsageQuery& query, std::vector<PriceList> prices = {}) const;
   const UsageFigures& figures() const { return figures_; }
 
  private:

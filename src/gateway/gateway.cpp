@@ -46,6 +46,7 @@ void Gateway::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
     const auto state = weak.lock();
     if (!state) return;
     state->callers.set_snapshot(*snapshot);
+    state->revoked_keys = {snapshot->revoked_keys.begin(), snapshot->revoked_keys.end()};
     state->limits.set_snapshot(*snapshot);
     state->dispatcher.set_snapshot(snapshot, state->reactor.now());
     state->peers.set_snapshot(*snapshot);

@@ -22,8 +22,8 @@
 namespace barrio::gateway {
 
 /// How gateways know each other. Where it is set, `listen` takes TLS besides clear; a request is a peer's only if it
-/// came with a certificate that the server side trusts, of another site of the snapshot; and peer_secret is not looked
-/// at.
+/// came with a certificate that the server side trusts, of another site of the snapshot, whose key is not revoked
+/// there; and peer_secret is not looked at.
 struct PeerTls {
   std::shared_ptr<net::TlsServer> server = {};  // requests certificates of the authority that signs those of sites
   std::shared_ptr<net::TlsClient> client = {};  // presents this site's

@@ -1,6 +1,8 @@
 #pragma once
 // The parts of a Gateway, and what it does with a request before it is proxied. Private to gateway/.
 
+#include <set>
+
 #include "gateway/app_address.h"
 #include "gateway/callers.h"
 #include "gateway/gateway.h"
@@ -65,6 +67,7 @@ struct Gateway::State final : net::ExchangeHandler, std::enable_shared_from_this
   uint64_t unmetered_told = 0;
   Dispatcher dispatcher;
   LocalEndpoints endpoints;
+  std::set<std::string, std::less<>> revoked_keys;  // of sites
   Callers callers;
   Limits limits;
   std::vector<std::unique_ptr<ProxiedRequest>> requests;

@@ -38,8 +38,12 @@ struct World {
       member->gateway = std::make_unique<Gateway>(reactor, std::move(config), core, member->registry);
       member->address = *member->gateway->start();
     }
+    tell({});
+  }
+  void tell(std::vector<std::string> revoked) {
     auto snapshot = decide::test::snapshot_of({site_at("bio1", -2.9), site_at("mad1", -3.7)}, {});
     snapshot->gateways = {{"bio1", bio.address.str()}, {"mad1", mad.address.str()}};
+    snapshot->revoked_keys = std::move(revoked);
     for (Member* member : {&bio, &mad}) member->gateway->set_snapshot(snapshot);
     for (int i = 0; i < 5; ++i) reactor.turn(1ms);
   }
@@ -81,6 +85,15 @@ TEST_CASE("with certificates only a certificate makes a peer, whatever a header 
   CHECK(w.asked(w.files.client(w.bio.certificate)) == "403");
   CHECK(w.asked(w.files.client(w.certificate_of("vgo1"))) == "403");
   CHECK(w.asked(w.files.client(w.files.issue("device", {"device.example"}))) == "403");
+}
+
+TEST_CASE("a certificate whose key was revoked makes no peer, and another one of the same site does") {
+  World w;
+  std::ifstream file(w.mad.certificate.key);
+  const std::string pem(std::istreambuf_iterator<char>(file), {});
+  w.tell({PrivateKey::from_pem(pem)->fingerprint()});
+  CHECK(w.asked(w.files.client(w.mad.certificate)) == "403");
+  CHECK(w.asked(w.files.client(w.certificate_of("mad1"))) == "200");
 }
 
 TEST_CASE("a certificate of a foreign authority is refused in the handshake") {

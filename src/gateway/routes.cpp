@@ -104,7 +104,8 @@ void Gateway::State::inference_call(net::Exchange& exchange) {
 bool Gateway::State::is_peer(const net::Exchange& exchange) const {
   if (config.peer_tls.server) {
     const net::TlsInfo* tls = exchange.tls();
-    if (tls == nullptr || tls->server != config.peer_tls.server.get()) return false;
+    if (tls == nullptr || tls->server != config.peer_tls.server.get() || revoked_keys.contains(tls->peer_key))
+      return false;
     const auto site = site_of_uri(tls->peer);
     return site && *site != config.site && dispatcher.find_site(*site) != nullptr;
   }

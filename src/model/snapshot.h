@@ -46,8 +46,9 @@ struct Snapshot {
   std::vector<ApiKey> api_keys;
   /// What holds between its parts, and that it is of this site's network. Errors: invalid.
   Result<void> check_at(const SiteId& site) const;
+  std::vector<std::string> revoked_keys = {};  // fingerprints: whose certificate has such a key is no site any more
 };
-BARRIO_DESCRIBE(Snapshot, (), (version, network, apps, replicas, keys, gateways, quotas, api_keys))
+BARRIO_DESCRIBE(Snapshot, (), (version, network, apps, replicas, keys, gateways, quotas, api_keys, revoked_keys))
 BARRIO_JSON_APART(Snapshot)
 
 /// As JSON. Control gives out no larger one, and a site's link takes four times as much in one answer.

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "net/dial.h"
 #include "net/http1_writer.h"
+#include "net/tls.h"
 
 namespace barrio::net {
 
@@ -51,6 +52,12 @@ void ClientConnection::begin(const CallStart& start, CallHandler& handler) {
   set_deadline();
 }
 
+bool ClientConnection::outdated() {
+  if (!pool_->endpoint.tls || pool_->endpoint.tls->loads() == loads_) return false;
+  close();
+  return true;
+}
+
 void ClientConnection::refuse(Error error, CallHandler& handler) {
   handler_ = &handler;
   fail(std::move(error));
@@ -59,6 +66,7 @@ void ClientConnection::refuse(Error error, CallHandler& handler) {
 void ClientConnection::connect() {
   since_ = core_.reactor_.now();
   phase_ = Phase::connecting;
+  if (pool_->endpoint.tls) loads_ = pool_->endpoint.tls->loads();
   auto dialed = dial(pool_->endpoint.address);
   if (!dialed) return fail(std::move(dialed.error()));
   stream_.open(dialed->fd, dialed->connected, pool_->endpoint.tls ? tls_session(pool_->endpoint) : nullptr);

@@ -80,6 +80,8 @@ class ClientConnection final : public IoHandler, public Call {
 
   void begin(const CallStart& start, CallHandler& handler);
   void refuse(Error error, CallHandler& handler);
+  /// Idle, and not to be used any more: it was made with certificates that have been read again since. Closes it.
+  bool outdated();
   /// From the work list. True: closed, to be freed.
   bool work();
 
@@ -131,7 +133,8 @@ class ClientConnection final : public IoHandler, public Call {
   http1::ResponseParser parser_;
   http1::BodyReader body_;
   Phase phase_ = Phase::closed;
-  Time since_;  // connecting or idle
+  Time since_;          // connecting or idle
+  uint64_t loads_ = 0;  // of the endpoint's TlsClient, when it was connected
   std::string pending_;
   size_t pending_begin_ = 0;
   // The call, while handler_ is set.

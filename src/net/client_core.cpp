@@ -56,9 +56,10 @@ void ClientCore::drop_unused_pools() {
 Call& ClientCore::start(const Endpoint& endpoint, const CallStart& start, CallHandler& handler) {
   ClientPool& pool = pool_of(endpoint);
   if (pool.http2) return pool.http2->start(start, handler);
-  if (!pool.idle.empty()) {
+  while (!pool.idle.empty()) {
     ClientConnection& warm = *pool.idle.back();  // the one used last is the least likely to be stale
     pool.idle.pop_back();
+    if (warm.outdated()) continue;
     warm.begin(start, handler);
     return warm;
   }

@@ -138,6 +138,7 @@ struct Request {
   std::string body = {};
   std::string peer_ip = {};   // on the server side: the device's address
   std::string peer_uri = {};  // and the first URI in its verified certificate (TlsInfo::peer); empty: none
+  std::string peer_key = {};  // and that certificate's key (TlsInfo::peer_key)
   std::string_view path() const { return std::string_view(target).substr(0, target.find('?')); }
   std::string_view query() const {
     const size_t mark = target.find('?');

@@ -74,7 +74,10 @@ struct MessageServer::State final : ExchangeHandler {
     pending->request.method = head.method;
     pending->request.target = head.target;
     pending->request.peer_ip = exchange.device_ip();
-    if (const TlsInfo* tls = exchange.tls()) pending->request.peer_uri = tls->peer;
+    if (const TlsInfo* tls = exchange.tls()) {
+      pending->request.peer_uri = tls->peer;
+      pending->request.peer_key = tls->peer_key;
+    }
     pending->request.headers.reserve(head.headers.size());
     for (const Header& header : head.headers) pending->request.headers.emplace_back(header.name, header.value);
     // The announced length is checked by the server, but memory is taken only as bytes arrive.

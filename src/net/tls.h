@@ -1,7 +1,8 @@
 #pragma once
 // TLS 1.2 and 1.3 (OpenSSL 3) for Server and Client. A TlsServer or TlsClient is what connections have in common:
 // certificates, trust, tickets. It may be shared by all servers or clients of a process, on any thread; reload()
-// replaces what comes from files for new connections, and open ones go on with what they began with.
+// replaces what comes from files for new connections, and open ones go on with what they began with; a Client's
+// HTTP/1.1 connections end with the call that they carry then.
 
 #include <cstdint>
 #include <functional>
@@ -77,6 +78,8 @@ class TlsClient {
   static Result<std::shared_ptr<TlsClient>> load(TlsClientSettings settings);
   ~TlsClient();
   Result<void> reload();
+  /// How often its files were read: a connection that was made before the last time shows what was in them then.
+  uint64_t loads() const;
   /// To a server whose certificate must be for `name`, a DNS name or an IP address, and which must agree to
   /// `protocol` (ALPN) unless that is "http/1.1". `where` tells apart servers of the same name.
   std::unique_ptr<TlsSession> session(const std::string& name, const std::string& protocol,

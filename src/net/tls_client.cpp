@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <mutex>
 
@@ -94,6 +95,7 @@ struct TlsClient::State {
   TlsClientSettings settings;
   std::mutex mutex;
   std::shared_ptr<Generation> newest;  // under mutex
+  std::atomic<uint64_t> loads = 0;
 };
 
 TlsClient::TlsClient(std::shared_ptr<State> state) : state_(std::move(state)) {}
@@ -131,7 +133,12 @@ Result<void> TlsClient::reload() {
   SSL_CTX_sess_set_new_cb(context, Generation::offered);
   const std::lock_guard lock(state_->mutex);
   state_->newest = std::move(made);
+  ++state_->loads;
   return {};
+}
+
+uint64_t TlsClient::loads() const {
+  return state_->loads;
 }
 
 std::unique_ptr<TlsSession> TlsClient::session(const std::string& name, const std::string& protocol,

@@ -218,7 +218,30 @@ TEST_CASE("a client without a certificate is refused where one is required, and 
     site.tls = files.client(files.issue("bio1", {"bio1.example"}, {"barrio://site/bio1"}));
     REQUIRE(world.fetch(site));
     CHECK(world.echo.seen.peer == "barrio://site/bio1");
+    std::ifstream key(files.path("bio1.key"));
+    const std::string pem(std::istreambuf_iterator<char>(key), {});
+    CHECK(world.echo.seen.peer_key == PrivateKey::from_pem(pem)->fingerprint());
   }
+}
+
+TEST_CASE("a client that has read its certificate again shows the new one with its next call") {
+  const TestFiles files;
+  World world({.certificates = {files.issue("server", {"a.example"})},
+               .client_certificate = ClientCertificate::required,
+               .client_ca = files.authority()});
+  Endpoint site = world.endpoint(Protocol::http1);
+  site.tls = files.client(files.issue("bio1", {"bio1.example"}, {"barrio://site/bio1"}));
+  REQUIRE(world.fetch(site));
+  const std::string before = world.echo.seen.peer_key;
+  REQUIRE(world.fetch(site));
+  CHECK(world.server.connections() == 1);
+  files.issue("bio1", {"bio1.example"}, {"barrio://site/bio1"});
+  REQUIRE(world.fetch(site));
+  CHECK(world.echo.seen.peer_key == before);
+  REQUIRE(site.tls->reload());
+  REQUIRE(world.fetch(site));
+  CHECK(world.echo.seen.peer_key != before);
+  world.until([&] { return world.server.connections() == 1; });
 }
 
 TEST_CASE("a reload leaves open connections alone, and new ones get the new certificate") {

@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/openssl_types.h"
+#include "base/x509.h"
 
 namespace barrio::net {
 
@@ -117,7 +118,10 @@ TlsSession::Outcome TlsSession::finish_handshake() {
   SSL_get0_alpn_selected(ssl_, &protocol, &length);
   if (protocol != nullptr) info_.protocol.assign(reinterpret_cast<const char*>(protocol), length);
   const X509* peer = SSL_get0_peer_certificate(ssl_);
-  if (peer != nullptr && SSL_get_verify_result(ssl_) == X509_V_OK) info_.peer = first_uri(peer);
+  if (peer != nullptr && SSL_get_verify_result(ssl_) == X509_V_OK) {
+    info_.peer = first_uri(peer);
+    if (!info_.peer.empty()) info_.peer_key = key_fingerprint(X509_get0_pubkey(peer));
+  }
   const std::string& wanted = options_.wanted_protocol;
   if (!wanted.empty() && info_.protocol != wanted) {
     return fail_with({Code::unavailable, "the server does not speak " + wanted + " (ALPN)"});

@@ -24,6 +24,7 @@ struct TlsInfo {
   std::string name = {};      // that the client asked for; empty: none
   std::string protocol = {};  // by ALPN: "h2", "http/1.1"; empty: none
   std::string peer = {};      // first URI in the peer's verified certificate; empty: no certificate, or no URI in it
+  std::string peer_key = {};  // and its key: key_fingerprint() (base/x509.h)
   bool resumed = false;
   const TlsServer* server = nullptr;  // that accepted it, by whose rules `peer` was verified; null on a client's side
 };

@@ -59,6 +59,10 @@ const Site* Directory::site(const SiteId& id) const {
   return snapshot_ ? snapshot_->network.find(id) : nullptr;
 }
 
+bool Directory::is_revoked(const std::string& key) const {
+  return snapshot_ && std::ranges::find(snapshot_->revoked_keys, key) != snapshot_->revoked_keys.end();
+}
+
 std::string Directory::address(const SiteId& site) const {
   const auto found = orders_.sites.find(site.str());
   return found == orders_.sites.end() ? "" : found->second;

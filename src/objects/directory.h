@@ -29,6 +29,8 @@ class Directory {
   const S3Key* key(const std::string& id) const;
   /// Null: not known.
   const Site* site(const SiteId& id) const;
+  /// Of a site's certificate, by its fingerprint.
+  bool is_revoked(const std::string& key) const;
   /// "host:port" of a site's S3 service; empty: not known.
   std::string address(const SiteId& site) const;
   TenantQuota quota(const TenantId& tenant) const;

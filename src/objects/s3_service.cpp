@@ -226,7 +226,8 @@ S3Service::Outcome<void> S3Service::set_address(S3Call& call) {
 std::optional<SiteId> S3Service::peer_of(const Conversation& conversation) const {
   if (config_.peers.server) {
     const net::TlsInfo* tls = conversation.tls();
-    if (tls == nullptr || tls->server != config_.peers.server.get()) return std::nullopt;
+    if (tls == nullptr || tls->server != config_.peers.server.get() || directory_.is_revoked(tls->peer_key))
+      return std::nullopt;
     auto site = site_of_uri(tls->peer);
     return site && *site != config_.site && directory_.site(*site) != nullptr ? site : std::nullopt;
   }

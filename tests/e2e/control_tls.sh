@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Control over TLS: a site that calls it with its certificate, an operator with the authority's file, and who has a site's
-# token but not its certificate. Usage: control_tls.sh BARRIO
+# Control over TLS: sites that an operator lets in, with certificates made by hand and with such that control signs, an
+# operator with the authority's file, and who has a site's token but not its certificate. Usage: control_tls.sh BARRIO
 set -uo pipefail
 barrio=$1
 home=$(mktemp -d /tmp/barrio-control-tls-XXXXXX)
@@ -19,17 +19,18 @@ logged() { grep -q "$1" "$home/$2.log"; }
 port_of() { sed -n "s/.*\"message\":\"$1\".*\"address\":\"127.0.0.1:\([0-9]*\)\".*/\1/p" "$home/control.log" | head -1; }
 
 expect 0 "" "$barrio" cert ca "$home/tls"
-for site in bio1 mad1; do expect 0 "" "$barrio" cert issue "$home/tls" --site "$site" --ip 127.0.0.1; done
+for site in bio1 zaz1; do expect 0 "" "$barrio" cert issue "$home/tls" --site "$site" --ip 127.0.0.1; done
 expect 2 "--ip" "$barrio" cert issue "$home/tls" --control
 expect 2 "--site" "$barrio" cert issue "$home/tls"
 expect 0 "control.pem" "$barrio" cert issue "$home/tls" --control --ip 127.0.0.1
 
-control_file 127.0.0.1:0 bio1
+control_file 127.0.0.1:0 bio1 mad1 vlc1
 cat >>"$home/control.yaml" <<YAML
 tls:
   listen: 127.0.0.1:0
   certificates: [{chain: $home/tls/control.pem, key: $home/tls/control.key}]
   site_ca: $ca
+  site_ca_key: $home/tls/ca.key
 YAML
 serve control control
 pids+=("$started_pid")
@@ -38,15 +39,47 @@ plain=$(port_of "serving")
 tls=$(port_of "serving with TLS")
 [ -n "$plain" ] && [ -n "$tls" ] || give_up "control tells no addresses"
 
-site_file bio1 "https://127.0.0.1:$tls" 127.0.0.1:0 "peer_tls: {ca: $ca, chain: $home/tls/bio1.pem, key: $home/tls/bio1.key}"
+# of_site ID [LINE]: its file
+of_site() { site_file "$1" "https://127.0.0.1:$tls" 127.0.0.1:0 "peer_tls: {ca: $ca, chain: $home/tls/$1.pem, key: $home/tls/$1.key${2:-}}"; }
+of_site bio1
 serve bio1 site serve
-pids+=("$started_pid")
+bio1=$started_pid
+pids+=("$bio1")
 
 export BARRIO_HOME=$home/operator
 echo operator-secret-of-the-test | "$barrio" context set operator --control "https://127.0.0.1:$tls" --client-id operator --ca "$ca" ||
   failures=$((failures + 1))
-connected() { "$barrio" --output json site show bio1 | grep -q '"connected": *true'; }
-eventually connected
+connected() { "$barrio" --output json site show "$1" | grep -q '"connected": *true'; }
+away() { ! connected "$1"; }
+# keys STATE SITE: fingerprints
+keys() { "$barrio" site pending --all | awk -v state="$1" -v site="$2" '$1 == site && $3 == state { print $2 }'; }
+shown() { "$barrio" cert show "$1" | sed -n 's/^fingerprint *//p'; }
+audited() { "$barrio" audit | tr -s ' '; }
+waits() { [ -n "$(keys pending "$1")" ]; }
+wrong=0123-4567-89ab-cdef-0123-4567-89ab-cdef
+
+# A certificate is not enough: the operator has to let the site in, once, by what its machine shows.
+eventually waits bio1
+key=$(shown "$home/tls/bio1.pem")
+expect 0 "$key" keys pending bio1
+expect 0 "approve bio1 --fingerprint $key" grep -m 1 "control is away" "$home/bio1.log"
+expect 5 "no key of site bio1" "$barrio" site approve bio1 --fingerprint $wrong
+expect 2 "32 hexadecimal digits" "$barrio" site approve bio1 --fingerprint bio1
+expect 1 "" connected bio1
+expect 0 "is let in" "$barrio" site approve bio1 --fingerprint "$key"
+eventually connected bio1
+expect 0 "site approve bio1" audited
+
+# A restart and a renewed certificate of the same key need nothing more.
+kill "$bio1" && wait "$bio1"
+eventually away bio1
+"$barrio" cert issue "$home/tls" --site bio1 --ip 127.0.0.1 >/dev/null
+expect 0 "$key" shown "$home/tls/bio1.pem"
+serve bio1 site serve
+bio1=$started_pid
+pids+=("$bio1")
+eventually connected bio1
+expect 1 "" waits bio1
 echo operator-secret-of-the-test | "$barrio" context set stranger --control "https://127.0.0.1:$tls" --client-id operator
 expect 4 "certificate" "$barrio" --as stranger site list
 
@@ -60,9 +93,67 @@ report='{"site":"bio1","snapshot_version":0,"gateway":"","replicas":[],"flows":[
 sync() { curl -sS --max-time 20 --cacert "$ca" -H "$bearer" -d "$report" -w ' %{http_code}' "$@"; }
 expect 0 "no certificate of that site" sync "http://127.0.0.1:$plain/barrio/v1/sites/bio1/sync"
 expect 0 " 403" sync "https://127.0.0.1:$tls/barrio/v1/sites/bio1/sync"
-expect 0 " 403" sync --cert "$home/tls/mad1.pem" --key "$home/tls/mad1.key" "https://127.0.0.1:$tls/barrio/v1/sites/bio1/sync"
-expect 0 " 403" sync -H "Barrio-Certificate: barrio://site/bio1" -H "Barrio-Member: $bearer" "http://127.0.0.1:$plain/barrio/v1/sites/bio1/sync"
+expect 0 " 403" sync --cert "$home/tls/zaz1.pem" --key "$home/tls/zaz1.key" "https://127.0.0.1:$tls/barrio/v1/sites/bio1/sync"
+expect 0 " 403" sync -H "Barrio-Certificate: barrio://site/bio1 $key" -H "Barrio-Member: $bearer" "http://127.0.0.1:$plain/barrio/v1/sites/bio1/sync"
 expect 0 " 200" sync --cert "$home/tls/bio1.pem" --key "$home/tls/bio1.key" "https://127.0.0.1:$tls/barrio/v1/sites/bio1/sync"
+
+# Another key of the same site waits without harm to the one in use, and takes its place when it is used first.
+mkdir "$home/other" && cp "$home/tls"/ca.* "$home/other" && "$barrio" cert issue "$home/other" --site bio1 >/dev/null
+sync_other() { sync --cert "$home/other/bio1.pem" --key "$home/other/bio1.key" "https://127.0.0.1:$tls/barrio/v1/sites/bio1/sync"; }
+other=$(shown "$home/other/bio1.pem")
+expect 0 " 403" sync_other
+expect 0 "$other" keys pending bio1
+expect 0 "when this one is used first" "$barrio" site approve bio1 --fingerprint "$other"
+expect 0 "" connected bio1
+expect 0 " 200" sync_other
+expect 0 "$key" keys ended bio1
+expect 0 "revoked or replaced" sync --cert "$home/tls/bio1.pem" --key "$home/tls/bio1.key" "https://127.0.0.1:$tls/barrio/v1/sites/bio1/sync"
+eventually away bio1
+cp "$home/other/bio1.key" "$home/other/bio1.pem" "$home/tls" # the process goes on with it
+kill -HUP "$bio1"
+eventually connected bio1
+
+# A site that makes its own key, and has control sign its certificate: by a command, or while it starts first.
+of_site mad1 ", from_control: true"
+"$barrio" site join --config "$home/mad1.yaml" >"$home/joined.txt" 2>"$home/joining.log" &
+joining=$!
+pids+=("$joining")
+eventually waits mad1
+key=$(keys pending mad1)
+expect 0 "has the fingerprint $key" cat "$home/joining.log"
+expect 0 "is let in" "$barrio" site approve mad1 --fingerprint "$key"
+wait "$joining" || failures=$((failures + 1))
+expect 0 "mad1.pem" cat "$home/joined.txt"
+expect 0 "barrio://site/mad1" "$barrio" cert show "$home/tls/mad1.pem"
+expect 0 "600" stat -c %a "$home/tls/mad1.key"
+expect 0 "is let in" "$barrio" site join --config "$home/mad1.yaml"
+serve mad1 site serve
+pids+=("$started_pid")
+eventually connected mad1
+of_site vlc1 ", from_control: true"
+"$barrio" site serve --config "$home/vlc1.yaml" 2>"$home/vlc1.log" &
+pids+=("$!")
+eventually waits vlc1
+expect 0 "site approve vlc1 --fingerprint $(keys pending vlc1)" grep -m 1 "not let in yet" "$home/vlc1.log"
+expect 0 "" "$barrio" site approve vlc1 --fingerprint "$(keys pending vlc1)"
+eventually connected vlc1
+
+# A certificate that ends soon is renewed by itself, without another approval.
+"$barrio" cert issue "$home/tls" --site mad1 --days 20 >/dev/null
+expect 0 "$key" shown "$home/tls/mad1.pem"
+renewed() { grep -q "certificate written" "$home/mad1.log" && grep -q "certificates reloaded" "$home/mad1.log"; }
+wait_for 40 "a renewed certificate" renewed
+expect 0 "$key" shown "$home/tls/mad1.pem"
+expect 0 "will not expire" openssl x509 -in "$home/tls/mad1.pem" -noout -checkend $((60 * 86400))
+expect 1 "" waits mad1
+expect 0 "" connected mad1
+
+# A revoked key is let in no more.
+expect 0 "ended" "$barrio" site revoke mad1 --yes
+eventually away mad1
+expect 5 "no key of site mad1" "$barrio" site approve mad1 --fingerprint "$key"
+expect 0 "site revoke mad1" audited
+expect 4 "revoked or replaced" "$barrio" site join --config "$home/mad1.yaml"
 
 # What happens is told while it happens.
 "$barrio" events --for 20s >"$home/events.txt" 2>"$home/watching.txt" &
@@ -70,7 +161,7 @@ pids+=($!)
 eventually grep -q watching "$home/watching.txt"
 expect 0 "" "$barrio" site drain bio1
 eventually grep -q "site.status.*draining" "$home/events.txt"
-expect 0 "site status  bio1" "$barrio" audit
+expect 0 "site status bio1" audited
 
 # New certificates are taken up while it serves.
 "$barrio" cert issue "$home/tls" --control --ip 127.0.0.1 >/dev/null

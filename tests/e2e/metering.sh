@@ -128,4 +128,11 @@ echo "answered $answered, unknown $unknown, billed ${requests:-none}, $(billed 4
 [ "$(billed 3)" -gt $((answered * 10)) ] || give_up "bytes out: $(billed 3)"
 [ "$(billed 4)" -gt "$answered" ] || give_up "compute: $(billed 4) us"
 [[ "$(b usage --as operator --by site)" == *mad1* ]] || give_up "the operator's table"
+cat >"$home/prices.yaml" <<YAML
+from: $(date -u -d '2 days ago' +%Y-%m-%dT00:00:00Z)
+prices: {per_1000_requests: 1000EUR}
+YAML
+b price set "$home/prices.yaml" --as operator >/dev/null || give_up "prices are not set"
+cost=$(b usage --cost --output csv --by app | sed -n 's/^acme,people,.*,//p' | tr -d '\r')
+[ "$cost" = "$requests.00EUR" ] || give_up "$requests requests cost ${cost:-nothing}"
 echo "what was answered is billed, exactly"

@@ -186,6 +186,10 @@ Result<Bucket> HttpControlLink::report_copy(const CopyReport& report) {
   return post<Bucket>("/copies", report);
 }
 
+Result<api::JoinAnswer> HttpControlLink::join(const api::JoinRequest& request) {
+  return post<api::JoinAnswer>("/join", request);
+}
+
 Result<void> HttpControlLink::delete_bucket(const Bucket& bucket) {
   net::Request request;
   request.method = "DELETE";

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "api/operator/site_keys.h"
 #include "net/endpoint.h"
 #include "net/http.h"
 #include "ports/control_link.h"
@@ -38,6 +39,8 @@ class HttpControlLink final : public ports::ControlLink, public ports::StorageCo
   Result<Bucket> create_bucket(const SiteBucketRequest& request) override;
   Result<Bucket> report_copy(const CopyReport& report) override;
   Result<void> delete_bucket(const Bucket& bucket) override;
+  /// Asks to be let in with a key, and for its certificate. Errors: those of sync(), exhausted.
+  Result<api::JoinAnswer> join(const api::JoinRequest& request);
 
  private:
   /// JSON both ways. `path` under the site's own.

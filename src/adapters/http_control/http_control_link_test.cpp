@@ -37,6 +37,7 @@ struct FakeControl {
   std::string snapshot = "null";
   bool away = false;
   std::set<std::string> away_members;
+  net::Response join = {200, {}, R"({"fingerprint":"0123","approved":false,"certificate":""})"};
 
   Result<net::Response> operator()(const net::SocketAddress& member, const net::Request& request) {
     if (away_members.contains(member.str())) return fail(Code::unavailable, "connection refused");
@@ -45,6 +46,7 @@ struct FakeControl {
     if (net::find_header(request.headers, "authorization") != "Bearer " + valid)
       return net::Response{401, {}, R"({"detail":"expired"})"};
     if (request.path().starts_with("/barrio/v1/blobs/")) return net::Response{200, {}, blob};
+    if (request.path() == "/barrio/v1/sites/mad1/join") return join;
     ++syncs;
     return net::Response{200, {}, R"({"run":[],"snapshot":)" + snapshot + "}"};
   }
@@ -132,6 +134,18 @@ TEST_CASE("when a member of control is away, the site asks another within the sa
   CHECK(f.control.syncs == 4);
   f.control.away_members = {"127.0.0.1:1", "127.0.0.1:2"};
   CHECK(f.link.sync(f.report).error().code == Code::unavailable);
+}
+
+TEST_CASE("a site that joins is told whether it is approved, and why it is not") {
+  Fixture f;
+  const auto waits = f.link.join({"a request"});
+  REQUIRE(waits);
+  CHECK(waits->fingerprint == "0123");
+  CHECK(!waits->approved);
+  f.control.join = {403, {}, R"({"detail":"it was revoked"})"};
+  CHECK(f.link.join({"a request"}).error().code == Code::denied);
+  f.control.join = {507, {}, R"({"detail":"4 keys wait"})"};
+  CHECK(f.link.join({"a request"}).error().code == Code::exhausted);
 }
 
 TEST_CASE("a blob with another hash is not accepted") {

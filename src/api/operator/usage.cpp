@@ -36,14 +36,25 @@ Result<UsageQuery::By> by_of(const std::string& text) {
       by.site = true;
     } else if (word == "hour") {
       by.hour = true;
+    } else if (word == "day") {
+      by.day = true;
+    } else if (word == "month") {
+      by.month = true;
     } else {
       return fail(Code::invalid,
                   "'" + std::string(word.substr(0, 40)) +
-                      "' must be tenant, app, bucket, site, to or hour, or several: app,hour",
+                      "' must be tenant, app, bucket, site, to, hour, day or month, or several: app,hour",
                   "by");
     }
   }
+  if (by.hour + by.day + by.month > 1) return fail(Code::invalid, "must be one of hour, day and month", "by");
   return by;
+}
+
+Result<bool> cost_of(const std::optional<std::string>& text) {
+  if (!text || *text == "false") return false;
+  if (*text == "true") return true;
+  return fail(Code::invalid, "must be true or false", "cost");
 }
 
 WallTime hour_after(WallTime time) {
@@ -60,6 +71,7 @@ Result<UsageQuery> UsageQuery::parse(const Parameter& parameter, const TenantId&
   TRY(query.bucket, id_of<BucketName>(parameter("bucket"), "bucket"));
   TRY(query.site, id_of<SiteId>(parameter("site"), "site"));
   TRY(query.by, by_of(parameter("by").value_or("app,bucket,site")));
+  TRY(query.cost, cost_of(parameter("cost")));
   TRY(const WallTime to, time_of(parameter("to"), "to", hour_of(now) + std::chrono::hours(1)));
   query.to = hour_after(to);
   TRY(const WallTime from, time_of(parameter("from"), "from", query.to - std::chrono::hours(25)));
@@ -80,7 +92,8 @@ std::string usage_csv(const UsageAnswer& answer) {
   std::string out =
       "tenant,app,site,hour,requests,bytes_in,bytes_out,compute_us,forwarded_requests,forwarded_bytes_in,"
       "forwarded_bytes_out,refused,failed,late,bucket,to,stored_byte_hours,stored_reads,stored_writes,stored_lists,"
-      "stored_deletes,stored_bytes_in,stored_bytes_out,stored_passed_on,stored_passed_back\r\n";
+      "stored_deletes,stored_bytes_in,stored_bytes_out,stored_passed_on,stored_passed_back";
+  out += answer.total.cost ? ",cost\r\n" : "\r\n";
   for (const UsageSum& line : answer.lines) {
     // Names are labels and hours are digits: nothing of it needs quotes.
     out += line.tenant + "," + line.app + "," + line.site + "," + line.hour;
@@ -97,6 +110,7 @@ std::string usage_csv(const UsageAnswer& answer) {
                                  stored.bytes_in, stored.bytes_out, stored.passed_on, stored.passed_back}) {
       out += "," + std::to_string(amount);
     }
+    if (line.cost) out += "," + line.cost->str();
     out += "\r\n";
   }
   return out;

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/prices.h"
 #include "model/usage.h"
 
 namespace barrio::api {
@@ -24,9 +25,12 @@ struct UsageQuery {
     bool app = false;
     bool bucket = false;
     bool site = false;
-    bool to = false;  // where a bucket's bytes went
-    bool hour = false;
+    bool to = false;    // where a bucket's bytes went
+    bool hour = false;  // of these three at most one
+    bool day = false;   // UTC
+    bool month = false;
   } by;
+  bool cost = false;  // told, too
 
   static constexpr auto longest = std::chrono::days(400);
   /// The value of a parameter of the query, if it is there.
@@ -43,11 +47,12 @@ struct UsageSum {
   std::string app;
   std::string bucket;
   std::string site;
-  std::string to;  // of a bucket's requests: the site that passed them on; empty: clients of `site`
-  std::string hour;
+  std::string to;    // of a bucket's requests: the site that passed them on; empty: clients of `site`
+  std::string hour;  // the first of the day or the month, where it is grouped by these
   Usage usage;
+  std::optional<Euros> cost = {};  // none: nobody asked
 };
-BARRIO_DESCRIBE(UsageSum, (), (tenant, app, bucket, site, to, hour, usage))
+BARRIO_DESCRIBE(UsageSum, (), (tenant, app, bucket, site, to, hour, usage, cost))
 
 struct UsageAnswer {
   WallTime from;
@@ -56,6 +61,11 @@ struct UsageAnswer {
   UsageSum total;
 };
 BARRIO_DESCRIBE(UsageAnswer, (), (from, to, lines, total))
+
+struct PriceLists {
+  std::vector<PriceList> lists;  // the oldest first
+};
+BARRIO_DESCRIBE(PriceLists, (), (lists))
 
 /// RFC 4180 with a line of heads; without the total.
 std::string usage_csv(const UsageAnswer& answer);

@@ -1,0 +1,39 @@
+#include "cli/site_options.h"
+
+#include <memory>
+
+namespace barrio::cli {
+
+namespace {
+
+/// `command` is filled in when the line is parsed, which is before it is asked for.
+template <class T>
+std::function<Command()> site_command_of(std::shared_ptr<T> command) {
+  return [command] { return Command(*command); };
+}
+
+}  // namespace
+
+void add_site_key_commands(CLI::App& site, const AddLeaf& add_leaf) {
+  auto join = std::make_shared<SiteJoinCommand>();
+  add_leaf(site, "join", "On a site's machine: make its key, ask control to let it in, and fetch its certificate",
+           site_command_of(join))
+      ->add_option("--config", join->config, "The site's file (YAML)")
+      ->required();
+  auto pending = std::make_shared<SitePendingCommand>();
+  add_leaf(site, "pending", "Sites that ask to be let in, with the fingerprints of their keys",
+           site_command_of(pending))
+      ->add_flag("--all", pending->all, "Also keys that are approved or have ended");
+  auto approve = std::make_shared<SiteApproveCommand>();
+  auto* approving =
+      add_leaf(site, "approve", "Let a site in with the key that its machine shows", site_command_of(approve));
+  approving->add_option("SITE", approve->site, "Id or city")->required();
+  approving->add_option("--fingerprint", approve->fingerprint, "As the site's machine shows it")->required();
+  auto revoke = std::make_shared<SiteRevokeCommand>();
+  auto* revoking = add_leaf(site, "revoke", "End a site's keys: it needs another one, and to be approved again",
+                            site_command_of(revoke));
+  revoking->add_option("SITE", revoke->site, "Id or city")->required();
+  revoking->add_flag("--yes", revoke->yes, "Do not ask");
+}
+
+}  // namespace barrio::cli
