@@ -23,8 +23,8 @@ struct PodmanConfig {
   ServerTimes times = {};
   Duration discover_every = 10s;  // what else of ours podman has
   Duration stop_grace = 5s;       // between asking a container to end and killing it
-  std::function<size_t(const ReplicaId&)> in_flight =
-      {};  // requests of a replica; none: times.retire.longest is waited for
+  /// Requests of a replica; none: times.retire.longest is waited for.
+  std::function<size_t(const ReplicaId&)> in_flight = {};
 };
 
 class PodmanWorkloadRuntime final : public ports::WorkloadRuntime {

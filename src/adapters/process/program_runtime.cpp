@@ -86,7 +86,10 @@ ProgramWorkloadRuntime::ProgramWorkloadRuntime(ports::Runtime& runtime, ProbeSer
               std::move(probe), config_.times, config_.in_flight),
       files_turn_(runtime) {}
 
-ProgramWorkloadRuntime::~ProgramWorkloadRuntime() = default;
+ProgramWorkloadRuntime::~ProgramWorkloadRuntime() {
+  std::error_code gone;
+  if (claim_) std::filesystem::remove_all(own_folder(), gone);
+}
 
 Result<void> ProgramWorkloadRuntime::ensure(const ports::WorkloadSpec& spec) {
   const ReplicaOrder& order = spec.order;

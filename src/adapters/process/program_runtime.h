@@ -28,8 +28,8 @@ struct ProgramConfig {
   ServerTimes times = {};
   Duration stop_grace = 5s;                                // between asking a program to end and killing it
   size_t log_bytes = 4 * 1024 * 1024;                      // over it, the older part goes
-  std::function<size_t(const ReplicaId&)> in_flight = {};  // requests of a replica; none: times.retire.longest is
-                                                           // waited for
+  /// Requests of a replica; none: times.retire.longest is waited for.
+  std::function<size_t(const ReplicaId&)> in_flight = {};
 };
 
 class ProgramWorkloadRuntime final : public ports::WorkloadRuntime {

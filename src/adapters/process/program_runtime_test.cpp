@@ -275,7 +275,7 @@ TEST_CASE("what is on the disk is not run where it is not what was uploaded") {
   });
 }
 
-TEST_CASE("programs end with the process that keeps them, and their files with its successor's start") {
+TEST_CASE("programs end with the process that keeps them, and their files with it or, where it was killed, with the next one's start") {
   if (!ProgramRig::works()) return;
   ProgramRig rig;
   auto before = std::make_unique<Contract>(rig, "first");
@@ -294,6 +294,8 @@ TEST_CASE("programs end with the process that keeps them, and their files with i
     CHECK(before->workloads().stop(id));
     ports::wait_until_gone(*before, id);
     CHECK(std::filesystem::exists(rig.folder + "/programs/first"));
+    // As if a process had been killed in the middle of something.
+    std::filesystem::create_directories(rig.folder + "/programs/killed/files-1");
     after.end(id);
   });
   // The kernel ends it, and whoever has taken it over from bwrap sees to the rest.
@@ -304,6 +306,7 @@ TEST_CASE("programs end with the process that keeps them, and their files with i
   rig.run([&] {
     ports::wait_until_ready(third, id, 1);
     CHECK_FALSE(std::filesystem::exists(rig.folder + "/programs/first"));
+    CHECK_FALSE(std::filesystem::exists(rig.folder + "/programs/killed"));
     CHECK(std::filesystem::exists(rig.folder + "/programs/second"));
     third.end(id);
   });
