@@ -26,8 +26,8 @@ struct ProgramConfig {
   std::string site;
   std::string cgroup = {};  // folder of a group of cgroups v2; empty: rlimits, and looking at what is used, instead
   ServerTimes times = {};
-  Duration stop_grace = 5s;                                // between asking a program to end and killing it
-  size_t log_bytes = 4 * 1024 * 1024;                      // over it, the older part goes
+  Duration stop_grace = 5s;            // between asking a program to end and killing it
+  size_t log_bytes = 4 * 1024 * 1024;  // over it, the older part goes
   /// Requests of a replica; none: times.retire.longest is waited for.
   std::function<size_t(const ReplicaId&)> in_flight = {};
 };

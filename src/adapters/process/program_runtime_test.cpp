@@ -275,7 +275,9 @@ TEST_CASE("what is on the disk is not run where it is not what was uploaded") {
   });
 }
 
-TEST_CASE("programs end with the process that keeps them, and their files with it or, where it was killed, with the next one's start") {
+TEST_CASE(
+    "programs end with the process that keeps them, and their files with it or, where it was killed, with the next "
+    "one's start") {
   if (!ProgramRig::works()) return;
   ProgramRig rig;
   auto before = std::make_unique<Contract>(rig, "first");
