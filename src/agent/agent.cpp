@@ -440,7 +440,7 @@ Result<bool> Agent::apply(const decide::Action& action, std::optional<decide::Si
   for (const std::string& sha256 : files_of(order)) {
     if (!obtained_.contains(sha256)) return false;  // the link loop is at it; its report says so
   }
-  const std::string& file = order.container ? order.container->sha256 : order.model.sha256;
+  const std::string& file = order.content();
   if (!file.empty()) spec.file_path = files_.path(blob_file(file));
   if (spec.order.pipeline) {
     for (PipelineStep& step : spec.order.pipeline->steps) {

@@ -184,8 +184,7 @@ void SiteEvidence::take_replicas(std::span<const ReplicaOrder> orders, std::span
     auto known = std::ranges::find(placed, status.report.id, &LoggedReplica::id);
     if (known != placed.end() && known->generation == status.report.generation) continue;
     if (status.report.generation != order->generation) continue;  // of a release before, about to be replaced
-    const std::string& content = order->container ? order->container->sha256 : order->model.sha256;
-    LoggedReplica replica{order->id, order->app, order->generation, content};
+    LoggedReplica replica{order->id, order->app, order->generation, order->content()};
     state_->due.push_back(replica_event(LogOperation::placed, replica, where));
     if (known != placed.end())
       *known = std::move(replica);

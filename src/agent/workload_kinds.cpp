@@ -4,58 +4,85 @@
 
 namespace barrio::agent {
 
-Result<void> WorkloadKinds::ensure(const ports::WorkloadSpec& spec) {
-  const ReplicaId& id = spec.order.id;
-  if (!spec.order.container) {
-    // It was a container before.
-    if (containers_ != nullptr) TRY_DO(containers_->stop(id));
-    return models_.ensure(spec);
+namespace {
+
+/// One that changes its kind is in both for a while: the one that serves counts.
+void add_status(std::vector<ports::WorkloadStatus>& all, ports::WorkloadStatus status) {
+  const auto same = [&](const ports::WorkloadStatus& other) { return other.report.id == status.report.id; };
+  const auto other = std::ranges::find_if(all, same);
+  if (other == all.end()) {
+    all.push_back(std::move(status));
+  } else if (other->report.phase == ReplicaPhase::stopping || status.report.phase == ReplicaPhase::ready) {
+    *other = std::move(status);
   }
-  TRY_DO(models_.stop(id));
-  if (containers_ == nullptr) {
+}
+
+}  // namespace
+
+WorkloadKinds::WorkloadKinds(ports::WorkloadRuntime& models, ports::WorkloadRuntime* containers,
+                             ports::WorkloadRuntime* programs)
+    : models_(models), containers_(containers), programs_(programs) {
+  for (ports::WorkloadRuntime* kind : {containers_, programs_, &models_}) {
+    if (kind != nullptr) all_.push_back(kind);
+  }
+}
+
+Result<ports::WorkloadRuntime*> WorkloadKinds::kind_of(const ReplicaOrder& order) const {
+  if (order.server() == nullptr) return &models_;
+  if (order.container && containers_ == nullptr) {
     return fail(Code::unsupported, "this site runs no containers (podman or kubernetes in its configuration)",
-                id.str());
+                order.id.str());
   }
-  return containers_->ensure(spec);
+  if (order.program && programs_ == nullptr)
+    return fail(Code::unsupported, "this site runs no programs (programs in its configuration)", order.id.str());
+  return order.container ? containers_ : programs_;
+}
+
+Result<void> WorkloadKinds::ensure(const ports::WorkloadSpec& spec) {
+  const auto kind = kind_of(spec.order);
+  // It may have been of another kind before.
+  for (ports::WorkloadRuntime* other : all_) {
+    if (!kind || other != *kind) TRY_DO(other->stop(spec.order.id));
+  }
+  if (!kind) return fail(kind.error());
+  return (*kind)->ensure(spec);
 }
 
 Result<void> WorkloadKinds::stop(const ReplicaId& id) {
-  auto stopped = models_.stop(id);
-  if (containers_ != nullptr) TRY_DO(containers_->stop(id));
-  return stopped;
+  Result<void> first;
+  for (ports::WorkloadRuntime* kind : all_) {
+    auto stopped = kind->stop(id);
+    if (first && !stopped) first = std::move(stopped);
+  }
+  return first;
 }
 
-/// One that changes its kind is in both for a while: the one that serves counts.
 Result<std::vector<ports::WorkloadStatus>> WorkloadKinds::list() {
   TRY(auto all, models_.list());
-  if (containers_ == nullptr) return all;
-  TRY(auto containers, containers_->list());
-  for (ports::WorkloadStatus& status : containers) {
-    const auto same = [&](const ports::WorkloadStatus& other) { return other.report.id == status.report.id; };
-    const auto other = std::ranges::find_if(all, same);
-    if (other == all.end()) {
-      all.push_back(std::move(status));
-    } else if (other->report.phase == ReplicaPhase::stopping || status.report.phase == ReplicaPhase::ready) {
-      *other = std::move(status);
-    }
+  for (ports::WorkloadRuntime* kind : all_) {
+    if (kind == &models_) continue;
+    TRY(auto listed, kind->list());
+    for (ports::WorkloadStatus& status : listed) add_status(all, std::move(status));
   }
   return all;
 }
 
 Result<std::vector<std::string>> WorkloadKinds::logs(const ReplicaId& id, size_t lines) {
-  if (containers_ != nullptr) {
-    auto logs = containers_->logs(id, lines);
+  Result<std::vector<std::string>> logs = fail(Code::not_found, "no such replica here", id.str());
+  for (ports::WorkloadRuntime* kind : all_) {
+    logs = kind->logs(id, lines);
     if (logs || logs.error().code != Code::not_found) return logs;
   }
-  return models_.logs(id, lines);
+  return logs;
 }
 
 Result<ports::WorkloadUsage> WorkloadKinds::usage(const ReplicaId& id) {
-  if (containers_ != nullptr) {
-    auto usage = containers_->usage(id);
+  Result<ports::WorkloadUsage> usage = fail(Code::not_found, "no such replica here", id.str());
+  for (ports::WorkloadRuntime* kind : all_) {
+    usage = kind->usage(id);
     if (usage || usage.error().code != Code::not_found) return usage;
   }
-  return models_.usage(id);
+  return usage;
 }
 
 }  // namespace barrio::agent

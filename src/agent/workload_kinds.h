@@ -1,5 +1,8 @@
 #pragma once
-// The site's workloads of all kinds behind one runtime: models go to one, containers to another, where there is one.
+// The site's workloads of all kinds behind one runtime: models go to one, containers and programs to others, where
+// there are such.
+
+#include <vector>
 
 #include "ports/workload_runtime.h"
 
@@ -7,9 +10,8 @@ namespace barrio::agent {
 
 class WorkloadKinds final : public ports::WorkloadRuntime {
  public:
-  /// `containers` null: this site runs none, and says so.
-  WorkloadKinds(ports::WorkloadRuntime& models, ports::WorkloadRuntime* containers)
-      : models_(models), containers_(containers) {}
+  /// Null: this site runs none of that kind, and says so.
+  WorkloadKinds(ports::WorkloadRuntime& models, ports::WorkloadRuntime* containers, ports::WorkloadRuntime* programs);
 
   Result<void> ensure(const ports::WorkloadSpec& spec) override;
   Result<void> stop(const ReplicaId& id) override;
@@ -18,8 +20,12 @@ class WorkloadKinds final : public ports::WorkloadRuntime {
   Result<ports::WorkloadUsage> usage(const ReplicaId& id) override;
 
  private:
+  Result<ports::WorkloadRuntime*> kind_of(const ReplicaOrder& order) const;
+
   ports::WorkloadRuntime& models_;
   ports::WorkloadRuntime* containers_;
+  ports::WorkloadRuntime* programs_;
+  std::vector<ports::WorkloadRuntime*> all_;  // that are there, the models' last
 };
 
 }  // namespace barrio::agent

@@ -335,6 +335,14 @@ std::optional<std::chrono::milliseconds> take_clock(std::string_view& text) {
 
 }  // namespace
 
+std::string harmless(std::string_view text, size_t most) {
+  std::string clean(text.substr(0, most));
+  for (char& c : clean) {
+    if (c < ' ' || c > '~') c = '?';
+  }
+  return clean;
+}
+
 Result<WallTime> parse_wall_time(std::string_view text) {
   std::string_view rest = text;
   if (const auto day = take_day(rest)) {

@@ -38,6 +38,9 @@ std::optional<double> parse_double(std::string_view text);
 std::optional<std::string_view> nearest(std::string_view word, std::span<const std::string_view> known);
 /// Well-formed UTF-8 (RFC 3629): the only text that JSON can carry.
 bool is_utf8(std::string_view text);
+/// Text of a stranger, fit for a log and for JSON: at most `most` bytes, control characters and what is not ASCII
+/// replaced by '?'.
+std::string harmless(std::string_view text, size_t most);
 /// Appends milliseconds with three decimals, "12.345"; nothing negative is shown.
 void append_ms(std::string& out, Duration duration);
 /// The same to `to`, which has room for most_ms_text; returns where it ends.

@@ -134,4 +134,9 @@ TEST_CASE("splitting keeps empty parts, joining keeps empty items, trimming keep
   CHECK(to_hex(bytes) == "00abff");
 }
 
+TEST_CASE("a stranger's words are made fit for a log and for JSON") {
+  CHECK(harmless("a\nb\x1b[2J\xc3\xa9", 100) == "a?b?[2J??");
+  CHECK(harmless("abcdef", 3) == "abc");
+}
+
 }  // namespace barrio::text_test

@@ -22,7 +22,8 @@ std::string app_table(const Json& answer) {
   Table table({"APP", "RUNS", "OBJECTIVE", "GENERATION"});
   for (const Json& app : items(answer, "apps")) {
     const std::string image = text_at(app, "app.spec.container.image");
-    const std::string backend = text_at(app, "app.spec.model.backend");
+    const bool is_program = !text_at(app, "app.spec.program.sha256").empty();
+    const std::string backend = is_program ? "program" : text_at(app, "app.spec.model.backend");
     table.add({text_at(app, "app.tenant") + "/" + text_at(app, "app.spec.name"),
                image.empty() ? backend : "container " + image.substr(0, image.find('@')),
                text_at(app, "app.spec.objective.latency") + " at p" + text_at(app, "app.spec.objective.percentile"),

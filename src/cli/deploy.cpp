@@ -1,7 +1,10 @@
 #include "cli/deploy.h"
 
+#include <filesystem>
+
 #include "base/crypto.h"
 #include "cli/files.h"
+#include "cli/program_folder.h"
 #include "cli/table.h"
 #include "cli/view.h"
 #include "model/app.h"
@@ -10,14 +13,14 @@ namespace barrio::cli {
 
 namespace {
 
-/// `source` has a file and its hash: a model, or a container.
+/// `source` has a file and its hash: a model, a container or a program.
 template <class Source>
 Result<void> upload(ControlClient& control, Source& source, const std::string& where, const std::string& app_file,
                     const DeploySteps& steps) {
   if (source.file.empty()) return {};
   const bool absolute = source.file.front() == '/';
   const std::string path = absolute ? source.file : folder_of(app_file) + "/" + source.file;
-  auto content = read_file(path);
+  auto content = std::filesystem::is_directory(path) && where == "program" ? pack_folder(path) : read_file(path);
   if (!content) return fail(std::move(content).error().within(app_file + ": " + where + ".file"));
   source.sha256 = sha256_hex(*content);
   const size_t slash = source.file.rfind('/');
@@ -29,6 +32,7 @@ Result<void> upload(ControlClient& control, Source& source, const std::string& w
 Result<void> upload_files(ControlClient& control, AppSpec& spec, const std::string& app_file,
                           const DeploySteps& steps) {
   if (spec.container) return upload(control, *spec.container, "container", app_file, steps);
+  if (spec.program) return upload(control, *spec.program, "program", app_file, steps);
   TRY_DO(upload(control, spec.model, "model", app_file, steps));
   if (!spec.pipeline) return {};
   for (size_t i = 0; i < spec.pipeline->steps.size(); ++i) {

@@ -55,6 +55,7 @@ class Export {
       TRY(auto app, from_json<App>(member(entry, "app"), "app"));
       AppSpec& spec = app.spec;
       if (spec.container) TRY_DO(export_file(*spec.container));
+      if (spec.program) TRY_DO(export_file(*spec.program));
       TRY_DO(export_file(spec.model));
       if (spec.pipeline) {
         for (auto& step : spec.pipeline->steps) TRY_DO(export_file(step.model));
@@ -65,7 +66,7 @@ class Export {
     return {};
   }
 
-  /// `source` is a model or a container: its file beside the apps, so that `barrio app deploy` finds it.
+  /// `source` is a model, a container or a program: its file beside the apps, so that `barrio app deploy` finds it.
   template <class Source>
   Result<void> export_file(Source& source) {
     if (source.sha256.empty()) return {};

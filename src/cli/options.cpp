@@ -221,7 +221,7 @@ class Grammar {
   }
 
   void add_secret() {
-    CLI::App& secret = group("secret", "Values that a tenant's containers get, and nobody reads back");
+    CLI::App& secret = group("secret", "Values that a tenant's containers and programs get, and nobody reads back");
     leaf(secret, "list", "Their names", std::make_shared<SecretCommand>());
     auto set = std::make_shared<SecretCommand>();
     set->verb = SecretCommand::Verb::set;

@@ -135,6 +135,13 @@ BARRIO_DESCRIBE(KubernetesFile, (),
                 (server, ca_file, token_file, client_cert_file, client_key_file, namespace_prefix, gateway,
                  node_selector, registry))
 
+/// How a site runs programs, docs/programs.md.
+struct ProgramsFile {
+  std::optional<std::string> bwrap = {};   // none: /usr/bin/bwrap
+  std::optional<std::string> cgroup = {};  // folder of a group of cgroups v2 that limits them; none: rlimits do
+};
+BARRIO_DESCRIBE(ProgramsFile, (), (bwrap, cgroup))
+
 /// A site's transparency log, docs/proof.md.
 struct LogFile {
   std::vector<std::string> witnesses = {};     // "http://IP:PORT/PREFIX=NAME+HASH+KEY"
@@ -173,13 +180,14 @@ struct SiteFile {
   std::optional<std::string> engine = {};         // a file with the devices of its engine; none: the machine's cores
   std::optional<std::string> podman = {};         // "unix:PATH" of podman's service
   std::optional<KubernetesFile> kubernetes = {};  // with neither, this site runs no containers
+  std::optional<ProgramsFile> programs = {};      // none: this site runs no programs
   std::optional<LogFile> log = {};
   std::optional<StorageFile> storage = {};  // none: this site keeps no objects
 };
 BARRIO_DESCRIBE(SiteFile, (),
                 (site, listen, control, client_id, client_secret, folder, core, peer_secret, proxy_peers, peers, tls,
-                 peer_tls, access_log, tracing, emulated_models, busy_poll_us, engine, podman, kubernetes, log,
-                 storage))
+                 peer_tls, access_log, tracing, emulated_models, busy_poll_us, engine, podman, kubernetes, programs,
+                 log, storage))
 
 Result<void> serve_control(const RoleCommand& command);
 Result<void> serve_site(const std::string& config);

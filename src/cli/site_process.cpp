@@ -23,20 +23,19 @@ constexpr Duration check_period = 50ms;
 constexpr Duration service_period = 2s;    // an S3 service that is away is asked again
 constexpr Duration refused_period = 30s;   // one where something is wrong
 constexpr Duration renewal_retry = 10min;  // of a certificate
-constexpr size_t most_probed = 64 * 1024;  // of what a stranger's container answers when asked for its health
+constexpr size_t most_probed = 64 * 1024;  // of what a stranger's server answers when asked for its health
 
-/// Of this process among those of its site: what two of them must not share carries it.
 std::string new_incarnation() {
   const std::string bytes = random_bytes(6);
   return to_hex({reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()});
 }
 
-adapters::ProcessConfig process_config(const SiteFile& file) {
+adapters::ProcessConfig process_config(const SiteFile& file, const std::string& incarnation) {
   std::error_code error;
   adapters::ProcessConfig config;
   config.engine_program = std::filesystem::read_symlink("/proc/self/exe", error).string();
   config.folder = file.folder + "/engines";
-  config.incarnation = new_incarnation();
+  config.incarnation = incarnation;
   config.engine_config = file.engine.value_or("");
   config.emulated_models = file.emulated_models.value_or(false);
   return config;
@@ -56,10 +55,12 @@ SiteProcess::SiteProcess(ServiceLoop& loop, Parts parts)
       log_(std::move(parts.log)),
       hangup_(loop.runtime().make_signal()),
       given_up_(loop.runtime().make_signal()),
-      models_(loop.runtime(), loop.fetcher(), process_config(file_)),
+      incarnation_(new_incarnation()),
+      models_(loop.runtime(), loop.fetcher(), process_config(file_, incarnation_)),
       podman_(with_podman(parts.podman)),
       kubernetes_(with_kubernetes(std::move(parts.kubernetes))),
-      workloads_(models_, containers()),
+      programs_(with_programs()),
+      workloads_(models_, containers(), programs_.get()),
       control_(loop.runtime(), loop.fetcher(), parts.control),
       control_config_(parts.control),
       peers_{file_.peer_secret, parts.gateway.peer_tls.server, parts.gateway.peer_tls.client},
@@ -102,6 +103,20 @@ std::unique_ptr<adapters::KubernetesWorkloadRuntime> SiteProcess::with_kubernete
       adapters::KubernetesWorkloadRuntime::Calls{
           .api = loop_.fetcher(), .watch = watch, .registry = loop_.fetcher(), .probe = loop_.fetcher(most_probed)},
       std::move(*config));
+}
+
+std::unique_ptr<adapters::ProgramWorkloadRuntime> SiteProcess::with_programs() {
+  if (!file_.programs) return nullptr;
+  adapters::ProgramConfig config;
+  config.bwrap = file_.programs->bwrap.value_or(config.bwrap);
+  config.cgroup = file_.programs->cgroup.value_or("");
+  std::error_code error;
+  config.folder = std::filesystem::absolute(file_.folder + "/programs", error).string();
+  config.incarnation = incarnation_;
+  config.site = file_.site;
+  config.in_flight = [this](const ReplicaId& id) { return gateway_.in_flight(id); };
+  return std::make_unique<adapters::ProgramWorkloadRuntime>(loop_.runtime(), loop_.fetcher(most_probed),
+                                                            std::move(config));
 }
 
 /// Null: this site runs none.

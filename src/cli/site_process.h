@@ -10,6 +10,7 @@
 #include "adapters/kubernetes/kubernetes_runtime.h"
 #include "adapters/podman/podman_runtime.h"
 #include "adapters/process/process_runtime.h"
+#include "adapters/process/program_runtime.h"
 #include "agent/agent.h"
 #include "agent/workload_kinds.h"
 #include "cli/handover.h"
@@ -50,6 +51,7 @@ class SiteProcess {
   std::unique_ptr<adapters::PodmanWorkloadRuntime> with_podman(const std::optional<net::SocketAddress>& socket);
   std::unique_ptr<adapters::KubernetesWorkloadRuntime> with_kubernetes(
       std::optional<adapters::KubernetesConfig> config);
+  std::unique_ptr<adapters::ProgramWorkloadRuntime> with_programs();
   ports::WorkloadRuntime* containers();
   std::vector<UsageRecord> cut_usage(std::span<const JournaledPeriod> journaled);
   Result<std::unique_ptr<SiteStorage>> open_storage();
@@ -79,9 +81,11 @@ class SiteProcess {
   std::unique_ptr<SiteLog> log_;
   std::unique_ptr<ports::Signal> hangup_;
   std::unique_ptr<ports::Signal> given_up_;  // storage: a successor takes over
+  const std::string incarnation_;  // of this process among those of its site: what two must not share carries it
   adapters::ProcessWorkloadRuntime models_;
   std::unique_ptr<adapters::PodmanWorkloadRuntime> podman_;          // one of these two runs containers,
   std::unique_ptr<adapters::KubernetesWorkloadRuntime> kubernetes_;  // or none does
+  std::unique_ptr<adapters::ProgramWorkloadRuntime> programs_;       // null: this site runs none
   agent::WorkloadKinds workloads_;
   adapters::HttpControlLink control_;
   const adapters::HttpControlConfig control_config_;

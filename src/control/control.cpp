@@ -324,9 +324,11 @@ ReplicaOrder Control::order_of(const Replica& replica, const App& app) const {
                      .resources = spec.resources,
                      .pipeline = spec.pipeline,
                      .stream = spec.stream,
-                     .container = spec.container};
-  if (!spec.container) return order;
-  for (const auto& [variable, name] : spec.container->secrets) {
+                     .container = spec.container,
+                     .program = spec.program};
+  const ServerSpec* server = spec.server();
+  if (server == nullptr) return order;
+  for (const auto& [variable, name] : server->secrets) {
     const auto value = desired_.secrets.find(order.app.tenant.str() + "/" + name);
     if (value != desired_.secrets.end()) order.secrets[variable] = value->second;
   }

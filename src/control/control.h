@@ -262,7 +262,7 @@ class Control {
   Snapshot snapshot_for(const SiteId& site) const;
   Result<void> check_model(const TenantId& tenant, const ModelSource& model);
   Result<void> check_upload(const TenantId& tenant, const std::string& sha256, const std::string& where);
-  Result<void> check_container(const TenantId& tenant, const ContainerSpec& container);
+  Result<void> check_server(const TenantId& tenant, const ServerSpec& server, const std::string& where);
   Result<void> check_models(const TenantId& tenant, const AppSpec& spec);
   decide::AppPlacement plan(const App& app) const;
   /// What a change writes, and what its entry in the audit says. Nothing written: nothing changes.

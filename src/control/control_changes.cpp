@@ -94,21 +94,25 @@ Result<void> Control::check_upload(const TenantId& tenant, const std::string& sh
               where);
 }
 
-Result<void> Control::check_container(const TenantId& tenant, const ContainerSpec& container) {
-  auto is_signed = container.check_signature();
-  if (!is_signed) return fail(std::move(is_signed).error().within("container"));
-  TRY_DO(check_upload(tenant, container.sha256, "container.sha256"));
-  for (const auto& [variable, name] : container.secrets) {
+/// `where`: container or program.
+Result<void> Control::check_server(const TenantId& tenant, const ServerSpec& server, const std::string& where) {
+  TRY_DO(check_upload(tenant, server.sha256, where + ".sha256"));
+  for (const auto& [variable, name] : server.secrets) {
     TRY(auto value, state_.get(key::secret(tenant, name)));
     if (value) continue;
     return fail(Code::invalid, "there is no secret '" + name + "'; 'barrio secret set " + name + "' makes it",
-                "container.secrets." + variable);
+                where + ".secrets." + variable);
   }
   return {};
 }
 
 Result<void> Control::check_models(const TenantId& tenant, const AppSpec& spec) {
-  if (spec.container) return check_container(tenant, *spec.container);
+  if (spec.program) return check_server(tenant, *spec.program, "program");
+  if (spec.container) {
+    auto is_signed = spec.container->check_signature();
+    if (!is_signed) return fail(std::move(is_signed).error().within("container"));
+    return check_server(tenant, *spec.container, "container");
+  }
   if (!spec.pipeline) return check_model(tenant, spec.model);
   for (size_t i = 0; i < spec.pipeline->steps.size(); ++i) {
     auto good = check_model(tenant, spec.pipeline->steps[i].model);
@@ -163,6 +167,7 @@ tl::expected<Deployed, Rejected> Control::deploy(const TenantId& tenant, AppSpec
   // The path on the uploader's machine means nothing here.
   if (!spec.model.sha256.empty()) spec.model.file.clear();
   if (spec.container) spec.container->file.clear();
+  if (spec.program) spec.program->file.clear();
   if (spec.pipeline) {
     for (PipelineStep& step : spec.pipeline->steps) step.model.file.clear();
   }

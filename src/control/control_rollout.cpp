@@ -15,6 +15,7 @@ constexpr size_t most_releases = 10;  // kept of one app
 
 std::string what_runs(const AppSpec& spec) {
   if (spec.container) return "container " + spec.container->image.str();
+  if (spec.program) return "program sha256:" + spec.program->sha256;
   const ModelSource& model = spec.model;
   std::string text = std::string("model ") + to_name(model.backend);
   if (!model.builtin.empty()) text += " " + model.builtin;

@@ -164,8 +164,9 @@ Result<void> Control::remove_secret(const TenantId& tenant, const std::string& n
       return fail(Code::not_found, "tenant " + tenant.str() + " has no secret '" + name.substr(0, 80) + "'");
     }
     for (const App& app : desired_.apps) {
-      if (app.tenant != tenant || !app.spec.container) continue;
-      const auto& used = app.spec.container->secrets;
+      const ServerSpec* server = app.tenant == tenant ? app.spec.server() : nullptr;
+      if (server == nullptr) continue;
+      const auto& used = server->secrets;
       if (std::ranges::any_of(used, [&](const auto& entry) { return entry.second == name; })) {
         return fail(Code::invalid, "app " + app.spec.name.str() + " uses it", name);
       }

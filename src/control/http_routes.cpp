@@ -247,7 +247,7 @@ std::vector<HttpApi::Route> HttpApi::tenant_routes() {
        scope::apps_write,
        Whose::tenant,
        &HttpApi::put_secret,
-       {"A value that a tenant's containers name, and nobody reads back", "tenant", of<api::NewSecret>,
+       {"A value that a tenant's containers and programs name, and nobody reads back", "tenant", of<api::NewSecret>,
         of<api::SecretView>}},
       {"GET",
        "/barrio/v1/secrets",

@@ -248,4 +248,33 @@ TEST_CASE("a container is accepted with its image uploaded and signed and its se
   CHECK(world.control->remove_secret(traffic, "api-token").error().what.find("street") != std::string::npos);
 }
 
+TEST_CASE("a program is accepted with its file uploaded and its secrets there; only its sites get them") {
+  TemporaryFolder folder;
+  ports::InlineRuntime runtime;
+  BlobStore blobs(runtime, {.folder = folder.path()});
+  World world({}, &blobs);
+  AppSpec spec = release(64);
+  spec.model = {Backend::none, "", "", ""};
+  spec.program.emplace().file = "server";
+  spec.program->sha256 = sha256_hex("executable");
+  spec.program->secrets["TOKEN"] = "api-token";
+  const auto refused = [&](const std::string& where) {
+    const auto deployed = world.control->deploy(traffic, spec);
+    REQUIRE(!deployed);
+    CHECK(deployed.error().error.where == where);
+  };
+  refused("program.sha256");
+  REQUIRE(world.control->add_model(traffic, spec.program->sha256, "executable"));
+  refused("program.secrets.TOKEN");
+  REQUIRE(world.control->set_secret(traffic, "api-token", "s3cret"));
+  const auto deployed = world.control->deploy(traffic, spec);
+  REQUIRE(deployed);
+  CHECK(deployed->app.spec.program->file.empty());
+  const ReplicaOrder order = world.sync("mad1").run.at(0);
+  CHECK(order.secrets.at("TOKEN") == "s3cret");
+  CHECK(files_of(order) == std::vector{spec.program->sha256});
+  CHECK(print_json(to_json(*world.control->snapshot())).find("s3cret") == std::string::npos);
+  CHECK(world.control->remove_secret(traffic, "api-token").error().what.find("street") != std::string::npos);
+}
+
 }  // namespace barrio::control::rollout_test

@@ -7,8 +7,15 @@ namespace barrio {
 
 namespace {
 
-bool is_sha256(std::string_view text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+/// Of an app with a server of its own, which is called `kind` in the app file.
+Result<void> check_beside_server(const AppSpec& app, const char* kind) {
+  if (app.model.backend != Backend::none) return fail(Code::invalid, "cannot stand together with a model", kind);
+  if (app.pipeline || app.stream)
+    return fail(Code::invalid, std::string("is for models, this app is a ") + kind,
+                app.pipeline ? "pipeline" : "stream");
+  if (app.resources.accelerators > 0)
+    return fail(Code::invalid, std::string("must be 0: a ") + kind + " gets no accelerators", "resources.accelerators");
+  return {};
 }
 
 }  // namespace
@@ -123,6 +130,11 @@ Result<void> ScaleSpec::check() const {
   return {};
 }
 
+const ServerSpec* server_in(const std::optional<ContainerSpec>& container, const std::optional<ProgramSpec>& program) {
+  if (container) return &*container;
+  return program ? &*program : nullptr;
+}
+
 Result<void> AppSpec::check() const {
   if (replicas && (*replicas < 1 || *replicas > static_cast<int>(max_sites))) {
     return fail(Code::invalid, "must be from 1 to " + std::to_string(max_sites), "replicas");
@@ -132,14 +144,10 @@ Result<void> AppSpec::check() const {
   if (scale && scale->most && *scale->most < replicas.value_or(1))
     return fail(Code::invalid, "must be at least replicas, " + std::to_string(replicas.value_or(1)), "scale.most");
   if (demand.size() > 1000) return fail(Code::invalid, "must be at most 1000 places", "demand");
-  if (container && model.backend != Backend::none)
-    return fail(Code::invalid, "cannot stand together with a model", "container");
-  if (container && (pipeline || stream))
-    return fail(Code::invalid, "is for models, this app is a container", pipeline ? "pipeline" : "stream");
-  if (container && resources.accelerators > 0)
-    return fail(Code::invalid, "must be 0: containers get no accelerators", "resources.accelerators");
-  if (!container && !pipeline && model.backend == Backend::none)
-    return fail(Code::invalid, "is missing: an app is a model, a pipeline or a container", "model");
+  if (container && program) return fail(Code::invalid, "cannot stand together with a container", "program");
+  if (server() != nullptr) return check_beside_server(*this, container ? "container" : "program");
+  if (!pipeline && model.backend == Backend::none)
+    return fail(Code::invalid, "is missing: an app is a model, a pipeline, a container or a program", "model");
   if (pipeline && model.backend != Backend::pipeline)
     return fail(Code::invalid, "must be pipeline, since pipeline names its steps", "model.backend");
   if (!pipeline && model.backend == Backend::pipeline)

@@ -1,5 +1,5 @@
 #pragma once
-// What a tenant deploys: a model or a container, with its objective and its policy.
+// What a tenant deploys: a model, a container or a program, with its objective and its policy.
 
 #include <map>
 #include <optional>
@@ -7,6 +7,7 @@
 
 #include "model/container.h"
 #include "model/network.h"
+#include "model/program.h"
 #include "model/tenant.h"
 
 namespace barrio {
@@ -47,8 +48,8 @@ struct Resources {
 BARRIO_DESCRIBE(Resources, (), (power, memory, cores, accelerator, accelerators, slice, accelerator_power, storage))
 
 /// profile: an emulated device, for tests; only where control and site are configured to run it (emulated_models).
-/// pipeline: no model of its own; its steps' models are run one after the other (PipelineSpec). none: the app is a
-/// container.
+/// pipeline: no model of its own; its steps' models are run one after the other (PipelineSpec). none: the app
+/// brings its own server.
 enum class Backend { none, opencv, onnx, profile, pipeline };
 BARRIO_DESCRIBE_ENUM(Backend, none, opencv, onnx, profile, pipeline)
 
@@ -190,6 +191,9 @@ struct ScaleSpec {
 };
 BARRIO_DESCRIBE(ScaleSpec, (), (most, idle, warm_up))
 
+/// Of the one that is there. Null: neither.
+const ServerSpec* server_in(const std::optional<ContainerSpec>& container, const std::optional<ProgramSpec>& program);
+
 struct AppSpec {
   AppName name;
   ModelSource model = {Backend::none, "", "", ""};
@@ -203,17 +207,20 @@ struct AppSpec {
   std::optional<PipelineSpec> pipeline;    // with model.backend: pipeline
   std::optional<StreamSpec> stream;        // none: takes no video
   std::optional<ContainerSpec> container;  // instead of a model
+  std::optional<ProgramSpec> program;      // instead of both
   std::optional<RolloutSpec> rollout;      // none: one site at a time
   std::optional<RequestWork> work = {};
   std::optional<Spread> spread = {};
   std::optional<ScaleSpec> scale = {};  // none: always so many as `replicas` says; needs `work`
   static constexpr std::string_view defaulted[] = {"model"};
   bool is_public() const { return access && access->is_public(); }
+  /// Of its container or its program. Null: it is neither.
+  const ServerSpec* server() const { return server_in(container, program); }
   Result<void> check() const;
 };
 BARRIO_DESCRIBE(AppSpec, (),
                 (name, model, objective, policy, resources, replicas, demand, access, limits, pipeline, stream,
-                 container, rollout, work, spread, scale))
+                 container, program, rollout, work, spread, scale))
 BARRIO_JSON_APART(AppSpec)
 
 struct App {

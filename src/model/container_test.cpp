@@ -61,7 +61,7 @@ TEST_CASE("what is wrong with a container is told by the name of its field") {
   CHECK(error_of(app("", "rollout: {at_once: 0}\n")).find("rollout.at_once") != std::string::npos);
   std::string nothing = app("");
   nothing.erase(nothing.find("container:"), nothing.find("objective:") - nothing.find("container:"));
-  CHECK(error_of(nothing).find("a model, a pipeline or a container") != std::string::npos);
+  CHECK(error_of(nothing).find("a model, a pipeline, a container or a program") != std::string::npos);
 }
 
 TEST_CASE("a signature is of one image, by one key") {

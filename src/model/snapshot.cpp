@@ -9,7 +9,7 @@ std::vector<std::string> files_of(const ReplicaOrder& order) {
   for (const ModelSource& model : models_of(order.model, order.pipeline)) {
     if (!model.sha256.empty()) files.push_back(model.sha256);
   }
-  if (order.container) files.push_back(order.container->sha256);
+  if (order.server() != nullptr) files.push_back(order.server()->sha256);
   return files;
 }
 

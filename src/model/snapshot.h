@@ -75,9 +75,14 @@ struct ReplicaOrder {
   std::optional<StreamSpec> stream = {};
   std::optional<ContainerSpec> container = {};
   std::map<std::string, std::string> secrets = {};  // environment variable -> its value; goes to this site alone
+  std::optional<ProgramSpec> program = {};
+  /// Of its container or its program. Null: it is neither.
+  const ServerSpec* server() const { return server_in(container, program); }
+  /// The hash of what it runs. Empty: built in, or a pipeline.
+  const std::string& content() const { return server() != nullptr ? server()->sha256 : model.sha256; }
 };
 BARRIO_DESCRIBE(ReplicaOrder, (),
-                (id, app, generation, model, resources, leave_within, pipeline, stream, container, secrets))
+                (id, app, generation, model, resources, leave_within, pipeline, stream, container, secrets, program))
 /// The hashes of the files that it needs on its site.
 std::vector<std::string> files_of(const ReplicaOrder& order);
 

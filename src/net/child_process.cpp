@@ -24,27 +24,34 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
   return pointers;
 }
 
-/// In the child: its descriptors 0 to 3, and nothing above them once it executes.
-void arrange_descriptors(int output, const std::optional<int>& handed_over) {
+/// In the child: its first descriptors, and nothing above them once it executes. `handed_over` has room to be changed.
+void arrange_descriptors(int output, std::vector<int>& handed_over) {
+  const int first_unwanted = handed_over_descriptor + static_cast<int>(handed_over.size());
+  // Out of the way first: each may have a number that another should get.
+  for (int& one : handed_over) one = fcntl(one, F_DUPFD_CLOEXEC, first_unwanted);
   const int nothing = open("/dev/null", O_RDONLY);
   dup2(nothing, STDIN_FILENO);
   dup2(output, STDOUT_FILENO);
   dup2(output, STDERR_FILENO);
-  int first_unwanted = handed_over_descriptor;
-  if (handed_over) {
-    // Onto itself, dup2 would leave close-on-exec as it is.
-    if (*handed_over == handed_over_descriptor)
-      fcntl(handed_over_descriptor, F_SETFD, 0);
-    else
-      dup2(*handed_over, handed_over_descriptor);
-    ++first_unwanted;
-  }
+  for (size_t i = 0; i < handed_over.size(); ++i) dup2(handed_over[i], handed_over_descriptor + static_cast<int>(i));
   close_range(static_cast<unsigned>(first_unwanted), ~0U, CLOSE_RANGE_CLOEXEC);
 }
 
+[[noreturn]] void say_and_end(const char* what, const char* of, const char* reason) {
+  const char* words[] = {what, of, ": ", reason != nullptr ? reason : "unknown error", "\n"};
+  for (const char* word : words) [[maybe_unused]]
+    const ssize_t put = write(STDERR_FILENO, word, strlen(word));
+  _exit(127);
+}
+
 /// In the child, between fork and exec: only calls that are safe after a fork of a process with threads.
-[[noreturn]] void become(char* const* arguments, char* const* environment, int output, const ChildSpec& spec,
-                         pid_t parent) {
+[[noreturn]] void become(char* const* arguments, char* const* environment, int output, ChildSpec& spec, pid_t parent) {
+  dup2(output, STDERR_FILENO);
+  if (spec.prepare) {
+    if (const char* failed = spec.prepare()) say_and_end("cannot prepare its start: ", failed, strerrordesc_np(errno));
+  }
+  arrange_descriptors(output, spec.handed_over);
+  // After that: whoever becomes somebody else loses it.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(126);  // it died before the line above
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -59,13 +66,8 @@ void arrange_descriptors(int output, const std::optional<int>& handed_over) {
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   signal(SIGPIPE, SIG_DFL);
-  arrange_descriptors(output, spec.handed_over);
   execve(arguments[0], arguments, environment);
-  const char* reason = strerrordesc_np(errno);
-  const char* words[] = {"cannot execute ", arguments[0], ": ", reason != nullptr ? reason : "unknown error", "\n"};
-  for (const char* word : words) [[maybe_unused]]
-    const ssize_t put = write(STDERR_FILENO, word, strlen(word));
-  _exit(127);
+  say_and_end("cannot execute ", arguments[0], strerrordesc_np(errno));
 }
 
 std::string in_words(int status) {
@@ -76,7 +78,7 @@ std::string in_words(int status) {
 
 }  // namespace
 
-Result<ChildProcess> ChildProcess::start(const ChildSpec& spec) {
+Result<ChildProcess> ChildProcess::start(ChildSpec spec) {
   const std::vector<char*> arguments = pointers_to(spec.arguments);
   std::vector<char*> environment;
   if (spec.environment) environment = pointers_to(*spec.environment);

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,16 +15,19 @@
 
 namespace barrio::net {
 
-/// The number that ChildSpec::handed_over has in the child.
+/// The number that the first of ChildSpec::handed_over has in the child; the others follow.
 constexpr int handed_over_descriptor = 3;
 
 struct ChildSpec {
   std::vector<std::string> arguments;  // the first is the program
   std::string log_file = {};           // standard output and error, appended; or
   std::optional<int> output = {};      // a descriptor of ours that takes its place
-  std::optional<int> handed_over = {};
+  std::vector<int> handed_over = {};
   std::optional<std::vector<std::string>> environment = {};  // "NAME=value"; none: the same as ours
   std::optional<Bytes> memory = {};                          // RLIMIT_DATA: private memory that can be written
+  /// Run in the child before it executes: only calls that are safe after a fork of a process with threads. What failed,
+  /// or null. It may change who the child is.
+  std::function<const char*()> prepare = {};
 };
 
 class ChildProcess {
@@ -31,7 +35,7 @@ class ChildProcess {
   /// Call on a thread that lives as long as the child should: the kernel ends the child with the thread that made it.
   /// A program that cannot be executed shows as ended with status 127, its reason in the log. Errors: exhausted,
   /// unavailable.
-  static Result<ChildProcess> start(const ChildSpec& spec);
+  static Result<ChildProcess> start(ChildSpec spec);
   /// Kills and reaps it.
   ~ChildProcess();
   ChildProcess(ChildProcess&& other) noexcept;

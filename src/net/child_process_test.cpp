@@ -2,8 +2,10 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 
 #include "net/reactor.h"
@@ -43,7 +45,7 @@ TEST_CASE("a child has the descriptor that is handed over as number 3, and none 
   int ends[2];
   REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
   ChildSpec spec;
-  spec.handed_over = ends[1];
+  spec.handed_over = {ends[1]};
   CHECK(output_of(spec, "echo spoken >&3; for i in 4 5 6 7 8 9; do (: >&$i) 2>/dev/null && echo $i; done").empty());
   char text[7] = {};
   CHECK(read(ends[0], text, sizeof(text)) == 7);
@@ -57,7 +59,7 @@ TEST_CASE("a descriptor that has the right number already is handed over, too") 
   const int low = open("/dev/null", O_WRONLY | O_CLOEXEC);
   if (low != handed_over_descriptor) REQUIRE(dup3(low, handed_over_descriptor, O_CLOEXEC) == handed_over_descriptor);
   ChildSpec spec;
-  spec.handed_over = handed_over_descriptor;
+  spec.handed_over = {handed_over_descriptor};
   CHECK(output_of(spec, "(echo x >&3) && echo written") == "written\n");
   if (low != handed_over_descriptor) close(low);
   if (before >= 0)
@@ -65,6 +67,28 @@ TEST_CASE("a descriptor that has the right number already is handed over, too") 
   else
     close(handed_over_descriptor);
   if (before >= 0) close(before);
+}
+
+TEST_CASE("several descriptors are handed over in their order, whatever numbers they have here") {
+  int ends[2];
+  REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+  const int high = fcntl(ends[1], F_DUPFD_CLOEXEC, 40);
+  ChildSpec spec;
+  spec.handed_over = {high, ends[0], ends[1]};
+  CHECK(output_of(spec, "echo a >&3 && echo b >&5 && read x <&4 && read y <&4 && echo $x$y; (: >&6) 2>/dev/null") ==
+        "ab\n");
+  for (const int one : {high, ends[0], ends[1]}) close(one);
+}
+
+TEST_CASE("what prepares a child runs in it before it executes, and ends it where it fails") {
+  ChildSpec spec;
+  spec.prepare = [] { return umask(0123) == 0777 ? "umask" : nullptr; };
+  CHECK(output_of(spec, "umask") == "0123\n");
+  spec.prepare = [] {
+    errno = EPERM;
+    return "a try";
+  };
+  CHECK(output_of(spec, "echo never") == "cannot prepare its start: a try: Operation not permitted\n");
 }
 
 TEST_CASE("a child that ends within the grace ends by itself; another is killed") {

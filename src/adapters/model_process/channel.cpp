@@ -98,10 +98,6 @@ Result<void> wait_readable(int socket, std::optional<Time> until) {
 
 }  // namespace
 
-OwnedDescriptor::~OwnedDescriptor() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 Channel::Channel(OwnedDescriptor socket, OwnedDescriptor memory, char* mapped, size_t half_bytes, bool owner)
     : socket_(std::move(socket)), memory_(std::move(memory)), mapped_(mapped), half_bytes_(half_bytes), owner_(owner) {}
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "adapters/model_process/message.h"
+#include "base/owned_descriptor.h"
 #include "base/time.h"
 
 namespace barrio::adapters {
@@ -21,24 +22,6 @@ struct Note {
   Kind kind;
   uint32_t head_bytes;
   uint64_t body_bytes;
-};
-
-/// A descriptor that is closed with its owner.
-class OwnedDescriptor {
- public:
-  explicit OwnedDescriptor(int fd = -1) : fd_(fd) {}
-  ~OwnedDescriptor();
-  OwnedDescriptor(OwnedDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  OwnedDescriptor& operator=(OwnedDescriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-  void close() { *this = OwnedDescriptor(); }
-
- private:
-  int fd_;
 };
 
 /// What was received, without its bodies.

@@ -186,14 +186,6 @@ size_t Message::body_bytes() const {
   return total;
 }
 
-std::string harmless(std::string_view text, size_t most) {
-  std::string clean(text.substr(0, most));
-  for (char& c : clean) {
-    if (c < ' ' || c > '~') c = '?';
-  }
-  return clean;
-}
-
 Message pack_load(const LoadOrder& order) {
   Writer out;
   out.text(order.spec.name);

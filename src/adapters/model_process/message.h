@@ -55,8 +55,4 @@ Message pack_answers(Answers&& answers) = delete;  // the message would point in
 Result<Answers> unpack_answers(std::string_view head, std::string_view bodies, size_t count,
                                const ports::ModelInfo& info);
 
-/// Text of a stranger, fit for a log and for JSON: at most `most` bytes, control characters and what is not ASCII
-/// replaced by '?'.
-std::string harmless(std::string_view text, size_t most);
-
 }  // namespace barrio::adapters

@@ -53,7 +53,7 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(const WorkerProgram&
   TRY(auto channel, Channel::make(std::move(ours), program.half_bytes));
   TRY(auto process, net::ChildProcess::start({.arguments = program.arguments,
                                               .output = words.get(),
-                                              .handed_over = theirs.get(),
+                                              .handed_over = {theirs.get()},
                                               .environment = environment()}));
   std::unique_ptr<WorkerProcess> worker(new WorkerProcess(std::move(channel), std::move(words), std::move(process)));
   TRY_DO(worker->channel_.send_first(Kind::load, pack_load(order), model_file));

@@ -6,10 +6,8 @@
 
 namespace barrio::adapters {
 
-struct PodmanWorkloadRuntime::Instance final : decide::KeptGeneration {
+struct PodmanWorkloadRuntime::Instance final : KeptServer {
   std::string file_path;  // of its image's archive
-  std::string name;
-  Time started{};
 };
 
 }  // namespace barrio::adapters

@@ -1,9 +1,6 @@
-// What the fiber of one container does, from its image to its end.
+// How one container is started and ended, from its image on.
 
-#include <sys/stat.h>
 #include <unistd.h>
-
-#include <algorithm>
 
 #include "adapters/podman/instance.h"
 #include "base/log.h"
@@ -12,20 +9,6 @@
 namespace barrio::adapters {
 
 namespace {
-
-constexpr Duration step = 50ms;
-
-/// How the gateway reaches the port of a process in its own network namespace.
-Result<std::string> endpoint_in(uint32_t pid, int port) {
-  struct stat seen{};
-  const std::string path = "/proc/" + std::to_string(pid) + "/ns/net";
-  struct stat ours{};
-  if (pid == 0 || ::stat(path.c_str(), &seen) != 0 || ::stat("/proc/self/ns/net", &ours) != 0)
-    return fail(Code::unavailable, "cannot see the container's network", path);
-  // Never our own loopback, where others listen who trust it.
-  if (seen.st_ino == ours.st_ino) return fail(Code::denied, "the container has no network of its own", path);
-  return "netns:" + std::to_string(pid) + ":" + std::to_string(seen.st_ino) + "@127.0.0.1:" + std::to_string(port);
-}
 
 bool is_hybrid() {
   return ::access("/sys/fs/cgroup/unified", F_OK) == 0;
@@ -38,49 +21,25 @@ std::string with_hint(const Error& error, const PodmanHost* host) {
 
 }  // namespace
 
-bool PodmanWorkloadRuntime::acts_on(const Instance& one) const {
-  return !one.unwanted && !runtime_.stopping() && !stood_down_;
-}
-
-void PodmanWorkloadRuntime::keep(const Kept& one) {
-  decide::RestartDelay delay(config_.restart);
-  while (acts_on(*one)) {
-    one->started = runtime_.now();
-    run_once(*one);
-    if (!acts_on(*one)) break;
-    const Duration wait = delay.after_running(runtime_.now() - one->started, runtime_.rng());
-    one->phase = ReplicaPhase::failed;
-    ++one->restarts;
-    log_warning("container failed", {{"container", one->name},
-                                     {"why", one->detail},
-                                     {"next", to_string(std::chrono::floor<std::chrono::milliseconds>(wait))}});
-    const Time again = runtime_.now() + wait;
-    while (acts_on(*one) && runtime_.now() < again) runtime_.sleep_for(std::min(step, again - runtime_.now()));
-    if (acts_on(*one)) one->phase = ReplicaPhase::starting;
-  }
-  if (one->unwanted) take_away(*one);
-}
-
-/// Until it has failed, or is not wanted any more; the reason is in its detail.
-void PodmanWorkloadRuntime::run_once(Instance& one) {
-  if (auto up = bring_up(one); !up) {
-    one.detail = with_hint(up.error(), host_ ? &*host_ : nullptr);
-    one.endpoint.clear();
-    return;
-  }
-  if (!acts_on(one)) return;
-  std::string why = watch(one);
-  if (!acts_on(one)) return;
-  one.detail = std::move(why);
-  one.endpoint.clear();
+Result<void> PodmanWorkloadRuntime::start(Instance& one) {
+  auto up = bring_up(one);
+  if (up) return up;
+  Error error = std::move(up).error();
+  error.what = with_hint(error, host_ ? &*host_ : nullptr);
+  error.where.clear();
+  return fail(std::move(error));
 }
 
 Result<void> PodmanWorkloadRuntime::bring_up(Instance& one) {
   one.detail = "checks its image";
   TRY_DO(check_image(one));
   TRY_DO(create_or_adopt(one));
-  TRY_DO(start(one));
-  return await_ready(one);
+  TRY(auto state, api_.inspect(one.name));
+  if (!state.running) TRY_DO(api_.start(one.name));
+  TRY(state, api_.inspect(one.name));
+  if (!state.running) return fail(Code::unavailable, "ended at once, with code " + std::to_string(state.exit_code));
+  TRY(one.endpoint, loopback_of(state.pid, one.container().port));
+  return {};
 }
 
 Result<void> PodmanWorkloadRuntime::check_image(Instance& one) {
@@ -90,7 +49,7 @@ Result<void> PodmanWorkloadRuntime::check_image(Instance& one) {
   const std::string known = container.sha256 + container.image.digest;
   if (images_.contains(known)) return {};
   const ports::Turn::Hold hold(images_turn_);
-  if (!acts_on(one)) return fail(Code::cancelled, "is not wanted any more", one.name);
+  if (!keeper_.acts_on(one)) return fail(Code::cancelled, "is not wanted any more", one.name);
   if (images_.contains(known)) return {};
   std::optional<Result<std::string>> archive;
   // Verified: what is loaded is what was asked for, whatever has happened on the disk.
@@ -120,93 +79,23 @@ Result<void> PodmanWorkloadRuntime::create_or_adopt(Instance& one) {
   return created;
 }
 
-Result<void> PodmanWorkloadRuntime::start(Instance& one) {
-  TRY(auto state, api_.inspect(one.name));
-  if (!state.running) TRY_DO(api_.start(one.name));
-  TRY(state, api_.inspect(one.name));
-  if (!state.running) return fail(Code::unavailable, "ended at once, with code " + std::to_string(state.exit_code));
-  TRY(one.endpoint, endpoint_in(state.pid, one.container().port));
-  return {};
+std::optional<std::string> PodmanWorkloadRuntime::ended(Instance& one) {
+  const auto state = api_.inspect(one.name);
+  if (!state && state.error().code == Code::not_found) return "its container is gone";
+  if (!state || state->running) return std::nullopt;
+  return state->out_of_memory ? "ended: out of memory" : "ended with code " + std::to_string(state->exit_code);
 }
 
-Result<void> PodmanWorkloadRuntime::await_ready(Instance& one) {
-  const HealthCheck check = one.container().ready.value_or(HealthCheck());
-  const Time latest = runtime_.now() + one.container().start_within;
-  one.detail = "waits for " + check.path + " to answer";
-  while (acts_on(one)) {
-    if (answers(one, check)) {
-      one.phase = ReplicaPhase::ready;
-      one.detail.clear();
-      return {};
-    }
-    TRY(auto state, api_.inspect(one.name));
-    if (!state.running)
-      return fail(Code::unavailable,
-                  state.out_of_memory ? "ended: out of memory" : "ended with code " + std::to_string(state.exit_code));
-    if (runtime_.now() >= latest) {
-      TRY_DO(api_.stop(one.name, config_.stop_grace));
-      return fail(Code::timed_out, "was not ready after " + to_string(one.container().start_within));
-    }
-    runtime_.sleep_for(config_.ready_period);
-  }
-  return {};
-}
-
-/// Why it does not run any more.
-std::string PodmanWorkloadRuntime::watch(Instance& one) {
-  const HealthCheck ready = one.container().ready.value_or(HealthCheck());
-  const std::optional<HealthCheck>& live = one.container().live;
-  decide::Misses not_ready, not_live;
-  Time next_ready = runtime_.now() + ready.every;
-  Time next_live = runtime_.now() + (live ? live->every : Duration::zero());
-  Time next_look = runtime_.now();
-  while (acts_on(one)) {
-    const Time now = runtime_.now();
-    if (now >= next_look) {
-      next_look = now + config_.look_every;
-      const auto state = api_.inspect(one.name);
-      if (state && !state->running)
-        return state->out_of_memory ? "ended: out of memory" : "ended with code " + std::to_string(state->exit_code);
-      if (!state && state.error().code == Code::not_found) return "its container is gone";
-    }
-    if (now >= next_ready) {
-      next_ready = now + ready.every;
-      not_ready.note(answers(one, ready));
-      const bool out = not_ready.reached(ready.failures);
-      one.phase = out ? ReplicaPhase::starting : ReplicaPhase::ready;
-      one.detail = out ? ready.path + " does not answer" : "";
-    }
-    if (live && now >= next_live) {
-      next_live = now + live->every;
-      not_live.note(answers(one, *live));
-      if (not_live.reached(live->failures)) {
-        one.phase = ReplicaPhase::failed;
-        static_cast<void>(api_.stop(one.name, config_.stop_grace));
-        return live->path + " did not answer " + std::to_string(live->failures) + " times in a row";
-      }
-    }
-    runtime_.sleep_for(step);
-  }
-  return "";
-}
-
-bool PodmanWorkloadRuntime::answers(const Instance& one, const HealthCheck& check) {
-  const auto address = net::SocketAddress::parse(one.endpoint);
-  if (!address) return false;
-  net::Request request{
-      .method = "GET", .target = check.path, .headers = {{"User-Agent", "barrio-health"}}, .body = {}, .peer_ip = {}};
-  const auto answer = probe_(*address, std::move(request), runtime_.now() + check.timeout);
-  return answer && answer->status >= 200 && answer->status < 400;
+void PodmanWorkloadRuntime::stop(Instance& one) {
+  static_cast<void>(api_.stop(one.name, config_.stop_grace));
 }
 
 /// Tries until it is gone: what podman cannot do now, it can later.
 void PodmanWorkloadRuntime::take_away(Instance& one) {
-  decide::RestartDelay delay(config_.restart);
+  decide::RestartDelay delay(config_.times.restart);
   bool tried = false;
-  one.phase = ReplicaPhase::stopping;
-  one.detail = "ends";
-  while (!runtime_.stopping() && !stood_down_) {
-    static_cast<void>(api_.stop(one.name, config_.stop_grace));
+  while (!runtime_.stopping() && !keeper_.stood_down()) {
+    stop(one);
     const auto removed = api_.remove(one.name);
     if (removed) return;
     // The first failure is most often podman's own cleaning up, which is not over yet.

@@ -79,12 +79,12 @@ class PodmanRig {
   PodmanConfig config() const {
     return {.socket = socket,
             .site = "mad1",
-            .restart = {.first = 100ms, .longest = 1s, .healthy_after = 60s},
-            .look_every = 50ms,
-            .ready_period = 20ms,
+            .times = {.restart = {.first = 100ms, .longest = 1s, .healthy_after = 60s},
+                      .look_every = 50ms,
+                      .ready_period = 20ms,
+                      .retire = {.shortest = 50ms, .longest = 200ms}},
             .discover_every = 100ms,
-            .stop_grace = 1s,
-            .retire = {.shortest = 50ms, .longest = 200ms}};
+            .stop_grace = 1s};
   }
 
   /// Version 1, 2 or "bad" of examples/container, signed; the archive is made once.

@@ -8,12 +8,17 @@
 
 namespace barrio::adapters {
 
-PodmanWorkloadRuntime::PodmanWorkloadRuntime(ports::Runtime& runtime, FetchPodman fetch, FetchPodman probe,
+PodmanWorkloadRuntime::PodmanWorkloadRuntime(ports::Runtime& runtime, FetchPodman fetch, ProbeServer probe,
                                              PodmanConfig config)
     : runtime_(runtime),
-      probe_(std::move(probe)),
       config_(std::move(config)),
       api_(runtime, std::move(fetch), config_.socket),
+      keeper_(runtime,
+              {.start = [this](Instance& one) { return start(one); },
+               .ended = [this](Instance& one) { return ended(one); },
+               .stop = [this](Instance& one) { stop(one); },
+               .take_away = [this](Instance& one) { take_away(one); }},
+              std::move(probe), config_.times, config_.in_flight),
       images_turn_(runtime) {}
 
 PodmanWorkloadRuntime::~PodmanWorkloadRuntime() = default;
@@ -23,23 +28,18 @@ Result<void> PodmanWorkloadRuntime::ensure(const ports::WorkloadSpec& spec) {
   if (!order.container) return fail(Code::invalid, "is no container", order.id.str());
   TRY_DO(order.container->check_signature());
   leftovers_.erase(order.id);
-  Kept* place = generations_.want(order);
-  if (place == nullptr) return {};
   auto one = std::make_shared<Instance>();
   one->order = order;
   one->file_path = spec.file_path;
   one->name = container_name(order.id, order.generation);
-  *place = one;
-  std::erase_if(instances_, [](const auto& known) { return known.expired(); });
-  instances_.push_back(one);
-  runtime_.spawn("container " + one->name, [this, one] { keep(one); });
+  keeper_.want(one);
   return {};
 }
 
 Result<void> PodmanWorkloadRuntime::stop(const ReplicaId& id) {
-  if (generations_.forget(id)) return {};
+  if (keeper_.forget(id)) return {};
   const auto left = leftovers_.find(id);
-  if (left == leftovers_.end() || stood_down_) return {};
+  if (left == leftovers_.end() || keeper_.stood_down()) return {};
   const std::string name = container_name(id, left->second.report.generation);
   leftovers_.erase(left);
   take_from_podman(name);
@@ -54,44 +54,22 @@ void PodmanWorkloadRuntime::take_from_podman(const std::string& name) {
   });
 }
 
-/// The new generation serves, and this earlier one has some time to answer what it has.
-void PodmanWorkloadRuntime::retire(const Kept& one) {
-  const Time since = runtime_.now();
-  while (!runtime_.stopping() && one->phase == ReplicaPhase::ready) {
-    const bool idle = config_.in_flight && config_.in_flight(one->order.id) == 0;
-    if (config_.retire.over(runtime_.now() - since, idle)) break;
-    runtime_.sleep_for(std::min<Duration>(20ms, config_.retire.shortest));
-  }
-  if (!runtime_.stopping()) one->unwanted = true;
-}
-
 Result<std::vector<ports::WorkloadStatus>> PodmanWorkloadRuntime::list() {
   if (!discovering_) {
     discovering_ = true;
     runtime_.spawn("containers", [this] { discover(); });
   }
-  for (const Kept& before : generations_.promote())
-    runtime_.spawn("retire " + before->name, [this, before] { retire(before); });
-  std::vector<ports::WorkloadStatus> statuses;
-  for (decide::ShownReplica& shown : generations_.show())
-    statuses.push_back({std::move(shown.report), std::move(shown.app), std::move(shown.endpoint)});
+  std::vector<ports::WorkloadStatus> statuses = keeper_.list();
   for (const auto& [id, status] : leftovers_) statuses.push_back(status);
   return statuses;
 }
 
 void PodmanWorkloadRuntime::discover() {
-  while (!runtime_.stopping() && !stood_down_) {
+  while (!runtime_.stopping() && !keeper_.stood_down()) {
     const auto found = api_.containers(std::string(label::site) + "=" + config_.site);
-    if (found && !stood_down_) find_leftovers(*found);
+    if (found && !keeper_.stood_down()) find_leftovers(*found);
     runtime_.sleep_for(config_.discover_every);
   }
-}
-
-bool PodmanWorkloadRuntime::is_kept(const std::string& name) const {
-  return std::ranges::any_of(instances_, [&](const auto& known) {
-    const Kept instance = known.lock();
-    return instance && instance->name == name;
-  });
 }
 
 /// What a process before this one started, and nobody has asked this one for, is told to the agent, which ends it.
@@ -104,10 +82,10 @@ void PodmanWorkloadRuntime::find_leftovers(const std::vector<FoundContainer>& fo
     };
     const auto id = ReplicaId::parse(value(label::replica));
     const auto generation = parse_uint(value(label::generation));
-    if (!id || !generation || is_kept(one.name)) continue;
-    if (generations_.contains(*id)) {
+    if (!id || !generation || keeper_.is_kept(one.name)) continue;
+    if (keeper_.contains(*id)) {
       // In the middle of a rollout it is the way back, until the generation that is ordered is ready.
-      if (generations_.newest(*id)->phase == ReplicaPhase::ready) {
+      if (keeper_.newest(*id)->phase == ReplicaPhase::ready) {
         remove_stray(one.name);
       } else {
         strays_.erase(one.name);
@@ -124,7 +102,7 @@ void PodmanWorkloadRuntime::find_leftovers(const std::vector<FoundContainer>& fo
 void PodmanWorkloadRuntime::remove_stray(const std::string& name) {
   const Time now = runtime_.now();
   const Time since = strays_.try_emplace(name, now).first->second;
-  if (now - since < config_.retire.longest) return;
+  if (now - since < config_.times.retire.longest) return;
   strays_.erase(name);
   take_from_podman(name);
 }
@@ -138,7 +116,7 @@ Result<const PodmanHost*> PodmanWorkloadRuntime::known_host() {
 }
 
 Result<std::string> PodmanWorkloadRuntime::name_of(const ReplicaId& id) const {
-  const Kept one = generations_.newest(id);
+  const auto one = keeper_.newest(id);
   if (!one) return fail(Code::not_found, "no such container here", id.str());
   return one->name;
 }

@@ -89,7 +89,7 @@ BARRIO_DESCRIBE(AppList, (), (apps, next))
 /// What was deployed under an app's name, and what became of it.
 struct ReleaseView {
   int64_t generation = 0;
-  std::string runs;   // "container hello@sha256:...", "model onnx"
+  std::string runs;   // "container hello@sha256:...", "program sha256:...", "model onnx"
   std::string state;  // rolling, done, stopped, replaced
   std::string detail;
   WallTime at;

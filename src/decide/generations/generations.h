@@ -23,6 +23,7 @@ struct KeptGeneration {
   int64_t restarts = 0;
 
   const ContainerSpec& container() const { return *order.container; }
+  const ServerSpec& server() const { return *order.server(); }
 };
 
 /// How long a generation that serves no more may take for the requests that it has.
