@@ -1,15 +1,13 @@
 #include "placement_lp.h"
 
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <chrono>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
 #include <map>
-#include <sstream>
-#include <vector>
+#include <numeric>
+#include <set>
+#include <span>
 
 namespace barrio::bench {
 
@@ -17,193 +15,253 @@ namespace {
 
 using namespace decide;
 
-constexpr double scale = 1000;  // so that thousandths of a euro are above the solver's tolerances
+/// How many slices of each profile a device holds.
+using Pattern = std::array<uint8_t, slice_profiles.size()>;
 
-std::string name(const char* kind, std::initializer_list<size_t> indices) {
-  std::string made = kind;
-  for (const size_t index : indices) made += "_" + std::to_string(index);
-  return made;
+size_t slots_of(const Pattern& pattern) {
+  size_t slots = 0;
+  for (size_t p = 0; p < pattern.size(); ++p) slots += pattern[p] * static_cast<size_t>(slice_profiles[p].slots);
+  return slots;
 }
 
-/// An LP file in the making: terms are kept by row.
-class Program {
- public:
-  explicit Program(const AssignmentProblem& problem) : problem_(problem) {}
-
-  void write(std::ostream& out) {
-    for (size_t i = 0; i < problem_.items.size(); ++i) {
-      if (problem_.items[i].copies > 0) add_item(i);
+/// All that fit on a device beside what is taken, of these profiles.
+std::set<Pattern> patterns_of(SlotMask taken, const std::set<size_t>& profiles) {
+  std::set<std::pair<SlotMask, Pattern>> reached{{taken, {}}};
+  for (std::vector<std::pair<SlotMask, Pattern>> open(reached.begin(), reached.end()); !open.empty();) {
+    const auto [mask, pattern] = open.back();
+    open.pop_back();
+    for (const size_t p : profiles) {
+      for (int start = 0; start < device_slots; ++start) {
+        const SlotMask seat = slice_profiles[p].at(start);
+        if ((slice_profiles[p].starts >> start & 1) == 0 || (mask & seat) != 0) continue;
+        Pattern more = pattern;
+        ++more[p];
+        const std::pair next(static_cast<SlotMask>(mask | seat), more);
+        if (reached.insert(next).second) open.push_back(next);
+      }
     }
-    add_resources();
-    add_devices();
-    out << "Minimize\n obj:" << objective_.str() << "\nSubject To\n" << rows_.str() << "Bounds\n" << "Binaries\n";
-    for (const std::string& binary : binaries_) out << " " << binary << "\n";
-    out << "End\n";
+  }
+  std::set<Pattern> patterns;
+  for (const auto& [mask, pattern] : reached) patterns.insert(pattern);
+  return patterns;
+}
+
+/// Columns: `at`, whether a copy is in a bin; `in`, whether one is in a group, where that has several bins; `far`,
+/// whether the nearest so many groups of a point have none; `over`, what is used beyond a soft level; how many devices
+/// have a pattern. Racks of a site and devices of a rack that are alike are interchangeable, which costs a search by
+/// branching dearly: hence groups before bins, and patterns instead of seats.
+class Formulation {
+ public:
+  explicit Formulation(const Assignment& known)
+      : known_(known),
+        problem_(known.problem()),
+        bins_in_(problem_.domain_of.size()),
+        users_(problem_.resources.size()),
+        at_(problem_.items.size()),
+        in_(problem_.items.size()) {
+    for (const CapacityBin& bin : problem_.bins) ++bins_in_[bin.group];
+  }
+
+  LinearProgram make() {
+    for (uint32_t i = 0; i < problem_.items.size(); ++i) {
+      if (problem_.items[i].copies == 0) continue;
+      add_copies(i);
+      if (problem_.items[i].service != none) add_service(i);
+    }
+    for (uint32_t r = 0; r < problem_.resources.size(); ++r) add_resource(r);
+    for (uint32_t b = 0; b < problem_.bins.size(); ++b) add_devices(b);
+    return std::move(program_);
   }
 
  private:
-  static void term(std::ostream& out, double factor, const std::string& variable) {
-    out << (factor < 0 ? " - " : " + ") << std::abs(factor) << " " << variable << "\n";
-  }
-  void cost(double factor, const std::string& variable) {
-    if (factor != 0) term(objective_, factor * scale, variable);
-  }
-  void row(const std::string& terms, const char* relation, double bound) {
-    if (!terms.empty()) rows_ << " r" << ++count_ << ":" << terms << " " << relation << " " << bound << "\n";
-  }
-
-  void add_item(size_t i) {
-    const AssignmentItem& item = problem_.items[i];
-    std::map<uint32_t, std::ostringstream> groups;
-    std::map<uint32_t, std::ostringstream> domains;
-    std::ostringstream all;
-    for (size_t b = 0; b < problem_.bins.size(); ++b) {
-      if (item.cost[b] == forbidden) continue;
-      const std::string y = name("y", {i, b});
-      binaries_.push_back(y);
-      cost(item.cost[b], y);
-      term(all, 1, y);
-      const uint32_t group = problem_.bins[b].group;
-      term(groups[group], 1, y);
-      term(domains[problem_.domain_of[group]], 1, y);
-      add_use(i, b, y);
-      if (item.slice >= 0) add_seats(i, b, y);
-    }
-    row(all.str(), "=", item.copies);
-    for (const auto& [group, terms] : groups) row(terms.str(), "<=", 1);
-    for (const auto& [domain, terms] : domains) {
-      if (item.most_in_domain != none) row(terms.str(), "<=", item.most_in_domain);
-    }
-    if (item.service != none) add_service(i, groups);
-  }
-
-  void add_use(size_t i, size_t b, const std::string& y) {
+  /// In a world that is empty otherwise.
+  bool is_possible(uint32_t i, uint32_t b) const {
+    if (problem_.items[i].cost[b] == forbidden) return false;
     for (size_t d = 0; d < problem_.dimensions; ++d) {
       const uint32_t r = problem_.bins[b].resources[d];
-      const int64_t need = problem_.need(i, b)[d];
-      if (r != none && need > 0) term(uses_[r], static_cast<double>(need), y);
+      if (r != none && problem_.need(i, b)[d] > problem_.resources[r].capacity) return false;
+    }
+    return true;
+  }
+
+  void add_copies(uint32_t i) {
+    const AssignmentItem& item = problem_.items[i];
+    std::map<uint32_t, Terms> groups, domains;
+    for (uint32_t b = 0; b < problem_.bins.size(); ++b) {
+      if (!is_possible(i, b)) continue;
+      const double start = std::ranges::count(known_.copies(i), b, &Copy::bin) > 0 ? 1 : 0;
+      const uint32_t column = program_.add({.cost = item.cost[b], .start = start});
+      at_[i].emplace(b, column);
+      groups[problem_.bins[b].group].emplace_back(1, column);
+      if (item.slice >= 0) seats_[{b, item.device_kind, item.slice}].emplace_back(item.slices, column);
+    }
+    Terms all;
+    for (auto& [group, terms] : groups) {
+      uint32_t column = terms[0].second;
+      if (bins_in_[group] > 1) {
+        double start = 0;
+        for (const auto& [factor, at] : terms) start += program_.columns[at].start;
+        column = program_.add({.start = start});
+        terms.emplace_back(-1, column);
+        program_.add(terms, Relation::equal, 0);
+      }
+      in_[i].emplace(group, column);
+      all.emplace_back(1, column);
+      domains[problem_.domain_of[group]].emplace_back(1, column);
+    }
+    program_.add(std::move(all), Relation::equal, item.copies);
+    for (auto& [domain, terms] : domains) {
+      if (terms.size() > item.most_in_domain) program_.add(std::move(terms), Relation::at_most, item.most_in_domain);
+    }
+    note_use(i);
+  }
+
+  /// A resource that a whole group shares counts the group's copy, whichever bin it is in.
+  void note_use(uint32_t i) {
+    std::set<std::pair<uint32_t, uint32_t>> counted;  // resource and column
+    for (const auto& [b, at] : at_[i]) {
+      for (size_t d = 0; d < problem_.dimensions; ++d) {
+        const uint32_t r = problem_.bins[b].resources[d];
+        const int64_t need = problem_.need(i, b)[d];
+        if (r == none || need == 0) continue;
+        const uint32_t column = is_shared(i, b, d) ? in_[i].at(problem_.bins[b].group) : at;
+        if (counted.emplace(r, column).second) users_[r].emplace_back(need, column);
+      }
     }
   }
 
-  void add_service(size_t i, const std::map<uint32_t, std::ostringstream>& groups) {
+  bool is_shared(uint32_t i, uint32_t bin, size_t d) const {
+    for (uint32_t b = 0; b < problem_.bins.size(); ++b) {
+      if (problem_.bins[b].group != problem_.bins[bin].group) continue;
+      if (problem_.bins[b].resources[d] != problem_.bins[bin].resources[d]) return false;
+      if (problem_.need(i, b)[d] != problem_.need(i, bin)[d]) return false;
+    }
+    return true;
+  }
+
+  /// One copy serves all, at a cost that is known for each group. Of several the nearest serves a point: as far as the
+  /// nearest group, and on to the next one for as long as there is no copy (Cornuejols, Nemhauser and Wolsey 1980).
+  void add_service(uint32_t i) {
     const AssignmentItem& item = problem_.items[i];
     const ServiceCosts& service = problem_.services[item.service];
     for (size_t p = 0; p < service.points; ++p) {
-      std::ostringstream served;
-      for (const auto& [group, copies] : groups) {
-        const std::string x = name("x", {i, p, group});
-        cost(item.service_scale * static_cast<double>(service.at(group, p)), x);
-        term(served, 1, x);
-        std::string open = copies.str();
-        for (char& sign : open) sign = sign == '+' ? '-' : sign;
-        row(" + 1 " + x + open, "<=", 0);
+      std::vector<std::pair<double, uint32_t>> nearest;
+      for (const auto& [group, column] : in_[i]) {
+        nearest.emplace_back(item.service_scale * static_cast<double>(service.at(group, p)), column);
       }
-      row(served.str(), "=", 1);
+      std::ranges::sort(nearest);
+      if (item.copies == 1) {
+        for (const auto& [cost, column] : nearest) program_.columns[column].cost += cost;
+      } else if (nearest.size() >= item.copies) {
+        add_chain(nearest, item.copies);
+      }
     }
   }
 
-  void add_seats(size_t i, size_t b, const std::string& y) {
-    const AssignmentItem& item = problem_.items[i];
-    const SliceProfile& profile = slice_profiles[static_cast<size_t>(item.slice)];
-    std::ostringstream seats;
-    for (size_t d = 0; d < problem_.bins[b].devices.size(); ++d) {
-      if (problem_.bins[b].kinds[d] != item.device_kind) continue;
-      for (int start = 0; start < device_slots; ++start) {
-        if ((profile.starts >> start & 1) == 0) continue;
-        const std::string z = name("z", {i, b, d, static_cast<size_t>(start)});
-        binaries_.push_back(z);
-        term(seats, 1, z);
-        for (int slot = start; slot < start + profile.slots; ++slot) {
-          term(slots_[{b, d, static_cast<size_t>(slot)}], 1, z);
+  void add_chain(std::span<const std::pair<double, uint32_t>> nearest, size_t copies) {
+    program_.fixed_cost += nearest[0].first;
+    Terms missed;  // whether all before have none: the last such column, and those that came since
+    double is_missed = 1;
+    double bound = 1;
+    for (size_t n = 0; n + copies < nearest.size(); ++n) {
+      missed.emplace_back(1, nearest[n].second);
+      is_missed *= 1 - program_.columns[nearest[n].second].start;
+      const double farther = nearest[n + 1].first - nearest[n].first;
+      if (farther <= 0) continue;
+      const uint32_t far = program_.add({.cost = farther, .is_integer = false, .start = is_missed});
+      missed.emplace_back(1, far);
+      program_.add(missed, Relation::at_least, bound);
+      missed = {{-1, far}};
+      bound = 0;
+    }
+  }
+
+  /// In the largest unit that all needs are a multiple of.
+  void add_resource(uint32_t r) {
+    const CapacityResource& resource = problem_.resources[r];
+    int64_t unit = 0, most = 0;
+    for (const auto& [need, column] : users_[r]) unit = std::gcd(unit, need), most += need;
+    if (unit == 0) return;
+    Terms use;
+    for (const auto& [need, column] : users_[r]) use.emplace_back(static_cast<double>(need / unit), column);
+    if (most > resource.capacity) {
+      program_.add(use, Relation::at_most, static_cast<double>(resource.capacity / unit));
+    }
+    if (most <= resource.soft || resource.soft_cost == 0 || resource.soft >= resource.capacity) return;
+    const double soft = static_cast<double>(resource.soft) / static_cast<double>(unit);
+    const double start = std::max(0.0, static_cast<double>(known_.used(r)) / static_cast<double>(unit) - soft);
+    use.emplace_back(-1, program_.add({.cost = resource.soft_cost * static_cast<double>(unit),
+                                       .upper = std::numeric_limits<double>::infinity(),
+                                       .is_integer = false,
+                                       .start = start}));
+    program_.add(std::move(use), Relation::at_most, soft);
+  }
+
+  /// Devices of a bin that begin alike, by kind and by what is taken of them.
+  void add_devices(uint32_t b) {
+    std::map<std::pair<uint32_t, SlotMask>, std::map<Pattern, size_t>> alike;
+    const CapacityBin& bin = problem_.bins[b];
+    for (uint32_t d = 0; d < bin.devices.size(); ++d) ++alike[{bin.kinds[d], bin.devices[d]}][on_device(b, d)];
+    for (const auto& [device, now] : alike) {
+      const auto [kind, taken] = device;
+      std::set<size_t> profiles;
+      for (const auto& [seat, terms] : seats_) {
+        if (seat.bin == b && seat.kind == kind) profiles.insert(static_cast<size_t>(seat.profile));
+      }
+      size_t count = 0;
+      for (const auto& [pattern, devices] : now) count += devices;
+      Terms all;
+      for (const Pattern& pattern : patterns_of(taken, profiles)) {
+        const size_t full = slots_of(pattern) + static_cast<size_t>(std::popcount(taken));
+        const bool is_begun = full > 0 && full < device_slots;
+        const uint32_t column =
+            program_.add({.cost = is_begun ? problem_.device_cost : 0,
+                          .upper = static_cast<double>(count),
+                          .start = now.contains(pattern) ? static_cast<double>(now.at(pattern)) : 0});
+        all.emplace_back(1, column);
+        for (const size_t p : profiles) {
+          if (pattern[p] > 0) seats_[{b, kind, static_cast<int>(p)}].emplace_back(-double{1} * pattern[p], column);
         }
       }
+      program_.add(std::move(all), Relation::equal, static_cast<double>(count));
     }
-    term(seats, -static_cast<double>(item.slices), y);
-    row(seats.str(), "=", 0);
-  }
-
-  void add_resources() {
-    for (const auto& [r, terms] : uses_) {
-      const CapacityResource& resource = problem_.resources[r];
-      row(terms.str(), "<=", static_cast<double>(resource.capacity));
-      if (resource.soft >= resource.capacity || resource.soft_cost == 0) continue;
-      const std::string over = name("o", {r});
-      cost(resource.soft_cost, over);
-      row(terms.str() + " - 1 " + over, "<=", static_cast<double>(resource.soft));
+    for (auto& [seat, terms] : seats_) {
+      if (seat.bin == b) program_.add(std::move(terms), Relation::equal, 0);
     }
   }
 
-  /// A device costs when it is begun and not full: begun - full.
-  void add_devices() {
-    std::map<std::pair<size_t, size_t>, std::string> taken;
-    for (const auto& [slot, terms] : slots_) {
-      const auto& [b, d, index] = slot;
-      const std::string begun = name("d", {b, d});
-      row(terms.str() + " - 1 " + begun, "<=", 0);
-      taken[{b, d}] += terms.str();
+  Pattern on_device(uint32_t b, uint32_t device) const {
+    Pattern pattern{};
+    for (const uint32_t i : known_.items_in(b)) {
+      const auto copy = std::ranges::find(known_.copies(i), b, &Copy::bin);
+      for (const SliceSeat& seat : copy->seats) {
+        if (seat.device == device) ++pattern[static_cast<size_t>(problem_.items[i].slice)];
+      }
     }
-    for (const auto& [device, terms] : taken) {
-      const std::string begun = name("d", {device.first, device.second});
-      const std::string full = name("f", {device.first, device.second});
-      binaries_.push_back(begun);
-      binaries_.push_back(full);
-      cost(problem_.device_cost, begun);
-      cost(-problem_.device_cost, full);
-      std::string free = terms;
-      for (char& sign : free) sign = sign == '+' ? '-' : sign;
-      row(" + " + std::to_string(device_slots) + " " + full + free, "<=", 0);
-    }
+    return pattern;
   }
 
+  struct Seats {
+    uint32_t bin = 0;
+    uint32_t kind = 0;
+    int profile = 0;
+    auto operator<=>(const Seats&) const = default;
+  };
+
+  const Assignment& known_;
   const AssignmentProblem& problem_;
-  std::ostringstream objective_, rows_;
-  std::vector<std::string> binaries_;
-  std::map<uint32_t, std::ostringstream> uses_;
-  std::map<std::tuple<size_t, size_t, size_t>, std::ostringstream> slots_;
-  size_t count_ = 0;
+  LinearProgram program_;
+  std::vector<size_t> bins_in_;                                   // by group
+  std::vector<std::vector<std::pair<int64_t, uint32_t>>> users_;  // by resource: need and column
+  std::vector<std::map<uint32_t, uint32_t>> at_;                  // by item: columns by bin
+  std::vector<std::map<uint32_t, uint32_t>> in_;                  // by item: columns by group
+  std::map<Seats, Terms> seats_;                                  // that are asked for, less those there are
 };
-
-std::optional<CbcAnswer> read_solution(const std::filesystem::path& file) {
-  std::ifstream in(file);
-  std::string line;
-  if (!std::getline(in, line)) return std::nullopt;
-  CbcAnswer answer;
-  answer.is_optimal = line.starts_with("Optimal");
-  answer.is_infeasible = line.find("nfeasible") != std::string::npos;
-  const size_t at = line.find("objective value ");
-  if (at == std::string::npos) return std::nullopt;
-  answer.cost = std::strtod(line.c_str() + at + 16, nullptr) / scale;
-  return answer;
-}
-
-double read_bound(const std::filesystem::path& log) {
-  std::ifstream in(log);
-  for (std::string line; std::getline(in, line);) {
-    if (line.starts_with("Lower bound:")) return std::strtod(line.c_str() + 12, nullptr) / scale;
-  }
-  return 0;
-}
 
 }  // namespace
 
-std::optional<CbcAnswer> solve_with_cbc(const AssignmentProblem& problem, int most_seconds) {
-  const auto folder = std::filesystem::temp_directory_path() / ("barrio-cbc-" + std::to_string(getpid()));
-  std::filesystem::create_directories(folder);
-  {
-    std::ofstream out(folder / "problem.lp");
-    out.precision(12);
-    Program(problem).write(out);
-  }
-  const std::string command = "cbc " + (folder / "problem.lp").string() + " sec " + std::to_string(most_seconds) +
-                              " ratio 0 solve solu " + (folder / "solution").string() + " >" +
-                              (folder / "log").string() + " 2>&1";
-  const auto start = std::chrono::steady_clock::now();
-  const int status = std::system(command.c_str());
-  auto answer = status == 0 ? read_solution(folder / "solution") : std::nullopt;
-  if (answer) answer->bound = read_bound(folder / "log");
-  if (answer) answer->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  std::filesystem::remove_all(folder);
-  return answer;
+LinearProgram program_of(const Assignment& known) {
+  return Formulation(known).make();
 }
 
 }  // namespace barrio::bench

@@ -7,6 +7,12 @@
 
 namespace barrio::decide {
 
+namespace {
+
+constexpr double equal_costs = 1e-9;  // apart by less
+
+}  // namespace
+
 Offers::Offers(const Assignment& assignment, std::span<const double> excess_prices, std::span<const double> rents)
     : assignment_(&assignment),
       problem_(&assignment.problem()),
@@ -36,6 +42,16 @@ void Offers::look_for_additions(size_t item) {
   if (problem_->items[item].service != none) find_gains();
 }
 
+void Offers::look_for_removals(size_t item) {
+  item_ = item;
+  without_.clear();
+  if (problem_->items[item].service == none) return;
+  find_nearest();
+  for (const Copy& copy : assignment_->copies(item)) without_.push_back({copy.bin, 0, {}});
+  work_ += first_.size() * without_.size() / 4;
+  find_losses();
+}
+
 void Offers::find_gains() {
   const ServiceCosts& service = problem_->services[problem_->items[item_].service];
   const auto& copies = assignment_->copies(item_);
@@ -54,6 +70,28 @@ void Offers::find_gains() {
     std::array<float, 4> sums{};  // apart, so that they are summed at the same time
     for (size_t p = 0; p < service.points; ++p) sums[p % 4] += std::max(least, first_[p] - cost[p]);
     gain_[g] = problem_->items[item_].service_scale * static_cast<double>(sums[0] + sums[1] + sums[2] + sums[3]);
+  }
+}
+
+/// Only points that the new copy serves better than those before change what another one gains.
+void Offers::look_on(uint32_t bin) {
+  if (problem_->items[item_].service == none) return;
+  if (assignment_->copies(item_).size() < 2) return find_gains();
+  const ServiceCosts& service = problem_->services[problem_->items[item_].service];
+  const float* added = &service.cost[problem_->bins[bin].group * service.points];
+  nearer_.clear();
+  for (uint32_t p = 0; p < service.points; ++p) {
+    if (added[p] >= first_[p]) continue;
+    nearer_.push_back({p, first_[p], added[p]});
+    first_[p] = added[p];
+  }
+  work_ += gain_.size() * nearer_.size() / 4;
+  for (size_t g = 0; g < gain_.size(); ++g) {
+    const float* cost = &service.cost[g * service.points];
+    float less = 0;
+    for (const Nearer& one : nearer_)
+      less += std::max(cost[one.point], one.now) - std::max(cost[one.point], one.before);
+    gain_[g] += problem_->items[item_].service_scale * static_cast<double>(less);
   }
 }
 
@@ -99,14 +137,19 @@ void Offers::serve() {
     gain_[g] *= scale;
     for (Without& copy : without_) copy.extra[g] *= scale;
   }
-  for (size_t p = 0; p < service.points && !copies.empty(); ++p) {
-    without_[nearest_[p]].loss += scale * (copies.size() == 1 ? -first_[p] : second_[p] - first_[p]);
-  }
+  find_losses();
   if (copies.size() != 1) return;
   for (size_t g = 0; g < groups; ++g) {  // alone, a copy that moves leaves nothing behind that serves
     double all = 0;
     for (size_t p = 0; p < service.points; ++p) all += static_cast<double>(service.cost[g * service.points + p]);
     without_[0].extra[g] = -gain_[g] - scale * all;
+  }
+}
+
+void Offers::find_losses() {
+  const double scale = problem_->items[item_].service_scale;
+  for (size_t p = 0; p < first_.size() && !without_.empty(); ++p) {
+    without_[nearest_[p]].loss += scale * (without_.size() == 1 ? -first_[p] : second_[p] - first_[p]);
   }
 }
 
@@ -192,9 +235,8 @@ Offers::Change Offers::addition(uint32_t to, uint32_t from) {
 }
 
 bool Offer::is_better_than(const Offer& other) const {
-  constexpr double equal = 1e-9;
   const double less = other.total() - total();
-  return less > equal || (less > -equal && spoils < other.spoils);
+  return less > equal_costs || (less > -equal_costs && spoils < other.spoils);
 }
 
 double Offers::spoils(uint32_t to) const {
@@ -230,16 +272,27 @@ Offer Offers::best_addition(std::span<const uint32_t> bins) {
   Offer best;
   const double gained = problem_->items[item_].missing_cost;
   each_target(bins, none, [&](uint32_t to, const Change& change) {
-    const Offer offer{none, to, change.cost - gained, change.excess, 0, spoils(to)};
+    Offer offer{none, to, change.cost - gained, change.excess};
+    if (best.to != none && best.total() < offer.total() - equal_costs) return;
+    offer.spoils = spoils(to);
     if ((best.to == none || offer.is_better_than(best)) && assignment_->has_seats(item_, to)) best = offer;
   });
   return best;
 }
 
-Offer Offers::best_move(uint32_t from) {
-  const AssignmentItem& item = problem_->items[item_];
+Offer Offers::removal_of(uint32_t from) {
   const Change gone = removal(from);
-  Offer best{from, none, gone.cost + item.missing_cost + device_change(none, from), gone.excess};
+  return {from, none, gone.cost + problem_->items[item_].missing_cost + device_change(none, from), gone.excess};
+}
+
+double Offers::cost_with_room(uint32_t bin) const {
+  const AssignmentItem& item = problem_->items[item_];
+  return item.cost[bin] - (item.service == none ? 0 : gain_[problem_->bins[bin].group]);
+}
+
+Offer Offers::best_move(uint32_t from) {
+  const Change gone = removal(from);
+  Offer best = removal_of(from);
   each_target(allowed(), from, [&](uint32_t to, const Change& change) {
     const Offer offer{from, to, gone.cost + change.cost, gone.excess + change.excess};
     if (offer.total() < best.total() && assignment_->has_seats(item_, to)) best = offer;

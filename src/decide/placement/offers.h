@@ -28,17 +28,27 @@ class Offers {
   void look_at(size_t item);
   /// The same for additions alone, which is much less.
   void look_for_additions(size_t item);
+  /// Where additions were looked for, and the item has got one more copy since, in `bin`.
+  void look_on(uint32_t bin);
+  /// The same for removals alone.
+  void look_for_removals(size_t item);
   /// The best place for one more copy; of `to == none` there is none.
   Offer best_addition();
   /// The same of these bins only.
   Offer best_addition(std::span<const uint32_t> bins);
   /// The best of all that moves the copy in `from` elsewhere, or takes it away.
   Offer best_move(uint32_t from);
+  /// The copy in `from` goes.
+  Offer removal_of(uint32_t from);
   /// That of the copy in `from` to `to`, where it may be held.
   Offer move_to(uint32_t from, uint32_t to);
   /// The moves of the copy in `from` that lower the cost but for the price of excess, the best with rents first, at
   /// most `most`.
   const std::vector<Offer>& blocked_moves(uint32_t from, size_t most);
+  /// Bins that are not forbidden to the item.
+  const std::vector<uint32_t>& allowed();
+  /// What the item pays for one more copy in an allowed bin, but for what it uses there.
+  double cost_with_room(uint32_t bin) const;
   uint64_t work() const { return work_; }
 
  private:
@@ -55,6 +65,7 @@ class Offers {
   void serve();
   void find_gains();
   void find_nearest();
+  void find_losses();
   Change removal(uint32_t from) const;
   Change addition(uint32_t to, uint32_t from);
   void set_aside(uint32_t from, int64_t sign);
@@ -62,7 +73,6 @@ class Offers {
   double spoils(uint32_t to) const;
   double device_change(uint32_t to, uint32_t from) const;
   const Without& without(uint32_t from) const;
-  const std::vector<uint32_t>& allowed();
   template <class Use>
   void each_target(std::span<const uint32_t> bins, uint32_t from, Use use);
 
@@ -74,6 +84,12 @@ class Offers {
   size_t item_ = 0;
   std::vector<double> gain_;  // of service, by group, from one more copy there
   std::vector<Without> without_;
+  struct Nearer {  // a point and what it costs, before and now
+    uint32_t point = 0;
+    float before = 0;
+    float now = 0;
+  };
+  std::vector<Nearer> nearer_;
   std::vector<float> first_, second_;
   std::vector<uint32_t> nearest_;  // by point: of the item's copies
   std::vector<Offer> found_;

@@ -62,11 +62,12 @@ uint64_t choose(const AssignmentProblem& free, const std::vector<double>& rents,
   chosen = Assignment(free);
   Offers offers(chosen, rents);
   for (size_t i = 0; i < free.items.size(); ++i) {
+    offers.look_for_additions(i);
     while (chosen.copies(i).size() < free.items[i].copies) {
-      offers.look_for_additions(i);
       const Offer offer = offers.best_addition();
       if (offer.to == none || offer.total() >= 0) break;
       chosen.add(i, offer.to);
+      offers.look_on(offer.to);
     }
   }
   return offers.work();

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/rng.h"
 #include "decide/placement/offers.h"
+#include "decide/placement/rebuild.h"
 #include "decide/placement/relaxation.h"
 
 namespace barrio::decide {
@@ -33,14 +34,18 @@ class Search {
     queued_.assign(items, false);
     for (size_t i = 0; i < items; ++i) enqueue(i);
     if (relaxed_.exceeds) start_from_relaxed();
-    while (spent() < options_.work) {
-      descend();
+    descend();
+    const uint64_t most = has_open_costs_ ? options_.work : options_.work / 2;
+    while (spent() < most) {
       if (has_open_costs_) change_bins();
       reprice();
       if (++rounds_ % rounds_before_kick == 0) kick();
+      descend();
     }
     return best_;
   }
+
+  uint64_t spent() const { return offers_.work() + passes_ * (1 + now_.problem().items.size()); }
 
  private:
   static constexpr int rounds_before_kick = 6;
@@ -59,8 +64,6 @@ class Search {
     }
     cost_ = now_.cost();
   }
-
-  uint64_t spent() const { return offers_.work() + passes_ * (1 + now_.problem().items.size()); }
 
   void enqueue(size_t item) {
     if (queued_[item]) return;
@@ -263,11 +266,12 @@ size_t fill(Assignment& assignment, size_t item, std::span<const uint32_t> bins)
   const std::vector<double> no_excess(assignment.problem().resources.size(), forbidden);
   Offers offers(assignment, no_excess);
   size_t added = 0;
+  offers.look_for_additions(item);
   while (assignment.copies(item).size() < assignment.problem().items[item].copies) {
-    offers.look_for_additions(item);
     const Offer offer = offers.best_addition(bins);
     if (offer.to == none || offer.total() >= 0) break;
     assignment.add(item, offer.to);
+    offers.look_on(offer.to);
     ++added;
   }
   return added;
@@ -279,7 +283,10 @@ void fill_all(Assignment& assignment) {
 
 Assignment improve(const Assignment& start, const SearchOptions& options) {
   CHECK(start.is_feasible());
-  return Search(start, options).run();
+  Search search(start, options);
+  Assignment found = search.run();
+  if (search.spent() >= options.work) return found;
+  return rebuild(found, {.work = options.work - search.spent(), .seed = options.seed});
 }
 
 }  // namespace barrio::decide

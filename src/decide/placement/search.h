@@ -2,7 +2,8 @@
 // Finding good assignments: a first one by regret, and improvement by local search. The search moves one copy, or one
 // copy and another that makes room for it (swap, ejection), and prices what exceeds capacity instead of forbidding it:
 // prices rise while a resource is exceeded and fall while it is not (strategic oscillation: Yagiura, Ibaraki, Glover
-// 2006, for generalized assignment). Service costs of a change are those of Whitaker's fast interchange (1983).
+// 2006, for generalized assignment). Service costs of a change are those of Whitaker's fast interchange (1983). Where
+// no bin costs anything to open, half of the work goes to ruin and recreate (rebuild.h), from the best found.
 // Deterministic: the same problem, start and options give the same answer; the bound is work, not time.
 
 #include <span>

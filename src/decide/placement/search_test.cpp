@@ -1,6 +1,7 @@
 #include "decide/placement/search.h"
 
 #include "decide/placement/offers.h"
+#include "decide/placement/rebuild.h"
 
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
@@ -109,6 +110,36 @@ TEST_CASE(
   }));
 }
 
+TEST_CASE(
+    "a search that takes out and puts back exceeds nothing either, costs no more, and takes no copy from an item") {
+  CHECK(rc::check([] {
+    const AssignmentProblem problem = any_problem();
+    Assignment filled(problem);
+    fill_all(filled);
+    const Assignment rebuilt = rebuild(filled, {.work = 20'000});
+    check_assignment(problem, rebuilt);
+    RC_ASSERT(rebuilt.cost() <= filled.cost() + 1e-6);
+    for (size_t i = 0; i < problem.items.size(); ++i) RC_ASSERT(rebuilt.copies(i).size() >= filled.copies(i).size());
+  }));
+}
+
+TEST_CASE("two that hold each other's better place also change over by ruin and recreate") {
+  AssignmentProblem problem;
+  problem.dimensions = 1;
+  problem.resources = {{.capacity = 1}, {.capacity = 1}};
+  for (uint32_t b = 0; b < 2; ++b) {
+    problem.bins.push_back({.group = b, .resources = {b}, .open_cost = 0, .devices = {}, .kinds = {}});
+    problem.domain_of.push_back(b);
+    problem.items.push_back({.copies = 1, .missing_cost = 100, .cost = {5, 5}, .need = {1}});
+    problem.items[b].cost[b] = 1;
+  }
+  Assignment start(problem);
+  start.add(0, 1);
+  start.add(1, 0);
+  CHECK(start.cost() == 10);
+  CHECK(rebuild(start, {.work = 1000}).cost() == 2);
+}
+
 TEST_CASE("the same problem is answered in the same way") {
   CHECK(rc::check([] {
     const AssignmentProblem problem = any_problem();
@@ -134,6 +165,35 @@ TEST_CASE("an offer says exactly what the change costs") {
       assignment.remove(i, offer.from);
       if (offer.to != none) assignment.add(i, offer.to);
       RC_ASSERT(std::abs(assignment.cost() - before - offer.cost) < 1e-3);
+    }
+  }));
+}
+
+TEST_CASE("a removal costs what the offer says, and so does an addition after others were looked on") {
+  CHECK(rc::check([] {
+    const AssignmentProblem problem = any_problem();
+    Assignment assignment(problem);
+    fill_all(assignment);
+    const std::vector<double> prices(problem.resources.size(), 0.0);
+    Offers offers(assignment, prices);
+    for (size_t i = 0; i < problem.items.size(); ++i) {
+      while (!assignment.copies(i).empty()) {
+        const uint32_t from = assignment.copies(i)[0].bin;
+        const double before = assignment.cost();
+        offers.look_for_removals(i);
+        const Offer offer = offers.removal_of(from);
+        assignment.remove(i, from);
+        RC_ASSERT(std::abs(assignment.cost() - before - offer.cost) < 1e-3);
+      }
+      offers.look_for_additions(i);
+      while (assignment.copies(i).size() < problem.items[i].copies) {
+        const Offer offer = offers.best_addition();
+        if (offer.to == none) break;
+        const double before = assignment.cost();
+        assignment.add(i, offer.to);
+        RC_ASSERT(std::abs(assignment.cost() - before - offer.cost) < 1e-3);
+        offers.look_on(offer.to);
+      }
     }
   }));
 }
