@@ -163,6 +163,7 @@ inline constexpr auto enumerators_of = enumerators_in(boost::describe::describe_
 
 template <DescribedStruct T>
 Result<void> read_struct(const Json& value, const std::string& path, T& into) {
+  into = T{};
   TRY_DO(read_members(value, path, members_of<T>, &into));
   if constexpr (Checked<T>) {
     auto checked = into.check();
@@ -187,6 +188,7 @@ Result<void> read_text(const Json& value, std::string_view wanted, const std::st
 template <class T>
 Result<void> read_list(const Json& value, const std::string& path, T& into) {
   if (!value.is_array()) return wrong_kind(value, "a list", path);
+  into.clear();
   for (size_t i = 0; i < value.get_array().size(); ++i) {
     typename T::value_type item{};
     TRY_DO(read(value.get_array()[i], path + "[" + std::to_string(i) + "]", item));
@@ -198,6 +200,7 @@ Result<void> read_list(const Json& value, const std::string& path, T& into) {
 template <class T>
 Result<void> read_map(const Json& value, const std::string& path, T& into) {
   if (!value.is_object()) return wrong_kind(value, "an object", path);
+  into.clear();
   for (const auto& item : value.get_object()) {
     std::string key(item.key());
     typename T::mapped_type mapped{};
@@ -251,7 +254,7 @@ Json to_json(const T& value) {
   }
 }
 
-/// Into what is as it is made by default: what fails leaves it half filled.
+/// Whatever was there is gone; what fails leaves it half filled.
 template <class T>
 Result<void> json_detail::read(const Json& value, const std::string& path, T& into) {
   if constexpr (std::same_as<T, Json>) {

@@ -74,6 +74,17 @@ TEST_CASE("optionals, lists, maps and defaulted fields may be missing, everythin
   CHECK(error(R"({"name":"a","colour":"red","wheels":[{"id":"w1","spokes":1}]})") == "wheels[0]: 'turn' is missing");
 }
 
+TEST_CASE("what is read replaces what was there") {
+  Cart cart{.name = "old", .wheels = {{}, {}}, .load = gib(1), .motors = {{"front", Watts(1)}}, .open = true};
+  const auto text = parse_json(R"({"name":"new","colour":"red","wheels":[],"motors":{"front":"75W"}})");
+  REQUIRE(json_detail::read(*text, "", cart));
+  CHECK(print_json(to_json(cart)) ==
+        R"({"name":"new","colour":"red","wheels":[],"motors":{"front":"75W"},"open":false,"seats":0})");
+  std::vector<int> list{1, 2};
+  REQUIRE(json_detail::read(Json(JsonArray{3}), "", list));
+  CHECK(list == std::vector{3});
+}
+
 TEST_CASE("an empty id is read only where none is allowed") {
   const std::string head = R"({"name":"a","colour":"red","wheels":[{"spokes":1,"turn":"1s",)";
   CHECK(read(head + R"("id":"w1","spare":""}]})"));

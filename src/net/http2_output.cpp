@@ -88,7 +88,7 @@ void Session::answer(Channel& channel, int status, std::span<const Header> heade
   }
   if (length) fields.add("content-length", print(length_text, *length));
   fields.add("date", http1::http_date());
-  hand_over(fields);
+  hand_over_head(fields);
   const nghttp2_data_provider provider = provider_of(channel);
   nghttp2_submit_response(session_, channel.id, fields_.data(), fields_.size(), has_body ? &provider : nullptr);
 }
@@ -99,14 +99,19 @@ void Session::interim(Channel& channel, int status) {
   nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, channel.id, nullptr, &field, 1, nullptr);
 }
 
-void Session::hand_over(const FieldBlock& block) {
-  const bool all = heads_++ % heads_per_name == 0;
+void Session::hand_over_head(const FieldBlock& block) {
+  hand_over(block, heads_++ % heads_per_name == 0);
+}
+
+void Session::hand_over(const FieldBlock& block, bool remember_all) {
   fields_.clear();
-  block.each([&](auto name, auto value, bool fleeting) { fields_.push_back(pair_of(name, value, all || !fleeting)); });
+  block.each([&](auto name, auto value, bool fleeting) {
+    fields_.push_back(pair_of(name, value, remember_all || !fleeting));
+  });
 }
 
 bool Session::request(Channel& channel, bool has_body) {
-  hand_over(channel.out_head);
+  hand_over_head(channel.out_head);
   const nghttp2_data_provider provider = provider_of(channel);
   const int32_t id = nghttp2_submit_request(session_, nullptr, fields_.data(), fields_.size(),
                                             has_body ? &provider : nullptr, &channel);
@@ -155,7 +160,7 @@ ssize_t Session::next_piece(Channel& channel, size_t most, uint32_t& flags) {
 }
 
 void Session::submit_trailers(Channel& channel) {
-  hand_over(channel.out_trailers);
+  hand_over(channel.out_trailers, true);
   nghttp2_submit_trailer(session_, channel.id, fields_.data(), fields_.size());
 }
 

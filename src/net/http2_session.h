@@ -166,7 +166,8 @@ class Session {
   void wake(Channel& channel);
   void stream_closed(int32_t id, uint32_t error);
   void submit_trailers(Channel& channel);
-  void hand_over(const FieldBlock& block);
+  void hand_over_head(const FieldBlock& block);
+  void hand_over(const FieldBlock& block, bool remember_all);
   uint64_t position() const { return socket_.sent() + socket_.unsent(); }
   size_t room_to_resume() const { return limits_.write_buffer_bytes / 2; }
 
