@@ -81,7 +81,8 @@ struct SiteApproveCommand {
   std::string fingerprint;
 };
 struct SiteRevokeCommand {
-  std::string site;  // id or city
+  std::string site;         // id or city
+  std::string fingerprint;  // empty: all keys
   bool yes = false;
 };
 struct AppDeployCommand {

@@ -16,7 +16,6 @@ namespace {
 
 constexpr Duration asks_every = 2s;
 
-/// Control's members, called without a certificate: there is none yet.
 Result<std::vector<net::Endpoint>> members_of(const SiteFile& file) {
   TRY(const auto trusting, net::TlsClient::load({.ca = file.peer_tls->ca}));
   std::vector<net::Endpoint> members;
@@ -87,7 +86,13 @@ Duration SiteJoin::left(WallTime now) const {
 
 Result<bool> SiteJoin::ask(adapters::HttpControlLink& link) const {
   TRY(const auto answer, link.join({request_}));
-  if (!answer.approved || answer.certificate.empty()) return answer.approved;
+  if (!answer.approved) return false;
+  if (answer.certificate.empty()) {
+    log_warning("the key is approved, and control signs no certificates",
+                {{"how", "have one signed for " + files_.key + " and put it into " + files_.chain +
+                             ", or give control site_ca_key"}});
+    return true;
+  }
   TRY(const auto chain, Certificate::read_all(answer.certificate));
   if (chain.front().info().fingerprint != fingerprint_) {
     return fail(Code::invalid, "control sent a certificate of another key", "certificate");
@@ -98,14 +103,18 @@ Result<bool> SiteJoin::ask(adapters::HttpControlLink& link) const {
   return true;
 }
 
+Result<adapters::HttpControlConfig> joining_link(const SiteFile& file) {
+  TRY(auto members, members_of(file));
+  return adapters::HttpControlConfig{.members = std::move(members),
+                                     .site = SiteId::of(file.site),
+                                     .client_id = file.client_id,
+                                     .client_secret = file.client_secret};
+}
+
 Result<void> join_and_wait(const SiteFile& file, const SiteJoin& join) {
   ServiceLoop loop;
-  TRY(auto members, members_of(file));
-  adapters::HttpControlLink link(loop.runtime(), loop.fetcher(),
-                                 {.members = std::move(members),
-                                  .site = SiteId::of(file.site),
-                                  .client_id = file.client_id,
-                                  .client_secret = file.client_secret});
+  TRY(auto config, joining_link(file));
+  adapters::HttpControlLink link(loop.runtime(), loop.fetcher(), std::move(config));
   Result<void> joined;
   loop.runtime().spawn("join", [&] {
     joined = ask_until_approved(loop, join, link);

@@ -19,8 +19,9 @@ class SiteJoin {
   bool has_certificate(WallTime now) const { return left(now) > Duration::zero(); }
   /// There is none, or it ends soon. Reads the disk.
   bool is_due(WallTime now) const { return left(now) < renewed_before; }
-  /// Once. True: approved. Where control signs certificates, the site's is then in its file. In a fiber; parks, and
-  /// writes the disk. Errors: those of HttpControlLink::join.
+  /// Once, over a joining_link(). True: approved. Where control signs certificates, the site's is then in its file;
+  /// where it does not, the log says so. In a fiber; parks, and writes the disk. Errors: those of
+  /// HttpControlLink::join.
   Result<bool> ask(adapters::HttpControlLink& link) const;
 
  private:
@@ -33,6 +34,10 @@ class SiteJoin {
   std::string fingerprint_;
   std::string request_;
 };
+
+/// How control is called to be let in and for a certificate, the first and every later one: without one of the site's
+/// own, since with one that has ended no handshake succeeds. Reads the disk. Errors: invalid (`control`, peer_tls.ca).
+Result<adapters::HttpControlConfig> joining_link(const SiteFile& file);
 
 /// Asks until the site is approved, or the process is told to end (cancelled). Runs a loop of its own. Errors: as
 /// ask()'s, where asking again does not help.

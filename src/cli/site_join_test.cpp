@@ -58,5 +58,26 @@ TEST_CASE("a certificate of another key is none, and a site without peer_tls has
   CHECK(SiteJoin::prepare(site.file).error().where == "peer_tls");
 }
 
+TEST_CASE("a certificate is asked for without showing the one that there is, which may have ended or not be there") {
+  Site site;
+  site.file.client_id = "site-bio1";
+  CHECK(!joining_link(site.file));  // whom to trust
+  const auto authority = make_authority(site.folder, now - std::chrono::days(120));
+  REQUIRE(authority);
+  const auto check = [&] {
+    const auto link = joining_link(site.file);
+    REQUIRE(link);
+    REQUIRE(link->members.size() == 1);
+    REQUIRE(link->members.front().tls);
+    CHECK(link->client_id == "site-bio1");
+  };
+  check();
+  REQUIRE(SiteJoin::prepare(site.file));
+  REQUIRE(issue_to(site.folder, *authority, {.site = SiteId::of("bio1")}, now - std::chrono::days(120)));
+  CHECK(!net::TlsClient::load(
+      {.ca = site.file.peer_tls->ca, .certificate = {site.file.peer_tls->chain, site.file.peer_tls->key}}));
+  check();
+}
+
 }  // namespace
 }  // namespace barrio::cli::site_join_test

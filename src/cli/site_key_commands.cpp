@@ -17,10 +17,15 @@ namespace barrio::cli {
 namespace {
 
 std::string key_table(const JsonArray& keys) {
-  Table table({"SITE", "FINGERPRINT", "STATE", "SINCE", "EXPIRES"});
+  Table table({"SITE", "FINGERPRINT", "STATE", "SINCE", "EXPIRES", "REVOKED"});
   for (const Json& key : keys) {
+    const Json* revoked = key.is_object() ? key.get_object().if_contains("revoked") : nullptr;
+    const bool told = revoked != nullptr && revoked->is_bool();
     table.add({text_at(key, "site"), text_at(key, "fingerprint"), text_at(key, "state"), text_at(key, "since"),
-               text_at(key, "expires")});
+               text_at(key, "expires"),
+               !told                 ? ""
+               : revoked->get_bool() ? "yes"
+                                     : "no"});
   }
   return table.text();
 }
@@ -71,13 +76,20 @@ Result<void> approve_site(Session& session, const SiteApproveCommand& command) {
 
 Result<void> revoke_site(Session& session, const SiteRevokeCommand& command) {
   if (!command.yes && !session.global.no_input && ::isatty(STDIN_FILENO) == 1) {
-    std::fprintf(stderr, "Let site %s in no more, until another key of it is approved? [y/N] ", command.site.c_str());
+    if (command.fingerprint.empty()) {
+      std::fprintf(stderr, "Let site %s in no more, until another key of it is approved? [y/N] ", command.site.c_str());
+    } else {
+      std::fprintf(stderr, "Let key %s of site %s in never again? [y/N] ", command.fingerprint.c_str(),
+                   command.site.c_str());
+    }
     std::string answer;
     std::getline(std::cin, answer);
     if (answer != "y" && answer != "yes") return fail(Code::cancelled, "nothing was revoked", command.site);
   }
   TRY(auto control, session.control(Speaker::operating));
-  TRY(const auto left, control.post(site_path(command.site, "/revoke"), JsonObject()));
+  JsonObject wanted;
+  if (!command.fingerprint.empty()) wanted["fingerprint"] = command.fingerprint;
+  TRY(const auto left, control.post(site_path(command.site, "/revoke"), wanted));
   session.print(left, key_table(items(left, "keys")));
   return {};
 }

@@ -23,16 +23,18 @@ void add_site_key_commands(CLI::App& site, const AddLeaf& add_leaf) {
   auto pending = std::make_shared<SitePendingCommand>();
   add_leaf(site, "pending", "Sites that ask to be let in, with the fingerprints of their keys",
            site_command_of(pending))
-      ->add_flag("--all", pending->all, "Also keys that are approved or have ended");
+      ->add_flag("--all", pending->all, "Also keys that are approved or have ended, and which of these were revoked");
   auto approve = std::make_shared<SiteApproveCommand>();
   auto* approving =
       add_leaf(site, "approve", "Let a site in with the key that its machine shows", site_command_of(approve));
   approving->add_option("SITE", approve->site, "Id or city")->required();
   approving->add_option("--fingerprint", approve->fingerprint, "As the site's machine shows it")->required();
   auto revoke = std::make_shared<SiteRevokeCommand>();
-  auto* revoking = add_leaf(site, "revoke", "End a site's keys: it needs another one, and to be approved again",
+  auto* revoking = add_leaf(site, "revoke", "End a site's keys, so that it needs another one and approval, or one key",
                             site_command_of(revoke));
   revoking->add_option("SITE", revoke->site, "Id or city")->required();
+  revoking->add_option("--fingerprint", revoke->fingerprint,
+                       "Only this key: one that waits, was replaced, is in use, or was never seen");
   revoking->add_flag("--yes", revoke->yes, "Do not ask");
 }
 

@@ -224,14 +224,23 @@ void SiteProcess::keep_certificates() {
   }
 }
 
-/// In time before it ends, where control signs it. One that cannot be renewed stays as long as it is valid.
+Result<bool> SiteProcess::ask_for_certificate() {
+  Result<adapters::HttpControlConfig> config = fail(Code::cancelled, "");
+  loop_.runtime().offload([&] { config = joining_link(file_); });
+  if (!config) return fail(std::move(config).error());
+  adapters::HttpControlLink link(loop_.runtime(), loop_.fetcher(), std::move(*config));
+  return join_->ask(link);
+}
+
+/// In time before it ends, or after that, where control signs it. One that cannot be renewed stays as long as it is
+/// valid.
 void SiteProcess::renew_certificate() {
   if (!join_ || loop_.runtime().now() < next_renewal_) return;
   bool due = false;
   loop_.runtime().offload([&] { due = join_->is_due(loop_.runtime().wall()); });
   if (!due) return;
   next_renewal_ = loop_.runtime().now() + renewal_retry;
-  const auto approved = join_->ask(control_);
+  const auto approved = ask_for_certificate();
   if (approved && *approved) return;
   log_warning("the site's certificate cannot be renewed yet",
               {{"why", approved ? join_->how_to_approve() : approved.error().text()}});

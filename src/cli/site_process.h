@@ -61,6 +61,7 @@ class SiteProcess {
   void open_from_service();
   void take_over_storage(std::string told = {});
   void keep_certificates();
+  Result<bool> ask_for_certificate();
   void renew_certificate();
   void take_over();
   void serve();

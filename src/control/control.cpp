@@ -253,7 +253,7 @@ void Control::publish() {
   next.apps = desired_.apps;
   next.replicas = desired_.replicas;
   next.keys = accounts_.keys();
-  next.gateways = desired_.gateways;
+  next.gateways = without_cut_off(desired_.gateways);
   next.quotas = desired_.quotas;
   next.api_keys = desired_.api_keys;
   next.revoked_keys = revoked_keys();

@@ -108,16 +108,19 @@ class Control {
   Result<SiteId> find_site(std::string_view id_or_city) const;
 
   // Keys of sites (control_site_keys.cpp), where sites have certificates.
-  /// A site speaks over a connection with this key. Errors: denied (it is not approved: it waits for that from now on,
-  /// or has ended), exhausted, unavailable.
+  /// A site speaks over a connection with this key. That of a site which was in the network before keys were approved
+  /// is taken over, once. Errors: denied (it is not approved: it waits for that from now on, or has ended), exhausted,
+  /// unavailable.
   Result<void> admit_key(const SiteId& site, const std::string& fingerprint);
   /// The same of a site that has yet to get its certificate. Errors: not_found, invalid (the request), denied (its key
   /// has ended), exhausted, unavailable.
   Result<api::JoinAnswer> join(const SiteId& site, const api::JoinRequest& request);
   /// One that is approved already is no error. Errors: not_found, invalid, conflict (no such key waits), unavailable.
   Result<api::SiteKeyView> approve_key(const SiteId& site, const std::string& fingerprint, const Author& by = {});
-  /// All that the site has: it is let in again with another key. Errors: not_found, conflict (it has none).
-  Result<api::SiteKeyList> revoke_keys(const SiteId& site, const Author& by = {});
+  /// All that the site has or had, and it is let in again with another key; or one key, which may be revoked already.
+  /// Errors: not_found, invalid, conflict (it has none), exhausted.
+  Result<api::SiteKeyList> revoke_keys(const SiteId& site, const api::SiteKeyRevocation& wanted = {},
+                                       const Author& by = {});
   std::vector<api::SiteKeyView> site_keys() const;
 
   Result<api::AppAnswer> app(const AppKey& key) const;
@@ -286,7 +289,8 @@ class Control {
   SiteKeys keys_of(const SiteId& site) const;
   std::vector<std::string> revoked_keys() const;
   Result<void> known_site(const SiteId& site) const;
-  Result<api::SiteKeyState> hear_key(const SiteId& site, const std::string& fingerprint);
+  Result<api::SiteKeyState> hear_key(const SiteId& site, const std::string& fingerprint, Proof proof);
+  std::map<std::string, std::string> without_cut_off(std::map<std::string, std::string> by_site) const;
   StorageOrders storage_orders() const;
   decide::CopyWorld copy_world(const std::string& bucket);
   Result<void> keep_copies();

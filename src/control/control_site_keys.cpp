@@ -28,6 +28,12 @@ Error key_ended(const SiteId& site, const std::string& fingerprint) {
                             " was revoked or replaced; make another one, and have that approved"};
 }
 
+/// None: it may speak. `state` none: it is not known, or not any more.
+std::optional<Error> why_not(const SiteId& site, const std::string& fingerprint, std::optional<SiteKeyState> state) {
+  if (state == SiteKeyState::approved) return std::nullopt;
+  return state == SiteKeyState::ended ? key_ended(site, fingerprint) : not_approved(site, fingerprint);
+}
+
 }  // namespace
 
 SiteKeys Control::keys_of(const SiteId& site) const {
@@ -46,47 +52,75 @@ std::vector<std::string> Control::revoked_keys() const {
   return revoked;
 }
 
+/// Addresses of sites, less those of sites whose keys were revoked: what stands there now is not that site.
+std::map<std::string, std::string> Control::without_cut_off(std::map<std::string, std::string> by_site) const {
+  for (const auto& [site, keys] : desired_.site_keys) {
+    if (is_cut_off(keys)) by_site.erase(site.str());
+  }
+  return by_site;
+}
+
 Result<void> Control::known_site(const SiteId& site) const {
   if (desired_.network.find(site) != nullptr) return {};
   return fail(Code::not_found, "there is no site '" + site.str() + "'", "site");
 }
 
-/// What a key may do, after it is noted that it was heard of. The common case writes nothing.
-Result<SiteKeyState> Control::hear_key(const SiteId& site, const std::string& fingerprint) {
+/// What a key may do, after it is noted that it was heard of. The common case writes nothing. A site that control has
+/// sent requests to, and of whose keys nothing was ever decided, is from before keys were approved: its certificate
+/// alone let it in, and does so for one key more.
+Result<SiteKeyState> Control::hear_key(const SiteId& site, const std::string& fingerprint, Proof proof) {
   const auto known = state_of(keys_of(site), fingerprint, runtime_.wall());
   if (known) return *known;
   if (!leadership_.leads()) return fail(Code::unavailable, "this member of control does not lead");
-  bool asked = false;
+  SiteKeyState state = SiteKeyState::pending;
+  bool written = false;
+  Act act = act_on_key({site.str(), std::string(api::role::site)}, "site join", site);
   auto note = [&]() -> Result<Edit> {
     TRY_DO(known_site(site));
     SiteKeys keys = keys_of(site);
-    asked = false;  // two of its requests may come at once
-    if (state_of(keys, fingerprint, runtime_.wall())) return Edit{};
-    TRY_DO(ask(keys, fingerprint, runtime_.wall()));
-    asked = true;
+    const auto found = state_of(keys, fingerprint, runtime_.wall());
+    written = !found;  // two of its requests may come at once
+    if (found) {
+      state = *found;
+      return Edit{};
+    }
+    const bool from_before =
+        proof == Proof::certificate && none_decided(keys) && desired_.gateways.contains(site.str());
+    state = from_before ? SiteKeyState::approved : SiteKeyState::pending;
+    act.action = from_before ? "site key taken over" : "site join";
+    if (from_before) {
+      keys.used = {fingerprint, runtime_.wall()};
+    } else {
+      TRY_DO(ask(keys, fingerprint, runtime_.wall(), proof));
+    }
     const std::string key = key::site_keys(site);
     return Edit{{desired_.guard(key)}, {write_json(key, keys)}, fingerprint};
   };
-  TRY_DO(change(act_on_key({site.str(), std::string(api::role::site)}, "site join", site), note));
-  if (asked) log_info("a site asks to be let in", {{"site", site.str()}, {"fingerprint", fingerprint}});
-  return SiteKeyState::pending;
+  TRY_DO(change(act, note));
+  if (written) log_info(act.action, {{"site", site.str()}, {"fingerprint", fingerprint}});
+  return state;
 }
 
 Result<void> Control::admit_key(const SiteId& site, const std::string& fingerprint) {
-  TRY(const SiteKeyState state, hear_key(site, fingerprint));
-  if (state == SiteKeyState::approved) return {};
-  if (state == SiteKeyState::ended) return fail(key_ended(site, fingerprint));
-  if (state == SiteKeyState::pending) return fail(not_approved(site, fingerprint));
-  if (!leadership_.leads()) return {};  // who leads hears from it, too
-  auto take_up = [&]() -> Result<Edit> {
-    SiteKeys keys = keys_of(site);
-    if (state_of(keys, fingerprint, runtime_.wall()) != SiteKeyState::next) return Edit{};
-    take_up_next(keys, runtime_.wall());
-    const std::string key = key::site_keys(site);
-    return Edit{{desired_.guard(key)}, {write_json(key, keys)}, fingerprint};
-  };
-  TRY_DO(change(act_on_key({site.str(), std::string(api::role::site)}, "site key replaced", site), take_up));
-  log_info("a site has another key", {{"site", site.str()}, {"fingerprint", fingerprint}});
+  TRY(const SiteKeyState heard, hear_key(site, fingerprint, Proof::certificate));
+  std::optional<SiteKeyState> state = heard;
+  if (state == SiteKeyState::next) {
+    if (!leadership_.leads()) return {};  // who leads hears from it, too
+    bool taken_up = false;
+    auto take_up = [&]() -> Result<Edit> {
+      SiteKeys keys = keys_of(site);
+      state = state_of(keys, fingerprint, runtime_.wall());
+      taken_up = state == SiteKeyState::next;
+      if (!taken_up) return Edit{};
+      take_up_next(keys, runtime_.wall());
+      state = SiteKeyState::approved;
+      const std::string key = key::site_keys(site);
+      return Edit{{desired_.guard(key)}, {write_json(key, keys)}, fingerprint};
+    };
+    TRY_DO(change(act_on_key({site.str(), std::string(api::role::site)}, "site key replaced", site), take_up));
+    if (taken_up) log_info("a site has another key", {{"site", site.str()}, {"fingerprint", fingerprint}});
+  }
+  if (auto why = why_not(site, fingerprint, state)) return fail(std::move(*why));
   return {};
 }
 
@@ -94,10 +128,12 @@ Result<api::JoinAnswer> Control::join(const SiteId& site, const api::JoinRequest
   auto key = PublicKey::from_request(request.certificate_request);
   if (!key) return fail(Code::invalid, key.error().what, "certificate_request");
   const std::string fingerprint = key->fingerprint();
-  TRY(const SiteKeyState state, hear_key(site, fingerprint));
+  TRY(const SiteKeyState state, hear_key(site, fingerprint, Proof::token));
   if (state == SiteKeyState::ended) return fail(key_ended(site, fingerprint));
   api::JoinAnswer answer{fingerprint, state != SiteKeyState::pending, {}};
   if (!answer.approved || !config_.site_authority) return answer;
+  // What another member knows may be old: the key may have been revoked.
+  if (!leadership_.leads()) return fail(Code::unavailable, "this member of control does not lead");
   const CertificateRequest wanted{.common_name = site.str(),
                                   .dns = {site_host(site)},
                                   .ips = {},
@@ -130,20 +166,24 @@ Result<api::SiteKeyView> Control::approve_key(const SiteId& site, const std::str
   return *made;
 }
 
-Result<api::SiteKeyList> Control::revoke_keys(const SiteId& site, const Author& by) {
+Result<api::SiteKeyList> Control::revoke_keys(const SiteId& site, const api::SiteKeyRevocation& wanted,
+                                              const Author& by) {
+  std::optional<std::string> one;
+  if (wanted.fingerprint) {
+    TRY(one, parse_key_fingerprint(*wanted.fingerprint));
+  }
   auto end = [&]() -> Result<Edit> {
     TRY_DO(known_site(site));
     SiteKeys keys = keys_of(site);
-    if (!keys.used && keys.pending.empty()) {
-      return fail(Code::conflict, "site " + site.str() + " has no key that is approved or waits for it", "site");
-    }
-    const std::string ended = keys.used ? keys.used->fingerprint : "";
-    revoke(keys, runtime_.wall());
+    const std::string used = keys.used ? keys.used->fingerprint : "";
+    TRY(const bool ended, one ? revoke(keys, *one, runtime_.wall()) : revoke_all(keys, runtime_.wall()));
+    if (!ended && one) return Edit{};
+    if (!ended) return fail(Code::conflict, "site " + site.str() + " has no key that is not revoked", "site");
     const std::string key = key::site_keys(site);
-    return Edit{{desired_.guard(key)}, {write_json(key, keys)}, ended};
+    return Edit{{desired_.guard(key)}, {write_json(key, keys)}, one.value_or(used)};
   };
   TRY_DO(change(act_on_key(by, "site revoke", site), end));
-  log_info("a site's keys revoked", {{"site", site.str()}});
+  log_info("keys of a site revoked", {{"site", site.str()}, {"fingerprint", one.value_or("all")}});
   return api::SiteKeyList{views(keys_of(site), runtime_.wall()), {}};
 }
 

@@ -42,7 +42,7 @@ StorageOrders Control::storage_orders() const {
   StorageOrders orders;
   orders.buckets = desired_.buckets;
   orders.keys = desired_.s3_keys;
-  orders.sites = desired_.storage_sites;
+  orders.sites = without_cut_off(desired_.storage_sites);
   for (const auto& [tenant, erasure] : desired_.erasures) orders.erased.push_back(tenant);
   const auto is_erased = [&](const auto& one) { return desired_.erasures.contains(one.tenant); };
   std::erase_if(orders.buckets, is_erased);

@@ -68,11 +68,13 @@ std::optional<net::Response> Forwarding::ask(const Member& leader, const net::Re
     }
   });
   std::erase_if(passed.headers, [](const auto& field) {
-    return net::same_name(field.first, certificate) || net::same_name(field.first, member_token);
+    return net::same_name(field.first, certificate) || net::same_name(field.first, certificate_key) ||
+           net::same_name(field.first, member_token);
   });
   passed.headers.emplace_back(forwarded, "1");
   if (!request.peer_uri.empty() && !accounts_.keys().empty()) {
-    passed.headers.emplace_back(certificate, request.peer_uri + ' ' + request.peer_key);
+    passed.headers.emplace_back(certificate, request.peer_uri);
+    passed.headers.emplace_back(certificate_key, request.peer_key);
     passed.headers.emplace_back(member_token, "Bearer " + accounts_.member_token());
   }
   auto answered = call_(leader.address, std::move(passed), runtime_.now() + asked_for);

@@ -18,9 +18,10 @@ using CallMember =
 
 class Forwarding {
  public:
-  /// What the leader is told of a caller's certificate, its URI, a space and its key's fingerprint, and the proof that
-  /// a member tells it.
+  /// What the leader is told of a caller's certificate, its URI and its key's fingerprint, and the proof that a member
+  /// tells it.
   static constexpr const char* certificate = "Barrio-Certificate";
+  static constexpr const char* certificate_key = "Barrio-Certificate-Key";
   static constexpr const char* member_token = "Barrio-Member";
 
   Forwarding(ports::Runtime& runtime, CallMember call, Accounts& accounts, const Leadership& leadership)

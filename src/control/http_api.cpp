@@ -144,23 +144,27 @@ std::optional<Response> HttpApi::admit(const Route& route, Call& call) {
 /// The token, the site's certificate, and that the operator let its key in; who joins has a token alone.
 Result<void> HttpApi::admit_site(const Route& route, const SiteId& site, const net::Request& request) {
   if (!config_.sites_have_certificates || route.action == &HttpApi::join) return {};
-  const auto fingerprint = key_of(site, request);
-  if (fingerprint) return control_.admit_key(site, *fingerprint);
-  return fail(Code::denied,
-              "the token is for site " + site.str() + ", and this connection has no certificate of that site");
+  TRY(const std::string fingerprint, key_of(site, request));
+  return control_.admit_key(site, fingerprint);
 }
 
-/// The key of the site's certificate; none: it was not shown. A member that passed the request on has seen it, and says
-/// so with a token that only members have.
-std::optional<std::string> HttpApi::key_of(const SiteId& site, const net::Request& request) {
+/// The key of the site's certificate. A member that passed the request on has seen it, and says so with a token that
+/// only members have. Errors: denied (no certificate of the site was shown), unavailable (the member tells no key: it
+/// is of a version before keys were approved, and the site is to ask another one).
+Result<std::string> HttpApi::key_of(const SiteId& site, const net::Request& request) {
   if (request.peer_uri == site_uri(site) && !request.peer_key.empty()) return request.peer_key;
   const auto member = net::find_header(request.headers, Forwarding::member_token);
   const auto certificate = net::find_header(request.headers, Forwarding::certificate);
-  const std::string expected = site_uri(site) + ' ';
-  if (!member || !certificate || !certificate->starts_with(expected) || *certificate == expected) return std::nullopt;
+  const auto key = net::find_header(request.headers, Forwarding::certificate_key);
+  const auto unshown = fail(
+      Code::denied, "the token is for site " + site.str() + ", and this connection has no certificate of that site");
+  if (!member || certificate != site_uri(site)) return unshown;
   const auto who = control_.accounts().verify(*member);
-  if (!who || !who->has(api::scope::member)) return std::nullopt;
-  return std::string(certificate->substr(expected.size()));
+  if (!who || !who->has(api::scope::member)) return unshown;
+  if (!key || key->empty()) {
+    return fail(Code::unavailable, "the member of control that passed this on tells no key: it has yet to be upgraded");
+  }
+  return std::string(*key);
 }
 
 std::optional<Response> HttpApi::console(const Request& request) const {

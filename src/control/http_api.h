@@ -113,7 +113,7 @@ class HttpApi {
   net::Response act(const Route& route, Call& call);
   std::optional<net::Response> admit(const Route& route, Call& call);
   Result<void> admit_site(const Route& route, const SiteId& site, const net::Request& request);
-  std::optional<std::string> key_of(const SiteId& site, const net::Request& request);
+  Result<std::string> key_of(const SiteId& site, const net::Request& request);
   std::optional<net::Response> console(const net::Request& request) const;
 
   net::Response openapi(const Call& call);

@@ -51,9 +51,9 @@ std::vector<HttpApi::Route> HttpApi::site_key_routes() {
        scope::sites_write,
        Whose::anybody,
        &HttpApi::revoke_site,
-       {"End a site's keys: it is not let in until another one is approved",
+       {"End all keys of a site, which is not let in until another one is approved, or one key",
         {},
-        {},
+        site_key_schema<api::SiteKeyRevocation>,
         site_key_schema<api::SiteKeyList>}},
   };
 }
@@ -92,7 +92,9 @@ Response HttpApi::approve_site(const Call& call) {
 Response HttpApi::revoke_site(const Call& call) {
   auto id = control_.find_site(call.params[0]);
   if (!id) return answer(id.error());
-  auto left = control_.revoke_keys(*id, author(call));
+  auto wanted = body<api::SiteKeyRevocation>(call);
+  if (!wanted) return answer(wanted.error());
+  auto left = control_.revoke_keys(*id, *wanted, author(call));
   return left ? answer_json(200, *left) : answer(left.error());
 }
 

@@ -109,6 +109,8 @@ expect 0 " 200" sync_other
 expect 0 "$key" keys ended bio1
 expect 0 "revoked or replaced" sync --cert "$home/tls/bio1.pem" --key "$home/tls/bio1.key" "https://127.0.0.1:$tls/barrio/v1/sites/bio1/sync"
 eventually away bio1
+expect 0 "$key" "$barrio" site revoke bio1 --fingerprint "$key" --yes # among sites, too
+expect 0 " 200" sync_other
 cp "$home/other/bio1.key" "$home/other/bio1.pem" "$home/tls" # the process goes on with it
 kill -HUP "$bio1"
 eventually connected bio1

@@ -25,7 +25,8 @@ struct JoinAnswer {
 BARRIO_DESCRIBE(JoinAnswer, (), (fingerprint, approved, certificate))
 
 /// Of a key: pending until it is approved; `next` was approved beside the one in use, and takes its place when it is
-/// used first; ended was revoked or replaced, and is never approved again.
+/// used first; ended was revoked or replaced, and is never approved again. Other sites still take a certificate with a
+/// replaced key for the site's, until it is revoked, too.
 enum class SiteKeyState { pending, approved, next, ended };
 BARRIO_DESCRIBE_ENUM(SiteKeyState, pending, approved, next, ended)
 
@@ -35,8 +36,9 @@ struct SiteKeyView {
   SiteKeyState state = SiteKeyState::pending;
   WallTime since;
   std::optional<WallTime> expires;  // of a pending one
+  std::optional<bool> revoked;      // of an ended one; false: it was replaced
 };
-BARRIO_DESCRIBE(SiteKeyView, (), (site, fingerprint, state, since, expires))
+BARRIO_DESCRIBE(SiteKeyView, (), (site, fingerprint, state, since, expires, revoked))
 
 struct SiteKeyList {
   std::vector<SiteKeyView> keys;
@@ -48,5 +50,10 @@ struct SiteKeyApproval {
   std::string fingerprint;  // as the site's machine shows it
 };
 BARRIO_DESCRIBE(SiteKeyApproval, (), (fingerprint))
+
+struct SiteKeyRevocation {
+  std::optional<std::string> fingerprint;  // in any state, also one never heard of; none: all that the site has or had
+};
+BARRIO_DESCRIBE(SiteKeyRevocation, (), (fingerprint))
 
 }  // namespace barrio::api
