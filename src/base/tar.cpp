@@ -109,7 +109,10 @@ Result<TarEntry> entry_of(const UstarHeader& header, std::string_view content) {
   switch (header.type) {
     case '0':
     case '\0': return TarEntry{*clean, TarEntry::Kind::file, (mode & 0111) != 0, content};
-    case '2': return TarEntry{*clean, TarEntry::Kind::link, false, {}, text_of(header.target)};
+    case '2':
+      if (text_of(header.target).empty())
+        return fail(Code::invalid, "must lead somewhere: a symbolic link without a target", harmless(name, 200));
+      return TarEntry{*clean, TarEntry::Kind::link, false, {}, text_of(header.target)};
     case '5': return TarEntry{*clean, TarEntry::Kind::folder};
     default:
       return fail(Code::invalid,

@@ -62,6 +62,7 @@ TEST_CASE("an archive that would write outside of its folder, or is damaged, is 
   CHECK(refused({{"../out", TarEntry::Kind::file, false, "x"}}));
   CHECK(refused({{"a/../../out", TarEntry::Kind::file, false, "x"}}));
   CHECK(refused({{"/etc/passwd", TarEntry::Kind::file, false, "x"}}));
+  CHECK(refused({{"a", TarEntry::Kind::link, false, {}, ""}}));
   CHECK(refused({{"a", TarEntry::Kind::link, false, {}, "/etc"}, {"a/passwd", TarEntry::Kind::file, false, "x"}}));
   CHECK(refused({{"a/passwd", TarEntry::Kind::file, false, "x"}, {"a", TarEntry::Kind::link, false, {}, "/etc"}}));
   CHECK(refused({{"a", TarEntry::Kind::file, false, "x"}, {"./a", TarEntry::Kind::file, false, "y"}}));

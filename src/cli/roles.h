@@ -137,10 +137,12 @@ BARRIO_DESCRIBE(KubernetesFile, (),
 
 /// How a site runs programs, docs/programs.md.
 struct ProgramsFile {
-  std::optional<std::string> bwrap = {};   // none: /usr/bin/bwrap
-  std::optional<std::string> cgroup = {};  // folder of a group of cgroups v2 that limits them; none: rlimits do
+  std::optional<std::string> bwrap = {};  // none: /usr/bin/bwrap
+  std::optional<std::string> cgroup =
+      {};  // folder of a group of cgroups v2 that limits them; none: no programs, unless
+  std::optional<bool> without_cgroup = {};  // true: they are trusted not to get around what limits them without it
 };
-BARRIO_DESCRIBE(ProgramsFile, (), (bwrap, cgroup))
+BARRIO_DESCRIBE(ProgramsFile, (), (bwrap, cgroup, without_cgroup))
 
 /// A site's transparency log, docs/proof.md.
 struct LogFile {

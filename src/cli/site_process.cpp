@@ -110,6 +110,7 @@ std::unique_ptr<adapters::ProgramWorkloadRuntime> SiteProcess::with_programs() {
   adapters::ProgramConfig config;
   config.bwrap = file_.programs->bwrap.value_or(config.bwrap);
   config.cgroup = file_.programs->cgroup.value_or("");
+  config.without_cgroup = file_.programs->without_cgroup.value_or(false);
   std::error_code error;
   config.folder = std::filesystem::absolute(file_.folder + "/programs", error).string();
   config.incarnation = incarnation_;

@@ -25,16 +25,26 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
 }
 
 /// In the child: its first descriptors, and nothing above them once it executes. `handed_over` has room to be changed.
-void arrange_descriptors(int output, std::vector<int>& handed_over) {
+/// What failed, or null.
+const char* arrange_descriptors(int output, std::vector<int>& handed_over) {
   const int first_unwanted = handed_over_descriptor + static_cast<int>(handed_over.size());
   // Out of the way first: each may have a number that another should get.
-  for (int& one : handed_over) one = fcntl(one, F_DUPFD_CLOEXEC, first_unwanted);
-  const int nothing = open("/dev/null", O_RDONLY);
-  dup2(nothing, STDIN_FILENO);
-  dup2(output, STDOUT_FILENO);
-  dup2(output, STDERR_FILENO);
-  for (size_t i = 0; i < handed_over.size(); ++i) dup2(handed_over[i], handed_over_descriptor + static_cast<int>(i));
-  close_range(static_cast<unsigned>(first_unwanted), ~0U, CLOSE_RANGE_CLOEXEC);
+  for (int& one : handed_over) {
+    one = fcntl(one, F_DUPFD_CLOEXEC, first_unwanted);
+    if (one < 0) return "move what is handed over";
+  }
+  output = fcntl(output, F_DUPFD_CLOEXEC, first_unwanted);
+  if (output < 0) return "move its output";
+  const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (nothing < 0) return "open /dev/null";
+  // With the same number, dup2 would leave it to be closed at exec.
+  if (nothing == STDIN_FILENO ? fcntl(nothing, F_SETFD, 0) != 0 : dup2(nothing, STDIN_FILENO) < 0) return "its input";
+  if (dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0) return "its output";
+  for (size_t i = 0; i < handed_over.size(); ++i) {
+    if (dup2(handed_over[i], handed_over_descriptor + static_cast<int>(i)) < 0) return "hand descriptors over";
+  }
+  if (close_range(static_cast<unsigned>(first_unwanted), ~0U, CLOSE_RANGE_CLOEXEC) != 0) return "close the others";
+  return nullptr;
 }
 
 [[noreturn]] void say_and_end(const char* what, const char* of, const char* reason) {
@@ -47,10 +57,12 @@ void arrange_descriptors(int output, std::vector<int>& handed_over) {
 /// In the child, between fork and exec: only calls that are safe after a fork of a process with threads.
 [[noreturn]] void become(char* const* arguments, char* const* environment, int output, ChildSpec& spec, pid_t parent) {
   dup2(output, STDERR_FILENO);
+  // Before anything limits how many descriptors it may have: it still has all of its parent's.
+  if (const char* failed = arrange_descriptors(output, spec.handed_over))
+    say_and_end("cannot arrange its descriptors: ", failed, strerrordesc_np(errno));
   if (spec.prepare) {
     if (const char* failed = spec.prepare()) say_and_end("cannot prepare its start: ", failed, strerrordesc_np(errno));
   }
-  arrange_descriptors(output, spec.handed_over);
   // After that: whoever becomes somebody else loses it.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(126);  // it died before the line above

@@ -26,7 +26,7 @@ struct ChildSpec {
   std::optional<std::vector<std::string>> environment = {};  // "NAME=value"; none: the same as ours
   std::optional<Bytes> memory = {};                          // RLIMIT_DATA: private memory that can be written
   /// Run in the child before it executes: only calls that are safe after a fork of a process with threads. What failed,
-  /// or null. It may change who the child is.
+  /// or null. It may change who the child is. Its descriptors are those of the child by then: it opens its own.
   std::function<const char*()> prepare = {};
 };
 

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -89,6 +90,33 @@ TEST_CASE("what prepares a child runs in it before it executes, and ends it wher
     return "a try";
   };
   CHECK(output_of(spec, "echo never") == "cannot prepare its start: a try: Operation not permitted\n");
+}
+
+TEST_CASE("a child that may open few files gets what is handed over, however many its parent has open") {
+  int ends[2];
+  REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+  std::vector<int> many;
+  for (int i = 0; i < 40; ++i) many.push_back(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  ChildSpec spec;
+  spec.handed_over = {ends[1]};
+  spec.prepare = [] {
+    const rlimit few{16, 16};
+    return setrlimit(RLIMIT_NOFILE, &few) != 0 ? "limit its files" : nullptr;
+  };
+  CHECK(output_of(spec, "echo spoken >&3; cat; ulimit -n") == "16\n");
+  for (const int one : many) close(one);
+  close(ends[1]);
+  char text[8] = {};
+  CHECK(read(ends[0], text, sizeof(text)) == 7);
+  CHECK(std::string(text, 6) == "spoken");
+  close(ends[0]);
+}
+
+TEST_CASE("a child whose descriptors cannot be arranged does not run, and says why") {
+  ChildSpec spec;
+  spec.handed_over = {99'999};
+  CHECK(output_of(spec, "echo never") ==
+        "cannot arrange its descriptors: move what is handed over: Bad file descriptor\n");
 }
 
 TEST_CASE("a child that ends within the grace ends by itself; another is killed") {

@@ -28,10 +28,10 @@ control_file 127.0.0.1:0 mad1 bcn1 bio1 vlc1
 serve control control
 control_pid=$started_pid control=$address
 for site in mad1 bcn1; do
-  site_file "$site" "$control" 127.0.0.1:0 "programs: {}"
+  site_file "$site" "$control" 127.0.0.1:0 "programs: {without_cgroup: true}"
   serve "$site" site serve
   site_pid[$site]=$started_pid gateway[$site]=$address
-  site_file "$site" "$control" "$address" "programs: {}" # from now on at the same address
+  site_file "$site" "$control" "$address" "programs: {without_cgroup: true}" # from now on at the same address
 done
 site_file bio1 "$control" 127.0.0.1:0
 site_file vlc1 "$control" 127.0.0.1:0 "programs: {bwrap: $home/bwrap}"

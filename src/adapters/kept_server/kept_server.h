@@ -42,12 +42,14 @@ template <class T>
 struct ServerKind {
   /// Starts it, or finds it running, and says its endpoint.
   std::function<Result<void>(T&)> start;
-  /// Why it does not run any more. None: it does, or that cannot be told now.
-  std::function<std::optional<std::string>(T&)> ended;
+  /// Looks at it; why it does not run any more, or none. Errors: that cannot be told now.
+  std::function<Result<std::optional<std::string>>(T&)> ended;
   /// Ends it, with some grace; it may be started again.
   std::function<void(T&)> stop;
   /// Nobody wants it any more: returns when nothing of it is left.
   std::function<void(T&)> take_away;
+  /// What has failed while it was started or was not ready yet, for its tenant. None: the error's own text.
+  std::function<std::string(const Error&)> in_words = {};
 };
 
 /// "netns:PID:INODE@127.0.0.1:PORT": the loopback of a process that is in a network of its own. Errors: unavailable,
@@ -107,6 +109,12 @@ class ServerKeeper {
 
  private:
   static constexpr Duration step = 50ms;
+  enum class Untold { fails, passes };  // that one cannot be looked at now
+  /// A question that a fiber of its own waits for.
+  struct Question {
+    std::unique_ptr<ports::Signal> answered;
+    std::optional<bool> answer = {};
+  };
 
   void keep(const Kept& one) {
     decide::RestartDelay delay(times_.restart);
@@ -135,10 +143,36 @@ class ServerKeeper {
     auto up = kind_.start(one);
     if (up) up = await_ready(one);
     if (!acts_on(one)) return;
-    std::string why = up ? watch(one) : up.error().text();
+    std::string why = up ? watch(one) : kind_.in_words ? kind_.in_words(up.error()) : up.error().text();
     if (!acts_on(one)) return;
     one.detail = std::move(why);
     one.endpoint.clear();
+  }
+
+  /// Errors: why it does not run any more.
+  Result<void> look(T& one, Untold untold) {
+    auto how = kind_.ended(one);
+    if (!how && untold == Untold::passes) return {};
+    TRY_DO(how);
+    if (*how) return fail(Code::unavailable, std::move(**how));
+    return {};
+  }
+
+  /// As answers(), with looks at the server meanwhile: it may keep its answer back for as long as the check waits.
+  /// False as soon as nobody wants it. Errors: why it does not run any more.
+  Result<bool> ask(T& one, const HealthCheck& check, Untold untold) {
+    const auto question = std::make_shared<Question>();
+    question->answered = runtime_.make_signal();
+    runtime_.spawn("probe " + one.name, [this, question, endpoint = one.endpoint, check] {
+      question->answer = answers(runtime_, probe_, endpoint, check);
+      question->answered->notify();
+    });
+    while (acts_on(one)) {
+      question->answered->wait_until(runtime_.now() + times_.look_every);
+      if (question->answer) return *question->answer;
+      TRY_DO(look(one, untold));
+    }
+    return false;
   }
 
   Result<void> await_ready(T& one) {
@@ -146,12 +180,13 @@ class ServerKeeper {
     const Time latest = runtime_.now() + one.server().start_within;
     one.detail = "waits for " + check.path + " to answer";
     while (acts_on(one)) {
-      if (answers(runtime_, probe_, one.endpoint, check)) {
+      TRY(const bool answered, ask(one, check, Untold::fails));
+      if (answered) {
         one.phase = ReplicaPhase::ready;
         one.detail.clear();
         return {};
       }
-      if (const auto how = kind_.ended(one)) return fail(Code::unavailable, *how);
+      TRY_DO(look(one, Untold::fails));
       if (runtime_.now() >= latest) {
         kind_.stop(one);
         return fail(Code::timed_out, "was not ready after " + to_string(one.server().start_within));
@@ -173,18 +208,24 @@ class ServerKeeper {
       const Time now = runtime_.now();
       if (now >= next_look) {
         next_look = now + times_.look_every;
-        if (auto how = kind_.ended(one)) return *how;
+        if (auto runs = look(one, Untold::passes); !runs) return runs.error().what;
       }
       if (now >= next_ready) {
         next_ready = now + ready.every;
-        not_ready.note(answers(runtime_, probe_, one.endpoint, ready));
+        const auto answered = ask(one, ready, Untold::passes);
+        if (!answered) return answered.error().what;
+        if (!acts_on(one)) break;
+        not_ready.note(*answered);
         const bool out = not_ready.reached(ready.failures);
         one.phase = out ? ReplicaPhase::starting : ReplicaPhase::ready;
         one.detail = out ? ready.path + " does not answer" : "";
       }
       if (live && now >= next_live) {
         next_live = now + live->every;
-        not_live.note(answers(runtime_, probe_, one.endpoint, *live));
+        const auto answered = ask(one, *live, Untold::passes);
+        if (!answered) return answered.error().what;
+        if (!acts_on(one)) break;
+        not_live.note(*answered);
         if (not_live.reached(live->failures)) {
           one.phase = ReplicaPhase::failed;
           kind_.stop(one);

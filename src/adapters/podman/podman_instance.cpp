@@ -21,16 +21,11 @@ std::string with_hint(const Error& error, const PodmanHost* host) {
 
 }  // namespace
 
-Result<void> PodmanWorkloadRuntime::start(Instance& one) {
-  auto up = bring_up(one);
-  if (up) return up;
-  Error error = std::move(up).error();
-  error.what = with_hint(error, host_ ? &*host_ : nullptr);
-  error.where.clear();
-  return fail(std::move(error));
+std::string PodmanWorkloadRuntime::in_words(const Error& error) const {
+  return with_hint(error, host_ ? &*host_ : nullptr);
 }
 
-Result<void> PodmanWorkloadRuntime::bring_up(Instance& one) {
+Result<void> PodmanWorkloadRuntime::start(Instance& one) {
   one.detail = "checks its image";
   TRY_DO(check_image(one));
   TRY_DO(create_or_adopt(one));
@@ -79,10 +74,11 @@ Result<void> PodmanWorkloadRuntime::create_or_adopt(Instance& one) {
   return created;
 }
 
-std::optional<std::string> PodmanWorkloadRuntime::ended(Instance& one) {
+Result<std::optional<std::string>> PodmanWorkloadRuntime::ended(Instance& one) {
   const auto state = api_.inspect(one.name);
   if (!state && state.error().code == Code::not_found) return "its container is gone";
-  if (!state || state->running) return std::nullopt;
+  if (!state) return fail(state.error());
+  if (state->running) return std::nullopt;
   return state->out_of_memory ? "ended: out of memory" : "ended with code " + std::to_string(state->exit_code);
 }
 

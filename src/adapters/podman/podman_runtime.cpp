@@ -17,7 +17,8 @@ PodmanWorkloadRuntime::PodmanWorkloadRuntime(ports::Runtime& runtime, FetchPodma
               {.start = [this](Instance& one) { return start(one); },
                .ended = [this](Instance& one) { return ended(one); },
                .stop = [this](Instance& one) { stop(one); },
-               .take_away = [this](Instance& one) { take_away(one); }},
+               .take_away = [this](Instance& one) { take_away(one); },
+               .in_words = [this](const Error& error) { return in_words(error); }},
               std::move(probe), config_.times, config_.in_flight),
       images_turn_(runtime) {}
 

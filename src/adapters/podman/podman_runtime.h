@@ -45,10 +45,10 @@ class PodmanWorkloadRuntime final : public ports::WorkloadRuntime {
 
   // podman_instance.cpp
   Result<void> start(Instance& one);
-  Result<void> bring_up(Instance& one);
   Result<void> check_image(Instance& one);
   Result<void> create_or_adopt(Instance& one);
-  std::optional<std::string> ended(Instance& one);
+  Result<std::optional<std::string>> ended(Instance& one);
+  std::string in_words(const Error& error) const;
   void stop(Instance& one);
   void take_away(Instance& one);
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -10,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/owned_descriptor.h"
 #include "base/read_file.h"
 #include "base/text.h"
 
@@ -36,6 +38,10 @@ std::optional<uint64_t> number_in(const std::string& path, std::string_view key)
     if (space != std::string_view::npos && line.substr(0, space) == key) return parse_uint(line.substr(space + 1));
   }
   return std::nullopt;
+}
+
+uint64_t killed_in(const std::string& group) {
+  return number_in(group + "/memory.events", "oom_kill").value_or(0);
 }
 
 }  // namespace
@@ -69,8 +75,9 @@ Result<ControlGroup> ControlGroup::make(const std::string& path, const GroupLimi
   TRY_DO(put(path + "/memory.oom.group", "1"));
   TRY_DO(put(path + "/cpu.max", std::to_string(quota) + " " + std::to_string(cpu_period_us)));
   TRY_DO(put(path + "/pids.max", std::to_string(limits.processes)));
-  group.door_ = OwnedDescriptor(::open((path + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
-  if (!group.door_) return fail(Code::unavailable, std::string("cannot open the group: ") + std::strerror(errno), path);
+  if (::access(group.door().c_str(), W_OK) != 0)
+    return fail(Code::unavailable, std::string("cannot join the group: ") + std::strerror(errno), path);
+  group.killed_before_ = killed_in(path);
   return group;
 }
 
@@ -90,7 +97,7 @@ Result<SandboxUsage> ControlGroup::usage() const {
 }
 
 bool ControlGroup::ran_out_of_memory() const {
-  return number_in(path_ + "/memory.events", "oom_kill").value_or(0) > 0;
+  return killed_in(path_) > killed_before_;
 }
 
 }  // namespace barrio::adapters

@@ -5,7 +5,6 @@
 #include <string>
 #include <utility>
 
-#include "base/owned_descriptor.h"
 #include "base/quantity.h"
 #include "base/result.h"
 #include "base/time.h"
@@ -34,20 +33,21 @@ class ControlGroup {
   static Result<ControlGroup> make(const std::string& path, const GroupLimits& limits);
   /// Ends what is in it, and removes it.
   ~ControlGroup();
-  ControlGroup(ControlGroup&& other) noexcept : path_(std::exchange(other.path_, {})), door_(std::move(other.door_)) {}
+  ControlGroup(ControlGroup&& other) noexcept
+      : path_(std::exchange(other.path_, {})), killed_before_(other.killed_before_) {}
   ControlGroup& operator=(ControlGroup&&) = delete;
 
-  /// Who writes "0" there joins.
-  int door() const { return door_.get(); }
+  /// The file that one writes "0" into to join.
+  std::string door() const { return path_ + "/cgroup.procs"; }
   Result<SandboxUsage> usage() const;
-  /// The kernel has ended something in it for its memory.
+  /// The kernel has ended something in it for its memory, since it was made or taken up again.
   bool ran_out_of_memory() const;
 
  private:
   explicit ControlGroup(std::string path) : path_(std::move(path)) {}
 
   std::string path_;
-  OwnedDescriptor door_;
+  uint64_t killed_before_ = 0;  // a group that could not be removed is taken up with its history
 };
 
 }  // namespace barrio::adapters

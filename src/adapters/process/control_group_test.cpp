@@ -46,8 +46,7 @@ TEST_CASE("a group gets its limits, tells what is used, and is emptied at its en
     CHECK(groups.get("one/memory.oom.group") == "1");
     CHECK(groups.get("one/cpu.max") == "50000 100000");
     CHECK(groups.get("one/pids.max") == "42");
-    CHECK(write(group->door(), "0", 1) == 1);
-    CHECK(groups.get("one/cgroup.procs") == "0");
+    CHECK(group->door() == path + "/cgroup.procs");
     CHECK_FALSE(group->usage());
     groups.put("one/cpu.stat", "usage_usec 1500000\nuser_usec 1\n");
     groups.put("one/memory.current", "4096\n");
@@ -62,6 +61,18 @@ TEST_CASE("a group gets its limits, tells what is used, and is emptied at its en
     CHECK(groups.get("one/cgroup.kill").empty());
   }
   CHECK(groups.get("one/cgroup.kill") == "1");
+}
+
+TEST_CASE("a group that is taken up again does not count what the kernel ended in it before") {
+  const PretendedGroups groups;
+  const std::string path = groups.group("one");
+  groups.put("one/memory.events", "oom 1\noom_kill 2\n");
+  auto made = ControlGroup::make(path, {.memory = mib(64), .cores = 0.5, .processes = 42});
+  REQUIRE(made);
+  const ControlGroup group(std::move(*made));
+  CHECK_FALSE(group.ran_out_of_memory());
+  groups.put("one/memory.events", "oom 2\noom_kill 3\n");
+  CHECK(group.ran_out_of_memory());
 }
 
 TEST_CASE("a folder that cannot limit programs says what it lacks") {

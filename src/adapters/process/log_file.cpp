@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "base/text.h"
 
@@ -17,9 +16,11 @@ Result<std::string> read_tail(const std::string& path, size_t most) {
   if (!file) return fail(Code::not_found, "there is no log", path);
   const auto size = static_cast<size_t>(std::max<std::streamoff>(0, file.tellg()));
   file.seekg(static_cast<std::streamoff>(size - std::min(size, most)));
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
+  // No more than that: whoever writes it can make it longer meanwhile, also without writing.
+  std::string tail(std::min(size, most), '\0');
+  file.read(tail.data(), static_cast<std::streamsize>(tail.size()));
+  tail.resize(static_cast<size_t>(file.gcount()));
+  return tail;
 }
 
 }  // namespace

@@ -76,6 +76,16 @@ def memory(size):
     time.sleep(20)
     return 'taken'
 
+def hidden(size):
+    block = mmap.mmap(-1, size)  # shared
+    piece = 1 << 20
+    for at in range(0, size, piece):
+        for page in range(at, at + piece, 4096):
+            block[page] = 1
+        block.madvise(mmap.MADV_DONTNEED, at, piece)
+    time.sleep(20)
+    return 'taken'
+
 def spin():
     end = time.time() + 20
     while time.time() < end:
@@ -116,6 +126,10 @@ def tell(path, query):
         return forks()
     if path == '/memory':
         return memory(int(query))
+    if path == '/hidden':
+        return hidden(int(query))
+    if path == '/messages':
+        return ' '.join([call('msgget', 0, 0o600), call('semget', 0, 1, 0o600), call('mq_open', b'/x', 0o102, 0o600, None)])
     if path == '/spin':
         threading.Thread(target=spin, daemon=True).start()
         return 'spins'
@@ -183,6 +197,7 @@ class ProgramRig {
     return {.folder = folder + "/programs",
             .incarnation = incarnation,
             .site = "mad1",
+            .without_cgroup = true,
             .times = {.restart = {.first = 100ms, .longest = 1s, .healthy_after = 60s},
                       .look_every = 50ms,
                       .ready_period = 20ms,

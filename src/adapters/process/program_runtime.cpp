@@ -1,7 +1,9 @@
 #include "adapters/process/program_runtime.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,6 +24,8 @@ namespace {
 constexpr Duration sandbox_step = 10ms;
 constexpr Duration sandbox_made_within = 10s;
 constexpr size_t longest_last_words = 300;
+constexpr int claim_tries = 10;
+constexpr std::string_view gone_prefix = "gone-";  // of folders that are being removed
 // Above those of containers (adapters/podman), below what a signed number holds.
 constexpr int64_t first_user = 2'000'000'000;
 constexpr int64_t users = 100'000'000;
@@ -38,10 +42,15 @@ uid_t user_of(const std::string& what) {
   return static_cast<uid_t>(first_user + std::stoll(sha256_hex(what).substr(0, 15), nullptr, 16) % users);
 }
 
-/// A lock on the folder: as long as it is held, its process lives.
+/// A lock on the folder: as long as it is held, its process lives. None where another holds it, or has taken it away
+/// meanwhile.
 OwnedDescriptor claim(const std::string& folder) {
   OwnedDescriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!opened || ::flock(opened.get(), LOCK_EX | LOCK_NB) != 0) return OwnedDescriptor();
+  struct stat locked{};
+  struct stat named{};
+  if (::fstat(opened.get(), &locked) != 0 || ::stat(folder.c_str(), &named) != 0 || locked.st_ino != named.st_ino)
+    return OwnedDescriptor();
   return opened;
 }
 
@@ -69,8 +78,8 @@ std::string last_words(const std::string& log, std::string_view beginning = "") 
 struct ProgramWorkloadRuntime::Instance final : KeptServer {
   std::string file_path;  // of what was uploaded
   std::shared_ptr<ProgramFiles> files;
-  std::optional<Sandbox> sandbox;
-  std::string killed_for;  // what, where this process did it
+  std::shared_ptr<Sandbox> sandbox;  // shared with who looks at it, on another thread
+  std::string killed_for;            // what, where this process did it
 
   const ProgramSpec& program() const { return *order.program; }
 };
@@ -101,6 +110,11 @@ Result<void> ProgramWorkloadRuntime::ensure(const ports::WorkloadSpec& spec) {
                 order.id.str());
   if (::geteuid() != 0)
     return fail(Code::unsupported, "this site runs no programs: its process is not root", order.id.str());
+  if (config_.cgroup.empty() && !config_.without_cgroup)
+    return fail(Code::unsupported,
+                "this site runs no programs: it has no control group to limit them by (programs.cgroup), and does not "
+                "say that it trusts them without (programs.without_cgroup: true)",
+                order.id.str());
   TRY_DO(prepare());
   auto one = std::make_shared<Instance>();
   one->order = order;
@@ -118,17 +132,45 @@ Result<void> ProgramWorkloadRuntime::prepare() {
     if (!ready) return fail(std::move(ready).error().within("programs.cgroup"));
   } else {
     log_warning(
-        "programs.cgroup is not configured: nothing limits programs' cores, and memory is looked at only now and then");
+        "programs.cgroup is not configured: nothing limits programs' cores, and memory is looked at only now and then; "
+        "that is for programs that one trusts");
   }
-  std::error_code problem;
-  std::filesystem::create_directories(config_.folder, problem);
-  for (std::filesystem::directory_iterator at(config_.folder, problem), end; !problem && at != end;
-       at.increment(problem)) {
-    if (claim(at->path().string())) std::filesystem::remove_all(at->path(), problem);
-  }
+  remove_leftovers();
+  TRY_DO(claim_own_folder());
   TRY_DO(make_open_folder(own_folder() + "/etc"));
   for (const auto& [name, content] : etc_files) TRY_DO(write_open_file(own_folder() + "/etc/" + name, content, false));
-  claim_ = claim(own_folder());
+  return {};
+}
+
+/// Out of the way at once; what is in them, which may be much, beside the loop.
+void ProgramWorkloadRuntime::remove_leftovers() {
+  auto claims = std::make_shared<std::map<std::string, OwnedDescriptor>>();
+  std::error_code problem;
+  for (std::filesystem::directory_iterator at(config_.folder, problem), end; !problem && at != end;
+       at.increment(problem)) {
+    const std::string name = at->path().filename().string();
+    OwnedDescriptor claimed = claim(at->path().string());
+    if (!claimed) continue;
+    const std::string away = name.starts_with(gone_prefix) ? name : std::string(gone_prefix) + name;
+    if (::rename(at->path().c_str(), (config_.folder + "/" + away).c_str()) == 0)
+      claims->insert_or_assign(config_.folder + "/" + away, std::move(claimed));
+  }
+  if (claims->empty()) return;
+  runtime_.spawn("programs' leftovers", [this, claims] {
+    runtime_.offload([&] {
+      std::error_code left;  // the next process tries again
+      for (const auto& [path, lock] : *claims) std::filesystem::remove_all(path, left);
+    });
+  });
+}
+
+/// Before anything is in it: until then another process that starts may take it for a leftover.
+Result<void> ProgramWorkloadRuntime::claim_own_folder() {
+  for (int i = 0; i < claim_tries && !claim_; ++i) {
+    if (i > 0) ::poll(nullptr, 0, 1);
+    TRY_DO(make_open_folder(own_folder()));
+    claim_ = claim(own_folder());
+  }
   if (!claim_) return fail(Code::unavailable, "cannot lock the folder", own_folder());
   return {};
 }
@@ -151,7 +193,7 @@ Result<void> ProgramWorkloadRuntime::start(Instance& one) {
   one.killed_for.clear();
   // On this thread: the kernel ends a child with the thread that made it.
   TRY(auto sandbox, start_sandbox(one));
-  one.sandbox.emplace(std::move(sandbox));
+  one.sandbox = std::make_shared<Sandbox>(std::move(sandbox));
   auto made = await_namespaces(one);
   if (!made) clear(one);
   return made;
@@ -213,7 +255,8 @@ Result<void> ProgramWorkloadRuntime::await_namespaces(Instance& one) {
         one.endpoint = std::move(*endpoint);
         return {};
       }
-      if (!one.sandbox->ended()) return fail(std::move(endpoint).error());
+      // It may have ended: bwrap says how in a moment.
+      if (endpoint.error().code != Code::unavailable) return fail(std::move(endpoint).error());
     }
     if (const auto how = one.sandbox->ended()) {
       return fail(Code::unavailable, "its sandbox cannot be made: bwrap " + *how + last_words(log_of(one)));
@@ -223,15 +266,9 @@ Result<void> ProgramWorkloadRuntime::await_namespaces(Instance& one) {
   }
 }
 
-std::optional<std::string> ProgramWorkloadRuntime::ended(Instance& one) {
-  trim_log(log_of(one), config_.log_bytes);
+Result<std::optional<std::string>> ProgramWorkloadRuntime::ended(Instance& one) {
   if (!one.sandbox) return "ended";
-  if (!one.sandbox->has_group() && one.killed_for.empty()) {
-    if (auto why = over_its_memory(one)) {
-      one.killed_for = std::move(*why);
-      one.sandbox->kill();
-    }
-  }
+  look(one);
   const auto how = one.sandbox->ended();
   if (!how) return std::nullopt;
   std::string why = one.killed_for;
@@ -241,20 +278,32 @@ std::optional<std::string> ProgramWorkloadRuntime::ended(Instance& one) {
   return why;
 }
 
-/// What a control group would do at once.
-std::optional<std::string> ProgramWorkloadRuntime::over_its_memory(const Instance& one) {
+/// Keeps its log short, and does what a control group would do at once: it is killed when it takes too much memory.
+void ProgramWorkloadRuntime::look(Instance& one) {
+  const bool counts = !one.sandbox->has_group() && one.killed_for.empty();
   std::optional<Result<SandboxUsage>> usage;
-  runtime_.offload([&] { usage = one.sandbox->usage(); });
+  runtime_.offload([&] {
+    trim_log(log_of(one), config_.log_bytes);
+    if (counts) usage = one.sandbox->usage();
+  });
   const Bytes most = one.order.resources.memory;
-  if (!*usage || (*usage)->memory <= most) return std::nullopt;
-  return "ended: out of memory (" + to_string((*usage)->memory) + " of " + to_string(most) + ")";
+  if (!usage || !*usage || (*usage)->memory <= most) return;
+  one.killed_for = "ended: out of memory (" + to_string((*usage)->memory) + " of " + to_string(most) + ")";
+  one.sandbox->kill();
 }
 
 void ProgramWorkloadRuntime::stop(Instance& one) {
   if (!one.sandbox) return;
   one.sandbox->terminate();
   const Time latest = runtime_.now() + config_.stop_grace;
-  while (!one.sandbox->ended() && runtime_.now() < latest && !runtime_.stopping()) runtime_.sleep_for(sandbox_step);
+  Time next_look = runtime_.now();
+  while (!one.sandbox->ended() && runtime_.now() < latest && !runtime_.stopping()) {
+    if (runtime_.now() >= next_look) {
+      look(one);
+      next_look = runtime_.now() + config_.times.look_every;
+    }
+    runtime_.sleep_for(sandbox_step);
+  }
   clear(one);
 }
 
@@ -271,9 +320,8 @@ void ProgramWorkloadRuntime::take_away(Instance& one) {
 void ProgramWorkloadRuntime::clear(Instance& one) {
   one.endpoint.clear();
   if (!one.sandbox) return;
-  // Out of the others' sight first: they look at it on this thread.
-  std::optional<Sandbox> gone(std::move(*one.sandbox));
-  one.sandbox.reset();
+  std::shared_ptr<Sandbox> gone = std::move(one.sandbox);
+  gone->kill();  // now, also where somebody still looks at it
   runtime_.offload([&] { gone.reset(); });
 }
 
@@ -297,8 +345,14 @@ Result<ports::WorkloadUsage> ProgramWorkloadRuntime::usage(const ReplicaId& id) 
   const auto one = keeper_.newest(id);
   if (!one) return fail(Code::not_found, "no such program here", id.str());
   const auto now = [&]() -> Result<SandboxUsage> {
-    if (!one->sandbox) return fail(Code::unavailable, "it does not run now", id.str());
-    return one->sandbox->usage();
+    std::shared_ptr<Sandbox> sandbox = one->endpoint.empty() ? nullptr : one->sandbox;
+    if (!sandbox) return fail(Code::unavailable, "it does not run now", id.str());
+    std::optional<Result<SandboxUsage>> seen;
+    runtime_.offload([&] {
+      seen = sandbox->usage();
+      sandbox.reset();  // here: whoever holds it last waits for its end
+    });
+    return std::move(*seen);
   };
   TRY(const SandboxUsage before, now());
   const Time since = runtime_.now();

@@ -24,7 +24,8 @@ struct ProgramConfig {
   std::string folder;       // of programs' files and logs; those of processes of this site that are gone are removed
   std::string incarnation;  // tells two processes of one site apart
   std::string site;
-  std::string cgroup = {};  // folder of a group of cgroups v2; empty: rlimits, and looking at what is used, instead
+  std::string cgroup = {};      // folder of a group of cgroups v2; empty: no programs, unless
+  bool without_cgroup = false;  // rlimits and looking at what is used will do, which a hostile program gets around
   ServerTimes times = {};
   Duration stop_grace = 5s;            // between asking a program to end and killing it
   size_t log_bytes = 4 * 1024 * 1024;  // over it, the older part goes
@@ -49,15 +50,17 @@ class ProgramWorkloadRuntime final : public ports::WorkloadRuntime {
 
   // In the fiber of one instance.
   Result<void> start(Instance& one);
-  std::optional<std::string> ended(Instance& one);
+  Result<std::optional<std::string>> ended(Instance& one);
   void stop(Instance& one);
   void take_away(Instance& one);
 
   Result<void> prepare();
+  Result<void> claim_own_folder();
+  void remove_leftovers();
   Result<void> get_files(Instance& one);
   Result<Sandbox> start_sandbox(const Instance& one);
   Result<void> await_namespaces(Instance& one);
-  std::optional<std::string> over_its_memory(const Instance& one);
+  void look(Instance& one);
   void clear(Instance& one);
   std::string own_folder() const { return config_.folder + "/" + config_.incarnation; }
   std::string log_of(const Instance& one) const;

@@ -2,6 +2,7 @@
 
 #include "adapters/process/program_runtime.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -147,6 +148,7 @@ TEST_CASE("a program has no rights, no network but its loopback, and may not ask
     CHECK(rig.ask(at, "/unshare?20000") == "EPERM");
     CHECK(rig.ask(at, "/keyctl") == "EPERM");
     CHECK(rig.ask(at, "/memfd") == "EPERM");  // nobody would count it
+    CHECK(rig.ask(at, "/messages") == "EPERM EPERM EPERM");
     // Who it is outside is nobody else.
     const pid_t program = children_of(contract.first_process(id)).at(0);
     struct stat seen{};
@@ -175,6 +177,42 @@ TEST_CASE("a fork bomb, a full /tmp and too much memory stay a program's own aff
     const std::string why = contract.why_restarted(id, 1);
     CHECK_MESSAGE(why.starts_with("ended: out of memory"), why);
     ports::wait_until_ready(contract, id, 1);
+    contract.end(id);
+  });
+}
+
+TEST_CASE("memory counts that a program shares with nobody and has let go of, and while it keeps its answers back") {
+  if (!ProgramRig::works()) return;
+  ProgramRig rig;
+  Contract contract(rig);
+  rig.run([&] {
+    const std::string at = ports::wait_until_ready(contract, id, 1).endpoint;
+    rig.runtime.spawn("hog", [&] { rig.ask(at, "/hidden?201326592"); });
+    std::string why = contract.why_restarted(id, 1);
+    CHECK_MESSAGE(why.starts_with("ended: out of memory"), why);
+    contract.end(id);
+    contract.change = [](ReplicaOrder& order) {
+      order.program->ready = HealthCheck{.path = "/memory?200000000", .every = 200ms, .timeout = 15s, .failures = 2};
+    };
+    const Time began = rig.runtime.now();
+    why = contract.why_restarted(id, 2);
+    CHECK_MESSAGE(why.starts_with("ended: out of memory"), why);
+    CHECK(rig.runtime.now() - began < 12s);
+    contract.end(id);
+  });
+}
+
+TEST_CASE("a program that may open few files starts at a site that has many open, and gets none of them") {
+  if (!ProgramRig::works()) return;
+  ProgramRig rig;
+  Contract contract(rig);
+  contract.change = [](ReplicaOrder& order) { order.program->files = 16; };
+  std::vector<OwnedDescriptor> many;
+  for (int i = 0; i < 40; ++i) many.emplace_back(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  rig.run([&] {
+    const std::string at = ports::wait_until_ready(contract, id, 1).endpoint;
+    const std::string descriptors = rig.ask(at, "/see?/proc/2/fd");
+    CHECK_MESSAGE(descriptors.size() <= std::strlen("0 1 2 3 4 5"), "descriptors: " << descriptors);
     contract.end(id);
   });
 }
@@ -326,6 +364,12 @@ TEST_CASE("a site that lacks what programs need says what that is") {
   CHECK(refused.error().what.find(config.bwrap) != std::string::npos);
   if (geteuid() != 0 || access("/usr/bin/bwrap", X_OK) != 0) return;
   config = rig.config();
+  config.without_cgroup = false;
+  ProgramWorkloadRuntime strict(rig.runtime, rig.prober(), config);
+  const auto not_trusted = strict.ensure(rig.spec(id.str(), 1));
+  REQUIRE(!not_trusted);
+  CHECK(not_trusted.error().code == Code::unsupported);
+  CHECK(not_trusted.error().what.find("programs.cgroup") != std::string::npos);
   config.cgroup = rig.folder;
   ProgramWorkloadRuntime without_group(rig.runtime, rig.prober(), config);
   const auto no_group = without_group.ensure(rig.spec(id.str(), 1));

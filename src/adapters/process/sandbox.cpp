@@ -42,7 +42,7 @@ struct Limit {
 struct Preparation {
   std::string folder;
   uid_t user = 0;
-  int door = -1;  // of the control group
+  std::string door;  // of the control group; empty: there is none
   std::vector<Limit> limits;
 };
 
@@ -55,7 +55,7 @@ bool put_in(const char* path, const char* text) {
 
 /// In the child: only calls that are safe after a fork.
 const char* become_nobody(const Preparation& plan) {
-  if (plan.door >= 0 && ::write(plan.door, "0", 1) != 1) return "join its control group";
+  if (!plan.door.empty() && !put_in(plan.door.c_str(), "0")) return "join its control group";
   if (!put_in("/proc/self/oom_score_adj", preferred_victim)) return "set oom_score_adj";
   if (::unshare(CLONE_NEWNS) != 0) return "a mount namespace";
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return "make mounts private";
@@ -182,7 +182,7 @@ Result<Sandbox> Sandbox::start(const SandboxSpec& spec, std::optional<ControlGro
   child.log_file = spec.log_file;
   child.handed_over = {told.get(), filter.get(), says.get()};
   child.environment.emplace();
-  child.prepare = [plan = Preparation{spec.folder, spec.user, group ? group->door() : -1,
+  child.prepare = [plan = Preparation{spec.folder, spec.user, group ? group->door() : "",
                                       limits_of(spec, group.has_value())}] { return become_nobody(plan); };
   TRY(auto process, net::ChildProcess::start(std::move(child)));
   return Sandbox(std::move(process), std::move(news), std::move(group));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "adapters/process/control_group.h"
+#include "base/owned_descriptor.h"
 #include "net/child_process.h"
 
 namespace barrio::adapters {

@@ -54,7 +54,8 @@ constexpr int refused_calls[] = {
 constexpr int narrowed_calls[] = {SYS_socket, SYS_socketpair, SYS_clone, SYS_clone3, SYS_personality};
 
 /// Memory that no process needs to have mapped.
-constexpr int hidden_memory_calls[] = {SYS_memfd_create, SYS_memfd_secret, SYS_shmget};
+constexpr int hidden_memory_calls[] = {SYS_memfd_create, SYS_memfd_secret, SYS_shmget,
+                                       SYS_msgget,       SYS_semget,       SYS_mq_open};
 
 bool is_among(std::span<const int> calls, int call) {
   return std::ranges::find(calls, call) != calls.end();
