@@ -34,7 +34,8 @@ struct Sites {
     // Each has a few more than the one before it.
     const auto index = std::ranges::find(names, site) - names.begin();
     report.flows = {flow({traffic, AppName::of("street")}, 100 + index, bad(site) ? 60 : 0)};
-    if (refusing == site) report.refused = RefusedSnapshot{refused_version, "paths.stretch: is not for here"};
+    const bool refuses = refusing.contains(site) && (refused[site] != 0 || nameless);
+    if (refuses) report.refused = RefusedSnapshot{nameless ? 0 : refused[site], "paths.stretch: is not for here"};
     for (const ReplicaOrder& order : running[site]) {
       report.replicas.push_back({order.id, order.generation, ReplicaPhase::ready, "", 0});
     }
@@ -42,10 +43,17 @@ struct Sites {
     if (!orders) return;
     running[site] = orders->run;
     if (!orders->snapshot) return;
-    if (refusing == site)
-      refused_version = orders->snapshot->version;
-    else
-      held[site] = *orders->snapshot;
+    ++given[site];
+    if (refusing.contains(site)) {
+      refused[site] = orders->snapshot->version;
+      return;
+    }
+    // As it comes over the wire.
+    const auto json = parse_json(print_json(to_json(*orders->snapshot)));
+    REQUIRE(json);
+    auto read = from_json<Snapshot>(*json, "snapshot");
+    REQUIRE_MESSAGE(read, (read ? "" : read.error().text()));
+    held[site] = std::move(*read);
   }
   bool bad(const std::string& site) { return poison(held[site]); }
 
@@ -73,8 +81,10 @@ struct Sites {
   std::map<std::string, Snapshot> held;
   std::map<std::string, std::vector<ReplicaOrder>> running;
   std::set<std::string> silent;
-  std::string refusing;
-  int64_t refused_version = 0;
+  std::set<std::string> refusing;
+  std::map<std::string, int64_t> refused;  // the version that each refused last
+  bool nameless = false;                   // they cannot even tell which
+  std::map<std::string, int> given;        // how many snapshots
   std::function<bool(const Snapshot&)> poison = [](const Snapshot&) { return false; };
 };
 
@@ -197,7 +207,7 @@ TEST_CASE("a first site that falls silent, or refuses the snapshot, takes the ch
     World world;
     Sites sites(world);
     const std::string first = sites.names.front();
-    if (refuses) sites.refusing = first;
+    if (refuses) sites.refusing.insert(first);
     REQUIRE(world.control->set_network_settings(stretched(world, 3), {}));
     sites.pass(2s);
     if (!refuses) sites.silent.insert(first);
@@ -209,6 +219,7 @@ TEST_CASE("a first site that falls silent, or refuses the snapshot, takes the ch
     sites.silent.clear();
     if (refuses) CHECK(world.control->config().refusals.at(0).site.str() == first);
     sites.refusing.clear();
+    sites.refused.clear();
     sites.pass(2s);
     CHECK(sites.with(has_stretch(3)).empty());
     CHECK(world.control->config().refusals.empty());
@@ -225,6 +236,8 @@ TEST_CASE("force gives a change to all at once, and a change back before it came
   sites.pass(1s);
   CHECK(stage_of(world) == "none");
   CHECK(sites.with(has_stretch(was)).size() == 10);
+  CHECK(was_told(world, "config.withdrawn"));
+  CHECK(!was_told(world, "config.done"));
   REQUIRE(world.control->set_network_settings(stretched(world, 3), {}));
   sites.pass(2s);
   REQUIRE(world.control->force_config("network", {}));
@@ -267,6 +280,133 @@ TEST_CASE("an app's objective is staged; its policy, a lower limit, a key that e
   sites.pass(1s);
   CHECK(sites.with([](const Snapshot& snapshot) { return snapshot.apps.empty(); }).size() == 10);
   CHECK(stage_of(world) == "none");
+}
+
+TEST_CASE("what a document says beside its staged settings comes at once, and every site can read what it is given") {
+  World world;
+  AppSpec spec = street(250ms);
+  spec.work = RequestWork{.device_time = 20ms};
+  spec.replicas = 2;
+  spec.scale = ScaleSpec{.most = 3, .idle = {}, .warm_up = 5s};
+  REQUIRE(world.control->deploy(traffic, spec));
+  Sites sites(world);
+  spec.replicas = 5;
+  spec.scale->most = 10;
+  spec.objective.latency = 200ms;
+  REQUIRE(world.control->deploy(traffic, spec));
+  sites.pass(1s);
+  CHECK(sites
+            .with([](const Snapshot& snapshot) {
+              const AppSpec& app = snapshot.apps.front().spec;
+              return app.replicas == 5 && app.scale->most == 10;
+            })
+            .size() == 10);
+  CHECK(sites.with(has_latency(200ms)).size() == 1);
+}
+
+TEST_CASE("a site that asks while control has read a newer state is given the snapshot with what was held then") {
+  World world;
+  Sites sites(world);
+  const double was = world.control->network_settings().paths.stretch;
+  REQUIRE(world.control->set_network_settings(stretched(world, 3), {}));
+  sites.pass(2s);
+  const SiteId first = SiteId::of(sites.names.front());
+  const SiteId other = SiteId::of(sites.names.back());
+  // Another address is to be written in the step after the change, in which nothing is held any more.
+  REQUIRE(world.control->sync({first, sites.held[first.str()].version, "127.0.0.1:7001", {}, {}}));
+  int asked = 0;
+  world.store.meanwhile = [&] {
+    const auto orders = world.control->sync({other, 0, "127.0.0.1:7000", {}, {}});
+    REQUIRE(orders);
+    REQUIRE(orders->snapshot);
+    CHECK(!has_stretch(3)(*orders->snapshot));
+    ++asked;
+  };
+  REQUIRE(world.control->set_network_settings(stretched(world, was), {}));
+  CHECK(asked == 2);
+}
+
+TEST_CASE("a site that refuses its snapshots already is not the first one, and fails no change") {
+  for (const bool nameless : {false, true}) {
+    CAPTURE(nameless);
+    World world;
+    Sites sites(world);
+    const std::string old = sites.names.front();
+    sites.nameless = nameless;
+    sites.refusing.insert(old);
+    REQUIRE(world.control->deploy(traffic, street(250ms)));
+    sites.pass(3s);
+    CHECK(world.control->config().refusals.size() == 1);
+    REQUIRE(world.control->set_network_settings(stretched(world, 3), {}));
+    sites.pass(1s);
+    CHECK(sites.with(has_stretch(3)) == std::set{sites.names.at(1)});
+    sites.given.clear();
+    sites.pass(50s);
+    CHECK(stage_of(world) == "none");
+    CHECK(sites.with(has_stretch(3)).size() == 9);
+    // Each new one once, and not at every sync.
+    CHECK(sites.given[old] < 10);
+  }
+}
+
+TEST_CASE("a second try is held against what was before the first one, not against what that did") {
+  for (const bool replaced : {false, true}) {
+    CAPTURE(replaced);
+    World world;
+    REQUIRE(world.control->deploy(traffic, street(250ms)));
+    Sites sites(world);
+    sites.poison = [](const Snapshot& snapshot) { return snapshot.network.paths.stretch >= 3; };
+    sites.pass(5s);
+    sites.silent.insert(sites.names.begin() + 1, sites.names.end());
+    sites.pass(5s);
+    REQUIRE(world.control->set_network_settings(stretched(world, 3), {}));
+    for (int i = 0; i < 20 && stage_of(world) != "failed"; ++i) sites.pass(500ms);
+    REQUIRE(stage_of(world) == "failed");
+    if (replaced)
+      REQUIRE(world.control->set_network_settings(stretched(world, 4), {}));
+    else
+      REQUIRE(world.control->retry_config("network", {}));
+    CHECK(stage_of(world) == "first");
+    sites.pass(10s);
+    CHECK(stage_of(world) == "failed");
+  }
+}
+
+TEST_CASE("where there is room for no change, what takes away from somebody still gets through") {
+  World world(with_accounts());
+  REQUIRE(world.control->deploy(traffic, street(250ms)));
+  REQUIRE(world.control->set_quota(traffic, {.requests_per_second = 700}));
+  world.config.most_snapshot_bytes = static_cast<size_t>(world.control->config().snapshot_bytes) * 5 / 4;
+  world.restart();
+  AppSpec more = street(250ms);
+  more.name = AppName::of("another");
+  CHECK(world.control->deploy(traffic, more).error().error.code == Code::exhausted);
+  CHECK(!world.control->set_quota(traffic, {.requests_per_second = 700, .receipts = true}));
+  CHECK(world.control->set_quota(traffic, {.requests_per_second = 600.125}));
+  AppSpec stricter = street(250ms);
+  stricter.policy.jurisdictions = {*Jurisdiction::parse("ES-MD"), *Jurisdiction::parse("ES-CT")};
+  stricter.limits.emplace().requests_per_second = 5;
+  CHECK(world.control->deploy(traffic, stricter));
+  CHECK(world.control->set_status(SiteId::of("bio1"), SiteStatus::draining));
+}
+
+TEST_CASE("a snapshot that was too large is no fault any more once it is as it was, and no tenant is told of it") {
+  World world;
+  world.config.most_snapshot_bytes = static_cast<size_t>(world.control->config().snapshot_bytes) + 1000;
+  world.restart();
+  Sites sites(world);
+  REQUIRE(world.control->config().fault.empty());
+  const auto bytes = world.control->config().snapshot_bytes;
+  const auto speak = [&](const std::string& address) {
+    for (const std::string& site : sites.names) REQUIRE(world.control->sync({SiteId::of(site), 0, address, {}, {}}));
+    REQUIRE(world.control->step());
+  };
+  speak("https://" + std::string(200, 'x') + ":7000");
+  CHECK(has_text(world.control->config().fault, "sites take"));
+  CHECK(world.control->config(traffic).fault.empty());
+  speak("127.0.0.1:7000");
+  CHECK(world.control->config().fault.empty());
+  CHECK(world.control->config().snapshot_bytes == bytes);
 }
 
 TEST_CASE("what a lost site served is elsewhere at once, while a change is on its way or has failed") {

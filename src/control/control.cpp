@@ -54,6 +54,7 @@ Result<void> Control::start() {
 
 /// What another member knew of sites only in its memory comes anew from them, so their silence is counted from now.
 Result<void> Control::begin_to_lead() {
+  gives_ = false;
   TRY_DO(import_network());
   TRY_DO(accounts_.start());
   observed_ = Observed(runtime_.now());
@@ -61,6 +62,7 @@ Result<void> Control::begin_to_lead() {
   ordered_.clear();
   events_.hear_anew();
   staging_.clear();
+  given_to_.clear();
   seen_storage_.clear();
   holdings_.clear();
   hearer_ = static_cast<int64_t>(runtime_.rng().next() >> 1);
@@ -99,7 +101,7 @@ Result<void> Control::import_network() {
 Result<void> Control::load() {
   // One key tells whether there is anything new to read.
   TRY(const auto present, state_.get(key::changed));
-  if (snapshot_ && present && present->revision == desired_.revision_of(key::changed)) return {};
+  if (given_ && present && present->revision == desired_.revision_of(key::changed)) return {};
   TRY(auto listing, state_.list(ports::KeyRange{"", "", aside}));
   TRY(Desired read, read_desired(listing));
   const Desired before = std::exchange(desired_, std::move(read));
@@ -132,6 +134,7 @@ void Control::turn() {
     return;
   }
   led_ = false;
+  gives_ = false;
   if (auto done = follow(); !done) {
     log_warning("cannot follow", {{"why", done.error().text()}});
     return runtime_.sleep_until(next);
@@ -176,6 +179,7 @@ Result<void> Control::step_once() {
     TRY_DO(load());
   }
   publish();
+  note_given();
   std::set<SiteId> connected;
   for (const auto& [site, seen] : observed_.sites()) {
     if (observed_.connected(site, runtime_.now())) connected.insert(site);
@@ -259,21 +263,21 @@ void Control::publish() {
   next.revoked_keys = revoked_keys();
   const std::string text = print_json(to_json(next));
   published_revision_ = desired_.revision;
+  snapshot_fault_.clear();
+  snapshot_bytes_ = text.size();
   std::string content = text + print_json(to_json(desired_.staged));
-  if (snapshot_ && content == published_) return;
+  if (given_ && content == published_) return;
   // It only grows, also over restarts and from one leader to the next, and the content is a function of the store
   // alone.
   const ports::Revision changed = desired_.revision_of(key::changed);
   next.version = changed != 0 ? changed : desired_.revision;
-  snapshot_fault_.clear();
-  snapshot_bytes_ = text.size();
   if (auto good = check_snapshot(next, text); !good) {
     snapshot_fault_ = good.error().text();
     log_error("this snapshot is not given out; sites keep the one before", {{"why", snapshot_fault_}});
     return;
   }
   published_ = std::move(content);
-  snapshot_ = std::make_shared<const Snapshot>(std::move(next));
+  given_ = std::make_shared<const Given>(Given{std::move(next), desired_.staged});
 }
 
 bool Control::differs(const SiteReport& report) const {
@@ -287,15 +291,16 @@ bool Control::differs(const SiteReport& report) const {
 
 Result<SiteOrders> Control::sync(const SiteReport& report) {
   TRY_DO(check_report(report));
-  if (!snapshot_) return fail(Code::unavailable, "control is starting");
   // What this member knows may be old, and its orders would take the site back to it.
   if (!leadership_.leads()) return fail(Code::unavailable, "this member of control does not lead");
+  if (!given_ || !gives_) return fail(Code::unavailable, "control is starting");
   if (desired_.network.find(report.site) == nullptr) {
     return fail(Code::not_found, "there is no site '" + report.site.str() + "'", "site");
   }
   ++figures_.syncs;
   observed_.note(report, runtime_.now());
   demand_.note(report.site, report.flows, runtime_.now());
+  const auto given = given_;  // as the site was given by this time, whatever comes while this waits
   if (differs(report)) changed_->notify();
   SiteOrders orders;
   // A store that fails costs the site no orders: it keeps what it used and sends it again.
@@ -308,8 +313,7 @@ Result<SiteOrders> Control::sync(const SiteReport& report) {
     orders.run.push_back(order_of(replica, *app));
     if (leave_of(replica.id, replica.app) == Leave::goes) orders.run.back().leave_within = config_.drain_grace;
   }
-  const bool refused = report.refused && report.refused->version == snapshot_->version;
-  if (snapshot_->version != report.snapshot_version && !refused) orders.snapshot = snapshot_for(report.site);
+  give_snapshot(report, *given, orders);
   return orders;
 }
 

@@ -214,7 +214,9 @@ class Control {
   /// Null: not kept here.
   const UsageBook* usage() const { return usage_; }
   /// The last snapshot; never null after start().
-  std::shared_ptr<const Snapshot> snapshot() const { return snapshot_; }
+  std::shared_ptr<const Snapshot> snapshot() const {
+    return given_ ? std::shared_ptr<const Snapshot>(given_, &given_->snapshot) : nullptr;
+  }
   WallTime wall() { return runtime_.wall(); }
   const ControlFigures& figures() const { return figures_; }
   const StoreFigures& store_figures() const { return state_.figures(); }
@@ -260,9 +262,17 @@ class Control {
   std::vector<decide::RolloutReplica> rollout_replicas(const App& app);
   void add_release(Writes& writes, const App& app) const;
   api::ReleaseView release_view(const Release& release) const;
+  /// One state of the store: what is to be, and what of it has come to whom.
+  struct Given {
+    Snapshot snapshot;
+    std::map<std::string, decide::StagedChange> staged;
+  };
   void publish();
   Result<void> check_snapshot(const Snapshot& next, const std::string& text) const;
-  Snapshot snapshot_for(const SiteId& site) const;
+  static Snapshot snapshot_for(const SiteId& site, const Given& given);
+  void give_snapshot(const SiteReport& report, const Given& given, SiteOrders& orders);
+  int64_t refused_version(const SiteReport& report) const;
+  void note_given();
   Result<void> check_model(const TenantId& tenant, const ModelSource& model);
   Result<void> check_upload(const TenantId& tenant, const std::string& sha256, const std::string& where);
   Result<void> check_server(const TenantId& tenant, const ServerSpec& server, const std::string& where);
@@ -279,12 +289,15 @@ class Control {
   Result<void> stage_one(Edit& edit, const ports::Write& write, const Act& act) const;
   std::optional<Settings> present_settings(const std::string& what) const;
   Result<void> check_room_in_snapshot(const Edit& edit) const;
+  bool only_takes_away(const ports::Write& write) const;
   void count_rolled_back(const Desired& before);
   void roll_config();
   void roll_one(const decide::StagedChange& change, bool may_move);
   void move_back(decide::StagedChange change, const std::string& why);
+  void note_health();
   std::vector<decide::StageSite> stage_sites(const decide::StagedChange& change) const;
-  decide::StageTimes stage_times(const decide::StagedChange& change, const std::vector<decide::StageSite>& sites);
+  /// Since when all that have it and take part hold it; fills in the times of each.
+  Duration stage_times(const decide::StagedChange& change, std::vector<decide::StageSite>& sites);
   Result<const decide::StagedChange*> known_change(const std::string& what) const;
   SiteKeys keys_of(const SiteId& site) const;
   std::vector<std::string> revoked_keys() const;
@@ -343,18 +356,28 @@ class Control {
   std::map<std::string, Release> ended_;                   // key -> as it ended in this step: done or stopped
   std::map<ReplicaId, std::pair<int64_t, Time>> ordered_;  // generation that each was told to run, and since when
   struct Staging {
-    ports::Revision revision = 0;  // of the record that `given` is of
-    Time begun;                    // reached the first site
-    Time given;
-    std::optional<Time> held;  // since all that speak to control have it
+    struct At {
+      Time given;
+      std::optional<Time> waits;  // since it speaks to control without having it
+    };
+    ports::Revision revision = 0;  // of the record that these are of
+    std::map<SiteId, At> sites;    // that were given it
+    std::optional<Time> held;      // since all of them that take part have it
   };
-  std::map<std::string, Staging> staging_;  // by what is changed
-  Time moved_;                              // when changes last went on
-  Writes stage_writes_;                     // of this step
-  std::string snapshot_fault_;              // why the newest is not given out; empty: it is
+  std::map<std::string, Staging> staging_;                          // by what is changed
+  std::map<SiteId, std::map<std::string, decide::Health>> health_;  // in this step
+  Time moved_;                                                      // when changes last went on
+  Writes stage_writes_;                                             // of this step
+  std::string snapshot_fault_;                                      // why the newest is not given out; empty: it is
   size_t snapshot_bytes_ = 0;
-  std::shared_ptr<const Snapshot> snapshot_;  // with all settings that are to be
-  std::string storage_published_;             // orders of storage, without their version
+  std::shared_ptr<const Given> given_;  // null: no snapshot yet
+  bool gives_ = false;                  // it is of this leadership
+  struct GivenTo {
+    int64_t version = 0;
+    Time at;
+  };
+  std::map<SiteId, GivenTo> given_to_;  // the last snapshot, by this leader
+  std::string storage_published_;       // orders of storage, without their version
   int64_t storage_version_ = 0;
   struct SeenStorage {
     Time last;

@@ -149,7 +149,7 @@ Result<api::SiteView> Control::site(const SiteId& id, const TenantId& viewer) co
 api::LiveView Control::live(const TenantId& viewer) const {
   api::LiveView view;
   view.time = runtime_.wall();
-  view.snapshot_version = snapshot_ ? snapshot_->version : 0;
+  view.snapshot_version = given_ ? given_->snapshot.version : 0;
   for (const Site& site : desired_.network.sites) {
     api::LiveSite live{site.id, site.city, site.location.lat, site.location.lon, site.status};
     live.connected = observed_.connected(site.id, runtime_.now());

@@ -184,6 +184,7 @@ Result<Desired> read_desired(const ports::Listing& listing) {
   std::vector<StoredSite> sites;
   for (const ports::Entry& entry : listing.entries) {
     desired.revisions[entry.key] = entry.revision;
+    desired.sizes[entry.key] = entry.value.size();
     TRY_DO(read_entry(entry, desired, sites));
   }
   for (auto& [app, releases] : desired.releases) std::ranges::sort(releases, {}, &Release::generation);

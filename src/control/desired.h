@@ -109,6 +109,7 @@ struct Desired {
   std::vector<PriceList> prices;                       // the oldest first
   std::vector<decide::DailyShape> shapes;              // by app
   std::map<std::string, ports::Revision> revisions;    // key -> when it was last written
+  std::map<std::string, size_t> sizes;                 // key -> bytes of its document
 
   /// For guards; 0: not there.
   ports::Revision revision_of(const std::string& key) const;

@@ -86,8 +86,10 @@ void EventLog::compare_config(const Desired& before, const Desired& after) {
     }
   }
   for (const auto& [what, change] : before.staged) {
-    const bool ended = !after.staged.contains(what) && after.revision_of(what) != 0;
-    if (ended) note("config.done", what, tenant_of_settings(what));
+    if (after.staged.contains(what) || after.revision_of(what) == 0) continue;
+    // Nothing of it is left to come where its document was written again: with the former figures, or lower ones.
+    const bool withdrawn = after.revision_of(what) != before.revision_of(what);
+    note(withdrawn ? "config.withdrawn" : "config.done", what, tenant_of_settings(what));
   }
 }
 

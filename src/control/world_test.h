@@ -38,6 +38,7 @@ class FlakyStateStore final : public ports::StateStore {
   Result<ports::Listing> list(const ports::KeyRange& range) override { return inner_.list(range); }
   Result<ports::Revision> commit(std::vector<ports::Guard> guards, std::vector<ports::Write> writes) override {
     if (failures-- > 0) return fail(failure, "told to fail");
+    if (meanwhile) meanwhile();
     return inner_.commit(std::move(guards), std::move(writes));
   }
   Result<ports::Revision> wait_for_change(ports::Revision seen, Time until) override {
@@ -51,6 +52,7 @@ class FlakyStateStore final : public ports::StateStore {
   Result<void> release(const ports::Lease& lease) override { return inner_.release(lease); }
   int failures = 0;
   Code failure = Code::conflict;
+  std::function<void()> meanwhile;  // what others do while a commit is on its way
 
  private:
   ports::StateStore& inner_;

@@ -20,7 +20,7 @@ NetworkSettings settings_of(const Network& network) {
 }
 
 AppSettings settings_of(const AppSpec& spec) {
-  return {spec.objective, spec.limits, spec.scale};
+  return {spec.objective, spec.limits};
 }
 
 void put_settings(Snapshot& snapshot, const std::string& what, const Settings& settings) {
@@ -37,7 +37,6 @@ void put_settings(Snapshot& snapshot, const std::string& what, const Settings& s
   if (app == snapshot.apps.end()) return;
   app->spec.objective = settings.app->objective;
   app->spec.limits = settings.app->limits;
-  app->spec.scale = settings.app->scale;
 }
 
 TenantId tenant_of_settings(const std::string& what) {

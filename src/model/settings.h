@@ -17,12 +17,13 @@ struct NetworkSettings {
 };
 BARRIO_DESCRIBE(NetworkSettings, (), (operators, paths))
 
+/// Nothing that AppSpec::check() holds against what is not staged: beside the new figures of those, the former ones of
+/// these must still be an app that a site can read.
 struct AppSettings {
   Objective objective;
   std::optional<AppLimits> limits;
-  std::optional<ScaleSpec> scale;
 };
-BARRIO_DESCRIBE(AppSettings, (), (objective, limits, scale))
+BARRIO_DESCRIBE(AppSettings, (), (objective, limits))
 
 /// Of one thing: exactly one of these is there.
 struct Settings {

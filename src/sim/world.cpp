@@ -314,6 +314,19 @@ void World::arrive(const std::shared_ptr<Exchange>& exchange, const SiteReport& 
 
 /// The first answer that comes counts.
 void World::answer(const std::shared_ptr<Exchange>& exchange, Result<SiteOrders> orders) {
+  if (orders && orders->snapshot) {
+    // As it comes over the wire: what a site cannot read, control must not give out.
+    const auto json = parse_json(print_json(to_json(*orders->snapshot)));
+    CHECK(json);
+    auto snapshot = from_json<Snapshot>(*json, "snapshot");
+    if (snapshot) {
+      orders->snapshot = std::move(*snapshot);
+    } else {
+      checker_.violated("a site was given a snapshot that it cannot read: " + snapshot.error().text());
+      orders->unreadable = RefusedSnapshot{orders->snapshot->version, snapshot.error().text()};
+      orders->snapshot.reset();
+    }
+  }
   const auto shared = std::make_shared<const Result<SiteOrders>>(std::move(orders));
   auto send = [this, exchange, shared](Duration later) {
     const Duration travels = later + rtt(exchange->site, at_control) / 2;

@@ -24,12 +24,10 @@ bool is_stricter(const std::optional<AppLimits>& before, const std::optional<App
   if (!after) return false;
   const AppLimits none;
   const AppLimits& had = before ? *before : none;
-  return is_lower(had.requests_per_second, after->requests_per_second) || is_lower(had.burst, after->burst) ||
+  const bool burst_counts = had.requests_per_second && after->requests_per_second;
+  return is_lower(had.requests_per_second, after->requests_per_second) ||
+         (burst_counts && after->burst_or_default() < had.burst_or_default()) ||
          is_lower(had.body_bytes, after->body_bytes);
-}
-
-bool is_about(const AppKey& app, const std::string& what) {
-  return what == "app/" + app.str() || what == "tenant/" + app.tenant.str() || what == "network";
 }
 
 void add(Health& sum, const Health& one) {
@@ -87,7 +85,7 @@ struct Course {
 Course course_of(const StagedChange& change, const std::vector<const StageSite*>& sites) {
   Course course;
   for (const StageSite* site : sites) {
-    if (!site->connected) continue;
+    if (!site->takes_part()) continue;
     add(course.is, site->now);
     const auto known = change.healthy.find(site->site.str());
     if (known != change.healthy.end()) add(course.was, known->second);
@@ -102,22 +100,30 @@ bool hears(std::span<const StageSite> sites) {
 }
 
 /// Of one site that has the change.
-std::optional<std::string> fault(const StageSite& site, const StageTimes& times, const StagePace& pace, bool heard) {
-  constexpr Duration in_time = 3s;  // of a site that spoke when it was given the change
+std::optional<std::string> fault(const StagedChange& change, const StageSite& site, const StagePace& pace,
+                                 bool hears_sites) {
+  if (site.stands_aside) return std::nullopt;
   const std::string name = site.site.str() + ": ";
-  if (site.refused) return name + "refuses it: " + *site.refused;
-  const bool fell_silent = !site.connected && site.silent_for < times.begun_for + in_time;
-  if (heard && fell_silent && site.silent_for >= pace.silence) return name + "is silent since it has it";
-  if (site.connected && !site.holds && times.given_for >= pace.taken_within) {
+  if (site.refused) {
+    // What a site says of its snapshot may be of anybody in it: a tenant is not told.
+    const bool is_operators = tenant_of_settings(change.what).empty();
+    return name + (is_operators ? "refuses it: " + *site.refused : "refuses it");
+  }
+  // It spoke after it could have had it: to this leader, or to the one that began.
+  const bool had_it = site.heard ? site.silent_for <= site.given_for : change.healthy.contains(site.site.str());
+  if (hears_sites && !site.connected && had_it && site.silent_for >= pace.silence) {
+    return name + "is silent since it has it";
+  }
+  if (site.connected && !site.holds && site.waits_for >= pace.taken_within) {
     return name + "does not take it within " + to_string(pace.taken_within);
   }
   return std::nullopt;
 }
 
 std::optional<std::string> failure(const StagedChange& change, std::span<const StageSite> sites, const Split& parts,
-                                   const StageTimes& times, const StagePace& pace) {
+                                   const StagePace& pace) {
   for (const StageSite* site : parts.with) {
-    if (auto why = fault(*site, times, pace, hears(sites) || sites.size() == 1)) return why;
+    if (auto why = fault(change, *site, pace, hears(sites) || sites.size() == 1)) return why;
   }
   const Course with = course_of(change, parts.with);
   const Course without = course_of(change, parts.without);
@@ -134,7 +140,7 @@ std::vector<SiteId> first_of(std::span<const StageSite> sites) {
     return tells(a.now) ? a.now.requests < b.now.requests : a.now.requests > b.now.requests;
   };
   for (const StageSite& site : sites) {
-    if (!site.active || !site.connected) continue;
+    if (!site.active || !site.takes_part()) continue;
     if (first == nullptr || better(site, *first)) first = &site;
   }
   return first == nullptr ? std::vector<SiteId>() : std::vector{first->site};
@@ -151,7 +157,7 @@ size_t next_size(size_t reached, size_t all) {
 std::vector<SiteId> next_portion(const Split& parts, size_t all) {
   std::vector<const StageSite*> waiting = parts.without;
   std::ranges::stable_sort(waiting, [](const StageSite* a, const StageSite* b) {
-    if (a->connected != b->connected) return a->connected;
+    if (a->takes_part() != b->takes_part()) return a->takes_part();
     return a->now.requests < b->now.requests;
   });
   const size_t more = next_size(parts.with.size(), all) - parts.with.size();
@@ -173,15 +179,20 @@ std::optional<Settings> held_back(const Settings& before, const Settings& after)
   return held;
 }
 
-Health health_of(std::span<const Flow> flows, const std::string& what) {
-  Health sum;
+std::map<std::string, Health> health_of(std::span<const Flow> flows) {
+  std::map<AppKey, Health> by_app;
   for (const Flow& flow : flows) {
-    if (!is_about(flow.app, what)) continue;
-    add(sum, {.requests = static_cast<double>(flow.answered + flow.refused),
-              .bad = static_cast<double>(flow.late + flow.refused),
-              .p99_ms = flow.total.p99_ms});
+    add(by_app[flow.app], {.requests = static_cast<double>(flow.answered + flow.refused),
+                           .bad = static_cast<double>(flow.late + flow.refused),
+                           .p99_ms = flow.total.p99_ms});
   }
-  return sum;
+  std::map<std::string, Health> sums;
+  for (const auto& [app, health] : by_app) {
+    add(sums["app/" + app.str()], health);
+    add(sums["tenant/" + app.tenant.str()], health);
+    add(sums["network"], health);
+  }
+  return sums;
 }
 
 std::optional<std::string> worse_off(const Health& was, const Health& is, const Health& others_were,
@@ -206,17 +217,17 @@ std::optional<std::string> worse_off(const Health& was, const Health& is, const 
   return "p99 is " + ms(is.p99_ms) + "; " + ms(usual_ms) + " would be as usual";
 }
 
-StageStep next_stage(const StagedChange& change, std::span<const StageSite> sites, const StageTimes& times,
+StageStep next_stage(const StagedChange& change, std::span<const StageSite> sites, Duration soaked_for,
                      const StagePace& pace) {
   if (change.stage == Stage::failed) return {};
-  if (change.reached.empty()) return {.add = first_of(sites), .failed = {}};
   const Split parts = split(change, sites);
-  if (auto why = failure(change, sites, parts, times, pace)) return {.add = {}, .failed = std::move(why)};
-  const bool some = std::ranges::any_of(parts.with, &StageSite::connected);
+  if (parts.with.empty()) return {.add = first_of(sites), .failed = {}};
+  if (auto why = failure(change, sites, parts, pace)) return {.add = {}, .failed = std::move(why)};
+  const bool some = std::ranges::any_of(parts.with, &StageSite::takes_part);
   const bool all_hold =
-      std::ranges::all_of(parts.with, [](const auto* site) { return site->holds || !site->connected; });
+      std::ranges::all_of(parts.with, [](const auto* site) { return site->holds || !site->takes_part(); });
   const Duration soak = change.stage == Stage::first ? pace.soak : pace.portion_soak;
-  if (!some || !all_hold || times.held_for < soak) return {};
+  if (!some || !all_hold || soaked_for < soak) return {};
   if (parts.without.empty()) return {.add = {}, .failed = {}, .done = true};
   return {.add = next_portion(parts, sites.size()), .failed = {}};
 }

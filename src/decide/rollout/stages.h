@@ -25,8 +25,8 @@ struct Health {
 };
 BARRIO_DESCRIBE(Health, (), (requests, bad, p99_ms))
 
-/// `what` as in put_settings: an app's flows, a tenant's, or all.
-Health health_of(std::span<const Flow> flows, const std::string& what);
+/// By `what` as in put_settings: of each app that has flows, of each tenant, and of all ("network").
+std::map<std::string, Health> health_of(std::span<const Flow> flows);
 
 /// failed: no site has it, until it is tried again, forced, or replaced by another change.
 enum class Stage { first, portions, failed };
@@ -37,28 +37,30 @@ struct StagedChange {
   Settings held;     // what the sites that it has not reached go on with
   Stage stage = Stage::first;
   std::vector<SiteId> reached;            // in this order; empty: the first one is yet to be chosen
-  std::map<std::string, Health> healthy;  // by site, when it began
+  std::map<std::string, Health> healthy;  // by site, before any of them had it
+  std::vector<SiteId> aside;              // of `reached`: those that stood aside when they got it
   std::string reason;                     // why it failed
   std::string by;                         // who made the change
   WallTime at;
 };
-BARRIO_DESCRIBE(StagedChange, (), (what, held, stage, reached, healthy, reason, by, at))
+BARRIO_DESCRIBE(StagedChange, (), (what, held, stage, reached, healthy, aside, reason, by, at))
 
 struct StageSite {
   SiteId site;
   bool active = false;     // may be the first
   bool connected = false;  // speaks to control
+  /// Refuses its snapshots since before it was given the change: like one that is away, and nothing of it is the
+  /// change's fault.
+  bool stands_aside = false;
+  bool heard = false;  // by the member of control that leads, as the times below are
   Duration silent_for{};
-  bool holds = false;  // has what it was given
+  Duration given_for{};  // since it was given the change; zero: it was not
+  Duration waits_for{};  // that it has spoken to control since then without having it
+  bool holds = false;    // has what it was given
   std::optional<std::string> refused = {};
   Health now = {};
-};
 
-/// As the member of control that leads knows it.
-struct StageTimes {
-  Duration begun_for{};  // since it was given to the first site
-  Duration given_for{};  // since it was given to the last of those that it has reached
-  Duration held_for{};   // since all of them that speak to control have it
+  bool takes_part() const { return connected && !stands_aside; }
 };
 
 struct StagePace {
@@ -85,8 +87,9 @@ inline constexpr double worse_p99_ms = 20;
 inline constexpr double p99_requests = 100;
 
 /// The first site is the one with the fewest requests among those with enough of them to tell by: what goes wrong there
-/// hurts the fewest, and is seen. Where none has enough, the one with the most.
-StageStep next_stage(const StagedChange& change, std::span<const StageSite> sites, const StageTimes& times,
+/// hurts the fewest, and is seen. Where none has enough, the one with the most. Where the sites that had it are no
+/// more, it begins again with a first one. `soaked_for`: since all that it has reached and that take part have it.
+StageStep next_stage(const StagedChange& change, std::span<const StageSite> sites, Duration soaked_for,
                      const StagePace& pace);
 
 /// In words; none: not worse off. Each against what it was, less what the others, which do not have the change, became
