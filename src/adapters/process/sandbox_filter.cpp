@@ -66,7 +66,7 @@ void add_narrowed(SystemCallFilter& filter) {
   constexpr uint64_t new_namespaces =
       CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP;
   // Of the network it has a loopback. Others, like vsock, belong to no network namespace.
-  for (const uint64_t family : {AF_UNIX, AF_INET, AF_INET6}) {
+  for (const uint64_t family : {uint64_t{AF_UNIX}, uint64_t{AF_INET}, uint64_t{AF_INET6}}) {
     filter.add(Answer::allow, SYS_socket, {{0, all, family}});
     filter.add(Answer::allow, SYS_socketpair, {{0, all, family}});
   }
