@@ -137,10 +137,9 @@ class Grammar {
     auto* app = leaf(state, name, help, command);
     app->add_option("FILE", command->file)->required();
     app->add_option("--config", command->config, "The YAML file that control is started with")->required();
-    if (verb == StateCommand::Verb::load) {
+    if (verb == StateCommand::Verb::load)
       app->add_flag("--overwrite", command->overwrite,
                     "Replace what is there; without it only an empty state is filled");
-    }
   }
 
   void add_top() {

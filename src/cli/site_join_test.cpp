@@ -5,6 +5,7 @@
 
 #include "cli/certificates.h"
 #include "cli/files.h"
+#include "net/tls.h"
 
 namespace barrio::cli::site_join_test {
 namespace {
