@@ -42,7 +42,7 @@ std::string text_of(const std::array<char, N>& field) {
 
 template <size_t N>
 void put_text(std::array<char, N>& field, std::string_view text) {
-  std::copy_n(text.data(), std::min(text.size(), N), field.data());
+  std::ranges::copy(text.substr(0, N), field.begin());
 }
 
 template <size_t N>

@@ -112,8 +112,8 @@ Result<adapters::HttpControlConfig> joining_link(const SiteFile& file) {
 }
 
 Result<void> join_and_wait(const SiteFile& file, const SiteJoin& join) {
-  ServiceLoop loop;
   TRY(auto config, joining_link(file));
+  ServiceLoop loop;
   adapters::HttpControlLink link(loop.runtime(), loop.fetcher(), std::move(config));
   Result<void> joined;
   loop.runtime().spawn("join", [&] {
