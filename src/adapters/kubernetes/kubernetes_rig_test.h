@@ -1,6 +1,8 @@
 #pragma once
 // A cluster, a registry, an app behind the cluster's addresses, and the loop that all of them live on.
 
+#include <filesystem>
+
 #include "adapters/kubernetes/fake_cluster_test.h"
 #include "adapters/kubernetes/fake_registry_test.h"
 #include "adapters/kubernetes/kubernetes_runtime.h"
@@ -69,7 +71,8 @@ class KubernetesRig {
   ports::WorkloadSpec spec(const std::string& id, int64_t generation, const std::string& version = "1") {
     const ImageArchive archive(version);
     const std::string path = cluster.files.path("image-" + version + ".tar");
-    cluster.files.write("image-" + version + ".tar", archive.bytes);
+    // Not once more: it may be read meanwhile.
+    if (!std::filesystem::exists(path)) cluster.files.write("image-" + version + ".tar", archive.bytes);
     ContainerSpec container;
     container.image = *ImageReference::parse("hello@sha256:" + archive.digest);
     container.sha256 = sha256_hex(archive.bytes);
