@@ -68,7 +68,7 @@ expect 0 "zaz1 (Zaragoza) is active" b site activate zaragoza
 expect 0 "REQUESTS" b usage
 expect 0 "tenant,app,site,hour,requests" b usage --output csv --by app,hour
 expect 0 '"total"' b usage --as operator --tenant rival --from 2026-11-24 --to 2026-11-25 --output json
-expect 2 "by: 'week' must be tenant, app, bucket, site, to or hour" b usage --by week
+expect 2 "by: 'week' must be tenant, app, bucket, site, to, hour, day or month" b usage --by week
 expect 2 "from: 'yesterday' must be a time" b usage --from yesterday
 expect 4 "the token is for tenant acme" b usage --tenant rival
 expect 2 "only usage is printed as csv" b app list --output csv
