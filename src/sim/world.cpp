@@ -316,15 +316,17 @@ void World::arrive(const std::shared_ptr<Exchange>& exchange, const SiteReport& 
 void World::answer(const std::shared_ptr<Exchange>& exchange, Result<SiteOrders> orders) {
   if (orders && orders->snapshot) {
     // As it comes over the wire: what a site cannot read, control must not give out.
-    const auto json = parse_json(print_json(to_json(*orders->snapshot)));
-    CHECK(json);
-    auto snapshot = from_json<Snapshot>(*json, "snapshot");
-    if (snapshot) {
-      orders->snapshot = std::move(*snapshot);
-    } else {
-      checker_.violated("a site was given a snapshot that it cannot read: " + snapshot.error().text());
-      orders->unreadable = RefusedSnapshot{orders->snapshot->version, snapshot.error().text()};
-      orders->snapshot.reset();
+    const std::string text = print_json(to_json(*orders->snapshot));
+    if (const size_t hash = std::hash<std::string>()(text); !readable_.contains(hash)) {
+      const auto json = parse_json(text);
+      CHECK(json);
+      if (const auto snapshot = from_json<Snapshot>(*json, "snapshot")) {
+        readable_.insert(hash);
+      } else {
+        checker_.violated("a site was given a snapshot that it cannot read: " + snapshot.error().text());
+        orders->unreadable = RefusedSnapshot{orders->snapshot->version, snapshot.error().text()};
+        orders->snapshot.reset();
+      }
     }
   }
   const auto shared = std::make_shared<const Result<SiteOrders>>(std::move(orders));

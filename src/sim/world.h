@@ -136,6 +136,7 @@ class World {
   SimRuntime outside_;  // what never crashes: the disk under control
   SharedStore store_;
   std::set<std::pair<size_t, size_t>> cuts_;  // from, to
+  std::set<size_t> readable_;                 // hashes of snapshots that sites can read
   std::vector<size_t> running_;
   std::unordered_map<SiteId, size_t> indices_;
   std::vector<SimSite> sites_;
