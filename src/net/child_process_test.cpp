@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 
 #include "net/reactor.h"
@@ -21,6 +22,7 @@ std::string output_of(ChildSpec spec, const std::string& script) {
   REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
   spec.arguments = {"/bin/sh", "-c", script};
   spec.output = ends[1];
+  std::fflush(stdout);  // under TSan a child that ends flushes its copy of what was not written yet
   auto child = ChildProcess::start(spec);
   REQUIRE(child);
   close(ends[1]);
