@@ -17,7 +17,7 @@ namespace barrio::sim::members_test {
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr uint64_t fixed_seeds = 3;
+constexpr uint64_t fixed_seeds = 8;  // the fourth meets a deposed leader, and another one
 #else
 constexpr uint64_t fixed_seeds = 30;
 #endif
@@ -110,8 +110,8 @@ TEST_CASE(
     terms += trio.world.store().terms();
     for (const auto& [key, changes] : trio.acknowledged) acknowledged += changes;
   }
-  if (all.size() < 3) return;              // one seed is being repeated
-  if (all.size() >= 30) CHECK(stale > 0);  // or the fence was never put to the test; in a few runs it may not be
+  if (all.size() < 3) return;  // one seed is being repeated
+  CHECK(stale > 0);            // or the fence was never put to the test
   CHECK(terms > 2 * static_cast<int64_t>(all.size()));
   MESSAGE(all.size() << " runs, " << terms << " terms, " << acknowledged << " changes acknowledged, " << stale
                      << " commits of deposed leaders refused");
