@@ -14,6 +14,20 @@ std::string settings_of(const ModelLoad& model) {
   return "a=" + us(model.fixed) + ",c=" + us(model.each) + ",max_batch=" + std::to_string(model.largest_batch());
 }
 
+double run_of(const net::Response& answer) {
+  constexpr std::string_view mark = "compute;dur=";
+  const std::string_view timing = net::find_header(answer.headers, "Server-Timing").value_or("");
+  const size_t at = timing.find(mark);
+  return at == timing.npos ? 0 : std::strtod(std::string(timing.substr(at + mark.size())).c_str(), nullptr);
+}
+
+/// An engine then says which time would have done. A gateway, whose 429 is for what was given up in the queue, too,
+/// says so in its problem's own words.
+bool was_declined_at_arrival(const net::Response& answer) {
+  return net::find_header(answer.headers, "Barrio-Earliest-Ms") ||
+         answer.body.find("Barrio-Timeout-Ms") != std::string::npos;
+}
+
 class Clients {
  public:
   Clients(const Scenario& scenario, const std::vector<Arrival>& arrivals, const Target& target)
@@ -76,14 +90,16 @@ class Clients {
     const Duration took = reactor_.fresh_now() - due;
     const int status = answer ? answer->status : 0;
     if (status == 200) {
+      seen_.answer_ms.push_back(to_ms(took));
+      seen_.run_ms.push_back(run_of(*answer));
       const bool in_time = took <= scenario_.models[model].deadline;
       seen_.on_time[model] += in_time ? 1 : 0;
       seen_.phase_on_time[phase] += in_time ? 1 : 0;
       seen_.late += in_time ? 0 : 1;
-    } else if (status == 429) {
+    } else if (status == 429 && was_declined_at_arrival(*answer)) {
       seen_.refused_ms.push_back(to_ms(took));
     } else {
-      ++(status == 503 || status == 504 ? seen_.given_up : seen_.failed);
+      ++(status == 429 || status == 503 || status == 504 ? seen_.given_up : seen_.failed);
     }
   }
 
@@ -118,8 +134,13 @@ void Seen::add(const Seen& more) {
   add_each(on_time, more.on_time);
   add_each(phase_offered, more.phase_offered);
   add_each(phase_on_time, more.phase_on_time);
-  refused_ms.insert(refused_ms.end(), more.refused_ms.begin(), more.refused_ms.end());
-  sent_late_ms.insert(sent_late_ms.end(), more.sent_late_ms.begin(), more.sent_late_ms.end());
+  const auto append = [](std::vector<double>& to, const std::vector<double>& from) {
+    to.insert(to.end(), from.begin(), from.end());
+  };
+  append(refused_ms, more.refused_ms);
+  append(sent_late_ms, more.sent_late_ms);
+  append(answer_ms, more.answer_ms);
+  append(run_ms, more.run_ms);
   late += more.late;
   given_up += more.given_up;
   failed += more.failed;

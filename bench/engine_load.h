@@ -18,10 +18,12 @@ struct Seen {
   std::vector<uint64_t> on_time;
   std::vector<uint64_t> phase_offered;
   std::vector<uint64_t> phase_on_time;
-  std::vector<double> refused_ms;    // until a 429
+  std::vector<double> refused_ms;    // until a 429 for want of time, said at arrival
   std::vector<double> sent_late_ms;  // after its instant: the clients' own fault
+  std::vector<double> answer_ms;     // until a 200
+  std::vector<double> run_ms;        // of these, the batch's run as the engine says (Server-Timing's `compute`)
   uint64_t late = 0;
-  uint64_t given_up = 0;  // 503, or 504 at its deadline
+  uint64_t given_up = 0;  // in the queue: 503, a gateway's other 429; or 504 at its deadline
   uint64_t failed = 0;
 
   void add(const Seen& more);
