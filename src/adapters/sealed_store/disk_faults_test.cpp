@@ -144,7 +144,9 @@ class DeviceDisk final : public Disk {
 
   static void sync_content(Inode& file, std::string now, bool fails) {
     file.state.resize(now.size(), dirty);  // cut behind our back
-    std::ranges::replace(file.state, dirty, fails ? lost : synced);
+    for (char& byte : file.state) {
+      if (byte == dirty) byte = fails ? lost : synced;
+    }
     if (fails) return;
     for (size_t i = 0; i < now.size(); ++i) {
       if (file.state[i] == lost) now[i] = '\0';
