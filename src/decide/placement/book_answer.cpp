@@ -30,6 +30,9 @@ std::optional<Refusal> PlacementBook::refuse_status(const Entry& entry, size_t s
                    nearest};
   }
   const Verdict verdict = permits(entry.app.spec.policy, at);
+  if (verdict.permitted && lost_[site])
+    return Refusal{RefusalReason::unavailable, id + " is lost: control does not hear it, or only since a moment ago",
+                   id + " when it is back"};
   if (verdict.permitted) return std::nullopt;
   return Refusal{RefusalReason::policy, verdict.reason, missing.empty() ? "" : "policy with " + missing};
 }
@@ -136,7 +139,8 @@ Refusal PlacementBook::refuse_app(const Entry& entry, const std::vector<SiteDeci
   if (entry.asked == 0) return enough(entry);
   const auto step = [&](size_t i) {
     const RefusalReason reason = decisions[i].refusal.reason;
-    return reason == RefusalReason::not_active ? 0 : reason == RefusalReason::objective ? 1 : 2;
+    const bool not_there = reason == RefusalReason::not_active || reason == RefusalReason::unavailable;
+    return not_there ? 0 : reason == RefusalReason::objective ? 1 : 2;
   };
   const auto nearer = [&](size_t a, size_t b) {
     return step(a) != step(b) ? step(a) > step(b) : entry.network[a] < entry.network[b];
