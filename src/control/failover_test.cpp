@@ -103,7 +103,7 @@ TEST_CASE("what a silent site had is made elsewhere after ten seconds, and its o
   const Sites home = world.sites_of("street");
   REQUIRE(home.size() == 1);
   const int64_t after = world.control->events().last();
-  world.pass(9, home);
+  world.pass(8, home);
   CHECK(world.sites_of("street") == home);
   CHECK(world.control->figures().lost_sites == 0);
   world.pass(2, home);

@@ -49,7 +49,7 @@ struct Failover {
         traffic(world) {
     world.loop().run_for(2s);
     AppSpec spec = street_video(steady, "ES");
-    spec.objective = {120ms, 99};
+    spec.objective = {150ms, 99};
     spec.policy = {{}, {id(target)}, {}};
     deploy(steady, spec);
     for (int i = 0; i < 2; ++i) {
@@ -95,10 +95,25 @@ struct Failover {
            std::ranges::all_of(replicas, [](const Replica& one) { return one.phase == ReplicaPhase::ready; });
   }
 
-  /// Of the app that stays at the target: late, or refused.
-  int64_t not_in_time() {
+  /// Of the app that stays at the target, of those that enter there.
+  struct Answers {
+    int64_t all = 0;
+    int64_t not_in_time = 0;  // late, or refused
+  };
+  Answers steady_answers() {
     const auto found = traffic.used().find({steady, target});
-    return found == traffic.used().end() ? 0 : found->second.noted.late + found->second.noted.refused;
+    if (found == traffic.used().end()) return {};
+    const Usage& usage = found->second;
+    return {usage.served.requests + usage.noted.refused, usage.noted.late + usage.noted.refused};
+  }
+  /// Of the devices of the apps that move.
+  int64_t unanswered() {
+    int64_t count = 0;
+    for (size_t device = 2; device < traffic.devices(); ++device) {
+      const Tally& tally = traffic.tally(device);
+      count += tally.of(Outcome::refused) + tally.of(Outcome::lost);
+    }
+    return count;
   }
 
   World world;
@@ -109,14 +124,14 @@ struct Moved {
   std::vector<decide::Urgency> order;
   size_t most_starting = 0;  // at the target
   Duration first{}, all{};   // from the crash until one is begun, and until all are ready
-  int64_t not_in_time = 0;
+  double not_in_time = 0;    // of a hundred of the target's own requests
 };
 
 /// What comes of the loss, until a minute and a half later.
 Moved lose(Failover& run) {
   Moved moved;
   std::set<ReplicaId> begun;
-  const int64_t before = run.not_in_time();
+  const auto before = run.steady_answers();
   run.world.crash_site(lost);
   const Time crashed = run.world.loop().now();
   while (run.world.loop().now() < crashed + 90s) {
@@ -134,7 +149,9 @@ Moved lose(Failover& run) {
     moved.most_starting = std::max({moved.most_starting, starting, run.world.workloads(target).starting()});
     if (moved.all == Duration() && run.all_ready_at(target)) moved.all = since;
   }
-  moved.not_in_time = run.not_in_time() - before;
+  const auto after = run.steady_answers();
+  moved.not_in_time =
+      100 * static_cast<double>(after.not_in_time - before.not_in_time) / static_cast<double>(after.all - before.all);
   return moved;
 }
 
@@ -151,9 +168,9 @@ TEST_CASE(
     const Moved with = lose(paced);
     Failover at_once(seed, moving_apps);
     const Moved without = lose(at_once);
-    MESSAGE("of the target's own requests late or refused: "
-            << with.not_in_time << " with pacing, all moved after " << to_ms(with.all) / 1000 << " s; "
-            << without.not_in_time << " without, after " << to_ms(without.all) / 1000 << " s");
+    MESSAGE("late or refused of what the target's own app was asked: "
+            << with.not_in_time << " % with pacing and " << without.not_in_time << " % without; all ready "
+            << to_ms(with.all) / 1000 << " s and " << to_ms(without.all) / 1000 << " s after the loss");
     // Ten seconds of silence, and a step a second.
     CHECK(with.first <= 12s);
     CHECK(with.order.size() == moving_apps);
@@ -161,8 +178,9 @@ TEST_CASE(
     CHECK(with.most_starting <= decide::MovePace().at_once);
     CHECK(with.all > 0s);
     CHECK(without.most_starting == moving_apps);
-    CHECK(with.not_in_time <= 3);
-    CHECK(without.not_in_time > 10 * std::max<int64_t>(1, with.not_in_time));
+    // Its objective allows one of a hundred.
+    CHECK(with.not_in_time <= 1);
+    CHECK(without.not_in_time > 2);
     CHECK(paced.world.checker().violations().empty());
   }
 }
@@ -197,9 +215,7 @@ TEST_CASE("when the site is back its clients return in portions, and what was ma
     const auto version = run.world.wanted()->version;
     run.world.loop().run_for(60s);
     CHECK(run.world.wanted()->version == version);
-    const Tally total = run.traffic.total();
-    CHECK(total.of(Outcome::lost) == 0);
-    CHECK(total.of(Outcome::refused) == 0);
+    CHECK(run.unanswered() == 0);
     CHECK(run.world.checker().violations().empty());
   }
 }
@@ -229,8 +245,7 @@ TEST_CASE("a control that hears from few of its sites moves nothing: it is cut o
   run.world.loop().run_for(60s);
   CHECK(run.moving_at(lost).size() == moving_apps);
   CHECK(run.moving_at(target).empty());
-  CHECK(run.traffic.total().of(Outcome::lost) == 0);
-  CHECK(run.traffic.total().of(Outcome::refused) == 0);
+  CHECK(run.unanswered() == 0);
 }
 
 }  // namespace barrio::sim::failover_test
