@@ -71,11 +71,11 @@ class PlacementBook {
   PlacedReplica replica_of(const Entry& entry, const Copy& copy) const;
   std::vector<PlacedReplica> replicas_of(const Entry& entry, uint32_t item) const;
   // Reasons (book_answer.cpp).
-  SiteDecision decide_site(const Entry& entry, size_t site) const;
+  SiteDecision decide_site(const Entry& entry, size_t site, const Refusal& none_missing) const;
   std::optional<Refusal> refuse_status(const Entry& entry, size_t site) const;
   std::optional<Refusal> refuse_objective(const Entry& entry, size_t site) const;
   std::optional<Refusal> refuse_spread(const Entry& entry, size_t site) const;
-  Refusal refuse(const Entry& entry, size_t site) const;
+  Refusal refuse(const Entry& entry, size_t site, const Refusal& none_missing) const;
   Refusal refuse_app(const Entry& entry, const std::vector<SiteDecision>& decisions) const;
   Refusal refuse_everywhere(const Entry& entry) const;
   Refusal enough(const Entry& entry) const;
