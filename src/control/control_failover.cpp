@@ -76,8 +76,10 @@ decide::PlacementOptions Control::placement_options() const {
   const Time now = runtime_.now();
   for (const auto& [site, lost] : lost_) options.lost.emplace(site, now - lost.since);
   if (!is_away()) return options;
-  for (const App& app : desired_.apps)
-    options.asked.emplace(app.key(), demand_.asked(app.key(), now, runtime_.wall()).measured);
+  for (const App& app : desired_.apps) {
+    const auto asked = demand_.asked(app.key(), now, runtime_.wall());
+    options.asked.emplace(app.key(), std::max(asked.measured, asked.expected));
+  }
   return options;
 }
 
@@ -87,20 +89,24 @@ void Control::note_moves() {
   begun_.clear();
   if (is_away()) {
     const Time now = runtime_.now();
-    const auto moves = decide::moves(desired_.network, placed_apps_, placed(desired_), placements_, placement_options(),
-                                     config_.moves);
+    auto moves = decide::moves(desired_.network, placed_apps_, placed(desired_), placements_, placement_options(),
+                               config_.moves);
     std::map<SiteId, size_t> starting;
+    std::set<AppKey> serve_again;  // where they were lost
     for (const Replica& replica : desired_.replicas) {
-      if (observed_.phase(replica, now) != ReplicaPhase::starting) continue;
+      const ReplicaPhase phase = observed_.phase(replica, now);
+      if (phase == ReplicaPhase::ready && lost_.contains(replica.site)) serve_again.insert(replica.app);
+      if (phase != ReplicaPhase::starting) continue;
       const auto ordered = ordered_.find(replica.id);
       const bool had_its_time = ordered != ordered_.end() && now - ordered->second.second >= ready_within(replica.app);
       if (!had_its_time) ++starting[replica.site];
     }
-    for (const decide::Move& move : moves) {
+    for (decide::Move& move : moves) {
+      move.may_wait = move.may_wait || serve_again.contains(move.replica.app);
       const std::string& site = move.replica.site.str();
-      waiting_.emplace(move.replica.id,
-                       move.may_wait ? "waits: the others have room for all that is asked, and its site may be back"
-                                     : "waits until those before it at " + site + " are ready");
+      waiting_.emplace(move.replica.id, move.may_wait
+                                            ? "waits: the others serve all that is asked, and the lost site may be back"
+                                            : "waits until those before it at " + site + " are ready");
     }
     for (const decide::PlacedReplica& next : decide::next_moves(moves, starting, config_.moves)) {
       waiting_.erase(next.id);

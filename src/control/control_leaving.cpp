@@ -30,15 +30,17 @@ Duration Control::ready_within(const AppKey& app) const {
   return (known == nullptr ? RolloutSpec() : known->spec.rollout.value_or(RolloutSpec())).ready_within;
 }
 
-/// It is still to come: to be made, on its way to ready, or ready at a site that is back and yet to answer a request.
-/// One that has failed, has had its time or is where nothing is heard from holds nobody up.
+/// It is still to come: to be made, on its way to ready, at a site of which is yet to be seen whether it is lost, or
+/// ready at one that is back and has to answer a request first. One that has failed, has had its time or is where
+/// nobody ever was holds nobody up.
 bool Control::is_awaited(const decide::PlacedReplica& wanted) const {
-  const Time now = runtime_.now();
-  if (!observed_.connected(wanted.site, now)) return false;
+  if (!desired_.gateways.contains(wanted.site.str())) return false;
   const Replica* known = known_replica(wanted.id);
   if (known == nullptr) return true;
   if (known->phase == ReplicaPhase::ready) return !served_since_return(wanted);
   if (known->phase == ReplicaPhase::failed) return false;
+  const Time now = runtime_.now();
+  if (!observed_.connected(wanted.site, now)) return true;
   const auto ordered = ordered_.find(wanted.id);
   return ordered == ordered_.end() || now - ordered->second.second < ready_within(wanted.app);
 }

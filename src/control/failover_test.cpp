@@ -172,6 +172,26 @@ TEST_CASE("two at a time start at a target, hard objectives first, and the other
   CHECK(world.control->figures().moves_wait == 0);
 }
 
+TEST_CASE("what has yet to begin does not, once it is served again where it was lost") {
+  Reporting world;
+  for (int i = 0; i < 4; ++i) {
+    AppSpec spec = people_app("app" + std::to_string(i), "ES");
+    spec.policy = {{}, {SiteId::of("bio1"), SiteId::of("mad1")}, {}};
+    spec.replicas = 1;
+    spec.demand = {{.name = "there", .location = {43.25722, -2.92391}}};
+    REQUIRE(world.control->deploy(traffic, spec));
+  }
+  world.pass(3);
+  world.pass(12, {"bio1"}, false);
+  world.pass(20);
+  CHECK(world.sites_of("app0") == Sites{"bio1", "mad1"});
+  CHECK(world.sites_of("app2") == Sites{"bio1"});
+  CHECK(world.control->figures().moves_wait == 2);
+  world.pass(20);
+  CHECK(world.control->figures().moves_wait == 0);
+  CHECK(world.sites_of("app0") == Sites{"bio1"});
+}
+
 TEST_CASE("a control that hears from few sites, or begins to lead, moves nothing for that") {
   Reporting world;
   world.deploy("street");
@@ -189,6 +209,24 @@ TEST_CASE("a control that hears from few sites, or begins to lead, moves nothing
   CHECK(world.sites_of("street") == home);
   world.pass(3, home);
   CHECK(world.sites_of("street").size() == 2);
+}
+
+TEST_CASE("a new leader lets nothing go for what it has yet to hear of") {
+  Reporting world;
+  world.deploy("street", 99, 2);
+  world.pass(3);
+  const Sites home = world.sites_of("street");
+  REQUIRE(home.size() == 2);
+  const Sites silent = {*home.begin()};
+  world.pass(135, silent);
+  const Sites all = world.sites_of("street");
+  REQUIRE(all.size() == 3);
+  world.restart();
+  for (int second = 0; second < 60; ++second) {
+    world.pass(1, silent);
+    CHECK(world.sites_of("street") == all);
+    CHECK(world.left.empty());
+  }
 }
 
 TEST_CASE("an app that no other site may take says so, and is there when its site is") {

@@ -39,11 +39,10 @@ std::map<AppKey, AwayReplicas> away_replicas(const Network& network, std::span<c
 }
 
 double requests_asked(const App& app, const PlacementOptions& options) {
+  double declared = 0;
+  for (const DemandPlace& place : app.spec.demand) declared += place.requests_per_second.value_or(0);
   const auto known = options.asked.find(app.key());
-  if (known != options.asked.end()) return known->second;
-  double requests = 0;
-  for (const DemandPlace& place : app.spec.demand) requests += place.requests_per_second.value_or(0);
-  return requests;
+  return known == options.asked.end() ? declared : std::max(declared, known->second);
 }
 
 }  // namespace

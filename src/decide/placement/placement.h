@@ -52,7 +52,8 @@ struct PlacementOptions {
   /// Active sites that are silent, and for how long: nothing new goes there; what is there is kept for their return, in
   /// `leaving`, and counts nowhere.
   std::map<SiteId, Duration> lost = {};
-  /// Requests a second, by app, where that is known: what is made elsewhere comes in the order of moves.h.
+  /// Requests a second, by app, where that is known and more than declared: what is made elsewhere comes in the order
+  /// of moves.h.
   std::map<AppKey, double> asked = {};
 };
 
