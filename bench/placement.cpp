@@ -1,5 +1,5 @@
-// How good, how fast and how tight placement is. `bench_placement [optimality|literature|speed|packing] [instances]
-// [seconds of cbc] [first seed]`; literature reads ../shared/data/orlib, or BARRIO_ORLIB.
+// How good, how fast and how tight placement is. `bench_placement [optimality|literature|speed|packing|failover]
+// [instances] [seconds of cbc] [first seed]`; literature reads ../shared/data/orlib, or BARRIO_ORLIB.
 
 #include <cmath>
 #include <cstdlib>
@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "decide/placement/book.h"
+#include "decide/placement/moves.h"
 #include "decide/placement/relaxation.h"
 #include "decide/placement/search.h"
 #include "placement_literature.h"
@@ -203,29 +204,31 @@ void run_literature(JsonArray& results) {
   for (const auto& [name, values] : gaps) add_gaps(results, name, values, "the known optimum");
 }
 
+/// 100 sites and 1000 apps of so many replicas each, with room for them.
+MadeNetwork large_network(int replicas) {
+  const NetworkShape shape{.sites = 100, .apps = 1000, .most_replicas = 1, .places = 0, .fill = 0.6, .has_racks = true};
+  MadeNetwork made = make_network(shape, 7);
+  for (App& app : made.apps) {
+    app.spec.replicas = replicas;
+    app.spec.policy.jurisdictions = {*Jurisdiction::parse("ES")};
+  }
+  for (Site& site : made.network.sites) {
+    site.power.budget = site.power.budget * replicas;
+    site.servers.cores *= replicas;
+    site.servers.memory = site.servers.memory * replicas;
+    if (!site.racks) continue;
+    for (Feeder& feeder : *site.feeders) feeder.power.nominal = feeder.power.nominal * replicas;
+    for (Rack& rack : *site.racks) {
+      rack.power.nominal = rack.power.nominal * replicas;
+      rack.servers.cores *= replicas;
+      rack.servers.memory = rack.servers.memory * replicas;
+    }
+  }
+  return made;
+}
+
 void run_speed(JsonArray& results) {
-  NetworkShape shape{.sites = 100, .apps = 1000, .most_replicas = 1, .places = 0, .fill = 0.6, .has_racks = true};
-  const auto with_replicas = [&](int replicas) {
-    MadeNetwork made = make_network(shape, 7);
-    for (App& app : made.apps) {
-      app.spec.replicas = replicas;
-      app.spec.policy.jurisdictions = {*Jurisdiction::parse("ES")};
-    }
-    for (Site& site : made.network.sites) {
-      site.power.budget = site.power.budget * replicas;
-      site.servers.cores *= replicas;
-      site.servers.memory = site.servers.memory * replicas;
-      if (!site.racks) continue;
-      for (Feeder& feeder : *site.feeders) feeder.power.nominal = feeder.power.nominal * replicas;
-      for (Rack& rack : *site.racks) {
-        rack.power.nominal = rack.power.nominal * replicas;
-        rack.servers.cores *= replicas;
-        rack.servers.memory = rack.servers.memory * replicas;
-      }
-    }
-    return made;
-  };
-  const MadeNetwork made = with_replicas(20);
+  const MadeNetwork made = large_network(20);
   auto start = Clock::now();
   const auto book = plan(made, 0);
   const double first_ms = ms_since(start);
@@ -266,7 +269,7 @@ void run_speed(JsonArray& results) {
   place(made.network, made.apps, all);
   results.push_back(
       figure("speed_all_reasons", ms_since(start), "ms", "lower", "every app and site with its sentence"));
-  const MadeNetwork larger = with_replicas(30);
+  const MadeNetwork larger = large_network(30);
   std::vector<PlacedReplica> present;
   for (const auto& placement : place(larger.network, larger.apps, {})) {
     present.insert(present.end(), placement.replicas.begin(), placement.replicas.end());
@@ -276,6 +279,105 @@ void run_speed(JsonArray& results) {
   results.push_back(figure("speed_restart", ms_since(start), "ms", "lower", "2000 ms"));
   results.push_back(figure("speed_restart_replicas", static_cast<double>(present.size()), "replicas", "higher"));
   if (kept != larger.apps.size()) std::abort();
+}
+
+/// The site that most replicas are lost with; every third app of each class.
+struct LostSite {
+  explicit LostSite(MadeNetwork with) : made(std::move(with)) {
+    constexpr double percentiles[] = {99, 95, 50};
+    for (size_t i = 0; i < made.apps.size(); ++i) {
+      made.apps[i].spec.objective.percentile = percentiles[i % 3];
+      options.asked.emplace(made.apps[i].key(), 1 + static_cast<double>(i % 100));
+    }
+    std::map<SiteId, size_t> at;
+    for (const AppPlacement& placement : place(made.network, made.apps, {})) {
+      for (const PlacedReplica& replica : placement.replicas) ++at[replica.site];
+      present.insert(present.end(), placement.replicas.begin(), placement.replicas.end());
+    }
+    const auto largest = std::ranges::max_element(at, {}, [](const auto& entry) { return entry.second; });
+    lost = largest->second;
+    options.lost = {{largest->first, 10s}};
+  }
+  /// All of it: where everything goes, in which order, and what begins.
+  void decide_all() {
+    const auto start = Clock::now();
+    placements.clear();
+    for (AppPlacement& one : place(made.network, made.apps, present, options)) {
+      const AppKey app = one.app;
+      placements.emplace(app, std::move(one));
+    }
+    order = moves(made.network, made.apps, present, placements, options, pace);
+    begun = next_moves(order, {}, pace);
+    ms.push_back(ms_since(start));
+  }
+  const AppSpec& spec_of(const AppKey& key) const { return std::ranges::find(made.apps, key, &App::key)->spec; }
+  /// That come after a move of an app whose objective asks for less.
+  size_t out_of_order() const {
+    size_t count = 0;
+    Urgency least = Urgency::hard;
+    for (const Move& move : order) {
+      const Urgency urgency = urgency_of(spec_of(move.replica.app).objective);
+      count += urgency < least ? 1 : 0;
+      least = std::max(least, urgency);
+    }
+    return count;
+  }
+  /// In %, of what apps of this class lost.
+  double made_elsewhere(Urgency urgency) const {
+    double had = 0;
+    for (const PlacedReplica& replica : present)
+      had += options.lost.contains(replica.site) && urgency_of(spec_of(replica.app).objective) == urgency ? 1 : 0;
+    const auto moved = std::ranges::count_if(order, [&](const Move& move) { return move.rank.urgency == urgency; });
+    return 100 * static_cast<double>(moved) / had;
+  }
+
+  MadeNetwork made;
+  std::vector<PlacedReplica> present;
+  PlacementOptions options;
+  MovePace pace;
+  size_t lost = 0;
+  std::map<AppKey, AppPlacement> placements;
+  std::vector<Move> order;
+  std::vector<PlacedReplica> begun;
+  std::vector<double> ms;
+};
+
+/// No site has more IT power than it gives out, and half of what a hundredth of the lost site's would be each.
+void make_power_short(LostSite& loss) {
+  std::map<SiteId, int64_t> used;
+  for (const PlacedReplica& replica : loss.present)
+    used[replica.site] += loss.spec_of(replica.app).resources.power.count();
+  const int64_t spare =
+      used[loss.options.lost.begin()->first] / 2 / static_cast<int64_t>(loss.made.network.sites.size());
+  for (Site& site : loss.made.network.sites) {
+    site.power.budget = Watts(used[site.id] + spare);
+    site.power.pue = 1;
+  }
+}
+
+void run_failover(JsonArray& results) {
+  LostSite loss(large_network(20));
+  for (int round = 0; round < 5; ++round) loss.decide_all();
+  const auto count = [&](const char* name, size_t value, std::string_view better, std::string_view against) {
+    results.push_back(figure(name, static_cast<double>(value), "replicas", better, against));
+  };
+  count("failover_replicas", loss.present.size(), "higher", "20 000");
+  count("failover_lost", loss.lost, "higher", "the site with the most");
+  count("failover_moves", loss.order.size(), "higher", "all that were lost");
+  count("failover_begun_at_once", loss.begun.size(), "higher", "two at each target");
+  count("failover_out_of_order", loss.out_of_order(), "lower", "0");
+  results.push_back(figure("failover_decision_p50", percentile(loss.ms, 0.5), "ms", "lower", "1000 ms"));
+  results.push_back(figure("failover_decision_worst", percentile(loss.ms, 1), "ms", "lower", "1000 ms"));
+  LostSite scarce(large_network(20));
+  make_power_short(scarce);
+  scarce.decide_all();
+  const auto share = [&](const char* name, Urgency urgency) {
+    results.push_back(figure(name, scarce.made_elsewhere(urgency), "%", "higher", "there is power for half of all"));
+  };
+  share("failover_scarce_hard", Urgency::hard);
+  share("failover_scarce_soft", Urgency::soft);
+  share("failover_scarce_best_effort", Urgency::best_effort);
+  results.push_back(figure("failover_scarce_decision", scarce.ms.front(), "ms", "lower", "1000 ms"));
 }
 
 }  // namespace
@@ -290,5 +392,6 @@ int main(int argc, char** argv) {
   if (only.empty() || only == "literature") run_literature(results);
   if (only.empty() || only == "speed") run_speed(results);
   if (only.empty() || only == "packing") run_packing(results);
+  if (only.empty() || only == "failover") run_failover(results);
   print_report("placement", {{"cbc_seconds", cbc_seconds}}, std::move(results));
 }

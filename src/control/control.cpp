@@ -59,6 +59,8 @@ Result<void> Control::begin_to_lead() {
   TRY_DO(accounts_.start());
   observed_ = Observed(runtime_.now());
   going_since_.clear();
+  lost_.clear();
+  returned_.clear();
   ordered_.clear();
   events_.hear_anew();
   staging_.clear();
@@ -74,6 +76,8 @@ Result<void> Control::begin_to_lead() {
 
 Result<void> Control::follow() {
   const ports::Turn::Hold turn(stepping_);
+  lost_.clear();
+  waiting_.clear();
   TRY_DO(accounts_.follow());
   TRY_DO(load());
   place();
@@ -166,7 +170,9 @@ Result<void> Control::step_once() {
   TRY_DO(end_erased());
   TRY_DO(keep_copies());
   note_apps();
+  note_lost();
   place();
+  note_moves();
   note_leaving();
   roll_releases();
   roll_config();
@@ -185,17 +191,22 @@ Result<void> Control::step_once() {
     if (observed_.connected(site, runtime_.now())) connected.insert(site);
   }
   events_.connected(connected);
+  tell_lost();
   return {};
 }
 
 /// Deciding again about the same would give the same.
 void Control::place() {
   std::vector<App> apps = sized_apps();
-  if (placed_revision_ == desired_.revision && same_demand(apps, placed_apps_)) return;
+  decide::PlacementOptions options = placement_options();
+  std::set<SiteId> lost;
+  for (const auto& [site, silence] : options.lost) lost.insert(site);
+  if (placed_revision_ == desired_.revision && lost == placed_lost_ && same_demand(apps, placed_apps_)) return;
   placed_revision_ = desired_.revision;
+  placed_lost_ = std::move(lost);
   placed_apps_ = std::move(apps);
   placements_.clear();
-  for (auto& placement : decide::place(desired_.network, placed_apps_, placed(desired_))) {
+  for (auto& placement : decide::place(desired_.network, placed_apps_, placed(desired_), options)) {
     const AppKey app = placement.app;
     placements_.emplace(app, std::move(placement));
   }
@@ -226,6 +237,7 @@ void Control::gather(Writes& writes, std::vector<ports::Guard>& guards) const {
 
 void Control::gather_replicas(Writes& writes) const {
   const Time now = runtime_.now();
+  std::map<ReplicaId, ports::Write> begun;
   std::map<ReplicaId, const Replica*> present;
   for (const Replica& replica : desired_.replicas) present.emplace(replica.id, &replica);
   for (const App& app : desired_.apps) {
@@ -235,6 +247,7 @@ void Control::gather_replicas(Writes& writes) const {
     std::ranges::remove_copy_if(placement->second.leaving, std::back_inserter(kept),
                                 [this](const auto& replica) { return has_left(replica); });
     for (const decide::PlacedReplica& wanted : kept) {
+      if (has_to_wait(wanted.id)) continue;
       Replica replica{wanted.id, wanted.app, wanted.site, ReplicaPhase::starting, target_of(app), wanted.seat};
       auto known = present.extract(wanted.id);
       if (!known.empty()) replica = *known.mapped();
@@ -243,8 +256,16 @@ void Control::gather_replicas(Writes& writes) const {
       if (replica.generation == 0 || advancing_.contains(replica.id)) replica.generation = target_of(app);
       replica.phase = observed_.phase(replica, now);
       if (!known.empty() && replica == *known.mapped()) continue;
-      writes.push_back(write_json(key::replica(replica.id), replica));
+      ports::Write write = write_json(key::replica(replica.id), replica);
+      if (known.empty() && std::ranges::find(begun_, replica.id) != begun_.end())
+        begun.emplace(replica.id, std::move(write));
+      else
+        writes.push_back(std::move(write));
     }
+  }
+  // In their order, should not all fit into one commit.
+  for (const ReplicaId& id : begun_) {
+    if (auto write = begun.extract(id); !write.empty()) writes.push_back(std::move(write.mapped()));
   }
   for (const auto& [id, replica] : present) writes.push_back({key::replica(id), std::nullopt});
 }

@@ -27,6 +27,7 @@
 #include "control/observed.h"
 #include "control/usage_book.h"
 #include "decide/demand/demand_book.h"
+#include "decide/placement/moves.h"
 #include "decide/placement/placement.h"
 #include "decide/residency/copies.h"
 #include "decide/rollout/rollout.h"
@@ -50,6 +51,7 @@ struct ControlConfig {
   Duration drain_grace = 30s;  // a leaving replica's requests get so long to be answered
   Duration improve_every = 60s;
   decide::StagePace stages = {};  // of changes of configuration
+  decide::MovePace moves = {};    // of what is made elsewhere when sites are lost or drain
   size_t most_snapshot_bytes = barrio::most_snapshot_bytes;
 };
 
@@ -71,6 +73,8 @@ struct ControlFigures {
   uint64_t syncs = 0;
   uint64_t changes = 0;      // accepted by operators and tenants
   uint64_t rolled_back = 0;  // changes of configuration that this member saw go back
+  uint64_t lost_sites = 0;   // now
+  uint64_t moves_wait = 0;   // replicas that are to be made elsewhere, and are not begun
 };
 
 class Control {
@@ -234,12 +238,25 @@ class Control {
   void gather(Writes& writes, std::vector<ports::Guard>& guards) const;
   void gather_replicas(Writes& writes) const;
   // Replicas on draining sites (control_leaving.cpp).
-  enum class Leave { not_leaving, stays, waits, goes };
+  enum class Leave { not_leaving, lost, stays, waits, goes };
   Leave leave_of(const ReplicaId& id, const AppKey& app) const;
   void note_leaving();
   bool has_left(const decide::PlacedReplica& replica) const;
+  Duration ready_within(const AppKey& app) const;
+  bool is_awaited(const decide::PlacedReplica& wanted) const;
   std::string leave_text(const Replica& replica) const;
   Result<void> check_empty(const Site& site) const;
+  // Sites that are lost and come back, and what is made elsewhere (control_failover.cpp).
+  void note_lost();
+  void hear_lost(const SiteId& site, bool most_are_silent);
+  void note_moves();
+  bool has_to_wait(const ReplicaId& replica) const { return waiting_.contains(replica); }
+  bool served_since_return(const decide::PlacedReplica& replica) const;
+  bool is_away() const;
+  std::string loss_text(const SiteId& site) const;
+  void tell_lost();
+  decide::PlacementOptions placement_options() const;
+  const Replica* known_replica(const ReplicaId& id) const;
   bool differs(const SiteReport& report) const;
   ReplicaOrder order_of(const Replica& replica, const App& app) const;
   // Releases (control_rollout.cpp).
@@ -345,13 +362,22 @@ class Control {
   Time demand_since_;                                     // that this member hears of it
   std::map<AppKey, std::pair<int64_t, Time>> seen_apps_;  // generation, and since when this member knows it
   std::map<AppKey, decide::AppPlacement> placements_;
-  uint64_t audited_ = 0;                                   // entries that this member wrote
-  Time old_looked_;                                        // for what is too old, last
-  ports::Revision placed_revision_ = -1;                   // of the state that placements_ are of...
-  std::vector<App> placed_apps_;                           // ... and the apps, with their demand
-  ports::Revision improved_revision_ = -1;                 // in which no better place was found...
-  std::vector<App> improved_apps_;                         // ... with this demand
-  std::map<ReplicaId, Time> going_since_;                  // replicas that were let go
+  uint64_t audited_ = 0;                    // entries that this member wrote
+  Time old_looked_;                         // for what is too old, last
+  ports::Revision placed_revision_ = -1;    // of the state that placements_ are of...
+  std::vector<App> placed_apps_;            // ... and the apps, with their demand...
+  std::set<SiteId> placed_lost_;            // ... and the sites that were lost
+  ports::Revision improved_revision_ = -1;  // in which no better place was found...
+  std::vector<App> improved_apps_;          // ... with this demand
+  std::map<ReplicaId, Time> going_since_;   // replicas that were let go
+  struct Lost {
+    Time since;                // of its silence
+    std::optional<Time> back;  // it is heard again since
+  };
+  std::map<SiteId, Lost> lost_;
+  std::map<SiteId, Time> returned_;                        // since they count again, of those for which that is news
+  std::map<ReplicaId, std::string> waiting_;               // that are to be made elsewhere, and what each waits for
+  std::vector<ReplicaId> begun_;                           // of them, in this step and in their order
   std::set<ReplicaId> advancing_;                          // to their app's target, in this step
   std::map<std::string, Release> ended_;                   // key -> as it ended in this step: done or stopped
   std::map<ReplicaId, std::pair<int64_t, Time>> ordered_;  // generation that each was told to run, and since when

@@ -128,7 +128,7 @@ decide::AppPlacement Control::plan(const App& app) const {
   std::vector<App> apps = sized_apps();
   std::erase_if(apps, [&](const App& other) { return other.key() == app.key(); });
   apps.push_back(with_demand(app));
-  for (auto& placement : decide::place(desired_.network, apps, placed(desired_))) {
+  for (auto& placement : decide::place(desired_.network, apps, placed(desired_), placement_options())) {
     if (placement.app == app.key()) return std::move(placement);
   }
   return {};

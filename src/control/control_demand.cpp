@@ -97,7 +97,7 @@ bool Control::sleeps(const App& app) const {
 int Control::standing(const AppKey& app) const {
   return static_cast<int>(std::ranges::count_if(desired_.replicas, [&](const Replica& replica) {
     const Site* site = replica.app == app ? desired_.network.find(replica.site) : nullptr;
-    return site != nullptr && site->status == SiteStatus::active;
+    return site != nullptr && site->status == SiteStatus::active && !lost_.contains(site->id);
   }));
 }
 
@@ -151,6 +151,7 @@ void Control::gather_demand(Writes& writes) {
 }
 
 Result<size_t> Control::improve() {
+  if (!lost_.empty()) return 0;  // not while something is on its way
   const ports::Revision revision = desired_.revision;
   const Network network = desired_.network;
   const std::vector<App> apps = sized_apps();

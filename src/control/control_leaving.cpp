@@ -1,5 +1,5 @@
-// How replicas leave a draining site: never before another site serves their app, and never with a request open while
-// there is time.
+// How replicas leave a draining site, or one that others have taken over from: never before another site serves their
+// app, and never with a request open while there is time.
 
 #include <algorithm>
 
@@ -13,12 +13,36 @@ Control::Leave Control::leave_of(const ReplicaId& id, const AppKey& app) const {
   if (placement == placements_.end()) return Leave::not_leaving;
   const auto& leaving = placement->second.leaving;
   if (std::ranges::find(leaving, id, &decide::PlacedReplica::id) == leaving.end()) return Leave::not_leaving;
-  if (placement->second.replicas.empty()) return Leave::stays;
-  const bool ready_elsewhere = std::ranges::any_of(placement->second.replicas, [this](const auto& other) {
-    const auto known = std::ranges::find(desired_.replicas, other.id, &Replica::id);
-    return known != desired_.replicas.end() && known->phase == ReplicaPhase::ready;
+  const Replica* leaving_one = known_replica(id);
+  if (leaving_one != nullptr && lost_.contains(leaving_one->site)) return Leave::lost;
+  const auto& wanted = placement->second.replicas;
+  if (wanted.empty()) return Leave::stays;
+  const bool ready_elsewhere = std::ranges::any_of(wanted, [this](const auto& other) {
+    const Replica* known = known_replica(other.id);
+    return known != nullptr && known->phase == ReplicaPhase::ready;
   });
-  return ready_elsewhere ? Leave::goes : Leave::waits;
+  const bool all_there = std::ranges::none_of(wanted, [this](const auto& other) { return is_awaited(other); });
+  return ready_elsewhere && all_there ? Leave::goes : Leave::waits;
+}
+
+Duration Control::ready_within(const AppKey& app) const {
+  const App* known = find_app(app);
+  return (known == nullptr ? RolloutSpec() : known->spec.rollout.value_or(RolloutSpec())).ready_within;
+}
+
+/// It is still to come: to be made, on its way to ready, at a site of which is yet to be seen whether it is lost, or
+/// ready at one that is back and has to answer a request first. One that has failed, has had its time or is where
+/// nobody ever was holds nobody up.
+bool Control::is_awaited(const decide::PlacedReplica& wanted) const {
+  if (!desired_.gateways.contains(wanted.site.str())) return false;
+  const Replica* known = known_replica(wanted.id);
+  if (known == nullptr) return true;
+  if (known->phase == ReplicaPhase::ready) return !served_since_return(wanted);
+  if (known->phase == ReplicaPhase::failed) return false;
+  const Time now = runtime_.now();
+  if (!observed_.connected(wanted.site, now)) return true;
+  const auto ordered = ordered_.find(wanted.id);
+  return ordered == ordered_.end() || now - ordered->second.second < ready_within(wanted.app);
 }
 
 void Control::note_leaving() {
@@ -49,6 +73,7 @@ bool Control::has_left(const decide::PlacedReplica& replica) const {
 std::string Control::leave_text(const Replica& replica) const {
   switch (leave_of(replica.id, replica.app)) {
     case Leave::not_leaving: return "";
+    case Leave::lost: return "is kept for the return of its site, which is lost";
     case Leave::waits: return "leaves once a replica elsewhere is ready";
     case Leave::goes: return "leaves once its requests are answered";
     case Leave::stays: break;

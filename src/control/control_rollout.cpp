@@ -92,8 +92,8 @@ std::vector<decide::RolloutReplica> Control::rollout_replicas(const App& app) {
   if (placement == placements_.end()) return replicas;
   const Time now = runtime_.now();
   for (const decide::PlacedReplica& placed : placement->second.replicas) {
-    const auto known = std::ranges::find(desired_.replicas, placed.id, &Replica::id);
-    if (known == desired_.replicas.end()) continue;  // made in this step, with the target
+    const Replica* known = known_replica(placed.id);
+    if (known == nullptr) continue;  // made in this step, with the target
     auto& [generation, since] = ordered_.try_emplace(placed.id, known->generation, now).first->second;
     if (std::exchange(generation, known->generation) != known->generation) since = now;
     const ReplicaReport* report = observed_.replica(*known);
@@ -110,9 +110,7 @@ std::vector<decide::RolloutReplica> Control::rollout_replicas(const App& app) {
 void Control::roll_releases() {
   advancing_.clear();
   ended_.clear();
-  std::erase_if(ordered_, [this](const auto& entry) {
-    return std::ranges::find(desired_.replicas, entry.first, &Replica::id) == desired_.replicas.end();
-  });
+  std::erase_if(ordered_, [this](const auto& entry) { return known_replica(entry.first) == nullptr; });
   for (const App& app : desired_.apps) {
     const Release* newest = release_of(app.key(), app.generation);
     const auto replicas = rollout_replicas(app);

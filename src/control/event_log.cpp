@@ -105,6 +105,17 @@ void EventLog::connected(const std::set<SiteId>& sites) {
   connected_ = sites;
 }
 
+void EventLog::lost(const std::map<SiteId, std::string>& sites) {
+  for (const auto& [site, detail] : sites) {
+    if (lost_.insert(site).second) note("failover.begun", site.str(), {}, detail);
+  }
+  std::erase_if(lost_, [&](const SiteId& site) {
+    if (sites.contains(site)) return false;
+    note("failover.over", site.str(), {});
+    return true;
+  });
+}
+
 EventLog::Some EventLog::after(int64_t after, const TenantId& viewer) const {
   Some some{.events = {}, .last = std::max(after, last_), .missed = after < forgotten_};
   for (const Event& event : events_) {

@@ -32,8 +32,13 @@ class EventLog {
   void compare(const Desired& before, const Desired& after);
   /// The sites that report.
   void connected(const std::set<SiteId>& sites);
+  /// What the sites that are lost had is served elsewhere, and what that means for each.
+  void lost(const std::map<SiteId, std::string>& sites);
   /// Who reports is not known any more: others were told until now.
-  void hear_anew() { connected_.reset(); }
+  void hear_anew() {
+    connected_.reset();
+    lost_.clear();
+  }
 
   struct Some {
     std::vector<Event> events;
@@ -60,6 +65,7 @@ class EventLog {
   int64_t last_ = 0;
   int64_t forgotten_ = 0;  // the last id that is not here any more
   std::optional<std::set<SiteId>> connected_;
+  std::set<SiteId> lost_;
 };
 
 }  // namespace barrio::control

@@ -96,6 +96,10 @@ Response HttpApi::exposition(const Call&) {
   raise_to(metrics_.counter("barrio_control_syncs_total", "Reports of sites"), figures.syncs);
   raise_to(metrics_.counter("barrio_control_changes_total", "Accepted changes of tenants and operators"),
            figures.changes);
+  metrics_.gauge("barrio_control_sites_lost", "Sites whose replicas are made elsewhere while they are silent")
+      .set(static_cast<double>(figures.lost_sites));
+  metrics_.gauge("barrio_control_moves_waiting", "Replicas to be made elsewhere that have yet to begin")
+      .set(static_cast<double>(figures.moves_wait));
   expose_store(metrics_, control_.store_figures(), control_.leadership());
   if (control_.usage() != nullptr) expose_usage(metrics_, control_.usage()->figures());
   expose_config(metrics_, control_.config());

@@ -62,7 +62,13 @@ void SimWorkloadRuntime::start(Replica& replica) {
   ++replica.life;
   replica.busy_until = {};
   const auto spread = static_cast<uint64_t>(start_spread.count());
-  replica.ready_at = loop_.now() + fastest_start + Duration(static_cast<int64_t>(loop_.rng().below(spread)));
+  replica.ready_at =
+      loop_.now() + starts_.longer + fastest_start + Duration(static_cast<int64_t>(loop_.rng().below(spread)));
+}
+
+size_t SimWorkloadRuntime::starting() const {
+  return static_cast<size_t>(std::ranges::count_if(
+      replicas_, [this](const auto& entry) { return entry.second.runs && loop_.now() < entry.second.ready_at; }));
 }
 
 Result<void> SimWorkloadRuntime::stop(const ReplicaId& id) {

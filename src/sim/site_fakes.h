@@ -33,6 +33,12 @@ class SimSiteFiles final : public agent::SiteFiles {
   Disk& disk_;
 };
 
+/// What a start is beside the 50-800 ms that it always takes.
+struct SimStarts {
+  Duration longer{};  // a model that loads
+  double slows = 0;   // each start lengthens what the site's replicas do meanwhile by this share
+};
+
 /// Replicas start in 50-800 ms, crash when told to, and come back with the back-off of real ones.
 class SimWorkloadRuntime final : public ports::WorkloadRuntime {
  public:
@@ -45,7 +51,8 @@ class SimWorkloadRuntime final : public ports::WorkloadRuntime {
     std::function<void(const ReplicaOrder&)> started = {};
     std::function<void(const ReplicaId&)> ended = {};
   };
-  SimWorkloadRuntime(SimLoop& loop, Watch watch) : loop_(loop), watch_(std::move(watch)) {}
+  SimWorkloadRuntime(SimLoop& loop, Watch watch, const SimStarts& starts = {})
+      : loop_(loop), watch_(std::move(watch)), starts_(starts) {}
 
   Result<void> ensure(const ports::WorkloadSpec& spec) override;
   Result<void> stop(const ReplicaId& id) override;
@@ -69,12 +76,17 @@ class SimWorkloadRuntime final : public ports::WorkloadRuntime {
   Replica* find(std::string_view endpoint);
   static std::string endpoint(const ReplicaId& id) { return std::string(endpoint_prefix) + id.str(); }
   const std::map<ReplicaId, Replica>& replicas() const { return replicas_; }
+  /// How many start now.
+  size_t starting() const;
+  /// What a service time is multiplied with now.
+  double slowness() const { return 1 + starts_.slows * static_cast<double>(starting()); }
 
  private:
   void start(Replica& replica);
 
   SimLoop& loop_;
   Watch watch_;
+  SimStarts starts_;
   std::map<ReplicaId, Replica> replicas_;
 };
 

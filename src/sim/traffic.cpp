@@ -177,9 +177,10 @@ void Traffic::serve_here(const HopRef& hop, const std::string& endpoint, Time de
     return;
   }
   const Time begin = std::max(loop_.now(), replica->busy_until);
-  const Duration service =
+  const Duration alone =
       fastest_service +
       Duration(static_cast<int64_t>(loop_.rng().below(static_cast<uint64_t>(service_spread.count()))));
+  const Duration service = from_ms(to_ms(alone) * world_.workloads(hop->site).slowness());
   const Time done = begin + service;
   replica->busy_until = done;
   const uint64_t life = replica->life;

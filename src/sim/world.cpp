@@ -41,7 +41,8 @@ struct World::Life {
         files(runtime, world.sites_[index].disk),
         workloads(world.loop_,
                   {.started = [this, &world](const ReplicaOrder& order) { world.checker_.started(order, site); },
-                   .ended = [this, &world](const ReplicaId& id) { world.checker_.ended(id, site.id); }}),
+                   .ended = [this, &world](const ReplicaId& id) { world.checker_.ended(id, site.id); }},
+                  world.config_.starts),
         link(world, index, runtime),
         dispatcher(site.id, runtime.rng().next()),
         meter(world.sites_[index].usage_memory.bytes(), static_cast<int64_t>(runtime.rng().next() >> 1 | 1),
@@ -87,7 +88,8 @@ struct World::MemberLife {
         control(runtime, state,
                 {.network = world.config_.network,
                  .accounts = {},
-                 .leadership = {.self = {"control-" + std::to_string(index), "127.0.0.1:1"}}},
+                 .leadership = {.self = {"control-" + std::to_string(index), "127.0.0.1:1"}},
+                 .moves = world.config_.moves},
                 nullptr, &usage) {
     fence.fence_by(control.leadership());
   }

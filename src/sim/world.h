@@ -29,6 +29,8 @@ struct WorldConfig {
   double loss = 0.01;  // of messages from a site to control; as many on their way back
   double doubled = 0;  // of messages, either way: they come once more, up to 3 s later
   Duration agent_period = 500ms;
+  SimStarts starts = {};
+  decide::MovePace moves = {};  // of control
 };
 
 class World {

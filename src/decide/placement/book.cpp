@@ -51,13 +51,17 @@ Duration time_shared(const AppSpec& spec, size_t replicas) {
 
 }  // namespace
 
-PlacementBook::PlacementBook(const Network& network, const Weights& weights)
+PlacementBook::PlacementBook(const Network& network, const Weights& weights, const std::vector<SiteId>& lost)
     : network_(network),
       weights_(weights),
       capacity_(network),
       problem_(capacity_.problem(weights.reserve_watt)),
-      now_(problem_) {
+      now_(problem_),
+      lost_(network.sites.size(), false) {
   for (size_t s = 0; s < network.sites.size(); ++s) sites_.emplace(network.sites[s].id, s);
+  for (const SiteId& site : lost) {
+    if (const auto known = sites_.find(site); known != sites_.end()) lost_[known->second] = true;
+  }
   problem_.device_cost = weights.begun_device;
   problem_.services.push_back(service_costs(network, default_demand(network)));
 }
@@ -90,13 +94,14 @@ void PlacementBook::set_times(Entry& entry) const {
   const AppSpec& spec = entry.app.spec;
   entry.network.clear();
   size_t candidates = 0;
-  for (const Site& site : network_.sites) {
+  for (size_t s = 0; s < network_.sites.size(); ++s) {
+    const Site& site = network_.sites[s];
     Duration nearest = spec.demand.empty() ? Duration() : Duration::max();
     for (const DemandPlace& place : spec.demand) {
       nearest = std::min(nearest, path_rtt(network_.paths, place.location, site.location));
     }
     entry.network.push_back(access_rtt(network_.paths, Access::fibre) + nearest);
-    candidates += site.status == SiteStatus::active && is_permitted(spec.policy, site) ? 1 : 0;
+    candidates += is_candidate(entry, s) ? 1 : 0;
   }
   entry.for_load = replicas_for_load(entry, candidates);
   entry.asked = asked_of(spec, entry.for_load);
@@ -111,9 +116,7 @@ void PlacementBook::set_times(Entry& entry) const {
 Duration PlacementBook::least_network(const Entry& entry) const {
   Duration least = Duration::max() / 2;
   for (size_t s = 0; s < network_.sites.size(); ++s) {
-    const Site& site = network_.sites[s];
-    const bool candidate = site.status == SiteStatus::active && is_permitted(entry.app.spec.policy, site);
-    if (candidate) least = std::min(least, entry.network[s]);
+    if (is_candidate(entry, s)) least = std::min(least, entry.network[s]);
   }
   return least;
 }
@@ -130,10 +133,13 @@ size_t PlacementBook::replicas_for_load(const Entry& entry, size_t candidates) c
   return time_shared(spec, std::max<size_t>(1, enough)) < left ? enough : count;
 }
 
-bool PlacementBook::may_stand(const Entry& entry, size_t site) const {
+bool PlacementBook::is_candidate(const Entry& entry, size_t site) const {
   const Site& at = network_.sites[site];
-  return at.status == SiteStatus::active && is_permitted(entry.app.spec.policy, at) &&
-         entry.network[site] + entry.in_site < entry.app.spec.objective.latency;
+  return at.status == SiteStatus::active && !lost_[site] && is_permitted(entry.app.spec.policy, at);
+}
+
+bool PlacementBook::may_stand(const Entry& entry, size_t site) const {
+  return is_candidate(entry, site) && entry.network[site] + entry.in_site < entry.app.spec.objective.latency;
 }
 
 /// Energy, and a move where it does not run yet.
@@ -288,6 +294,16 @@ void PlacementBook::keep_leaving(const AppKey& app) {
 
 void PlacementBook::fill(const AppKey& app) {
   decide::fill(now_, entries_.at(app).item);
+}
+
+bool PlacementBook::fill_one(const AppKey& app) {
+  const uint32_t index = entries_.at(app).item;
+  AssignmentItem& item = problem_.items[index];
+  const uint32_t wanted = item.copies;
+  item.copies = std::min(wanted, static_cast<uint32_t>(now_.copies(index).size() + 1));
+  const bool added = decide::fill(now_, index) > 0;
+  item.copies = wanted;
+  return added;
 }
 
 std::vector<PlacedReplica> PlacementBook::decide(const App& app, std::span<const PlacedReplica> present) {

@@ -15,8 +15,8 @@ namespace barrio::decide {
 
 class PlacementBook {
  public:
-  /// Of a network, which must outlive it.
-  explicit PlacementBook(const Network& network, const Weights& weights = {});
+  /// Of a network, which must outlive it. `lost`: its sites that take nothing for now.
+  explicit PlacementBook(const Network& network, const Weights& weights = {}, const std::vector<SiteId>& lost = {});
   PlacementBook(const PlacementBook&) = delete;
   PlacementBook& operator=(const PlacementBook&) = delete;
   /// An app comes, or changes: its replicas leave the book, those of `present` that still fit are kept.
@@ -27,6 +27,11 @@ class PlacementBook {
   void keep_leaving(const AppKey& app);
   /// Gives the app what it misses; nothing else moves.
   void fill(const AppKey& app);
+  /// Gives it one of them. False: it misses none, or there is no place.
+  bool fill_one(const AppKey& app);
+  /// How many replicas it has, of how many.
+  size_t standing(const AppKey& app) const { return now_.copies(entries_.at(app).item).size(); }
+  size_t wanted(const AppKey& app) const { return problem_.items[entries_.at(app).item].copies; }
   /// The incremental decision: put and fill.
   std::vector<PlacedReplica> decide(const App& app, std::span<const PlacedReplica> present = {});
   /// Moves what pays for its move and brings in what had no room; no app has fewer replicas afterwards. `work`:
@@ -59,16 +64,18 @@ class PlacementBook {
   double cost_in(const Entry& entry, size_t site, double requests_per_second) const;
   void keep(Entry& entry);
   void clear(Entry& entry);
+  /// It may take replicas of the app.
+  bool is_candidate(const Entry& entry, size_t site) const;
   bool may_stand(const Entry& entry, size_t site) const;
   const PlacedReplica* present_at(const Entry& entry, size_t site) const;
   PlacedReplica replica_of(const Entry& entry, const Copy& copy) const;
   std::vector<PlacedReplica> replicas_of(const Entry& entry, uint32_t item) const;
   // Reasons (book_answer.cpp).
-  SiteDecision decide_site(const Entry& entry, size_t site) const;
+  SiteDecision decide_site(const Entry& entry, size_t site, const Refusal& none_missing) const;
   std::optional<Refusal> refuse_status(const Entry& entry, size_t site) const;
   std::optional<Refusal> refuse_objective(const Entry& entry, size_t site) const;
   std::optional<Refusal> refuse_spread(const Entry& entry, size_t site) const;
-  Refusal refuse(const Entry& entry, size_t site) const;
+  Refusal refuse(const Entry& entry, size_t site, const Refusal& none_missing) const;
   Refusal refuse_app(const Entry& entry, const std::vector<SiteDecision>& decisions) const;
   Refusal refuse_everywhere(const Entry& entry) const;
   Refusal enough(const Entry& entry) const;
@@ -81,6 +88,7 @@ class PlacementBook {
   Assignment now_;
   std::map<AppKey, Entry> entries_;
   std::map<SiteId, size_t> sites_;
+  std::vector<bool> lost_;              // by site
   std::vector<uint32_t> free_items_;    // of apps that were removed
   std::vector<uint32_t> own_services_;  // by item: service costs that no other item has
 };

@@ -30,6 +30,9 @@ std::optional<Refusal> PlacementBook::refuse_status(const Entry& entry, size_t s
                    nearest};
   }
   const Verdict verdict = permits(entry.app.spec.policy, at);
+  if (verdict.permitted && lost_[site])
+    return Refusal{RefusalReason::unavailable, id + " is lost: control does not hear it, or only since a moment ago",
+                   id + " when it is back"};
   if (verdict.permitted) return std::nullopt;
   return Refusal{RefusalReason::policy, verdict.reason, missing.empty() ? "" : "policy with " + missing};
 }
@@ -76,12 +79,13 @@ Refusal PlacementBook::enough(const Entry& entry) const {
           "replicas " + std::to_string(placed + 1) + " instead of " + std::to_string(placed)};
 }
 
-/// Of a site that has none: the first of the reasons that would have to go.
-Refusal PlacementBook::refuse(const Entry& entry, size_t site) const {
+/// Of a site that has none: the first of the reasons that would have to go. `none_missing`: what is said where all
+/// replicas that are wanted have a place.
+Refusal PlacementBook::refuse(const Entry& entry, size_t site, const Refusal& none_missing) const {
   if (auto refusal = refuse_status(entry, site)) return *refusal;
   if (auto refusal = refuse_objective(entry, site)) return *refusal;
   if (auto refusal = capacity_.lacks(now_, entry.item, entry.app.spec.resources, site)) return *refusal;
-  if (now_.copies(entry.item).size() >= problem_.items[entry.item].copies) return enough(entry);
+  if (now_.copies(entry.item).size() >= problem_.items[entry.item].copies) return none_missing;
   if (auto refusal = refuse_spread(entry, site)) return *refusal;
   return {RefusalReason::unavailable, "room at " + network_.sites[site].id.str() + " became free just now",
           "the next decision"};
@@ -99,7 +103,7 @@ std::string PlacementBook::placed_text(const Entry& entry, size_t site) const {
   return rack.empty() ? text : text + ", in rack " + rack;
 }
 
-SiteDecision PlacementBook::decide_site(const Entry& entry, size_t site) const {
+SiteDecision PlacementBook::decide_site(const Entry& entry, size_t site, const Refusal& none_missing) const {
   const auto stands = [&](const Copy& copy) { return problem_.bins[copy.bin].group == site; };
   SiteDecision decision{.site = network_.sites[site].id,
                         .placed = std::ranges::any_of(now_.copies(entry.item), stands),
@@ -109,7 +113,7 @@ SiteDecision PlacementBook::decide_site(const Entry& entry, size_t site) const {
   if (decision.placed) {
     decision.detail = placed_text(entry, site);
   } else {
-    decision.refusal = refuse(entry, site);
+    decision.refusal = refuse(entry, site, none_missing);
     decision.detail = decision.refusal.detail;
   }
   return decision;
@@ -120,7 +124,8 @@ AppPlacement PlacementBook::answer(const AppKey& app) const {
   AppPlacement placement{.app = app, .replicas = {}, .leaving = {}, .decisions = {}, .refusal = {}};
   placement.replicas = replicas_of(entry, entry.item);
   placement.leaving = replicas_of(entry, entry.leaving);
-  for (size_t s = 0; s < network_.sites.size(); ++s) placement.decisions.push_back(decide_site(entry, s));
+  const Refusal none_missing = enough(entry);
+  for (size_t s = 0; s < network_.sites.size(); ++s) placement.decisions.push_back(decide_site(entry, s, none_missing));
   if (placement.replicas.empty()) placement.refusal = refuse_app(entry, placement.decisions);
   return placement;
 }
@@ -136,7 +141,8 @@ Refusal PlacementBook::refuse_app(const Entry& entry, const std::vector<SiteDeci
   if (entry.asked == 0) return enough(entry);
   const auto step = [&](size_t i) {
     const RefusalReason reason = decisions[i].refusal.reason;
-    return reason == RefusalReason::not_active ? 0 : reason == RefusalReason::objective ? 1 : 2;
+    const bool not_there = reason == RefusalReason::not_active || reason == RefusalReason::unavailable;
+    return not_there ? 0 : reason == RefusalReason::objective ? 1 : 2;
   };
   const auto nearer = [&](size_t a, size_t b) {
     return step(a) != step(b) ? step(a) > step(b) : entry.network[a] < entry.network[b];

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "decide/placement/book.h"
+#include "decide/placement/moves.h"
 
 namespace barrio::decide {
 
@@ -14,9 +15,12 @@ std::vector<AppPlacement> place(const Network& network, std::span<const App> app
   for (const App& app : apps) by_key.emplace(app.key(), &app);
   std::map<AppKey, std::vector<PlacedReplica>> present_of;
   for (const PlacedReplica& replica : present) present_of[replica.app].push_back(replica);
-  PlacementBook book(network, options.weights);
+  std::vector<SiteId> lost;
+  for (const auto& [site, silence] : options.lost) lost.push_back(site);
+  PlacementBook book(network, options.weights, lost);
   for (const auto& [key, app] : by_key) book.put(*app, present_of[key]);
   for (const auto& [key, app] : by_key) book.keep_leaving(key);
+  for (const AppKey& key : move_order(book, network, apps, present, options)) book.fill_one(key);
   for (const auto& [key, app] : by_key) book.fill(key);
   if (options.improve_work > 0) book.improve(options.improve_work);
   std::vector<AppPlacement> placements;

@@ -5,6 +5,7 @@
 // storage and the power of every node above have room. Everything else is refused with the reason and the nearest thing
 // that would work. docs/placement.md has the model, the objective and the figures.
 
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -37,8 +38,8 @@ struct SiteDecision {
 struct AppPlacement {
   AppKey app;
   std::vector<PlacedReplica> replicas;  // in the network's order of sites, one per site at most
-  /// Present where none is wanted any more: on draining sites, and what is more than enough. Kept until control lets
-  /// them go, counted nowhere.
+  /// Present where none is wanted any more: on draining and lost sites, and what is more than enough. Kept until
+  /// control lets them go, counted nowhere.
   std::vector<PlacedReplica> leaving;
   std::vector<SiteDecision> decisions;
   std::optional<Refusal> refusal;  // if and only if there are no replicas
@@ -48,14 +49,21 @@ struct PlacementOptions {
   Weights weights = {};
   /// Of the global improvement (SearchOptions): it moves what pays for its move. 0: what is placed stays.
   uint64_t improve_work = 0;
+  /// Active sites that are silent, and for how long: nothing new goes there; what is there is kept for their return, in
+  /// `leaving`, and counts nowhere.
+  std::map<SiteId, Duration> lost = {};
+  /// Requests a second, by app, where that is known and more than declared: what is made elsewhere comes in the order
+  /// of moves.h.
+  std::map<AppKey, double> asked = {};
 };
 
 /// Ordered by app key. `present` replicas that still fit keep their place before any new one is placed; replicas of
-/// unknown apps, or on sites that do not serve, are not in the answer; those on draining sites, and those beyond what
-/// is asked, are in `leaving`, if the policy still permits them and they still fit, while their successors are placed.
-/// An app that asks for replicas gets so many, or as many as its demand needs (within ScaleSpec::most; `replicas` 0:
-/// none), at those sites that cost least: network times from its demand places (default: the cities of all active
-/// sites), energy, reserve, begun accelerators (Weights). An app that does not ask gets every site where it fits.
+/// unknown apps, or on sites that do not serve, are not in the answer; those on draining and lost sites, and those
+/// beyond what is asked, are in `leaving`, if the policy still permits them and they still fit, while their successors
+/// are placed, the most urgent first (moves.h). An app that asks for replicas gets so many, or as many as its demand
+/// needs (within ScaleSpec::most; `replicas` 0: none), at those sites that cost least: network times from its demand
+/// places (default: the cities of all active sites), energy, reserve, begun accelerators (Weights). An app that does
+/// not ask gets every site where it fits.
 std::vector<AppPlacement> place(const Network& network, std::span<const App> apps,
                                 std::span<const PlacedReplica> present, const PlacementOptions& options = {});
 

@@ -298,13 +298,23 @@ TEST_CASE("nor after an improvement, after which no app has fewer replicas") {
   }));
 }
 
-TEST_CASE("nor when caps change, apps grow, come and go, and sites drain, each with what stood before as present") {
+TEST_CASE(
+    "nor when caps change, apps grow, come and go, and sites drain or are lost, each with what stood before as "
+    "present") {
   CHECK(rc::check([] {
     World world = any_world();
     std::vector<PlacedReplica> present;
     for (int round = 0; round < 4; ++round) {
-      present = with_leaving(place(world.network, world.apps, present));
+      PlacementOptions options;
+      for (const Site& site : world.network.sites) {
+        if (*rc::gen::inRange(0, 4) == 0) options.lost.emplace(site.id, 10s);
+      }
+      const auto before = std::exchange(present, with_leaving(place(world.network, world.apps, present, options)));
       Checker(world, present).check();
+      for (const PlacedReplica& replica : present) {
+        const auto was_there = [&](const PlacedReplica& old) { return old.id == replica.id; };
+        RC_ASSERT(!options.lost.contains(replica.site) || std::ranges::any_of(before, was_there));
+      }
       for (Site& site : world.network.sites) {
         site.power.cap = any_cap();
         if (site.racks) site.racks->front().power.cap = any_cap();

@@ -1,0 +1,149 @@
+// What happens when a site is lost and when it comes back. Lost: it has spoken to control before, is active, and has
+// been silent for as long as its replicas are believed. What it had is placed elsewhere as if it were not there,
+// started in the order and at the pace of decide/placement/moves.h; its own replicas stay in the books, for it may
+// serve on, cut off from control alone, or come back. Once it has been heard again for long enough its replicas count
+// again, and what is more than enough then leaves as from a draining site.
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "control/control.h"
+#include "decide/routing/load_view.h"
+
+namespace barrio::control {
+
+namespace {
+
+/// Gateways give a site its devices back over one return window from when it is ready: thrice that shows whether it
+/// stays.
+constexpr Duration counts_again_after = 3 * decide::return_window;
+/// What was made elsewhere waits no longer for the site to have answered: routing may have no reason to send it
+/// anything.
+constexpr Duration proves_itself_within = 2min;
+
+}  // namespace
+
+const Replica* Control::known_replica(const ReplicaId& id) const {
+  const auto found = std::ranges::lower_bound(desired_.replicas, id, {}, &Replica::id);
+  return found == desired_.replicas.end() || found->id != id ? nullptr : &*found;
+}
+
+/// Where most of the sites are silent, it is control that is cut off: it moves nothing.
+void Control::note_lost() {
+  const Time now = runtime_.now();
+  std::vector<SiteId> known;
+  size_t silent = 0;
+  for (const Site& site : desired_.network.sites) {
+    if (site.status != SiteStatus::active || !desired_.gateways.contains(site.id.str())) continue;
+    known.push_back(site.id);
+    silent += observed_.connected(site.id, now) ? 0 : 1;
+  }
+  std::erase_if(lost_, [&](const auto& entry) { return std::ranges::find(known, entry.first) == known.end(); });
+  std::erase_if(returned_, [&](const auto& entry) { return now - entry.second >= proves_itself_within; });
+  for (const SiteId& site : known) hear_lost(site, silent * 2 > known.size());
+  figures_.lost_sites = lost_.size();
+}
+
+void Control::hear_lost(const SiteId& site, bool most_are_silent) {
+  const Time now = runtime_.now();
+  const auto known = lost_.find(site);
+  if (known == lost_.end()) {
+    const Observation* seen = observed_.of(site);
+    const Time heard = seen == nullptr ? observed_.started() : seen->last;
+    if (now - heard < trusted_for || most_are_silent) return;
+    log_warning("a site is lost", {{"site", site.str()}});
+    lost_.emplace(site, Lost{heard, std::nullopt});
+    returned_.erase(site);
+    return;
+  }
+  Lost& lost = known->second;
+  if (!observed_.connected(site, now)) return lost.back.reset();
+  if (!lost.back) lost.back = now;
+  if (now - *lost.back < counts_again_after) return;
+  log_info("a site is back", {{"site", site.str()}});
+  returned_[site] = now;
+  lost_.erase(known);
+}
+
+/// Some replicas are where they should not stay.
+bool Control::is_away() const {
+  return !lost_.empty() || std::ranges::any_of(desired_.network.sites,
+                                               [](const Site& site) { return site.status == SiteStatus::draining; });
+}
+
+decide::PlacementOptions Control::placement_options() const {
+  decide::PlacementOptions options;
+  const Time now = runtime_.now();
+  for (const auto& [site, lost] : lost_) options.lost.emplace(site, now - lost.since);
+  if (!is_away()) return options;
+  for (const App& app : desired_.apps) {
+    const auto asked = demand_.asked(app.key(), now, runtime_.wall());
+    options.asked.emplace(app.key(), std::max(asked.measured, asked.expected));
+  }
+  return options;
+}
+
+/// Which of the replicas that are to be made elsewhere begin in this step, and what the others wait for.
+void Control::note_moves() {
+  waiting_.clear();
+  begun_.clear();
+  if (is_away()) {
+    const Time now = runtime_.now();
+    auto moves = decide::moves(desired_.network, placed_apps_, placed(desired_), placements_, placement_options(),
+                               config_.moves);
+    std::map<SiteId, size_t> starting;
+    std::set<AppKey> serve_again;  // where they were lost
+    for (const Replica& replica : desired_.replicas) {
+      const ReplicaPhase phase = observed_.phase(replica, now);
+      if (phase == ReplicaPhase::ready && lost_.contains(replica.site)) serve_again.insert(replica.app);
+      if (phase != ReplicaPhase::starting) continue;
+      const auto ordered = ordered_.find(replica.id);
+      const bool had_its_time = ordered != ordered_.end() && now - ordered->second.second >= ready_within(replica.app);
+      if (!had_its_time) ++starting[replica.site];
+    }
+    for (decide::Move& move : moves) {
+      move.may_wait = move.may_wait || serve_again.contains(move.replica.app);
+      const std::string& site = move.replica.site.str();
+      waiting_.emplace(move.replica.id, move.may_wait
+                                            ? "waits: the others serve all that is asked, and the lost site may be back"
+                                            : "waits until those before it at " + site + " are ready");
+    }
+    for (const decide::PlacedReplica& next : decide::next_moves(moves, starting, config_.moves)) {
+      waiting_.erase(next.id);
+      begun_.push_back(next.id);
+    }
+  }
+  figures_.moves_wait = waiting_.size();
+}
+
+/// True of a site that was not lost lately, too, and where nobody asks.
+bool Control::served_since_return(const decide::PlacedReplica& replica) const {
+  if (!returned_.contains(replica.site)) return true;
+  bool asked = false;
+  for (const auto& [gateway, seen] : observed_.sites()) {
+    for (const Flow& flow : seen.report.flows) {
+      if (flow.app != replica.app) continue;
+      if (flow.served_by == replica.site && flow.answered > 0) return true;
+      asked = asked || flow.answered + flow.refused > 0;
+    }
+  }
+  return !asked;
+}
+
+std::string Control::loss_text(const SiteId& site) const {
+  const auto had = std::ranges::count(desired_.replicas, site, &Replica::site);
+  const auto without_place = std::ranges::count_if(placements_, [&](const auto& entry) {
+    const auto& leaving = entry.second.leaving;
+    return entry.second.refusal && std::ranges::find(leaving, site, &decide::PlacedReplica::site) != leaving.end();
+  });
+  return std::to_string(had) + " replicas; " + std::to_string(begun_.size() + waiting_.size()) +
+         " to be made elsewhere, " + std::to_string(without_place) + " apps have no other place";
+}
+
+void Control::tell_lost() {
+  std::map<SiteId, std::string> lost;
+  for (const auto& [site, of] : lost_) lost.emplace(site, loss_text(site));
+  events_.lost(lost);
+}
+
+}  // namespace barrio::control
