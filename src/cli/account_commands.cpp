@@ -18,15 +18,6 @@ void Session::print(const Json& answer, const std::string& table) const {
   std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
-Result<void> list_tenants(Session& session) {
-  TRY(auto control, session.control(Speaker::operating));
-  TRY(auto answer, control.list("/tenants", "tenants"));
-  Table table({"TENANT", "APPS"});
-  for (const Json& tenant : items(answer, "tenants")) table.add({text_at(tenant, "name"), text_at(tenant, "apps")});
-  session.print(answer, table.text());
-  return {};
-}
-
 Result<void> create_tenant(Session& session, const TenantCreateCommand& command) {
   TRY(auto control, session.control(Speaker::operating));
   TRY(auto answer, control.post("/tenants", JsonObject{{"name", command.name}}));

@@ -39,6 +39,8 @@ Result<void> act_on_secret(Session& session, const SecretCommand& command);
 Result<void> infer(Session& session, const InferCommand& command);
 Result<void> list_tenants(Session& session);
 Result<void> create_tenant(Session& session, const TenantCreateCommand& command);
+Result<void> show_tenant(Session& session, const TenantShowCommand& command);
+Result<void> set_tenant(Session& session, const TenantSetCommand& command);
 Result<void> set_quota(Session& session, const TenantQuotaCommand& command);
 Result<void> create_key(Session& session, const KeyCreateCommand& command);
 Result<void> list_keys(Session& session, const KeyListCommand& command);

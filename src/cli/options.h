@@ -147,6 +147,13 @@ struct TenantQuotaCommand {
   std::optional<int64_t> buckets;
   bool receipts = false;
 };
+struct TenantShowCommand {
+  std::string name;
+};
+struct TenantSetCommand {
+  std::string name;
+  std::string spend_cap;  // "100EUR", "none"
+};
 struct KeyCreateCommand {
   std::string tenant;
   std::vector<std::string> scopes = {"infer"};
@@ -275,17 +282,16 @@ struct CompletionCommand {
 };
 struct VersionCommand {};
 
-using Command =
-    std::variant<UpCommand, RoleCommand, EngineCommand, ModelWorkerCommand, TopCommand, SiteListCommand, SiteCommand,
-                 StateCommand, SiteDevicesCommand, SiteJoinCommand, SitePendingCommand, SiteApproveCommand,
-                 SiteRevokeCommand, AppDeployCommand, AppListCommand, AppCommand, AppLogsCommand, AppTopCommand,
-                 AppReleasesCommand, AppRollbackCommand, ImageKeyCommand, ImageSignCommand, SecretCommand, InferCommand,
-                 TenantListCommand, TenantCreateCommand, TenantQuotaCommand, KeyCreateCommand, KeyListCommand,
-                 KeyRevokeCommand, S3KeyCommand, TenantEraseCommand, BucketCreateCommand, BucketCopiesCommand,
-                 BucketListCommand, BucketDeleteCommand, ObjectCommand, ExportCommand, ContextListCommand,
-                 ContextUseCommand, ContextSetCommand, UsageCommand, PriceSetCommand, PriceListCommand, AuditCommand,
-                 ConfigCommand, EventsCommand, LogKeysCommand, LogCheckCommand, ProveCommand, VerifyCommand,
-                 WitnessCommand, CertCaCommand, CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
+using Command = std::variant<
+    UpCommand, RoleCommand, EngineCommand, ModelWorkerCommand, TopCommand, SiteListCommand, SiteCommand, StateCommand,
+    SiteDevicesCommand, SiteJoinCommand, SitePendingCommand, SiteApproveCommand, SiteRevokeCommand, AppDeployCommand,
+    AppListCommand, AppCommand, AppLogsCommand, AppTopCommand, AppReleasesCommand, AppRollbackCommand, ImageKeyCommand,
+    ImageSignCommand, SecretCommand, InferCommand, TenantListCommand, TenantCreateCommand, TenantQuotaCommand,
+    TenantShowCommand, TenantSetCommand, KeyCreateCommand, KeyListCommand, KeyRevokeCommand, S3KeyCommand,
+    TenantEraseCommand, BucketCreateCommand, BucketCopiesCommand, BucketListCommand, BucketDeleteCommand, ObjectCommand,
+    ExportCommand, ContextListCommand, ContextUseCommand, ContextSetCommand, UsageCommand, PriceSetCommand,
+    PriceListCommand, AuditCommand, ConfigCommand, EventsCommand, LogKeysCommand, LogCheckCommand, ProveCommand,
+    VerifyCommand, WitnessCommand, CertCaCommand, CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
 
 struct Parsed {
   /// Set when there is nothing to do: help was shown (0) or the usage was wrong (2).

@@ -55,6 +55,8 @@ struct Act {
   Result<void> operator()(const InferCommand& command) const { return infer(session, command); }
   Result<void> operator()(const TenantListCommand&) const { return list_tenants(session); }
   Result<void> operator()(const TenantCreateCommand& command) const { return create_tenant(session, command); }
+  Result<void> operator()(const TenantShowCommand& command) const { return show_tenant(session, command); }
+  Result<void> operator()(const TenantSetCommand& command) const { return set_tenant(session, command); }
   Result<void> operator()(const TenantQuotaCommand& command) const { return set_quota(session, command); }
   Result<void> operator()(const KeyCreateCommand& command) const { return create_key(session, command); }
   Result<void> operator()(const KeyListCommand& command) const { return list_keys(session, command); }

@@ -1,4 +1,4 @@
-// Quotas and API keys.
+// What tenants may do and spend, and their API keys.
 
 #include <fmt/format.h>
 
@@ -8,6 +8,7 @@
 #include "cli/actions.h"
 #include "cli/table.h"
 #include "cli/view.h"
+#include "model/prices.h"
 #include "model/tenant.h"
 
 namespace barrio::cli {
@@ -46,7 +47,65 @@ Result<Duration> lifetime_of(const std::string& text) {
   return duration;
 }
 
+/// What was spent this month, of how much, and the share; "-" where there is no cap.
+std::vector<std::string> spending_cells(const Json& tenant) {
+  const Json& spending = member(tenant, "spending");
+  if (!spending.is_object()) return {"-", "-", "-"};
+  const std::string spent = text_at(spending, "spent");
+  const std::string percent = text_at(spending, "percent");
+  return {spent.empty() ? "not counted yet" : spent, text_at(spending, "cap"), percent.empty() ? "-" : percent + " %"};
+}
+
+std::string spending_text(const Json& tenant) {
+  const Json& spending = member(tenant, "spending");
+  if (!spending.is_object()) return "no spend cap\n";
+  const auto cells = spending_cells(tenant);
+  std::string text = "spent this month: " + cells[0] + " of " + cells[1] + " (" + cells[2] + ")\n";
+  if (true_at(spending, "reached")) text += "requests are refused until " + text_at(spending, "until") + "\n";
+  return text;
+}
+
 }  // namespace
+
+Result<void> list_tenants(Session& session) {
+  TRY(auto control, session.control(Speaker::operating));
+  TRY(auto answer, control.list("/tenants", "tenants"));
+  Table table({"TENANT", "APPS", "SPENT", "CAP", "SHARE"});
+  for (const Json& tenant : items(answer, "tenants")) {
+    const auto spending = spending_cells(tenant);
+    table.add({text_at(tenant, "name"), text_at(tenant, "apps"), spending[0], spending[1], spending[2]});
+  }
+  session.print(answer, table.text());
+  return {};
+}
+
+Result<void> show_tenant(Session& session, const TenantShowCommand& command) {
+  TRY(auto control, session.control(Speaker::tenant));
+  TRY(const auto answer, control.get("/tenants/" + command.name));
+  Table table({"QUOTA", "VALUE"});
+  if (const auto* quota = member(answer, "quota").if_object()) {
+    for (const auto& [of, value] : *quota)
+      table.add({std::string(of), value.is_string() ? text_at(value, "") : print_json(value)});
+  }
+  session.print(answer, "tenant " + command.name + ": " + text_at(answer, "apps") + " apps\n" + spending_text(answer) +
+                            table.text());
+  return {};
+}
+
+Result<void> set_tenant(Session& session, const TenantSetCommand& command) {
+  const std::string path = "/tenants/" + command.name + "/spend-cap";
+  TRY(auto control, session.control(Speaker::operating));
+  if (command.spend_cap == "none") {
+    TRY_DO(control.remove(path));
+    session.print(JsonObject{{"name", command.name}}, "tenant " + command.name + ": no spend cap\n");
+    return {};
+  }
+  const auto cap = Euros::parse(command.spend_cap);
+  if (!cap) return fail(Code::invalid, cap.error().what + ", or none", "--spend-cap");
+  TRY(const auto answer, control.put(path, JsonObject{{"cap", cap->str()}}));
+  session.print(answer, "tenant " + command.name + ": " + spending_text(answer));
+  return {};
+}
 
 Result<void> set_quota(Session& session, const TenantQuotaCommand& command) {
   TRY(auto quota, quota_of(command));

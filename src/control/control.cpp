@@ -43,6 +43,7 @@ Control::Control(ports::Runtime& runtime, ports::StateStore& state, ControlConfi
       observed_(runtime.now()),
       events_(runtime),
       stepping_(runtime),
+      counting_(runtime),
       changed_(runtime.make_signal()) {
   state_.fence_by(leadership_);
 }
@@ -67,6 +68,7 @@ Result<void> Control::begin_to_lead() {
   given_to_.clear();
   seen_storage_.clear();
   holdings_.clear();
+  spending_.clear();
   hearer_ = static_cast<int64_t>(runtime_.rng().next() >> 1);
   storage_since_ = runtime_.now();
   start_demand();
@@ -122,6 +124,13 @@ void Control::run() {
       runtime_.sleep_until(runtime_.now() + config_.improve_every);
       if (!leadership_.leads() || !led_) continue;
       if (auto done = improve(); !done) log_warning("cannot improve", {{"why", done.error().text()}});
+    }
+  });
+  runtime_.spawn("spending", [this] {
+    while (!runtime_.stopping()) {
+      runtime_.sleep_until(runtime_.now() + 1s);
+      if (auto done = count_spending(); !done)
+        log_warning("cannot count what is spent", {{"why", done.error().text()}});
     }
   });
   while (!runtime_.stopping()) turn();
@@ -282,6 +291,7 @@ void Control::publish() {
   next.quotas = desired_.quotas;
   next.api_keys = desired_.api_keys;
   next.revoked_keys = revoked_keys();
+  next.spend_stops = spend_stops();
   const std::string text = print_json(to_json(next));
   published_revision_ = desired_.revision;
   snapshot_fault_.clear();
@@ -326,7 +336,11 @@ Result<SiteOrders> Control::sync(const SiteReport& report) {
   SiteOrders orders;
   // A store that fails costs the site no orders: it keeps what it used and sends it again.
   if (report.usage && usage_ != nullptr) {
-    if (auto through = usage_->take(report.site, *report.usage)) orders.usage_through = *through;
+    if (auto through = usage_->take(report.site, *report.usage)) {
+      orders.usage_through = *through;
+      // What is refused as a gap is in no bill yet.
+      if (*through >= report.usage->through) note_spending(report.site, *report.usage);
+    }
   }
   for (const Replica& replica : desired_.replicas) {
     const App* app = replica.site == report.site ? find_app(replica.app) : nullptr;

@@ -29,6 +29,7 @@
 #include "decide/demand/demand_book.h"
 #include "decide/placement/moves.h"
 #include "decide/placement/placement.h"
+#include "decide/pricing/spending.h"
 #include "decide/residency/copies.h"
 #include "decide/rollout/rollout.h"
 #include "decide/rollout/stages.h"
@@ -135,6 +136,8 @@ class Control {
   std::vector<api::SiteView> sites(const TenantId& viewer = {}) const;
   api::LiveView live(const TenantId& viewer = {}) const;
   Result<std::vector<api::TenantView>> tenants();
+  /// Errors: not_found.
+  Result<api::TenantView> tenant(const TenantId& name) const;
   /// Errors: conflict (exists).
   Result<api::TenantCredentials> add_tenant(const TenantId& tenant, const Author& by = {});
   /// Of a request that may come again. Errors: invalid (its key), unavailable.
@@ -215,6 +218,18 @@ class Control {
   Result<void> set_prices(const PriceList& list, const Author& by = {});
   /// The oldest first.
   const std::vector<PriceList>& prices() const { return desired_.prices; }
+
+  // What tenants may spend (control_spending.cpp).
+  /// Errors: not_found (tenant), invalid (no money), unsupported (usage is not kept here).
+  Result<void> set_spend_cap(const TenantId& tenant, Euros cap, const Author& by = {});
+  /// Errors: not_found (tenant, or it has none).
+  Result<void> remove_spend_cap(const TenantId& tenant, const Author& by = {});
+  /// Of who leads, once a second: looks at what came from sites, tells which marks are reached, and stops who has
+  /// reached the cap. Errors: unavailable, conflict.
+  Result<void> count_spending();
+  /// None: it has no cap.
+  std::optional<api::SpendingView> spending(const TenantId& tenant) const;
+
   /// Null: not kept here.
   const UsageBook* usage() const { return usage_; }
   /// The last snapshot; never null after start().
@@ -334,6 +349,14 @@ class Control {
                           std::optional<Refusal>& refusal);
   /// Commits what `edit` says after a fresh load, again on conflict, then steps.
   Result<void> change(const Act& act, const std::function<Result<Edit>()>& edit);
+  void note_spending(const SiteId& site, const UsageShipment& shipment);
+  Result<void> recount(const TenantId& tenant, WallTime month);
+  /// None: not added up yet.
+  std::optional<Euros> spent_in(const TenantId& tenant, WallTime month) const;
+  Result<void> tell_spending(WallTime month);
+  std::map<std::string, SpendStop> spend_stops() const;
+  /// None: this may be deployed, whatever its tenant has spent.
+  std::optional<Refusal> over_spend_cap(const TenantId& tenant, const AppSpec* before, const AppSpec& after) const;
   ports::Write audit_entry(const Act& act, const std::string& detail);
   void forget_old();
   const App* find_app(const AppKey& key) const;
@@ -342,6 +365,7 @@ class Control {
   std::vector<api::DecisionView> decisions(const decide::AppPlacement& placement) const;
   api::AppAnswer answer(const App& app) const;
   Watts power_used(const SiteId& site) const;
+  api::TenantView tenant_view(const TenantId& name) const;
   api::SiteView site_view(const Site& site, const TenantId& viewer) const;
 
   ports::Runtime& runtime_;
@@ -354,6 +378,7 @@ class Control {
   Observed observed_;
   EventLog events_;
   ports::Turn stepping_;
+  ports::Turn counting_;  // what is spent
   std::unique_ptr<ports::Signal> changed_;
   Desired desired_;  // as of the last load()
   decide::DemandBook demand_;
@@ -411,6 +436,13 @@ class Control {
   };
   std::map<SiteId, SeenStorage> seen_storage_;
   std::map<std::string, std::pair<SiteId, BucketHolding>> holdings_;  // by bucket's id, of its home
+  struct Spending {
+    decide::SpendTally tally;
+    bool whole = false;   // all rows of the store are in it...
+    bool missed = false;  // ... but one that came since
+  };
+  std::map<TenantId, Spending> spending_;    // of tenants with a cap, by this leader
+  std::vector<PriceList> spending_prices_;   // that they are added up by
   int64_t hearer_ = 0;                       // this leadership among all: whose memory holdings_ is
   Time storage_since_;                       // that this member hears of it: nobody is lost for a silence before
   std::string published_;                    // its content without the version, and what it is staged by

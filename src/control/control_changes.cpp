@@ -146,6 +146,8 @@ Result<Control::Edit> Control::try_deploy(const TenantId& tenant, const AppSpec&
   }
   deployed = {{tenant, spec, old == nullptr ? first.generation : old->generation}, old == nullptr, {}};
   const bool same = old != nullptr && same_spec(old->spec, spec);
+  if (!same) refusal = over_spend_cap(tenant, old == nullptr ? nullptr : &old->spec, spec);
+  if (refusal) return fail(Code::unsupported, refusal->detail);
   if (old != nullptr && !same) ++deployed->app.generation;
   deployed->placement = plan(deployed->app);
   refusal = deployed->placement.refusal;

@@ -179,12 +179,19 @@ api::LiveView Control::live(const TenantId& viewer) const {
 Result<std::vector<api::TenantView>> Control::tenants() {
   TRY(auto names, accounts_.tenants());
   std::vector<api::TenantView> views;
-  for (const TenantId& name : names) {
-    const auto quota = desired_.quotas.find(name.str());
-    views.push_back({name, std::ranges::count(desired_.apps, name, &App::tenant),
-                     quota == desired_.quotas.end() ? TenantQuota() : quota->second});
-  }
+  for (const TenantId& name : names) views.push_back(tenant_view(name));
   return views;
+}
+
+Result<api::TenantView> Control::tenant(const TenantId& name) const {
+  TRY_DO(known_tenant(name));
+  return tenant_view(name);
+}
+
+api::TenantView Control::tenant_view(const TenantId& name) const {
+  const auto quota = desired_.quotas.find(name.str());
+  return {name, std::ranges::count(desired_.apps, name, &App::tenant),
+          quota == desired_.quotas.end() ? TenantQuota() : quota->second, spending(name)};
 }
 
 }  // namespace barrio::control

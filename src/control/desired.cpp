@@ -53,6 +53,10 @@ Result<void> read_other(const ports::Entry& entry, Desired& desired) {
     TRY(auto change, read_json<decide::StagedChange>(entry));
     const std::string what = change.what;
     desired.staged[what] = std::move(change);
+  } else if (key.starts_with("spend_cap/")) {
+    TRY(auto cap, read_json<SpendCap>(entry));
+    const TenantId tenant = cap.tenant;
+    desired.spend_caps[tenant] = std::move(cap);
   } else if (key.starts_with(storage_prefix)) {
     TRY(auto storage, read_json<StoredGateway>(entry));
     desired.storage_sites[entry.key.substr(storage_prefix.size())] = std::move(storage.address);
@@ -159,6 +163,9 @@ std::string storage(const SiteId& site) {
 }
 std::string erasure(const TenantId& tenant) {
   return "erasure/" + tenant.str();
+}
+std::string spend_cap(const TenantId& tenant) {
+  return "spend_cap/" + tenant.str();
 }
 std::string staged(const std::string& what) {
   return std::string(staged_prefix) + what;

@@ -18,6 +18,7 @@
 //   s3_key/<tenant>/<id>    S3Key
 //   storage/<site>          where its S3 service is reached
 //   erasure/<tenant>        Erasure: its keys are to go at all sites
+//   spend_cap/<tenant>      SpendCap
 //   secret/<tenant>/<name>  a value that goes to the sites of the apps that name it, and nowhere else
 //   account/<client>, key/signing  (control/accounts.h)
 
@@ -57,6 +58,7 @@ std::string s3_key(const TenantId& tenant, const std::string& id);
 std::string storage(const SiteId& site);
 std::string erasure(const TenantId& tenant);
 std::string staged(const std::string& what);
+std::string spend_cap(const TenantId& tenant);
 }  // namespace key
 
 /// rolling: on its way to all sites; stopped: failed at one, the sites go back to the last that is done.
@@ -88,6 +90,19 @@ struct Erasure {
 };
 BARRIO_DESCRIBE(Erasure, (), (tenant, at, done))
 
+/// What a tenant may spend in a calendar month, and how far it has come.
+struct SpendCap {
+  TenantId tenant;
+  Euros cap;
+  WallTime since;        // that it was set, or last raised
+  WallTime month;        // that the rest is of, its first instant
+  int told = 0;          // the highest of decide::spend_marks that was reached; 0: none
+  bool reached = false;  // the tenant is held to it until the month ends
+  Euros spent;           // when one of these two became so
+  bool operator==(const SpendCap&) const = default;
+};
+BARRIO_DESCRIBE(SpendCap, (), (tenant, cap, since, month, told, reached, spent))
+
 struct Desired {
   ports::Revision revision = 0;  // of the store when it was read
   /// With the settings that are held: placement goes by what has proven itself.
@@ -107,9 +122,10 @@ struct Desired {
   std::map<std::string, decide::StagedChange> staged;  // by what it is about
   std::map<std::string, std::string> secrets;          // "tenant/name" -> value
   std::vector<PriceList> prices;                       // the oldest first
-  std::vector<decide::DailyShape> shapes;              // by app
-  std::map<std::string, ports::Revision> revisions;    // key -> when it was last written
-  std::map<std::string, size_t> sizes;                 // key -> bytes of its document
+  std::map<TenantId, SpendCap> spend_caps;
+  std::vector<decide::DailyShape> shapes;            // by app
+  std::map<std::string, ports::Revision> revisions;  // key -> when it was last written
+  std::map<std::string, size_t> sizes;               // key -> bytes of its document
 
   /// For guards; 0: not there.
   ports::Revision revision_of(const std::string& key) const;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "decide/pricing/spending.h"
+
 namespace barrio::control {
 
 void EventLog::note(std::string kind, std::string what, const TenantId& tenant, std::string detail) {
@@ -21,6 +23,7 @@ void EventLog::compare(const Desired& before, const Desired& after) {
   compare_releases(before, after);
   compare_config(before, after);
   compare_replicas(before, after);
+  compare_spending(before, after);
 }
 
 void EventLog::compare_sites(const Network& before, const Network& after) {
@@ -90,6 +93,20 @@ void EventLog::compare_config(const Desired& before, const Desired& after) {
     // Nothing of it is left to come where its document was written again: with the former figures, or lower ones.
     const bool withdrawn = after.revision_of(what) != before.revision_of(what);
     note(withdrawn ? "config.withdrawn" : "config.done", what, tenant_of_settings(what));
+  }
+}
+
+/// Each mark once in a month, and again after the cap was raised.
+void EventLog::compare_spending(const Desired& before, const Desired& after) {
+  for (const auto& [tenant, cap] : after.spend_caps) {
+    const auto old = before.spend_caps.find(tenant);
+    const bool goes_on =
+        old != before.spend_caps.end() && old->second.since == cap.since && old->second.month == cap.month;
+    for (const int mark : decide::spend_marks) {
+      if (mark > cap.told || (goes_on && mark <= old->second.told)) continue;
+      note("spend." + std::to_string(mark), tenant.str(), tenant,
+           cap.spent.str() + " of " + cap.cap.str() + " in " + to_string(cap.month).substr(0, 7));
+    }
   }
 }
 

@@ -58,6 +58,7 @@ class EventLog {
   void compare_replicas(const Desired& before, const Desired& after);
   void compare_releases(const Desired& before, const Desired& after);
   void compare_config(const Desired& before, const Desired& after);
+  void compare_spending(const Desired& before, const Desired& after);
 
   ports::Runtime& runtime_;
   std::unique_ptr<ports::Signal> noted_;

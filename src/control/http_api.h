@@ -96,6 +96,7 @@ class HttpApi {
   static std::vector<Route> site_routes();
   static std::vector<Route> site_key_routes();  // http_site_keys.cpp
   static std::vector<Route> price_routes();     // http_prices.cpp
+  static std::vector<Route> spending_routes();  // there, too
   static std::vector<Route> app_routes();
   static std::vector<Route> member_routes();  // among members of control
   static std::vector<Route> tenant_routes();
@@ -175,6 +176,9 @@ class HttpApi {
   net::Response usage(const Call& call);
   net::Response put_prices(const Call& call);
   net::Response list_prices(const Call& call);
+  net::Response show_tenant(const Call& call);
+  net::Response put_spend_cap(const Call& call);
+  net::Response remove_spend_cap(const Call& call);
   net::Response audit(const Call& call);
   static Author author(const Call& call) { return {call.who.subject, call.who.role, call.once}; }
   /// The body as a described struct, or an error with the field's path.

@@ -1,4 +1,4 @@
-// The routes about what is charged.
+// The routes about what is charged, and what a tenant may spend.
 
 #include "control/http_answer.h"
 #include "control/http_api.h"
@@ -32,6 +32,58 @@ std::vector<HttpApi::Route> HttpApi::price_routes() {
        &HttpApi::put_prices,
        {"What is charged from an hour on", {}, price_schema<PriceList>, price_schema<PriceList>}},
   };
+}
+
+std::vector<HttpApi::Route> HttpApi::spending_routes() {
+  return {
+      {"GET",
+       "/barrio/v1/tenants/{tenant}",
+       scope::usage_read,
+       Whose::anybody,
+       &HttpApi::show_tenant,
+       {"A tenant, its quota, and what it has spent of its cap", {}, {}, price_schema<api::TenantView>}},
+      {"PUT",
+       "/barrio/v1/tenants/{tenant}/spend-cap",
+       scope::tenants_write,
+       Whose::anybody,
+       &HttpApi::put_spend_cap,
+       {"What a tenant may spend in a calendar month (UTC)",
+        {},
+        price_schema<api::NewSpendCap>,
+        price_schema<api::TenantView>}},
+      {"DELETE",
+       "/barrio/v1/tenants/{tenant}/spend-cap",
+       scope::tenants_write,
+       Whose::anybody,
+       &HttpApi::remove_spend_cap,
+       {.summary = "Let a tenant spend without a cap", .success = 204}},
+  };
+}
+
+Response HttpApi::show_tenant(const Call& call) {
+  auto name = tenant_in_path(call);
+  if (!name) return answer(name.error());
+  const auto tenant = control_.tenant(*name);
+  return tenant ? answer_json(200, *tenant) : answer(tenant.error());
+}
+
+Response HttpApi::put_spend_cap(const Call& call) {
+  auto name = tenant_in_path(call);
+  if (!name) return answer(name.error());
+  auto wanted = body<api::NewSpendCap>(call);
+  if (!wanted) return answer(wanted.error());
+  auto set = control_.set_spend_cap(*name, wanted->cap, author(call));
+  return set ? show_tenant(call) : answer(set.error());
+}
+
+Response HttpApi::remove_spend_cap(const Call& call) {
+  auto name = tenant_in_path(call);
+  if (!name) return answer(name.error());
+  auto removed = control_.remove_spend_cap(*name, author(call));
+  if (!removed) return answer(removed.error());
+  Response response;
+  response.status = 204;
+  return response;
 }
 
 Response HttpApi::put_prices(const Call& call) {

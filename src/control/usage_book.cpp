@@ -44,11 +44,14 @@ std::string text_of(const std::optional<Name>& name) {
   return name ? name->str() : "";
 }
 
-/// The site in a row's key.
-Result<SiteId> site_in(const std::string& key) {
-  const auto parts = split(key, '/');
-  if (parts.size() != 7) return fail(Code::unavailable, "the key of a stored row cannot be read", key);
-  return SiteId::parse(parts[5]);
+/// A row as it is stored, and of which journal of which site.
+Result<TakenRow> read_row(const ports::Entry& entry) {
+  const auto parts = split(entry.key, '/');
+  const auto journal = parts.size() == 7 ? parse_uint(parts[6]) : std::nullopt;
+  if (!journal) return fail(Code::unavailable, "the key of a stored row cannot be read", entry.key);
+  TRY(SiteId site, SiteId::parse(parts[5]));
+  TRY(UsageRow row, read_json<UsageRow>(entry));
+  return TakenRow{std::move(site), static_cast<int64_t>(*journal), std::move(row)};
 }
 
 Result<void> check(const UsageShipment& shipment) {
@@ -71,8 +74,8 @@ class Sums {
   Sums(const api::UsageQuery& query, std::vector<PriceList> prices) : query_(query), prices_(std::move(prices)) {}
 
   Result<void> add(const ports::Entry& entry) {
-    TRY(const SiteId site, site_in(entry.key));
-    TRY(const UsageRow row, read_json<UsageRow>(entry));
+    TRY(const TakenRow taken, read_row(entry));
+    const auto& [site, journal, row] = taken;
     if (!query_.wants(row.app, site, row.hour)) return {};
     const auto& by = query_.by;
     const Group group{time_of(row.hour),
@@ -116,11 +119,9 @@ class Sums {
   /// The beginning of the hour, day or month that the row counts in; empty: all count together.
   std::string time_of(WallTime hour) const {
     const auto& by = query_.by;
-    const auto day = std::chrono::floor<std::chrono::days>(hour);
-    const std::chrono::year_month_day date(day);
     if (by.hour) return to_string(hour);
-    if (by.day) return to_string(WallTime(day));
-    return by.month ? to_string(WallTime(std::chrono::sys_days(date.year() / date.month() / 1))) : "";
+    if (by.day) return to_string(WallTime(std::chrono::floor<std::chrono::days>(hour)));
+    return by.month ? to_string(month_of(hour)) : "";
   }
   std::optional<Euros> cost_of(const Sum& sum) const {
     return query_.cost ? std::optional(sum.cost.total()) : std::nullopt;
@@ -193,6 +194,21 @@ Result<api::UsageAnswer> UsageBook::report(const api::UsageQuery& query, std::ve
     TRY_DO(std::move(added));
   }
   return sums.answer();
+}
+
+Result<std::vector<TakenRow>> UsageBook::rows(const TenantId& tenant, WallTime day) const {
+  TRY(const auto listing, store_.list("hour/" + day_of(day) + "/" + tenant.str() + "/"));
+  std::vector<TakenRow> rows;
+  Result<void> read;
+  runtime_.offload([&] {
+    for (const ports::Entry& entry : listing.entries) {
+      auto row = read_row(entry);
+      if (!row) return void(read = fail(row.error()));
+      rows.push_back(std::move(*row));
+    }
+  });
+  TRY_DO(std::move(read));
+  return rows;
 }
 
 }  // namespace barrio::control

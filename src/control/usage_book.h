@@ -24,6 +24,12 @@ struct UsageFigures {
   uint64_t failures = 0;    // malformed, or the store failed
 };
 
+struct TakenRow {
+  SiteId site;
+  int64_t journal = 0;
+  UsageRow row;
+};
+
 class UsageBook {
  public:
   static constexpr size_t most_rows_shipped = 4096;
@@ -35,6 +41,8 @@ class UsageBook {
   /// `prices`: the oldest first; they count where the query asks for costs. Errors: unavailable, invalid (too many
   /// lines).
   Result<api::UsageAnswer> report(const api::UsageQuery& query, std::vector<PriceList> prices = {}) const;
+  /// All of a tenant's in one day, UTC. Errors: unavailable.
+  Result<std::vector<TakenRow>> rows(const TenantId& tenant, WallTime day) const;
   const UsageFigures& figures() const { return figures_; }
 
  private:

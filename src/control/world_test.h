@@ -35,7 +35,10 @@ class FlakyStateStore final : public ports::StateStore {
  public:
   explicit FlakyStateStore(ports::StateStore& inner) : inner_(inner) {}
   Result<std::optional<ports::Entry>> get(const std::string& key) override { return inner_.get(key); }
-  Result<ports::Listing> list(const ports::KeyRange& range) override { return inner_.list(range); }
+  Result<ports::Listing> list(const ports::KeyRange& range) override {
+    if (lists_fail-- > 0) return fail(Code::unavailable, "told to fail");
+    return inner_.list(range);
+  }
   Result<ports::Revision> commit(std::vector<ports::Guard> guards, std::vector<ports::Write> writes) override {
     if (failures-- > 0) return fail(failure, "told to fail");
     if (meanwhile) meanwhile();
@@ -51,6 +54,7 @@ class FlakyStateStore final : public ports::StateStore {
   Result<void> keep(const ports::Lease& lease) override { return inner_.keep(lease); }
   Result<void> release(const ports::Lease& lease) override { return inner_.release(lease); }
   int failures = 0;
+  int lists_fail = 0;
   Code failure = Code::conflict;
   std::function<void()> meanwhile;  // what others do while a commit is on its way
 

@@ -119,7 +119,7 @@ Gateway::State::State(net::Reactor& loop, GatewayConfig settings, const ports::C
       meter(config.usage_memory.empty() ? own_usage_memory.bytes() : config.usage_memory,
             static_cast<int64_t>(mix(config.seed, 4) >> 1 | 1), config.wall()),
       dispatcher(config.site, config.seed),
-      limits(config.policy, registry),
+      limits(config.policy, registry, config.wall),
       closing(loop, [this](ProxiedRequest& over) { spare.push_back(&over); }),
       client(loop, upstream_limits()),
       peers(loop, client, dispatcher,

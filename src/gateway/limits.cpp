@@ -10,8 +10,9 @@ namespace barrio::gateway {
 
 namespace {
 
-constexpr std::array<const char*, 9> names = {"tenant_rate", "app_rate", "tenant_in_flight", "fair_share", "tenants",
-                                              "tenant_body", "app_body", "kept_bodies",      "peer_share"};
+constexpr std::array<const char*, 10> names = {"tenant_rate", "app_rate",    "tenant_in_flight", "fair_share",
+                                               "tenants",     "tenant_body", "app_body",         "kept_bodies",
+                                               "peer_share",  "spend_cap"};
 
 int64_t seconds_up(Duration wait) {
   return std::max<int64_t>(1, std::chrono::ceil<std::chrono::seconds>(wait).count());
@@ -19,8 +20,9 @@ int64_t seconds_up(Duration wait) {
 
 }  // namespace
 
-Limits::Limits(LimitsConfig config, Registry& registry)
+Limits::Limits(LimitsConfig config, Registry& registry, std::function<WallTime()> wall)
     : config_(config),
+      wall_(std::move(wall)),
       admission_(config.most_in_flight),
       in_flight_(registry.gauge("barrio_gateway_in_flight", "Requests let in and not yet over")),
       kept_bytes_(registry.gauge("barrio_gateway_kept_body_bytes", "Bodies kept for a second attempt")) {
@@ -32,9 +34,13 @@ Limits::Limits(LimitsConfig config, Registry& registry)
 
 void Limits::set_snapshot(const Snapshot& snapshot) {
   admission_.set_quotas(snapshot.quotas);
+  spend_stops_ = {snapshot.spend_stops.begin(), snapshot.spend_stops.end()};
 }
 
 std::optional<Problem> Limits::enter(const Request& request, Time now, RequestHold& hold) {
+  if (!request.forwarded) {
+    if (auto over = over_spend_cap(request.app, request.known)) return over;
+  }
   if (request.length && *request.length > request.most_body) {
     return body_too_long(request.app, request.known);
   }
@@ -45,6 +51,25 @@ std::optional<Problem> Limits::enter(const Request& request, Time now, RequestHo
   hold.admitted = true;
   hold.tenant = std::get<decide::Admitted>(entered);
   return std::nullopt;
+}
+
+/// 429 and not 402, which no standard says anything about: clients know to come back after Retry-After, and gRPC has a
+/// status for it.
+std::optional<Problem> Limits::over_spend_cap(const AppKey& app, const App* known) {
+  const TenantId& tenant = app.tenant;
+  const auto stop = spend_stops_.find(tenant.str());
+  if (stop == spend_stops_.end()) return std::nullopt;
+  const WallTime now = wall_();
+  if (!stop->second.holds(now)) return std::nullopt;
+  count(Which::spend_cap);
+  const bool to_anybody = known != nullptr && known->spec.is_public();
+  return Problem{.status = 429,
+                 .reason = to_name(RefusalReason::spend_cap),
+                 .detail = to_anybody ? stop->second.detail_for_anybody(tenant) : stop->second.detail(tenant),
+                 .nearest = stop->second.nearest(tenant),
+                 .retry_after = seconds_up(stop->second.until - now),
+                 .limit = names[static_cast<size_t>(Which::spend_cap)],
+                 .value = to_anybody ? "" : stop->second.cap.str()};
 }
 
 Problem Limits::refuse(const AppKey& app, const decide::Over& over) {

@@ -3,6 +3,7 @@
 // bodies that are kept for a second attempt. On the gateway's reactor.
 
 #include <array>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -30,7 +31,8 @@ struct RequestHold {
 
 class Limits {
  public:
-  Limits(LimitsConfig config, Registry& registry);
+  /// `wall`: when a month ends.
+  Limits(LimitsConfig config, Registry& registry, std::function<WallTime()> wall);
   void set_snapshot(const Snapshot& snapshot);
 
   struct Request {
@@ -69,14 +71,18 @@ class Limits {
     tenant_body,
     app_body,
     kept_bodies,
-    peer_share
+    peer_share,
+    spend_cap
   };
-  static constexpr size_t limit_count = 9;
+  static constexpr size_t limit_count = 10;
   Problem refuse(const AppKey& app, const decide::Over& over);
+  std::optional<Problem> over_spend_cap(const AppKey& app, const App* known);
   void count(Which which) { counters_[static_cast<size_t>(which)]->add(); }
 
   const LimitsConfig config_;
+  const std::function<WallTime()> wall_;
   decide::Admission admission_;
+  std::map<std::string, SpendStop, std::less<>> spend_stops_;
   std::map<SiteId, decide::FairShare> peers_;
   uint64_t kept_ = 0;
   std::vector<uint64_t> kept_by_tenant_;  // by the tenant's number

@@ -85,6 +85,7 @@ struct World {
   net::SocketAddress bio_address;
   net::SocketAddress mad_address;
   net::Client client{reactor, {}};
+  WallTime wall = *parse_wall_time("2026-11-27T12:00:00Z");
 
   explicit World(LimitsConfig limits = {}) {
     bio = gateway("bio1", limits, bio_address);
@@ -104,6 +105,7 @@ struct World {
     GatewayConfig config{.site = SiteId::of(site), .listen = *net::SocketAddress::parse("127.0.0.1:0")};
     config.peer_secret = "s3cret";
     config.policy = limits;
+    config.wall = [this] { return wall; };
     auto made = std::make_unique<Gateway>(reactor, config, core, registry);
     const auto bound = made->start();
     REQUIRE(bound);
@@ -226,6 +228,76 @@ TEST_CASE("over a tenant's rate: 429 that names the limit, its value and when to
   CHECK(early.status == 429);
   CHECK(w.here.asked == 2);
   CHECK(has(w.metrics(), "barrio_gateway_limited_total{limit=\"tenant_rate\"} 2"));
+}
+
+TEST_CASE(
+    "at its spend cap a tenant is refused before the body is read, told the cap and when it ends, until it does") {
+  World w;
+  const WallTime december = *parse_wall_time("2026-12-01T00:00:00Z");
+  w.snapshot->spend_stops["acme"] = {*Euros::parse("100EUR"), december};
+  w.publish();
+  const net::Response refused = w.ask(w.infer());
+  CHECK(refused.status == 429);
+  CHECK(header(refused, "Retry-After") == std::to_string(84 * 3600));
+  CHECK(header(refused, "Barrio-Refused") == "spend_cap");
+  CHECK(problem(refused).at("limit") == "spend_cap");
+  CHECK(problem(refused).at("value") == "100.00EUR");
+  CHECK(problem(refused).at("detail") ==
+        "tenant acme has spent its cap of 100.00EUR for this month; it may go on from 2026-12-01T00:00:00.000Z on");
+  HeadOnly early;
+  const std::vector<net::Header> headers = {{"x-api-key", w.key.text}};
+  w.client.start(w.bio_address,
+                 {.method = "POST",
+                  .target = "/v2/models/street/infer",
+                  .headers = headers,
+                  .length = 1'000'000,
+                  .deadline = w.reactor.now() + 10s},
+                 early);
+  w.until([&] { return early.over; });
+  CHECK(early.status == 429);
+  CHECK(has(w.metrics(), "barrio_gateway_limited_total{limit=\"spend_cap\"} 2"));
+  // Without another word from control.
+  w.wall = december - 1ms;
+  CHECK(header(w.ask(w.infer()), "Retry-After") == "1");
+  CHECK(w.here.asked == 0);
+  w.wall = december;
+  CHECK(w.ask(w.infer()).status == 200);
+  w.wall = december - 1h;
+  w.snapshot->spend_stops.clear();
+  w.publish();
+  CHECK(w.ask(w.infer()).status == 200);
+}
+
+TEST_CASE("a spend cap holds for apps by path and for gRPC, each in its form; strangers are not told how much it is") {
+  World w;
+  w.snapshot->spend_stops["acme"] = {*Euros::parse("100EUR"), *parse_wall_time("2026-12-01T00:00:00Z")};
+  w.publish();
+  const net::Response by_path = w.ask(w.app("POST", "/apps/street/orders", {{"x-api-key", w.key.text}}));
+  CHECK(by_path.status == 429);
+  CHECK(problem(by_path).at("value") == "100.00EUR");
+  const net::Response anybody = w.ask(w.app("GET", "/apps/open.acme/"));
+  CHECK(anybody.status == 429);
+  CHECK(problem(anybody).at("reason") == "spend_cap");
+  CHECK(!has(anybody.body, "100"));
+  const net::Response grpc =
+      w.ask(w.app("POST", "/apps/street/a.Service/Call",
+                  {{"x-api-key", w.key.text}, {"Content-Type", "application/grpc"}, {"TE", "trailers"}}));
+  CHECK(grpc.status == 200);
+  CHECK(header(grpc, "Grpc-Status") == "8");
+  CHECK(header(grpc, "Barrio-Reason") == "spend_cap");
+  CHECK(has(header(grpc, "Grpc-Message"), "100.00EUR"));
+  CHECK(w.here.asked + w.there.asked == 0);
+}
+
+TEST_CASE(
+    "what entered elsewhere was let in there: a gateway that knows of the cap first serves what comes from another") {
+  World w;
+  w.only_there();
+  auto known = std::make_shared<Snapshot>(*w.snapshot);
+  known->spend_stops["acme"] = {*Euros::parse("100EUR"), *parse_wall_time("2026-12-01T00:00:00Z")};
+  w.mad->set_snapshot(known);
+  CHECK(w.ask(w.infer()).status == 200);
+  CHECK(w.there.asked == 1);
 }
 
 TEST_CASE("an app's own rate is enforced, and its tenant's other app goes on") {

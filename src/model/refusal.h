@@ -22,9 +22,11 @@ enum class RefusalReason {
   rate_limited,
   too_many_in_flight,
   body_too_long,
+  spend_cap,  // the tenant has spent what it may this month
 };
 BARRIO_DESCRIBE_ENUM(RefusalReason, unknown_app, not_active, policy, power, memory, accelerator, cores, storage, spread,
-                     objective, unavailable, overloaded, enough, rate_limited, too_many_in_flight, body_too_long)
+                     objective, unavailable, overloaded, enough, rate_limited, too_many_in_flight, body_too_long,
+                     spend_cap)
 
 struct Refusal {
   RefusalReason reason = RefusalReason::unavailable;

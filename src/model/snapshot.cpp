@@ -35,6 +35,11 @@ Result<void> Snapshot::check_at(const SiteId& site) const {
   return {};
 }
 
+const SpendStop* Snapshot::spend_stop(const TenantId& tenant, WallTime now) const {
+  const auto found = spend_stops.find(tenant.str());
+  return found != spend_stops.end() && found->second.holds(now) ? &found->second : nullptr;
+}
+
 BARRIO_JSON_HERE(Snapshot)
 BARRIO_JSON_HERE(SiteReport)
 BARRIO_JSON_HERE(SiteOrders)

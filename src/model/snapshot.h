@@ -6,6 +6,7 @@
 
 #include "model/app.h"
 #include "model/device.h"
+#include "model/spend_stop.h"
 #include "model/usage.h"
 
 namespace barrio {
@@ -47,8 +48,12 @@ struct Snapshot {
   /// What holds between its parts, and that it is of this site's network. Errors: invalid.
   Result<void> check_at(const SiteId& site) const;
   std::vector<std::string> revoked_keys = {};  // fingerprints: whose certificate has such a key is no site any more
+  std::map<std::string, SpendStop> spend_stops = {};  // of tenants that have spent what they may
+  /// Null: none holds now.
+  const SpendStop* spend_stop(const TenantId& tenant, WallTime now) const;
 };
-BARRIO_DESCRIBE(Snapshot, (), (version, network, apps, replicas, keys, gateways, quotas, api_keys, revoked_keys))
+BARRIO_DESCRIBE(Snapshot, (),
+                (version, network, apps, replicas, keys, gateways, quotas, api_keys, revoked_keys, spend_stops))
 BARRIO_JSON_APART(Snapshot)
 
 /// As JSON. Control gives out no larger one, and a site's link takes four times as much in one answer.

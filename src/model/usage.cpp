@@ -44,6 +44,23 @@ WallTime hour_of(WallTime time) {
   return std::chrono::floor<std::chrono::hours>(time);
 }
 
+namespace {
+
+std::chrono::year_month calendar_month(WallTime time) {
+  const std::chrono::year_month_day date(std::chrono::floor<std::chrono::days>(time));
+  return date.year() / date.month();
+}
+
+}  // namespace
+
+WallTime month_of(WallTime time) {
+  return std::chrono::sys_days(calendar_month(time) / 1);
+}
+
+WallTime next_month(WallTime time) {
+  return std::chrono::sys_days((calendar_month(time) + std::chrono::months(1)) / 1);
+}
+
 BARRIO_JSON_HERE(UsageShipment)
 
 }  // namespace barrio

@@ -138,5 +138,8 @@ BARRIO_DESCRIBE(UsageShipment, (), (journal, after, through, rows))
 BARRIO_JSON_APART(UsageShipment)
 
 WallTime hour_of(WallTime time);
+/// The first instant of its calendar month, and of the one after that, UTC.
+WallTime month_of(WallTime time);
+WallTime next_month(WallTime time);
 
 }  // namespace barrio

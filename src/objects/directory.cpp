@@ -74,6 +74,10 @@ TenantQuota Directory::quota(const TenantId& tenant) const {
   return found == snapshot_->quotas.end() ? TenantQuota{} : found->second;
 }
 
+const SpendStop* Directory::spend_stop(const TenantId& tenant, WallTime now) const {
+  return snapshot_ ? snapshot_->spend_stop(tenant, now) : nullptr;
+}
+
 Result<TenantId> Directory::tenant_of_token(std::string_view authorization, std::string_view scope,
                                             WallTime now) const {
   if (!snapshot_) return fail(Code::denied, "this site has no snapshot yet");

@@ -34,6 +34,8 @@ class Directory {
   /// "host:port" of a site's S3 service; empty: not known.
   std::string address(const SiteId& site) const;
   TenantQuota quota(const TenantId& tenant) const;
+  /// Null: the tenant may spend.
+  const SpendStop* spend_stop(const TenantId& tenant, WallTime now) const;
   /// The tenant of a bearer token with this scope. Errors: denied.
   Result<TenantId> tenant_of_token(std::string_view authorization, std::string_view scope, WallTime now) const;
 

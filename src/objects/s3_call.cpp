@@ -34,6 +34,12 @@ RequestTally::Kind S3Call::kind() const {
   return view.method == "GET" && lists ? Kind::list : Kind::read;
 }
 
+bool S3Call::adds_content() const {
+  if (key.empty() || (view.method != "PUT" && view.method != "POST")) return false;
+  const std::string what = subresource();
+  return what.empty() || what == "uploads" || what == "uploadId";
+}
+
 std::string S3Call::subresource() const {
   static const std::vector<std::string_view> known = split(
       "accelerate acl analytics attributes cors delete encryption inventory legal-hold lifecycle "

@@ -28,6 +28,8 @@ struct S3Call {
   RequestTally* tally = nullptr;   // never null in the service
 
   bool reads() const { return view.method == "GET" || view.method == "HEAD" || view.method == "OPTIONS"; }
+  /// Puts an object, copies one, or uploads one in parts: what costs its tenant more from then on.
+  bool adds_content() const;
   bool has(std::string_view parameter) const { return view.parameter(parameter).has_value(); }
   /// The query parameter that names what of the bucket or object is meant ("tagging"); empty: itself.
   std::string subresource() const;

@@ -177,13 +177,18 @@ S3Service::Outcome<void> S3Service::answer(S3Call& call) {
   if (call.key.empty() && (call.view.method == "HEAD" || call.has("location"))) return about_bucket(call, bucket);
   S3_TRY_DO(check_residency(call, bucket));
   S3_TRY(const bool is_here, is_served_here(call, bucket));
-  if (!is_here) return forward(call, bucket);
+  if (!is_here) {
+    // Others are told at the home, once the bucket's policy lets them write.
+    if (call.tenant == bucket.tenant) S3_TRY_DO(check_spend_cap(call, bucket));
+    return forward(call, bucket);
+  }
   if (asks_before) return preflight(call, bucket);
   set_cors(call, bucket);
   // Each key of DeleteObjects is checked alone.
   if (!call.key.empty() || call.subresource() != "delete") {
     S3_TRY_DO(check_access(call, bucket, action_of(call), call.key));
   }
+  S3_TRY_DO(check_spend_cap(call, bucket));
   return call.key.empty() ? of_bucket(call, bucket) : of_object(call, bucket);
 }
 
@@ -322,6 +327,13 @@ S3Service::Outcome<void> S3Service::check_quota(const Bucket& bucket, uint64_t m
       "QuotaExceeded",
       fmt::format("tenant {} may keep {} at this site and keeps {}; this request has {} more", bucket.tenant.str(),
                   to_string(Bytes(quota)), to_string(Bytes(used)), to_string(Bytes(static_cast<int64_t>(more)))));
+}
+
+S3Service::Outcome<void> S3Service::check_spend_cap(const S3Call& call, const Bucket& bucket) const {
+  if (!call.adds_content()) return {};
+  const SpendStop* stop = directory_.spend_stop(bucket.tenant, parts_.runtime.wall());
+  if (stop == nullptr) return {};
+  return refuse("SpendCapReached", stop->detail(bucket.tenant) + "; reading, listing and deleting go on");
 }
 
 S3Service::Outcome<void> S3Service::note(ObjectAct act, const Bucket& bucket, const ports::ObjectMeta& meta) {

@@ -91,6 +91,8 @@ class S3Service final : public net::ExchangeHandler {
   Outcome<bool> is_served_here(const S3Call& call, const Bucket& bucket);
   Outcome<void> open_home(const S3Call& call, const Bucket& bucket);
   Outcome<void> check_quota(const Bucket& bucket, uint64_t more);
+  /// Of the bucket's tenant, by what this site knows.
+  Outcome<void> check_spend_cap(const S3Call& call, const Bucket& bucket) const;
   Outcome<void> forward(S3Call& call, const Bucket& bucket);
   Outcome<bool> forward_to(S3Call& call, const SiteId& site, std::optional<Duration> patience);
 

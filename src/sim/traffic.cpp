@@ -137,6 +137,7 @@ void Traffic::arrive(size_t site, size_t device, Time first_byte, std::optional<
   hop->end = std::move(end);
   open_[site].push_back(hop);
   const SimDevice& from = devices_[device];
+  if (!hop->forwarded && is_stopped(site, from.app.tenant)) return end_hop(hop, End::refused, site);
   hop->meter.begin(from.app, gateway::RequestMeter::Billed::yes,
                    hop->forwarded ? gateway::RequestMeter::From::other_gateway : gateway::RequestMeter::From::device);
   hop->meter.body_in(bytes_in(device));
@@ -148,6 +149,11 @@ void Traffic::arrive(size_t site, size_t device, Time first_byte, std::optional<
   arrival.first_byte = first_byte;
   arrival.deadline = deadline;
   act(hop, world_.dispatcher(site).arrived(arrival, loop_.now()));
+}
+
+bool Traffic::is_stopped(size_t site, const TenantId& tenant) {
+  const Snapshot* known = world_.dispatcher(site).snapshot();
+  return known != nullptr && known->spend_stop(tenant, world_.wall(site)) != nullptr;
 }
 
 void Traffic::act(const HopRef& hop, const gateway::Decision& decision) {

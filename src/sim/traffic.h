@@ -83,6 +83,8 @@ class Traffic {
   void finish(const RequestRef& request, Outcome outcome);
   void arrive(size_t site, size_t device, Time first_byte, std::optional<Time> deadline,
               std::function<void(End, size_t)> end);
+  /// By its spend cap, as this site knows it.
+  bool is_stopped(size_t site, const TenantId& tenant);
   void act(const HopRef& hop, const gateway::Decision& decision);
   void serve_here(const HopRef& hop, const std::string& endpoint, Time deadline);
   void forward(const HopRef& hop, size_t peer, Time deadline);

@@ -118,4 +118,48 @@ TEST_CASE("a control that lost the last hours of its usage gets them again from 
   CHECK_MESSAGE(difference.empty(), difference);
 }
 
+TEST_CASE(
+    "past its cap a tenant spends what sites answer in a quarter of a minute, and nothing once all of them know") {
+  // No message is lost: each loss would add a period of the sync, half a second.
+  Billing run(23, {.network = three_sites(), .loss = 0, .doubled = 0});
+  const auto requests = [&](const TenantId& tenant) {
+    int64_t all = 0;
+    for (const auto& [key, usage] : run.traffic.used()) all += key.first.tenant == tenant ? usage.served.requests : 0;
+    return all;
+  };
+  const TenantId tenant = everywhere.tenant;
+  constexpr int64_t cap = 2000;
+  run.world.in_control([&](control::Control& control) {
+    CHECK(control.add_tenant(tenant).has_value());
+    PriceList list{month_of(run.world.wall(run.world.running_sites().front())), {}};
+    list.prices.per_1000_requests = *Euros::parse("1000EUR");
+    CHECK(control.set_prices(list).has_value());
+    CHECK(control.set_spend_cap(tenant, Euros::of_nanos(cap * Euros::nanos_each)).has_value());
+  });
+  run.traffic.start();
+  while (requests(tenant) < cap) run.world.loop().run_for(100ms);
+  const int64_t reached = requests(tenant);
+  const Time since = run.world.loop().now();
+  // Journaled within 1 s, shipped within 10.5 s more, counted within 1 s, told with the next sync.
+  run.world.loop().run_for(15s);
+  const int64_t stopped = requests(tenant);
+  run.world.loop().run_for(60s);
+  CHECK(requests(tenant) == stopped);
+  MESSAGE("cap " << cap << ", answered when it was reached " << reached << ", in the end " << stopped << " ("
+                 << to_ms(run.world.loop().now() - since) << " ms)");
+  // Control is lost, and sites start anew: they still know.
+  for (const size_t site : run.world.running_sites()) {
+    run.world.cut(site, World::at_control);
+    run.world.crash_site(site);
+    run.world.boot_site(site);
+  }
+  run.world.loop().run_for(60s);
+  CHECK(requests(tenant) == stopped);
+  // With the month it ends by itself.
+  const WallTime now = run.world.wall(run.world.running_sites().front());
+  for (const size_t site : run.world.running_sites()) run.world.set_clock(site, next_month(now) - now);
+  run.world.loop().run_for(10s);
+  CHECK(requests(tenant) > stopped);
+}
+
 }  // namespace barrio::sim::usage_test

@@ -356,6 +356,10 @@ void World::ping_peers(size_t site) {
   }
 }
 
+WallTime World::wall(size_t site) {
+  return sites_[site].life->runtime.wall();
+}
+
 gateway::Dispatcher& World::dispatcher(size_t site) {
   return sites_[site].life->dispatcher;
 }

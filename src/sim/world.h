@@ -75,7 +75,8 @@ class World {
   bool control_is_up() const;  // one of its members
   bool is_cut(size_t from, size_t to) const { return cuts_.contains({from, to}); }
   Duration rtt(size_t a, size_t b) const;
-  /// Only of a site that is up.
+  /// By its clock. This and the next ones: only of a site that is up.
+  WallTime wall(size_t site);
   gateway::Dispatcher& dispatcher(size_t site);
   SimWorkloadRuntime& workloads(size_t site);
   gateway::Meter& meter(size_t site);

@@ -79,6 +79,12 @@ expect 0 "50 requests/s" b tenant quota newcomer --rate 50 --in-flight 7
 expect 2 "requests_per_second: must be from" b tenant quota newcomer --rate 0
 expect 3 "there is no tenant 'nobody'" b tenant quota nobody --rate 1
 expect 4 "" b tenant quota newcomer --rate 9 --as acme
+expect 0 "of 100.00EUR (0 %)" b tenant set newcomer --spend-cap 100EUR
+expect 0 "100.00EUR" b tenant show newcomer --as operator
+expect 2 "--spend-cap" b tenant set newcomer --spend-cap 100USD
+expect 2 "cap: must be more than" b tenant set newcomer --spend-cap 0EUR
+expect 3 "there is no tenant 'nobody'" b tenant set nobody --spend-cap 1EUR
+expect 0 "no spend cap" b tenant set newcomer --spend-cap none
 expect 0 "every change is at all sites" b config show
 expect 0 "fibre_per_km  4900ns" b config network --as operator
 sed 's/stretch: 1.6/stretch: 1.8/' "$(dirname "$0")/../../data/networks/spain.yaml" >"$home/stretched.yaml"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Bills are exact though site and control are killed (kill -9) again and again under load: every request that was
+# Bills are exact, and a spend cap holds, though site and control are killed (kill -9) again and again under load: every request that was
 # answered 200 is billed once, and none that was not sent. Usage: metering.sh BARRIO
 set -uo pipefail
 barrio=$1
@@ -136,3 +136,43 @@ b price set "$home/prices.yaml" --as operator >/dev/null || give_up "prices are 
 cost=$(b usage --cost --output csv --by app | sed -n 's/^acme,people,.*,//p' | tr -d '\r')
 [ "$cost" = "$requests.00EUR" ] || give_up "$requests requests cost ${cost:-nothing}"
 echo "what was answered is billed, exactly"
+
+# A spend cap: at it gateways refuse, also without control and after a restart; a raise lets go within 5 s.
+"$barrio" --home "$home" events --as operator --output json >"$home/events" 2>/dev/null &
+watcher_pid=$!
+sleep 1
+infer_says() {
+  for _ in $(seq 50); do
+    [ "$(infer)" = "$1" ] && return 0
+    sleep 0.1
+  done
+  return 1
+}
+b tenant set acme --spend-cap "$((requests * 2))EUR" --as operator | grep -q "(50 %)" || give_up "half of the cap is not told"
+b tenant set acme --spend-cap "${requests}EUR" --as operator >/dev/null || give_up "no cap is set"
+infer_says 429 || give_up "the cap is not kept within 5 s"
+# What was answered until the site knew is spent, too.
+b tenant list --as operator | grep -q "^acme .*[0-9].00EUR *$requests.00EUR *1[0-9][0-9] %" || give_up "tenant list: $(b tenant list --as operator)"
+b tenant show acme | grep -q "requests are refused until" || give_up "tenant show: $(b tenant show acme)"
+sed 's/^name: people/name: other/' "$home/app.yaml" >"$home/other.yaml"
+refused=$(b app deploy "$home/other.yaml" --no-wait 2>&1) && give_up "an app is deployed at the cap"
+[[ "$refused" == *"has spent its cap of $requests.00EUR"* ]] || give_up "a deployment is refused: $refused"
+kill_now "$control_pid"
+kill_now "$site_pid"
+start_site
+infer_says 429 || give_up "a site that begins without control has forgotten the cap"
+start_control
+sleep 2
+[ "$(infer)" = 429 ] || give_up "a control that was restarted has forgotten the cap"
+kill "$watcher_pid"
+wait "$watcher_pid" 2>/dev/null
+told=$(grep -o '"spend\.[0-9]*"' "$home/events" | tr -d '"' | tr '\n' ' ')
+[ "$told" = "spend.50 spend.80 spend.100 " ] || give_up "events: $told"
+b tenant set acme --spend-cap "$((requests + 1000))EUR" --as operator >/dev/null || give_up "the cap is not raised"
+infer_says 200 || give_up "a raised cap does not let go within 5 s"
+b tenant set acme --spend-cap "${requests}EUR" --as operator >/dev/null
+infer_says 429 || give_up "a lowered cap is not kept"
+b tenant set acme --spend-cap none --as operator >/dev/null || give_up "the cap is not removed"
+infer_says 200 || give_up "a removed cap does not let go within 5 s"
+b audit --as operator | grep -q "spend cap remove" || give_up "the audit does not name it"
+echo "a spend cap is kept, and ends"

@@ -171,12 +171,28 @@ struct TenantCredentials {
 };
 BARRIO_DESCRIBE(TenantCredentials, (), (tenant, client_id, client_secret))
 
+struct NewSpendCap {
+  Euros cap;
+};
+BARRIO_DESCRIBE(NewSpendCap, (), (cap))
+
+/// Of a tenant with a cap, in the present month (UTC).
+struct SpendingView {
+  Euros cap;
+  std::optional<Euros> spent = {};      // as far as sites have told; none: not counted yet
+  std::optional<int64_t> percent = {};  // of the cap, rounded down
+  WallTime until;                       // the first instant of the next month
+  bool reached = false;                 // new requests are refused until then, or until the cap is raised
+};
+BARRIO_DESCRIBE(SpendingView, (), (cap, spent, percent, until, reached))
+
 struct TenantView {
   TenantId name;
   int64_t apps = 0;
   TenantQuota quota;
+  std::optional<SpendingView> spending = {};  // none: no cap
 };
-BARRIO_DESCRIBE(TenantView, (), (name, apps, quota))
+BARRIO_DESCRIBE(TenantView, (), (name, apps, quota, spending))
 
 struct NewKey {
   std::vector<std::string> scopes;     // none: barrio:infer

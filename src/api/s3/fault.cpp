@@ -65,6 +65,7 @@ constexpr std::array known{
     Known{"ServiceUnavailable", 503},
     Known{"SignatureDoesNotMatch", 403},
     Known{"SlowDown", 503},
+    Known{"SpendCapReached", 403},
     Known{"TooManyBuckets", 400},
     Known{"XAmzContentSHA256Mismatch", 400},
 };

@@ -2,6 +2,7 @@
 // What usage costs by the prices of its time. Exact: everything is added up as whole parts of a nano-euro, and rounded
 // once, when the sum is told; so what a tenant pays does not depend on how its usage was cut into hours and sites.
 
+#include <compare>
 #include <span>
 
 #include "model/prices.h"
@@ -14,6 +15,7 @@ class Cost {
   /// No amount is negative (Usage::check). What is not billed costs nothing.
   void add(const Usage& usage, const Prices& prices);
   Cost& operator+=(const Cost& more);
+  auto operator<=>(const Cost&) const = default;
   /// Rounded to the nearest nano-euro, a half upwards. What is too much to be told is the most that can be.
   Euros total() const;
 
