@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 
+#include <array>
 #include <utility>
 
 #include "base/check.h"
@@ -11,13 +12,12 @@ namespace barrio {
 
 namespace {
 
+/// Looked up once: EVP_md5() and its like have the provider search at each use.
 const EVP_MD* method_of(HashKind kind) {
-  switch (kind) {
-    case HashKind::md5: return EVP_md5();
-    case HashKind::sha1: return EVP_sha1();
-    case HashKind::sha256: return EVP_sha256();
-  }
-  return nullptr;
+  static const std::array<const EVP_MD*, 3> found = {EVP_MD_fetch(nullptr, "MD5", nullptr),
+                                                     EVP_MD_fetch(nullptr, "SHA1", nullptr),
+                                                     EVP_MD_fetch(nullptr, "SHA256", nullptr)};
+  return found[static_cast<size_t>(kind)];
 }
 
 }  // namespace

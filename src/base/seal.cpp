@@ -16,6 +16,12 @@ const unsigned char* sealing_bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
 
+/// Looked up once: EVP_aes_256_gcm() has the provider search for it at each use.
+const EVP_CIPHER* sealing_method() {
+  static const EVP_CIPHER* const found = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
+  return found;
+}
+
 }  // namespace
 
 void seal_to(char* out, std::string_view key, std::string_view nonce, std::string_view bound, std::string_view text) {
@@ -23,7 +29,7 @@ void seal_to(char* out, std::string_view key, std::string_view nonce, std::strin
   const CipherContext context(EVP_CIPHER_CTX_new());
   auto* to = reinterpret_cast<unsigned char*>(out);
   int size = 0;
-  CHECK(EVP_EncryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, sealing_bytes(key), sealing_bytes(nonce)) == 1);
+  CHECK(EVP_EncryptInit_ex(context.get(), sealing_method(), nullptr, sealing_bytes(key), sealing_bytes(nonce)) == 1);
   if (!bound.empty()) {
     CHECK(EVP_EncryptUpdate(context.get(), nullptr, &size, sealing_bytes(bound), static_cast<int>(bound.size())) == 1);
   }
@@ -48,7 +54,7 @@ Result<void> unseal_to(char* out, std::string_view key, std::string_view nonce, 
   const CipherContext context(EVP_CIPHER_CTX_new());
   auto* to = reinterpret_cast<unsigned char*>(out);
   int size = 0;
-  CHECK(EVP_DecryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, sealing_bytes(key), sealing_bytes(nonce)) == 1);
+  CHECK(EVP_DecryptInit_ex(context.get(), sealing_method(), nullptr, sealing_bytes(key), sealing_bytes(nonce)) == 1);
   if (!bound.empty()) {
     CHECK(EVP_DecryptUpdate(context.get(), nullptr, &size, sealing_bytes(bound), static_cast<int>(bound.size())) == 1);
   }

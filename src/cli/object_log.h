@@ -2,6 +2,8 @@
 // What storage does, in the site's transparency log: a leaf is durable before the client is answered. Storage and log
 // live on two loops; this is called on the first, and appends on the second.
 
+#include <memory>
+
 #include "model/snapshot.h"
 #include "net/reactor.h"
 #include "objects/object_events.h"
@@ -21,13 +23,19 @@ class ObjectLog final : public objects::ObjectEvents {
   ObjectLog(ports::Runtime& runtime, net::Reactor& reactor, LogSide log)
       : runtime_(runtime), reactor_(reactor), log_(log) {}
 
+  /// What comes while others' leaves are being written waits, and is written together.
   Result<void> note(const objects::ObjectEvent& event) override;
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot) { snapshot_ = std::move(snapshot); }
 
  private:
+  struct Batch;
+  void send();
+
   ports::Runtime& runtime_;
   net::Reactor& reactor_;
   const LogSide log_;
+  std::shared_ptr<Batch> next_;  // collects
+  std::shared_ptr<Batch> sent_;  // the last, until one of its fibers knows that it is done
   std::shared_ptr<const Snapshot> snapshot_;
 };
 

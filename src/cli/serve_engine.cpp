@@ -1,11 +1,10 @@
-#include <sched.h>
-
 #include <algorithm>
 
 #include "adapters/libav/live_video.h"
 #include "adapters/nvml/nvml_accelerators.h"
 #include "adapters/oip/oip_backend.h"
 #include "adapters/profile/profile_backend.h"
+#include "base/cores.h"
 #include "base/heap.h"
 #include "base/log.h"
 #include "cli/engine_file.h"
@@ -20,14 +19,6 @@ namespace {
 
 constexpr size_t most_of_a_site = 256;  // versions, and threads that load them: each waits for a model's process
 constexpr size_t loaders_of_a_site = 32;
-
-/// Those that this process may run on.
-size_t cores_here() {
-  cpu_set_t cores;
-  CPU_ZERO(&cores);
-  if (sched_getaffinity(0, sizeof(cores), &cores) != 0) return 1;
-  return std::clamp<size_t>(static_cast<size_t>(CPU_COUNT(&cores)), 1, 256);
-}
 
 Result<engine::EngineOptions> from_file(const EngineCommand& command) {
   TRY(const auto file, read_yaml<EngineFile>(command.config));
@@ -48,7 +39,7 @@ Result<engine::EngineOptions> for_a_site(const EngineCommand& command) {
     }
     options.own.reset();
   } else {
-    options.engine.devices.front().slots = command.workers ? static_cast<size_t>(*command.workers) : cores_here();
+    options.engine.devices.front().slots = command.workers ? static_cast<size_t>(*command.workers) : usable_cores();
   }
   options.control = command.control;
   options.engine.models = most_of_a_site;

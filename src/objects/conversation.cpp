@@ -44,12 +44,14 @@ void Conversation::resume() {
   paused_ = false;
 }
 
-Result<std::string> Conversation::read() {
+Result<std::string> Conversation::read(std::string spare) {
+  spare.clear();
+  if (ahead_.empty() && ahead_.capacity() < spare.capacity()) ahead_.swap(spare);
   if (ahead_.empty()) resume();
   while (ahead_.empty() && !ended_ && exchange_ != nullptr && !runtime_.stopping()) changed_->wait_until(Time::max());
   if (runtime_.stopping()) return fail(Code::cancelled, "this site is stopping");
   if (exchange_ == nullptr) return fail(Code::cancelled, "the client is gone");
-  std::string piece = std::exchange(ahead_, {});
+  std::string piece = std::exchange(ahead_, std::move(spare));
   resume();
   return piece;
 }

@@ -51,8 +51,9 @@ class Conversation {
   int64_t received() const { return received_; }
   const net::TlsInfo* tls() const { return exchange_ == nullptr ? nullptr : exchange_->tls(); }
 
-  /// What has come of the body; empty: it has ended. Errors: cancelled (the client is gone, or the service stops).
-  Result<std::string> read();
+  /// What has come of the body; empty: it has ended. `spare`: memory that may be used again for what comes next.
+  /// Errors: cancelled (the client is gone, or the service stops).
+  Result<std::string> read(std::string spare = {});
   void begin(int status, const net::OwnedHeaders& headers, std::optional<uint64_t> length);
   Result<void> write(std::string_view piece);
   void end();

@@ -121,8 +121,9 @@ S3Service::Outcome<S3Service::Received> S3Service::receive(S3Call& call, const B
   S3_TRY_DO(check_quota(bucket, body.length().value_or(0)));
   auto writer = parts_.store.writer(bucket.id);
   if (!writer) return tl::unexpected(fault_of(writer.error(), "NoSuchBucket"));
+  std::string piece;
   while (true) {
-    S3_TRY(const std::string piece, body.read());
+    S3_TRY(piece, body.read(std::move(piece)));
     if (piece.empty()) break;
     const auto written = (*writer)->write(piece);
     if (!written) return tl::unexpected(fault_of(written.error(), "InternalError"));

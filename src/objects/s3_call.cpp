@@ -47,10 +47,12 @@ std::string S3Call::subresource() const {
       "publicAccessBlock replication requestPayment restore retention select tagging torrent uploadId "
       "uploads versioning versions website",
       ' ');
-  for (const std::string_view name : known) {
-    if (has(name)) return std::string(name);
+  auto first = known.end();
+  for (const std::string_view item : split(view.query, '&')) {
+    const auto name = api::s3::uri_decode(item.substr(0, item.find('='))).value_or("");
+    first = std::min(first, std::ranges::find(known, name));
   }
-  return {};
+  return first == known.end() ? std::string() : std::string(*first);
 }
 
 void S3Call::set_version(const std::optional<ports::ObjectVersion>& spoken_of) {
@@ -110,9 +112,9 @@ Outcome<CheckedBody> CheckedBody::of(S3Call& call) {
   return body;
 }
 
-Outcome<std::string> CheckedBody::read() {
+Outcome<std::string> CheckedBody::read(std::string spare) {
   while (true) {
-    auto piece = call_->conversation.read();
+    auto piece = call_->conversation.read(std::move(spare));
     if (!piece) return refuse("IncompleteBody", piece.error().what);
     if (piece->empty()) {
       S3_TRY_DO(check_end());
@@ -122,8 +124,9 @@ Outcome<std::string> CheckedBody::read() {
     if (chunks_) {
       S3_TRY_DO(chunks_->take(*piece, decoded));
     } else {
-      decoded = std::move(*piece);
+      decoded.swap(*piece);
     }
+    spare = std::move(*piece);
     S3_TRY_DO(take(decoded));
     if (!decoded.empty()) return decoded;
   }

@@ -52,7 +52,8 @@ class CheckedBody {
  public:
   static api::s3::Outcome<CheckedBody> of(S3Call& call);
 
-  api::s3::Outcome<std::string> read();
+  /// `spare`: memory that may be used again.
+  api::s3::Outcome<std::string> read(std::string spare = {});
   /// All of it. MaxMessageLengthExceeded over `most`.
   api::s3::Outcome<std::string> read_all(size_t most);
   /// What was said of the decoded length; none: nothing.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 #include "adapters/sealed_store/key_ring.h"
 #include "base/check.h"
@@ -15,6 +16,8 @@ namespace {
 
 constexpr size_t sealed_chunk_bytes = chunk_bytes + seal_tag_bytes;
 constexpr size_t most_hashed_here = 16 * 1024;
+constexpr size_t sealed_batch = 4;  // chunks: what was just sealed is written while the core's cache has it
+static_assert(write_batch % chunk_bytes == 0);
 
 std::string chunk_nonce(uint64_t chunk, bool last) {
   std::string nonce(seal_nonce_bytes, '\0');
@@ -25,9 +28,9 @@ std::string chunk_nonce(uint64_t chunk, bool last) {
 
 }  // namespace
 
-ContentWriter::ContentWriter(ports::Runtime& runtime, ports::Medium& medium, std::string bucket_key,
+ContentWriter::ContentWriter(ports::Runtime& runtime, ports::Medium& medium, Md5Queue& hashing, std::string bucket_key,
                              std::vector<std::string>& left)
-    : runtime_(runtime), medium_(medium), bucket_key_(std::move(bucket_key)), left_(left) {}
+    : runtime_(runtime), medium_(medium), hashing_(hashing), bucket_key_(std::move(bucket_key)), left_(left) {}
 
 /// On the loop, where nothing may block: the file goes when the store is tidied.
 ContentWriter::~ContentWriter() {
@@ -36,25 +39,34 @@ ContentWriter::~ContentWriter() {
 
 Result<void> ContentWriter::write(std::string_view piece) {
   CHECK(!finished_);
-  buffer_ += piece;
   size_ += static_cast<int64_t>(piece.size());
-  return buffer_.size() < write_batch ? Result<void>() : flush(false);
+  while (!piece.empty()) {
+    const std::string_view taken = piece.substr(0, write_batch - buffer_.size());
+    if (buffer_.size() + taken.size() > most_inlined) buffer_.reserve(write_batch);
+    buffer_ += taken;
+    piece.remove_prefix(taken.size());
+    if (buffer_.size() == write_batch) TRY_DO(flush(false));
+  }
+  return {};
 }
 
 Result<void> ContentWriter::flush(bool last) {
   const bool goes_to_file = !last || file_ || must_use_file_ || buffer_.size() > most_inlined;
-  Result<void> done;
-  const auto work = [&] {
-    md5_.add(std::string_view(buffer_).substr(hashed_));
-    sha256_.add(std::string_view(buffer_).substr(hashed_));
-    hashed_ = buffer_.size();
-    if (goes_to_file) done = write_chunks(last);
-  };
+  const std::string_view fresh = std::string_view(buffer_).substr(hashed_);
   // To go to another thread and back takes longer than to hash a few kilobytes.
-  if (goes_to_file || buffer_.size() > most_hashed_here) {
-    runtime_.offload(work);
+  if (fresh.size() > most_hashed_here) {
+    hashing_.add(md5_, fresh);
   } else {
-    work();
+    md5_.add(fresh);
+  }
+  hashed_ = buffer_.size();
+  Result<void> done;
+  if (goes_to_file) {
+    runtime_.offload([&] { done = write_chunks(last); });
+  } else if (buffer_.size() > most_hashed_here) {
+    runtime_.offload([&] { sha256_.add(buffer_); });
+  } else {
+    sha256_.add(buffer_);
   }
   return done;
 }
@@ -67,24 +79,36 @@ Result<void> ContentWriter::write_chunks(bool last) {
     TRY(file_, medium_.create(ports::Folder::content, extent.file));
     key_ = content_key(bucket_key_, salt);
     extent_ = std::move(extent);
+    sealed_ = std::make_unique_for_overwrite<char[]>(sealed_batch * sealed_chunk_bytes);
   }
-  // Each sealed where it is to stand among the others.
-  std::string sealed(buffer_.size() + (buffer_.size() / chunk_bytes + 1) * seal_tag_bytes, '\0');
-  size_t taken = 0;
+  std::string_view rest = buffer_;
   size_t filled = 0;
-  const uint64_t first = chunks_;
-  const auto add = [&](size_t size, bool is_last) {
-    seal_to(sealed.data() + filled, key_, chunk_nonce(chunks_++, is_last), {},
-            std::string_view(buffer_).substr(taken, size));
-    taken += size;
-    filled += size + seal_tag_bytes;
+  uint64_t at = chunks_ * sealed_chunk_bytes;
+  const auto write_filled = [&]() -> Result<void> {
+    TRY_DO(file_->write_at({sealed_.get(), filled}, at));
+    at += std::exchange(filled, 0);
+    return {};
   };
-  while (buffer_.size() - taken > chunk_bytes) add(chunk_bytes, false);
-  if (last) add(buffer_.size() - taken, true);
-  TRY_DO(file_->write_at(std::string_view(sealed).substr(0, filled), first * sealed_chunk_bytes));
-  buffer_.erase(0, taken);
-  hashed_ -= taken;
+  while (rest.size() > chunk_bytes) {
+    seal_chunk(sealed_.get() + filled, rest.substr(0, chunk_bytes), false);
+    rest.remove_prefix(chunk_bytes);
+    filled += sealed_chunk_bytes;
+    if (filled == sealed_batch * sealed_chunk_bytes) TRY_DO(write_filled());
+  }
+  if (last) {
+    seal_chunk(sealed_.get() + filled, rest, true);
+    filled += rest.size() + seal_tag_bytes;
+    rest = {};
+  }
+  if (filled != 0) TRY_DO(write_filled());
+  hashed_ = rest.size();
+  buffer_.erase(0, buffer_.size() - rest.size());
   return last ? file_->sync() : Result<void>();
+}
+
+void ContentWriter::seal_chunk(char* out, std::string_view chunk, bool last) {
+  sha256_.add(chunk);
+  seal_to(out, key_, chunk_nonce(chunks_++, last), {}, chunk);
 }
 
 Result<ports::ContentDigest> ContentWriter::finish() {

@@ -7,6 +7,7 @@
 
 #include "adapters/sealed_store/content_cache.h"
 #include "adapters/sealed_store/journal.h"
+#include "adapters/sealed_store/md5_queue.h"
 #include "adapters/sealed_store/record.h"
 #include "base/hash.h"
 #include "ports/medium.h"
@@ -22,8 +23,9 @@ inline constexpr size_t write_batch = 1024 * 1024;  // of one piece of blocking 
 /// A fiber's; the file that it wrote is left with it, unless it was kept.
 class ContentWriter final : public ports::ObjectWriter {
  public:
-  /// `left`: takes the names of files that nothing will refer to; outlives it.
-  ContentWriter(ports::Runtime& runtime, ports::Medium& medium, std::string bucket_key, std::vector<std::string>& left);
+  /// `left`: takes the names of files that nothing will refer to; outlives it, as `hashing` does.
+  ContentWriter(ports::Runtime& runtime, ports::Medium& medium, Md5Queue& hashing, std::string bucket_key,
+                std::vector<std::string>& left);
   ~ContentWriter() override;
   Result<void> write(std::string_view piece) override;
   Result<ports::ContentDigest> finish() override;
@@ -39,19 +41,22 @@ class ContentWriter final : public ports::ObjectWriter {
  private:
   Result<void> flush(bool last);
   Result<void> write_chunks(bool last);
+  void seal_chunk(char* out, std::string_view chunk, bool last);
 
   ports::Runtime& runtime_;
   ports::Medium& medium_;
+  Md5Queue& hashing_;
   const std::string bucket_key_;
   std::vector<std::string>& left_;
-  std::string buffer_;  // not written yet
-  size_t hashed_ = 0;   // of the buffer
+  std::string buffer_;              // not written yet
+  size_t hashed_ = 0;               // of the buffer, by MD5
+  std::unique_ptr<char[]> sealed_;  // of sealed_batch chunks, on their way to the file
   std::optional<Extent> extent_;
   ports::SharedFile file_;
   std::string key_;
   uint64_t chunks_ = 0;
   int64_t size_ = 0;
-  Hasher md5_{HashKind::md5};
+  Md5 md5_;
   Hasher sha256_{HashKind::sha256};
   bool must_use_file_ = false;
   bool finished_ = false;

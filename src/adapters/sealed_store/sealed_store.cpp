@@ -4,6 +4,7 @@
 
 #include "adapters/sealed_store/counted.h"
 #include "base/check.h"
+#include "base/cores.h"
 #include "base/log.h"
 
 namespace barrio::adapters {
@@ -58,7 +59,8 @@ SealedStore::SealedStore(ports::Runtime& runtime, SealedStoreConfig config)
       keys_turn_(runtime),
       locks_(runtime),
       tidied_(runtime.make_signal()),
-      ended_(runtime.make_signal()) {}
+      ended_(runtime.make_signal()),
+      hashing_(runtime, usable_cores()) {}
 
 SealedStore::~SealedStore() = default;
 

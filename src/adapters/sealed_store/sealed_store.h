@@ -199,6 +199,7 @@ class SealedStore final : public ports::ObjectStore, public ports::ObjectCopies 
   bool damaged_ = false;             // the journal was when it was opened, or its end was torn
   std::set<std::string> completed_;  // buckets that were compared with another site's since
   std::set<std::string> untold_;     // buckets in which a change stands that nobody was told of
+  sealed_store::Md5Queue hashing_;
 };
 
 }  // namespace barrio::adapters

@@ -25,7 +25,7 @@ ports::ListedObject listed(const std::string& key, const IndexedObject& object) 
 
 Result<std::unique_ptr<ports::ObjectWriter>> SealedStore::writer(const std::string& bucket) {
   TRY(const std::string* key, key_of(bucket));
-  return std::make_unique<ContentWriter>(runtime_, *medium_, *key, doomed_);
+  return std::make_unique<ContentWriter>(runtime_, *medium_, hashing_, *key, doomed_);
 }
 
 Result<std::optional<ports::ObjectVersion>> SealedStore::put(const std::string& bucket, ports::ObjectMeta meta,

@@ -47,7 +47,7 @@ Result<void> SealedStore::put_part(const std::string& bucket, const std::string&
   if (!written.extent()) {
     // Small, and not in a file yet: parts are.
     TRY(const std::string* key, key_of(bucket));
-    auto file = std::make_unique<ContentWriter>(runtime_, *medium_, *key, doomed_);
+    auto file = std::make_unique<ContentWriter>(runtime_, *medium_, hashing_, *key, doomed_);
     file->use_file();
     TRY_DO(file->write(written.inlined()));
     TRY_DO(file->finish());

@@ -12,9 +12,17 @@ namespace barrio::api::s3 {
 namespace {
 
 constexpr std::string_view algorithm = "AWS4-HMAC-SHA256";
+constexpr std::string_view amz_prefix = "x-amz-";
 constexpr auto most_skew = 15min;
 constexpr int64_t longest_presigned = 7 * 24 * 3600;
 constexpr size_t most_signed_headers = 64;
+
+/// `name`: in lower case.
+bool is_header(std::string_view header, std::string_view name) {
+  return header.size() == name.size() && std::ranges::equal(header, name, [](char of_header, char of_name) {
+           return (of_header >= 'A' && of_header <= 'Z' ? of_header - 'A' + 'a' : of_header) == of_name;
+         });
+}
 
 std::string collapse(std::string_view value) {
   std::string out;
@@ -48,7 +56,7 @@ std::string canonical_request(const SignatureClaim& claim, const RequestView& re
     out += name + ":";
     bool first = true;
     for (const auto& [header, value] : request.headers) {
-      if (to_lower(header) != name) continue;
+      if (!is_header(header, name)) continue;
       out += (first ? "" : ",") + collapse(value);
       first = false;
     }
@@ -163,8 +171,9 @@ Outcome<std::optional<SignatureClaim>> claim_in_header(const RequestView& reques
 /// What the service acts on cannot be added by somebody on the way.
 Outcome<void> check_coverage(const SignatureClaim& claim, const RequestView& request) {
   for (const auto& [header, value] : request.headers) {
+    if (!is_header(header.substr(0, amz_prefix.size()), amz_prefix)) continue;
     const std::string name = to_lower(header);
-    if (!name.starts_with("x-amz-") || std::ranges::find(claim.signed_headers, name) != claim.signed_headers.end()) {
+    if (std::ranges::find(claim.signed_headers, name) != claim.signed_headers.end()) {
       continue;
     }
     if (claim.presigned && name == "x-amz-content-sha256") continue;
@@ -201,7 +210,7 @@ std::string request_signature(const SignatureClaim& claim, const RequestView& re
 
 std::optional<std::string_view> RequestView::header(std::string_view name) const {
   for (const auto& [header, value] : headers) {
-    if (header.size() == name.size() && to_lower(header) == name) return value;
+    if (is_header(header, name)) return value;
   }
   return std::nullopt;
 }
