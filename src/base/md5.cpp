@@ -1,8 +1,6 @@
 #include "base/md5.h"
 
-// Clang, which fuzzes and looks through it, has no such pragmas: there each message is hashed alone.
-#if defined(__x86_64__) && !defined(__clang__)
-#define BARRIO_MD5_LANES
+#if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
@@ -67,12 +65,16 @@ void hash_blocks(Md5::State& state, const char* data, size_t blocks) {
   }
 }
 
-#ifdef BARRIO_MD5_LANES
+#if defined(__x86_64__)
 
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f"))), apply_to = function)
+#else
 #pragma GCC push_options
 #pragma GCC target("avx512f")
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // g++ 12's own header, of registers that no mask lets through
+#endif
 
 /// Sixteen messages: one word of each in a register.
 class Lanes {
@@ -115,10 +117,12 @@ class Lanes {
   static void take_step(__m512i& a, const __m512i& b, const __m512i& c, const __m512i& d, const __m512i* block) {
     // Truth tables of RFC 1321's F, G, H and I of b, c, d.
     constexpr int tables[] = {0xca, 0xe4, 0x96, 0x39};
+    constexpr int table = tables[step / 16];
+    constexpr int turn = turns[step / 16][step % 4];
     const __m512i sum =
         _mm512_add_epi32(_mm512_add_epi32(a, _mm512_set1_epi32(static_cast<int>(sines[step]))), block[word_of<step>]);
-    const __m512i mixed = _mm512_ternarylogic_epi32(b, c, d, tables[step / 16]);
-    a = _mm512_add_epi32(b, _mm512_rol_epi32(_mm512_add_epi32(sum, mixed), turns[step / 16][step % 4]));
+    const __m512i mixed = _mm512_ternarylogic_epi32(b, c, d, table);
+    a = _mm512_add_epi32(b, _mm512_rol_epi32(_mm512_add_epi32(sum, mixed), turn));
   }
 
   /// From one row a message to one row a word.
@@ -160,19 +164,14 @@ void hash_lanes(std::span<Md5::State* const> states, std::array<const char*, Md5
   lanes.give(states);
 }
 
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
 #pragma GCC diagnostic pop
 #pragma GCC pop_options
-
 #endif
 
-bool has_lanes() {
-#ifdef BARRIO_MD5_LANES
-  static const bool found = __builtin_cpu_supports("avx512f") != 0;
-  return found;
-#else
-  return false;
 #endif
-}
 
 /// What is left to do of a message.
 struct Rest {
@@ -185,7 +184,7 @@ struct Rest {
 void hash_together(std::span<Rest> rests) {
   size_t blocks = rests.front().blocks;
   for (const Rest& rest : rests) blocks = std::min(blocks, rest.blocks);
-#ifdef BARRIO_MD5_LANES
+#if defined(__x86_64__)
   std::array<Md5::State*, Md5::lanes> states{};
   std::array<const char*, Md5::lanes> at{};
   at.fill(rests.front().data);  // of lanes that nobody needs
@@ -223,8 +222,17 @@ void Md5::add(std::string_view data) {
   keep(whole.substr(whole.size() / block_bytes * block_bytes));
 }
 
+bool Md5::is_faster_together() {
+#if defined(__x86_64__)
+  static const bool found = __builtin_cpu_supports("avx512f") != 0;
+  return found;
+#else
+  return false;
+#endif
+}
+
 void Md5::add_each(std::span<const Piece> pieces) {
-  if (!has_lanes()) {
+  if (!is_faster_together()) {
     for (const Piece& piece : pieces) piece.message->add(piece.data);
     return;
   }

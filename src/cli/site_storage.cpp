@@ -1,10 +1,13 @@
 #include "cli/site_storage.h"
 
+#include <algorithm>
 #include <future>
 
 #include "adapters/local_files/disk.h"
 #include "adapters/local_files/private_file.h"
+#include "base/cores.h"
 #include "base/log.h"
+#include "base/md5.h"
 #include "base/seal.h"
 #include "cli/files.h"
 #include "cli/storage_medium.h"
@@ -20,6 +23,11 @@ constexpr auto stop_patience = 3500ms;
 constexpr Duration figures_period = 1s;
 constexpr Bytes usual_cache{128 * 1024 * 1024};
 constexpr std::string_view orders_bound = "barrio storage orders";
+
+/// A pass for each core, and threads left for the disk.
+size_t md5_at_once() {
+  return Md5::is_faster_together() ? std::min(usable_cores(), disk_threads / 2) : 0;
+}
 
 /// Looks on the loop, again and again, until `ready`, at the latest at `latest`; then `next`.
 void when(net::Reactor& reactor, std::function<bool()> ready, Time latest, std::function<void()> next) {
@@ -63,7 +71,8 @@ Result<std::unique_ptr<SiteStorage>> SiteStorage::open(Parts parts) {
   TRY(storage->store_,
       adapters::SealedStore::open(storage->runtime_, {.medium = std::move(medium),
                                                       .site_key = storage->site_key_,
-                                                      .cache_bytes = static_cast<size_t>(cache.count())}));
+                                                      .cache_bytes = static_cast<size_t>(cache.count()),
+                                                      .md5_at_once = md5_at_once()}));
   auto* self = storage.get();
   storage->service_ = std::make_unique<objects::S3Service>(
       objects::S3Parts{self->side_.reactor(), self->runtime_, *self->store_, *self->store_, self->control_,

@@ -27,9 +27,9 @@ bool announces(const S3Call& call, const std::string& name) {
 RequestTally::Kind S3Call::kind() const {
   using Kind = RequestTally::Kind;
   if (view.method == "DELETE") return Kind::remove;
-  if (view.method == "POST" && key.empty() && has("delete")) return Kind::remove;
-  if (view.method == "PUT" || view.method == "POST") return Kind::write;
   const std::string what = subresource();
+  if (view.method == "POST" && key.empty() && what == "delete") return Kind::remove;
+  if (view.method == "PUT" || view.method == "POST") return Kind::write;
   const bool lists = key.empty() ? what.empty() || what == "uploads" || what == "versions" : what == "uploadId";
   return view.method == "GET" && lists ? Kind::list : Kind::read;
 }

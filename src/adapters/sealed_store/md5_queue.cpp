@@ -11,7 +11,8 @@ struct Md5Queue::Waiting {
   bool done = false;
 };
 
-/// While a fiber hashes for the others, also when it is unwound.
+/// While a fiber hashes for the others. (Fibers are unwound only when the process ends, with no work left on other
+/// threads: nobody looks at this any more.)
 class Md5Queue::Leading {
  public:
   explicit Leading(Md5Queue& queue) : queue_(queue) { ++queue_.running_; }
@@ -30,6 +31,7 @@ Md5Queue::Md5Queue(ports::Runtime& runtime, size_t most_at_once)
     : runtime_(runtime), most_at_once_(most_at_once), changed_(runtime.make_signal()) {}
 
 void Md5Queue::add(Md5& message, std::string_view data) {
+  if (most_at_once_ == 0) return runtime_.offload([&] { message.add(data); });
   Waiting me{{&message, data}};
   waiting_.push_back(&me);
   while (!me.done) {

@@ -12,7 +12,7 @@ namespace barrio::adapters::sealed_store {
 
 class Md5Queue {
  public:
-  /// `most_at_once`: pieces of work on other threads.
+  /// `most_at_once`: pieces of work on other threads, of up to Md5::lanes messages each. 0: none are hashed together.
   Md5Queue(ports::Runtime& runtime, size_t most_at_once);
   /// Parks the fiber until `message` has all of `data`.
   void add(Md5& message, std::string_view data);

@@ -4,7 +4,6 @@
 
 #include "adapters/sealed_store/counted.h"
 #include "base/check.h"
-#include "base/cores.h"
 #include "base/log.h"
 
 namespace barrio::adapters {
@@ -60,7 +59,7 @@ SealedStore::SealedStore(ports::Runtime& runtime, SealedStoreConfig config)
       locks_(runtime),
       tidied_(runtime.make_signal()),
       ended_(runtime.make_signal()),
-      hashing_(runtime, usable_cores()) {}
+      hashing_(runtime, config.md5_at_once) {}
 
 SealedStore::~SealedStore() = default;
 

@@ -29,6 +29,7 @@ struct SealedStoreConfig {
   std::unique_ptr<ports::Medium> medium;
   std::string site_key;    // 32 bytes, from elsewhere than the medium
   size_t cache_bytes = 0;  // of opened content, in memory
+  size_t md5_at_once = 0;  // on other threads (Md5Queue)
 };
 
 class SealedStore final : public ports::ObjectStore, public ports::ObjectCopies {
