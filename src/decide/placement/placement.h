@@ -5,6 +5,7 @@
 // storage and the power of every node above have room. Everything else is refused with the reason and the nearest thing
 // that would work. docs/placement.md has the model, the objective and the figures.
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -48,6 +49,7 @@ struct PlacementOptions {
   Weights weights = {};
   /// Of the global improvement (SearchOptions): it moves what pays for its move. 0: what is placed stays.
   uint64_t improve_work = 0;
+  std::function<bool()> given_up = {};  // the improvement; SearchOptions
 };
 
 /// Ordered by app key. `present` replicas that still fit keep their place before any new one is placed; replicas of
