@@ -61,7 +61,7 @@ void add_gaps(JsonArray& results, const std::string& name, const std::vector<dou
 std::unique_ptr<PlacementBook> plan(const MadeNetwork& made, uint64_t work) {
   auto book = std::make_unique<PlacementBook>(made.network);
   for (const App& app : made.apps) book->decide(app);
-  if (work > 0) book->improve(work);
+  if (work > 0) book->improve({.work = work});
   return book;
 }
 

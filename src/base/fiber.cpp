@@ -202,6 +202,15 @@ const std::string& FiberScheduler::name(const Fiber* fiber) {
   return fiber->name;
 }
 
+std::vector<std::string> FiberScheduler::names() const {
+  std::vector<std::string> names;
+  names.reserve(fibers_.size());
+  for (const auto& [fiber, owned] : fibers_) names.push_back(fiber->name);
+  std::ranges::sort(names);
+  names.erase(std::ranges::unique(names).begin(), names.end());
+  return names;
+}
+
 bool FiberScheduler::run_one() {
   if (ready_.empty()) return false;
   Fiber* fiber = ready_.front();

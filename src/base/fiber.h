@@ -67,6 +67,8 @@ class FiberScheduler {
   void run_ready();
   bool has_ready() const { return !ready_.empty(); }
   size_t alive() const { return fibers_.size(); }
+  /// Of those that are alive, each once, sorted.
+  std::vector<std::string> names() const;
 
  private:
   void switch_to(Fiber& fiber);

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "net/thread_priority.h"
 
 namespace barrio::cli {
@@ -33,7 +34,8 @@ Result<void> ServiceLoop::run() {
   reactor_.run();
   if (runtime_.fibers() != 0) {
     // What these fibers stand in is about to be destroyed; everything acknowledged is on disk.
-    log_warning("ended with work unfinished", {{"fibers", std::to_string(runtime_.fibers())}});
+    log_warning("ended with work unfinished",
+                {{"fibers", std::to_string(runtime_.fibers())}, {"names", join_text(runtime_.fiber_names(), ", ")}});
     std::fflush(nullptr);
     std::_Exit(1);
   }

@@ -119,21 +119,25 @@ Result<void> Control::load() {
 
 void Control::run() {
   runtime_.spawn("leadership", [this] { leadership_.run(); });
-  runtime_.spawn("improvement", [this] {
-    while (!runtime_.stopping()) {
-      runtime_.sleep_until(runtime_.now() + config_.improve_every);
-      if (!leadership_.leads() || !led_) continue;
-      if (auto done = improve(); !done) log_warning("cannot improve", {{"why", done.error().text()}});
-    }
-  });
+  runtime_.spawn("improvement", [this] { keep_improving(); });
   runtime_.spawn("spending", [this] {
     while (!runtime_.stopping()) {
       runtime_.sleep_until(runtime_.now() + 1s);
+      if (runtime_.stopping()) return;
       if (auto done = count_spending(); !done)
         log_warning("cannot count what is spent", {{"why", done.error().text()}});
     }
   });
   while (!runtime_.stopping()) turn();
+}
+
+void Control::keep_improving() {
+  while (!runtime_.stopping()) {
+    runtime_.sleep_until(runtime_.now() + config_.improve_every);
+    // The search takes seconds of a processor: none begins that the end of this process would have to wait for.
+    if (runtime_.stopping() || !leadership_.leads() || !led_) continue;
+    if (auto done = improve(); !done) log_warning("cannot improve", {{"why", done.error().text()}});
+  }
 }
 
 void Control::turn() {

@@ -94,6 +94,8 @@ class Control {
   /// Of who leads: starts replicas where they serve better than those that stand, which go once these are ready. How
   /// many.
   Result<size_t> improve();
+  /// Every ControlConfig::improve_every, until the runtime is stopping.
+  void keep_improving();
   /// Of this member; other stores that it writes are fenced by it, too.
   Leadership& leadership() { return leadership_; }
 

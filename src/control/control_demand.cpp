@@ -158,7 +158,9 @@ Result<size_t> Control::improve() {
   if (improved_revision_ == revision && same_demand(apps, improved_apps_)) return 0;  // nothing was found in it
   const auto present = placed(desired_);
   std::vector<decide::PlacedReplica> better;
-  runtime_.offload([&] { better = decide::improvement(network, apps, present); });
+  const decide::ImprovementOptions options{.given_up = [this] { return runtime_.stopping(); }};
+  runtime_.offload([&] { better = decide::improvement(network, apps, present, options); });
+  if (runtime_.stopping()) return 0;
   if (better.empty()) {
     improved_revision_ = revision;
     improved_apps_ = apps;

@@ -191,6 +191,38 @@ TEST_CASE("without scale the number stays, and where users are decides where") {
   CHECK(world.replica_sites() == std::set<std::string>{"agp1"});
 }
 
+TEST_CASE("control that stops does not search for better places first") {
+  World world;
+  world.config.improve_every = 100ms;
+  world.restart();
+  auto spec = people_app("street", "ES");
+  spec.replicas = 1;
+  REQUIRE(world.control->deploy(traffic, spec));
+  settle(world);
+  const auto from_malaga = [&] {
+    Flow far = flow(50);
+    far.place = "Málaga";
+    far.location = {36.72, -4.42};
+    REQUIRE(world.control->sync({SiteId::of("lcg1"), 0, "127.0.0.1:7000", {}, {far}}));
+    REQUIRE(world.control->step());
+  };
+  from_malaga();
+  settle(world);
+  from_malaga();
+  world.runtime.stop_at(world.runtime.now() + 50ms);
+  const size_t searched = world.runtime.offloads();
+  world.control->keep_improving();
+  CHECK(world.runtime.offloads() == searched);
+  REQUIRE(world.control->step());
+  CHECK(replicas(world) == 1);
+  CHECK(*world.control->improve() == 0);  // nor go on with one that has begun
+  world.runtime.stop_at(world.runtime.now() + 150ms);
+  world.control->keep_improving();
+  CHECK(world.runtime.offloads() > searched + 1);
+  REQUIRE(world.control->step());
+  CHECK(replicas(world) == 2);  // there was a better place
+}
+
 TEST_CASE("scale without the time that a request takes is refused, and so is less than the replicas asked") {
   AppSpec spec = scaling();
   spec.work.reset();

@@ -12,7 +12,8 @@ Result<void> Leadership::step() {
 void Leadership::run() {
   while (!runtime_.stopping()) {
     if (auto done = step(); !done) log_warning("leadership", {{"why", done.error().text()}});
-    runtime_.sleep_for(lease_ ? config_.lasts / 3 : config_.lasts / 12);
+    // Stopping may have begun while the store was asked, and then ends no sleep that begins after it.
+    if (!runtime_.stopping()) runtime_.sleep_for(lease_ ? config_.lasts / 3 : config_.lasts / 12);
   }
   if (lease_) static_cast<void>(state_.release(*lease_));  // else it ends by itself
   lease_.reset();

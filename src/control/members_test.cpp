@@ -145,6 +145,21 @@ TEST_CASE("a leader that was away for longer than its lease is fenced, and its s
   CHECK(!m.ones[0]->control.remove({TenantId::of("traffic"), AppName::of("street")}));
 }
 
+TEST_CASE("who leads gives up the lease at once when it stops, also while it renews it") {
+  ports::InlineRuntime runtime;
+  adapters::MemoryStateStore memory(runtime);
+  FlakyStateStore store(memory);
+  Leadership leadership(runtime, store, {.self = {"control-1", "127.0.0.1:1"}, .lasts = 3s});
+  REQUIRE(leadership.step());
+  REQUIRE(leadership.leads());
+  store.meanwhile_kept = [&] { runtime.stop(); };
+  const Time began = runtime.now();
+  leadership.run();
+  CHECK(runtime.now() == began);
+  CHECK(!leadership.leads());
+  CHECK(!*memory.get(key::leader));
+}
+
 TEST_CASE("while nobody leads, reads are answered and changes are told to come again") {
   Members m;
   m.runtime.sleep_for(4s);

@@ -51,12 +51,16 @@ class FlakyStateStore final : public ports::StateStore {
                             ports::Revision seen) override {
     return inner_.hold(key, value, ttl, seen);
   }
-  Result<void> keep(const ports::Lease& lease) override { return inner_.keep(lease); }
+  Result<void> keep(const ports::Lease& lease) override {
+    if (meanwhile_kept) meanwhile_kept();
+    return inner_.keep(lease);
+  }
   Result<void> release(const ports::Lease& lease) override { return inner_.release(lease); }
   int failures = 0;
   int lists_fail = 0;
   Code failure = Code::conflict;
-  std::function<void()> meanwhile;  // what others do while a commit is on its way
+  std::function<void()> meanwhile;       // what others do while a commit is on its way
+  std::function<void()> meanwhile_kept;  // what happens while a lease is renewed
 
  private:
   ports::StateStore& inner_;

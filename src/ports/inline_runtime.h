@@ -15,14 +15,23 @@ class InlineRuntime final : public Runtime {
     return WallTime(std::chrono::seconds(1'800'000'000)) +
            std::chrono::duration_cast<std::chrono::milliseconds>(now_.time_since_epoch());
   }
-  void sleep_until(Time until) override { now_ = std::max(now_, until); }
+  void sleep_until(Time until) override {
+    // As with a reactor: stopping ends a sleep that has begun.
+    if (now_ < stops_at_ && stops_at_ < until) until = stops_at_;
+    now_ = std::max(now_, until);
+  }
   void spawn(std::string, std::function<void()> body) override { spawned_.push_back(std::move(body)); }
-  void offload(std::function<void()> work) override { work(); }
+  void offload(std::function<void()> work) override {
+    ++offloads_;
+    work();
+  }
   std::unique_ptr<Signal> make_signal() override { return std::make_unique<InlineSignal>(*this); }
   Rng& rng() override { return rng_; }
-  bool stopping() override { return stopping_; }
+  bool stopping() override { return now_ >= stops_at_; }
 
-  void stop() { stopping_ = true; }
+  void stop() { stop_at(now_); }
+  void stop_at(Time when) { stops_at_ = when; }
+  size_t offloads() const { return offloads_; }
   void run_spawned() {
     while (!spawned_.empty()) {
       auto body = std::move(spawned_.front());
@@ -48,7 +57,8 @@ class InlineRuntime final : public Runtime {
 
   Time now_{};
   Rng rng_{1};
-  bool stopping_ = false;
+  Time stops_at_ = Time::max();
+  size_t offloads_ = 0;
   std::deque<std::function<void()>> spawned_;
 };
 

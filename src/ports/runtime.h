@@ -33,7 +33,7 @@ class Runtime {
   virtual void offload(std::function<void()> work) = 0;
   virtual std::unique_ptr<Signal> make_signal() = 0;
   virtual Rng& rng() = 0;
-  /// True once the process should end; fibers that loop look at it after every wait.
+  /// True once the process should end; fibers that loop look at it after every wait. Offloaded work may ask it, too.
   virtual bool stopping() = 0;
 
   void sleep_for(Duration duration) { sleep_until(now() + duration); }

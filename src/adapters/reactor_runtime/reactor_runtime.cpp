@@ -1,5 +1,6 @@
 #include "adapters/reactor_runtime/reactor_runtime.h"
 
+#include <atomic>
 #include <optional>
 #include <random>
 #include <set>
@@ -34,7 +35,7 @@ struct ReactorRuntime::State {
   net::Reactor& reactor;
   Rng rng;
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);  // posted actions outlive us in the reactor's queue
-  bool stopping = false;
+  std::atomic<bool> stopping = false;                          // read by offloaded work
   bool pump_posted = false;
   std::set<Waiter*> waiters;
   OffloadPool pool;
@@ -191,6 +192,10 @@ void ReactorRuntime::begin_stop() {
 
 size_t ReactorRuntime::fibers() const {
   return state_->scheduler.alive();
+}
+
+std::vector<std::string> ReactorRuntime::fiber_names() const {
+  return state_->scheduler.names();
 }
 
 Result<net::Response> fetch(ports::Runtime& runtime, net::Client& client, const net::Endpoint& endpoint,

@@ -40,6 +40,8 @@ class ReactorRuntime final : public ports::Runtime {
   void begin_stop();
   /// Fibers that have not ended.
   size_t fibers() const;
+  /// Of these, each once, sorted.
+  std::vector<std::string> fiber_names() const;
 
  private:
   struct State;

@@ -97,8 +97,12 @@ TEST_CASE("begin_stop ends present waits, and the destructor unwinds what still 
     });
     run(reactor, runtime, [&] {
       runtime.sleep_for(1ms);
+      CHECK(runtime.fiber_names() == std::vector<std::string>{"loop", "test"});
       runtime.begin_stop();
       runtime.sleep_for(1ms);
+      bool told = false;
+      runtime.offload([&] { told = runtime.stopping(); });
+      CHECK(told);
     });
   }
   CHECK(trace == "loop ended;unwound;");

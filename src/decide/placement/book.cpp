@@ -312,12 +312,12 @@ std::vector<PlacedReplica> PlacementBook::decide(const App& app, std::span<const
   return replicas(app.key());
 }
 
-size_t PlacementBook::improve(uint64_t work) {
+size_t PlacementBook::improve(const SearchOptions& options) {
   for (AssignmentItem& item : problem_.items) {
     const size_t placed = now_.copies(static_cast<size_t>(&item - problem_.items.data())).size();
     if (placed == item.copies) item.missing_cost = lost_replica;
   }
-  Assignment better = decide::improve(now_, {.work = work});
+  Assignment better = decide::improve(now_, options);
   for (AssignmentItem& item : problem_.items) item.missing_cost = std::min(item.missing_cost, missing_replica);
   size_t moved = 0;
   for (size_t i = 0; i < problem_.items.size(); ++i) {

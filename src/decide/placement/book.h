@@ -10,6 +10,7 @@
 
 #include "decide/placement/capacity.h"
 #include "decide/placement/placement.h"
+#include "decide/placement/search.h"
 
 namespace barrio::decide {
 
@@ -34,9 +35,9 @@ class PlacementBook {
   size_t wanted(const AppKey& app) const { return problem_.items[entries_.at(app).item].copies; }
   /// The incremental decision: put and fill.
   std::vector<PlacedReplica> decide(const App& app, std::span<const PlacedReplica> present = {});
-  /// Moves what pays for its move and brings in what had no room; no app has fewer replicas afterwards. `work`:
-  /// SearchOptions. How many replicas stand elsewhere.
-  size_t improve(uint64_t work);
+  /// Moves what pays for its move and brings in what had no room; no app has fewer replicas afterwards. How many
+  /// replicas stand elsewhere.
+  size_t improve(const SearchOptions& options);
 
   std::vector<PlacedReplica> replicas(const AppKey& app) const;
   /// With a reason for every site.

@@ -58,14 +58,14 @@ bool is_kept(const AppPlacement& placement, const std::vector<PlacedReplica>& st
 
 std::vector<PlacedReplica> improvement(const Network& network, std::span<const App> apps,
                                        std::span<const PlacedReplica> present, const ImprovementOptions& options) {
-  const auto before = place(network, apps, present, {options.weights, 0});
+  const auto before = place(network, apps, present, {.weights = options.weights});
   if (!is_settled(before, present)) return {};
-  auto started = moves(before, place(network, apps, present, {options.weights, options.work}));
+  auto started = moves(before, place(network, apps, present, {options.weights, options.work, options.given_up}));
   while (started.size() > options.most) started.erase(std::prev(started.end()));
   while (!started.empty()) {
     std::vector<PlacedReplica> chosen;
     for (const auto& [app, replicas] : started) chosen.insert(chosen.end(), replicas.begin(), replicas.end());
-    const auto both = place(network, apps, together(present, chosen), {options.weights, 0});
+    const auto both = place(network, apps, together(present, chosen), {.weights = options.weights});
     const size_t wanted = started.size();
     bool others_stay = true;
     for (const AppPlacement& placement : both) {

@@ -3,6 +3,7 @@
 // one ends once the new one is ready. So both must have room at the same time, and what is started must be what
 // placement keeps when it finds both.
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -12,8 +13,9 @@ namespace barrio::decide {
 
 struct ImprovementOptions {
   Weights weights = {};
-  uint64_t work = 10'000'000;  // SearchOptions
-  size_t most = 4;             // apps that move at a time, so that sites and links are not busy with moves
+  uint64_t work = 10'000'000;           // SearchOptions
+  size_t most = 4;                      // apps that move at a time, so that sites and links are not busy with moves
+  std::function<bool()> given_up = {};  // SearchOptions
 };
 
 /// The replicas to start so that, once they are ready and the old ones are gone, the network costs less, moves paid.

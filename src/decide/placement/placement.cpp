@@ -22,7 +22,7 @@ std::vector<AppPlacement> place(const Network& network, std::span<const App> app
   for (const auto& [key, app] : by_key) book.keep_leaving(key);
   for (const AppKey& key : move_order(book, network, apps, present, options)) book.fill_one(key);
   for (const auto& [key, app] : by_key) book.fill(key);
-  if (options.improve_work > 0) book.improve(options.improve_work);
+  if (options.improve_work > 0) book.improve({.work = options.improve_work, .given_up = options.given_up});
   std::vector<AppPlacement> placements;
   for (const auto& [key, app] : by_key) placements.push_back(book.answer(key));
   return placements;

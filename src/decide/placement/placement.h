@@ -5,6 +5,7 @@
 // storage and the power of every node above have room. Everything else is refused with the reason and the nearest thing
 // that would work. docs/placement.md has the model, the objective and the figures.
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -55,6 +56,7 @@ struct PlacementOptions {
   /// Requests a second, by app, where that is known and more than declared: what is made elsewhere comes in the order
   /// of moves.h.
   std::map<AppKey, double> asked = {};
+  std::function<bool()> given_up = {};  // the improvement; SearchOptions
 };
 
 /// Ordered by app key. `present` replicas that still fit keep their place before any new one is placed; replicas of

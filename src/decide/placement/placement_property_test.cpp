@@ -339,7 +339,7 @@ TEST_CASE("apps one by one through a book take no more than there is, and leave 
       for (const App& app : world.apps) {
         book.decide(app, round == 0 ? std::vector<PlacedReplica>() : book.replicas(app.key()));
       }
-      book.improve(5'000);
+      book.improve({.work = 5'000});
       for (const App& app : world.apps) {
         const auto some = book.replicas(app.key());
         all.insert(all.end(), some.begin(), some.end());

@@ -27,6 +27,7 @@ class Rebuild {
         offers_(now_, no_excess_),
         rng_(options.seed),
         work_(options.work),
+        given_up_(options.given_up),
         cost_(start.cost()),
         best_cost_(cost_) {
     const AssignmentProblem& problem = now_.problem();
@@ -39,7 +40,7 @@ class Rebuild {
 
   Assignment run() {
     const double unit = mean_cost();
-    while (spent() < work_ && !items_.empty()) {
+    while (spent() < work_ && !items_.empty() && !(given_up_ && given_up_())) {
       const double done = static_cast<double>(spent()) / static_cast<double>(work_);
       const double heat = unit * hottest * std::pow(coldest / hottest, done);
       const double before = cost_;
@@ -181,6 +182,7 @@ class Rebuild {
   Offers offers_;
   Rng rng_;
   const uint64_t work_;
+  const std::function<bool()> given_up_;
   double cost_, best_cost_;
   std::vector<uint32_t> items_;  // that ask for copies
   std::vector<size_t> least_;    // copies, by item

@@ -36,7 +36,7 @@ class Search {
     if (relaxed_.exceeds) start_from_relaxed();
     descend();
     const uint64_t most = has_open_costs_ ? options_.work : options_.work / 2;
-    while (spent() < most) {
+    while (items > 0 && spent() < most && !given_up()) {
       if (has_open_costs_) change_bins();
       reprice();
       if (++rounds_ % rounds_before_kick == 0) kick();
@@ -65,6 +65,8 @@ class Search {
     cost_ = now_.cost();
   }
 
+  bool given_up() const { return options_.given_up && options_.given_up(); }
+
   void enqueue(size_t item) {
     if (queued_[item]) return;
     queued_[item] = true;
@@ -90,7 +92,7 @@ class Search {
   void descend() {
     ++passes_;
     size_t at = 0;
-    while (at < queue_.size() && spent() < options_.work) {
+    while (at < queue_.size() && spent() < options_.work && !given_up()) {
       const size_t item = queue_[at++];
       queued_[item] = false;
       improve_item(item);
@@ -163,9 +165,9 @@ class Search {
 
   /// Bins that cost something to open: emptied, or filled from others, as long as that pays.
   void change_bins() {
-    for (bool better = true; better && spent() < options_.work;) {
+    for (bool better = true; better && spent() < options_.work && !given_up();) {
       better = false;
-      for (uint32_t bin = 0; bin < now_.problem().bins.size() && spent() < options_.work; ++bin) {
+      for (uint32_t bin = 0; bin < now_.problem().bins.size() && spent() < options_.work && !given_up(); ++bin) {
         const Assignment before = now_;
         const double cost = cost_;
         const double paid = total();
@@ -286,7 +288,7 @@ Assignment improve(const Assignment& start, const SearchOptions& options) {
   Search search(start, options);
   Assignment found = search.run();
   if (search.spent() >= options.work) return found;
-  return rebuild(found, {.work = options.work - search.spent(), .seed = options.seed});
+  return rebuild(found, {.work = options.work - search.spent(), .seed = options.seed, .given_up = options.given_up});
 }
 
 }  // namespace barrio::decide

@@ -6,6 +6,7 @@
 // no bin costs anything to open, half of the work goes to ruin and recreate (rebuild.h), from the best found.
 // Deterministic: the same problem, start and options give the same answer; the bound is work, not time.
 
+#include <functional>
 #include <span>
 
 #include "decide/placement/assignment.h"
@@ -22,6 +23,8 @@ void fill_all(Assignment& assignment);
 struct SearchOptions {
   uint64_t work = 10'000'000;  // bins looked at for an item's copy, about 5 ns each
   uint64_t seed = 1;
+  /// Asked often, from where the search runs: true ends it, with the best found so far. Empty: nobody asks.
+  std::function<bool()> given_up = {};
 };
 
 /// An assignment that is feasible and costs no more than `start`, which must be feasible.

@@ -214,6 +214,24 @@ TEST_CASE("two that hold each other's better place change over") {
   start.add(1, 0);
   CHECK(start.cost() == 10);
   CHECK(improve(start, {.work = 1000}).cost() == 2);
+  // Hours of work, given up: at once, or with what was found by then.
+  int asked = 0;
+  const auto after = [&asked](int times) { return [&asked, times] { return ++asked > times; }; };
+  constexpr uint64_t hours = 10'000'000'000'000;
+  CHECK(improve(start, {.work = hours, .given_up = after(0)}).cost() == 10);
+  CHECK(asked < 10);
+  asked = 0;
+  CHECK(improve(start, {.work = hours, .given_up = after(1000)}).cost() == 2);
+  CHECK(asked < 1010);
+}
+
+TEST_CASE("where there is nothing to assign, no work is done") {
+  AssignmentProblem problem;
+  problem.dimensions = 1;
+  problem.resources = {{.capacity = 1}};
+  problem.bins.push_back({.group = 0, .resources = {0}, .open_cost = 1, .devices = {}, .kinds = {}});
+  problem.domain_of.push_back(0);
+  CHECK(improve(Assignment(problem), {.work = 10'000'000'000'000}).cost() == 0);
 }
 
 }  // namespace barrio::decide::search_test
