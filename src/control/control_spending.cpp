@@ -129,8 +129,15 @@ Result<void> Control::count_spending() {
   for (const auto& [tenant, cap] : desired_.spend_caps) {
     if (!spent_in(tenant, month)) due.push_back(tenant);
   }
-  for (const TenantId& tenant : due) TRY_DO(recount(tenant, month));
-  return tell_spending(month);
+  // What is known is told first, and who cannot be counted keeps nobody else's waiting.
+  Result<void> done = tell_spending(month);
+  for (const TenantId& tenant : due) {
+    if (runtime_.stopping() || !leadership_.leads()) break;
+    Result<void> counted = recount(tenant, month);
+    if (counted) counted = tell_spending(month);
+    if (done && !counted) done = counted;
+  }
+  return done;
 }
 
 /// From the store. What sites ship meanwhile is noted in the same tally, so nothing is missed between the two.

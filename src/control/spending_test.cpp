@@ -215,6 +215,22 @@ TEST_CASE("a count that the store fails is made again, and until then nobody is 
   CHECK(stop_of(world) != nullptr);
 }
 
+TEST_CASE("who cannot be counted keeps nobody else from being held to a cap") {
+  World world{with_accounts()};
+  set_price(world);
+  ship(world, hour_of(world.runtime.wall()), 100, 1);
+  const TenantId harbour = TenantId::of("harbour");  // is counted before traffic
+  world.usage_store.lists_fail = 2;
+  REQUIRE(world.control->set_spend_cap(harbour, euros("100EUR")));
+  REQUIRE(world.control->set_spend_cap(traffic, euros("100EUR")));
+  world.usage_store.lists_fail = 1;
+  CHECK(!world.control->count_spending());
+  CHECK(!world.control->spending(harbour)->spent);
+  CHECK(stop_of(world) != nullptr);
+  count(world);
+  CHECK(world.control->spending(harbour)->spent == Euros());
+}
+
 TEST_CASE("at its cap a tenant deploys nothing and grows nothing; what runs stays, and may change or shrink") {
   HttpWorld world;
   set_price(world);
