@@ -13,15 +13,20 @@ namespace {
 
 constexpr size_t most_caps_written = 100;  // in one commit; the rest a second later
 
+/// A clock that goes back over the end of a month by less is awaited; one that goes back further was wrong before.
+constexpr auto clock_back = std::chrono::hours(24);
+
 /// As it is once so much is spent in this month.
-SpendCap judged(SpendCap cap, Euros spent, WallTime month) {
+SpendCap judged(SpendCap cap, Euros spent, WallTime now) {
   const SpendCap before = cap;
+  const WallTime month = month_of(now);
+  if (month < cap.month && cap.month - now <= clock_back) return cap;
   if (cap.month != month) cap.told = 0;
   cap.month = month;
   const int mark = decide::spend_mark(spent, cap.cap);
   cap.told = std::max(cap.told, mark);
   cap.reached = mark == decide::spend_marks.back();
-  if (cap.told != before.told || cap.reached != before.reached) cap.spent = spent;
+  if (cap.told != before.told || cap.reached != before.reached || month != before.month) cap.spent = spent;
   return cap;
 }
 
@@ -43,7 +48,7 @@ Result<void> Control::set_spend_cap(const TenantId& tenant, Euros wanted, const 
       if (!raised) next = known->second;
       if (raised) next.since = std::max(now, known->second.since + 1ms);
       next.cap = wanted;
-      if (const auto spent = spent_in(tenant, month_of(now))) next = judged(next, *spent, month_of(now));
+      if (const auto spent = spent_in(tenant, month_of(now))) next = judged(next, *spent, now);
     }
     return Edit{{desired_.guard(key)}, {write_json(key, next)}, wanted.str()};
   };
@@ -130,11 +135,11 @@ Result<void> Control::count_spending() {
     if (!spent_in(tenant, month)) due.push_back(tenant);
   }
   // What is known is told first, and who cannot be counted keeps nobody else's waiting.
-  Result<void> done = tell_spending(month);
+  Result<void> done = tell_spending();
   for (const TenantId& tenant : due) {
     if (runtime_.stopping() || !leadership_.leads()) break;
     Result<void> counted = recount(tenant, month);
-    if (counted) counted = tell_spending(month);
+    if (counted) counted = tell_spending();
     if (done && !counted) done = counted;
   }
   return done;
@@ -161,15 +166,16 @@ Result<void> Control::recount(const TenantId& tenant, WallTime month) {
   return {};
 }
 
-Result<void> Control::tell_spending(WallTime month) {
+Result<void> Control::tell_spending() {
   const ports::Turn::Hold turn(stepping_);
   TRY_DO(load());
+  const WallTime now = runtime_.wall();
   Writes writes;
   std::vector<ports::Guard> guards;
   for (const auto& [tenant, cap] : desired_.spend_caps) {
-    const auto spent = spent_in(tenant, month);
+    const auto spent = spent_in(tenant, month_of(now));
     if (!spent) continue;
-    const SpendCap next = judged(cap, *spent, month);
+    const SpendCap next = judged(cap, *spent, now);
     if (next == cap || writes.size() >= most_caps_written) continue;
     const std::string key = key::spend_cap(tenant);
     guards.push_back(desired_.guard(key));

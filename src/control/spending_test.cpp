@@ -164,6 +164,55 @@ TEST_CASE(
   CHECK(told(world, after) == Told{"spend.50 traffic, 48.00EUR of 95.00EUR in 2027-02"});
 }
 
+TEST_CASE(
+    "what is told in a new month is what was spent in that, also where the same mark was reached in the last one") {
+  World world{with_accounts()};
+  set_price(world);
+  REQUIRE(world.control->set_spend_cap(traffic, euros("100EUR")));
+  int64_t after = world.control->events().last();
+  ship(world, hour_of(world.runtime.wall()), 60, 1);
+  count(world);
+  CHECK(told(world, after) == Told{"spend.50 traffic, 60.00EUR of 100.00EUR in 2027-01"});
+  world.runtime.sleep_for(17 * 24h);
+  ship(world, hour_of(world.runtime.wall()), 55, 2);
+  count(world);
+  CHECK(told(world, after) == Told{"spend.50 traffic, 55.00EUR of 100.00EUR in 2027-02"});
+}
+
+TEST_CASE("a clock that goes back over the end of a month tells nothing again and stops nobody again") {
+  World world{with_accounts()};
+  set_price(world);
+  ship(world, hour_of(world.runtime.wall()), 100, 1);
+  const WallTime february = *parse_wall_time("2027-02-01T00:00:00Z");
+  // As it was written when the clock was in February already.
+  REQUIRE(world.memory.commit(
+      {}, {write_json(key::spend_cap(traffic),
+                      SpendCap{traffic, euros("100EUR"), world.runtime.wall(), february, 0, false, {}})}));
+  world.restart();
+  int64_t after = world.control->events().last();
+  world.runtime.sleep_for(february - 5min - world.runtime.wall());
+  count(world);
+  CHECK(stop_of(world) == nullptr);
+  CHECK(told(world, after).empty());
+  world.runtime.sleep_for(5min);
+  ship(world, february, 50, 2);
+  count(world);
+  CHECK(told(world, after) == Told{"spend.50 traffic, 50.00EUR of 100.00EUR in 2027-02"});
+}
+
+TEST_CASE("a clock that was wrong by a month leaves nobody without a cap") {
+  World world{with_accounts()};
+  set_price(world);
+  ship(world, hour_of(world.runtime.wall()), 100, 1);
+  const WallTime february = *parse_wall_time("2027-02-01T00:00:00Z");
+  REQUIRE(world.memory.commit(
+      {}, {write_json(key::spend_cap(traffic),
+                      SpendCap{traffic, euros("100EUR"), world.runtime.wall(), february, 0, false, {}})}));
+  world.restart();
+  count(world);
+  CHECK(stop_of(world) != nullptr);
+}
+
 TEST_CASE("what is spent is what usage says it costs: prices that are set later, and hours that sites ship late") {
   World world{with_accounts()};
   const WallTime hour = hour_of(world.runtime.wall());
