@@ -149,9 +149,8 @@ Result<void> Control::count_spending() {
 Result<void> Control::recount(const TenantId& tenant, WallTime month) {
   spending_.insert_or_assign(tenant, Spending{decide::SpendTally(month)});
   const int64_t leadership = hearer_;
-  // The clock of a site may be ahead.
-  const WallTime end = std::min(next_month(month), runtime_.wall() + std::chrono::days(2));
-  for (WallTime day = month; day < end; day += std::chrono::days(1)) {
+  // To the month's end: clocks of sites may be ahead, and the bill has their hours, too.
+  for (WallTime day = month; day < next_month(month); day += std::chrono::days(1)) {
     TRY(const auto rows, usage_->rows(tenant, day));
     const auto known = spending_.find(tenant);
     if (hearer_ != leadership || known == spending_.end()) {

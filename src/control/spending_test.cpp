@@ -233,10 +233,14 @@ TEST_CASE("what is spent is what usage says it costs: prices that are set later,
   CHECK(spent() == "16.00EUR");
   ship(world, hour, 4, 1, 10);  // another journal of the site
   CHECK(spent() == "20.00EUR");
+  ship(world, hour + 24h * 5, 3, ++sequence);  // of a clock that is ahead
+  CHECK(spent() == "23.00EUR");
+  world.restart();
+  CHECK(spent() == "23.00EUR");
   PriceList dearer{hour, {}};
   dearer.prices.per_1000_requests = euros("2000EUR");
   REQUIRE(world.control->set_prices(dearer));
-  CHECK(spent() == "40.00EUR");
+  CHECK(spent() == "46.00EUR");
   api::UsageQuery query;
   query.from = month_of(hour);
   query.to = next_month(hour);
@@ -244,7 +248,7 @@ TEST_CASE("what is spent is what usage says it costs: prices that are set later,
   query.cost = true;
   const auto bill = world.usage.report(query, world.control->prices());
   REQUIRE(bill);
-  CHECK(bill->total.cost == euros("40EUR"));
+  CHECK(bill->total.cost == euros("46EUR"));
 }
 
 TEST_CASE("a count that the store fails is made again, and until then nobody is said to have spent anything") {
