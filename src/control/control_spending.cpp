@@ -113,10 +113,11 @@ std::optional<Refusal> Control::over_spend_cap(const TenantId& tenant, const App
 }
 
 void Control::note_spending(const SiteId& site, const UsageShipment& shipment) {
+  const WallTime now = runtime_.wall();
   for (const UsageRow& row : shipment.rows) {
     const auto known = spending_.find(row.app.tenant);
     if (known == spending_.end()) continue;
-    if (!known->second.tally.note(site, shipment.journal, row, spending_prices_)) known->second.missed = true;
+    if (!known->second.tally.note({site, shipment.journal}, row, spending_prices_, now)) known->second.missed = true;
   }
 }
 
@@ -157,7 +158,7 @@ Result<void> Control::recount(const TenantId& tenant, WallTime month) {
       return fail(Code::conflict, "another leadership has begun meanwhile");
     }
     for (const TakenRow& taken : rows) {
-      if (!known->second.tally.note(taken.site, taken.journal, taken.row, spending_prices_))
+      if (!known->second.tally.note({taken.site, taken.journal}, taken.row, spending_prices_, runtime_.wall()))
         known->second.missed = true;
     }
   }
