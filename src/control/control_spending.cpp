@@ -13,6 +13,8 @@ namespace {
 
 constexpr size_t most_caps_written = 100;  // in one commit; the rest a second later
 
+constexpr size_t most_rows_noted = 1000;  // at once, of a day's; then others of this loop have their turn
+
 /// A clock that goes back over the end of a month by less is awaited; one that goes back further was wrong before.
 constexpr auto clock_back = std::chrono::hours(24);
 
@@ -153,13 +155,17 @@ Result<void> Control::recount(const TenantId& tenant, WallTime month) {
   // To the month's end: clocks of sites may be ahead, and the bill has their hours, too.
   for (WallTime day = month; day < next_month(month); day += std::chrono::days(1)) {
     TRY(const auto rows, usage_->rows(tenant, day));
-    const auto known = spending_.find(tenant);
-    if (hearer_ != leadership || known == spending_.end()) {
-      return fail(Code::conflict, "another leadership has begun meanwhile");
-    }
-    for (const TakenRow& taken : rows) {
-      if (!known->second.tally.note({taken.site, taken.journal}, taken.row, spending_prices_, runtime_.wall()))
-        known->second.missed = true;
+    for (size_t from = 0; from == 0 || from < rows.size(); from += most_rows_noted) {
+      if (from > 0) runtime_.sleep_for(1ms);
+      const auto known = spending_.find(tenant);
+      if (hearer_ != leadership || known == spending_.end()) {
+        return fail(Code::conflict, "another leadership has begun meanwhile");
+      }
+      for (size_t at = from; at < std::min(from + most_rows_noted, rows.size()); ++at) {
+        const auto& [site, journal, row] = rows[at];
+        if (!known->second.tally.note({site, journal}, row, spending_prices_, runtime_.wall()))
+          known->second.missed = true;
+      }
     }
   }
   spending_.at(tenant).whole = true;

@@ -284,6 +284,29 @@ TEST_CASE("who cannot be counted keeps nobody else from being held to a cap") {
   CHECK(world.control->spending(harbour)->spent == Euros());
 }
 
+TEST_CASE("a day of many rows is counted in pieces, between which others have their turn") {
+  World world{with_accounts()};
+  set_price(world);
+  SiteReport report;
+  report.site = SiteId::of("bio1");
+  report.gateway = "127.0.0.1:7000";
+  const WallTime hour = hour_of(world.runtime.wall());
+  report.usage = UsageShipment{9, 0, 1, {}};
+  for (int app = 0; app < 3500; ++app)
+    report.usage->rows.push_back({AppKey{traffic, AppName::of("a" + std::to_string(app))},
+                                  hour,
+                                  hour + 1min,
+                                  {.served = {.requests = 1}, .forwarded = {}, .noted = {}}});
+  const auto orders = world.control->sync(report);
+  REQUIRE(orders);
+  REQUIRE(orders->usage_through == 1);
+  const Time before = world.runtime.now();
+  REQUIRE(world.control->set_spend_cap(traffic, euros("10000EUR")));
+  count(world);
+  CHECK(world.runtime.now() - before == 3ms);
+  CHECK(world.control->spending(traffic)->spent == euros("3500EUR"));
+}
+
 TEST_CASE("at its cap a tenant deploys nothing and grows nothing; what runs stays, and may change or shrink") {
   HttpWorld world;
   set_price(world);
