@@ -355,7 +355,7 @@ class Control {
   Result<void> recount(const TenantId& tenant, WallTime month);
   /// None: not added up yet.
   std::optional<Euros> spent_in(const TenantId& tenant, WallTime month) const;
-  Result<void> tell_spending(WallTime month);
+  Result<void> tell_spending();
   std::map<std::string, SpendStop> spend_stops() const;
   /// None: this may be deployed, whatever its tenant has spent.
   std::optional<Refusal> over_spend_cap(const TenantId& tenant, const AppSpec* before, const AppSpec& after) const;

@@ -13,15 +13,22 @@ namespace {
 
 constexpr size_t most_caps_written = 100;  // in one commit; the rest a second later
 
+constexpr size_t most_rows_noted = 1000;  // at once, of a day's; then others of this loop have their turn
+
+/// A clock that goes back over the end of a month by less is awaited; one that goes back further was wrong before.
+constexpr auto clock_back = std::chrono::hours(24);
+
 /// As it is once so much is spent in this month.
-SpendCap judged(SpendCap cap, Euros spent, WallTime month) {
+SpendCap judged(SpendCap cap, Euros spent, WallTime now) {
   const SpendCap before = cap;
+  const WallTime month = month_of(now);
+  if (month < cap.month && cap.month - now <= clock_back) return cap;
   if (cap.month != month) cap.told = 0;
   cap.month = month;
   const int mark = decide::spend_mark(spent, cap.cap);
   cap.told = std::max(cap.told, mark);
   cap.reached = mark == decide::spend_marks.back();
-  if (cap.told != before.told || cap.reached != before.reached) cap.spent = spent;
+  if (cap.told != before.told || cap.reached != before.reached || month != before.month) cap.spent = spent;
   return cap;
 }
 
@@ -43,7 +50,7 @@ Result<void> Control::set_spend_cap(const TenantId& tenant, Euros wanted, const 
       if (!raised) next = known->second;
       if (raised) next.since = std::max(now, known->second.since + 1ms);
       next.cap = wanted;
-      if (const auto spent = spent_in(tenant, month_of(now))) next = judged(next, *spent, month_of(now));
+      if (const auto spent = spent_in(tenant, month_of(now))) next = judged(next, *spent, now);
     }
     return Edit{{desired_.guard(key)}, {write_json(key, next)}, wanted.str()};
   };
@@ -108,10 +115,11 @@ std::optional<Refusal> Control::over_spend_cap(const TenantId& tenant, const App
 }
 
 void Control::note_spending(const SiteId& site, const UsageShipment& shipment) {
+  const WallTime now = runtime_.wall();
   for (const UsageRow& row : shipment.rows) {
     const auto known = spending_.find(row.app.tenant);
     if (known == spending_.end()) continue;
-    if (!known->second.tally.note(site, shipment.journal, row, spending_prices_)) known->second.missed = true;
+    if (!known->second.tally.note({site, shipment.journal}, row, spending_prices_, now)) known->second.missed = true;
   }
 }
 
@@ -129,40 +137,51 @@ Result<void> Control::count_spending() {
   for (const auto& [tenant, cap] : desired_.spend_caps) {
     if (!spent_in(tenant, month)) due.push_back(tenant);
   }
-  for (const TenantId& tenant : due) TRY_DO(recount(tenant, month));
-  return tell_spending(month);
+  // What is known is told first, and who cannot be counted keeps nobody else's waiting.
+  Result<void> done = tell_spending();
+  for (const TenantId& tenant : due) {
+    if (runtime_.stopping() || !leadership_.leads()) break;
+    Result<void> counted = recount(tenant, month);
+    if (counted) counted = tell_spending();
+    if (done && !counted) done = counted;
+  }
+  return done;
 }
 
 /// From the store. What sites ship meanwhile is noted in the same tally, so nothing is missed between the two.
 Result<void> Control::recount(const TenantId& tenant, WallTime month) {
   spending_.insert_or_assign(tenant, Spending{decide::SpendTally(month)});
   const int64_t leadership = hearer_;
-  // The clock of a site may be ahead.
-  const WallTime end = std::min(next_month(month), runtime_.wall() + std::chrono::days(2));
-  for (WallTime day = month; day < end; day += std::chrono::days(1)) {
+  // To the month's end: clocks of sites may be ahead, and the bill has their hours, too.
+  for (WallTime day = month; day < next_month(month); day += std::chrono::days(1)) {
     TRY(const auto rows, usage_->rows(tenant, day));
-    const auto known = spending_.find(tenant);
-    if (hearer_ != leadership || known == spending_.end()) {
-      return fail(Code::conflict, "another leadership has begun meanwhile");
-    }
-    for (const TakenRow& taken : rows) {
-      if (!known->second.tally.note(taken.site, taken.journal, taken.row, spending_prices_))
-        known->second.missed = true;
+    for (size_t from = 0; from == 0 || from < rows.size(); from += most_rows_noted) {
+      if (from > 0) runtime_.sleep_for(1ms);
+      const auto known = spending_.find(tenant);
+      if (hearer_ != leadership || known == spending_.end()) {
+        return fail(Code::conflict, "another leadership has begun meanwhile");
+      }
+      for (size_t at = from; at < std::min(from + most_rows_noted, rows.size()); ++at) {
+        const auto& [site, journal, row] = rows[at];
+        if (!known->second.tally.note({site, journal}, row, spending_prices_, runtime_.wall()))
+          known->second.missed = true;
+      }
     }
   }
   spending_.at(tenant).whole = true;
   return {};
 }
 
-Result<void> Control::tell_spending(WallTime month) {
+Result<void> Control::tell_spending() {
   const ports::Turn::Hold turn(stepping_);
   TRY_DO(load());
+  const WallTime now = runtime_.wall();
   Writes writes;
   std::vector<ports::Guard> guards;
   for (const auto& [tenant, cap] : desired_.spend_caps) {
-    const auto spent = spent_in(tenant, month);
+    const auto spent = spent_in(tenant, month_of(now));
     if (!spent) continue;
-    const SpendCap next = judged(cap, *spent, month);
+    const SpendCap next = judged(cap, *spent, now);
     if (next == cap || writes.size() >= most_caps_written) continue;
     const std::string key = key::spend_cap(tenant);
     guards.push_back(desired_.guard(key));

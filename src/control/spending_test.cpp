@@ -164,6 +164,55 @@ TEST_CASE(
   CHECK(told(world, after) == Told{"spend.50 traffic, 48.00EUR of 95.00EUR in 2027-02"});
 }
 
+TEST_CASE(
+    "what is told in a new month is what was spent in that, also where the same mark was reached in the last one") {
+  World world{with_accounts()};
+  set_price(world);
+  REQUIRE(world.control->set_spend_cap(traffic, euros("100EUR")));
+  int64_t after = world.control->events().last();
+  ship(world, hour_of(world.runtime.wall()), 60, 1);
+  count(world);
+  CHECK(told(world, after) == Told{"spend.50 traffic, 60.00EUR of 100.00EUR in 2027-01"});
+  world.runtime.sleep_for(17 * 24h);
+  ship(world, hour_of(world.runtime.wall()), 55, 2);
+  count(world);
+  CHECK(told(world, after) == Told{"spend.50 traffic, 55.00EUR of 100.00EUR in 2027-02"});
+}
+
+TEST_CASE("a clock that goes back over the end of a month tells nothing again and stops nobody again") {
+  World world{with_accounts()};
+  set_price(world);
+  ship(world, hour_of(world.runtime.wall()), 100, 1);
+  const WallTime february = *parse_wall_time("2027-02-01T00:00:00Z");
+  // As it was written when the clock was in February already.
+  REQUIRE(world.memory.commit(
+      {}, {write_json(key::spend_cap(traffic),
+                      SpendCap{traffic, euros("100EUR"), world.runtime.wall(), february, 0, false, {}})}));
+  world.restart();
+  int64_t after = world.control->events().last();
+  world.runtime.sleep_for(february - 5min - world.runtime.wall());
+  count(world);
+  CHECK(stop_of(world) == nullptr);
+  CHECK(told(world, after).empty());
+  world.runtime.sleep_for(5min);
+  ship(world, february, 50, 2);
+  count(world);
+  CHECK(told(world, after) == Told{"spend.50 traffic, 50.00EUR of 100.00EUR in 2027-02"});
+}
+
+TEST_CASE("a clock that was wrong by a month leaves nobody without a cap") {
+  World world{with_accounts()};
+  set_price(world);
+  ship(world, hour_of(world.runtime.wall()), 100, 1);
+  const WallTime february = *parse_wall_time("2027-02-01T00:00:00Z");
+  REQUIRE(world.memory.commit(
+      {}, {write_json(key::spend_cap(traffic),
+                      SpendCap{traffic, euros("100EUR"), world.runtime.wall(), february, 0, false, {}})}));
+  world.restart();
+  count(world);
+  CHECK(stop_of(world) != nullptr);
+}
+
 TEST_CASE("what is spent is what usage says it costs: prices that are set later, and hours that sites ship late") {
   World world{with_accounts()};
   const WallTime hour = hour_of(world.runtime.wall());
@@ -176,18 +225,22 @@ TEST_CASE("what is spent is what usage says it costs: prices that are set later,
     return view->spent->str();
   };
   int64_t sequence = 0;
-  for (int i = 0; i < 6; ++i) ship(world, hour + std::chrono::hours(i), 1, ++sequence);
+  for (int i = 0; i < 6; ++i) ship(world, hour - 5h + std::chrono::hours(i), 1, ++sequence);
   CHECK(spent() == "0.00EUR");
   set_price(world);
   CHECK(spent() == "6.00EUR");
-  ship(world, hour, 11, ++sequence);  // of an hour that is long in the sum
+  ship(world, hour - 5h, 11, ++sequence);  // of an hour that is long in the sum
   CHECK(spent() == "16.00EUR");
   ship(world, hour, 4, 1, 10);  // another journal of the site
   CHECK(spent() == "20.00EUR");
+  ship(world, hour + 24h * 5, 3, ++sequence);  // of a clock that is ahead
+  CHECK(spent() == "23.00EUR");
+  world.restart();
+  CHECK(spent() == "23.00EUR");
   PriceList dearer{hour, {}};
   dearer.prices.per_1000_requests = euros("2000EUR");
   REQUIRE(world.control->set_prices(dearer));
-  CHECK(spent() == "40.00EUR");
+  CHECK(spent() == "31.00EUR");
   api::UsageQuery query;
   query.from = month_of(hour);
   query.to = next_month(hour);
@@ -195,7 +248,7 @@ TEST_CASE("what is spent is what usage says it costs: prices that are set later,
   query.cost = true;
   const auto bill = world.usage.report(query, world.control->prices());
   REQUIRE(bill);
-  CHECK(bill->total.cost == euros("40EUR"));
+  CHECK(bill->total.cost == euros("31EUR"));
 }
 
 TEST_CASE("a count that the store fails is made again, and until then nobody is said to have spent anything") {
@@ -213,6 +266,45 @@ TEST_CASE("a count that the store fails is made again, and until then nobody is 
   world.store.failure = Code::unavailable;
   REQUIRE(!world.control->set_spend_cap(traffic, euros("200EUR")));
   CHECK(stop_of(world) != nullptr);
+}
+
+TEST_CASE("who cannot be counted keeps nobody else from being held to a cap") {
+  World world{with_accounts()};
+  set_price(world);
+  ship(world, hour_of(world.runtime.wall()), 100, 1);
+  const TenantId harbour = TenantId::of("harbour");  // is counted before traffic
+  world.usage_store.lists_fail = 2;
+  REQUIRE(world.control->set_spend_cap(harbour, euros("100EUR")));
+  REQUIRE(world.control->set_spend_cap(traffic, euros("100EUR")));
+  world.usage_store.lists_fail = 1;
+  CHECK(!world.control->count_spending());
+  CHECK(!world.control->spending(harbour)->spent);
+  CHECK(stop_of(world) != nullptr);
+  count(world);
+  CHECK(world.control->spending(harbour)->spent == Euros());
+}
+
+TEST_CASE("a day of many rows is counted in pieces, between which others have their turn") {
+  World world{with_accounts()};
+  set_price(world);
+  SiteReport report;
+  report.site = SiteId::of("bio1");
+  report.gateway = "127.0.0.1:7000";
+  const WallTime hour = hour_of(world.runtime.wall());
+  report.usage = UsageShipment{9, 0, 1, {}};
+  for (int app = 0; app < 3500; ++app)
+    report.usage->rows.push_back({AppKey{traffic, AppName::of("a" + std::to_string(app))},
+                                  hour,
+                                  hour + 1min,
+                                  {.served = {.requests = 1}, .forwarded = {}, .noted = {}}});
+  const auto orders = world.control->sync(report);
+  REQUIRE(orders);
+  REQUIRE(orders->usage_through == 1);
+  const Time before = world.runtime.now();
+  REQUIRE(world.control->set_spend_cap(traffic, euros("10000EUR")));
+  count(world);
+  CHECK(world.runtime.now() - before == 3ms);
+  CHECK(world.control->spending(traffic)->spent == euros("3500EUR"));
 }
 
 TEST_CASE("at its cap a tenant deploys nothing and grows nothing; what runs stays, and may change or shrink") {

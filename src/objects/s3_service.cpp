@@ -333,7 +333,10 @@ S3Service::Outcome<void> S3Service::check_spend_cap(const S3Call& call, const Bu
   if (!call.adds_content()) return {};
   const SpendStop* stop = directory_.spend_stop(bucket.tenant, parts_.runtime.wall());
   if (stop == nullptr) return {};
-  return refuse("SpendCapReached", stop->detail(bucket.tenant) + "; reading, listing and deleting go on");
+  // A policy may let others write, too.
+  const std::string detail =
+      call.tenant == bucket.tenant ? stop->detail(bucket.tenant) : stop->detail_for_anybody(bucket.tenant);
+  return refuse("SpendCapReached", detail + "; reading, listing and deleting go on");
 }
 
 S3Service::Outcome<void> S3Service::note(ObjectAct act, const Bucket& bucket, const ports::ObjectMeta& meta) {

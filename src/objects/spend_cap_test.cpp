@@ -71,7 +71,7 @@ TEST_CASE("a site that only passes requests on refuses by what it knows, and the
   CHECK(puts() == "");
 }
 
-TEST_CASE("who may not write in a bucket is not told what its tenant may spend") {
+TEST_CASE("who is not the tenant of a bucket is not told what that may spend") {
   World world;
   CHECK(world.make("frames", "bio1", world.bilbao) == 200);
   world.bilbao.service->directory().set_snapshot(capped_until(far));
@@ -79,6 +79,15 @@ TEST_CASE("who may not write in a bucket is not told what its tenant may spend")
   as_rival.key = rival_key;
   CHECK(code_of(world.ask(world.bilbao, as_rival)) == "AccessDenied");
   CHECK(code_of(world.send(world.bilbao, {.method = "PUT", .target = "/frames/a"})) == "AccessDenied");
+  // Nor is who may, by the bucket's policy.
+  const std::string open =
+      R"({"Statement":[{"Effect":"Allow","Principal":{"AWS":"rival"},"Action":"s3:*","Resource":"arn:aws:s3:::frames/*"}]})";
+  CHECK(world.ask(world.bilbao, {"PUT", "/frames?policy", open}).status == 204);
+  const auto refused = world.ask(world.bilbao, as_rival);
+  CHECK(code_of(refused) == "SpendCapReached");
+  CHECK(message_of(refused) ==
+        "tenant acme has spent its cap for this month; it may go on from 2999-12-01T00:00:00.000Z on; reading, listing "
+        "and deleting go on");
 }
 
 }  // namespace barrio::objects::spend_cap_test

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/check.h"
+
 namespace barrio::decide {
 
 namespace {
@@ -46,6 +48,13 @@ void Cost::add(const Usage& usage, const Prices& prices) {
 Cost& Cost::operator+=(const Cost& more) {
   add_parts(more.parts_);
   return *this;
+}
+
+Cost Cost::beyond(const Cost& less) const {
+  CHECK(less.parts_ <= parts_);
+  Cost rest;
+  rest.parts_ = parts_ - less.parts_;
+  return rest;
 }
 
 Euros Cost::total() const {

@@ -15,6 +15,8 @@ class Cost {
   /// No amount is negative (Usage::check). What is not billed costs nothing.
   void add(const Usage& usage, const Prices& prices);
   Cost& operator+=(const Cost& more);
+  /// What this is more than `less`, which is at most this.
+  Cost beyond(const Cost& less) const;
   auto operator<=>(const Cost&) const = default;
   /// Rounded to the nearest nano-euro, a half upwards. What is too much to be told is the most that can be.
   Euros total() const;

@@ -44,31 +44,25 @@ bool asks_for_more(const AppSpec& before, const AppSpec& after) {
          is.storage.value_or(Bytes(0)) > was.storage.value_or(Bytes(0));
 }
 
-bool SpendTally::note(const SiteId& site, int64_t journal, const UsageRow& row, std::span<const PriceList> lists) {
+bool SpendTally::note(const TakenFrom& from, const UsageRow& row, std::span<const PriceList> lists, WallTime now) {
   if (month_of(row.hour) != month_) return true;
   const PriceList* prices = list_at(lists, row.hour);
   if (prices == nullptr) return true;
-  Line& line = lines_[{row.app, site, journal}];
+  Line& line = lines_[{row.app, from}];
   if (row.hour < line.summed_until) return false;
   Cost cost;
   cost.add(row.usage, prices->prices);
   Cost& known = line.hours[row.hour];
-  known = std::max(known, cost);
-  if (line.hours.size() <= hours_apart) return true;
-  const auto oldest = line.hours.begin();
-  line.earlier += oldest->second;
-  line.summed_until = oldest->first + std::chrono::hours(1);
-  line.hours.erase(oldest);
-  return true;
-}
-
-Euros SpendTally::total() const {
-  Cost all;
-  for (const auto& [key, line] : lines_) {
-    all += line.earlier;
-    for (const auto& [hour, cost] : line.hours) all += cost;
+  if (cost > known) {
+    sum_ += cost.beyond(known);
+    known = cost;
   }
-  return all.total();
+  const WallTime apart_from = hour_of(now) - std::chrono::hours(hours_apart);
+  while (line.hours.size() > hours_apart && line.hours.begin()->first < apart_from) {
+    line.summed_until = line.hours.begin()->first + std::chrono::hours(1);
+    line.hours.erase(line.hours.begin());
+  }
+  return true;
 }
 
 }  // namespace barrio::decide

@@ -82,7 +82,7 @@ TEST_CASE("rows that come twice, late or in any order add up to what usage --cos
     for (size_t i = 0; i < once; ++i) shipped.push_back(shipped[rng.next() % once]);
     for (size_t i = shipped.size() - 1; i > 0; --i) std::swap(shipped[i], shipped[rng.next() % (i + 1)]);
     SpendTally tally(january);
-    for (const Shipped& one : shipped) REQUIRE(tally.note(one.site, 1, one.row, prices));
+    for (const Shipped& one : shipped) REQUIRE(tally.note({one.site, 1}, one.row, prices, january + 3h));
     CHECK(tally.total() == wanted.total());
   }
 }
@@ -91,27 +91,43 @@ TEST_CASE("a whole month is one sum and its last hours, and a row of an hour in 
   const auto prices = priced(january, "1EUR");
   SpendTally tally(january);
   for (int hour = 0; hour < 31 * 24; ++hour)
-    REQUIRE(tally.note(bio, 1, row_of("street", january + std::chrono::hours(hour), 1000), prices));
+    REQUIRE(
+        tally.note({bio, 1}, row_of("street", january + std::chrono::hours(hour), 1000), prices, next_month(january)));
   CHECK(tally.total() == euros("744EUR"));
-  CHECK(tally.note(bio, 1, row_of("street", january + 743h, 1500), prices));
+  CHECK(tally.note({bio, 1}, row_of("street", january + 743h, 1500), prices, next_month(january)));
   CHECK(tally.total() == euros("744.50EUR"));
-  CHECK(!tally.note(bio, 1, row_of("street", january + 1h, 1500), prices));
-  CHECK(tally.note(bio, 2, row_of("street", january + 1h, 1500), prices));  // another journal's is another row
-  CHECK(tally.note(mad, 1, row_of("street", january + 1h, 1500), prices));
+  CHECK(!tally.note({bio, 1}, row_of("street", january + 1h, 1500), prices, next_month(january)));
+  CHECK(tally.note({bio, 2}, row_of("street", january + 1h, 1500), prices,
+                   next_month(january)));  // another journal's is another row
+  CHECK(tally.note({mad, 1}, row_of("street", january + 1h, 1500), prices, next_month(january)));
   CHECK(tally.total() == euros("747.50EUR"));
+}
+
+TEST_CASE("hours of a clock that is ahead stay apart, and close none of the true ones") {
+  const auto prices = priced(january, "1EUR");
+  SpendTally tally(january);
+  for (int ahead = 0; ahead < 10; ++ahead)
+    REQUIRE(tally.note({bio, 1}, row_of("street", january + std::chrono::hours(240 + ahead), 1000), prices, january));
+  for (int hour = 0; hour < 240; ++hour) {
+    const WallTime now = january + std::chrono::hours(hour);
+    REQUIRE(tally.note({bio, 1}, row_of("street", now, 1000), prices, now));
+    REQUIRE(tally.note({bio, 1}, row_of("street", now, 2000), prices, now));
+  }
+  CHECK(tally.total() == euros("490EUR"));
+  CHECK(!tally.note({bio, 1}, row_of("street", january + 1h, 3000), prices, january + 239h));
 }
 
 TEST_CASE("other months do not count, nor what was used before there was a price, nor what has none") {
   const auto prices = priced(january + 10h, "1EUR");
   SpendTally tally(january);
-  CHECK(tally.note(bio, 1, row_of("street", january - 1h, 1000), prices));
-  CHECK(tally.note(bio, 1, row_of("street", next_month(january), 1000), prices));
-  CHECK(tally.note(bio, 1, row_of("street", january + 9h, 1000), prices));
+  CHECK(tally.note({bio, 1}, row_of("street", january - 1h, 1000), prices, next_month(january)));
+  CHECK(tally.note({bio, 1}, row_of("street", next_month(january), 1000), prices, next_month(january)));
+  CHECK(tally.note({bio, 1}, row_of("street", january + 9h, 1000), prices, next_month(january)));
   UsageRow unpriced = row_of("street", january + 10h, 0);
   unpriced.usage.served.bytes_out = 1'000'000'000'000;
-  CHECK(tally.note(bio, 1, unpriced, prices));
+  CHECK(tally.note({bio, 1}, unpriced, prices, next_month(january)));
   CHECK(tally.total() == Euros());
-  CHECK(tally.note(bio, 1, row_of("street", january + 11h, 1000), prices));
+  CHECK(tally.note({bio, 1}, row_of("street", january + 11h, 1000), prices, next_month(january)));
   CHECK(tally.total() == euros("1EUR"));
 }
 
