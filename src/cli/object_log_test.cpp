@@ -41,7 +41,7 @@ class HeldLog final : public ports::TransparencyLog {
 
 struct Storage {
   net::Reactor reactor;
-  adapters::ReactorRuntime runtime{reactor};
+  adapters::ReactorRuntime runtime{reactor, {.offload_threads = 0}};
   HeldLog held{runtime};
   ObjectLog log{runtime, reactor, {reactor, runtime, held}};
   Bucket bucket;

@@ -60,7 +60,9 @@ std::vector<PlacedReplica> improvement(const Network& network, std::span<const A
                                        std::span<const PlacedReplica> present, const ImprovementOptions& options) {
   const auto before = place(network, apps, present, {.weights = options.weights});
   if (!is_settled(before, present)) return {};
-  auto started = moves(before, place(network, apps, present, {options.weights, options.work, options.given_up}));
+  auto started =
+      moves(before, place(network, apps, present,
+                          {.weights = options.weights, .improve_work = options.work, .given_up = options.given_up}));
   while (started.size() > options.most) started.erase(std::prev(started.end()));
   while (!started.empty()) {
     std::vector<PlacedReplica> chosen;
