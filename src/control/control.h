@@ -265,6 +265,7 @@ class Control {
   void note_lost();
   void hear_lost(const SiteId& site, bool most_are_silent);
   void note_moves();
+  std::map<SiteId, size_t> starting_now();
   bool has_to_wait(const ReplicaId& replica) const { return waiting_.contains(replica); }
   bool served_since_return(const decide::PlacedReplica& replica) const;
   bool is_away() const;

@@ -83,6 +83,23 @@ decide::PlacementOptions Control::placement_options() const {
   return options;
 }
 
+/// How many start at each site. One that has had its time counts no longer.
+std::map<SiteId, size_t> Control::starting_now() {
+  const Time now = runtime_.now();
+  std::map<SiteId, size_t> starting;
+  for (const Replica& replica : desired_.replicas) {
+    const Time since = ordered_.try_emplace(replica.id, replica.generation, now).first->second.second;
+    if (observed_.phase(replica, now) != ReplicaPhase::starting) continue;
+    if (now - since < ready_within(replica.app)) ++starting[replica.site];
+  }
+  // Where control does not hear of them, nothing begins.
+  for (const Site& site : desired_.network.sites) {
+    if (desired_.gateways.contains(site.id.str()) && !observed_.connected(site.id, now))
+      starting[site.id] = config_.moves.at_once;
+  }
+  return starting;
+}
+
 /// Which of the replicas that are to be made elsewhere begin in this step, and what the others wait for.
 void Control::note_moves() {
   waiting_.clear();
@@ -91,15 +108,14 @@ void Control::note_moves() {
     const Time now = runtime_.now();
     auto moves = decide::moves(desired_.network, placed_apps_, placed(desired_), placements_, placement_options(),
                                config_.moves);
-    std::map<SiteId, size_t> starting;
+    std::map<SiteId, size_t> starting = starting_now();
     std::set<AppKey> serve_again;  // where they were lost
     for (const Replica& replica : desired_.replicas) {
-      const ReplicaPhase phase = observed_.phase(replica, now);
-      if (phase == ReplicaPhase::ready && lost_.contains(replica.site)) serve_again.insert(replica.app);
-      if (phase != ReplicaPhase::starting) continue;
-      const auto ordered = ordered_.find(replica.id);
-      const bool had_its_time = ordered != ordered_.end() && now - ordered->second.second >= ready_within(replica.app);
-      if (!had_its_time) ++starting[replica.site];
+      const auto lost = lost_.find(replica.site);
+      // A site that comes and goes is waited for no longer than one that is silent.
+      if (lost == lost_.end() || now - lost->second.since >= config_.moves.spare_after) continue;
+      if (observed_.connected(replica.site, now) && observed_.phase(replica, now) == ReplicaPhase::ready)
+        serve_again.insert(replica.app);
     }
     for (decide::Move& move : moves) {
       move.may_wait = move.may_wait || serve_again.contains(move.replica.app);

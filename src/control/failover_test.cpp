@@ -14,6 +14,7 @@ using Sites = std::set<std::string>;
 
 /// Every active site but the silent ones reports what it runs each second.
 struct Reporting : World {
+  using World::World;
   /// Replicas become ready within a second, or, not `ready`, go on starting.
   void pass(int seconds, const Sites& silent = {}, bool ready = true) {
     for (int i = 0; i < seconds; ++i) {
@@ -89,6 +90,14 @@ struct Reporting : World {
   std::set<ReplicaId> was_ready;
   std::set<ReplicaId> left;  // they end a second after they may
 };
+
+void deploy_beside_bilbao(Reporting& world, const std::string& name) {
+  AppSpec spec = people_app(name, "ES");
+  spec.policy = {{}, {SiteId::of("bio1"), SiteId::of("mad1")}, {}};
+  spec.replicas = 1;
+  spec.demand = {{.name = "there", .location = {43.25722, -2.92391}}};
+  REQUIRE(world.control->deploy(traffic, spec));
+}
 
 bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
@@ -174,13 +183,7 @@ TEST_CASE("two at a time start at a target, hard objectives first, and the other
 
 TEST_CASE("what has yet to begin does not, once it is served again where it was lost") {
   Reporting world;
-  for (int i = 0; i < 4; ++i) {
-    AppSpec spec = people_app("app" + std::to_string(i), "ES");
-    spec.policy = {{}, {SiteId::of("bio1"), SiteId::of("mad1")}, {}};
-    spec.replicas = 1;
-    spec.demand = {{.name = "there", .location = {43.25722, -2.92391}}};
-    REQUIRE(world.control->deploy(traffic, spec));
-  }
+  for (int i = 0; i < 4; ++i) deploy_beside_bilbao(world, "app" + std::to_string(i));
   world.pass(3);
   world.pass(12, {"bio1"}, false);
   world.pass(20);
@@ -190,6 +193,19 @@ TEST_CASE("what has yet to begin does not, once it is served again where it was 
   world.pass(20);
   CHECK(world.control->figures().moves_wait == 0);
   CHECK(world.sites_of("app0") == Sites{"bio1"});
+}
+
+TEST_CASE("a site that comes and goes holds up what is to begin no longer than one that is silent") {
+  Reporting world;
+  for (int i = 0; i < 4; ++i) deploy_beside_bilbao(world, "app" + std::to_string(i));
+  world.pass(3);
+  world.pass(12, {"bio1"}, false);
+  for (int round = 0; round < 40; ++round) {
+    world.pass(1);
+    world.pass(6, {"bio1"});
+  }
+  CHECK(world.control->figures().moves_wait == 0);
+  for (int i = 0; i < 4; ++i) CHECK(world.sites_of("app" + std::to_string(i)) == Sites{"bio1", "mad1"});
 }
 
 TEST_CASE("a control that hears from few sites, or begins to lead, moves nothing for that") {
