@@ -222,8 +222,9 @@ void Control::place() {
 }
 
 void Control::gather(Writes& writes, std::vector<ports::Guard>& guards) const {
-  writes.insert(writes.end(), stage_writes_.begin(), stage_writes_.end());
-  gather_replicas(writes);
+  Writes first = stage_writes_;
+  gather_replicas(first);
+  writes.insert(writes.begin(), std::make_move_iterator(first.begin()), std::make_move_iterator(first.end()));
   gather_releases(writes);
   for (const auto& [site, seen] : observed_.sites()) {
     auto known = desired_.gateways.find(site.str());
@@ -247,6 +248,7 @@ void Control::gather(Writes& writes, std::vector<ports::Guard>& guards) const {
 void Control::gather_replicas(Writes& writes) const {
   const Time now = runtime_.now();
   std::map<ReplicaId, ports::Write> begun;
+  Writes phases;
   std::map<ReplicaId, const Replica*> present;
   for (const Replica& replica : desired_.replicas) present.emplace(replica.id, &replica);
   for (const App& app : desired_.apps) {
@@ -269,13 +271,14 @@ void Control::gather_replicas(Writes& writes) const {
       if (known.empty() && std::ranges::find(begun_, replica.id) != begun_.end())
         begun.emplace(replica.id, std::move(write));
       else
-        writes.push_back(std::move(write));
+        phases.push_back(std::move(write));
     }
   }
-  // In their order, should not all fit into one commit.
+  // First and in their order, should not all fit into one commit.
   for (const ReplicaId& id : begun_) {
     if (auto write = begun.extract(id); !write.empty()) writes.push_back(std::move(write.mapped()));
   }
+  std::ranges::move(phases, std::back_inserter(writes));
   for (const auto& [id, replica] : present) writes.push_back({key::replica(id), std::nullopt});
 }
 

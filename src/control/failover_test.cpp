@@ -208,6 +208,19 @@ TEST_CASE("a site that comes and goes holds up what is to begin no longer than o
   for (int i = 0; i < 4; ++i) CHECK(world.sites_of("app" + std::to_string(i)) == Sites{"bio1", "mad1"});
 }
 
+TEST_CASE("what is to be made elsewhere is in the first commit, however much else there is to write") {
+  Reporting world;
+  world.deploy("street");
+  world.pass(3);
+  const Sites home = world.sites_of("street");
+  for (int i = 0; i < 15; ++i) world.deploy("app" + std::to_string(i), 99, 9);
+  world.pass(8, home, false);
+  REQUIRE(world.sites_of("street") == home);
+  world.pass(1, home);
+  CHECK(world.control->figures().lost_sites == 1);
+  CHECK(world.sites_of("street").size() == 2);
+}
+
 TEST_CASE("a control that hears from few sites, or begins to lead, moves nothing for that") {
   Reporting world;
   world.deploy("street");
