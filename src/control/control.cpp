@@ -58,12 +58,8 @@ Result<void> Control::begin_to_lead() {
   gives_ = false;
   TRY_DO(import_network());
   TRY_DO(accounts_.start());
-  observed_ = Observed(runtime_.now());
-  going_since_.clear();
-  lost_.clear();
-  returned_.clear();
-  ordered_.clear();
-  events_.hear_anew();
+  TRY_DO(load());
+  hear_sites_anew();
   staging_.clear();
   given_to_.clear();
   seen_storage_.clear();

@@ -262,6 +262,7 @@ class Control {
   std::string leave_text(const Replica& replica) const;
   Result<void> check_empty(const Site& site) const;
   // Sites that are lost and come back, and what is made elsewhere (control_failover.cpp).
+  void hear_sites_anew();
   void note_lost();
   void hear_lost(const SiteId& site, bool most_are_silent);
   void note_moves();
@@ -401,6 +402,7 @@ class Control {
     std::optional<Time> back;  // it is heard again since
   };
   std::map<SiteId, Lost> lost_;
+  Time lets_go_from_;                                      // before, this member has yet to see which sites stay
   std::map<SiteId, Time> returned_;                        // since they count again, of those for which that is news
   std::map<ReplicaId, std::string> waiting_;               // that are to be made elsewhere, and what each waits for
   std::vector<ReplicaId> begun_;                           // of them, in this step and in their order

@@ -28,6 +28,19 @@ const Replica* Control::known_replica(const ReplicaId& id) const {
   return found == desired_.replicas.end() || found->id != id ? nullptr : &*found;
 }
 
+/// Of who begins to lead. Which sites were lost, or back for moments only, was known to another member: of replicas
+/// that led to nothing is let go until each site has shown again whether it stays.
+void Control::hear_sites_anew() {
+  const Time now = runtime_.now();
+  observed_ = Observed(now);
+  lets_go_from_ = desired_.replicas.empty() ? now : now + counts_again_after;
+  going_since_.clear();
+  lost_.clear();
+  returned_.clear();
+  ordered_.clear();
+  events_.hear_anew();
+}
+
 /// Where most of the sites are silent, it is control that is cut off: it moves nothing.
 void Control::note_lost() {
   const Time now = runtime_.now();

@@ -258,6 +258,33 @@ TEST_CASE("a new leader lets nothing go for what it has yet to hear of") {
   }
 }
 
+TEST_CASE("a new leader lets nothing go for a site that it has heard for moments, or not at all") {
+  Reporting world;
+  world.deploy("street");
+  world.pass(3);
+  const Sites home = world.sites_of("street");
+  world.pass(15, home);
+  const Sites both = world.sites_of("street");
+  REQUIRE(both.size() == 2);
+  // It has been back for five seconds.
+  world.see("street", *home.begin(), 10);
+  world.pass(5);
+  REQUIRE(world.phase_at(*home.begin()) == ReplicaPhase::ready);
+  world.restart();
+  SUBCASE("it stays") {
+    world.pass(25);
+    CHECK(world.left.empty());
+    CHECK(world.sites_of("street") == both);
+    world.pass(20);
+    CHECK(world.sites_of("street") == home);
+  }
+  SUBCASE("it is gone again") {
+    world.pass(60, home);
+    CHECK(world.left.empty());
+    CHECK(world.sites_of("street") == both);
+  }
+}
+
 TEST_CASE("an app that no other site may take says so, and is there when its site is") {
   Reporting world;
   REQUIRE(world.control->deploy(traffic, people_app("street", "ES-PV")));
