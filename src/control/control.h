@@ -72,10 +72,11 @@ struct ControlFigures {
   uint64_t steps = 0;
   uint64_t failed_steps = 0;
   uint64_t syncs = 0;
-  uint64_t changes = 0;      // accepted by operators and tenants
-  uint64_t rolled_back = 0;  // changes of configuration that this member saw go back
-  uint64_t lost_sites = 0;   // now
-  uint64_t moves_wait = 0;   // replicas that are to be made elsewhere, and are not begun
+  uint64_t changes = 0;            // accepted by operators and tenants
+  uint64_t rolled_back = 0;        // changes of configuration that this member saw go back
+  uint64_t lost_sites = 0;         // now
+  uint64_t failover_withheld = 0;  // 1: most sites are silent, and none is taken for lost for it
+  uint64_t moves_wait = 0;         // replicas that are to be made elsewhere, and are not begun
 };
 
 class Control {
@@ -264,6 +265,7 @@ class Control {
   // Sites that are lost and come back, and what is made elsewhere (control_failover.cpp).
   void hear_sites_anew();
   void note_lost();
+  Duration silence(const SiteId& site) const;
   void hear_lost(const SiteId& site, bool most_are_silent);
   void note_moves();
   std::map<SiteId, size_t> starting_now();

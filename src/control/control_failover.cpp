@@ -41,31 +41,43 @@ void Control::hear_sites_anew() {
   events_.hear_anew();
 }
 
-/// Where most of the sites are silent, it is control that is cut off: it moves nothing.
+/// Where most of the sites that were not lost before are silent, it is control that is cut off: it moves nothing.
 void Control::note_lost() {
   const Time now = runtime_.now();
   std::vector<SiteId> known;
+  size_t heard = 0;
   size_t silent = 0;
+  bool would_be_lost = false;
   for (const Site& site : desired_.network.sites) {
     if (site.status != SiteStatus::active || !desired_.gateways.contains(site.id.str())) continue;
     known.push_back(site.id);
-    silent += observed_.connected(site.id, now) ? 0 : 1;
+    if (lost_.contains(site.id)) continue;
+    observed_.connected(site.id, now) ? ++heard : ++silent;
+    would_be_lost = would_be_lost || silence(site.id) >= trusted_for;
   }
   std::erase_if(lost_, [&](const auto& entry) { return std::ranges::find(known, entry.first) == known.end(); });
   std::erase_if(returned_, [&](const auto& entry) { return now - entry.second >= proves_itself_within; });
-  for (const SiteId& site : known) hear_lost(site, silent * 2 > known.size());
+  for (const SiteId& site : known) hear_lost(site, silent > heard);
   figures_.lost_sites = lost_.size();
+  const bool withheld = would_be_lost && silent > heard;
+  if (withheld && figures_.failover_withheld == 0)
+    log_warning("most sites are silent: nothing is made elsewhere",
+                {{"silent", std::to_string(silent)}, {"heard", std::to_string(heard)}});
+  figures_.failover_withheld = withheld ? 1 : 0;
+}
+
+Duration Control::silence(const SiteId& site) const {
+  const Observation* seen = observed_.of(site);
+  return runtime_.now() - (seen == nullptr ? observed_.started() : seen->last);
 }
 
 void Control::hear_lost(const SiteId& site, bool most_are_silent) {
   const Time now = runtime_.now();
   const auto known = lost_.find(site);
   if (known == lost_.end()) {
-    const Observation* seen = observed_.of(site);
-    const Time heard = seen == nullptr ? observed_.started() : seen->last;
-    if (now - heard < trusted_for || most_are_silent) return;
+    if (silence(site) < trusted_for || most_are_silent) return;
     log_warning("a site is lost", {{"site", site.str()}});
-    lost_.emplace(site, Lost{heard, std::nullopt});
+    lost_.emplace(site, Lost{now - silence(site), std::nullopt});
     returned_.erase(site);
     return;
   }
@@ -173,6 +185,7 @@ void Control::tell_lost() {
   std::map<SiteId, std::string> lost;
   for (const auto& [site, of] : lost_) lost.emplace(site, loss_text(site));
   events_.lost(lost);
+  events_.withheld(figures_.failover_withheld == 1);
 }
 
 }  // namespace barrio::control

@@ -1,6 +1,7 @@
 #include "control/event_log.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "decide/pricing/spending.h"
 
@@ -131,6 +132,12 @@ void EventLog::lost(const std::map<SiteId, std::string>& sites) {
     note("failover.over", site.str(), {});
     return true;
   });
+}
+
+void EventLog::withheld(bool now) {
+  if (std::exchange(withheld_, now) == now) return;
+  note(now ? "failover.withheld" : "failover.resumed", "control", {},
+       now ? "most sites are silent: nothing is made elsewhere" : "");
 }
 
 EventLog::Some EventLog::after(int64_t after, const TenantId& viewer) const {

@@ -34,10 +34,13 @@ class EventLog {
   void connected(const std::set<SiteId>& sites);
   /// What the sites that are lost had is served elsewhere, and what that means for each.
   void lost(const std::map<SiteId, std::string>& sites);
+  /// Most sites are silent, and nothing is made elsewhere for it.
+  void withheld(bool now);
   /// Who reports is not known any more: others were told until now.
   void hear_anew() {
     connected_.reset();
     lost_.clear();
+    withheld_ = false;
   }
 
   struct Some {
@@ -67,6 +70,7 @@ class EventLog {
   int64_t forgotten_ = 0;  // the last id that is not here any more
   std::optional<std::set<SiteId>> connected_;
   std::set<SiteId> lost_;
+  bool withheld_ = false;
 };
 
 }  // namespace barrio::control

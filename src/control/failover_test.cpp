@@ -221,6 +221,30 @@ TEST_CASE("what is to be made elsewhere is in the first commit, however much els
   CHECK(world.sites_of("street").size() == 2);
 }
 
+TEST_CASE("sites that were lost before do not keep control from seeing that others are lost now") {
+  Reporting world;
+  world.pass(3);
+  Sites silent = {"agp1", "bcn1", "bio1", "vlc1"};
+  world.pass(100, silent);
+  CHECK(world.control->figures().lost_sites == 4);
+  silent.merge(Sites{"mad2", "svq1"});
+  world.pass(12, silent);
+  CHECK(world.control->figures().lost_sites == 6);
+  // Of the four that were heard until now none is: that is control.
+  CHECK(world.control->figures().failover_withheld == 0);
+  const int64_t after = world.control->events().last();
+  Sites all = silent;
+  for (const Site& site : world.config.network.sites) all.insert(site.id.str());
+  world.pass(60, all);
+  CHECK(world.control->figures().lost_sites == 6);
+  CHECK(world.control->figures().failover_withheld == 1);
+  world.pass(1, silent);
+  CHECK(world.control->figures().failover_withheld == 0);
+  CHECK(world.told(after) ==
+        std::vector<std::string>{"failover.withheld control most sites are silent: nothing is made elsewhere",
+                                 "failover.resumed control "});
+}
+
 TEST_CASE("a control that hears from few sites, or begins to lead, moves nothing for that") {
   Reporting world;
   world.deploy("street");
@@ -307,6 +331,7 @@ TEST_CASE("lost sites and what waits are in control's figures") {
   HttpWorld world;
   const std::string text = world.ask("GET", "/metrics").body;
   CHECK(has(text, "barrio_control_sites_lost 0"));
+  CHECK(has(text, "barrio_control_failover_withheld 0"));
   CHECK(has(text, "barrio_control_moves_waiting 0"));
 }
 
