@@ -178,6 +178,7 @@ Result<void> Control::step_once() {
   note_lost();
   place();
   note_moves();
+  note_served();
   note_leaving();
   roll_releases();
   roll_config();
@@ -374,8 +375,10 @@ ReplicaOrder Control::order_of(const Replica& replica, const App& app) const {
 }
 
 const App* Control::find_app(const AppKey& key) const {
-  auto found = std::ranges::find_if(desired_.apps, [&](const App& app) { return app.key() == key; });
-  return found == desired_.apps.end() ? nullptr : &*found;
+  const std::string stored = key::app(key);
+  const auto found =
+      std::ranges::lower_bound(desired_.apps, stored, {}, [](const App& app) { return key::app(app.key()); });
+  return found == desired_.apps.end() || found->key() != key ? nullptr : &*found;
 }
 
 }  // namespace barrio::control

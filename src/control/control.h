@@ -270,6 +270,7 @@ class Control {
   void note_moves();
   std::map<SiteId, size_t> starting_now();
   bool has_to_wait(const ReplicaId& replica) const { return waiting_.contains(replica); }
+  void note_served();
   bool served_since_return(const decide::PlacedReplica& replica) const;
   bool is_away() const;
   std::string loss_text(const SiteId& site) const;
@@ -406,6 +407,8 @@ class Control {
   std::map<SiteId, Lost> lost_;
   Time lets_go_from_;                                      // before, this member has yet to see which sites stay
   std::map<SiteId, Time> returned_;                        // since they count again, of those for which that is news
+  std::set<std::pair<AppKey, SiteId>> served_;             // requests, by sites that are back, in this step
+  std::set<AppKey> asked_;                                 // of gateways, while sites are back
   std::map<ReplicaId, std::string> waiting_;               // that are to be made elsewhere, and what each waits for
   std::vector<ReplicaId> begun_;                           // of them, in this step and in their order
   std::set<ReplicaId> advancing_;                          // to their app's target, in this step

@@ -157,18 +157,24 @@ void Control::note_moves() {
   figures_.moves_wait = waiting_.size();
 }
 
-/// True of a site that was not lost lately, too, and where nobody asks.
-bool Control::served_since_return(const decide::PlacedReplica& replica) const {
-  if (!returned_.contains(replica.site)) return true;
-  bool asked = false;
+/// What gateways see of the sites that are back. Once a step: many replicas ask.
+void Control::note_served() {
+  asked_.clear();
+  served_.clear();
+  if (returned_.empty()) return;
   for (const auto& [gateway, seen] : observed_.sites()) {
+    if (!observed_.connected(gateway, runtime_.now())) continue;
     for (const Flow& flow : seen.report.flows) {
-      if (flow.app != replica.app) continue;
-      if (flow.served_by == replica.site && flow.answered > 0) return true;
-      asked = asked || flow.answered + flow.refused > 0;
+      if (flow.answered + flow.refused > 0) asked_.insert(flow.app);
+      if (flow.answered > 0 && returned_.contains(flow.served_by)) served_.emplace(flow.app, flow.served_by);
     }
   }
-  return !asked;
+}
+
+/// True of a site that was not lost lately, too, and where nobody asks.
+bool Control::served_since_return(const decide::PlacedReplica& replica) const {
+  return !returned_.contains(replica.site) || served_.contains({replica.app, replica.site}) ||
+         !asked_.contains(replica.app);
 }
 
 std::string Control::loss_text(const SiteId& site) const {
