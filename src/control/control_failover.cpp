@@ -100,6 +100,10 @@ decide::PlacementOptions Control::placement_options() const {
   decide::PlacementOptions options;
   const Time now = runtime_.now();
   for (const auto& [site, lost] : lost_) options.lost.emplace(site, now - lost.since);
+  for (const Site& site : desired_.network.sites) {
+    if (site.status == SiteStatus::draining && silence(site.id) >= trusted_for)
+      options.lost.emplace(site.id, silence(site.id));
+  }
   if (!is_away()) return options;
   for (const App& app : desired_.apps) {
     const auto asked = demand_.asked(app.key(), now, runtime_.wall());

@@ -221,6 +221,37 @@ TEST_CASE("what is to be made elsewhere is in the first commit, however much els
   CHECK(world.sites_of("street").size() == 2);
 }
 
+TEST_CASE("where each draining site's replicas are served decides what comes first: at a silent one they are not") {
+  ControlConfig config;
+  config.moves.at_once = 1;
+  Reporting world(config);
+  const auto deploy = [&](const std::string& name, const Sites& sites) {
+    AppSpec spec = people_app(name, "ES");
+    spec.policy = {};
+    for (const std::string& site : sites) spec.policy.sites.push_back(SiteId::of(site));
+    spec.replicas = 1;
+    REQUIRE(world.control->deploy(traffic, spec));
+  };
+  deploy("a-served", {"bio1"});
+  deploy("b-silent", {"vlc1"});
+  world.pass(3);
+  deploy("a-served", {"bio1", "mad1"});
+  deploy("b-silent", {"vlc1", "mad1"});
+  world.pass(3);
+  REQUIRE(world.sites_of("a-served") == Sites{"bio1"});
+  REQUIRE(world.sites_of("b-silent") == Sites{"vlc1"});
+  deploy("first", {"mad1"});
+  world.pass(2, {}, false);
+  for (const char* site : {"bio1", "vlc1"}) REQUIRE(world.control->set_status(SiteId::of(site), SiteStatus::draining));
+  world.pass(60, {"vlc1"}, false);
+  REQUIRE(world.control->figures().moves_wait == 2);
+  // Until the first has had its time.
+  for (int second = 0; second < 120 && world.control->figures().moves_wait == 2; ++second)
+    world.pass(1, {"vlc1"}, false);
+  CHECK(world.sites_of("b-silent") == Sites{"mad1", "vlc1"});
+  CHECK(world.sites_of("a-served") == Sites{"bio1"});
+}
+
 TEST_CASE("sites that were lost before do not keep control from seeing that others are lost now") {
   Reporting world;
   world.pass(3);
