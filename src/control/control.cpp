@@ -76,6 +76,7 @@ Result<void> Control::follow() {
   const ports::Turn::Hold turn(stepping_);
   lost_.clear();
   waiting_.clear();
+  figures_.lost_sites = figures_.moves_wait = figures_.failover_withheld = 0;
   TRY_DO(accounts_.follow());
   TRY_DO(load());
   place();

@@ -181,20 +181,27 @@ bool Control::served_since_return(const decide::PlacedReplica& replica) const {
          !asked_.contains(replica.app);
 }
 
+/// Of the apps that have a replica there.
 std::string Control::loss_text(const SiteId& site) const {
+  const std::set<ReplicaId> begun(begun_.begin(), begun_.end());
   const auto had = std::ranges::count(desired_.replicas, site, &Replica::site);
-  const auto without_place = std::ranges::count_if(placements_, [&](const auto& entry) {
-    const auto& leaving = entry.second.leaving;
-    return entry.second.refusal && std::ranges::find(leaving, site, &decide::PlacedReplica::site) != leaving.end();
-  });
-  return std::to_string(had) + " replicas; " + std::to_string(begun_.size() + waiting_.size()) +
-         " to be made elsewhere, " + std::to_string(without_place) + " apps have no other place";
+  int64_t elsewhere = 0;
+  int64_t without_place = 0;
+  for (const auto& [app, placement] : placements_) {
+    if (std::ranges::find(placement.leaving, site, &decide::PlacedReplica::site) == placement.leaving.end()) continue;
+    without_place += placement.refusal ? 1 : 0;
+    elsewhere += std::ranges::count_if(placement.replicas, [&](const decide::PlacedReplica& replica) {
+      return begun.contains(replica.id) || waiting_.contains(replica.id);
+    });
+  }
+  return std::to_string(had) + " replicas; " + std::to_string(elsewhere) + " to be made elsewhere, " +
+         std::to_string(without_place) + " apps have no other place";
 }
 
 void Control::tell_lost() {
-  std::map<SiteId, std::string> lost;
-  for (const auto& [site, of] : lost_) lost.emplace(site, loss_text(site));
-  events_.lost(lost);
+  std::set<SiteId> lost;
+  for (const auto& [site, of] : lost_) lost.insert(site);
+  events_.lost(lost, [this](const SiteId& site) { return loss_text(site); });
   events_.withheld(figures_.failover_withheld == 1);
 }
 

@@ -122,6 +122,9 @@ TEST_CASE("what a silent site had is made elsewhere after ten seconds, and its o
   CHECK(world.told(after) ==
         std::vector<std::string>{"failover.begun " + *home.begin() +
                                  " 1 replicas; 1 to be made elsewhere, 0 apps have no other place"});
+  // The figures are of all tenants' apps.
+  for (const Event& event : world.control->events().after(after, traffic).events)
+    CHECK((event.kind != "failover.begun" || event.detail.empty()));
   world.pass(300, home);
   CHECK(world.sites_of("street").size() == 2);
 }
