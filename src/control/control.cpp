@@ -58,12 +58,8 @@ Result<void> Control::begin_to_lead() {
   gives_ = false;
   TRY_DO(import_network());
   TRY_DO(accounts_.start());
-  observed_ = Observed(runtime_.now());
-  going_since_.clear();
-  lost_.clear();
-  returned_.clear();
-  ordered_.clear();
-  events_.hear_anew();
+  TRY_DO(load());
+  hear_sites_anew();
   staging_.clear();
   given_to_.clear();
   seen_storage_.clear();
@@ -80,6 +76,7 @@ Result<void> Control::follow() {
   const ports::Turn::Hold turn(stepping_);
   lost_.clear();
   waiting_.clear();
+  figures_.lost_sites = figures_.moves_wait = figures_.failover_withheld = 0;
   TRY_DO(accounts_.follow());
   TRY_DO(load());
   place();
@@ -186,6 +183,7 @@ Result<void> Control::step_once() {
   note_lost();
   place();
   note_moves();
+  note_served();
   note_leaving();
   roll_releases();
   roll_config();
@@ -226,8 +224,9 @@ void Control::place() {
 }
 
 void Control::gather(Writes& writes, std::vector<ports::Guard>& guards) const {
-  writes.insert(writes.end(), stage_writes_.begin(), stage_writes_.end());
-  gather_replicas(writes);
+  Writes first = stage_writes_;
+  gather_replicas(first);
+  writes.insert(writes.begin(), std::make_move_iterator(first.begin()), std::make_move_iterator(first.end()));
   gather_releases(writes);
   for (const auto& [site, seen] : observed_.sites()) {
     auto known = desired_.gateways.find(site.str());
@@ -251,6 +250,7 @@ void Control::gather(Writes& writes, std::vector<ports::Guard>& guards) const {
 void Control::gather_replicas(Writes& writes) const {
   const Time now = runtime_.now();
   std::map<ReplicaId, ports::Write> begun;
+  Writes phases;
   std::map<ReplicaId, const Replica*> present;
   for (const Replica& replica : desired_.replicas) present.emplace(replica.id, &replica);
   for (const App& app : desired_.apps) {
@@ -273,13 +273,14 @@ void Control::gather_replicas(Writes& writes) const {
       if (known.empty() && std::ranges::find(begun_, replica.id) != begun_.end())
         begun.emplace(replica.id, std::move(write));
       else
-        writes.push_back(std::move(write));
+        phases.push_back(std::move(write));
     }
   }
-  // In their order, should not all fit into one commit.
+  // First and in their order, should not all fit into one commit.
   for (const ReplicaId& id : begun_) {
     if (auto write = begun.extract(id); !write.empty()) writes.push_back(std::move(write.mapped()));
   }
+  std::ranges::move(phases, std::back_inserter(writes));
   for (const auto& [id, replica] : present) writes.push_back({key::replica(id), std::nullopt});
 }
 
@@ -379,8 +380,10 @@ ReplicaOrder Control::order_of(const Replica& replica, const App& app) const {
 }
 
 const App* Control::find_app(const AppKey& key) const {
-  auto found = std::ranges::find_if(desired_.apps, [&](const App& app) { return app.key() == key; });
-  return found == desired_.apps.end() ? nullptr : &*found;
+  const std::string stored = key::app(key);
+  const auto found =
+      std::ranges::lower_bound(desired_.apps, stored, {}, [](const App& app) { return key::app(app.key()); });
+  return found == desired_.apps.end() || found->key() != key ? nullptr : &*found;
 }
 
 }  // namespace barrio::control

@@ -72,10 +72,11 @@ struct ControlFigures {
   uint64_t steps = 0;
   uint64_t failed_steps = 0;
   uint64_t syncs = 0;
-  uint64_t changes = 0;      // accepted by operators and tenants
-  uint64_t rolled_back = 0;  // changes of configuration that this member saw go back
-  uint64_t lost_sites = 0;   // now
-  uint64_t moves_wait = 0;   // replicas that are to be made elsewhere, and are not begun
+  uint64_t changes = 0;            // accepted by operators and tenants
+  uint64_t rolled_back = 0;        // changes of configuration that this member saw go back
+  uint64_t lost_sites = 0;         // now
+  uint64_t failover_withheld = 0;  // 1: most sites are silent, and none is taken for lost for it
+  uint64_t moves_wait = 0;         // replicas that are to be made elsewhere, and are not begun
 };
 
 class Control {
@@ -264,10 +265,14 @@ class Control {
   std::string leave_text(const Replica& replica) const;
   Result<void> check_empty(const Site& site) const;
   // Sites that are lost and come back, and what is made elsewhere (control_failover.cpp).
+  void hear_sites_anew();
   void note_lost();
+  Duration silence(const SiteId& site) const;
   void hear_lost(const SiteId& site, bool most_are_silent);
   void note_moves();
+  std::map<SiteId, size_t> starting_now();
   bool has_to_wait(const ReplicaId& replica) const { return waiting_.contains(replica); }
+  void note_served();
   bool served_since_return(const decide::PlacedReplica& replica) const;
   bool is_away() const;
   std::string loss_text(const SiteId& site) const;
@@ -402,7 +407,10 @@ class Control {
     std::optional<Time> back;  // it is heard again since
   };
   std::map<SiteId, Lost> lost_;
+  Time lets_go_from_;                                      // before, this member has yet to see which sites stay
   std::map<SiteId, Time> returned_;                        // since they count again, of those for which that is news
+  std::set<std::pair<AppKey, SiteId>> served_;             // requests, by sites that are back, in this step
+  std::set<AppKey> asked_;                                 // of gateways, while sites are back
   std::map<ReplicaId, std::string> waiting_;               // that are to be made elsewhere, and what each waits for
   std::vector<ReplicaId> begun_;                           // of them, in this step and in their order
   std::set<ReplicaId> advancing_;                          // to their app's target, in this step

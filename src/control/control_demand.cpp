@@ -168,7 +168,7 @@ Result<size_t> Control::improve() {
   }
   const ports::Turn::Hold turn(stepping_);
   TRY_DO(load());
-  if (desired_.revision != revision) return 0;  // another time
+  if (desired_.revision != revision || !lost_.empty()) return 0;  // another time
   Writes writes;
   std::vector<ports::Guard> guards = {desired_.guard(key::placement)};
   for (const decide::PlacedReplica& one : better) {

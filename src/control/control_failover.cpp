@@ -28,31 +28,56 @@ const Replica* Control::known_replica(const ReplicaId& id) const {
   return found == desired_.replicas.end() || found->id != id ? nullptr : &*found;
 }
 
-/// Where most of the sites are silent, it is control that is cut off: it moves nothing.
+/// Of who begins to lead. Which sites were lost, or back for moments only, was known to another member: of replicas
+/// that led to nothing is let go until each site has shown again whether it stays.
+void Control::hear_sites_anew() {
+  const Time now = runtime_.now();
+  observed_ = Observed(now);
+  lets_go_from_ = desired_.replicas.empty() ? now : now + counts_again_after;
+  going_since_.clear();
+  lost_.clear();
+  returned_.clear();
+  ordered_.clear();
+  events_.hear_anew();
+}
+
+/// Where most of the sites that were not lost before are silent, it is control that is cut off: it moves nothing.
 void Control::note_lost() {
   const Time now = runtime_.now();
   std::vector<SiteId> known;
+  size_t heard = 0;
   size_t silent = 0;
+  bool would_be_lost = false;
   for (const Site& site : desired_.network.sites) {
     if (site.status != SiteStatus::active || !desired_.gateways.contains(site.id.str())) continue;
     known.push_back(site.id);
-    silent += observed_.connected(site.id, now) ? 0 : 1;
+    if (lost_.contains(site.id)) continue;
+    observed_.connected(site.id, now) ? ++heard : ++silent;
+    would_be_lost = would_be_lost || silence(site.id) >= trusted_for;
   }
   std::erase_if(lost_, [&](const auto& entry) { return std::ranges::find(known, entry.first) == known.end(); });
   std::erase_if(returned_, [&](const auto& entry) { return now - entry.second >= proves_itself_within; });
-  for (const SiteId& site : known) hear_lost(site, silent * 2 > known.size());
+  for (const SiteId& site : known) hear_lost(site, silent > heard);
   figures_.lost_sites = lost_.size();
+  const bool withheld = would_be_lost && silent > heard;
+  if (withheld && figures_.failover_withheld == 0)
+    log_warning("most sites are silent: nothing is made elsewhere",
+                {{"silent", std::to_string(silent)}, {"heard", std::to_string(heard)}});
+  figures_.failover_withheld = withheld ? 1 : 0;
+}
+
+Duration Control::silence(const SiteId& site) const {
+  const Observation* seen = observed_.of(site);
+  return runtime_.now() - (seen == nullptr ? observed_.started() : seen->last);
 }
 
 void Control::hear_lost(const SiteId& site, bool most_are_silent) {
   const Time now = runtime_.now();
   const auto known = lost_.find(site);
   if (known == lost_.end()) {
-    const Observation* seen = observed_.of(site);
-    const Time heard = seen == nullptr ? observed_.started() : seen->last;
-    if (now - heard < trusted_for || most_are_silent) return;
+    if (silence(site) < trusted_for || most_are_silent) return;
     log_warning("a site is lost", {{"site", site.str()}});
-    lost_.emplace(site, Lost{heard, std::nullopt});
+    lost_.emplace(site, Lost{now - silence(site), std::nullopt});
     returned_.erase(site);
     return;
   }
@@ -75,12 +100,33 @@ decide::PlacementOptions Control::placement_options() const {
   decide::PlacementOptions options;
   const Time now = runtime_.now();
   for (const auto& [site, lost] : lost_) options.lost.emplace(site, now - lost.since);
+  for (const Site& site : desired_.network.sites) {
+    if (site.status == SiteStatus::draining && silence(site.id) >= trusted_for)
+      options.lost.emplace(site.id, silence(site.id));
+  }
   if (!is_away()) return options;
   for (const App& app : desired_.apps) {
     const auto asked = demand_.asked(app.key(), now, runtime_.wall());
     options.asked.emplace(app.key(), std::max(asked.measured, asked.expected));
   }
   return options;
+}
+
+/// How many start at each site. One that has had its time counts no longer.
+std::map<SiteId, size_t> Control::starting_now() {
+  const Time now = runtime_.now();
+  std::map<SiteId, size_t> starting;
+  for (const Replica& replica : desired_.replicas) {
+    const Time since = ordered_.try_emplace(replica.id, replica.generation, now).first->second.second;
+    if (observed_.phase(replica, now) != ReplicaPhase::starting) continue;
+    if (now - since < ready_within(replica.app)) ++starting[replica.site];
+  }
+  // Where control does not hear of them, nothing begins.
+  for (const Site& site : desired_.network.sites) {
+    if (desired_.gateways.contains(site.id.str()) && !observed_.connected(site.id, now))
+      starting[site.id] = config_.moves.at_once;
+  }
+  return starting;
 }
 
 /// Which of the replicas that are to be made elsewhere begin in this step, and what the others wait for.
@@ -91,15 +137,14 @@ void Control::note_moves() {
     const Time now = runtime_.now();
     auto moves = decide::moves(desired_.network, placed_apps_, placed(desired_), placements_, placement_options(),
                                config_.moves);
-    std::map<SiteId, size_t> starting;
+    std::map<SiteId, size_t> starting = starting_now();
     std::set<AppKey> serve_again;  // where they were lost
     for (const Replica& replica : desired_.replicas) {
-      const ReplicaPhase phase = observed_.phase(replica, now);
-      if (phase == ReplicaPhase::ready && lost_.contains(replica.site)) serve_again.insert(replica.app);
-      if (phase != ReplicaPhase::starting) continue;
-      const auto ordered = ordered_.find(replica.id);
-      const bool had_its_time = ordered != ordered_.end() && now - ordered->second.second >= ready_within(replica.app);
-      if (!had_its_time) ++starting[replica.site];
+      const auto lost = lost_.find(replica.site);
+      // A site that comes and goes is waited for no longer than one that is silent.
+      if (lost == lost_.end() || now - lost->second.since >= config_.moves.spare_after) continue;
+      if (observed_.connected(replica.site, now) && observed_.phase(replica, now) == ReplicaPhase::ready)
+        serve_again.insert(replica.app);
     }
     for (decide::Move& move : moves) {
       move.may_wait = move.may_wait || serve_again.contains(move.replica.app);
@@ -116,34 +161,48 @@ void Control::note_moves() {
   figures_.moves_wait = waiting_.size();
 }
 
-/// True of a site that was not lost lately, too, and where nobody asks.
-bool Control::served_since_return(const decide::PlacedReplica& replica) const {
-  if (!returned_.contains(replica.site)) return true;
-  bool asked = false;
+/// What gateways see of the sites that are back. Once a step: many replicas ask.
+void Control::note_served() {
+  asked_.clear();
+  served_.clear();
+  if (returned_.empty()) return;
   for (const auto& [gateway, seen] : observed_.sites()) {
+    if (!observed_.connected(gateway, runtime_.now())) continue;
     for (const Flow& flow : seen.report.flows) {
-      if (flow.app != replica.app) continue;
-      if (flow.served_by == replica.site && flow.answered > 0) return true;
-      asked = asked || flow.answered + flow.refused > 0;
+      if (flow.answered + flow.refused > 0) asked_.insert(flow.app);
+      if (flow.answered > 0 && returned_.contains(flow.served_by)) served_.emplace(flow.app, flow.served_by);
     }
   }
-  return !asked;
 }
 
+/// True of a site that was not lost lately, too, and where nobody asks.
+bool Control::served_since_return(const decide::PlacedReplica& replica) const {
+  return !returned_.contains(replica.site) || served_.contains({replica.app, replica.site}) ||
+         !asked_.contains(replica.app);
+}
+
+/// Of the apps that have a replica there.
 std::string Control::loss_text(const SiteId& site) const {
+  const std::set<ReplicaId> begun(begun_.begin(), begun_.end());
   const auto had = std::ranges::count(desired_.replicas, site, &Replica::site);
-  const auto without_place = std::ranges::count_if(placements_, [&](const auto& entry) {
-    const auto& leaving = entry.second.leaving;
-    return entry.second.refusal && std::ranges::find(leaving, site, &decide::PlacedReplica::site) != leaving.end();
-  });
-  return std::to_string(had) + " replicas; " + std::to_string(begun_.size() + waiting_.size()) +
-         " to be made elsewhere, " + std::to_string(without_place) + " apps have no other place";
+  int64_t elsewhere = 0;
+  int64_t without_place = 0;
+  for (const auto& [app, placement] : placements_) {
+    if (std::ranges::find(placement.leaving, site, &decide::PlacedReplica::site) == placement.leaving.end()) continue;
+    without_place += placement.refusal ? 1 : 0;
+    elsewhere += std::ranges::count_if(placement.replicas, [&](const decide::PlacedReplica& replica) {
+      return begun.contains(replica.id) || waiting_.contains(replica.id);
+    });
+  }
+  return std::to_string(had) + " replicas; " + std::to_string(elsewhere) + " to be made elsewhere, " +
+         std::to_string(without_place) + " apps have no other place";
 }
 
 void Control::tell_lost() {
-  std::map<SiteId, std::string> lost;
-  for (const auto& [site, of] : lost_) lost.emplace(site, loss_text(site));
-  events_.lost(lost);
+  std::set<SiteId> lost;
+  for (const auto& [site, of] : lost_) lost.insert(site);
+  events_.lost(lost, [this](const SiteId& site) { return loss_text(site); });
+  events_.withheld(figures_.failover_withheld == 1);
 }
 
 }  // namespace barrio::control

@@ -17,9 +17,11 @@ Control::Leave Control::leave_of(const ReplicaId& id, const AppKey& app) const {
   if (leaving_one != nullptr && lost_.contains(leaving_one->site)) return Leave::lost;
   const auto& wanted = placement->second.replicas;
   if (wanted.empty()) return Leave::stays;
-  const bool ready_elsewhere = std::ranges::any_of(wanted, [this](const auto& other) {
+  const Time now = runtime_.now();
+  if (now < lets_go_from_) return Leave::waits;
+  const bool ready_elsewhere = std::ranges::any_of(wanted, [&](const auto& other) {
     const Replica* known = known_replica(other.id);
-    return known != nullptr && known->phase == ReplicaPhase::ready;
+    return known != nullptr && known->phase == ReplicaPhase::ready && observed_.connected(other.site, now);
   });
   const bool all_there = std::ranges::none_of(wanted, [this](const auto& other) { return is_awaited(other); });
   return ready_elsewhere && all_there ? Leave::goes : Leave::waits;
@@ -37,10 +39,10 @@ bool Control::is_awaited(const decide::PlacedReplica& wanted) const {
   if (!desired_.gateways.contains(wanted.site.str())) return false;
   const Replica* known = known_replica(wanted.id);
   if (known == nullptr) return true;
-  if (known->phase == ReplicaPhase::ready) return !served_since_return(wanted);
   if (known->phase == ReplicaPhase::failed) return false;
   const Time now = runtime_.now();
   if (!observed_.connected(wanted.site, now)) return true;
+  if (known->phase == ReplicaPhase::ready) return !served_since_return(wanted);
   const auto ordered = ordered_.find(wanted.id);
   return ordered == ordered_.end() || now - ordered->second.second < ready_within(wanted.app);
 }

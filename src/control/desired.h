@@ -108,7 +108,7 @@ struct Desired {
   /// With the settings that are held: placement goes by what has proven itself.
   Network network;
   std::optional<NetworkSettings> coming;            // that the network is to have; none: it has them
-  std::vector<App> apps;                            // by tenant and name
+  std::vector<App> apps;                            // by their keys
   std::vector<Replica> replicas;                    // by id
   std::map<AppKey, std::vector<Release>> releases;  // the oldest first
   std::map<std::string, std::string> gateways;

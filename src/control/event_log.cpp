@@ -1,15 +1,16 @@
 #include "control/event_log.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "decide/pricing/spending.h"
 
 namespace barrio::control {
 
-void EventLog::note(std::string kind, std::string what, const TenantId& tenant, std::string detail) {
+void EventLog::note(std::string kind, std::string what, const TenantId& tenant, std::string detail, bool is_total) {
   const WallTime now = runtime_.wall();
   last_ = std::max<int64_t>(last_ + 1, now.time_since_epoch().count());
-  events_.push_back({last_, now, std::move(kind), std::move(what), tenant.str(), std::move(detail)});
+  events_.push_back({last_, now, std::move(kind), std::move(what), tenant.str(), std::move(detail), is_total});
   if (events_.size() > most_events) {
     forgotten_ = events_.front().id;
     events_.pop_front();
@@ -122,9 +123,9 @@ void EventLog::connected(const std::set<SiteId>& sites) {
   connected_ = sites;
 }
 
-void EventLog::lost(const std::map<SiteId, std::string>& sites) {
-  for (const auto& [site, detail] : sites) {
-    if (lost_.insert(site).second) note("failover.begun", site.str(), {}, detail);
+void EventLog::lost(const std::set<SiteId>& sites, const std::function<std::string(const SiteId&)>& detail_of) {
+  for (const SiteId& site : sites) {
+    if (lost_.insert(site).second) note("failover.begun", site.str(), {}, detail_of(site), true);
   }
   std::erase_if(lost_, [&](const SiteId& site) {
     if (sites.contains(site)) return false;
@@ -133,11 +134,19 @@ void EventLog::lost(const std::map<SiteId, std::string>& sites) {
   });
 }
 
+void EventLog::withheld(bool now) {
+  if (std::exchange(withheld_, now) == now) return;
+  note(now ? "failover.withheld" : "failover.resumed", "control", {},
+       now ? "most sites are silent: nothing is made elsewhere" : "");
+}
+
 EventLog::Some EventLog::after(int64_t after, const TenantId& viewer) const {
   Some some{.events = {}, .last = std::max(after, last_), .missed = after < forgotten_};
   for (const Event& event : events_) {
     const bool may_see = viewer.empty() || event.tenant.empty() || event.tenant == viewer.str();
-    if (event.id > after && may_see) some.events.push_back(event);
+    if (event.id <= after || !may_see) continue;
+    some.events.push_back(event);
+    if (event.is_total && !viewer.empty()) some.events.back().detail.clear();
   }
   return some;
 }

@@ -4,6 +4,7 @@
 // on after a restart. Lives on the runtime's loop.
 
 #include <deque>
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@ struct Event {
   std::string what;    // the site, replica or app
   std::string tenant;  // whose it is; empty: everybody may see it
   std::string detail;
+  bool is_total = false;  // the detail adds up what several tenants have: for operators only
 };
 BARRIO_DESCRIBE(Event, (), (id, at, kind, what, tenant, detail))
 
@@ -33,11 +35,14 @@ class EventLog {
   /// The sites that report.
   void connected(const std::set<SiteId>& sites);
   /// What the sites that are lost had is served elsewhere, and what that means for each.
-  void lost(const std::map<SiteId, std::string>& sites);
+  void lost(const std::set<SiteId>& sites, const std::function<std::string(const SiteId&)>& detail_of);
+  /// Most sites are silent, and nothing is made elsewhere for it.
+  void withheld(bool now);
   /// Who reports is not known any more: others were told until now.
   void hear_anew() {
     connected_.reset();
     lost_.clear();
+    withheld_ = false;
   }
 
   struct Some {
@@ -52,7 +57,7 @@ class EventLog {
   void wait(int64_t after, Time until);
 
  private:
-  void note(std::string kind, std::string what, const TenantId& tenant, std::string detail = {});
+  void note(std::string kind, std::string what, const TenantId& tenant, std::string detail = {}, bool is_total = false);
   void compare_sites(const Network& before, const Network& after);
   void compare_apps(const Desired& before, const Desired& after);
   void compare_replicas(const Desired& before, const Desired& after);
@@ -67,6 +72,7 @@ class EventLog {
   int64_t forgotten_ = 0;  // the last id that is not here any more
   std::optional<std::set<SiteId>> connected_;
   std::set<SiteId> lost_;
+  bool withheld_ = false;
 };
 
 }  // namespace barrio::control

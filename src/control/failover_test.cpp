@@ -14,6 +14,7 @@ using Sites = std::set<std::string>;
 
 /// Every active site but the silent ones reports what it runs each second.
 struct Reporting : World {
+  using World::World;
   /// Replicas become ready within a second, or, not `ready`, go on starting.
   void pass(int seconds, const Sites& silent = {}, bool ready = true) {
     for (int i = 0; i < seconds; ++i) {
@@ -90,6 +91,14 @@ struct Reporting : World {
   std::set<ReplicaId> left;  // they end a second after they may
 };
 
+void deploy_beside_bilbao(Reporting& world, const std::string& name) {
+  AppSpec spec = people_app(name, "ES");
+  spec.policy = {{}, {SiteId::of("bio1"), SiteId::of("mad1")}, {}};
+  spec.replicas = 1;
+  spec.demand = {{.name = "there", .location = {43.25722, -2.92391}}};
+  REQUIRE(world.control->deploy(traffic, spec));
+}
+
 bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
@@ -113,6 +122,9 @@ TEST_CASE("what a silent site had is made elsewhere after ten seconds, and its o
   CHECK(world.told(after) ==
         std::vector<std::string>{"failover.begun " + *home.begin() +
                                  " 1 replicas; 1 to be made elsewhere, 0 apps have no other place"});
+  // The figures are of all tenants' apps.
+  for (const Event& event : world.control->events().after(after, traffic).events)
+    CHECK((event.kind != "failover.begun" || event.detail.empty()));
   world.pass(300, home);
   CHECK(world.sites_of("street").size() == 2);
 }
@@ -174,13 +186,7 @@ TEST_CASE("two at a time start at a target, hard objectives first, and the other
 
 TEST_CASE("what has yet to begin does not, once it is served again where it was lost") {
   Reporting world;
-  for (int i = 0; i < 4; ++i) {
-    AppSpec spec = people_app("app" + std::to_string(i), "ES");
-    spec.policy = {{}, {SiteId::of("bio1"), SiteId::of("mad1")}, {}};
-    spec.replicas = 1;
-    spec.demand = {{.name = "there", .location = {43.25722, -2.92391}}};
-    REQUIRE(world.control->deploy(traffic, spec));
-  }
+  for (int i = 0; i < 4; ++i) deploy_beside_bilbao(world, "app" + std::to_string(i));
   world.pass(3);
   world.pass(12, {"bio1"}, false);
   world.pass(20);
@@ -190,6 +196,87 @@ TEST_CASE("what has yet to begin does not, once it is served again where it was 
   world.pass(20);
   CHECK(world.control->figures().moves_wait == 0);
   CHECK(world.sites_of("app0") == Sites{"bio1"});
+}
+
+TEST_CASE("a site that comes and goes holds up what is to begin no longer than one that is silent") {
+  Reporting world;
+  for (int i = 0; i < 4; ++i) deploy_beside_bilbao(world, "app" + std::to_string(i));
+  world.pass(3);
+  world.pass(12, {"bio1"}, false);
+  for (int round = 0; round < 40; ++round) {
+    world.pass(1);
+    world.pass(6, {"bio1"});
+  }
+  CHECK(world.control->figures().moves_wait == 0);
+  for (int i = 0; i < 4; ++i) CHECK(world.sites_of("app" + std::to_string(i)) == Sites{"bio1", "mad1"});
+}
+
+TEST_CASE("what is to be made elsewhere is in the first commit, however much else there is to write") {
+  Reporting world;
+  world.deploy("street");
+  world.pass(3);
+  const Sites home = world.sites_of("street");
+  for (int i = 0; i < 15; ++i) world.deploy("app" + std::to_string(i), 99, 9);
+  world.pass(8, home, false);
+  REQUIRE(world.sites_of("street") == home);
+  world.pass(1, home);
+  CHECK(world.control->figures().lost_sites == 1);
+  CHECK(world.sites_of("street").size() == 2);
+}
+
+TEST_CASE("where each draining site's replicas are served decides what comes first: at a silent one they are not") {
+  ControlConfig config;
+  config.moves.at_once = 1;
+  Reporting world(config);
+  const auto deploy = [&](const std::string& name, const Sites& sites) {
+    AppSpec spec = people_app(name, "ES");
+    spec.policy = {};
+    for (const std::string& site : sites) spec.policy.sites.push_back(SiteId::of(site));
+    spec.replicas = 1;
+    REQUIRE(world.control->deploy(traffic, spec));
+  };
+  deploy("a-served", {"bio1"});
+  deploy("b-silent", {"vlc1"});
+  world.pass(3);
+  deploy("a-served", {"bio1", "mad1"});
+  deploy("b-silent", {"vlc1", "mad1"});
+  world.pass(3);
+  REQUIRE(world.sites_of("a-served") == Sites{"bio1"});
+  REQUIRE(world.sites_of("b-silent") == Sites{"vlc1"});
+  deploy("first", {"mad1"});
+  world.pass(2, {}, false);
+  for (const char* site : {"bio1", "vlc1"}) REQUIRE(world.control->set_status(SiteId::of(site), SiteStatus::draining));
+  world.pass(60, {"vlc1"}, false);
+  REQUIRE(world.control->figures().moves_wait == 2);
+  // Until the first has had its time.
+  for (int second = 0; second < 120 && world.control->figures().moves_wait == 2; ++second)
+    world.pass(1, {"vlc1"}, false);
+  CHECK(world.sites_of("b-silent") == Sites{"mad1", "vlc1"});
+  CHECK(world.sites_of("a-served") == Sites{"bio1"});
+}
+
+TEST_CASE("sites that were lost before do not keep control from seeing that others are lost now") {
+  Reporting world;
+  world.pass(3);
+  Sites silent = {"agp1", "bcn1", "bio1", "vlc1"};
+  world.pass(100, silent);
+  CHECK(world.control->figures().lost_sites == 4);
+  silent.merge(Sites{"mad2", "svq1"});
+  world.pass(12, silent);
+  CHECK(world.control->figures().lost_sites == 6);
+  // Of the four that were heard until now none is: that is control.
+  CHECK(world.control->figures().failover_withheld == 0);
+  const int64_t after = world.control->events().last();
+  Sites all = silent;
+  for (const Site& site : world.config.network.sites) all.insert(site.id.str());
+  world.pass(60, all);
+  CHECK(world.control->figures().lost_sites == 6);
+  CHECK(world.control->figures().failover_withheld == 1);
+  world.pass(1, silent);
+  CHECK(world.control->figures().failover_withheld == 0);
+  CHECK(world.told(after) ==
+        std::vector<std::string>{"failover.withheld control most sites are silent: nothing is made elsewhere",
+                                 "failover.resumed control "});
 }
 
 TEST_CASE("a control that hears from few sites, or begins to lead, moves nothing for that") {
@@ -229,6 +316,33 @@ TEST_CASE("a new leader lets nothing go for what it has yet to hear of") {
   }
 }
 
+TEST_CASE("a new leader lets nothing go for a site that it has heard for moments, or not at all") {
+  Reporting world;
+  world.deploy("street");
+  world.pass(3);
+  const Sites home = world.sites_of("street");
+  world.pass(15, home);
+  const Sites both = world.sites_of("street");
+  REQUIRE(both.size() == 2);
+  // It has been back for five seconds.
+  world.see("street", *home.begin(), 10);
+  world.pass(5);
+  REQUIRE(world.phase_at(*home.begin()) == ReplicaPhase::ready);
+  world.restart();
+  SUBCASE("it stays") {
+    world.pass(25);
+    CHECK(world.left.empty());
+    CHECK(world.sites_of("street") == both);
+    world.pass(20);
+    CHECK(world.sites_of("street") == home);
+  }
+  SUBCASE("it is gone again") {
+    world.pass(60, home);
+    CHECK(world.left.empty());
+    CHECK(world.sites_of("street") == both);
+  }
+}
+
 TEST_CASE("an app that no other site may take says so, and is there when its site is") {
   Reporting world;
   REQUIRE(world.control->deploy(traffic, people_app("street", "ES-PV")));
@@ -251,6 +365,7 @@ TEST_CASE("lost sites and what waits are in control's figures") {
   HttpWorld world;
   const std::string text = world.ask("GET", "/metrics").body;
   CHECK(has(text, "barrio_control_sites_lost 0"));
+  CHECK(has(text, "barrio_control_failover_withheld 0"));
   CHECK(has(text, "barrio_control_moves_waiting 0"));
 }
 

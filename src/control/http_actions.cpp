@@ -98,6 +98,8 @@ Response HttpApi::exposition(const Call&) {
            figures.changes);
   metrics_.gauge("barrio_control_sites_lost", "Sites whose replicas are made elsewhere while they are silent")
       .set(static_cast<double>(figures.lost_sites));
+  metrics_.gauge("barrio_control_failover_withheld", "1: most sites are silent, and nothing is made elsewhere")
+      .set(static_cast<double>(figures.failover_withheld));
   metrics_.gauge("barrio_control_moves_waiting", "Replicas to be made elsewhere that have yet to begin")
       .set(static_cast<double>(figures.moves_wait));
   expose_store(metrics_, control_.store_figures(), control_.leadership());

@@ -89,7 +89,8 @@ uint32_t PlacementBook::service_of(const AppSpec& spec, uint32_t item) {
   return own;
 }
 
-/// How long the network takes, how many replicas there are to be, and how long one of them takes then.
+/// How long the network takes, how many replicas there are to be, and how long one of them takes then. The same while
+/// sites are lost, so that a loss takes no replica from those that are left: requests wait longer there meanwhile.
 void PlacementBook::set_times(Entry& entry) const {
   const AppSpec& spec = entry.app.spec;
   entry.network.clear();
@@ -101,7 +102,7 @@ void PlacementBook::set_times(Entry& entry) const {
       nearest = std::min(nearest, path_rtt(network_.paths, place.location, site.location));
     }
     entry.network.push_back(access_rtt(network_.paths, Access::fibre) + nearest);
-    candidates += is_candidate(entry, s) ? 1 : 0;
+    candidates += serves(entry, s) ? 1 : 0;
   }
   entry.for_load = replicas_for_load(entry, candidates);
   entry.asked = asked_of(spec, entry.for_load);
@@ -116,7 +117,7 @@ void PlacementBook::set_times(Entry& entry) const {
 Duration PlacementBook::least_network(const Entry& entry) const {
   Duration least = Duration::max() / 2;
   for (size_t s = 0; s < network_.sites.size(); ++s) {
-    if (is_candidate(entry, s)) least = std::min(least, entry.network[s]);
+    if (serves(entry, s)) least = std::min(least, entry.network[s]);
   }
   return least;
 }
@@ -133,9 +134,13 @@ size_t PlacementBook::replicas_for_load(const Entry& entry, size_t candidates) c
   return time_shared(spec, std::max<size_t>(1, enough)) < left ? enough : count;
 }
 
-bool PlacementBook::is_candidate(const Entry& entry, size_t site) const {
+bool PlacementBook::serves(const Entry& entry, size_t site) const {
   const Site& at = network_.sites[site];
-  return at.status == SiteStatus::active && !lost_[site] && is_permitted(entry.app.spec.policy, at);
+  return at.status == SiteStatus::active && is_permitted(entry.app.spec.policy, at);
+}
+
+bool PlacementBook::is_candidate(const Entry& entry, size_t site) const {
+  return !lost_[site] && serves(entry, site);
 }
 
 bool PlacementBook::may_stand(const Entry& entry, size_t site) const {

@@ -65,6 +65,8 @@ class PlacementBook {
   double cost_in(const Entry& entry, size_t site, double requests_per_second) const;
   void keep(Entry& entry);
   void clear(Entry& entry);
+  /// It may have replicas of the app, when it is not lost.
+  bool serves(const Entry& entry, size_t site) const;
   /// It may take replicas of the app.
   bool is_candidate(const Entry& entry, size_t site) const;
   bool may_stand(const Entry& entry, size_t site) const;

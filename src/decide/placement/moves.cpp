@@ -28,11 +28,12 @@ std::map<AppKey, AwayReplicas> away_replicas(const Network& network, std::span<c
     const auto site = status.find(replica.site);
     if (site == status.end()) continue;
     const auto lost = options.lost.find(replica.site);
-    if (lost != options.lost.end()) {
+    const bool is_lost = lost != options.lost.end();
+    if (site->second == SiteStatus::draining) {
+      away[replica.app].draining += is_lost ? 0 : 1;
+    } else if (is_lost) {
       Duration& least = away[replica.app].least_silence;
       least = std::min(least, lost->second);
-    } else if (site->second == SiteStatus::draining) {
-      ++away[replica.app].draining;
     }
   }
   return away;

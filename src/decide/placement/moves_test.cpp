@@ -174,6 +174,38 @@ TEST_CASE("what leaves a draining site comes in the same order, and is no spare"
   CHECK(std::ranges::none_of(moves, &Move::may_wait));
 }
 
+TEST_CASE("what a draining site has that is silent, too, is served by nobody and waits for no return") {
+  App two = app("two", 99);
+  two.spec.replicas = 2;
+  two.spec.work = RequestWork{.device_time = 10ms};
+  Loss loss(Watts(1000), {two}, {two.key()});
+  loss.network.sites[0].status = SiteStatus::draining;
+  loss.network.sites.push_back(site("third", Watts(1000)));
+  loss.options.asked = {{two.key(), 70}};
+  CHECK(loss.moves().at(0).rank.left == Left::enough);
+  CHECK(!loss.moves().at(0).may_wait);
+  loss.options.asked = {{two.key(), 90}};
+  CHECK(loss.moves().at(0).rank.left == Left::too_few);
+}
+
+TEST_CASE("a loss takes no replica from where it runs: requests wait longer there for as long as it lasts") {
+  App wide = app("wide", 99);
+  wide.spec.replicas.reset();
+  wide.spec.work = RequestWork{.device_time = 10ms};
+  wide.spec.objective.latency = 55ms;
+  wide.spec.demand = {{.name = "here", .location = {40.4, -3.7}, .requests_per_second = 120}};
+  Loss loss(Watts(1000), {wide}, {wide.key()});
+  loss.network.sites.push_back(site("third", Watts(1000)));
+  loss.present.push_back(at(wide, "third"));
+  const auto standing = [&] {
+    loss.moves();
+    return loss.placements.at(wide.key()).replicas.size();
+  };
+  CHECK(standing() == 2);
+  loss.options.lost.clear();
+  CHECK(standing() == 3);
+}
+
 TEST_CASE("when the site is back, as many stay as are asked, and none is started") {
   App one = app("one", 99);
   Loss loss(Watts(1000), {one}, {one.key()});

@@ -50,8 +50,8 @@ struct PlacementOptions {
   Weights weights = {};
   /// Of the global improvement (SearchOptions): it moves what pays for its move. 0: what is placed stays.
   uint64_t improve_work = 0;
-  /// Active sites that are silent, and for how long: nothing new goes there; what is there is kept for their return, in
-  /// `leaving`, and counts nowhere.
+  /// Active and draining sites that are silent, and for how long: nothing new goes there; what is there is kept for
+  /// their return, in `leaving`, and counts nowhere.
   std::map<SiteId, Duration> lost = {};
   /// Requests a second, by app, where that is known and more than declared: what is made elsewhere comes in the order
   /// of moves.h.
