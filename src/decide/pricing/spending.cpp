@@ -57,7 +57,7 @@ bool SpendTally::note(const TakenFrom& from, const UsageRow& row, std::span<cons
     sum_ += cost.beyond(known);
     known = cost;
   }
-  const WallTime apart_from = hour_of(now) - std::chrono::hours(hours_apart);
+  const WallTime apart_from = barrio::hour_of(now) - std::chrono::hours(hours_apart);
   while (line.hours.size() > hours_apart && line.hours.begin()->first < apart_from) {
     line.summed_until = line.hours.begin()->first + std::chrono::hours(1);
     line.hours.erase(line.hours.begin());
