@@ -176,28 +176,24 @@ void hash_lanes(std::span<Md5::State* const> states, std::array<const char*, Md5
 /// What is left to do of a message.
 struct Rest {
   Md5::State* state;
-  const char* data;
-  size_t blocks;
+  std::string_view data;  // whole blocks
 };
 
 /// As far as the shortest of them goes.
 void hash_together(std::span<Rest> rests) {
-  size_t blocks = rests.front().blocks;
-  for (const Rest& rest : rests) blocks = std::min(blocks, rest.blocks);
+  size_t bytes = rests.front().data.size();
+  for (const Rest& rest : rests) bytes = std::min(bytes, rest.data.size());
 #if defined(__x86_64__)
   std::array<Md5::State*, Md5::lanes> states{};
   std::array<const char*, Md5::lanes> at{};
-  at.fill(rests.front().data);  // of lanes that nobody needs
+  at.fill(rests.front().data.data());  // of lanes that nobody needs
   for (size_t lane = 0; lane < rests.size(); ++lane) {
     states[lane] = rests[lane].state;
-    at[lane] = rests[lane].data;
+    at[lane] = rests[lane].data.data();
   }
-  hash_lanes(std::span(states).first(rests.size()), at, blocks);
+  hash_lanes(std::span(states).first(rests.size()), at, bytes / 64);
 #endif
-  for (Rest& rest : rests) {
-    rest.data += blocks * 64;
-    rest.blocks -= blocks;
-  }
+  for (Rest& rest : rests) rest.data.remove_prefix(bytes);
 }
 
 }  // namespace
@@ -240,20 +236,20 @@ void Md5::add_each(std::span<const Piece> pieces) {
   size_t busy = 0;
   const auto advance = [&] {
     if (busy == 1) {
-      hash_blocks(*rests[0].state, rests[0].data, rests[0].blocks);
-      rests[0].blocks = 0;
+      hash_blocks(*rests[0].state, rests[0].data.data(), rests[0].data.size() / block_bytes);
+      rests[0].data = {};
     } else if (busy > 1) {
       hash_together(std::span(rests).first(busy));
     }
     busy = static_cast<size_t>(
-        std::remove_if(rests.begin(), rests.begin() + busy, [](const Rest& rest) { return rest.blocks == 0; }) -
+        std::remove_if(rests.begin(), rests.begin() + busy, [](const Rest& rest) { return rest.data.empty(); }) -
         rests.begin());
   };
   for (const auto& [message, data] : pieces) {
     const std::string_view whole = message->fill_block(data);
-    const size_t blocks = whole.size() / block_bytes;
-    message->keep(whole.substr(blocks * block_bytes));
-    if (blocks != 0) rests[busy++] = {&message->state_, whole.data(), blocks};
+    const std::string_view blocks = whole.substr(0, whole.size() / block_bytes * block_bytes);
+    message->keep(whole.substr(blocks.size()));
+    if (!blocks.empty()) rests[busy++] = {&message->state_, blocks};
     if (busy == lanes) advance();
   }
   while (busy != 0) advance();
