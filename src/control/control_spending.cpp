@@ -50,7 +50,10 @@ Result<void> Control::set_spend_cap(const TenantId& tenant, Euros wanted, const 
       if (!raised) next = known->second;
       if (raised) next.since = std::max(now, known->second.since + 1ms);
       next.cap = wanted;
-      if (const auto spent = spent_in(tenant, month_of(now))) next = judged(next, *spent, now);
+      const auto spent = spent_in(tenant, next.month);
+      // Until it is known what was spent, a higher cap lets nobody go.
+      if (!spent && raised && known->second.month == next.month) next.reached = known->second.reached;
+      if (spent) next = judged(next, *spent, now);
     }
     return Edit{{desired_.guard(key)}, {write_json(key, next)}, wanted.str()};
   };

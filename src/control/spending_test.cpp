@@ -268,6 +268,24 @@ TEST_CASE("a count that the store fails is made again, and until then nobody is 
   CHECK(stop_of(world) != nullptr);
 }
 
+TEST_CASE("a cap that is raised lets nobody go before it is known what was spent") {
+  World world{with_accounts()};
+  set_price(world);
+  ship(world, hour_of(world.runtime.wall()), 160, 1);
+  REQUIRE(world.control->set_spend_cap(traffic, euros("100EUR")));
+  REQUIRE(stop_of(world) != nullptr);
+  world.restart();
+  world.usage_store.lists_fail = 1;
+  REQUIRE(world.control->set_spend_cap(traffic, euros("150EUR")));
+  CHECK(!world.control->spending(traffic)->spent);
+  REQUIRE(stop_of(world) != nullptr);
+  CHECK(stop_of(world)->cap == euros("150EUR"));
+  count(world);
+  CHECK(stop_of(world) != nullptr);
+  REQUIRE(world.control->set_spend_cap(traffic, euros("200EUR")));
+  CHECK(stop_of(world) == nullptr);
+}
+
 TEST_CASE("who cannot be counted keeps nobody else from being held to a cap") {
   World world{with_accounts()};
   set_price(world);
