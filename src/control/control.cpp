@@ -224,6 +224,7 @@ void Control::place() {
 }
 
 void Control::gather(Writes& writes, std::vector<ports::Guard>& guards) const {
+  // Before all else: what is to be made elsewhere must not wait for a step with less to write.
   Writes first = stage_writes_;
   gather_replicas(first);
   writes.insert(writes.begin(), std::make_move_iterator(first.begin()), std::make_move_iterator(first.end()));

@@ -32,6 +32,11 @@ SpendCap judged(SpendCap cap, Euros spent, WallTime now) {
   return cap;
 }
 
+/// Of a tenant that has reached it.
+SpendStop stop_of(const SpendCap& cap) {
+  return {cap.cap, next_month(cap.month)};
+}
+
 }  // namespace
 
 Result<void> Control::set_spend_cap(const TenantId& tenant, Euros wanted, const Author& by) {
@@ -100,21 +105,22 @@ std::optional<api::SpendingView> Control::spending(const TenantId& tenant) const
 std::map<std::string, SpendStop> Control::spend_stops() const {
   std::map<std::string, SpendStop> stops;
   for (const auto& [tenant, cap] : desired_.spend_caps) {
-    if (cap.reached) stops[tenant.str()] = {cap.cap, next_month(cap.month)};
+    if (cap.reached) stops[tenant.str()] = stop_of(cap);
   }
   return stops;
 }
 
 std::optional<Refusal> Control::over_spend_cap(const TenantId& tenant, const AppSpec* before,
                                                const AppSpec& after) const {
-  const auto stops = spend_stops();
-  const auto stop = stops.find(tenant.str());
-  if (stop == stops.end() || !stop->second.holds(runtime_.wall())) return std::nullopt;
+  const auto cap = desired_.spend_caps.find(tenant);
+  if (cap == desired_.spend_caps.end() || !cap->second.reached) return std::nullopt;
+  const SpendStop stop = stop_of(cap->second);
+  if (!stop.holds(runtime_.wall())) return std::nullopt;
   // A wider policy, or a shorter objective, may mean more replicas, too.
   const auto planned = [&](const AppSpec& spec) { return plan({tenant, spec, 0}).replicas.size(); };
   const bool grows = before == nullptr || decide::asks_for_more(*before, after) || planned(after) > planned(*before);
   if (!grows) return std::nullopt;
-  return Refusal{RefusalReason::spend_cap, stop->second.detail(tenant), stop->second.nearest(tenant)};
+  return Refusal{RefusalReason::spend_cap, stop.detail(tenant), stop.nearest(tenant)};
 }
 
 void Control::note_spending(const SiteId& site, const UsageShipment& shipment) {

@@ -47,9 +47,10 @@ std::vector<api::DecisionView> Control::decisions(const decide::AppPlacement& pl
       if (view.detail.empty()) view.detail = decision.refusal.detail;
     }
     if (decision.placed) {
-      const auto wanted = std::ranges::find(placement.replicas, decision.site, &decide::PlacedReplica::site);
-      const auto waits = waiting_.find(wanted->id);
-      if (waits != waiting_.end()) view.detail += "; its replica " + waits->second;
+      for (const decide::PlacedReplica& wanted : placement.replicas) {
+        const auto waits = wanted.site == decision.site ? waiting_.find(wanted.id) : waiting_.end();
+        if (waits != waiting_.end()) view.detail += "; its replica " + waits->second;
+      }
     }
     for (const Replica& replica : desired_.replicas) {
       if (replica.app != placement.app || replica.site != decision.site) continue;

@@ -59,6 +59,17 @@ const SpendStop* stop_of(const World& world) {
 
 using Told = std::vector<std::string>;
 
+const WallTime february = *parse_wall_time("2027-02-01T00:00:00Z");
+
+/// A hundred euros are spent in January, and the cap is as it was written when the clock was in February already.
+void restart_with_cap_of_february(World& world) {
+  set_price(world);
+  ship(world, hour_of(world.runtime.wall()), 100, 1);
+  const SpendCap cap{traffic, euros("100EUR"), world.runtime.wall(), february, 0, false, {}};
+  REQUIRE(world.memory.commit({}, {write_json(key::spend_cap(traffic), cap)}));
+  world.restart();
+}
+
 }  // namespace
 
 TEST_CASE("the operator caps a tenant, who sees what is spent of it; both leave an audit entry, and the cap can go") {
@@ -181,14 +192,7 @@ TEST_CASE(
 
 TEST_CASE("a clock that goes back over the end of a month tells nothing again and stops nobody again") {
   World world{with_accounts()};
-  set_price(world);
-  ship(world, hour_of(world.runtime.wall()), 100, 1);
-  const WallTime february = *parse_wall_time("2027-02-01T00:00:00Z");
-  // As it was written when the clock was in February already.
-  REQUIRE(world.memory.commit(
-      {}, {write_json(key::spend_cap(traffic),
-                      SpendCap{traffic, euros("100EUR"), world.runtime.wall(), february, 0, false, {}})}));
-  world.restart();
+  restart_with_cap_of_february(world);
   int64_t after = world.control->events().last();
   world.runtime.sleep_for(february - 5min - world.runtime.wall());
   count(world);
@@ -202,13 +206,7 @@ TEST_CASE("a clock that goes back over the end of a month tells nothing again an
 
 TEST_CASE("a clock that was wrong by a month leaves nobody without a cap") {
   World world{with_accounts()};
-  set_price(world);
-  ship(world, hour_of(world.runtime.wall()), 100, 1);
-  const WallTime february = *parse_wall_time("2027-02-01T00:00:00Z");
-  REQUIRE(world.memory.commit(
-      {}, {write_json(key::spend_cap(traffic),
-                      SpendCap{traffic, euros("100EUR"), world.runtime.wall(), february, 0, false, {}})}));
-  world.restart();
+  restart_with_cap_of_february(world);
   count(world);
   CHECK(stop_of(world) != nullptr);
 }

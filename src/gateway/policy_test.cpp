@@ -203,6 +203,20 @@ struct HeadOnly final : net::CallHandler {
   void on_writable() override {}
 };
 
+int status_without_body(World& w) {
+  HeadOnly early;
+  const std::vector<net::Header> headers = {{"x-api-key", w.key.text}};
+  w.client.start(w.bio_address,
+                 {.method = "POST",
+                  .target = "/v2/models/street/infer",
+                  .headers = headers,
+                  .length = 1'000'000,
+                  .deadline = w.reactor.now() + 10s},
+                 early);
+  w.until([&] { return early.over; });
+  return early.status;
+}
+
 TEST_CASE("over a tenant's rate: 429 that names the limit, its value and when to come again, before the body is read") {
   World w;
   w.snapshot->quotas["acme"] = {.requests_per_second = 0.1, .burst = 2};
@@ -215,17 +229,7 @@ TEST_CASE("over a tenant's rate: 429 that names the limit, its value and when to
   CHECK(problem(refused).at("reason") == "rate_limited");
   CHECK(problem(refused).at("limit") == "tenant_rate");
   CHECK(problem(refused).at("value") == "0.1");
-  HeadOnly early;
-  const std::vector<net::Header> headers = {{"x-api-key", w.key.text}};
-  w.client.start(w.bio_address,
-                 {.method = "POST",
-                  .target = "/v2/models/street/infer",
-                  .headers = headers,
-                  .length = 1'000'000,
-                  .deadline = w.reactor.now() + 10s},
-                 early);
-  w.until([&] { return early.over; });
-  CHECK(early.status == 429);
+  CHECK(status_without_body(w) == 429);
   CHECK(w.here.asked == 2);
   CHECK(has(w.metrics(), "barrio_gateway_limited_total{limit=\"tenant_rate\"} 2"));
 }
@@ -244,17 +248,7 @@ TEST_CASE(
   CHECK(problem(refused).at("value") == "100.00EUR");
   CHECK(problem(refused).at("detail") ==
         "tenant acme has spent its cap of 100.00EUR for this month; it may go on from 2026-12-01T00:00:00.000Z on");
-  HeadOnly early;
-  const std::vector<net::Header> headers = {{"x-api-key", w.key.text}};
-  w.client.start(w.bio_address,
-                 {.method = "POST",
-                  .target = "/v2/models/street/infer",
-                  .headers = headers,
-                  .length = 1'000'000,
-                  .deadline = w.reactor.now() + 10s},
-                 early);
-  w.until([&] { return early.over; });
-  CHECK(early.status == 429);
+  CHECK(status_without_body(w) == 429);
   CHECK(has(w.metrics(), "barrio_gateway_limited_total{limit=\"spend_cap\"} 2"));
   // Without another word from control.
   w.wall = december - 1ms;

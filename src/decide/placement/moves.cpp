@@ -21,9 +21,14 @@ struct AwayReplicas {
 
 std::map<AppKey, AwayReplicas> away_replicas(const Network& network, std::span<const PlacedReplica> present,
                                              const PlacementOptions& options) {
-  std::map<SiteId, SiteStatus> status;
-  for (const Site& site : network.sites) status.emplace(site.id, site.status);
   std::map<AppKey, AwayReplicas> away;
+  std::map<SiteId, SiteStatus> status;
+  bool drains = false;
+  for (const Site& site : network.sites) {
+    status.emplace(site.id, site.status);
+    drains = drains || site.status == SiteStatus::draining;
+  }
+  if (!drains && options.lost.empty()) return away;  // as nearly always: what follows looks at every replica
   for (const PlacedReplica& replica : present) {
     const auto site = status.find(replica.site);
     if (site == status.end()) continue;
@@ -74,6 +79,7 @@ MoveRank rank_of(const AppSpec& spec, double requests, size_t standing, size_t w
 std::vector<AppKey> move_order(const PlacementBook& book, const Network& network, std::span<const App> apps,
                                std::span<const PlacedReplica> present, const PlacementOptions& options) {
   const auto away = away_replicas(network, present, options);
+  if (away.empty()) return {};
   std::vector<std::pair<MoveRank, AppKey>> ranked;
   for (const App& app : apps) {
     const AppKey key = app.key();
