@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cstdio>
+#include <stdexcept>
 #include <thread>
 
 #include "adapters/ort/onnx_runtime_backend.h"
@@ -124,7 +125,11 @@ double bare_loop(ports::InferenceBackend& backend, const std::string& model, siz
   std::atomic<uint64_t> runs = 0;
   std::vector<std::thread> all;
   std::vector<std::unique_ptr<ports::Model>> models;
-  for (size_t i = 0; i < threads; ++i) models.push_back(std::move(*backend.load({"m", "", model})));
+  for (size_t i = 0; i < threads; ++i) {
+    auto loaded = backend.load({"m", "", model});
+    if (!loaded) throw std::runtime_error(model + ": " + loaded.error().text());
+    models.push_back(std::move(*loaded));
+  }
   const Time until = net::read_clock() + time;
   const Time began = net::read_clock();
   for (size_t i = 0; i < threads; ++i) {
@@ -189,5 +194,10 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: bench_engine_front SECONDS [MODEL.onnx]\n");
     return 2;
   }
-  return barrio::bench::run(std::chrono::seconds(seconds), argc > 2 ? argv[2] : "");
+  try {
+    return barrio::bench::run(std::chrono::seconds(seconds), argc > 2 ? argv[2] : "");
+  } catch (const std::runtime_error& error) {
+    std::fprintf(stderr, "bench_engine_front: %s\n", error.what());
+    return 1;
+  }
 }

@@ -65,6 +65,18 @@ size_t count_of(const std::string& folder) {
   return count;
 }
 
+/// Its three, what it listens at, the question and the folder that it reads. A probe of its health may be open beside them
+/// for a moment; what it had inherited would stay.
+void check_nothing_inherited(ProgramRig& rig, const std::string& at) {
+  std::string descriptors;
+  for (int left = 20; left > 0; --left) {
+    descriptors = rig.ask(at, "/see?/proc/2/fd");
+    if (descriptors.size() <= std::strlen("0 1 2 3 4 5")) return;
+    rig.runtime.sleep_for(25ms);
+  }
+  FAIL_CHECK("descriptors: " << descriptors);
+}
+
 }  // namespace
 
 TEST_CASE("programs run as every runtime's workloads do, and leave nothing behind") {
@@ -107,8 +119,7 @@ TEST_CASE("a program sees its own files, the machine's /usr, and nothing of the 
     CHECK(rig.ask(at, "/write?/tmp/x") == "done");
     // bwrap, the program: the other's are not there, nor any of the machine's.
     CHECK(rig.ask(at, "/see?/proc").starts_with("1 2 "));
-    const std::string descriptors = rig.ask(at, "/see?/proc/2/fd");
-    CHECK_MESSAGE(descriptors.size() <= std::strlen("0 1 2 3 4 5"), "descriptors: " << descriptors);
+    check_nothing_inherited(rig, at);
     const std::string told = rig.ask(at, "/read?/proc/1/cmdline");
     CHECK(told.find("VERSION") == std::string::npos);
     contract.end(id);
@@ -211,8 +222,7 @@ TEST_CASE("a program that may open few files starts at a site that has many open
   for (int i = 0; i < 40; ++i) many.emplace_back(open("/dev/null", O_RDONLY | O_CLOEXEC));
   rig.run([&] {
     const std::string at = ports::wait_until_ready(contract, id, 1).endpoint;
-    const std::string descriptors = rig.ask(at, "/see?/proc/2/fd");
-    CHECK_MESSAGE(descriptors.size() <= std::strlen("0 1 2 3 4 5"), "descriptors: " << descriptors);
+    check_nothing_inherited(rig, at);
     contract.end(id);
   });
 }
