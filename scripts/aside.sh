@@ -9,4 +9,5 @@ say "clang-tidy"
 scripts/lint.sh || failed=1
 for preset in asan tsan; do build "$preset" unit_tests || failed=1; done
 say "Done aside"
+tell_stages
 exit "$failed"

@@ -2,7 +2,29 @@
 # Source it from the project's root after `set -euo pipefail`.
 
 begun=$SECONDS
-say() { printf '\033[1m==> [%d:%02d] %s\033[0m\n' $(((SECONDS - begun) / 60)) $(((SECONDS - begun) % 60)) "$*" >&2; }
+stages=()
+say() {
+  printf '\033[1m==> [%d:%02d] %s\033[0m\n' $(((SECONDS - begun) / 60)) $(((SECONDS - begun) % 60)) "$*" >&2
+  end_stage
+  stage=$*
+}
+
+# What took how long, and how much of the processor: of the cores there are, so many seconds at most in one. What runs aside counts
+# where it is waited for.
+end_stage() {
+  local times minutes1 seconds1 minutes2 seconds2
+  # A subshell would have no children yet.
+  mkdir -p build && times >build/.times
+  IFS='ms ' read -r minutes1 seconds1 minutes2 seconds2 < <(tail -n 1 build/.times | tr -s 'ms ' ' ')
+  times=$((10#$minutes1 * 60 + 10#${seconds1%.*} + 10#$minutes2 * 60 + 10#${seconds2%.*}))
+  [ -n "${stage:-}" ] && stages+=("$(printf '%5d %9d  %s' $((SECONDS - stage_begun)) $((times - stage_times)) "$stage")")
+  stage= stage_begun=$SECONDS stage_times=$times
+}
+tell_stages() {
+  end_stage
+  printf '%5s %9s  %s\n' seconds processor stage
+  printf '%s\n' "${stages[@]}"
+}
 
 # missing_packages SECTION...: the packages of these sections of scripts/packages.debian that are not installed. A node (>= 18)
 # and npm from elsewhere count as installed.

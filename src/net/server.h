@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "base/metrics.h"
+#include "base/shared_pages.h"
 #include "net/address.h"
 #include "net/http.h"
 #include "net/inherited_sockets.h"
@@ -85,6 +86,10 @@ class Exchange {
   virtual void begin(int status, std::span<const Header> headers, std::optional<uint64_t> length) = 0;
   /// False: over the buffer limit; wait for on_writable.
   virtual bool write(std::string_view piece) = 0;
+  /// The same for bytes that stand in a file, too, and that nobody changes there any more (SharedPages): the kernel
+  /// sends them from there where it can. `taken`: how many of them were; if not all, the rest is for a write after
+  /// on_writable.
+  virtual bool write_shared(std::string_view piece, FilePlace place, size_t& taken);
   /// `trailers` go out where framing and client allow it: on HTTP/2, and in a chunked HTTP/1.1 answer to a client that
   /// said `TE: trailers`. Elsewhere, and for fields that may not be trailers, they are dropped.
   virtual void end(std::span<const Header> trailers) = 0;
@@ -103,6 +108,11 @@ class Exchange {
  protected:
   ~Exchange() = default;
 };
+
+inline bool Exchange::write_shared(std::string_view piece, FilePlace /*place*/, size_t& taken) {
+  taken = piece.size();
+  return write(piece);
+}
 
 /// Whether a listener with TLS also takes clients that speak in clear, told apart by their first byte.
 enum class InClear { refused, accepted };

@@ -63,13 +63,13 @@ void ServerConnection::set_deadline() {
   if (phase_ == Phase::http2) due = http2_->due();
   if (phase_ == Phase::body && !paused_ && !ended_) due = last_read_ + limits.body_timeout;
   if (phase_ == Phase::linger && stream_.unsent() == 0) due = last_read_ + linger_for;
-  if (stream_.unsent() > 0) due = std::min(due, last_sent_ + limits.write_timeout);
+  if (waits_for_client()) due = std::min(due, last_sent_ + limits.write_timeout);
   due == Time::max() ? timer_.clear() : timer_.set(due);
 }
 
 void ServerConnection::timed_out() {
   const Time now = core_.reactor_.now();
-  const bool stuck = stream_.unsent() > 0 && now >= last_sent_ + core_.limits_.write_timeout;
+  const bool stuck = waits_for_client() && now >= last_sent_ + core_.limits_.write_timeout;
   const bool reading = phase_ == Phase::body || ((phase_ == Phase::start || phase_ == Phase::head) && head_begun());
   if (!stuck && phase_ == Phase::http2) {
     http2_->timed_out(now);
@@ -98,7 +98,8 @@ void ServerConnection::on_io(uint32_t events) {
 void ServerConnection::flush() {
   const uint64_t before = stream_.sent();
   if (!stream_.flush()) return close();
-  if (stream_.sent() == before) return;
+  const bool has_room = blocked_ && stream_.unsent() == 0;  // for more of a file, of which nothing is kept
+  if (stream_.sent() == before && !has_room) return;
   last_sent_ = core_.reactor_.now();
   if (phase_ == Phase::linger && stream_.unsent() == 0) return linger();
   if (phase_ == Phase::http2) return;  // advance() goes on

@@ -99,6 +99,7 @@ class ServerConnection final : public IoHandler, public Exchange {
   void resume() override;
   void begin(int status, std::span<const Header> headers, std::optional<uint64_t> length) override;
   bool write(std::string_view piece) override;
+  bool write_shared(std::string_view piece, FilePlace place, size_t& taken) override;
   using Exchange::end;
   void end(std::span<const Header> trailers) override;
   void upgrade(std::span<const Header> headers) override;
@@ -115,6 +116,8 @@ class ServerConnection final : public IoHandler, public Exchange {
   enum class BodyMode { none, length, chunked, until_close };
 
   void on_io(uint32_t events) override;
+  /// Something is to be sent, and the client has to take it first.
+  bool waits_for_client() const { return stream_.unsent() > 0 || blocked_; }
   void timed_out();
   void welcome();
   void begin_handshake();

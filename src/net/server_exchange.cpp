@@ -4,6 +4,13 @@
 
 namespace barrio::net {
 
+namespace {
+
+/// Of less, a copy costs no more than what the kernel does for a file's pages.
+constexpr size_t least_sent_from_file = 32 * 1024;
+
+}  // namespace
+
 void ServerConnection::pause() {
   paused_ = true;
 }
@@ -65,6 +72,24 @@ bool ServerConnection::write(std::string_view piece) {
   if (stream_.sent() != before) last_sent_ = core_.reactor_.now();
   if (stream_.unsent() > 0) core_.work_.add(*this);  // sends it, and sets the deadline
   blocked_ = stream_.unsent() > core_.limits_.write_buffer_bytes;
+  return !blocked_;
+}
+
+bool ServerConnection::write_shared(std::string_view piece, FilePlace place, size_t& taken) {
+  if (mode_ != BodyMode::length || stream_.is_secure() || piece.size() < least_sent_from_file)
+    return Exchange::write_shared(piece, place, taken);
+  taken = 0;
+  if (!answering() || !begun_) return false;
+  const uint64_t before = stream_.sent();
+  if (stream_.unsent() == 0) last_sent_ = core_.reactor_.now();
+  if (piece.size() > body_left_ || !stream_.send_file(place, piece.size(), taken)) {
+    abort();
+    return false;
+  }
+  body_left_ -= taken;
+  if (stream_.sent() != before) last_sent_ = core_.reactor_.now();
+  blocked_ = taken < piece.size();
+  if (blocked_) core_.work_.add(*this);  // sets the deadline
   return !blocked_;
 }
 

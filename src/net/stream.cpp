@@ -1,6 +1,7 @@
 #include "net/stream.h"
 
 #include <sys/epoll.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -134,8 +135,27 @@ bool Stream::send_soon(std::initializer_list<std::string_view> pieces) {
   return true;
 }
 
-bool Stream::send_kept() {
-  const ssize_t result = ::send(fd_, out_.data() + out_begin_, unsent(), MSG_NOSIGNAL);
+bool Stream::send_file(FilePlace place, size_t size, size_t& taken) {
+  taken = 0;
+  if (fd_ < 0) return false;
+  CHECK(connected_ && !tls_);
+  if (unsent() > 0 && !send_kept(MSG_MORE)) return false;
+  if (unsent() > 0) return true;
+  while (taken < size) {
+    auto at = static_cast<off_t>(place.offset + taken);
+    const ssize_t sent = ::sendfile(fd_, place.fd, &at, size - taken);
+    if (sent > 0) taken += static_cast<size_t>(sent);
+    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
+    if (sent == 0 || (sent < 0 && errno != EINTR)) return false;
+  }
+  sent_ += taken;
+  full_ = taken < size;
+  arm();
+  return true;
+}
+
+bool Stream::send_kept(int more) {
+  const ssize_t result = ::send(fd_, out_.data() + out_begin_, unsent(), MSG_NOSIGNAL | more);
   if (result < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) return false;
   const size_t taken = result < 0 ? 0 : static_cast<size_t>(result);
   sent_ += taken;

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/shared_pages.h"
 #include "net/reactor.h"
 #include "net/tls_session.h"
 
@@ -51,6 +52,9 @@ class Stream {
   /// pieces gather until then and leave together.
   bool send_soon(std::initializer_list<std::string_view> pieces);
   bool flush() { return send({}); }
+  /// In clear: sends what the socket takes of a file's bytes, copying none, after what is unsent. `taken`: how many;
+  /// fewer than all, and the loop tells when it takes more.
+  bool send_file(FilePlace place, size_t size, size_t& taken);
   size_t unsent() const { return out_.size() - out_begin_; }
   /// Bytes the socket has taken since open().
   uint64_t sent() const { return sent_; }
@@ -69,7 +73,7 @@ class Stream {
   IoHandler& watcher();
   Got read_secure(std::span<char> into, std::string_view& got);
   bool send_secure(std::span<const std::string_view> pieces);
-  bool send_kept();
+  bool send_kept(int more = 0);  // MSG_MORE: something follows at once
   void keep(std::span<const std::string_view> pieces, size_t skip);
 
   Reactor& reactor_;

@@ -74,6 +74,26 @@ Result<void> Conversation::write(std::string_view piece) {
   if (exchange_ == nullptr) return fail(Code::cancelled, "the client is gone");
   tell_sent(piece.size());
   writable_ = exchange_->write(piece);
+  return wait_until_writable();
+}
+
+Result<void> Conversation::write(const ports::ReadBytes& bytes) {
+  if (!bytes.place()) return write(bytes.view());
+  if (exchange_ == nullptr) return fail(Code::cancelled, "the client is gone");
+  tell_sent(bytes.size());
+  std::string_view rest = bytes.view();
+  FilePlace place = *bytes.place();
+  while (!rest.empty()) {
+    size_t taken = 0;
+    writable_ = exchange_->write_shared(rest, place, taken);
+    rest.remove_prefix(taken);
+    place.offset += taken;
+    TRY_DO(wait_until_writable());
+  }
+  return {};
+}
+
+Result<void> Conversation::wait_until_writable() {
   while (!writable_ && exchange_ != nullptr && !runtime_.stopping()) changed_->wait_until(Time::max());
   if (!writable_ && runtime_.stopping()) return fail(Code::cancelled, "this site is stopping");
   return exchange_ == nullptr ? Result<void>(fail(Code::cancelled, "the client is gone")) : Result<void>();

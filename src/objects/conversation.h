@@ -7,6 +7,7 @@
 
 #include "api/s3/sigv4.h"
 #include "net/server.h"
+#include "ports/object_store.h"
 #include "ports/runtime.h"
 
 namespace barrio::objects {
@@ -56,6 +57,7 @@ class Conversation {
   Result<std::string> read(std::string spare = {});
   void begin(int status, const net::OwnedHeaders& headers, std::optional<uint64_t> length);
   Result<void> write(std::string_view piece);
+  Result<void> write(const ports::ReadBytes& bytes);
   void end();
   void reply(int status, const net::OwnedHeaders& headers, std::string_view body);
   /// The answer that began cannot be finished.
@@ -69,6 +71,7 @@ class Conversation {
 
  private:
   void resume();
+  Result<void> wait_until_writable();
   void tell_answer(int status);
   void tell_sent(size_t bytes);
 

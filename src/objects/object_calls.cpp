@@ -213,7 +213,7 @@ S3Service::Outcome<void> S3Service::get_object(S3Call& call, const Bucket& bucke
       if (repaired) piece = (reader = std::move(*repaired))->read(at, wanted_bytes);
     }
     if (!piece) return tl::unexpected(fault_of(piece.error(), "InternalError"));
-    if (!call.conversation.write(piece->view())) {
+    if (!call.conversation.write(*piece)) {
       call.conversation.abort();  // the client has gone, or this site stops: nobody is to be told more
       return {};
     }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/shared_pages.h"
 #include "model/ids.h"
 
 namespace barrio::ports {
@@ -79,19 +80,24 @@ class ObjectWriter {
   virtual Result<ContentDigest> finish() = 0;
 };
 
-/// Bytes that were read; of a text that others may have, too.
+/// Bytes that were read, which others may have, too.
 class ReadBytes {
  public:
   explicit ReadBytes(std::string text) : ReadBytes(std::make_shared<const std::string>(std::move(text))) {}
-  explicit ReadBytes(std::shared_ptr<const std::string> text) : text_(std::move(text)), view_(*text_) {}
-  ReadBytes(std::shared_ptr<const std::string> text, size_t from, size_t size)
-      : text_(std::move(text)), view_(std::string_view(*text_).substr(from, size)) {}
+  ReadBytes(std::shared_ptr<const SharedPages::Block> block, size_t from, size_t size)
+      : view_(block->bytes().substr(from, size)), place_(block->place()), owner_(std::move(block)) {
+    place_->offset += from;
+  }
   std::string_view view() const { return view_; }
   size_t size() const { return view_.size(); }
+  /// Where the kernel can read them, too, as long as this lives; none: nowhere.
+  const std::optional<FilePlace>& place() const { return place_; }
 
  private:
-  std::shared_ptr<const std::string> text_;
+  explicit ReadBytes(std::shared_ptr<const std::string> text) : view_(*text), owner_(std::move(text)) {}
   std::string_view view_;
+  std::optional<FilePlace> place_;
+  std::shared_ptr<const void> owner_;
 };
 
 /// One object as it was when it was opened, whatever becomes of it meanwhile.

@@ -142,26 +142,50 @@ Result<ports::ReadBytes> ContentReader::read(uint64_t offset, size_t most) {
     if (auto found = cache_->find(extent.file, number))
       return ports::ReadBytes(std::move(found), offset - begin, wanted);
   }
+  if (is_kept && wanted == span) {
+    TRY(auto block, read_span(which, begin, span));
+    if (block) {
+      cache_->keep(extent.file, number, block, drops_);
+      return ports::ReadBytes(std::move(block), 0, span);
+    }
+  }
   Result<std::string> bytes;
   runtime_.offload([&] { bytes = read_extent(which, offset, wanted); });
   if (!bytes) return fail(std::move(bytes).error());
-  auto text = std::make_shared<const std::string>(std::move(*bytes));
-  if (is_kept && wanted == span) cache_->keep(extent.file, number, text, drops_);
-  return ports::ReadBytes(std::move(text));
+  return ports::ReadBytes(std::move(*bytes));
+}
+
+Result<ContentCache::Span> ContentReader::read_span(size_t which, uint64_t begin, uint64_t size) const {
+  std::unique_ptr<SharedPages::Block> block;
+  Result<void> done;
+  runtime_.offload([&] {
+    block = cache_->room(size);
+    if (block) done = read_chunks(which, begin / chunk_bytes, (begin + size - 1) / chunk_bytes, block->data());
+  });
+  if (!done) return fail(std::move(done).error());
+  return ContentCache::Span(std::move(block));
 }
 
 Result<std::string> ContentReader::read_extent(size_t which, uint64_t offset, size_t most) const {
-  const Extent& extent = record_.body.extents[which];
-  const auto size = static_cast<uint64_t>(extent.size);
+  const auto size = static_cast<uint64_t>(record_.body.extents[which].size);
   const uint64_t end = std::min<uint64_t>(size, offset + most);
   const uint64_t first = offset / chunk_bytes;
   const uint64_t last = (end - 1) / chunk_bytes;
-  const uint64_t final_chunk = (size - 1) / chunk_bytes;
   const uint64_t begin = first * chunk_bytes;
+  std::string text(std::min<uint64_t>((last + 1) * chunk_bytes, size) - begin, '\0');
+  TRY_DO(read_chunks(which, first, last, text.data()));
+  text.resize(end - begin);
+  text.erase(0, offset - begin);
+  return text;
+}
+
+Result<void> ContentReader::read_chunks(size_t which, uint64_t first, uint64_t last, char* out) const {
+  const Extent& extent = record_.body.extents[which];
+  const auto size = static_cast<uint64_t>(extent.size);
+  const uint64_t final_chunk = (size - 1) / chunk_bytes;
   const uint64_t stop = std::min<uint64_t>((last + 1) * chunk_bytes, size);
   TRY(auto salt, bytes_of_hex(extent.salt));
   const std::string key = content_key(bucket_key_, salt);
-  std::string text(stop - begin, '\0');
   // From a disk chunk by chunk, which stays in the core's cache meanwhile; from afar with as few calls as it takes.
   const uint64_t batch = std::clamp<uint64_t>(files_[which]->read_unit() / sealed_chunk_bytes, 1, last - first + 1);
   const auto sealed = std::make_unique_for_overwrite<char[]>(batch * sealed_chunk_bytes);
@@ -174,17 +198,14 @@ Result<std::string> ContentReader::read_extent(size_t which, uint64_t offset, si
       const uint64_t read_from = chunk * sealed_chunk_bytes;
       TRY_DO(files_[which]->read_to(sealed.get(), read_from, read_end - read_from));
     }
-    const auto opened =
-        unseal_to(text.data() + (chunk * chunk_bytes - begin), key, chunk_nonce(chunk, chunk == final_chunk), {},
-                  {sealed.get() + in_batch * sealed_chunk_bytes, length});
+    const auto opened = unseal_to(out + (chunk - first) * chunk_bytes, key, chunk_nonce(chunk, chunk == final_chunk),
+                                  {}, {sealed.get() + in_batch * sealed_chunk_bytes, length});
     if (!opened) {
       return fail(Code::unavailable, "chunk " + std::to_string(chunk) + " is damaged: " + opened.error().what,
                   "object file " + extent.file);
     }
   }
-  text.resize(end - begin);
-  text.erase(0, offset - begin);
-  return text;
+  return {};
 }
 
 }  // namespace barrio::adapters::sealed_store

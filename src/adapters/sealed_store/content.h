@@ -81,7 +81,11 @@ class ContentReader final : public ports::ObjectReader {
   Result<ports::ReadBytes> read(uint64_t offset, size_t most) override;
 
  private:
+  /// For the cache. Null: there is no room for it.
+  Result<ContentCache::Span> read_span(size_t which, uint64_t begin, uint64_t size) const;
   Result<std::string> read_extent(size_t which, uint64_t offset, size_t most) const;
+  /// The chunks `first` to `last` of an extent, one after the other.
+  Result<void> read_chunks(size_t which, uint64_t first, uint64_t last, char* out) const;
 
   ports::Runtime& runtime_;
   const std::string bucket_key_;

@@ -11,11 +11,11 @@ ContentCache::Span ContentCache::find(const std::string& file, uint64_t number) 
 }
 
 void ContentCache::keep(const std::string& file, uint64_t number, Span span, uint64_t drops) {
-  if (drops != drops_ || span->size() > most_bytes_) return;
+  if (drops != drops_ || span->bytes().size() > most_bytes_) return;
   const auto [entry, is_new] = entries_.try_emplace({file, number});
   if (!is_new) return;  // another one read it at the same time
   uses_.push_front(entry->first);
-  bytes_ += span->size();
+  bytes_ += span->bytes().size();
   entry->second = {std::move(span), uses_.begin()};
   while (bytes_ > most_bytes_) forget(entries_.find(uses_.back()));
 }
@@ -27,7 +27,7 @@ void ContentCache::drop(const std::string& file) {
 }
 
 void ContentCache::forget(std::map<Key, Entry>::iterator entry) {
-  bytes_ -= entry->second.span->size();
+  bytes_ -= entry->second.span->bytes().size();
   uses_.erase(entry->second.use);
   entries_.erase(entry);
 }

@@ -7,6 +7,8 @@
 #include <memory>
 #include <string>
 
+#include "base/shared_pages.h"
+
 namespace barrio::adapters::sealed_store {
 
 class ContentCache {
@@ -15,7 +17,7 @@ class ContentCache {
   static constexpr size_t span_bytes = 512 * 1024;
   /// Files larger than this part of the cache are not kept: one of them would drive out what many ask for.
   static constexpr size_t largest_part = 16;
-  using Span = std::shared_ptr<const std::string>;
+  using Span = std::shared_ptr<const SharedPages::Block>;
   struct Figures {
     uint64_t hits = 0;    // spans that were asked for and here
     uint64_t misses = 0;  // and not here
@@ -24,6 +26,8 @@ class ContentCache {
   };
 
   explicit ContentCache(size_t most_bytes) : most_bytes_(most_bytes) {}
+  /// For what is to be kept; from any thread. Null: the system has no such memory.
+  std::unique_ptr<SharedPages::Block> room(size_t bytes) { return pages_->take(bytes); }
   bool takes(int64_t file_bytes) const { return static_cast<size_t>(file_bytes) <= most_bytes_ / largest_part; }
   /// Null: it is not here. `number`: from the file's begin.
   Span find(const std::string& file, uint64_t number);
@@ -51,6 +55,7 @@ class ContentCache {
   uint64_t hits_ = 0;
   uint64_t misses_ = 0;
   uint64_t drops_ = 0;
+  const std::shared_ptr<SharedPages> pages_ = std::make_shared<SharedPages>(span_bytes);
   std::map<Key, Entry> entries_;
   std::list<Key> uses_;  // the last one first
 };

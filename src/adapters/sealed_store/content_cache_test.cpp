@@ -7,7 +7,7 @@ namespace barrio::adapters::sealed_store::content_cache_test {
 namespace {
 
 ContentCache::Span text(size_t size) {
-  return std::make_shared<const std::string>(size, 'x');
+  return std::make_shared<SharedPages>(ContentCache::span_bytes)->take(size);
 }
 
 }  // namespace
@@ -18,14 +18,14 @@ TEST_CASE("the last that were used stay, up to so many bytes") {
   CHECK(!cache.takes(7));
   cache.keep("a", 0, text(40), 0);
   cache.keep("b", 0, text(40), 0);
-  CHECK(cache.find("a", 0)->size() == 40);
+  CHECK(cache.find("a", 0)->bytes().size() == 40);
   cache.keep("c", 0, text(40), 0);
   CHECK(cache.figures().bytes == 80);
   CHECK(cache.find("a", 0) != nullptr);
   CHECK(cache.find("b", 0) == nullptr);
   CHECK(cache.find("c", 0) != nullptr);
   cache.keep("c", 0, text(7), 0);
-  CHECK(cache.find("c", 0)->size() == 40);
+  CHECK(cache.find("c", 0)->bytes().size() == 40);
   cache.keep("whole", 0, text(101), 0);
   CHECK(cache.figures().bytes == 80);
   CHECK(cache.figures().most_bytes == 100);

@@ -1,0 +1,74 @@
+#include "base/shared_pages.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "base/check.h"
+
+namespace barrio {
+
+SharedPages::Block::Block(std::shared_ptr<SharedPages> pages, uint64_t slot, char* data, size_t size)
+    : pages_(std::move(pages)), slot_(slot), data_(data), size_(size) {}
+
+SharedPages::Block::~Block() {
+  pages_->give_back(slot_);
+}
+
+FilePlace SharedPages::Block::place() const {
+  return {pages_->fd_, slot_ * pages_->slot_bytes_};
+}
+
+SharedPages::SharedPages(size_t most_bytes)
+    : slot_bytes_(most_bytes), fd_(memfd_create("barrio-shared-pages", MFD_CLOEXEC)) {
+  CHECK(most_bytes > 0 && most_bytes % static_cast<size_t>(sysconf(_SC_PAGESIZE)) == 0);
+}
+
+SharedPages::~SharedPages() {
+  for (char* const region : regions_) munmap(region, region_slots * slot_bytes_);
+  if (fd_ >= 0) close(fd_);
+}
+
+std::unique_ptr<SharedPages::Block> SharedPages::take(size_t bytes) {
+  CHECK(bytes > 0 && bytes <= slot_bytes_);
+  if (fd_ < 0) return nullptr;
+  const auto [slot, data] = take_slot();
+  // A page that cannot be had when it is written would end the process.
+  if (data == nullptr || fallocate(fd_, 0, static_cast<off_t>(slot * slot_bytes_), static_cast<off_t>(bytes)) != 0) {
+    give_back(slot);
+    return nullptr;
+  }
+  return std::unique_ptr<Block>(new Block(shared_from_this(), slot, data, bytes));
+}
+
+std::pair<uint64_t, char*> SharedPages::take_slot() {
+  const std::lock_guard lock(mutex_);
+  uint64_t slot = slots_;
+  if (free_.empty()) {
+    ++slots_;
+  } else {
+    slot = free_.back();
+    free_.pop_back();
+  }
+  const size_t region = slot / region_slots;
+  const size_t region_bytes = region_slots * slot_bytes_;
+  if (region >= regions_.size()) {
+    void* const mapped =
+        mmap(nullptr, region_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, static_cast<off_t>(region * region_bytes));
+    if (mapped == MAP_FAILED) return {slot, nullptr};
+    regions_.push_back(static_cast<char*>(mapped));
+  }
+  return {slot, regions_[region] + slot % region_slots * slot_bytes_};
+}
+
+void SharedPages::give_back(uint64_t slot) {
+  const auto at = static_cast<off_t>(slot * slot_bytes_);
+  // A slot whose pages the kernel would not take out of the file could still be on its way to somebody.
+  if (fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, static_cast<off_t>(slot_bytes_)) != 0) return;
+  const std::lock_guard lock(mutex_);
+  free_.push_back(slot);
+}
+
+}  // namespace barrio
