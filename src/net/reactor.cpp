@@ -32,6 +32,8 @@ constexpr int few_events = 4;
 }  // namespace
 
 struct Reactor::State {
+  explicit State(Clock the_clock) : clock(the_clock) {}
+  const Clock clock;
   int epoll = -1;
   int wake = -1;
   Time now;
@@ -68,7 +70,7 @@ struct Reactor::State {
     do {
       event_count = epoll_wait(epoll, events.data(), static_cast<int>(events.size()), 0);
       if (event_count > 0) return true;
-    } while (read_clock() < until);
+    } while (clock() < until);
     return false;
   }
 
@@ -134,7 +136,7 @@ struct Reactor::State {
   }
 };
 
-Reactor::Reactor() : state_(std::make_unique<State>()) {
+Reactor::Reactor(Clock clock) : state_(std::make_unique<State>(clock)) {
   state_->epoll = epoll_create1(EPOLL_CLOEXEC);
   state_->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   CHECK(state_->epoll >= 0 && state_->wake >= 0);
@@ -142,7 +144,7 @@ Reactor::Reactor() : state_(std::make_unique<State>()) {
   event.events = EPOLLIN;
   event.data.ptr = state_.get();
   CHECK(epoll_ctl(state_->epoll, EPOLL_CTL_ADD, state_->wake, &event) == 0);
-  state_->now = state_->woke = read_clock();
+  state_->now = state_->woke = clock();
 }
 
 Reactor::~Reactor() {
@@ -155,7 +157,7 @@ Time Reactor::now() const {
 }
 
 Time Reactor::fresh_now() {
-  return state_->now = read_clock();
+  return state_->now = state_->clock();
 }
 
 void Reactor::watch(int fd, uint32_t events, IoHandler& handler) {

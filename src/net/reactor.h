@@ -37,7 +37,9 @@ Time read_clock();
 
 class Reactor {
  public:
-  Reactor();
+  using Clock = Time (*)();
+  /// Another clock than read_clock: for tests.
+  explicit Reactor(Clock clock = read_clock);
   ~Reactor();
   Reactor(const Reactor&) = delete;
   Reactor& operator=(const Reactor&) = delete;

@@ -5,6 +5,7 @@
 #include "adapters/reactor_runtime/reactor_runtime.h"
 #include "adapters/sealed_store/sealed_store.h"
 #include "decide/residency/copies.h"
+#include "net/patient_clock_test.h"
 #include "objects/copies.h"
 #include "objects/s3_world_test.h"
 
@@ -245,7 +246,7 @@ struct CopyTest {
     control.change(now, std::move(**next));
   }
 
-  net::Reactor reactor;
+  net::Reactor reactor{net::test::patient_clock};
   adapters::ReactorRuntime runtime{reactor};
   net::Client client{reactor, net::ClientLimits{}};
   CopyControl control{reactor};

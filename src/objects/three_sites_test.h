@@ -4,6 +4,7 @@
 #include "adapters/local_files/local_medium.h"
 #include "adapters/reactor_runtime/reactor_runtime.h"
 #include "adapters/sealed_store/sealed_store.h"
+#include "net/patient_clock_test.h"
 #include "objects/s3_world_test.h"
 
 namespace barrio::objects::three_sites {
@@ -139,7 +140,7 @@ struct World {
         .status;
   }
 
-  net::Reactor reactor;
+  net::Reactor reactor{net::test::patient_clock};
   adapters::ReactorRuntime runtime{reactor};
   net::Client client{reactor, net::ClientLimits{}};
   FakeControl control;
