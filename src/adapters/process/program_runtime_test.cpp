@@ -240,9 +240,14 @@ TEST_CASE("what a program uses is told: cores, memory, processes") {
     CHECK(*idle->memory < mib(64));
     CHECK(*idle->processes >= 1);
     CHECK(rig.ask(at, "/spin") == "spins");
-    const auto busy = contract.workloads().usage(id);
-    REQUIRE(busy);
-    CHECK(*busy->cores > 0.1);  // of a machine that others use, too
+    double most = 0;
+    for (int left = 100; left > 0 && most <= 0.1; --left) {  // others use the machine, too
+      rig.runtime.sleep_for(20ms);
+      const auto busy = contract.workloads().usage(id);
+      REQUIRE(busy);
+      most = std::max(most, *busy->cores);
+    }
+    CHECK(most > 0.1);
     contract.end(id);
   });
 }
