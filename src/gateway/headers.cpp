@@ -31,7 +31,10 @@ bool is_of_this_hop(Field field) {
 }
 
 bool is_barrio(const Header& header) {
-  return header.field == Field::other && header.name.size() > 7 && starts_with_small(header.name, "barrio-");
+  const std::string_view name = header.name;
+  // Most others differ in the first letter.
+  return header.field == Field::other && name.size() > 7 && (name[0] | 0x20) == 'b' &&
+         starts_with_small(name, "barrio-");
 }
 
 /// Named in a Connection field: meant for the next hop only.

@@ -54,8 +54,8 @@ void Callbacks::set_receiving(nghttp2_session_callbacks* callbacks) {
                                                          return 0;
                                                        });
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
-      callbacks, [](nghttp2_session*, uint8_t, int32_t id, const uint8_t* data, size_t size, void* user) {
-        session_of(user).data_received(id, text_of(data, size));
+      callbacks, [](nghttp2_session*, uint8_t flags, int32_t id, const uint8_t* data, size_t size, void* user) {
+        session_of(user).data_received(id, text_of(data, size), (flags & NGHTTP2_FLAG_END_STREAM) != 0);
         return 0;
       });
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks,

@@ -52,7 +52,8 @@ char* FieldBlock::append(size_t name_size, std::string_view value, bool fleeting
 }
 
 void FieldBlock::add(std::string_view name, std::string_view value) {
-  name.copy(append(name.size(), value, false), name.size());
+  char* to = append(name.size(), value, false);
+  if (!name.empty()) std::memcpy(to, name.data(), name.size());
 }
 
 void FieldBlock::add_small(const Header& header) {
@@ -61,10 +62,13 @@ void FieldBlock::add_small(const Header& header) {
 
 std::span<Header> FieldBlock::view() {
   headers_.clear();
+  headers_.reserve(fields_.size());
   for (const Field& field : fields_) {
-    headers_.push_back({name(field), value(field)});
-    headers_.back().fleeting = field.fleeting;
-    headers_.back().checked = true;  // by nghttp2, which tells of no other
+    const std::string_view text = name(field);
+    const bool pseudo = text.starts_with(':');
+    Header& header = headers_.emplace_back(pseudo ? net::Field::other : field_of(text), text, value(field));
+    header.fleeting = field.fleeting;
+    header.checked = true;  // by nghttp2, which tells of no other
   }
   return headers_;
 }

@@ -35,6 +35,7 @@ ServerStream& server_stream(Channel& channel) {
 ServerSession::ServerSession(ServerCore& core, ServerConnection& connection)
     : core_(core),
       connection_(connection),
+      heads_(core.plain_values_),
       session_(Session::Side::server, core.reactor_, connection.stream_, core.http2_memory_,
                session_limits(core.limits_), *this),
       idle_since_(core.reactor_.now()) {
@@ -49,7 +50,7 @@ void ServerSession::schedule() {
 }
 
 void ServerSession::receive(std::string_view input) {
-  if (!session_.receive(input)) connection_.close();
+  if (!session_.receive(heads_.take(input, core_.http2_room_))) connection_.close();
 }
 
 bool ServerSession::advance() {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "net/http2_plain_values.h"
 #include "net/http2_session.h"
 #include "net/server.h"
 
@@ -95,6 +96,7 @@ class ServerSession final : public SessionHandler {
 
   ServerCore& core_;
   ServerConnection& connection_;
+  PlainHeads heads_;
   Session session_;
   std::vector<std::unique_ptr<ServerStream>> streams_;
   std::vector<std::unique_ptr<ServerStream>> closing_;  // to be reported, once the socket has their last byte

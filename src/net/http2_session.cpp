@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/check.h"
 #include "net/fields.h"
@@ -99,7 +100,9 @@ Session::~Session() {
 
 bool Session::receive(std::string_view input) {
   const auto* bytes = reinterpret_cast<const uint8_t*>(input.data());
-  return nghttp2_session_mem_recv(session_, bytes, input.size()) >= 0;
+  if (nghttp2_session_mem_recv(session_, bytes, input.size()) < 0) return false;
+  if (taken_ > 0) nghttp2_session_consume_connection(session_, std::exchange(taken_, 0));
+  return true;
 }
 
 bool Session::over() const {
@@ -189,7 +192,7 @@ void Session::count_idle_frame() {
   if (idle_frames_.over(reactor_.now(), limits_.idle_frames_per_second)) terminate(NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
-void Session::data_received(int32_t id, std::string_view piece) {
+void Session::data_received(int32_t id, std::string_view piece, bool last) {
   Channel* channel = find(id);
   if (channel != nullptr && !channel->dropped) {
     channel->last_received = reactor_.now();
@@ -205,7 +208,8 @@ void Session::data_received(int32_t id, std::string_view piece) {
     }
     handler_.on_data(*channel, piece);
   }
-  nghttp2_session_consume(session_, id, piece.size());
+  taken_ += piece.size();
+  if (!last) nghttp2_session_consume_stream(session_, id, piece.size());
 }
 
 void Session::release_held(size_t size) {

@@ -154,7 +154,8 @@ class Session {
   void field(Channel& channel, std::string_view name, std::string_view value);
   void trailer(Channel& channel, std::string_view name, std::string_view value);
   void frame_received(const nghttp2_frame& frame);
-  void data_received(int32_t id, std::string_view piece);
+  /// `last`: of the stream's last frame.
+  void data_received(int32_t id, std::string_view piece, bool last);
   void count_idle_frame();
   void finish_input(Channel& channel);
   void release_held(size_t size);
@@ -183,6 +184,7 @@ class Session {
   std::vector<nghttp2_nv> fields_;    // of one head, while it is handed over
   uint64_t heads_ = 0;                // sent
   size_t held_ = 0;                   // received, over all streams
+  size_t taken_ = 0;                  // in this receive(), and not given back to the connection's window
   size_t window_owed_ = 0;            // of the connection: not given back while too much is held
   size_t unsent_ = 0;                 // over all streams
   size_t blocked_ = 0;

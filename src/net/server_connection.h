@@ -15,6 +15,7 @@
 #include "net/http1_parser.h"
 #include "net/http1_writer.h"
 #include "net/http2_memory.h"
+#include "net/http2_plain_values.h"
 #include "net/lazy_timer.h"
 #include "net/listener.h"
 #include "net/proxy_protocol.h"
@@ -77,6 +78,8 @@ class ServerCore {
   size_t handshakes_ = 0;  // that are not over
   WorkList<ServerConnection> work_;
   http2::Memory http2_memory_;
+  http2::PlainValues plain_values_;
+  std::string http2_room_;  // for PlainHeads: at most what was read, with known values plain
   std::vector<std::unique_ptr<http2::ServerStream>> spare_streams_;  // to be used again; bounded
   std::vector<std::unique_ptr<ServerConnection>> connections_;
   std::array<char, 128 * 1024> scratch_;  // what one read brought; consumed before the next
