@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Faults that only real machines have, under constant load: control's disk is full, then that of a site which also stores objects; then
-# control's clock is an hour wrong and a site's ten minutes, either way. Requests go on, what was acknowledged is there, usage is billed
-# once, nothing that is said is untrue, and everything works again without a restart.
-# Usage: faults.sh BARRIO. Exits 77 (skipped) without root, tmpfs, libfaketime or boto3.
+# control's clock is an hour wrong and a site's ten minutes, either way; then a site and control do not hear each other, one way and
+# both. Requests go on, what was acknowledged is there, usage is billed once, nothing that is said is untrue, and everything works again
+# without a restart. Usage: faults.sh BARRIO. Exits 77 (skipped) without root, tmpfs, network namespaces, nftables, libfaketime or boto3.
 set -uo pipefail
 barrio=$1
 here=$(dirname "$0")
@@ -11,11 +11,13 @@ faketime=$(ls /usr/lib/*/faketime/libfaketime.so.1 2>/dev/null | head -n 1)
 [ -n "$faketime" ] || skip "Debian's faketime is not installed"
 /usr/bin/python3 -c 'import boto3' 2>/dev/null || skip "Debian's python3-boto3 is not installed"
 home=$(mktemp -d /tmp/barrio-faults-XXXXXX)
+island=barrio-faults-$$ # vlc1's network
 declare -A pids=() s3=()
 load_pid= requests_pid= filler_pid= wrong=0
 finish() {
   for pid in $filler_pid $load_pid $requests_pid "${pids[@]}"; do kill -9 "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
   umount -l "$home/control" "$home/bio1" 2>/dev/null
+  ip netns del "$island" 2>/dev/null
   rm -rf "$home"
 }
 trap finish EXIT
@@ -37,15 +39,38 @@ with_clock() {
     "${@:2}"
 }
 
-control_file 127.0.0.1:0 bio1 vlc1
+# vlc1 is in a network of its own, at 10.231.87.2; everything else is at this end of the cable.
+near=10.231.87.1
+command -v nft >/dev/null || skip "Debian's nftables is not installed"
+{ ip netns add "$island" && ip link add "bf$$" type veth peer name cable netns "$island" && ip addr add "$near/30" dev "bf$$" &&
+  ip link set "bf$$" up && ip -n "$island" addr add 10.231.87.2/30 dev cable && ip -n "$island" link set lo up &&
+  ip -n "$island" link set cable up; } 2>/dev/null || skip "no network namespace can be made"
+printf '#!/bin/sh\nexec ip netns exec %s %s "$@"\n' "$island" "$(realpath "$barrio")" >"$home/there" && chmod +x "$home/there"
+# lose WAY...: what vlc1 sends to control (out), what control sends to vlc1 (in). heal: nothing any more
+lose() {
+  local way side
+  ip netns exec "$island" nft add table inet lost
+  for way in "$@"; do
+    side=dport
+    [ "$way" = in ] && side=sport
+    ip netns exec "$island" nft "add chain inet lost $way { type filter hook ${way}put priority 0; }; add rule inet lost $way tcp $side ${control##*:} counter drop"
+  done
+}
+heal() {
+  ip netns exec "$island" nft list table inet lost | grep -q 'counter packets 0 ' && give_up "no packet was lost"
+  ip netns exec "$island" nft delete table inet lost
+}
+
+control_file "$near:0" bio1 vlc1
 with_clock control serve control control
 pids[control]=$started_pid
 control=$address
 storage_file bio1 "$control"
+sed -i "s/^listen: .*/listen: $near:0/" "$home/bio1.yaml"
 with_clock bio1 begin_storage bio1
 bio1=$address
-site_file vlc1 "$control" 127.0.0.1:0
-serve vlc1 site serve
+site_file vlc1 "$control" 10.231.87.2:0
+barrio=$home/there serve vlc1 site serve
 pids[vlc1]=$started_pid
 vlc1=$address
 log_in "$control"
@@ -112,10 +137,10 @@ make_tenant before
 fill control
 for i in 1 2 3; do expect 5 "the disk is full" b tenant create "refused$i" --as operator; done
 expect 0 before b tenant list --as operator
-sleep 2.5 # usage is shipped, and not taken
+says() { grep -q "$2" "$home/$1.log"; }
+wait_for 10 "control to take no usage" says control 'usage not taken; the site keeps it'
 empty
 make_tenant after
-grep -q 'usage not taken; the site keeps it' "$home/control.log" || give_up "no usage was shipped while control's disk was full"
 
 load_storage "$control" "${s3[bio1]}"
 ask "at first"
@@ -125,8 +150,7 @@ head -c 300K /dev/urandom >"$home/body"
 put() { curl -s -m 10 -H "Authorization: Bearer $token" -T "$home/body" "http://${s3[bio1]}/frames/$1" -w '%{http_code}'; }
 for i in 1 2 3; do expect 0 "<Code>InsufficientStorage</Code>" put "refused$i"; done
 expect 0 507 put refused4
-sleep 2.5 # usage is to be kept, and cannot be
-grep -q 'cannot keep usage on disk' "$home/bio1.log" || give_up "usage was kept on a full disk"
+wait_for 10 "the site to keep usage in memory" says bio1 'cannot keep usage on disk'
 empty
 expect 0 200 put acknowledged
 curl -sf -m 10 -H "Authorization: Bearer $token" "http://${s3[bio1]}/frames/acknowledged" | cmp - "$home/body" || give_up "what was put is not what is got"
@@ -140,9 +164,24 @@ for step in "control +1h" "control -1h" "bio1 +10m" "bio1 -10m"; do
   ask "$step"
   make_tenant "while-$who-${by//[+]/plus}"
   clock_of "$who" +0
-  sleep 1.2
   ask "after $step"
   make_tenant "after-$who-${by//[+]/plus}"
+done
+
+# --- a network that is cut ---
+
+for way in out in "in out"; do
+  sed "s/^name: .*/name: during-${way// /-}/" "$home/app.yaml" >"$home/during.yaml"
+  # shellcheck disable=SC2086
+  lose $way
+  timeout 40 "$barrio" --home "$home" app deploy "$home/during.yaml" >"$home/deployed" 2>&1 &
+  deploy_pid=$!
+  sleep 1.2
+  ask "lost: $way"
+  kill -0 "$deploy_pid" 2>/dev/null || give_up "what is ordered comes to vlc1 though it cannot"
+  heal
+  wait "$deploy_pid" || give_up "what was ordered during the cut does not run: $(cat "$home/deployed")"
+  ask "healed: $way"
 done
 
 # --- what is left of it ---
