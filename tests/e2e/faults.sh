@@ -113,7 +113,7 @@ ask() {
   done
 }
 asked=0 made=0
-# make NAME: a change that must be acknowledged, and be there at the end
+# make_tenant NAME: a change that must be acknowledged, and be there at the end
 make_tenant() {
   b tenant create "$1" --as operator >"$home/said.tenant" 2>&1 || give_up "tenant $1 is not made: $(cat "$home/said.tenant")"
   made=$((made + 1))
