@@ -76,7 +76,11 @@ Result<void> replace_file(const std::string& path, const std::string& content) {
   if (problem) return fail(Code::unavailable, "cannot make the folder: " + problem.message(), folder.string());
   // Its own for each process: during a handover a site has two.
   const std::string temporary = path + "." + std::to_string(::getpid()) + ".new";
-  TRY_DO(write_synced(temporary, content, O_TRUNC));
+  const auto written = write_synced(temporary, content, O_TRUNC);
+  if (!written) {
+    unlink(temporary.c_str());  // a part of it would take room on a full disk
+    return written;
+  }
   if (rename(temporary.c_str(), path.c_str()) != 0) return failed("rename", temporary);
   return sync_folder(folder.string());
 }

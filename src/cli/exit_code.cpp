@@ -32,8 +32,8 @@ std::string next_step(const Error& error, const std::string& command) {
       if (about_config) return "barrio config show";
       return about_site ? "barrio site list" : "barrio app list";
     case Code::denied: return "barrio context list, then the same command with --as NAME";
+    case Code::exhausted: return "make room (free or delete what is not needed), then run the same command again";
     case Code::conflict:
-    case Code::exhausted:
       if (about_config) return "barrio config show";
       return about_site ? "barrio site list" : "barrio explain APP";
     case Code::unavailable:

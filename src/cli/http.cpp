@@ -74,8 +74,8 @@ Code code_for(int status) {
     case 404: return Code::not_found;
     case 409:
     case 421:
-    case 422:
-    case 507: return Code::conflict;
+    case 422: return Code::conflict;
+    case 507: return Code::exhausted;
     case 408:
     case 504: return Code::timed_out;
     case 500:

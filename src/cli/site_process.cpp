@@ -61,7 +61,7 @@ SiteProcess::SiteProcess(ServiceLoop& loop, Parts parts)
       kubernetes_(with_kubernetes(std::move(parts.kubernetes))),
       programs_(with_programs()),
       workloads_(models_, containers(), programs_.get()),
-      control_(loop.runtime(), loop.fetcher(), parts.control),
+      control_(loop.runtime(), loop.fetcher(), link_config(parts.control)),
       control_config_(parts.control),
       peers_{file_.peer_secret, parts.gateway.peer_tls.server, parts.gateway.peer_tls.client},
       client_tls_(parts.gateway.tls),
@@ -78,6 +78,11 @@ gateway::GatewayConfig SiteProcess::gateway_config(gateway::GatewayConfig config
       answer(print_json(to_json(agent::replica_figures(workloads_, SiteId::of(file_.site), app, lines))));
     });
   };
+  return config;
+}
+
+adapters::HttpControlConfig SiteProcess::link_config(adapters::HttpControlConfig config) {
+  config.on_time = [this](WallTime time) { gateway_.hear_control_time(time); };
   return config;
 }
 

@@ -48,6 +48,7 @@ class SiteProcess {
   agent::AgentConfig agent_config(const std::string& address) const;
   agent::AgentHooks hooks();
   gateway::GatewayConfig gateway_config(gateway::GatewayConfig config);
+  adapters::HttpControlConfig link_config(adapters::HttpControlConfig config);
   std::unique_ptr<adapters::PodmanWorkloadRuntime> with_podman(const std::optional<net::SocketAddress>& socket);
   std::unique_ptr<adapters::KubernetesWorkloadRuntime> with_kubernetes(
       std::optional<adapters::KubernetesConfig> config);

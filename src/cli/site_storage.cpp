@@ -49,9 +49,15 @@ SiteStorage::SiteStorage(Parts parts, std::string site_key)
           [this](const net::Endpoint& address, net::Request request, Time deadline) {
             return adapters::fetch(runtime_, client_, address, std::move(request), deadline);
           },
-          parts_.control),
+          link_config()),
       records_(std::make_shared<StorageRecords>(parts_.metrics, parts_.file.site)),
       events_(runtime_, side_.reactor(), parts_.log) {}
+
+adapters::HttpControlConfig SiteStorage::link_config() {
+  adapters::HttpControlConfig config = parts_.control;
+  config.on_time = [this](WallTime time) { service_->hear_control_time(time); };
+  return config;
+}
 
 Result<std::unique_ptr<SiteStorage>> SiteStorage::open(Parts parts) {
   TRY(auto key, adapters::local_files::read_site_key(parts.file.storage->key_file, parts.file.folder));

@@ -40,6 +40,7 @@ class SiteStorage {
 
  private:
   SiteStorage(Parts parts, std::string site_key);
+  adapters::HttpControlConfig link_config();
   Result<objects::S3Config> config() const;
   std::optional<StorageOrders> saved_orders() const;
   Result<void> save(const StorageOrders& orders);

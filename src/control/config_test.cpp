@@ -390,6 +390,21 @@ TEST_CASE("where there is room for no change, what takes away from somebody stil
   CHECK(world.control->set_status(SiteId::of("bio1"), SiteStatus::draining));
 }
 
+TEST_CASE("a cap is refused where the snapshot has no room for what it says once the cap is reached") {
+  World world(with_accounts());
+  const auto present = static_cast<size_t>(world.control->config().snapshot_bytes);
+  const TenantId harbour = TenantId::of("harbour");
+  const Euros cap = *Euros::parse("100EUR");
+  // A quarter is kept for what takes away.
+  world.config.most_snapshot_bytes = (present + 210) / 3 * 4 + 4;
+  world.restart();
+  REQUIRE(world.control->set_spend_cap(traffic, cap));
+  CHECK(world.control->set_spend_cap(harbour, cap).error().code == Code::exhausted);
+  CHECK(world.control->set_spend_cap(traffic, *Euros::parse("50EUR")));
+  REQUIRE(world.control->remove_spend_cap(traffic));
+  CHECK(world.control->set_spend_cap(harbour, cap));
+}
+
 TEST_CASE("a snapshot that was too large is no fault any more once it is as it was, and no tenant is told of it") {
   World world;
   world.config.most_snapshot_bytes = static_cast<size_t>(world.control->config().snapshot_bytes) + 1000;

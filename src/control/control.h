@@ -185,7 +185,7 @@ class Control {
   Result<Bucket> create_bucket(const TenantId& tenant, const NewBucket& wanted, const std::optional<SiteId>& asked_at,
                                const Author& by);
   /// How many sites keep it from now on; new ones are brought in step before they count. Errors: not_found, invalid
-  /// (the policy permits fewer), unavailable.
+  /// (the policy permits fewer), conflict (more, for a tenant at its spend cap), unavailable.
   Result<void> set_copies(const TenantId& tenant, const BucketName& name, const BucketCopies& wanted, const Author& by);
   /// What a bucket's home says of a follower; the bucket as it is then. Errors: not_found, denied (not the home),
   /// conflict (of another epoch).
@@ -357,11 +357,15 @@ class Control {
   /// Commits what `edit` says after a fresh load, again on conflict, then steps.
   Result<void> change(const Act& act, const std::function<Result<Edit>()>& edit);
   void note_spending(const SiteId& site, const UsageShipment& shipment);
+  void drop_tallies();
+  Result<void> count_one(const TenantId& tenant, WallTime month);
   Result<void> recount(const TenantId& tenant, WallTime month);
   /// None: not added up yet.
   std::optional<Euros> spent_in(const TenantId& tenant, WallTime month) const;
   Result<void> tell_spending();
   std::map<std::string, SpendStop> spend_stops() const;
+  /// None: it has not reached its cap.
+  std::optional<SpendStop> spend_stop(const TenantId& tenant) const;
   /// None: this may be deployed, whatever its tenant has spent.
   std::optional<Refusal> over_spend_cap(const TenantId& tenant, const AppSpec* before, const AppSpec& after) const;
   ports::Write audit_entry(const Act& act, const std::string& detail);

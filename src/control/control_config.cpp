@@ -31,6 +31,10 @@ bool is_in_snapshot(std::string_view key) {
          key.starts_with("site/");
 }
 
+/// The most that a tenant's stop takes there once it has reached its cap: nobody asks for it, so its room is kept from
+/// when the cap is set.
+constexpr size_t most_stop_bytes = 160;
+
 bool has_settings(std::string_view key) {
   return key == key::network || key.starts_with("app/") || key.starts_with("tenant/");
 }
@@ -99,6 +103,10 @@ Result<void> Control::check_room_in_snapshot(const Edit& edit) const {
   size_t more = 0;
   bool urgent = true;
   for (const ports::Write& write : edit.writes) {
+    if (write.value && write.key.starts_with("spend_cap/") && !desired_.sizes.contains(write.key)) {
+      more += most_stop_bytes;
+      urgent = false;
+    }
     if (!write.value || !is_in_snapshot(write.key)) continue;
     const auto known = desired_.sizes.find(write.key);
     const size_t before = known == desired_.sizes.end() ? 0 : known->second;
@@ -106,7 +114,10 @@ Result<void> Control::check_room_in_snapshot(const Edit& edit) const {
     urgent = urgent && only_takes_away(write);
   }
   const size_t most = urgent ? config_.most_snapshot_bytes : for_changes(config_.most_snapshot_bytes);
-  if (more == 0 || snapshot_bytes_ + more <= most) return {};
+  if (more == 0) return {};
+  more += most_stop_bytes * static_cast<size_t>(std::ranges::count_if(
+                                desired_.spend_caps, [](const auto& cap) { return !cap.second.reached; }));
+  if (snapshot_bytes_ + more <= most) return {};
   return fail(Code::exhausted, "the snapshot that every site keeps would have " + kibibytes(snapshot_bytes_ + more) +
                                    ", and may have " + kibibytes(most) +
                                    ": delete apps or API keys that nobody needs first");

@@ -65,7 +65,7 @@ Result<void> Control::set_spend_cap(const TenantId& tenant, Euros wanted, const 
   TRY_DO(change({by, "spend cap set", tenant.str(), tenant}, set));
   log_info("spend cap set", {{"tenant", tenant.str()}, {"cap", wanted.str()}});
   // What of it fails is done again within a second.
-  static_cast<void>(count_spending());
+  if (led_ && leadership_.leads()) static_cast<void>(count_one(tenant, month_of(runtime_.wall())));
   return {};
 }
 
@@ -110,17 +110,22 @@ std::map<std::string, SpendStop> Control::spend_stops() const {
   return stops;
 }
 
-std::optional<Refusal> Control::over_spend_cap(const TenantId& tenant, const AppSpec* before,
-                                               const AppSpec& after) const {
+std::optional<SpendStop> Control::spend_stop(const TenantId& tenant) const {
   const auto cap = desired_.spend_caps.find(tenant);
   if (cap == desired_.spend_caps.end() || !cap->second.reached) return std::nullopt;
   const SpendStop stop = stop_of(cap->second);
-  if (!stop.holds(runtime_.wall())) return std::nullopt;
+  return stop.holds(runtime_.wall()) ? std::optional(stop) : std::nullopt;
+}
+
+std::optional<Refusal> Control::over_spend_cap(const TenantId& tenant, const AppSpec* before,
+                                               const AppSpec& after) const {
+  const auto stop = spend_stop(tenant);
+  if (!stop) return std::nullopt;
   // A wider policy, or a shorter objective, may mean more replicas, too.
   const auto planned = [&](const AppSpec& spec) { return plan({tenant, spec, 0}).replicas.size(); };
   const bool grows = before == nullptr || decide::asks_for_more(*before, after) || planned(after) > planned(*before);
   if (!grows) return std::nullopt;
-  return Refusal{RefusalReason::spend_cap, stop.detail(tenant), stop.nearest(tenant)};
+  return Refusal{RefusalReason::spend_cap, stop->detail(tenant), stop->nearest(tenant)};
 }
 
 void Control::note_spending(const SiteId& site, const UsageShipment& shipment) {
@@ -135,13 +140,8 @@ void Control::note_spending(const SiteId& site, const UsageShipment& shipment) {
 Result<void> Control::count_spending() {
   if (usage_ == nullptr || !led_ || !leadership_.leads()) return {};
   if (desired_.spend_caps.empty() && spending_.empty()) return {};
-  const ports::Turn::Hold turn(counting_);
   const WallTime month = month_of(runtime_.wall());
-  if (spending_prices_ != desired_.prices) {
-    spending_.clear();
-    spending_prices_ = desired_.prices;
-  }
-  std::erase_if(spending_, [&](const auto& known) { return !desired_.spend_caps.contains(known.first); });
+  drop_tallies();
   std::vector<TenantId> due;
   for (const auto& [tenant, cap] : desired_.spend_caps) {
     if (!spent_in(tenant, month)) due.push_back(tenant);
@@ -150,33 +150,52 @@ Result<void> Control::count_spending() {
   Result<void> done = tell_spending();
   for (const TenantId& tenant : due) {
     if (runtime_.stopping() || !leadership_.leads()) break;
-    Result<void> counted = recount(tenant, month);
-    if (counted) counted = tell_spending();
+    const Result<void> counted = count_one(tenant, month);
     if (done && !counted) done = counted;
   }
   return done;
+}
+
+/// Of tenants that have no cap any more, and all that were made at other prices.
+void Control::drop_tallies() {
+  if (spending_prices_ != desired_.prices) {
+    spending_.clear();
+    spending_prices_ = desired_.prices;
+  }
+  std::erase_if(spending_, [&](const auto& known) { return !desired_.spend_caps.contains(known.first); });
+}
+
+/// The turn is for one tenant: who sets a cap waits for that tenant's figures and, at most, for those under way.
+Result<void> Control::count_one(const TenantId& tenant, WallTime month) {
+  {
+    const ports::Turn::Hold turn(counting_);
+    drop_tallies();
+    if (desired_.spend_caps.contains(tenant) && !spent_in(tenant, month)) TRY_DO(recount(tenant, month));
+  }
+  return tell_spending();
 }
 
 /// From the store. What sites ship meanwhile is noted in the same tally, so nothing is missed between the two.
 Result<void> Control::recount(const TenantId& tenant, WallTime month) {
   spending_.insert_or_assign(tenant, Spending{decide::SpendTally(month)});
   const int64_t leadership = hearer_;
+  const auto is_over = [&] { return hearer_ != leadership || !spending_.contains(tenant); };
+  const auto over = fail(Code::conflict, "another leadership has begun meanwhile, or other prices");
   // To the month's end: clocks of sites may be ahead, and the bill has their hours, too.
   for (WallTime day = month; day < next_month(month); day += std::chrono::days(1)) {
-    TRY(const auto rows, usage_->rows(tenant, day));
+    TRY(auto rows, usage_->rows(tenant, day));
     for (size_t from = 0; from == 0 || from < rows.size(); from += most_rows_noted) {
       if (from > 0) runtime_.sleep_for(1ms);
-      const auto known = spending_.find(tenant);
-      if (hearer_ != leadership || known == spending_.end()) {
-        return fail(Code::conflict, "another leadership has begun meanwhile");
-      }
+      if (is_over()) return over;
+      Spending& known = spending_.at(tenant);
       for (size_t at = from; at < std::min(from + most_rows_noted, rows.size()); ++at) {
         const auto& [site, journal, row] = rows[at];
-        if (!known->second.tally.note({site, journal}, row, spending_prices_, runtime_.wall()))
-          known->second.missed = true;
+        if (!known.tally.note({site, journal}, row, spending_prices_, runtime_.wall())) known.missed = true;
       }
     }
+    if (rows.size() > most_rows_noted) runtime_.offload([&] { rows = {}; });  // many are as long freed as read
   }
+  if (is_over()) return over;
   spending_.at(tenant).whole = true;
   return {};
 }

@@ -155,6 +155,10 @@ Result<void> Control::set_copies(const TenantId& tenant, const BucketName& name,
     if (found == desired_.buckets.end() || found->tenant != tenant) {
       return fail(Code::not_found, "there is no such bucket of tenant " + tenant.str(), "bucket");
     }
+    const auto stop = spend_stop(tenant);
+    if (stop && wanted.copies > found->copies) {
+      return fail(Code::conflict, stop->detail(tenant) + "; fewer copies may be asked for", "copies");
+    }
     TRY(const auto next, decide::with_copies(*found, wanted.copies, copy_world(found->id)));
     if (!next) return Edit{};
     const std::string key = key::bucket(name);

@@ -300,6 +300,42 @@ TEST_CASE("who cannot be counted keeps nobody else from being held to a cap") {
   CHECK(world.control->spending(harbour)->spent == Euros());
 }
 
+TEST_CASE("who sets a cap waits for that tenant's figures alone") {
+  World world{with_accounts()};
+  set_price(world);
+  ship(world, hour_of(world.runtime.wall()), 100, 1);
+  const TenantId harbour = TenantId::of("harbour");
+  world.usage_store.lists_fail = 1;
+  REQUIRE(world.control->set_spend_cap(harbour, euros("100EUR")));
+  REQUIRE(world.control->set_spend_cap(traffic, euros("100EUR")));
+  CHECK(stop_of(world) != nullptr);
+  CHECK(!world.control->spending(harbour)->spent);
+  count(world);
+  CHECK(world.control->spending(harbour)->spent == Euros());
+}
+
+TEST_CASE("at its cap a tenant has no more copies made of a bucket, and may have fewer") {
+  World world{with_accounts()};
+  set_price(world);
+  REQUIRE(world.control->storage(SiteId::of("bio1"), {0, "10.0.0.1:7480"}));
+  REQUIRE(world.control->storage(SiteId::of("mad1"), {0, "10.0.0.2:7480"}));
+  const auto frames = *BucketName::parse("frames");
+  const auto kept = *BucketName::parse("kept");
+  REQUIRE(world.control->create_bucket(traffic, {frames, "ES", {}, 1}, {}, {}));
+  REQUIRE(world.control->create_bucket(traffic, {kept, "ES", {}, 2}, {}, {}));
+  ship(world, hour_of(world.runtime.wall()), 100, 1);
+  REQUIRE(world.control->set_spend_cap(traffic, euros("100EUR")));
+  REQUIRE(stop_of(world) != nullptr);
+  const auto refused = world.control->set_copies(traffic, frames, {2}, {});
+  REQUIRE(!refused);
+  CHECK(refused.error().code == Code::conflict);
+  CHECK(has_text(refused.error().text(), "has spent its cap of 100.00EUR"));
+  CHECK(world.control->set_copies(traffic, kept, {2}, {}));
+  CHECK(world.control->set_copies(traffic, kept, {1}, {}));
+  REQUIRE(world.control->remove_spend_cap(traffic));
+  CHECK(world.control->set_copies(traffic, frames, {2}, {}));
+}
+
 TEST_CASE("a day of many rows is counted in pieces, between which others have their turn") {
   World world{with_accounts()};
   set_price(world);

@@ -197,11 +197,12 @@ Result<api::UsageAnswer> UsageBook::report(const api::UsageQuery& query, std::ve
 }
 
 Result<std::vector<TakenRow>> UsageBook::rows(const TenantId& tenant, WallTime day) const {
-  TRY(const auto listing, store_.list("hour/" + day_of(day) + "/" + tenant.str() + "/"));
+  TRY(auto listing, store_.list("hour/" + day_of(day) + "/" + tenant.str() + "/"));
   std::vector<TakenRow> rows;
   Result<void> read;
   runtime_.offload([&] {
-    for (const ports::Entry& entry : listing.entries) {
+    const ports::Listing here = std::move(listing);  // to be freed here, not on the loop: there may be very many
+    for (const ports::Entry& entry : here.entries) {
       auto row = read_row(entry);
       if (!row) return void(read = fail(row.error()));
       rows.push_back(std::move(*row));

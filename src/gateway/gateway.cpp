@@ -59,6 +59,10 @@ void Gateway::set_local(std::vector<ports::WorkloadStatus> statuses) {
   });
 }
 
+void Gateway::hear_control_time(WallTime time) {
+  state_->issuer_clock.hear(time, state_->reactor.fresh_now());
+}
+
 std::vector<Flow> Gateway::flows() const {
   return state_->dispatcher.flows(state_->reactor.now());
 }

@@ -92,6 +92,8 @@ class Gateway {
   size_t connections() const;
 
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
+  /// What time it is at control, by which tokens are judged too.
+  void hear_control_time(WallTime time);
   void set_local(std::vector<ports::WorkloadStatus> statuses);
   std::vector<Flow> flows() const;
   /// Requests that were decided and are not over. On the reactor's thread, like flows().

@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "api/oauth/issuer_clock.h"
 #include "gateway/app_address.h"
 #include "gateway/callers.h"
 #include "gateway/gateway.h"
@@ -69,6 +70,7 @@ struct Gateway::State final : net::ExchangeHandler, std::enable_shared_from_this
   LocalEndpoints endpoints;
   std::set<std::string, std::less<>> revoked_keys;  // of sites
   Callers callers;
+  api::IssuerClock issuer_clock;
   Limits limits;
   std::vector<std::unique_ptr<ProxiedRequest>> requests;
   std::vector<ProxiedRequest*> spare;

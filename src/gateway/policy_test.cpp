@@ -217,6 +217,20 @@ int status_without_body(World& w) {
   return early.status;
 }
 
+TEST_CASE("a credential does not end before its time where a site's clock runs ahead of control's") {
+  World w;
+  w.snapshot->api_keys[0].expires = std::chrono::floor<std::chrono::seconds>(w.wall.time_since_epoch()).count() + 60;
+  w.publish();
+  const WallTime control = w.wall;
+  CHECK(w.ask(w.infer()).status == 200);
+  w.wall += 10min;
+  CHECK(w.ask(w.infer()).status == 401);
+  w.bio->hear_control_time(control);
+  CHECK(w.ask(w.infer()).status == 200);
+  w.bio->hear_control_time(control + 1h);
+  CHECK(w.ask(w.infer()).status == 401);
+}
+
 TEST_CASE("over a tenant's rate: 429 that names the limit, its value and when to come again, before the body is read") {
   World w;
   w.snapshot->quotas["acme"] = {.requests_per_second = 0.1, .burst = 2};

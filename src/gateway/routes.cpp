@@ -115,7 +115,7 @@ bool Gateway::State::is_peer(const net::Exchange& exchange) const {
 }
 
 const api::Identity* Gateway::State::tenant_of(net::Exchange& exchange) {
-  auto caller = callers.tenant(exchange.request().headers, config.wall());
+  auto caller = callers.tenant(exchange.request().headers, issuer_clock.earlier(config.wall(), reactor.now()));
   if (const auto* identity = std::get_if<const api::Identity*>(&caller)) return *identity;
   metrics.denied.add();
   reply_problem(exchange, std::get<Problem>(caller));

@@ -12,10 +12,6 @@ inline constexpr size_t most_key_bytes = 1024;
 
 /// "2026-11-24T10:00:00.000Z".
 std::string iso_time(WallTime time);
-/// "Tue, 24 Nov 2026 10:00:00 GMT", to whole seconds.
-std::string http_time(WallTime time);
-/// RFC 9110 5.6.7, the one form that is sent today; nothing for any other.
-std::optional<WallTime> parse_http_time(std::string_view text);
 std::string quoted(const std::string& etag);
 /// Without its quotes, and without W/.
 std::string_view unquoted(std::string_view etag);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "api/s3/xml.h"
+#include "base/http_time.h"
 #include "base/text.h"
 #include "objects/answers.h"
 

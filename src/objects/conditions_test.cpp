@@ -28,17 +28,6 @@ std::string outcome(const api::s3::Outcome<Wanted>& wanted) {
 
 }  // namespace
 
-TEST_CASE("times of HTTP: written, and read again to the second; nothing else is taken") {
-  const WallTime time = object().modified;
-  CHECK(http_time(time) == "Tue, 24 Nov 2026 10:00:00 GMT");
-  CHECK(parse_http_time(http_time(time)) == std::chrono::floor<std::chrono::seconds>(time));
-  CHECK(http_time(*parse_http_time("Sun, 06 Nov 1994 08:49:37 GMT")) == "Sun, 06 Nov 1994 08:49:37 GMT");
-  for (const char* bad :
-       {"", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "Sun, 06 Nnv 1994 08:49:37 GMT"}) {
-    CHECK(!parse_http_time(bad));
-  }
-}
-
 TEST_CASE("conditions of reads are decided in the order of RFC 9110") {
   const auto of = [](std::vector<std::pair<std::string_view, std::string_view>> headers) {
     return outcome(check_conditions(with(std::move(headers)), object()));

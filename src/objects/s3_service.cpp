@@ -257,7 +257,8 @@ S3Service::Outcome<void> S3Service::authenticate(S3Call& call) {
   const auto authorization = call.view.header("authorization");
   if (!authorization) return {};  // a bucket's policy may let anybody in
   const auto tenant =
-      directory_.tenant_of_token(*authorization, call.reads() ? api::scope::apps_read : api::scope::apps_write, now);
+      directory_.tenant_of_token(*authorization, call.reads() ? api::scope::apps_read : api::scope::apps_write,
+                                 issuer_clock_.earlier(now, parts_.runtime.now()));
   if (!tenant) return refuse("AccessDenied", tenant.error().text());
   call.tenant = *tenant;
   return {};

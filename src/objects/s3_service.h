@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 
+#include "api/oauth/issuer_clock.h"
 #include "api/s3/lifecycle.h"
 #include "api/s3/object_lock.h"
 #include "net/server.h"
@@ -61,6 +62,8 @@ class S3Service final : public net::ExchangeHandler {
   /// Ends what the lifecycle rules of this site's buckets end now; run() does it every lifecycle_period. Parks.
   void expire_once();
   Directory& directory() { return directory_; }
+  /// What time it is at control, by which tokens are judged too.
+  void hear_control_time(WallTime time) { issuer_clock_.hear(time, parts_.runtime.now()); }
   size_t open_requests() const { return open_; }
 
   void on_head(net::Exchange& exchange) override;
@@ -205,6 +208,7 @@ class S3Service final : public net::ExchangeHandler {
   const S3Config config_;
   const Save save_;
   Directory directory_;
+  api::IssuerClock issuer_clock_;
   std::string address_;
   std::unique_ptr<ports::Signal> pulled_;
   std::unique_ptr<ports::Signal> pull_now_;

@@ -6,7 +6,7 @@ import http from 'node:http';
 const [app, token, ...gateways] = process.argv.slice(2);
 const kept = { connections: 4, pauseMs: 4 };
 const fresh = { connections: 2, pauseMs: 10 };
-const tally = { sent: 0, answered: 0, failures: [], servedBy: {}, closes: 0 };
+const tally = { sent: 0, answered: 0, inferred: 0, failures: [], servedBy: {}, closes: 0 };
 let running = true;
 
 function kindOf(number) {
@@ -38,6 +38,7 @@ function ask(agent, gateway, number) {
         if (answer.headers.connection === 'close') ++tally.closes;
         tally.servedBy[by] = (tally.servedBy[by] ?? 0) + 1;
         ++tally.answered;
+        if (kind.method === 'POST') ++tally.inferred;
         done();
       });
     });

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/crypto.h"
+#include "base/http_time.h"
 
 namespace barrio::adapters {
 namespace {
@@ -91,11 +92,18 @@ Result<net::Response> HttpControlLink::ask(const net::Request& request, Duration
   for (size_t tried = 1;; ++tried) {
     // Both of what sites ask for may be asked twice.
     auto answer = fetch_(config_.members[member_], request, runtime_.now() + timeout);
+    if (answer && config_.on_time) tell_time(*answer);
     const bool away = !answer || answer->status == 502 || answer->status == 503;
     if (!away || (!answer && answer.error().code == Code::cancelled)) return answer;
     member_ = (member_ + 1) % config_.members.size();
     if (tried >= config_.members.size()) return answer;
   }
+}
+
+void HttpControlLink::tell_time(const net::Response& answer) const {
+  const auto date = net::find_header(answer.headers, "Date");
+  const auto time = date ? parse_http_time(*date) : std::nullopt;
+  if (time) config_.on_time(*time);
 }
 
 Result<void> HttpControlLink::renew_token() {

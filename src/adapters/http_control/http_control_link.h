@@ -27,6 +27,7 @@ struct HttpControlConfig {
   std::string client_secret;
   Duration call_timeout = 5s;
   Duration blob_timeout = 60s;
+  std::function<void(WallTime)> on_time = {};  // what time it is at control, with every answer of it
 };
 
 class HttpControlLink final : public ports::ControlLink, public ports::StorageControl {
@@ -49,6 +50,7 @@ class HttpControlLink final : public ports::ControlLink, public ports::StorageCo
   Result<void> renew_token();
   /// Asks the member that answered last, and each other one when that is away.
   Result<net::Response> ask(const net::Request& request, Duration timeout);
+  void tell_time(const net::Response& answer) const;
   /// Adds the token; gets a new one where needed, and once more when control answers 401.
   Result<net::Response> call(const net::Request& request, Duration timeout);
 

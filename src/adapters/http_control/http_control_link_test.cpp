@@ -148,6 +148,24 @@ TEST_CASE("a site that joins is told whether it is approved, and why it is not")
   CHECK(f.link.join({"a request"}).error().code == Code::exhausted);
 }
 
+TEST_CASE("what time it is at control is told with every answer of it") {
+  Fixture f;
+  std::vector<WallTime> told;
+  HttpControlLink link(f.clock,
+                       [&](const net::Endpoint& member, net::Request request, Time) {
+                         auto answer = f.control(member.address, request);
+                         if (answer) answer->headers.emplace_back("Date", "Tue, 24 Nov 2026 10:00:00 GMT");
+                         return answer;
+                       },
+                       {.members = {net::Endpoint(*net::SocketAddress::parse("127.0.0.1:1"))},
+                        .site = SiteId::of("mad1"),
+                        .client_id = "site-mad1",
+                        .client_secret = "s+cret&",
+                        .on_time = [&](WallTime time) { told.push_back(time); }});
+  REQUIRE(link.sync(f.report));
+  CHECK(told == std::vector<WallTime>(2, *parse_wall_time("2026-11-24T10:00:00Z")));  // the token's, and the orders'
+}
+
 TEST_CASE("a blob with another hash is not accepted") {
   Fixture f;
   const std::string hash = sha256_hex("model bytes");

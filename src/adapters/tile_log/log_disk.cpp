@@ -87,7 +87,11 @@ class LogFolder final : public LogDisk {
   Result<void> replace(const std::string& name, std::string_view bytes) override {
     // Its own for each process: during an upgrade a site has two.
     const std::string temporary = name + "." + std::to_string(::getpid()) + ".new";
-    TRY_DO(write(temporary, bytes));
+    const auto written = write(temporary, bytes);
+    if (!written) {
+      ::unlink(path(temporary).c_str());  // a part of it would take room on a full disk
+      return written;
+    }
     if (::rename(path(temporary).c_str(), path(name).c_str()) != 0) return disk_error("rename", path(temporary));
     return sync_folder(std::filesystem::path(name).parent_path().string());
   }

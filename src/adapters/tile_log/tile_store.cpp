@@ -114,11 +114,23 @@ Result<void> TileStore::load() {
     return damaged("leaf " + std::to_string(size_) + " is not what was written", pending_file);
   TRY(last_leaf_, load_last_leaf());
   TRY_DO(check_published());
-  // The last batch may have been read from memory that is not on disk: nothing may build upon it before it is.
-  if (!pending_.empty() || !rest.empty()) TRY_DO(disk_.replace(pending_file, pending_text(base_, pending_)));
+  // The last batch may have been read from memory that is not on disk: nothing may build upon it before it is. A site
+  // starts on a full disk, too, and says nothing in its log until there is room.
   mark_ = disk_.mark(pending_file);
   torn_ = false;
+  unsettled_ = !pending_.empty() || !rest.empty();
+  const auto settled = settle();
+  if (!settled && settled.error().code != Code::exhausted) return settled;
   return {};
+}
+
+/// The leaves that were read are on disk.
+Result<void> TileStore::settle() {
+  if (!unsettled_) return {};
+  const auto replaced = disk_.replace(pending_file, pending_text(base_, pending_));
+  unsettled_ = torn_ = !replaced.has_value();
+  mark_ = disk_.mark(pending_file);
+  return replaced;
 }
 
 /// The hashes of the right edge above the leaves: each is the root of a tile that is full.
@@ -170,8 +182,8 @@ Result<std::vector<Digest>> TileStore::tile_on_disk(int level, uint64_t index) c
 }
 
 Result<void> TileStore::reload_if_changed() {
-  if (disk_.mark(pending_file) == mark_) return {};
-  return load();
+  if (disk_.mark(pending_file) != mark_) TRY_DO(load());
+  return settle();
 }
 
 Result<void> TileStore::refresh() {

@@ -51,6 +51,7 @@ class TileStore {
   Result<void> load_edge();
   Result<void> check_published() const;
   Result<std::string> load_last_leaf() const;
+  Result<void> settle();
   Result<void> reload_if_changed();
   Result<void> commit(const std::vector<std::string>& leaves);
   void add(const std::string& leaf);
@@ -65,8 +66,9 @@ class TileStore {
   /// Tiles that are not on disk: those of the right edge, and full ones above base_.
   std::map<std::pair<int, uint64_t>, std::vector<Digest>> tiles_;
   std::string last_leaf_;
-  std::string mark_;   // of `pending` as we left it
-  bool torn_ = false;  // its end is not known: it is written anew before anything else
+  std::string mark_;        // of `pending` as we left it
+  bool torn_ = false;       // its end is not known: it is written anew before anything else
+  bool unsettled_ = false;  // what was read of it may be in memory alone, and could not be written yet
 };
 
 }  // namespace barrio::adapters

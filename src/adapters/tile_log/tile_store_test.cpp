@@ -159,6 +159,24 @@ TEST_CASE("a full or failing disk is said, and nothing that was acknowledged is 
   }
 }
 
+TEST_CASE("a log is opened on a full disk, and nothing is built upon what may not be durable until there is room") {
+  MemoryDisk disk;
+  const auto leaves = numbered(0, 10);
+  REQUIRE((*TileStore::open(disk))->append(these(leaves)));
+  disk.plan(Fault::full, 0);
+  const auto opened = TileStore::open(disk);
+  REQUIRE(opened);
+  TileStore& store = **opened;
+  CHECK(store.size() == 10);
+  disk.plan(Fault::full, 0);
+  CHECK(store.refresh().error().code == Code::exhausted);  // as before a checkpoint is made
+  disk.plan(Fault::full, 0);
+  CHECK(store.append(these(numbered(10, 1))).error().code == Code::exhausted);
+  REQUIRE(store.refresh());
+  CHECK(*store.append(these(numbered(10, 1))) == 10);
+  CHECK(*store.root(11) == root_of(numbered(0, 11)));
+}
+
 TEST_CASE("a folder that lost leaves which were published is not opened") {
   MemoryDisk disk;
   const auto key = signer();

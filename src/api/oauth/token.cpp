@@ -9,8 +9,9 @@ namespace barrio::api {
 namespace {
 
 constexpr std::string_view issuer = "barrio";
-/// Clocks of sites may run behind control's by this much; expiry has no such grace.
-constexpr auto clock_skew = std::chrono::seconds(30);
+/// Control issues tokens for at once, and nobody else signs them: one from later tells of a clock that is, or was,
+/// wrong. Within this it is taken, so that it lives no longer than this and its own lifetime; expiry has no such grace.
+constexpr auto clock_skew = std::chrono::hours(2);
 
 struct JwtHeader {
   std::string alg;
