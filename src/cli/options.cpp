@@ -153,6 +153,7 @@ class Grammar {
     CLI::App& site = group("site", "The sites of the network");
     leaf(site, "list", "All sites", std::make_shared<SiteListCommand>());
     leaf(site, "devices", "The accelerators of this machine", std::make_shared<SiteDevicesCommand>());
+    add_new_site_commands(site, adding());
     add_site_key_commands(site, adding());
     add_site_verb(site, "show", "One site in full", SiteCommand::Verb::show);
     add_site_verb(site, "activate", "Let a site take replicas", SiteCommand::Verb::activate);

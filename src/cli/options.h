@@ -69,6 +69,13 @@ struct SiteCommand {
   enum class Verb { show, activate, drain, retire } verb = Verb::show;
   std::string site;  // id or city
 };
+struct SiteAddCommand {
+  std::string file;
+};
+struct SiteAccountCommand {
+  std::string site;  // id or city
+  bool replace = false;
+};
 struct SiteDevicesCommand {};
 struct SiteJoinCommand {
   std::string config;
@@ -282,16 +289,18 @@ struct CompletionCommand {
 };
 struct VersionCommand {};
 
-using Command = std::variant<
-    UpCommand, RoleCommand, EngineCommand, ModelWorkerCommand, TopCommand, SiteListCommand, SiteCommand, StateCommand,
-    SiteDevicesCommand, SiteJoinCommand, SitePendingCommand, SiteApproveCommand, SiteRevokeCommand, AppDeployCommand,
-    AppListCommand, AppCommand, AppLogsCommand, AppTopCommand, AppReleasesCommand, AppRollbackCommand, ImageKeyCommand,
-    ImageSignCommand, SecretCommand, InferCommand, TenantListCommand, TenantCreateCommand, TenantQuotaCommand,
-    TenantShowCommand, TenantSetCommand, KeyCreateCommand, KeyListCommand, KeyRevokeCommand, S3KeyCommand,
-    TenantEraseCommand, BucketCreateCommand, BucketCopiesCommand, BucketListCommand, BucketDeleteCommand, ObjectCommand,
-    ExportCommand, ContextListCommand, ContextUseCommand, ContextSetCommand, UsageCommand, PriceSetCommand,
-    PriceListCommand, AuditCommand, ConfigCommand, EventsCommand, LogKeysCommand, LogCheckCommand, ProveCommand,
-    VerifyCommand, WitnessCommand, CertCaCommand, CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
+using Command =
+    std::variant<UpCommand, RoleCommand, EngineCommand, ModelWorkerCommand, TopCommand, SiteListCommand, SiteCommand,
+                 StateCommand, SiteDevicesCommand, SiteAddCommand, SiteAccountCommand, SiteJoinCommand,
+                 SitePendingCommand, SiteApproveCommand, SiteRevokeCommand, AppDeployCommand, AppListCommand,
+                 AppCommand, AppLogsCommand, AppTopCommand, AppReleasesCommand, AppRollbackCommand, ImageKeyCommand,
+                 ImageSignCommand, SecretCommand, InferCommand, TenantListCommand, TenantCreateCommand,
+                 TenantQuotaCommand, TenantShowCommand, TenantSetCommand, KeyCreateCommand, KeyListCommand,
+                 KeyRevokeCommand, S3KeyCommand, TenantEraseCommand, BucketCreateCommand, BucketCopiesCommand,
+                 BucketListCommand, BucketDeleteCommand, ObjectCommand, ExportCommand, ContextListCommand,
+                 ContextUseCommand, ContextSetCommand, UsageCommand, PriceSetCommand, PriceListCommand, AuditCommand,
+                 ConfigCommand, EventsCommand, LogKeysCommand, LogCheckCommand, ProveCommand, VerifyCommand,
+                 WitnessCommand, CertCaCommand, CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
 
 struct Parsed {
   /// Set when there is nothing to do: help was shown (0) or the usage was wrong (2).

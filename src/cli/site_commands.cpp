@@ -1,4 +1,6 @@
+#include "base/yaml.h"
 #include "cli/actions.h"
+#include "cli/files.h"
 #include "cli/table.h"
 #include "cli/view.h"
 
@@ -68,6 +70,32 @@ Result<void> list_sites(Session& session) {
   TRY(auto control, session.control(Speaker::operating));
   TRY(auto answer, control.list("/sites", "sites"));
   session.print(answer, site_list_table(answer));
+  return {};
+}
+
+Result<void> add_site(Session& session, const SiteAddCommand& command) {
+  TRY(const auto text, read_file(command.file));
+  TRY(const auto document, parse_yaml(text, command.file));
+  const auto wanted = from_json<Site>(document.value);
+  if (!wanted) return fail(document.locate(wanted.error()));
+  TRY(auto control, session.control(Speaker::operating));
+  const auto added = control.put("/sites/" + wanted->id.str(), to_json(*wanted));
+  // Only what is wrong with the file has a line in it.
+  if (!added && added.error().code == Code::invalid) return fail(document.locate(added.error()));
+  TRY(const auto site, added);
+  const std::string id = wanted->id.str();
+  session.print(site, id + " (" + text_at(site, "city") + ") is " + text_at(site, "status") +
+                          "\nnext: barrio site account " + id + ", and at the site: barrio site join\n");
+  return {};
+}
+
+Result<void> make_site_account(Session& session, const SiteAccountCommand& command) {
+  TRY(auto control, session.control(Speaker::operating));
+  TRY(const auto answer, control.post("/sites/" + net::percent_encode(command.site) + "/account",
+                                      JsonObject{{"replace", command.replace}}));
+  session.print(answer, "client_id: " + text_at(answer, "client_id") +
+                            "\nclient_secret: " + text_at(answer, "client_secret") + "\n# for the file of site " +
+                            text_at(answer, "site") + "; it is not shown again\n");
   return {};
 }
 

@@ -14,6 +14,18 @@ std::function<Command()> site_command_of(std::shared_ptr<T> command) {
 
 }  // namespace
 
+void add_new_site_commands(CLI::App& site, const AddLeaf& add_leaf) {
+  auto add = std::make_shared<SiteAddCommand>();
+  add_leaf(site, "add", "Add a site to the network; it takes nothing before it is activated", site_command_of(add))
+      ->add_option("FILE", add->file, "One site (YAML), as in the network file")
+      ->required();
+  auto account = std::make_shared<SiteAccountCommand>();
+  auto* making = add_leaf(site, "account", "Make the account that a site speaks to control with, and show its secret",
+                          site_command_of(account));
+  making->add_option("SITE", account->site, "Id or city")->required();
+  making->add_flag("--replace", account->replace, "A new secret; the one that the site has counts no more");
+}
+
 void add_site_key_commands(CLI::App& site, const AddLeaf& add_leaf) {
   auto join = std::make_shared<SiteJoinCommand>();
   add_leaf(site, "join", "On a site's machine: make its key, ask control to let it in, and fetch its certificate",

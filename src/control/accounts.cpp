@@ -90,12 +90,13 @@ Result<void> Accounts::load_key() {
   return {};
 }
 
-/// True: made now. False: there is one already.
-Result<bool> Accounts::add(const BootstrapAccount& account, std::vector<ports::Write> writes) {
+/// True: made now. False: there is one already, or another than was to be replaced.
+Result<bool> Accounts::add(const BootstrapAccount& account, std::vector<ports::Write> writes,
+                           ports::Revision replaced) {
   const std::string salt = random_bytes(16);
   const StoredAccount stored{account.client_id, account.role, account.subject, base64url(salt),
                              base64url(hash(account.secret, salt))};
-  std::vector<ports::Guard> guards = {{account_key(account.client_id), 0}};
+  std::vector<ports::Guard> guards = {{account_key(account.client_id), replaced}};
   writes.push_back(write_json(account_key(account.client_id), stored));
   if (account.role == api::role::tenant) {
     const TenantId tenant = TenantId::of(account.subject);
@@ -166,6 +167,29 @@ Result<api::TenantCredentials> Accounts::add_tenant(const TenantId& tenant, std:
   }
   if (!made) return fail(Code::conflict, "a tenant or client with the name '" + tenant.str() + "' exists", "name");
   return api::TenantCredentials{tenant, account.client_id, account.secret};
+}
+
+Result<api::SiteCredentials> Accounts::add_site(const SiteId& site, bool replace, std::vector<ports::Write> along) {
+  const BootstrapAccount account{"site-" + site.str(), base64url(random_bytes(32)), std::string(api::role::site),
+                                 site.str()};
+  TRY(const auto present, state_.get(account_key(account.client_id)));
+  if (present) {
+    TRY(const auto stored, read_json<StoredAccount>(*present));
+    if (stored.role != account.role || stored.subject != account.subject) {
+      return fail(Code::conflict, "client '" + account.client_id + "' is " + stored.role + " " + stored.subject,
+                  "site");
+    }
+  }
+  const bool may = !present || replace;
+  bool made = false;
+  if (may) {
+    TRY(made, add(account, std::move(along), present ? present->revision : 0));
+  }
+  if (!made) {
+    return fail(Code::conflict, "client '" + account.client_id + "' exists; replace its secret if nobody has it",
+                "replace");
+  }
+  return api::SiteCredentials{site, account.client_id, account.secret};
 }
 
 Result<bool> Accounts::has_tenant(const TenantId& tenant) {

@@ -39,6 +39,9 @@ class Accounts {
   Result<api::Identity> verify(std::string_view authorization);
   /// `along` is written by the same commit. Errors: conflict (exists).
   Result<api::TenantCredentials> add_tenant(const TenantId& tenant, std::vector<ports::Write> along);
+  /// The account site-ID. `replace`: with a new secret where there is one; tokens of the old one end within
+  /// token_lifetime. `along` is written by the same commit. Errors: conflict (exists).
+  Result<api::SiteCredentials> add_site(const SiteId& site, bool replace, std::vector<ports::Write> along);
   /// For calls among the members of control. Needs a key.
   std::string member_token();
   Result<bool> has_tenant(const TenantId& tenant);
@@ -49,7 +52,8 @@ class Accounts {
  private:
   struct Account;
   Result<void> load_key();
-  Result<bool> add(const BootstrapAccount& account, std::vector<ports::Write> writes = {});
+  Result<bool> add(const BootstrapAccount& account, std::vector<ports::Write> writes = {},
+                   ports::Revision replaced = 0);
   std::string hash(const std::string& secret, const std::string& salt);
   Result<std::optional<Account>> find(const std::string& client_id);
 

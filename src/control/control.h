@@ -111,6 +111,11 @@ class Control {
   /// Errors: not_found, conflict (the status may not follow the present one, or it still has replicas and is to be
   /// retired).
   Result<Site> set_status(const SiteId& site, SiteStatus status, const Author& by = {});
+  /// A site more (control_sites.cpp), behind all that are there. False: it is there, the same but for its status.
+  /// Errors: invalid as of a network file, conflict (another site with its id).
+  Result<bool> add_site(const Site& site, const Author& by = {});
+  /// What the site speaks to control with. `replace`: a new secret, where it has one. Errors: not_found, conflict.
+  Result<api::SiteCredentials> add_site_account(const SiteId& site, bool replace, const Author& by = {});
   /// By id or by city, whatever its case and accents. Errors: not_found with the nearest, invalid (a city with
   /// several).
   Result<SiteId> find_site(std::string_view id_or_city) const;
@@ -341,6 +346,7 @@ class Control {
   SiteKeys keys_of(const SiteId& site) const;
   std::vector<std::string> revoked_keys() const;
   Result<void> known_site(const SiteId& site) const;
+  Result<void> check_new_site(const Site& site) const;
   Result<api::SiteKeyState> hear_key(const SiteId& site, const std::string& fingerprint, Proof proof);
   std::map<std::string, std::string> without_cut_off(std::map<std::string, std::string> by_site) const;
   StorageOrders storage_orders() const;

@@ -125,7 +125,7 @@ Result<void> Control::check_room_in_snapshot(const Edit& edit) const {
 
 /// A drained site, a lower quota or limit, another policy: what must get through when there is room for nothing else.
 bool Control::only_takes_away(const ports::Write& write) const {
-  if (write.key.starts_with("site/")) return true;
+  if (write.key.starts_with("site/")) return desired_.revision_of(write.key) != 0;
   const auto present = present_settings(write.key);
   if (!present || write.key == key::network) return false;
   const auto wanted = written_settings(write);

@@ -95,6 +95,7 @@ class HttpApi {
   static std::vector<Route> open_routes();
   static std::vector<Route> site_routes();
   static std::vector<Route> site_key_routes();  // http_site_keys.cpp
+  static std::vector<Route> new_site_routes();  // http_sites.cpp
   static std::vector<Route> price_routes();     // http_prices.cpp
   static std::vector<Route> spending_routes();  // there, too
   static std::vector<Route> app_routes();
@@ -128,6 +129,8 @@ class HttpApi {
   net::Response drain(const Call& call);
   net::Response retire(const Call& call);
   net::Response set_status(const Call& call, SiteStatus status);
+  net::Response put_site(const Call& call);
+  net::Response add_site_account(const Call& call);
   net::Response sync(const Call& call);
   net::Response join(const Call& call);
   net::Response list_site_keys(const Call& call);

@@ -92,8 +92,8 @@ JsonObject HttpApi::operation(const Route& route, JsonSchemas& schemas) {
   Json wrong = token ? content("application/json", JsonObject{{"type", "object"}, {"required", JsonArray{"error"}}})
                      : content(api::problem_content_type, schemas.of<api::Problem>());
   JsonObject responses{{std::to_string(about.success), std::move(good)}};
-  // An app that is changed is answered with 200, one that is made with 201.
-  if (route.action == &HttpApi::put_app) responses["201"] = responses["200"];
+  // What was there is answered with 200, what is made with 201.
+  if (route.action == &HttpApi::put_app || route.action == &HttpApi::put_site) responses["201"] = responses["200"];
   responses["default"] = JsonObject{{"description", "Why not"}, {"content", std::move(wrong)}};
   made["responses"] = std::move(responses);
   if (route.whose != Whose::nobody) {

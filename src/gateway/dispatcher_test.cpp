@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "base/rng.h"
 #include "decide/routing/world_test.h"
 #include "gateway/dispatcher.h"
 
@@ -100,6 +101,42 @@ TEST_CASE("a refused connection puts a peer out until a ping succeeds") {
   CHECK(!w.dispatcher.up(SiteId::of("mad1"), start + 1h));
   w.dispatcher.peer_load(SiteId::of("mad1"), {.site = SiteId::of("mad1"), .apps = {}}, 5ms, start + 1s);
   CHECK(w.dispatcher.up(SiteId::of("mad1"), start + 1s));
+}
+
+TEST_CASE("a site that the snapshot does not have is unknown: its word changes nothing") {
+  World w;
+  const SiteId stranger = SiteId::of("aaa1");
+  LoadReport report{.site = stranger, .apps = {}};
+  report.apps.push_back({.app = w.street, .ready = true});
+  w.dispatcher.peer_load(stranger, report, 1ms, start);
+  w.dispatcher.peer_failed(stranger, start);
+  CHECK_FALSE(w.dispatcher.up(stranger, start));
+  CHECK(w.dispatcher.find_site(stranger) == nullptr);
+  CHECK(what(w.arrive(w.street)) == "forward mad1");
+}
+
+TEST_CASE("sites added at any place of the network, under way too, move no route and no measurement") {
+  std::vector<Site> sites = {site_at("bio1", -2.9, "ES-PV"), site_at("mad1", -3.7), site_at("bcn1", 2.2, "ES-CT")};
+  const std::vector<App> apps = {app_named("street"), app_named("private", "ES-PV"), app_named("catalan", "ES-CT")};
+  Rng rng(7);
+  World w;
+  for (const char* site : {"mad1", "bcn1"}) {
+    const LoadReport report{.site = SiteId::of(site), .apps = {{.app = w.street, .ready = true}}};
+    w.dispatcher.peer_load(report.site, report, site == std::string("mad1") ? 5ms : 17ms, start);
+  }
+  while (sites.size() < max_sites) {
+    const Decision open = w.arrive(w.street);
+    REQUIRE(what(open) == "forward mad1");
+    Site added = site_at("n" + std::to_string(sites.size()), 4);
+    added.status = SiteStatus::planned;
+    const auto place = sites.begin() + static_cast<std::ptrdiff_t>(rng.below(sites.size() + 1));
+    sites.insert(place, added);
+    w.dispatcher.set_snapshot(decide::test::snapshot_of(sites, apps), start);
+    CHECK(w.dispatcher.rtt(SiteId::of("mad1")) == 5ms);
+    CHECK(w.dispatcher.rtt(SiteId::of("bcn1")) == 17ms);
+    w.dispatcher.answered(open.ticket, {}, start + 20ms);
+    CHECK(what(w.arrive(w.catalan)) == "refuse 421 policy");
+  }
 }
 
 TEST_CASE("a peer that answers that it cannot is passed over, but stays a peer") {

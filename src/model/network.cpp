@@ -88,7 +88,7 @@ Result<void> check_site(const Network& network, size_t index) {
   const auto owns = [&](const Operator& owner) { return owner.id == site.owner; };
   if (std::none_of(network.operators.begin(), network.operators.end(), owns)) {
     const std::string known = network.operators.empty() ? "none" : network.operators.front().id.str();
-    return fail(Code::invalid, "'" + site.owner.str() + "' is no operator of this file, which has " + known,
+    return fail(Code::invalid, "'" + site.owner.str() + "' is no operator of this network, which has " + known,
                 indexed("sites", index, "owner"));
   }
   return {};

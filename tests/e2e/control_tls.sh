@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Control over TLS: sites that an operator lets in, with certificates made by hand and with such that control signs, an
-# operator with the authority's file, and who has a site's token but not its certificate. Usage: control_tls.sh BARRIO
+# Control over TLS: sites that an operator lets in, with certificates made by hand and with such that control signs, one of them added
+# to the running network, an operator with the authority's file, and who has a site's token but not its certificate. Usage: control_tls.sh BARRIO
 set -uo pipefail
 barrio=$1
 home=$(mktemp -d /tmp/barrio-control-tls-XXXXXX)
@@ -139,6 +139,60 @@ eventually waits vlc1
 expect 0 "site approve vlc1 --fingerprint $(keys pending vlc1)" grep -m 1 "not let in yet" "$home/vlc1.log"
 expect 0 "" "$barrio" site approve vlc1 --fingerprint "$(keys pending vlc1)"
 eventually connected vlc1
+
+# A site that the network did not have: added while everything runs, with an account of its own, let in, activated, and it serves.
+cat >"$home/tol1-site.yaml" <<YAML
+id: tol1
+city: Toledo
+owner: nobody
+jurisdiction: ES-CM
+location: {lat: 39.85744, lon: -4.02331}
+status: planned
+power: {budget: 80kW, pue: 1.5}
+accelerators: [{model: L4, count: 16, power: 72W, memory: 24GiB}]
+servers: {cores: 512, memory: 4TiB, storage: 64TiB}
+assumptions: []
+YAML
+expect 2 "tol1-site.yaml:3: owner" "$barrio" site add "$home/tol1-site.yaml"
+sed -i 's/nobody/telefonica/; s/planned/active/' "$home/tol1-site.yaml"
+expect 2 "tol1-site.yaml:6: status" "$barrio" site add "$home/tol1-site.yaml"
+sed -i 's/status: active/status: planned/' "$home/tol1-site.yaml"
+expect 3 "no site" "$barrio" site account tol1
+expect 0 "tol1 (Toledo) is planned" "$barrio" site add "$home/tol1-site.yaml"
+expect 0 "tol1 (Toledo) is planned" "$barrio" site add "$home/tol1-site.yaml"
+sed 's/80kW/90kW/' "$home/tol1-site.yaml" >"$home/more.yaml"
+expect 5 "a site 'tol1' already" "$barrio" site add "$home/more.yaml"
+"$barrio" site account tol1 >"$home/account"
+expect 5 "exists" "$barrio" site account tol1
+expect 0 "site add tol1" audited
+of_site tol1 ", from_control: true"
+secret=$(sed -n 's/^client_secret: //p' "$home/account")
+[ -n "$secret" ] || give_up "no secret of tol1"
+sed -i "s/^client_secret: .*/client_secret: $secret/" "$home/tol1.yaml"
+"$barrio" site serve --config "$home/tol1.yaml" 2>"$home/tol1.log" &
+pids+=("$!")
+eventually waits tol1
+expect 0 "is let in" "$barrio" site approve tol1 --fingerprint "$(keys pending tol1)"
+eventually connected tol1
+expect 0 "tol1 (Toledo) is active" "$barrio" site activate tol1
+echo acme-secret-of-the-test | "$barrio" context set acme --control "https://127.0.0.1:$tls" --client-id acme --ca "$ca" >/dev/null
+"$barrio" context use operator >/dev/null
+cat >"$home/people.yaml" <<YAML
+name: people
+model: {backend: opencv, builtin: people}
+objective: {latency: 2s, percentile: 99}
+policy: {sites: [tol1]}
+resources: {power: 40W, memory: 256MiB, cores: 1}
+YAML
+base64 -d >"$home/picture.jpg" <<B64
+/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQc1tdhbWGkJ6jq62rZ4C8yb
+qmx5moq6T/wAALCACQAFABAREA/8QAFQABAQAAAAAAAAAAAAAAAAAAAAP/xAAUEAEAAAAAAAAAAAAAAAAAAAAA/9oACAEBAAA/ALgAAAAAAAAA
+AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA//2Q==
+B64
+expect 0 "accepted people" "$barrio" --as acme app deploy "$home/people.yaml" --no-wait
+tol1=$(sed -n 's/.*"serving".*"address":"\(127[0-9.:]*\)".*/\1/p' "$home/tol1.log" | tail -1)
+serves() { "$barrio" --as acme infer people --image "$home/picture.jpg" --gateway "$tol1" >/dev/null 2>&1; }
+eventually serves
 
 # A certificate that ends soon is renewed by itself, without another approval.
 "$barrio" cert issue "$home/tls" --site mad1 --days 20 >/dev/null

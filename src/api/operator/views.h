@@ -171,6 +171,19 @@ struct TenantCredentials {
 };
 BARRIO_DESCRIBE(TenantCredentials, (), (tenant, client_id, client_secret))
 
+struct NewSiteAccount {
+  bool replace = false;  // the secret of the account that the site has
+  static constexpr std::string_view defaulted[] = {"replace"};
+};
+BARRIO_DESCRIBE(NewSiteAccount, (), (replace))
+
+struct SiteCredentials {
+  SiteId site;
+  std::string client_id;
+  std::string client_secret;  // shown once; only its hash is kept
+};
+BARRIO_DESCRIBE(SiteCredentials, (), (site, client_id, client_secret))
+
 struct NewSpendCap {
   Euros cap;
 };
