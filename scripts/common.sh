@@ -12,10 +12,11 @@ say() {
 # What took how long, and how much of the processor: of the cores there are, so many seconds at most in one. What runs aside counts
 # where it is waited for.
 end_stage() {
-  local times minutes1 seconds1 minutes2 seconds2
+  local times minutes1 seconds1 minutes2 seconds2 LC_ALL=C
   # A subshell would have no children yet.
-  mkdir -p build && times >build/.times
-  IFS='ms ' read -r minutes1 seconds1 minutes2 seconds2 < <(tail -n 1 build/.times | tr -s 'ms ' ' ')
+  mkdir -p build && times >"build/.times.$$"
+  read -r minutes1 seconds1 minutes2 seconds2 < <(tail -n 1 "build/.times.$$" | tr -s 'ms ' ' ')
+  rm -f "build/.times.$$"
   times=$((10#$minutes1 * 60 + 10#${seconds1%.*} + 10#$minutes2 * 60 + 10#${seconds2%.*}))
   [ -n "${stage:-}" ] && stages+=("$(printf '%5d %9d  %s' $((SECONDS - stage_begun)) $((times - stage_times)) "$stage")")
   stage= stage_begun=$SECONDS stage_times=$times

@@ -1,11 +1,14 @@
 #pragma once
 // Memory that the kernel can read as a file, too (memfd_create), so that it sends what stands there without copying it
 // (sendfile). Blocks are written once, before anybody else has them, and never again: the kernel may hold pages that
-// are on their way long after their block is gone. That is why a block's pages are given back and not used again.
+// are on their way long after their block is gone. That is why a block's pages are given back and not used again. Where
+// the system would put several blocks into one large page, of which no part can be given back alone, blocks stand in
+// ordinary memory.
 
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -28,8 +31,8 @@ class SharedPages : public std::enable_shared_from_this<SharedPages> {
     Block& operator=(const Block&) = delete;
     char* data() { return data_; }
     std::string_view bytes() const { return {data_, size_}; }
-    /// Of the first byte.
-    FilePlace place() const;
+    /// Of the first byte; none: the kernel has it in no file.
+    std::optional<FilePlace> place() const;
 
    private:
     friend SharedPages;
@@ -40,12 +43,12 @@ class SharedPages : public std::enable_shared_from_this<SharedPages> {
     const size_t size_;
   };
 
-  /// Of blocks of at most so many bytes, a multiple of a page.
-  explicit SharedPages(size_t most_bytes);
+  /// Of blocks of at most so many bytes, a multiple of a page. `use_file`: unless the system's pages forbid it.
+  explicit SharedPages(size_t most_bytes, bool use_file = true);
   ~SharedPages();
   SharedPages(const SharedPages&) = delete;
   SharedPages& operator=(const SharedPages&) = delete;
-  /// At least one byte; zeros, to be written by who asked. Null: the system has no such memory for us.
+  /// At least one byte, to be written by who asked. Null: the system has no such memory for us.
   std::unique_ptr<Block> take(size_t bytes);
 
  private:

@@ -8,7 +8,8 @@
 
 namespace barrio::net::test {
 
-/// Of this thread: what passed since it was last read, but at most 25 ms. Where nobody ran, nobody was late.
+/// Of this thread: what passed since it was last read, but at most 25 ms. Where nobody ran, nobody was late. Not for a
+/// test of whether a loop is kept waiting: this clock does not see it.
 inline Time patient_clock() {
   thread_local Time real = read_clock();
   thread_local Time told = real;

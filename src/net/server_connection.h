@@ -120,7 +120,7 @@ class ServerConnection final : public IoHandler, public Exchange {
 
   void on_io(uint32_t events) override;
   /// Something is to be sent, and the client has to take it first.
-  bool waits_for_client() const { return stream_.unsent() > 0 || blocked_; }
+  bool waits_for_client() const { return stream_.unsent() > 0 || (blocked_ && answering()); }
   void timed_out();
   void welcome();
   void begin_handshake();

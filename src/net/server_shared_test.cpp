@@ -44,7 +44,7 @@ struct Sender final : ExchangeHandler {
   void go_on(Exchange& exchange) {
     while (written < total) {
       const size_t from = written % content.size();
-      FilePlace place = block->place();
+      FilePlace place = *block->place();
       place.offset += from;
       size_t taken = 0;
       const bool more = exchange.write_shared(block->bytes().substr(from), place, taken);

@@ -86,7 +86,7 @@ class ReadBytes {
   explicit ReadBytes(std::string text) : ReadBytes(std::make_shared<const std::string>(std::move(text))) {}
   ReadBytes(std::shared_ptr<const SharedPages::Block> block, size_t from, size_t size)
       : view_(block->bytes().substr(from, size)), place_(block->place()), owner_(std::move(block)) {
-    place_->offset += from;
+    if (place_) place_->offset += from;
   }
   std::string_view view() const { return view_; }
   size_t size() const { return view_.size(); }

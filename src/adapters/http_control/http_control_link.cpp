@@ -92,7 +92,7 @@ Result<net::Response> HttpControlLink::ask(const net::Request& request, Duration
   for (size_t tried = 1;; ++tried) {
     // Both of what sites ask for may be asked twice.
     auto answer = fetch_(config_.members[member_], request, runtime_.now() + timeout);
-    if (answer && config_.on_time) tell_time(*answer);
+    if (answer && answer->status / 100 == 2 && config_.on_time) tell_time(*answer);
     const bool away = !answer || answer->status == 502 || answer->status == 503;
     if (!away || (!answer && answer.error().code == Code::cancelled)) return answer;
     member_ = (member_ + 1) % config_.members.size();
