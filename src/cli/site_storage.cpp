@@ -55,7 +55,9 @@ SiteStorage::SiteStorage(Parts parts, std::string site_key)
 
 adapters::HttpControlConfig SiteStorage::link_config() {
   adapters::HttpControlConfig config = parts_.control;
-  config.on_time = [this](WallTime time) { service_->hear_control_time(time); };
+  config.on_time = [this](WallTime time) {
+    if (service_) service_->hear_control_time(time);
+  };
   return config;
 }
 

@@ -115,12 +115,15 @@ Result<void> Control::check_room_in_snapshot(const Edit& edit) const {
   }
   const size_t most = urgent ? config_.most_snapshot_bytes : for_changes(config_.most_snapshot_bytes);
   if (more == 0) return {};
-  more += most_stop_bytes * static_cast<size_t>(std::ranges::count_if(
-                                desired_.spend_caps, [](const auto& cap) { return !cap.second.reached; }));
+  // What must get through does so at the cost of the room that is kept for stops.
+  if (!urgent) {
+    more += most_stop_bytes * static_cast<size_t>(std::ranges::count_if(
+                                  desired_.spend_caps, [](const auto& cap) { return !cap.second.reached; }));
+  }
   if (snapshot_bytes_ + more <= most) return {};
   return fail(Code::exhausted, "the snapshot that every site keeps would have " + kibibytes(snapshot_bytes_ + more) +
-                                   ", and may have " + kibibytes(most) +
-                                   ": delete apps or API keys that nobody needs first");
+                                   ", with what is kept for tenants that reach their caps, and may have " +
+                                   kibibytes(most) + ": delete apps or API keys that nobody needs first");
 }
 
 /// A drained site, a lower quota or limit, another policy: what must get through when there is room for nothing else.

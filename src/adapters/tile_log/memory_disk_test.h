@@ -14,6 +14,7 @@ class MemoryDisk final : public LogDisk {
  public:
   Result<std::optional<std::string>> read(const std::string& name) override {
     if (dead_) return fail(Code::unavailable, "dead");
+    if (std::exchange(fails_reading, false)) return fail(Code::unavailable, "cannot be read");
     const auto found = files.find(name);
     return found == files.end() ? std::nullopt : std::optional(found->second);
   }
@@ -42,6 +43,8 @@ class MemoryDisk final : public LogDisk {
     left_ = writes;
     part_ = part;
   }
+  /// From here on marks differ from those that were taken before.
+  void another_wrote() { ++version_; }
   bool dead() const { return dead_; }
   /// Of a process that starts again.
   void revive() {
@@ -50,6 +53,7 @@ class MemoryDisk final : public LogDisk {
   }
 
   std::map<std::string, std::string> files;
+  bool fails_reading = false;  // once
 
  private:
   template <class Write>
@@ -68,7 +72,7 @@ class MemoryDisk final : public LogDisk {
   Fault fault_ = Fault::none;
   int left_ = 0;
   size_t part_ = 0;
-  int version_ = 1;  // one process alone: nobody else writes
+  int version_ = 1;
   bool dead_ = false;
 };
 

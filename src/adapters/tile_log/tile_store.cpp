@@ -84,7 +84,8 @@ Result<std::unique_ptr<TileStore>> TileStore::open(LogDisk& disk, TileStoreLimit
 }
 
 Result<void> TileStore::load() {
-  mark_ = disk_.mark(pending_file);
+  // Where this fails, what is here is nothing: not written over what is on disk, and read anew before anything else.
+  loaded_ = torn_ = unsettled_ = false;
   TRY(const auto text, disk_.read(pending_file));
   base_ = size_ = 0;
   pending_.clear();
@@ -96,7 +97,7 @@ Result<void> TileStore::load() {
     if (published || bundle) return damaged("it has no file of this name", pending_file);
     TRY_DO(disk_.replace(pending_file, pending_text(0, {})));
     mark_ = disk_.mark(pending_file);
-    torn_ = false;
+    loaded_ = true;
     return {};
   }
   const size_t end = text->find('\n');
@@ -117,7 +118,7 @@ Result<void> TileStore::load() {
   // The last batch may have been read from memory that is not on disk: nothing may build upon it before it is. A site
   // starts on a full disk, too, and says nothing in its log until there is room.
   mark_ = disk_.mark(pending_file);
-  torn_ = false;
+  loaded_ = true;
   unsettled_ = !pending_.empty() || !rest.empty();
   const auto settled = settle();
   if (!settled && settled.error().code != Code::exhausted) return settled;
@@ -182,7 +183,7 @@ Result<std::vector<Digest>> TileStore::tile_on_disk(int level, uint64_t index) c
 }
 
 Result<void> TileStore::reload_if_changed() {
-  if (disk_.mark(pending_file) != mark_) TRY_DO(load());
+  if (!loaded_ || disk_.mark(pending_file) != mark_) TRY_DO(load());
   return settle();
 }
 

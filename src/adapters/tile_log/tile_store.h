@@ -67,6 +67,7 @@ class TileStore {
   std::map<std::pair<int, uint64_t>, std::vector<Digest>> tiles_;
   std::string last_leaf_;
   std::string mark_;        // of `pending` as we left it
+  bool loaded_ = false;     // what is here is what was read then, and what came since
   bool torn_ = false;       // its end is not known: it is written anew before anything else
   bool unsettled_ = false;  // what was read of it may be in memory alone, and could not be written yet
 };

@@ -177,6 +177,21 @@ TEST_CASE("a log is opened on a full disk, and nothing is built upon what may no
   CHECK(*store.root(11) == root_of(numbered(0, 11)));
 }
 
+TEST_CASE("a log that could not be read anew writes nothing of what it had over what another wrote") {
+  MemoryDisk disk;
+  REQUIRE((*TileStore::open(disk))->append(these(numbered(0, 10))));
+  disk.plan(Fault::full, 0);
+  const auto opened = TileStore::open(disk);
+  REQUIRE(opened);
+  REQUIRE((*TileStore::open(disk))->append(these(numbered(10, 10))));
+  disk.another_wrote();
+  disk.fails_reading = true;
+  CHECK_FALSE((*opened)->refresh());
+  REQUIRE((*opened)->refresh());
+  CHECK((*opened)->size() == 20);
+  CHECK((*TileStore::open(disk))->size() == 20);
+}
+
 TEST_CASE("a folder that lost leaves which were published is not opened") {
   MemoryDisk disk;
   const auto key = signer();

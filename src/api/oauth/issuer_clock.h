@@ -14,10 +14,12 @@ class IssuerClock {
   void hear(WallTime issuer, Time now) { heard_ = {issuer, now}; }
 
   /// The earlier of the site's own time and the issuer's, so that a token does not end before its time where one of
-  /// them is wrong; no more than `most_behind` before `own`, so that no token lives for ever.
+  /// them is wrong; no more than `most_behind` before `own`, so that no token lives for ever. Within `least_behind`,
+  /// which an answer may be under way, both are right.
   WallTime earlier(WallTime own, Time now) const;
 
   static constexpr auto most_behind = 2h;
+  static constexpr auto least_behind = 60s;
 
  private:
   struct Heard {

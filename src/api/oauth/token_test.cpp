@@ -56,6 +56,10 @@ TEST_CASE("a token is judged by the earlier of the site's clock and the issuer's
   CHECK(clock.earlier(noon, start) == noon - 1h);
   CHECK(clock.earlier(noon + 10s, start + 10s) == noon - 1h + 10s);
   CHECK(clock.earlier(noon - 90min, start) == noon - 90min);
+  clock.hear(noon - 59s, start + 15s);
+  CHECK(clock.earlier(noon, start + 15s) == noon);
+  clock.hear(noon - 60s, start + 15s);
+  CHECK(clock.earlier(noon, start + 15s) == noon - 60s);
   clock.hear(noon + 1h, start + 20s);
   CHECK(clock.earlier(noon + 20s, start + 20s) == noon + 20s);
   clock.hear(noon - 24h, start + 30s);
