@@ -20,6 +20,7 @@ Result<void> move_state(Session& session, const StateCommand& command);
 Result<void> show_top(Session& session, const TopCommand& command);
 Result<void> list_sites(Session& session);
 Result<void> add_site(Session& session, const SiteAddCommand& command);
+Result<void> set_site(Session& session, const SiteSetCommand& command);
 Result<void> make_site_account(Session& session, const SiteAccountCommand& command);
 Result<void> act_on_site(Session& session, const SiteCommand& command);
 Result<void> join_control(Session& session, const SiteJoinCommand& command);

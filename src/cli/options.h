@@ -72,6 +72,9 @@ struct SiteCommand {
 struct SiteAddCommand {
   std::string file;
 };
+struct SiteSetCommand {
+  std::string file;
+};
 struct SiteAccountCommand {
   std::string site;  // id or city
   bool replace = false;
@@ -291,7 +294,7 @@ struct VersionCommand {};
 
 using Command =
     std::variant<UpCommand, RoleCommand, EngineCommand, ModelWorkerCommand, TopCommand, SiteListCommand, SiteCommand,
-                 StateCommand, SiteDevicesCommand, SiteAddCommand, SiteAccountCommand, SiteJoinCommand,
+                 StateCommand, SiteDevicesCommand, SiteAddCommand, SiteSetCommand, SiteAccountCommand, SiteJoinCommand,
                  SitePendingCommand, SiteApproveCommand, SiteRevokeCommand, AppDeployCommand, AppListCommand,
                  AppCommand, AppLogsCommand, AppTopCommand, AppReleasesCommand, AppRollbackCommand, ImageKeyCommand,
                  ImageSignCommand, SecretCommand, InferCommand, TenantListCommand, TenantCreateCommand,

@@ -38,6 +38,7 @@ struct Act {
   Result<void> operator()(const SiteListCommand&) const { return list_sites(session); }
   Result<void> operator()(const SiteCommand& command) const { return act_on_site(session, command); }
   Result<void> operator()(const SiteAddCommand& command) const { return add_site(session, command); }
+  Result<void> operator()(const SiteSetCommand& command) const { return set_site(session, command); }
   Result<void> operator()(const SiteAccountCommand& command) const { return make_site_account(session, command); }
   Result<void> operator()(const SiteJoinCommand& command) const { return join_control(session, command); }
   Result<void> operator()(const SitePendingCommand& command) const { return list_site_keys(session, command); }

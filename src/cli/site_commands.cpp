@@ -24,8 +24,10 @@ std::string site_table(const Json& site) {
   for (const char* field : {"id", "city", "owner", "jurisdiction", "status", "connected", "gateway"})
     table.add({field, text_at(site, field)});
   table.add({"location", text_at(site, "location.lat") + ", " + text_at(site, "location.lon")});
+  const std::string cap = text_at(site, "power.cap");
   table.add({"power", text_at(site, "power.used") + " used of " + text_at(site, "power.it_budget") + " for IT (" +
-                          text_at(site, "power.budget") + " at the meter, PUE " + text_at(site, "power.pue") + ")"});
+                          text_at(site, "power.budget") + " at the meter, PUE " + text_at(site, "power.pue") +
+                          (cap.empty() ? "" : ", capped at " + cap) + ")"});
   for (const Json& accelerator : items(site, "accelerators")) {
     table.add({"accelerator", text_at(accelerator, "count") + " x " + text_at(accelerator, "model")});
   }
@@ -64,6 +66,19 @@ std::string status_text(const Json& site) {
   return text + "  watch it: barrio site show " + id + "\n";
 }
 
+/// Sends the one site that a file describes; control's answer. Errors name the file's line and field.
+Result<Json> put_site_file(Session& session, const std::string& file, const std::string& path) {
+  TRY(const auto text, read_file(file));
+  TRY(const auto document, parse_yaml(text, file));
+  const auto wanted = from_json<Site>(document.value);
+  if (!wanted) return fail(document.locate(wanted.error()));
+  TRY(auto control, session.control(Speaker::operating));
+  auto answer = control.put("/sites/" + wanted->id.str() + path, to_json(*wanted));
+  // Only what is wrong with the file has a line in it.
+  if (!answer && answer.error().code == Code::invalid) return fail(document.locate(answer.error()));
+  return answer;
+}
+
 }  // namespace
 
 Result<void> list_sites(Session& session) {
@@ -74,18 +89,16 @@ Result<void> list_sites(Session& session) {
 }
 
 Result<void> add_site(Session& session, const SiteAddCommand& command) {
-  TRY(const auto text, read_file(command.file));
-  TRY(const auto document, parse_yaml(text, command.file));
-  const auto wanted = from_json<Site>(document.value);
-  if (!wanted) return fail(document.locate(wanted.error()));
-  TRY(auto control, session.control(Speaker::operating));
-  const auto added = control.put("/sites/" + wanted->id.str(), to_json(*wanted));
-  // Only what is wrong with the file has a line in it.
-  if (!added && added.error().code == Code::invalid) return fail(document.locate(added.error()));
-  TRY(const auto site, added);
-  const std::string id = wanted->id.str();
+  TRY(const auto site, put_site_file(session, command.file, ""));
+  const std::string id = text_at(site, "id");
   session.print(site, id + " (" + text_at(site, "city") + ") is " + text_at(site, "status") +
                           "\nnext: barrio site account " + id + ", and at the site: barrio site join\n");
+  return {};
+}
+
+Result<void> set_site(Session& session, const SiteSetCommand& command) {
+  TRY(const auto site, put_site_file(session, command.file, "/equipment"));
+  session.print(site, site_table(site));
   return {};
 }
 

@@ -19,6 +19,11 @@ void add_new_site_commands(CLI::App& site, const AddLeaf& add_leaf) {
   add_leaf(site, "add", "Add a site to the network; it takes nothing before it is activated", site_command_of(add))
       ->add_option("FILE", add->file, "One site (YAML), as in the network file")
       ->required();
+  auto set = std::make_shared<SiteSetCommand>();
+  add_leaf(site, "set", "Change what a site has: its power at any time, the rest while nothing runs there",
+           site_command_of(set))
+      ->add_option("FILE", set->file, "The site (YAML), as in the network file; its status stays")
+      ->required();
   auto account = std::make_shared<SiteAccountCommand>();
   auto* making = add_leaf(site, "account", "Make the account that a site speaks to control with, and show its secret",
                           site_command_of(account));

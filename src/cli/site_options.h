@@ -1,6 +1,6 @@
 #pragma once
 // The grammar of how a site comes into the network and is let in: `barrio site
-// add|account|join|pending|approve|revoke`.
+// add|set|account|join|pending|approve|revoke`.
 
 #include "cli/storage_options.h"
 

@@ -114,6 +114,10 @@ class Control {
   /// A site more (control_sites.cpp), behind all that are there. False: it is there, the same but for its status.
   /// Errors: invalid as of a network file, conflict (another site with its id).
   Result<bool> add_site(const Site& site, const Author& by = {});
+  /// What a site has, as in a network file; its status stays. Power, its caps included, changes at any time: what has
+  /// no room any more leaves. The rest changes while nothing runs there. False: it is as it was. Errors: not_found,
+  /// invalid, conflict (who or where it is, or something runs there).
+  Result<bool> set_site(const Site& site, const Author& by = {});
   /// What the site speaks to control with. `replace`: a new secret, where it has one. Errors: not_found, conflict.
   Result<api::SiteCredentials> add_site_account(const SiteId& site, bool replace, const Author& by = {});
   /// By id or by city, whatever its case and accents. Errors: not_found with the nearest, invalid (a city with
@@ -346,7 +350,8 @@ class Control {
   SiteKeys keys_of(const SiteId& site) const;
   std::vector<std::string> revoked_keys() const;
   Result<void> known_site(const SiteId& site) const;
-  Result<void> check_new_site(const Site& site) const;
+  Result<void> check_in_network(const Site& site) const;
+  Result<void> check_nothing_runs(const SiteId& site) const;
   Result<api::SiteKeyState> hear_key(const SiteId& site, const std::string& fingerprint, Proof proof);
   std::map<std::string, std::string> without_cut_off(std::map<std::string, std::string> by_site) const;
   StorageOrders storage_orders() const;

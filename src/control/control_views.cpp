@@ -120,7 +120,7 @@ api::SiteView Control::site_view(const Site& site, const TenantId& viewer) const
   view.location = site.location;
   view.status = site.status;
   view.connected = observed_.connected(site.id, runtime_.now());
-  view.power = {site.power.budget, site.power.pue, site.power.it_budget(), power_used(site.id)};
+  view.power = {site.power.budget, site.power.pue, site.power.it_budget(), power_used(site.id), site.power.cap};
   view.accelerators = site.accelerators;
   view.servers = site.servers;
   view.assumptions = site.assumptions;

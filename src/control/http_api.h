@@ -129,7 +129,9 @@ class HttpApi {
   net::Response drain(const Call& call);
   net::Response retire(const Call& call);
   net::Response set_status(const Call& call, SiteStatus status);
+  Result<Site> site_of(const Call& call) const;
   net::Response put_site(const Call& call);
+  net::Response set_site(const Call& call);
   net::Response add_site_account(const Call& call);
   net::Response sync(const Call& call);
   net::Response join(const Call& call);

@@ -25,6 +25,15 @@ std::vector<HttpApi::Route> HttpApi::new_site_routes() {
        Whose::anybody,
        &HttpApi::put_site,
        {"Add a site, planned or testing, to the network", {}, new_site_schema<Site>, new_site_schema<api::SiteView>}},
+      {"PUT",
+       "/barrio/v1/sites/{site}/equipment",
+       scope::sites_write,
+       Whose::anybody,
+       &HttpApi::set_site,
+       {"Change what a site has: its power at any time, the rest while nothing runs there",
+        {},
+        new_site_schema<Site>,
+        new_site_schema<api::SiteView>}},
       {"POST",
        "/barrio/v1/sites/{site}/account",
        scope::sites_write,
@@ -38,18 +47,31 @@ std::vector<HttpApi::Route> HttpApi::new_site_routes() {
   };
 }
 
+/// The site that the body describes, which is that of the path.
+Result<Site> HttpApi::site_of(const Call& call) const {
+  const auto id = SiteId::parse(call.params[0]);
+  if (!id) return fail(Code::invalid, id.error().what, "site");
+  TRY(auto site, body<Site>(call));
+  if (site.id != *id) return fail(Code::invalid, "is " + site.id.str() + ", but the path names " + id->str(), "id");
+  return site;
+}
+
 Response HttpApi::put_site(const Call& call) {
-  auto id = SiteId::parse(call.params[0]);
-  if (!id) return answer(Error{Code::invalid, id.error().what, "site"});
-  auto site = body<Site>(call);
+  auto site = site_of(call);
   if (!site) return answer(site.error());
-  if (site->id != *id) {
-    return answer(Error{Code::invalid, "is " + site->id.str() + ", but the path names " + id->str(), "id"});
-  }
   auto added = control_.add_site(*site, author(call));
   if (!added) return answer(added.error());
-  auto view = control_.site(*id, call.tenant);
+  auto view = control_.site(site->id, call.tenant);
   return view ? answer_json(*added ? 201 : 200, *view) : answer(view.error());
+}
+
+Response HttpApi::set_site(const Call& call) {
+  auto site = site_of(call);
+  if (!site) return answer(site.error());
+  auto changed = control_.set_site(*site, author(call));
+  if (!changed) return answer(changed.error());
+  auto view = control_.site(site->id, call.tenant);
+  return view ? answer_json(200, *view) : answer(view.error());
 }
 
 Response HttpApi::add_site_account(const Call& call) {

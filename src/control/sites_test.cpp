@@ -155,6 +155,68 @@ TEST_CASE("an operator adds a site over HTTP: again changes nothing, another und
   CHECK(additions == 1);
 }
 
+TEST_CASE("a site gets more or less power at any time, and what has no room any more leaves") {
+  World world;
+  AppSpec one = people_app("street", "ES");
+  one.replicas = 1;
+  REQUIRE(world.control->deploy(TenantId::of("traffic"), one));
+  const std::string first = *world.replica_sites().begin();
+  world.run_orders(first);
+  Site less = *spain().find(SiteId::of(first));
+  less.power.cap = Watts(1);
+  REQUIRE(world.control->set_site(less));
+  CHECK(world.control->snapshot()->network.find(less.id)->power.cap == Watts(1));
+  CHECK(world.control->snapshot()->network.find(less.id)->status == SiteStatus::active);
+  for (int i = 0; i < 100 && world.replica_sites().contains(first); ++i) {
+    for (const std::string& site : world.replica_sites()) world.run_orders(site);
+    world.runtime.sleep_for(1s);
+  }
+  const auto left = world.replica_sites();
+  CHECK(left.size() == 1);
+  CHECK_FALSE(left.contains(first));
+  world.restart();
+  CHECK(world.control->snapshot()->network.find(less.id)->power.cap == Watts(1));
+  CHECK(given(world) == ids(spain()));
+  const auto again = world.control->set_site(less);
+  REQUIRE(again);
+  CHECK_FALSE(*again);
+}
+
+TEST_CASE("an operator changes what a site has: not who and where it is, and nothing under what runs but its power") {
+  HttpWorld world;
+  REQUIRE(world.control->deploy(TenantId::of("traffic"), people_app("street", "ES-PV")));
+  const Site bio1 = *spain().find(SiteId::of("bio1"));
+  const std::string path = "/barrio/v1/sites/bio1/equipment";
+  CHECK(world.status("PUT", path, "traffic", body_of(bio1)) == 403);
+  CHECK(world.status("PUT", path, "bio1", body_of(bio1)) == 403);
+  Site more = bio1;
+  more.power.budget = Watts(250'000);
+  const auto set = world.ask("PUT", path, "ops", body_of(more));
+  REQUIRE_MESSAGE(set.status == 200, set.body);
+  CHECK(world.control->snapshot()->network.find(bio1.id)->power.budget == Watts(250'000));
+  CHECK(json_of(set).at("power").at("budget") == "250kW");
+  more.servers.cores += 64;
+  const auto under = world.ask("PUT", path, "ops", body_of(more));
+  CHECK(under.status == 409);
+  CHECK(has_text(under.body, "bio1 runs 1 replica: its power can change now"));
+  Site elsewhere = bio1;
+  elsewhere.location.lat += 1;
+  CHECK(json_of(world.ask("PUT", path, "ops", body_of(elsewhere))).at("where") == "location");
+  elsewhere = bio1;
+  elsewhere.jurisdiction = *Jurisdiction::parse("ES-CT");
+  CHECK(json_of(world.ask("PUT", path, "ops", body_of(elsewhere))).at("where") == "jurisdiction");
+  Site wrong = bio1;
+  wrong.power.pue = 0.5;
+  CHECK(json_of(world.ask("PUT", path, "ops", body_of(wrong))).at("status") == 400);
+  CHECK(world.status("PUT", "/barrio/v1/sites/tol1/equipment", "ops", body_of(new_site("tol1"))) == 404);
+  CHECK(json_of(world.ask("PUT", "/barrio/v1/sites/tol1/equipment", "ops", body_of(bio1))).at("where") == "id");
+  // Where nothing runs, all of it.
+  Site empty = *spain().find(SiteId::of("vlc1"));
+  empty.servers.cores += 64;
+  CHECK(world.status("PUT", "/barrio/v1/sites/vlc1/equipment", "ops", body_of(empty)) == 200);
+  CHECK(world.control->snapshot()->network.find(empty.id)->servers.cores == empty.servers.cores);
+}
+
 TEST_CASE("a site's account is made once, its secret shown once, and replaced only when somebody says so") {
   HttpWorld world;
   const std::string path = "/barrio/v1/sites/tol1/account";

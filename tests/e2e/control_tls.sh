@@ -162,6 +162,7 @@ expect 0 "tol1 (Toledo) is planned" "$barrio" site add "$home/tol1-site.yaml"
 expect 0 "tol1 (Toledo) is planned" "$barrio" site add "$home/tol1-site.yaml"
 sed 's/80kW/90kW/' "$home/tol1-site.yaml" >"$home/more.yaml"
 expect 5 "a site 'tol1' already" "$barrio" site add "$home/more.yaml"
+expect 0 '"90kW"' "$barrio" site set "$home/more.yaml" --output json
 "$barrio" site account tol1 >"$home/account"
 expect 5 "exists" "$barrio" site account tol1
 expect 0 "site add tol1" audited
@@ -193,6 +194,10 @@ expect 0 "accepted people" "$barrio" --as acme app deploy "$home/people.yaml" --
 tol1=$(sed -n 's/.*"serving".*"address":"\(127[0-9.:]*\)".*/\1/p' "$home/tol1.log" | tail -1)
 serves() { "$barrio" --as acme infer people --image "$home/picture.jpg" --gateway "$tol1" >/dev/null 2>&1; }
 eventually serves
+sed 's/budget: 90kW/budget: 120kW, cap: 100kW/' "$home/more.yaml" >"$home/power.yaml"
+expect 0 '"cap": "100kW"' "$barrio" site set "$home/power.yaml" --output json
+sed 's/cores: 512/cores: 600/' "$home/power.yaml" >"$home/grown.yaml"
+expect 5 "its power can change now" "$barrio" site set "$home/grown.yaml"
 
 # A certificate that ends soon is renewed by itself, without another approval.
 "$barrio" cert issue "$home/tls" --site mad1 --days 20 >/dev/null

@@ -16,9 +16,10 @@ struct PowerView {
   Watts budget;  // at the meter
   double pue = 1;
   Watts it_budget;
-  Watts used;  // by the replicas placed there
+  Watts used;                     // by the replicas placed there
+  std::optional<Watts> cap = {};  // at the meter: what may be used of it for now
 };
-BARRIO_DESCRIBE(PowerView, (), (budget, pue, it_budget, used))
+BARRIO_DESCRIBE(PowerView, (), (budget, pue, it_budget, used, cap))
 
 struct SiteReplicaView {
   std::string id;
