@@ -54,10 +54,10 @@ std::optional<FilePlace> SharedPages::Block::place() const {
   return FilePlace{pages_->fd_, slot_ * pages_->slot_bytes_};
 }
 
-SharedPages::SharedPages(size_t most_bytes, bool use_file)
-    : slot_bytes_(most_bytes),
+SharedPages::SharedPages(size_t block_bytes, bool use_file)
+    : slot_bytes_(block_bytes),
       fd_(use_file && has_small_pages() ? memfd_create("barrio-shared-pages", MFD_CLOEXEC) : -1) {
-  CHECK(most_bytes > 0 && most_bytes % static_cast<size_t>(sysconf(_SC_PAGESIZE)) == 0);
+  CHECK(block_bytes > 0 && block_bytes % static_cast<size_t>(sysconf(_SC_PAGESIZE)) == 0);
 }
 
 SharedPages::~SharedPages() {

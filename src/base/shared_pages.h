@@ -44,7 +44,7 @@ class SharedPages : public std::enable_shared_from_this<SharedPages> {
   };
 
   /// Of blocks of at most so many bytes, a multiple of a page. `use_file`: unless the system's pages forbid it.
-  explicit SharedPages(size_t most_bytes, bool use_file = true);
+  explicit SharedPages(size_t block_bytes, bool use_file = true);
   ~SharedPages();
   SharedPages(const SharedPages&) = delete;
   SharedPages& operator=(const SharedPages&) = delete;
