@@ -137,8 +137,9 @@ done
 # radosgw does not answer: a clear refusal, and on it goes.
 kill -STOP "$rgw_pid"
 began=$SECONDS
+# One call of the service gives up within 20 s or so; the journal may be being packed, and the PUT waits for that first.
 expect 0 503 of_site put frames late text 1
-[ $((SECONDS - began)) -lt 45 ] || { echo "FAIL: refused after $((SECONDS - began)) s only"; failures=$((failures + 1)); }
+[ $((SECONDS - began)) -lt 75 ] || { echo "FAIL: refused after $((SECONDS - began)) s only"; failures=$((failures + 1)); }
 kill -CONT "$rgw_pid"
 wait_for 30 "writing to go on" puts
 expect 0 '12000000 0123456789' of_site get frames large
