@@ -65,8 +65,8 @@ size_t count_of(const std::string& folder) {
   return count;
 }
 
-/// Its three, what it listens at, the question and the folder that it reads. A probe of its health may be open beside them
-/// for a moment; what it had inherited would stay.
+/// Its three, what it listens at, the question and the folder that it reads. A probe of its health may be open beside
+/// them for a moment; what it had inherited would stay.
 void check_nothing_inherited(ProgramRig& rig, const std::string& at) {
   std::string descriptors;
   for (int left = 20; left > 0; --left) {
