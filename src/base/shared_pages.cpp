@@ -26,9 +26,9 @@ bool has_small_pages() {
   for (const auto& size : fs::directory_iterator(settings[0].parent_path(), error))
     settings.push_back(size.path() / "shmem_enabled");
   return std::ranges::all_of(settings, [](const fs::path& path) {
+    // "always within_size [never]"; none: an older system
     std::ifstream file(path);
-    const std::string text{std::istreambuf_iterator<char>(file),
-                           {}};  // "always within_size [never]"; none: an older system
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
     const size_t begin = text.find('[');
     if (begin == std::string::npos) return true;
     const std::string_view chosen = std::string_view(text).substr(begin + 1, text.find(']', begin) - begin - 1);

@@ -1,6 +1,8 @@
 // Sites that the network did not have: each is one guarded commit behind those that are there, and has an account. What
 // a site has is changed the same way.
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "control/control.h"
 
@@ -42,17 +44,17 @@ Result<void> check_same_place(const Site& present, const Site& wanted) {
 }
 
 template <class Node>
-bool take_power(std::optional<std::vector<Node>>& nodes, const std::optional<std::vector<Node>>& from) {
-  if (!nodes || !from || nodes->size() != from->size()) return nodes.has_value() == from.has_value();
-  for (size_t i = 0; i < nodes->size(); ++i) (*nodes)[i].power = (*from)[i].power;
-  return true;
+void take_power(std::optional<std::vector<Node>>& nodes, const std::optional<std::vector<Node>>& from) {
+  if (!nodes || !from) return;
+  for (size_t i = 0; i < std::min(nodes->size(), from->size()); ++i) (*nodes)[i].power = (*from)[i].power;
 }
 
 /// Nothing but power: how much there may be of it, at the meter, of a feeder, of a rack.
 bool only_power_differs(const Site& present, Site wanted) {
   wanted.power = present.power;
   wanted.assumptions = present.assumptions;
-  if (!take_power(wanted.feeders, present.feeders) || !take_power(wanted.racks, present.racks)) return false;
+  take_power(wanted.feeders, present.feeders);
+  take_power(wanted.racks, present.racks);
   return print_json(to_json(wanted)) == print_json(to_json(present));
 }
 

@@ -30,8 +30,8 @@ void EventLog::compare(const Desired& before, const Desired& after) {
 void EventLog::compare_sites(const Network& before, const Network& after) {
   for (const Site& site : after.sites) {
     const Site* known = before.find(site.id);
-    if (known == nullptr) note("site.added", site.id.str(), {}, to_name(site.status));
-    if (known != nullptr && known->status != site.status) note("site.status", site.id.str(), {}, to_name(site.status));
+    if (known != nullptr && known->status == site.status) continue;
+    note(known == nullptr ? "site.added" : "site.status", site.id.str(), {}, to_name(site.status));
   }
 }
 

@@ -1,4 +1,4 @@
-// The routes by which the network grows: a site more, and the account that it speaks to control with.
+// The routes by which the network grows: a site more, what a site has, and the account that it speaks to control with.
 
 #include "control/http_answer.h"
 #include "control/http_api.h"
