@@ -97,7 +97,8 @@ Result<void> SiteEvidence::add(const UsageRecord& record, const Snapshot* snapsh
   const EvidenceFile before = *state_;
   for (const UsageLine& line : record.lines) {
     const ServedUsage& served = line.usage.served;
-    if (served.requests == 0 && served.bytes_in == 0 && served.bytes_out == 0) continue;
+    const int64_t requests = served.requests + served.frames;  // a frame is one that nobody had to make
+    if (requests == 0 && served.bytes_in == 0 && served.bytes_out == 0) continue;
     if (!line.app.name) continue;  // storage has leaves of its own
     const AppKey app{line.app.tenant, *line.app.name};
     const OpenMinute wanted{app, minute_of(record.from), policy_version(snapshot, app)};
@@ -105,7 +106,7 @@ Result<void> SiteEvidence::add(const UsageRecord& record, const Snapshot* snapsh
       return open.app == wanted.app && open.minute == wanted.minute && open.policy == wanted.policy;
     });
     if (found == state_->open.end()) found = state_->open.insert(found, wanted);
-    found->requests += served.requests;
+    found->requests += requests;
     found->bytes_in += served.bytes_in;
     found->bytes_out += served.bytes_out;
   }

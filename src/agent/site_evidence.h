@@ -17,7 +17,7 @@ struct EvidenceFile;
 class SiteEvidence {
  public:
   static constexpr const char* file = "evidence.json";
-  static constexpr size_t most_meters = 4;
+  static constexpr size_t most_meters = 8;
 
   SiteEvidence(ports::Runtime& runtime, SiteFiles& files, ports::TransparencyLog& log, SiteId site);
   ~SiteEvidence();

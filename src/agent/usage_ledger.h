@@ -33,7 +33,7 @@ struct UsageLimits {
 class UsageLedger {
  public:
   static constexpr const char* file = "usage.journal";
-  static constexpr size_t most_meters = 4;
+  static constexpr size_t most_meters = 8;
 
   UsageLedger(ports::Runtime& runtime, SiteFiles& files, UsageLimits limits = {});
 

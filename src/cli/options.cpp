@@ -399,6 +399,8 @@ class Grammar {
     auto* config = app->add_option("--config", engine->config, "YAML file: devices, models; instead of the rest");
     auto* control =
         app->add_option("--control", engine->control, "unix:PATH, where a site's runtime says what to serve");
+    app->add_option("--usage", engine->usage, "A folder: what streams used is counted there until the site has it")
+        ->needs(control);
     const auto of_its_own = [=](CLI::Option* option) { option->excludes(config)->excludes(control); };
     of_its_own(app->add_option("--listen", engine->listen, "unix:PATH or ip:port"));
     of_its_own(app->add_option("--name", engine->name, "Name of the model in requests"));

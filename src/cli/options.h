@@ -48,6 +48,7 @@ struct ConfigCommand {
 struct EngineCommand {
   std::string config;   // a file with all of it, instead of the rest; with --control its devices
   std::string control;  // a socket where a site's runtime says what to serve, instead of models of its own
+  std::string usage;    // with control: a folder where what streams used is counted; empty: nobody is to pay for it
   std::string listen;
   std::string name;
   std::string backend;

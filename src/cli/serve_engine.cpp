@@ -8,6 +8,7 @@
 #include "base/heap.h"
 #include "base/log.h"
 #include "cli/engine_file.h"
+#include "cli/engine_usage.h"
 #include "cli/files.h"
 #include "cli/model_backends.h"
 #include "cli/roles.h"
@@ -88,6 +89,8 @@ int serve_engine(const EngineCommand& command) {
   options->make_decoder = [](net::Reactor& reactor, size_t streams) {
     return std::make_unique<adapters::LibavDecoder>(reactor, adapters::LibavConfig{.streams = streams + 1});
   };
+  std::optional<EngineUsage> usage;
+  if (!command.usage.empty()) options->usage = &usage.emplace(command.usage);
   adapters::NvmlAccelerators accelerators;
   options->accelerators = &accelerators;
   adapters::ProfileBackend profile;

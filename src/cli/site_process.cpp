@@ -35,6 +35,7 @@ adapters::ProcessConfig process_config(const SiteFile& file, const std::string& 
   adapters::ProcessConfig config;
   config.engine_program = std::filesystem::read_symlink("/proc/self/exe", error).string();
   config.folder = file.folder + "/engines";
+  config.arguments = {"engine", "--usage", config.folder};
   config.incarnation = incarnation;
   config.engine_config = file.engine.value_or("");
   config.emulated_models = file.emulated_models.value_or(false);
@@ -166,7 +167,20 @@ std::vector<UsageRecord> SiteProcess::cut_usage(std::span<const JournaledPeriod>
   if (storage_) {
     for (UsageRecord& record : storage_->cut_usage(journaled)) records.push_back(std::move(record));
   }
+  EngineUsageQuestion question{{journaled.begin(), journaled.end()}, resting()};
+  for (UsageRecord& record : models_.cut_usage(std::move(question))) records.push_back(std::move(record));
   return records;
+}
+
+/// Tenants that have spent what they may: gateways refuse their requests, and engines look at none of their streams.
+std::vector<TenantId> SiteProcess::resting() const {
+  std::vector<TenantId> all;
+  if (!snapshot_) return all;
+  const WallTime now = loop_.runtime().wall();
+  for (const auto& [tenant, stop] : snapshot_->spend_stops) {
+    if (stop.holds(now)) all.push_back(TenantId::of(tenant));
+  }
+  return all;
 }
 
 Result<void> SiteProcess::start() {

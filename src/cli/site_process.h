@@ -55,6 +55,7 @@ class SiteProcess {
   std::unique_ptr<adapters::ProgramWorkloadRuntime> with_programs();
   ports::WorkloadRuntime* containers();
   std::vector<UsageRecord> cut_usage(std::span<const JournaledPeriod> journaled);
+  std::vector<TenantId> resting() const;
   Result<std::unique_ptr<SiteStorage>> open_storage();
   Result<void> start_storage(std::unique_ptr<SiteStorage> storage);
   void end_storage();

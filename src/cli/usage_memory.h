@@ -1,7 +1,7 @@
 #pragma once
-// The memory in which a process of a site counts usage (gateway/meter.h): one of two mapped files, since during an
-// upgrade a site has two processes. What the other one left behind is cut from its file once it has ended, also when it
-// was killed. Blocks: opened at start.
+// The memory in which a process of a site, or an engine of it, counts usage (gateway/meter.h): one of two mapped files
+// in its folder, since during an upgrade a site has two of each. What the other one left behind is cut from its file
+// once it has ended, also when it was killed. Blocks: opened at start.
 
 #include <optional>
 

@@ -61,7 +61,8 @@ class EngineProcess {
         engine_(reactor_, std::move(backends), options.engine, registry_),
         gauges_(reactor_, engine_, options.engine.devices, options.accelerators, registry_) {
     if (options.own) own_.emplace(reactor_, engine_, registry_, *options.own, options.make_decoder);
-    if (!options.control.empty()) host_.emplace(reactor_, engine_, registry_, options.make_decoder, drain_time);
+    if (!options.control.empty())
+      host_.emplace(reactor_, engine_, registry_, options.make_decoder, options.usage, drain_time);
   }
 
   int run(const std::string& control) {

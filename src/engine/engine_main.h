@@ -6,6 +6,7 @@
 
 #include "engine/engine.h"
 #include "engine/hosted_replica.h"
+#include "engine/usage_counter.h"
 #include "ports/accelerators.h"
 
 namespace barrio::engine {
@@ -16,6 +17,8 @@ struct EngineOptions {
   std::string control = {};                // "unix:/path": told there what to serve (engine/replica_host.h)
   EngineConfig engine = {};
   MakeDecoder make_decoder = {};
+  /// With `control`: counts frames of streams; outlives the engine. Null: nobody is to pay for them.
+  UsageCounter* usage = nullptr;
   /// Asked for metrics (engine/device_gauges.h); outlives the engine. Null: there are none.
   ports::Accelerators* accelerators = nullptr;
 };

@@ -55,6 +55,11 @@ class FakeModel final : public ports::Model {
               max_batch},
         gate_(gate),
         runs_(runs) {}
+  /// Takes one picture, whatever is in it.
+  FakeModel(std::string name, const std::shared_future<void>& gate, Runs& runs)
+      : info_{std::move(name), "fake", {{"x", ports::DataType::BYTES, {1}}}, {{"y", ports::DataType::BYTES, {1}}}, 1},
+        gate_(gate),
+        runs_(runs) {}
   const ports::ModelInfo& info() const override { return info_; }
 
   std::vector<Result<ports::Outputs>> run(std::span<const ports::InferenceRequest> batch) override {
@@ -84,13 +89,14 @@ class FakeModel final : public ports::Model {
   Runs& runs_;
 };
 
-/// The builtin "bad" is no model; "held" loads once `loading` is released; "batch" takes 8 at a time. Models loaded
-/// from a path are "good" whatever is in the file.
+/// The builtin "bad" is no model; "held" loads once `loading` is released; "batch" takes 8 at a time; "picture" takes a
+/// picture. Models loaded from a path are "good" whatever is in the file.
 class FakeBackend final : public ports::InferenceBackend {
  public:
   Result<std::unique_ptr<ports::Model>> load(const ports::LoadSpec& spec) override {
     if (spec.builtin == "held") loading.open.wait();
     if (spec.builtin == "bad") return fail(Code::invalid, "no model in it", "bad");
+    if (spec.builtin == "picture") return std::make_unique<FakeModel>(spec.name, slow.open, runs);
     return std::make_unique<FakeModel>(spec.name, spec.builtin == "batch" ? 8 : 1, slow.open, runs);
   }
   void release() {

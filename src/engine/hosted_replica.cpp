@@ -43,8 +43,10 @@ HostedReplica::HostedReplica(net::Reactor& reactor, Engine& engine, Registry& re
   if (generation_) fronts.push_back(&openai_.emplace(reactor, *generation_, registry));
   if (options_.streams) {
     if (make_decoder) decoder_ = make_decoder(reactor, static_cast<size_t>(options_.streams->spec.most));
-    streams_.emplace(reactor, pipelines_, decoder_.get(), registry,
-                     Streams::Config{.app = options_.streams->app, .spec = options_.streams->spec});
+    streams_.emplace(
+        reactor, pipelines_, decoder_.get(), registry,
+        Streams::Config{
+            .app = options_.streams->app, .spec = options_.streams->spec, .hooks = options_.streams->hooks});
     fronts.push_back(&streams_front_.emplace(reactor, *streams_));
   }
   fronts.push_back(&rest_);

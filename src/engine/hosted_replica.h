@@ -39,6 +39,7 @@ struct InitialPipeline {
 struct InitialStreams {
   std::string app;  // a model or pipeline
   StreamSpec spec;
+  StreamHooks hooks = {};
 };
 
 struct ReplicaOptions {

@@ -19,6 +19,10 @@ net::Response json_body(int status, const Json& body) {
   return {status, {{"Content-Type", "application/json"}}, print_json(body)};
 }
 
+int64_t whole_us(Duration time) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(time).count();
+}
+
 net::Response refusal(int status, const std::string& why) {
   return json_body(status, JsonObject{{"error", why}});
 }
@@ -70,11 +74,12 @@ struct ReplicaHost::Hosted {
 };
 
 ReplicaHost::ReplicaHost(net::Reactor& reactor, Engine& engine, Registry& registry, MakeDecoder make_decoder,
-                         Duration grace)
+                         UsageCounter* usage, Duration grace)
     : reactor_(reactor),
       engine_(engine),
       registry_(registry),
       make_decoder_(std::move(make_decoder)),
+      usage_(usage),
       grace_(grace),
       server_(reactor, {}, [this](const net::Request& request, net::Responder respond) { respond(answer(request)); }) {}
 
@@ -98,12 +103,24 @@ Result<void> ReplicaHost::put(const EngineOrder& asked) {
   auto& hosted = hosted_[id];
   hosted = std::make_unique<Hosted>();
   hosted->generation = asked.order.generation;
+  ReplicaOptions options = options_of(asked, engine_);
+  if (options.streams) options.streams->hooks = hooks_of(asked.order.app);
   HostedReplica& replica =
-      hosted->replica.emplace(reactor_, engine_, hosted->registry, options_of(asked, engine_), make_decoder_);
+      hosted->replica.emplace(reactor_, engine_, hosted->registry, std::move(options), make_decoder_);
   log_info("replica starts", {{"replica", id.str()}, {"generation", std::to_string(hosted->generation)}});
   const auto bound = replica.start([raw = hosted.get()](const Error& error) { raw->failure = error.text(); });
   if (!bound) hosted->failure = bound.error().text();
   return {};
+}
+
+StreamHooks ReplicaHost::hooks_of(const AppKey& app) {
+  StreamHooks hooks;
+  hooks.rests = [this, tenant = app.tenant] { return resting_.contains(tenant); };
+  if (usage_ == nullptr) return hooks;
+  hooks.analysed = [this, app](Duration run) {
+    usage_->add(app, {.served = {.compute_us = whole_us(run), .frames = 1}});
+  };
+  return hooks;
 }
 
 bool ReplicaHost::remove(const ReplicaId& id) {
@@ -142,11 +159,22 @@ bool ReplicaHost::idle() const {
 net::Response ReplicaHost::answer(const net::Request& request) {
   if (request.target == "/metrics") return {200, {{"Content-Type", "text/plain; version=0.0.4"}}, registry_.text()};
   if (request.target == replicas_path && request.method == "GET") return json_body(200, to_json(list()));
+  if (request.target == "/usage" && usage_ != nullptr) return answer_usage(request);
   const std::string_view target = request.target;
   if (!target.starts_with("/replicas/")) return refusal(404, "there is no such path");
   const auto id = ReplicaId::parse(target.substr(replicas_path.size() + 1));
   if (!id) return refusal(400, id.error().text());
   return answer_for(request, *id);
+}
+
+net::Response ReplicaHost::answer_usage(const net::Request& request) {
+  if (request.method != "POST") return refusal(405, "this path takes POST");
+  const auto json = parse_json(request.body);
+  if (!json) return refusal(400, json.error().text());
+  auto question = from_json<EngineUsageQuestion>(*json);
+  if (!question) return refusal(400, question.error().text());
+  resting_ = {question->resting.begin(), question->resting.end()};
+  return json_body(200, to_json(EngineUsageAnswer{usage_->cut(question->journaled)}));
 }
 
 net::Response ReplicaHost::answer_for(const net::Request& request, const ReplicaId& id) {

@@ -6,19 +6,24 @@
 //   DELETE /replicas/ID   202: it leaves; 204: it is not here
 //   GET    /replicas      EngineReplicas
 //   GET    /metrics       of devices and tenants; a replica's own are at its own address
+//   POST   /usage         EngineUsageQuestion (model/usage.h): EngineUsageAnswer, of frames that streams looked at;
+//                         404 where nothing is counted
 //
 // The socket can be reached by whoever may read the runtime's folder, and by nobody else. Lives on the loop.
 
 #include <map>
+#include <set>
 
 #include "engine/hosted_replica.h"
+#include "engine/usage_counter.h"
 
 namespace barrio::engine {
 
 class ReplicaHost {
  public:
-  /// What stops takes up to `grace` to be answered. All outlive this.
-  ReplicaHost(net::Reactor& reactor, Engine& engine, Registry& registry, MakeDecoder make_decoder, Duration grace);
+  /// What stops takes up to `grace` to be answered. `usage` may be null. All outlive this.
+  ReplicaHost(net::Reactor& reactor, Engine& engine, Registry& registry, MakeDecoder make_decoder, UsageCounter* usage,
+              Duration grace);
   ~ReplicaHost();
 
   /// A Unix socket that only this user can connect to.
@@ -36,12 +41,16 @@ class ReplicaHost {
   struct Hosted;
   net::Response answer(const net::Request& request);
   net::Response answer_for(const net::Request& request, const ReplicaId& id);
+  net::Response answer_usage(const net::Request& request);
+  StreamHooks hooks_of(const AppKey& app);
 
   net::Reactor& reactor_;
   Engine& engine_;
   Registry& registry_;
   MakeDecoder make_decoder_;
+  UsageCounter* usage_;
   Duration grace_;
+  std::set<TenantId> resting_;  // nothing is looked at for them
   std::map<ReplicaId, std::unique_ptr<Hosted>> hosted_;
   net::MessageServer server_;
 };

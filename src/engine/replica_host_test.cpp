@@ -17,13 +17,28 @@ namespace barrio::engine::replica_host_test {
 
 namespace {
 
+/// Keeps all in one record, until it is told that the journal has it.
+class FakeCounter final : public UsageCounter {
+ public:
+  void add(const AppKey& app, const Usage& usage) override {
+    if (record.lines.empty()) record.lines.push_back({app, {}});
+    CHECK(record.lines.front().app == UsageKey(app));
+    record.lines.front().usage += usage;
+  }
+  std::vector<UsageRecord> cut(std::span<const JournaledPeriod> journaled) override {
+    if (journaled_of(record.meter, journaled).period >= record.period) return {};
+    return {record};
+  }
+  UsageRecord record{0, 5, 1, {}, {}, {}};
+};
+
 /// The site's engine with one emulated accelerator, whose models are "fake" (named profile in an app) unless told.
 struct World {
   explicit World(DeviceSpec device = {.name = "gpu", .slots = 1, .is_cpu = false})
       : folder(std::filesystem::temp_directory_path() / ("barrio-host-test-" + std::to_string(getpid()))),
         engine(reactor, {{"opencv", &fake}, {"profile", &profile}}, {.devices = {std::move(device)}}, registry) {
     std::filesystem::create_directories(folder);
-    host.emplace(reactor, engine, registry, nullptr, 5s);
+    host.emplace(reactor, engine, registry, nullptr, &counter, 5s);
     REQUIRE(host->listen(*net::SocketAddress::parse(control())));
   }
   ~World() {
@@ -53,13 +68,14 @@ struct World {
   net::Response call(const std::string& to, net::Request request) { return wait(send(to, std::move(request))); }
   net::Response get(const std::string& to, const std::string& target) { return call(to, {.target = target}); }
   net::Response put(const std::string& id, const std::string& builtin, Backend backend = Backend::opencv,
-                    int64_t generation = 1) {
+                    int64_t generation = 1, std::optional<StreamSpec> stream = {}) {
     EngineOrder asked;
     asked.order.id = ReplicaId::of(id);
     asked.order.app = {TenantId::of("tenant-of-" + id), AppName::of("people")};
     asked.order.generation = generation;
     asked.order.model = {backend, builtin, "", ""};
     asked.order.resources = {Watts(40), mib(256), 1, "", 0};
+    asked.order.stream = std::move(stream);
     asked.listen = address(id);
     return call(control(), {.method = "PUT", .target = "/replicas/" + id, .body = print_json(to_json(asked))});
   }
@@ -89,7 +105,14 @@ struct World {
     return answers;
   }
 
+  EngineUsageAnswer usage(const EngineUsageQuestion& question) {
+    const auto answer = call(control(), {.method = "POST", .target = "/usage", .body = print_json(to_json(question))});
+    REQUIRE_MESSAGE(answer.status == 200, answer.body);
+    return *from_json<EngineUsageAnswer>(*parse_json(answer.body));
+  }
+
   std::filesystem::path folder;
+  FakeCounter counter;
   Registry registry;
   net::Reactor reactor;
   FakeBackend fake;
@@ -204,6 +227,49 @@ TEST_CASE("a replica that is taken out answers what it has, and then is gone wit
   CHECK(world.wait(world.infer("two", 4)).status == 200);
   CHECK(world.put("one", "good", Backend::opencv, 2).status == 202);
   world.until([&] { return world.state("one")->state == EngineReplicaState::ready; });
+}
+
+TEST_CASE(
+    "frames that streams look at are counted for their app, and a tenant that has spent its cap has none looked at") {
+  World world;
+  StreamSpec spec;
+  spec.rate = 60;
+  REQUIRE(world.put("cam", "picture", Backend::opencv, 1, spec).status == 202);
+  world.until([&] { return world.state("cam")->state == EngineReplicaState::ready; });
+  const std::string at = world.address("cam");
+  REQUIRE(world.call(at, {.method = "POST", .target = "/v2/streams", .body = "{}"}).status == 201);
+  const auto count = [&] { return from_json<StreamStatus>(*parse_json(world.get(at, "/v2/streams/s1").body))->counts; };
+  const auto post = [&] {
+    REQUIRE(
+        world.call(at, {.method = "POST", .target = "/v2/streams/s1/frames", .body = "\xff\xd8\xff picture"}).status ==
+        202);
+  };
+  for (int64_t frame = 1; frame <= 3; ++frame) {
+    post();
+    world.until([&] { return count().analysed == frame; });
+  }
+  const auto told = world.usage({}).records;
+  REQUIRE(told.size() == 1);
+  REQUIRE(told[0].lines.size() == 1);
+  CHECK(told[0].lines[0].app.tenant.str() == "tenant-of-cam");
+  CHECK(told[0].lines[0].usage.served.frames == 3);
+  CHECK(told[0].lines[0].usage.served.requests == 0);
+  CHECK(told[0].lines[0].usage.served.compute_us >= 0);
+  CHECK(world.usage({.journaled = {{5, 1}}}).records.empty());
+
+  static_cast<void>(world.usage({.resting = {TenantId::of("another"), TenantId::of("tenant-of-cam")}}));
+  post();
+  world.until([&] { return count().refused == 1; });
+  CHECK(count().analysed == 3);
+  CHECK(has(world.get(at, "/v2/streams/s1"), "has spent what it may this month"));
+  static_cast<void>(world.usage({.resting = {TenantId::of("another")}}));
+  post();
+  world.until([&] { return count().analysed == 4; });
+  CHECK(world.counter.record.lines[0].usage.served.frames == 4);
+
+  CHECK(world.call(world.control(), {.method = "POST", .target = "/usage", .body = "{"}).status == 400);
+  CHECK(has(world.call(world.control(), {.method = "POST", .target = "/usage", .body = "{}"}), "journaled"));
+  CHECK(world.get(world.control(), "/usage").status == 405);
 }
 
 TEST_CASE("a tight and a loose model of two replicas share one device's scheduler, and the tight one is in time") {

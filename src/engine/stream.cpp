@@ -98,11 +98,12 @@ StreamMetrics::StreamMetrics(Registry& registry, const std::string& app)
                              {{"app", app}})) {}
 
 Stream::Stream(net::Reactor& reactor, InferenceService& service, ports::VideoDecoder* decoder, StreamMetrics& metrics,
-               StreamOptions options, uint64_t seed, Publish publish)
+               const StreamHooks& hooks, StreamOptions options, uint64_t seed, Publish publish)
     : reactor_(reactor),
       service_(service),
       decoder_(decoder),
       metrics_(metrics),
+      hooks_(hooks),
       options_(std::move(options)),
       rng_(seed),
       publish_(std::move(publish)),
@@ -195,6 +196,11 @@ void Stream::analyse(ports::VideoFrame frame) {
     metrics_.too_old.add();
     return next_frame();
   }
+  if (hooks_.rests && hooks_.rests()) {
+    ++counts_.refused;
+    metrics_.refused.add();
+    return not_again_at_once("the tenant has spent what it may this month");
+  }
   // At a steady pace, but no burst after a frame that came late.
   next_due_ = (now - next_due_ > interval() ? now : next_due_) + interval();
   const ports::ModelInfo* model = service_.find(options_.model, {});
@@ -215,17 +221,15 @@ void Stream::analyse(ports::VideoFrame frame) {
 void Stream::served(Time taken, uint64_t number, Served served) {
   running_.reset();
   if (served.error || served.declined) {
-    trouble_ = served.error ? served.error->text() : served.declined->what;
     ++(served.error ? counts_.failed : counts_.refused);
     (served.error ? metrics_.failed : metrics_.refused).add();
-    // A model that refuses every frame at once must not be asked in a loop.
-    next_due_ = std::max(next_due_, reactor_.fresh_now() + std::min(interval(), Duration(100ms)));
-    return next_frame();
+    return not_again_at_once(served.error ? served.error->text() : served.declined->what);
   }
   trouble_.clear();
   ++counts_.analysed;
   metrics_.analysed.add();
   metrics_.age.observe(reactor_.fresh_now() - taken);
+  if (hooks_.analysed) hooks_.analysed(served.times.run);
   StreamResult result;
   result.frame = last_frame_ = static_cast<int64_t>(number);
   const auto found = boxes_in(served.outputs);
@@ -240,6 +244,13 @@ void Stream::served(Time taken, uint64_t number, Served served) {
   }
   // Who hears of it may end this stream only later, from the loop.
   publish(std::move(result), taken);
+  next_frame();
+}
+
+/// What refuses every frame at once must not be asked in a loop.
+void Stream::not_again_at_once(std::string why) {
+  trouble_ = std::move(why);
+  next_due_ = std::max(next_due_, reactor_.fresh_now() + std::min(interval(), Duration(100ms)));
   next_frame();
 }
 

@@ -75,12 +75,18 @@ struct StreamMetrics {
   Histogram& age;
 };
 
+/// What its app is told, and is asked. Each may be empty.
+struct StreamHooks {
+  std::function<void(Duration run)> analysed = {};  // a frame was looked at, in a run of so long
+  std::function<bool()> rests = {};                 // true: no frame may be looked at now
+};
+
 class Stream final : private ports::VideoListener {
  public:
   using Publish = std::function<void(const StreamResult&)>;
   /// `decoder` may be null where the frames are posted. All outlive this.
   Stream(net::Reactor& reactor, InferenceService& service, ports::VideoDecoder* decoder, StreamMetrics& metrics,
-         StreamOptions options, uint64_t seed, Publish publish);
+         const StreamHooks& hooks, StreamOptions options, uint64_t seed, Publish publish);
   ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
@@ -101,6 +107,7 @@ class Stream final : private ports::VideoListener {
   void next_frame();
   void analyse(ports::VideoFrame frame);
   void served(Time taken, uint64_t number, Served served);
+  void not_again_at_once(std::string why);
   void publish(StreamResult result, Time taken);
   void track_later();
   Duration interval() const { return from_ms(1000 / options_.rate); }
@@ -109,6 +116,7 @@ class Stream final : private ports::VideoListener {
   InferenceService& service_;
   ports::VideoDecoder* decoder_;
   StreamMetrics& metrics_;
+  const StreamHooks& hooks_;
   StreamOptions options_;
   Rng rng_;
   Publish publish_;

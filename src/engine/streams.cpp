@@ -61,9 +61,9 @@ Result<StreamStatus> Streams::start(const StreamStart& start) {
   }
   options.id = "s" + std::to_string(++last_stream_);
   auto entry = std::make_shared<Entry>();
-  entry->stream =
-      std::make_unique<Stream>(reactor_, service_, decoder_, metrics_, options, mix(config_.seed, last_stream_),
-                               [this, raw = entry.get()](const auto& result) { publish(*raw, result); });
+  entry->stream = std::make_unique<Stream>(reactor_, service_, decoder_, metrics_, config_.hooks, options,
+                                           mix(config_.seed, last_stream_),
+                                           [this, raw = entry.get()](const auto& result) { publish(*raw, result); });
   streams_[options.id] = entry;
   open_.set(static_cast<double>(streams_.size()));
   return status_of(*entry);

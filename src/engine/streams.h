@@ -44,6 +44,7 @@ class Streams {
   struct Config {
     std::string app;  // its model, and in metrics
     StreamSpec spec;
+    StreamHooks hooks = {};
     uint64_t seed = 1;
   };
   /// The last results of each stream that are kept for those who ask by number.

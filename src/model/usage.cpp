@@ -7,6 +7,7 @@ Usage& Usage::operator+=(const Usage& more) {
   served.bytes_in += more.served.bytes_in;
   served.bytes_out += more.served.bytes_out;
   served.compute_us += more.served.compute_us;
+  served.frames += more.served.frames;
   forwarded.requests += more.forwarded.requests;
   forwarded.bytes_in += more.forwarded.bytes_in;
   forwarded.bytes_out += more.forwarded.bytes_out;
@@ -27,9 +28,10 @@ Usage& Usage::operator+=(const Usage& more) {
 
 Result<void> Usage::check() const {
   for (int64_t amount :
-       {served.requests, served.bytes_in, served.bytes_out, served.compute_us, forwarded.requests, forwarded.bytes_in,
-        forwarded.bytes_out, noted.refused, noted.failed, noted.late, stored.byte_hours, stored.reads, stored.writes,
-        stored.lists, stored.deletes, stored.bytes_in, stored.bytes_out, stored.passed_on, stored.passed_back}) {
+       {served.requests,    served.bytes_in,    served.bytes_out,    served.compute_us, served.frames,
+        forwarded.requests, forwarded.bytes_in, forwarded.bytes_out, noted.refused,     noted.failed,
+        noted.late,         stored.byte_hours,  stored.reads,        stored.writes,     stored.lists,
+        stored.deletes,     stored.bytes_in,    stored.bytes_out,    stored.passed_on,  stored.passed_back}) {
     if (amount < 0) return fail(Code::invalid, "amounts must not be negative");
   }
   return {};
@@ -62,5 +64,7 @@ WallTime next_month(WallTime time) {
 }
 
 BARRIO_JSON_HERE(UsageShipment)
+BARRIO_JSON_HERE(EngineUsageQuestion)
+BARRIO_JSON_HERE(EngineUsageAnswer)
 
 }  // namespace barrio

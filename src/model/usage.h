@@ -3,8 +3,9 @@
 // it counts it as Served; a gateway that only passed it on counts it as Forwarded, another kind with its own price (or
 // none); Noted is information and never billed.
 //
-// On its way an amount is first in the gateway's memory (gateway/meter.h), then in a UsageRecord in the journal of the
-// site's disk (agent/usage_ledger.h), then in a UsageShipment to control. docs/metering.md tells the whole story.
+// On its way an amount is first in the memory of who counts it (gateway/meter.h), then in a UsageRecord in the journal
+// of the site's disk (agent/usage_ledger.h), then in a UsageShipment to control. docs/metering.md tells the whole
+// story.
 
 #include <span>
 #include <vector>
@@ -19,8 +20,10 @@ struct ServedUsage {
   int64_t bytes_in = 0;    // bodies of requests
   int64_t bytes_out = 0;   // bodies of answers
   int64_t compute_us = 0;  // device time, as the replica says, at most what passed
+  int64_t frames = 0;      // of video that the engine looked at by itself; no requests, and their device time is above
+  static constexpr std::string_view defaulted[] = {"frames"};
 };
-BARRIO_DESCRIBE(ServedUsage, (), (requests, bytes_in, bytes_out, compute_us))
+BARRIO_DESCRIBE(ServedUsage, (), (requests, bytes_in, bytes_out, compute_us, frames))
 
 /// What this site's gateway passed on to another site, which counts the same requests as Served.
 struct ForwardedUsage {
@@ -89,7 +92,7 @@ struct UsageLine {
 };
 BARRIO_DESCRIBE(UsageLine, (), (app, usage))
 
-/// Everything that one gateway counted in one period; a line of the journal. `meter` and `period` say which period it
+/// Everything that one meter counted in one period; a line of the journal. `meter` and `period` say which period it
 /// was, so that a period that was journaled just before a crash is not journaled twice; `sequence` numbers the records
 /// of a site without a gap.
 struct UsageRecord {
@@ -116,6 +119,21 @@ inline JournaledPeriod journaled_of(int64_t meter, std::span<const JournaledPeri
   }
   return {meter, 0};
 }
+
+/// POST /usage of an engine (engine/replica_host.h): what the journal has, and whose streams are to rest.
+struct EngineUsageQuestion {
+  std::vector<JournaledPeriod> journaled = {};
+  std::vector<TenantId> resting = {};  // they have spent what they may
+};
+BARRIO_DESCRIBE(EngineUsageQuestion, (), (journaled, resting))
+BARRIO_JSON_APART(EngineUsageQuestion)
+
+/// What an engine counted and the journal does not have: one period at a time.
+struct EngineUsageAnswer {
+  std::vector<UsageRecord> records;
+};
+BARRIO_DESCRIBE(EngineUsageAnswer, (), (records))
+BARRIO_JSON_APART(EngineUsageAnswer)
 
 /// All that one site counted for one app or bucket in one hour, so far.
 struct UsageRow {

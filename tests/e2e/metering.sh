@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Bills are exact, and a spend cap holds, though site and control are killed (kill -9) again and again under load: every request that was
-# answered 200 is billed once, and none that was not sent. Usage: metering.sh BARRIO
+# Bills are exact, and a spend cap holds, though site, engine and control are killed (kill -9) again and again under load: every request
+# that was answered 200 is billed once, and none that was not sent; so is every frame of a stream that was looked at. Usage: metering.sh BARRIO
 set -uo pipefail
 barrio=$1
 home=$(mktemp -d /tmp/barrio-metering-XXXXXX)
@@ -176,3 +176,56 @@ b tenant set acme --spend-cap none --as operator >/dev/null || give_up "the cap 
 infer_says 200 || give_up "a removed cap does not let go within 5 s"
 b audit --as operator | grep -q "spend cap remove" || give_up "the audit does not name it"
 echo "a spend cap is kept, and ends"
+
+# A stream's frames are what is billed of it: as many as its engines say, though the site's process and an engine are killed.
+cat >"$home/street.yaml" <<YAML
+name: street
+model: {backend: opencv, builtin: people}
+objective: {latency: 2s, percentile: 99}
+policy: {jurisdictions: [ES-MD]}
+resources: {power: 40W, memory: 256MiB, cores: 1}
+replicas: 1
+stream: {rate: 20, max_age: 1s}
+YAML
+b app deploy "$home/street.yaml" --no-wait >/dev/null || give_up "deploy a stream"
+streams=http://$gateway/apps/street/v2/streams
+stream() { curl -s --max-time 5 -H "Authorization: Bearer $token" "$@"; }
+begins() { [[ "$(stream -X POST -d '{}' "$streams")" == *'"id":"s1"'* ]]; }
+analysed() { stream "$streams/s1" | sed -n 's/.*"analysed":\([0-9]*\),"tracked".*/\1/p'; }
+# show COUNT: so many frames, each looked at before the next is sent; what the engine then says is added up in $seen
+show() {
+  for i in $(seq "$1"); do
+    stream --data-binary @"$home/picture" "$streams/s1/frames" >/dev/null
+    frame_is_seen() { [ "$(analysed)" = "$i" ]; }
+    wait_for 10 "frame $i" frame_is_seen
+  done
+  seen=$((seen + $1))
+}
+engine_pid() { pgrep -P "$site_pid" -f 'engine --usage'; }
+frames_billed() { b usage --output json --by app --app street | sed -n 's/.*"total":.*"frames":\([0-9]*\).*/\1/p'; }
+frames_are_billed() { [ "$(frames_billed)" = "$seen" ]; }
+seen=0
+wait_for 60 "a stream" begins
+show 5
+kill -9 "$(engine_pid)"
+wait_for 60 "a stream at the next engine" begins
+show 4
+kill_now "$site_pid"
+start_site
+wait_for 60 "a stream at the next site" begins
+show 3
+kill_now "$control_pid"
+start_control
+wait_for 60 "$seen frames on the bill" frames_are_billed
+b tenant set acme --spend-cap 1EUR --as operator >/dev/null || give_up "no cap is set"
+# A stranger's engine would not be asked through the gateway any more: its own address is.
+engine_says() { curl -s --max-time 5 --unix-socket "$1" "http://localhost/v2/streams/s1"; }
+for socket in "$home"/mad1/engines/run/*.sock /tmp/barrio-"$(id -u)"-*/*.sock; do
+  [[ "$(engine_says "$socket" 2>/dev/null)" == *'"id":"s1"'* ]] && break
+done
+rests() {
+  curl -s --max-time 5 --unix-socket "$socket" --data-binary @"$home/picture" "http://localhost/v2/streams/s1/frames" >/dev/null
+  [[ "$(engine_says "$socket")" == *"has spent what it may this month"* ]]
+}
+wait_for 20 "the stream to rest at the cap" rests
+echo "$seen frames were looked at, and are billed; at the cap none is"

@@ -18,6 +18,7 @@ constexpr size_t longest_detail = 300;
 constexpr Duration step_period = 50ms;
 constexpr Duration settled_period = 1s;  // between two looks, where all is as it should be
 constexpr Duration call_timeout = 1s;
+constexpr Duration count_period = 1s;
 
 Result<std::string> make_folder(const std::filesystem::path& folder) {
   std::error_code problem;
@@ -142,6 +143,14 @@ Result<ports::WorkloadUsage> ProcessWorkloadRuntime::usage(const ReplicaId& id) 
   return ports::WorkloadUsage{};
 }
 
+std::vector<UsageRecord> ProcessWorkloadRuntime::cut_usage(EngineUsageQuestion question) {
+  std::erase_if(counted_, [&](const UsageRecord& record) {
+    return journaled_of(record.meter, question.journaled).period >= record.period;
+  });
+  question_ = std::move(question);
+  return counted_;
+}
+
 // --- the engine ---
 
 Result<void> ProcessWorkloadRuntime::start_engine() {
@@ -180,6 +189,8 @@ void ProcessWorkloadRuntime::step() {
     return;
   }
   if (runtime_.now() >= next_look_) look();
+  if (question_ && runtime_.now() >= next_count_) ask_usage();
+  if (!engine_) return;
   std::vector<ReplicaId> ids;
   for (const auto& [id, replica] : replicas_) ids.push_back(id);
   for (const ReplicaId& id : ids) act_on(id);
@@ -253,6 +264,20 @@ void ProcessWorkloadRuntime::look() {
   take_out_unknown(*seen);
   const bool settled = std::ranges::all_of(replicas_, [](const auto& one) { return one.second.settled(); });
   next_look_ = runtime_.now() + (settled ? settled_period : step_period);
+}
+
+/// One that is killed in between is asked for the same again by the next: what it counted outlives it.
+void ProcessWorkloadRuntime::ask_usage() {
+  next_count_ = runtime_.now() + count_period;
+  const auto answer = call({.method = "POST", .target = "/usage", .body = print_json(to_json(*question_))});
+  if (!answer || answer->status != 200) return;
+  const auto json = parse_json(answer->body);
+  auto counted = json ? from_json<EngineUsageAnswer>(*json) : Result<EngineUsageAnswer>(fail(json.error()));
+  if (!counted) {
+    log_error("engine answers nonsense", {{"why", counted.error().text()}});
+    return;
+  }
+  counted_ = std::move(counted->records);
 }
 
 /// Of those that were stopped before the engine had answered that it has them.

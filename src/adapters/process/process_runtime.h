@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "model/usage.h"
 #include "net/address.h"
 #include "net/child_process.h"
 #include "net/http.h"
@@ -51,6 +52,10 @@ class ProcessWorkloadRuntime final : public ports::WorkloadRuntime {
   /// The engine is one for all: nothing is told apart.
   Result<ports::WorkloadUsage> usage(const ReplicaId& id) override;
 
+  /// What the engine counted of streams and the journal does not have, as of the last second; `question` is what the
+  /// engine is asked from now on. Needs an engine that counts: --usage among its arguments.
+  std::vector<UsageRecord> cut_usage(EngineUsageQuestion question);
+
  private:
   struct Replica;
   struct BackOff {
@@ -65,6 +70,7 @@ class ProcessWorkloadRuntime final : public ports::WorkloadRuntime {
   void engine_ended(const std::string& how);
   Result<net::Response> call(net::Request request);
   void look();
+  void ask_usage();
   void take_out_unknown(const EngineReplicas& seen);
   void take_state(Replica& replica, const EngineReplica* seen);
   void act_on(const ReplicaId& id);
@@ -85,6 +91,9 @@ class ProcessWorkloadRuntime final : public ports::WorkloadRuntime {
   Time engine_started_{};
   Time last_answer_{};
   Time next_look_{};
+  Time next_count_{};
+  std::optional<EngineUsageQuestion> question_;
+  std::vector<UsageRecord> counted_;
   bool hangs_ = false;  // it was killed for that
   BackOff engine_back_off_;
   bool kept_ = false;  // the fiber runs

@@ -71,6 +71,8 @@ class FakeEngine {
   std::string fails;                        // what the next one that is put fails with
   bool silent = false;
   pid_t pid = 0;
+  UsageRecord counted{0, 9, 4, {}, {}, {}};  // of no lines: nothing
+  std::optional<EngineUsageQuestion> asked;
 
   Result<net::Response> answer(const net::SocketAddress& address, const net::Request& request) {
     std::ifstream file(address.str().substr(std::string("unix:").size()));
@@ -79,6 +81,7 @@ class FakeEngine {
     if (silent || owner == 0 || kill(owner, 0) != 0) return fail(Code::unavailable, "connection refused");
     if (std::exchange(pid, owner) != owner) replicas.clear();
     if (request.target == "/replicas") return list();
+    if (request.target == "/usage") return usage(request);
     const std::string id = request.target.substr(std::string("/replicas/").size());
     if (request.method == "DELETE") {
       const auto found = replicas.find(id);
@@ -96,6 +99,13 @@ class FakeEngine {
   }
 
  private:
+  Result<net::Response> usage(const net::Request& request) {
+    asked = *from_json<EngineUsageQuestion>(*parse_json(request.body));
+    EngineUsageAnswer answer;
+    const bool has_it = journaled_of(counted.meter, asked->journaled).period >= counted.period;
+    if (!has_it && !counted.lines.empty()) answer.records.push_back(counted);
+    return net::Response{200, {}, print_json(to_json(answer))};
+  }
   /// Each look finds it one step further.
   Result<net::Response> list() {
     EngineReplicas all;
@@ -232,6 +242,26 @@ TEST_CASE("an engine that is killed takes its replicas along, and both come back
     }));
     CHECK(f.engine.pid != first);
     CHECK(f.status(other)->report.restarts == 1);
+  });
+}
+
+TEST_CASE("what the engine counted is there until the journal has it, also over the engine's end") {
+  Fixture f(good);
+  f.loop.run([&] {
+    REQUIRE(f.workloads.ensure(f.spec()).has_value());
+    CHECK(f.reaches(ReplicaPhase::ready));
+    CHECK(!f.engine.asked);  // nobody would take it
+    f.engine.counted.lines = {{AppKey{TenantId::of("t"), AppName::of("people")}, {.served = {.frames = 7}}}};
+    const EngineUsageQuestion before{{{9, 3}}, {TenantId::of("poor")}};
+    CHECK(f.workloads.cut_usage(before).empty());
+    CHECK(f.until([&] { return f.workloads.cut_usage(before).size() == 1; }));
+    CHECK(f.engine.asked->resting == std::vector{TenantId::of("poor")});
+    kill(f.engine.pid, SIGKILL);
+    CHECK(f.until([&] { return f.status()->report.phase != ReplicaPhase::ready; }));
+    const auto kept = f.workloads.cut_usage(before);
+    REQUIRE(kept.size() == 1);
+    CHECK(kept[0].lines[0].usage.served.frames == 7);
+    CHECK(f.workloads.cut_usage({{{9, 4}}, {}}).empty());
   });
 }
 

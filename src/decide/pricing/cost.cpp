@@ -32,6 +32,7 @@ void Cost::add(const Usage& usage, const Prices& prices) {
   const ServedUsage& served = usage.served;
   const StoredUsage& stored = usage.stored;
   add_part(served.requests, prices.per_1000_requests, per_thousand);
+  add_part(served.frames, prices.per_1000_frames, per_thousand);
   add_part(served.compute_us, prices.per_device_hour, per_hour_us);
   add_part(served.bytes_in, prices.per_gb_in, per_gb);
   add_part(stored.bytes_in, prices.per_gb_in, per_gb);
