@@ -268,7 +268,8 @@ TEST_CASE(
   CHECK(world.counter.record.lines[0].usage.served.frames == 4);
 
   CHECK(world.call(world.control(), {.method = "POST", .target = "/usage", .body = "{"}).status == 400);
-  CHECK(has(world.call(world.control(), {.method = "POST", .target = "/usage", .body = "{}"}), "journaled"));
+  CHECK(
+      has(world.call(world.control(), {.method = "POST", .target = "/usage", .body = R"({"resting":3})"}), "resting"));
   CHECK(world.get(world.control(), "/usage").status == 405);
 }
 
