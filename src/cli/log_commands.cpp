@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 
-#include "base/base64.h"
 #include "base/text.h"
 #include "cli/files.h"
 #include "cli/log_reader.h"
@@ -53,15 +53,6 @@ Result<std::vector<SiteKeys>> all_keys(Session& session, const std::string& only
   return all;
 }
 
-/// The salt that a site names this tenant under.
-Result<decide::TenantSalt> salt_of(LogReader& log, const std::string& token) {
-  TRY(const auto text, log.get("/log/salt", {{"Authorization", "Bearer " + token}}));
-  TRY(const auto json, parse_json(text));
-  const auto salt = from_base64(text_at(json, "salt"));
-  if (!salt || salt->size() != decide::tenant_salt_bytes) return fail(Code::invalid, "is not 32 bytes", "salt");
-  return *salt;
-}
-
 std::string area_of(const decide::ProofFile& file) {
   return file.jurisdiction ? file.jurisdiction->str() : std::string("any jurisdiction");
 }
@@ -89,12 +80,26 @@ SiteSums sums_of(const decide::SiteFindings& site) {
   return sums;
 }
 
+/// With the last of their times. Who they are stands below the table.
 std::string cosigners_of(const decide::SiteFindings& site) {
-  std::string text;
-  for (const auto& [name, seconds] : site.cosigned) {
-    text += (text.empty() ? "" : ", ") + name + " at " + to_string(WallTime(std::chrono::seconds(seconds)));
+  uint64_t last = 0;
+  for (const auto& [name, seconds] : site.cosigned) last = std::max(last, seconds);
+  if (site.cosigned.empty()) return "nobody";
+  return std::to_string(site.cosigned.size()) + ", until " + to_string(WallTime(std::chrono::seconds(last)));
+}
+
+std::string witnesses_of(const decide::ProofVerdict& verdict) {
+  std::set<std::string> names;
+  for (const auto& site : verdict.sites) {
+    for (const auto& [name, seconds] : site.cosigned) names.insert(name);
   }
-  return text.empty() ? "nobody" : text;
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "witnesses: " : ", ") + name;
+  return text.empty() ? text : text + "\n";
+}
+
+bool nothing_found(const decide::ProofVerdict& verdict) {
+  return std::ranges::all_of(verdict.sites, [](const auto& site) { return site.findings.empty(); });
 }
 
 std::string verdict_text(const decide::ProofFile& file, const decide::ProofVerdict& verdict) {
@@ -107,10 +112,12 @@ std::string verdict_text(const decide::ProofFile& file, const decide::ProofVerdi
                std::to_string(sums.objects), cosigners_of(site)});
   }
   std::string text = "tenant " + file.tenant.str() + ", logged from " + to_string(file.from) + " to " +
-                     to_string(file.to) + ", in " + area_of(file) + "\n" + table.text();
+                     to_string(file.to) + ", in " + area_of(file) + "\n" + table.text() + witnesses_of(verdict);
   for (const std::string& outside : verdict.outside) text += "OUTSIDE: " + outside + "\n";
   for (const std::string& log : verdict.not_covered) text += "NOT COVERED: " + log + "\n";
-  if (verdict.outside.empty() && verdict.not_covered.empty())
+  if (nothing_found(verdict) && verdict.not_covered.empty())
+    text += "valid: these logs say nothing of this tenant in this time\n";
+  else if (verdict.outside.empty() && verdict.not_covered.empty())
     text += "valid: these logs say of this tenant nothing outside of " + area_of(file) + "\n";
   return text;
 }
@@ -167,7 +174,8 @@ class Proving {
 
   Result<decide::ProofFile> run() {
     TRY_DO(read_question());
-    session_.global.as = command_.tenant;
+    // A site tells a salt to the tenant alone.
+    if (session_.global.as.empty()) session_.global.as = command_.tenant;
     TRY(auto control, session_.control(Speaker::tenant));
     TRY(const auto apps, control.list("/apps", "apps"));
     for (const Json& app : items(apps, "apps")) file_.subjects.push_back("app/" + text_at(app, "name"));
@@ -178,6 +186,8 @@ class Proving {
       auto proof = prove(site, token);
       if (proof) {
         file_.sites.push_back(std::move(*proof));
+      } else if (proof.error().code == Code::denied) {
+        return fail(Code::denied, proof.error().text() + "; --as must name a context of the tenant itself", "--as");
       } else {
         warn("left out, and the verifier will say so: " + proof.error().text());
       }
@@ -204,7 +214,7 @@ class Proving {
   Result<decide::SiteProof> prove(const LogSite& site, const std::string& token) {
     LogReader log(session_.http, site);
     TRY(const auto note, log.get("/log/checkpoint"));
-    TRY(const auto salt, salt_of(log, token));
+    TRY(const auto salt, log.get("/log/salt", {{"Authorization", "Bearer " + token}}));
     const decide::ProofRequest request{
         file_.tenant, file_.from, file_.to,
         command_.leaves_only ? decide::Completeness::own_leaves : decide::Completeness::whole_range};

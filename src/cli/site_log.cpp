@@ -79,7 +79,7 @@ SiteLog::SiteLog(ServiceLoop& loop, const SiteFile& file, adapters::LogKeys keys
       memory_(loop.runtime(), std::move(memory)),
       witness_(loop.runtime(), memory_, keys.witness),
       publisher_(loop.runtime(), *log_, keys.log, publisher_config(file), loop.fetcher(most_keys_bytes)),
-      front_(*log_, witness_, keys.log.verifier(), keys.salt_secret) {
+      front_(*log_, witness_, SiteId::of(site_), key_, salt_secret_) {
   publisher_.set_witnesses(configured_);
 }
 

@@ -26,8 +26,9 @@ std::string tenant_of(std::string_view app) {
   return std::string(app.substr(0, app.find('/')));
 }
 
+/// "tenant/name".
 std::string app_of(const Json& flow) {
-  return text_at(flow, "app.tenant") + "/" + text_at(flow, "app.name");
+  return text_at(flow, "app");
 }
 
 /// Of several flows: what they say together.
@@ -203,7 +204,7 @@ TopSort next_sort(TopSort sort) {
 std::set<std::string> top_tenants(const Json& live, const Json& apps) {
   std::set<std::string> tenants;
   for (const Json& app : items(apps, "apps")) tenants.insert(text_at(app, "app.tenant"));
-  for (const Json& flow : items(live, "flows")) tenants.insert(text_at(flow, "app.tenant"));
+  for (const Json& flow : items(live, "flows")) tenants.insert(tenant_of(app_of(flow)));
   return tenants;
 }
 

@@ -2,23 +2,41 @@
 
 #include <doctest/doctest.h>
 
+#include "api/operator/views.h"
+#include "base/time.h"
+
 namespace barrio::cli::top_view_test {
 namespace {
 
-const Json live = *parse_json(R"({
-  "time": "2026-11-24T10:00:00.000Z", "snapshot_version": 17,
-  "sites": [
-    {"id": "bio1", "city": "Bilbao", "status": "active", "connected": true, "power_budget_w": 4000,
-     "power_used_w": 80, "replicas": 2, "replicas_ready": 2, "in_flight": 3},
-    {"id": "mad1", "city": "Madrid", "status": "active", "connected": false, "power_budget_w": 9000,
-     "power_used_w": 40, "replicas": 1, "replicas_ready": 0, "in_flight": 0}],
-  "flows": [
-    {"app": {"tenant": "acme", "name": "street"}, "place": "Vigo", "served_by": "bio1", "entered": "bio1",
-     "answered": 80, "late": 8, "refused": 0, "seconds": 4, "total": {"p50_ms": 20, "p99_ms": 90}},
-    {"app": {"tenant": "acme", "name": "street"}, "place": "Lugo", "served_by": "mad1", "entered": "bio1",
-     "answered": 20, "late": 0, "refused": 0, "seconds": 10, "total": {"p50_ms": 50, "p99_ms": 120}},
-    {"app": {"tenant": "rival", "name": "plates"}, "place": "Vigo", "served_by": "", "entered": "mad1",
-     "answered": 0, "late": 0, "refused": 30, "seconds": 10, "total": {"p50_ms": 0, "p99_ms": 0}}]})");
+Flow flow(const char* app, const char* place, const char* server, int64_t answered, int64_t late, int64_t refused,
+          double seconds, LatencyPair total) {
+  Flow made;
+  made.app = *AppKey::parse(app);
+  made.place = place;
+  if (*server != '\0') made.served_by = SiteId::of(server);
+  made.answered = answered;
+  made.late = late;
+  made.refused = refused;
+  made.seconds = seconds;
+  made.total = total;
+  return made;
+}
+
+/// As control tells it.
+Json live_now() {
+  api::LiveView view;
+  view.time = *parse_wall_time("2026-11-24T10:00:00Z");
+  view.snapshot_version = 17;
+  const SiteId bio1 = SiteId::of("bio1");
+  const SiteId mad1 = SiteId::of("mad1");
+  view.sites = {{bio1, "Bilbao", 43.2, -2.9, SiteStatus::active, true, 4000, 80, 2, 2, 3},
+                {mad1, "Madrid", 40.4, -3.7, SiteStatus::active, false, 9000, 40, 1, 0, 0}};
+  view.flows = {{bio1, flow("acme/street", "Vigo", "bio1", 80, 8, 0, 4, {20, 90})},
+                {bio1, flow("acme/street", "Lugo", "mad1", 20, 0, 0, 10, {50, 120})},
+                {mad1, flow("rival/plates", "Vigo", "", 0, 0, 30, 10, {0, 0})}};
+  return api::live_json(view);
+}
+const Json live = live_now();
 const Json apps = *parse_json(R"({"apps": [
   {"app": {"tenant": "acme", "spec": {"name": "street", "objective": {"latency": "100ms"}}}},
   {"app": {"tenant": "acme", "spec": {"name": "idle", "objective": {"latency": "1s"}}}},

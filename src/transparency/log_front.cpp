@@ -1,8 +1,7 @@
 #include "transparency/log_front.h"
 
-#include "base/base64.h"
 #include "base/json.h"
-#include "decide/proof/leaf.h"
+#include "decide/proof/salt.h"
 
 namespace barrio::transparency {
 
@@ -51,11 +50,12 @@ net::Response LogFront::file(const std::string& path) {
 }
 
 net::Response LogFront::keys() const {
-  return json_answer(JsonObject{{"log", log_key_.str()}, {"witness", witness_.verifier().str()}});
+  return json_answer(JsonObject{{"log", log_key_.verifier().str()}, {"witness", witness_.verifier().str()}});
 }
 
 net::Response LogFront::salt(const TenantId& tenant) const {
-  return json_answer(JsonObject{{"tenant", tenant.str()}, {"salt", base64(decide::tenant_salt(salt_secret_, tenant))}});
+  const auto salt = decide::tenant_salt(salt_secret_, tenant);
+  return text_answer(200, decide::sign_salt({site_, tenant, salt}, log_key_), "text/plain; charset=utf-8", "no-store");
 }
 
 }  // namespace barrio::transparency

@@ -22,8 +22,9 @@ struct LogRequest {
 
 class LogFront {
  public:
-  LogFront(ports::LogPublication& log, WitnessService& witness, decide::NoteVerifier log_key, std::string salt_secret)
-      : log_(log), witness_(witness), log_key_(std::move(log_key)), salt_secret_(std::move(salt_secret)) {}
+  LogFront(ports::LogPublication& log, WitnessService& witness, SiteId site, const decide::NoteSigner& log_key,
+           std::string salt_secret)
+      : log_(log), witness_(witness), site_(std::move(site)), log_key_(log_key), salt_secret_(std::move(salt_secret)) {}
   /// In a fiber: may park.
   net::Response answer(const LogRequest& request);
 
@@ -34,7 +35,8 @@ class LogFront {
 
   ports::LogPublication& log_;
   WitnessService& witness_;
-  const decide::NoteVerifier log_key_;
+  const SiteId site_;
+  const decide::NoteSigner& log_key_;
   const std::string salt_secret_;
 };
 

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "decide/proof/leaf.h"
 #include "decide/proof/merkle.h"
+#include "decide/proof/salt.h"
 #include "decide/proof/tiles.h"
 #include "transparency/log_front.h"
 
@@ -184,7 +185,7 @@ TEST_CASE("a witness that cannot keep what it saw does not cosign it") {
 TEST_CASE("the front answers as tlog-tiles and tlog-witness say") {
   Bench bench;
   WitnessService& witness = bench.witness[0];
-  LogFront front(bench.log, witness, bench.log_key.verifier(), "secret");
+  LogFront front(bench.log, witness, SiteId::of("bio1"), bench.log_key, "secret");
   auto ask = [&](const std::string& method, const std::string& path, std::optional<TenantId> tenant = std::nullopt) {
     return front.answer({method, path, "", std::move(tenant)});
   };
@@ -197,8 +198,11 @@ TEST_CASE("the front answers as tlog-tiles and tlog-witness say") {
   CHECK(ask("GET", "/witness/add-checkpoint").status == 405);
   CHECK(ask("POST", "/witness/add-checkpoint").status == 400);
   CHECK(ask("GET", "/log/salt").status == 401);
-  const auto salt = parse_json(ask("GET", "/log/salt", TenantId::of("acme")).body);
-  CHECK(from_base64(std::string(salt->at("salt").get_string())) == decide::tenant_salt("secret", TenantId::of("acme")));
+  const TenantId acme = TenantId::of("acme");
+  const auto salt =
+      decide::verify_salt(ask("GET", "/log/salt", acme).body, SiteId::of("bio1"), acme, bench.log_key.verifier());
+  REQUIRE(salt);
+  CHECK(*salt == decide::tenant_salt("secret", acme));
   const auto keys = parse_json(ask("GET", "/log/keys").body);
   CHECK(keys->at("log").get_string() == bench.log_key.verifier().str());
 }

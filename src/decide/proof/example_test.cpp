@@ -8,6 +8,7 @@
 
 #include "base/base64.h"
 #include "decide/proof/proof_file.h"
+#include "decide/proof/salt.h"
 
 namespace barrio::decide::example_test {
 
@@ -73,8 +74,9 @@ struct Example {
                    .to = *parse_wall_time("2026-11-25"),
                    .subjects = {"app/people"},
                    .sites = {}};
+    const std::string named = sign_salt({SiteId::of("bio1"), file.tenant, salt(file.tenant)}, log);
     const ProofRequest request{file.tenant, file.from, file.to, Completeness::whole_range};
-    file.sites.push_back(*prove_site(SiteId::of("bio1"), note.str(), salt(file.tenant), request, read));
+    file.sites.push_back(*prove_site(SiteId::of("bio1"), note.str(), named, request, read));
     return pretty_json(to_json(file)) + "\n";
   }
 };

@@ -1,5 +1,5 @@
 #pragma once
-// What `barrio prove` writes and `barrio verify` reads (docs/proof.md, "barrio.proof/1"): for each site a stretch of
+// What `barrio prove` writes and `barrio verify` reads (docs/proof.md, "barrio.proof/2"): for each site a stretch of
 // its log, so that it can be shown that nothing of a tenant was left out of it, or single leaves with a proof each.
 // Pure.
 
@@ -29,14 +29,14 @@ BARRIO_DESCRIBE(ProvedLeaf, (), (index, leaf, proof))
 struct SiteProof {
   SiteId site;
   std::string checkpoint;               // a signed note
-  std::string salt;                     // the tenant's at this site, base64
+  std::string salt;                     // a signed note, too: the tenant's at this site (decide/proof/salt.h)
   std::optional<LeafRange> range = {};  // complete: all leaves of the time, and one on each side of it
   std::vector<ProvedLeaf> leaves = {};  // else
 };
 BARRIO_DESCRIBE(SiteProof, (), (site, checkpoint, salt, range, leaves))
 
 struct ProofFile {
-  static constexpr std::string_view version = "barrio.proof/1";
+  static constexpr std::string_view version = "barrio.proof/2";
   std::string format;
   TenantId tenant;
   std::optional<Jurisdiction> jurisdiction;
@@ -59,9 +59,9 @@ struct ProofRequest {
   WallTime to;
   Completeness completeness = Completeness::whole_range;
 };
-/// Reads a log's files by tiles. `note` is its checkpoint. Errors: those of `read`, invalid, exhausted (the time holds
-/// too many leaves).
-Result<SiteProof> prove_site(const SiteId& site, const std::string& note, const TenantSalt& salt,
+/// Reads a log's files by tiles. `note` is its checkpoint, `salt` the note of the tenant's salt. Errors: those of
+/// `read`, invalid, denied (the salt is another tenant's), exhausted (the time holds too many leaves).
+Result<SiteProof> prove_site(const SiteId& site, const std::string& note, const std::string& salt,
                              const ProofRequest& request, const TileReader& read);
 
 // --- verifying ---

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "base/rng.h"
+#include "decide/proof/salt.h"
 #include "model/site_identity.h"
 
 namespace barrio::decide::proof_file_test {
@@ -34,6 +35,8 @@ class MemoryLog {
   }
   TenantSalt salt_of(const TenantId& tenant) const { return tenant_salt("secret of " + site_.str(), tenant); }
 
+  std::string salt_note(const TenantId& tenant) const { return sign_salt({site_, tenant, salt_of(tenant)}, log_); }
+
   TileReader reader() const {
     return [this](const TileName& name) -> Result<std::string> {
       std::vector<Digest> row;
@@ -59,7 +62,7 @@ class MemoryLog {
         .str();
   }
   SiteProof prove(Completeness completeness, WallTime from = day, WallTime to = day + 24h) const {
-    return *prove_site(site_, note(), salt_of(acme), {acme, from, to, completeness}, reader());
+    return *prove_site(site_, note(), salt_note(acme), {acme, from, to, completeness}, reader());
   }
   std::string keys() const { return "# " + site_.str() + "\n" + log_.verifier().str() + "\n\n"; }
   std::string witness_key() const { return witness_.verifier().str() + "\n"; }
@@ -155,7 +158,16 @@ TEST_CASE("what is left out, moved or not signed is refused") {
   CHECK(refused([](ProofFile& f) { f.to = day + 26h; }));
   CHECK(refused([](ProofFile& f) { f.sites.push_back(f.sites[0]); }));
   CHECK(refused([](ProofFile& f) { f.sites[0].site = SiteId::of("mad1"); }));
-  CHECK(refused([](ProofFile& f) { f.format = "barrio.proof/2"; }));
+  CHECK(refused([](ProofFile& f) { f.format = "barrio.proof/1"; }));
+  // Under another name, or another salt, it would seem to have nothing outside.
+  CHECK(refused([](ProofFile& f) { f.tenant = TenantId::of("other"); }));
+  CHECK(refused([&](ProofFile& f) { f.sites[0].salt = log.salt_note(TenantId::of("other")); }));
+  CHECK(refused([](ProofFile& f) { f.sites[0].salt = busy_log().salt_note(acme); }));
+  CHECK(refused([](ProofFile& f) { f.sites[0].salt = MemoryLog("mad1", "ES-MD").salt_note(acme); }));
+  CHECK(refused([&](ProofFile& f) {
+    f.tenant = TenantId::of("other");
+    f.sites[0].salt = log.salt_note(acme);
+  }));
   CHECK(refused([](ProofFile& f) { f.sites[0].checkpoint = f.sites[0].checkpoint.substr(0, 200); }));
   CHECK(!verify_proof(file_of({log.prove(Completeness::whole_range)}), keys, 2));
   CHECK(
@@ -172,15 +184,13 @@ TEST_CASE("of 5,000 changes to a proof file none gives another verdict") {
   const ProofFile file = file_of({log.prove(Completeness::whole_range)});
   const std::string good = print_json(to_json(file));
   const auto truth = *verify_proof(file, keys, 1);
-  // What the file claims by itself (its question, names in clear, the salt) is not the log's: docs/proof.md.
+  // What the file claims by itself (its question, names in clear) is not the log's: docs/proof.md.
   const size_t signed_part = good.find("\"checkpoint\"");
-  const size_t salt = good.find("\"salt\"");
   Rng rng(20261124);
   int refused = 0;
   for (int i = 0; i < 5000; ++i) {
     std::string text = good;
-    size_t at = signed_part + rng.below(text.size() - signed_part);
-    if (at >= salt && at < salt + 60) at = signed_part + 20;
+    const size_t at = signed_part + rng.below(text.size() - signed_part);
     text[at] = static_cast<char>(text[at] ^ static_cast<char>(1 + rng.below(255)));
     const auto json = parse_json(text);
     const auto read = json ? from_json<ProofFile>(*json) : Result<ProofFile>(fail(Code::invalid, ""));

@@ -1,5 +1,6 @@
 #include "base/base64.h"
 #include "decide/proof/proof_file.h"
+#include "decide/proof/salt.h"
 
 namespace barrio::decide {
 
@@ -80,11 +81,14 @@ Result<void> add_leaves(SiteProof& proof, uint64_t first, uint64_t end, uint64_t
 
 }  // namespace
 
-Result<SiteProof> prove_site(const SiteId& site, const std::string& note, const TenantSalt& salt,
+Result<SiteProof> prove_site(const SiteId& site, const std::string& note, const std::string& salt,
                              const ProofRequest& request, const TileReader& read) {
   TRY(const auto parsed, parse_note(note));
   TRY(const auto checkpoint, parse_checkpoint(parsed.text));
-  SiteProof proof{.site = site, .checkpoint = note, .salt = base64(salt)};
+  TRY(const SignedSalt named, parse_salt(salt));
+  if (named.tenant != request.tenant)
+    return fail(Code::denied, "is of tenant " + named.tenant.str() + ", not of " + request.tenant.str(), "salt");
+  SiteProof proof{.site = site, .checkpoint = note, .salt = salt};
   LogReader log(checkpoint.size, read);
   const NodeReader nodes = nodes_from_tiles(checkpoint.size, read);
   TRY(uint64_t first, log.first_since(request.from));
@@ -94,7 +98,7 @@ Result<SiteProof> prove_site(const SiteId& site, const std::string& note, const 
                 "site " + site.str());
   }
   if (request.completeness == Completeness::own_leaves) {
-    TRY_DO(add_leaves(proof, first, end, checkpoint.size, salted_tenant(salt, request.tenant), log, nodes));
+    TRY_DO(add_leaves(proof, first, end, checkpoint.size, salted_tenant(named.salt, request.tenant), log, nodes));
     return proof;
   }
   // One more on each side shows where the time begins and ends.

@@ -1,8 +1,8 @@
 #include <algorithm>
 
-#include "base/base64.h"
 #include "base/text.h"
 #include "decide/proof/proof_file.h"
+#include "decide/proof/salt.h"
 #include "model/site_identity.h"
 
 namespace barrio::decide {
@@ -29,9 +29,6 @@ class SiteVerifier {
 
   Result<SiteFindings> verify(const TrustedKeys& keys, size_t cosignatures) {
     TRY_DO(check_checkpoint(keys, cosignatures));
-    const auto salt = from_base64(proof_.salt);
-    if (!salt || salt->size() != tenant_salt_bytes) return fail(Code::invalid, "must be 32 bytes in base64", "salt");
-    salt_ = *salt;
     tenant_ = salted_tenant(salt_, file_.tenant);
     if (proof_.range) {
       TRY_DO(check_range(*proof_.range));
@@ -60,6 +57,7 @@ class SiteVerifier {
     if (!checkpoint_.origin.starts_with(site_host(proof_.site) + "/")) {
       return refused("the log " + checkpoint_.origin + " is not of this site");
     }
+    TRY(salt_, verify_salt(proof_.salt, proof_.site, file_.tenant, *log));
     found_.site = proof_.site;
     found_.log = checkpoint_.origin;
     found_.size = checkpoint_.size;
