@@ -129,6 +129,10 @@ wants_exit 4 "a changed receipt" b verify "$home/tampered" --keys "$home/keys"
 sed 's/requests 1\\n/requests 2\\n/; s/jurisdiction ES-PV\\n/jurisdiction ES-MD\\n/' "$home/proof" >"$home/tampered"
 cmp -s "$home/proof" "$home/tampered" && give_up "nothing was changed"
 wants_exit 4 "a changed leaf" b verify "$home/tampered" --keys "$home/keys"
+sed 's/"tenant":"acme"/"tenant":"acmf"/' "$home/proof" >"$home/tampered"
+cmp -s "$home/proof" "$home/tampered" && give_up "nothing was changed"
+wants_exit 4 "another tenant's name" b verify "$home/tampered" --keys "$home/keys"
+wants_exit 4 "a proof by another than the tenant" b prove --as operator --tenant acme --from "$today" --out "$home/others"
 python3 - "$home/proof" "$home/tampered" <<'PY'
 import json, sys
 proof = json.load(open(sys.argv[1]))
