@@ -42,6 +42,13 @@ Result<void> list_contexts(Session& session) {
   return {};
 }
 
+Result<void> print_token(Session& session) {
+  TRY(auto control, session.control(Speaker::tenant));
+  TRY(const auto token, control.token());
+  session.print(JsonObject{{"access_token", token}, {"token_type", "Bearer"}}, token + "\n");
+  return {};
+}
+
 Result<void> use_context(Session& session, const ContextUseCommand& command) {
   TRY(auto contexts, load_contexts(session.home));
   if (contexts.find(command.name) == nullptr) return fail(Code::denied, "there is no context '" + command.name + "'");

@@ -59,6 +59,7 @@ Result<void> export_tenant(Session& session, const ExportCommand& command);
 Result<void> list_contexts(Session& session);
 Result<void> use_context(Session& session, const ContextUseCommand& command);
 Result<void> set_context(Session& session, const ContextSetCommand& command);
+Result<void> print_token(Session& session);
 Result<void> show_usage(Session& session, const UsageCommand& command);
 Result<void> act_on_config(Session& session, const ConfigCommand& command);
 Result<void> set_prices(Session& session, const PriceSetCommand& command);

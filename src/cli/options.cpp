@@ -280,6 +280,7 @@ class Grammar {
   void add_context() {
     CLI::App& context = group("context", "Credentials kept in the home folder");
     leaf(context, "list", "All contexts", std::make_shared<ContextListCommand>());
+    leaf(root_, "token", "Print an access token, for curl and other clients", std::make_shared<TokenCommand>());
     auto use = std::make_shared<ContextUseCommand>();
     leaf(context, "use", "Speak as this one without --as", use)->add_option("NAME", use->name)->required();
     auto set = std::make_shared<ContextSetCommand>();

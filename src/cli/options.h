@@ -213,6 +213,7 @@ struct ExportCommand {
   bool versions = false;  // all of them, of buckets that keep versions
 };
 struct ContextListCommand {};
+struct TokenCommand {};
 struct ContextUseCommand {
   std::string name;
 };
@@ -301,7 +302,7 @@ using Command =
                  ImageSignCommand, SecretCommand, InferCommand, TenantListCommand, TenantCreateCommand,
                  TenantQuotaCommand, TenantShowCommand, TenantSetCommand, KeyCreateCommand, KeyListCommand,
                  KeyRevokeCommand, S3KeyCommand, TenantEraseCommand, BucketCreateCommand, BucketCopiesCommand,
-                 BucketListCommand, BucketDeleteCommand, ObjectCommand, ExportCommand, ContextListCommand,
+                 BucketListCommand, BucketDeleteCommand, ObjectCommand, ExportCommand, ContextListCommand, TokenCommand,
                  ContextUseCommand, ContextSetCommand, UsageCommand, PriceSetCommand, PriceListCommand, AuditCommand,
                  ConfigCommand, EventsCommand, LogKeysCommand, LogCheckCommand, ProveCommand, VerifyCommand,
                  WitnessCommand, CertCaCommand, CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;

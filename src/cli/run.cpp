@@ -73,6 +73,7 @@ struct Act {
   Result<void> operator()(const ObjectCommand& command) const { return act_on_object(session, command); }
   Result<void> operator()(const ExportCommand& command) const { return export_tenant(session, command); }
   Result<void> operator()(const ContextListCommand&) const { return list_contexts(session); }
+  Result<void> operator()(const TokenCommand&) const { return print_token(session); }
   Result<void> operator()(const ContextUseCommand& command) const { return use_context(session, command); }
   Result<void> operator()(const ContextSetCommand& command) const { return set_context(session, command); }
   Result<void> operator()(const UsageCommand& command) const { return show_usage(session, command); }

@@ -90,12 +90,13 @@ class FakeModel final : public ports::Model {
 };
 
 /// The builtin "bad" is no model; "held" loads once `loading` is released; "batch" takes 8 at a time; "picture" takes a
-/// picture. Models loaded from a path are "good" whatever is in the file.
+/// picture. Models loaded from a path are "good" whatever is in the file, unless it is called .broken.
 class FakeBackend final : public ports::InferenceBackend {
  public:
   Result<std::unique_ptr<ports::Model>> load(const ports::LoadSpec& spec) override {
     if (spec.builtin == "held") loading.open.wait();
     if (spec.builtin == "bad") return fail(Code::invalid, "no model in it", "bad");
+    if (spec.path.ends_with(".broken")) return fail(Code::invalid, "no model in " + spec.path, spec.path);
     if (spec.builtin == "picture") return std::make_unique<FakeModel>(spec.name, slow.open, runs);
     return std::make_unique<FakeModel>(spec.name, spec.builtin == "batch" ? 8 : 1, slow.open, runs);
   }

@@ -84,7 +84,19 @@ void HostedReplica::check_pipelines() {
   }
 }
 
+/// A tenant reads why: where on the site's disk its file lies is not its business.
+void HostedReplica::leave_out_paths(std::string& text) const {
+  if (options_.scope.empty()) return;
+  for (const InitialModel& model : options_.models) {
+    const std::string& path = model.parameters.path;
+    for (size_t at = 0; !path.empty() && (at = text.find(path, at)) != std::string::npos;)
+      text.replace(at, path.size(), "its file");
+  }
+}
+
 void HostedReplica::give_up(const std::string& what, const std::string& name, Error error) {
+  leave_out_paths(error.what);
+  leave_out_paths(error.where);
   error = std::move(error).within(what + " '" + name + "' cannot be served");
   log_error("cannot be served", {{"replica", options_.scope}, {"model", name}, {"detail", error.text()}});
   if (const auto failed = std::exchange(failed_, nullptr)) failed(error);

@@ -84,6 +84,7 @@ class HostedReplica {
  private:
   void load(const InitialModel& model);
   void check_pipelines();
+  void leave_out_paths(std::string& text) const;
   void give_up(const std::string& what, const std::string& name, Error error);
   void unload_when_idle(Time until);
   void unload_all();

@@ -76,6 +76,10 @@ struct World {
     asked.order.model = {backend, builtin, "", ""};
     asked.order.resources = {Watts(40), mib(256), 1, "", 0};
     asked.order.stream = std::move(stream);
+    if (builtin.starts_with('/')) {
+      asked.order.model = {backend, "", "0123", ""};
+      asked.path = builtin;
+    }
     asked.listen = address(id);
     return call(control(), {.method = "PUT", .target = "/replicas/" + id, .body = print_json(to_json(asked))});
   }
@@ -194,6 +198,13 @@ TEST_CASE("a replica whose model cannot be loaded says why; the other serves on,
   world.until([&] { return !world.state("two"); });
   world.start("two", "good");
   CHECK(world.wait(world.infer("two", 4)).status == 200);
+}
+
+TEST_CASE("why a tenant's file is no model is said without where the site keeps it") {
+  World world;
+  REQUIRE(world.put("one", "/var/lib/site/blobs/0123.broken").status == 202);
+  world.until([&] { return world.state("one")->state == EngineReplicaState::failed; });
+  CHECK(world.state("one")->detail == "model 'people' cannot be served: its file: no model in its file");
 }
 
 TEST_CASE("a model that breaks fails its own replica's requests, and no other's") {
