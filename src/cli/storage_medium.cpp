@@ -2,6 +2,7 @@
 
 #include "adapters/local_files/local_medium.h"
 #include "adapters/local_files/private_file.h"
+#include "adapters/reactor_runtime/run_together.h"
 #include "adapters/s3/s3_medium.h"
 #include "base/digest.h"
 #include "base/read_file.h"
@@ -89,7 +90,8 @@ Result<std::unique_ptr<ports::Medium>> storage_medium(const SiteFile& file, cons
   TRY(auto config, s3_service_config(s3, file.site));
   auto transport = adapters::s3::make_curl_transport(config.endpoint, s3.ca_file.value_or(""));
   std::string names_key(barrio::text_of(hmac_sha256(site_key, "barrio storage names")));
-  return std::make_unique<adapters::S3Medium>(std::move(config), std::move(transport), std::move(names_key));
+  return std::make_unique<adapters::S3Medium>(std::move(config), std::move(transport), std::move(names_key),
+                                              adapters::run_together);
 }
 
 }  // namespace barrio::cli
