@@ -101,9 +101,9 @@ class HttpApi {
   static std::vector<Route> app_routes();
   static std::vector<Route> member_routes();  // among members of control
   static std::vector<Route> tenant_routes();
-  static std::vector<Route> storage_routes();  // http_storage.cpp
-  static std::vector<Route> erasure_routes();  // there, too
-  static std::vector<Route> config_routes();   // http_config.cpp
+  static std::vector<Route> storage_routes();         // http_storage.cpp
+  static std::vector<Route> tenant_storage_routes();  // there, too
+  static std::vector<Route> config_routes();          // http_config.cpp
   static JsonObject operation(const Route& route, JsonSchemas& schemas);
   static JsonArray parameters_of(const Route& route);
 

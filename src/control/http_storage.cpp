@@ -80,6 +80,12 @@ std::vector<HttpApi::Route> HttpApi::storage_routes() {
        Whose::tenant,
        &HttpApi::put_copies,
        {"Change how many sites keep a bucket", "tenant", of_storage<BucketCopies>, of_storage<api::BucketView>}},
+  };
+}
+
+std::vector<HttpApi::Route> HttpApi::tenant_storage_routes() {
+  namespace scope = api::scope;
+  return {
       {"POST",
        "/barrio/v1/tenants/{tenant}/s3-keys",
        scope::apps_write,
@@ -101,11 +107,6 @@ std::vector<HttpApi::Route> HttpApi::storage_routes() {
        Whose::anybody,
        &HttpApi::revoke_s3_key,
        {.summary = "Revoke an S3 key", .success = 204}},
-  };
-}
-
-std::vector<HttpApi::Route> HttpApi::erasure_routes() {
-  return {
       {"POST",
        "/barrio/v1/tenants/{tenant}/erasure",
        scope::tenants_write,
