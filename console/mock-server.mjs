@@ -1,4 +1,4 @@
-// Serves dist/ and a scripted GET /barrio/v1/live and /barrio/v1/buckets, for work on the page and for the browser test; nothing of it ships.
+// Serves dist/ and a scripted GET /barrio/v1/live and /barrio/v1/storage, for work on the page and for the browser test; nothing of it ships.
 // The script: 17 sites, ten cameras; a site is lost for a while, one tenant is refused then, control goes away.
 //   node mock-server.mjs [--port 8090]
 // With `hold()` a test freezes the script at a second of its choice.
@@ -82,21 +82,13 @@ export function viewAt(second) {
   };
 }
 
-/** name, tenant, home, other sites (joining: with an asterisk), copies, policy, objects, bytes */
-const buckets = [
-  ['frames', 'ayuntamiento', 'bio1', ['mad1'], 2, { jurisdictions: ['ES'] }, 18231, 41_231_000_000],
-  ['invoices-2026', 'euskotren', 'bio1', [], 1, { sites: ['bio1'] }, 12, 94_000],
-  ['masters', 'television', 'vlc1', ['bcn1', 'agp1*'], 3, { jurisdictions: ['ES-VC', 'ES-CT', 'ES-AN'], operators: ['telefonica'] }, 920, 2_700_000_000_000],
-  ['new-one', 'ayuntamiento', 'lcg1', [], 1, { jurisdictions: ['ES-GA'] }, undefined, undefined],
-];
-
-export function bucketsNow() {
+export function storageNow() {
   return {
-    buckets: buckets.map(([name, tenant, home, others, copies, policy, objects, bytes]) => ({
-      name, tenant, location: 'ES', policy, policy_version: 1, copies, home, epoch: 2,
-      followers: others.map((site) => ({ site: site.replace('*', ''), state: site.endsWith('*') ? 'joining' : 'in_sync' })),
-      acks: copies, created: '2026-11-20T09:00:00.000Z', endpoint: '10.0.0.5:7480', objects, bytes,
-    })),
+    sites: [
+      { site: 'bio1', buckets: 2, incomplete: 0, untold: 0, objects: 18_243, bytes: 41_231_094_000 },
+      { site: 'lcg1', buckets: 1, incomplete: 0, untold: 1, objects: 0, bytes: 0 },
+      { site: 'vlc1', buckets: 1, incomplete: 1, untold: 0, objects: 920, bytes: 2_700_000_000_000 },
+    ],
   };
 }
 
@@ -121,7 +113,7 @@ export async function startMock(port = 0, firstSecond = 0) {
     if (!path.startsWith('/barrio/v1/')) return void serveFile(path, response);
     if (away) return void request.socket.destroy();
     response.writeHead(200, { 'content-type': 'application/json' });
-    if (path === '/barrio/v1/buckets') return void response.end(JSON.stringify(bucketsNow()));
+    if (path === '/barrio/v1/storage') return void response.end(JSON.stringify(storageNow()));
     response.end(JSON.stringify(viewAt(held ?? firstSecond + Math.floor((Date.now() - started) / 1000))));
   });
   await new Promise((ready) => server.listen(port, '127.0.0.1', ready));

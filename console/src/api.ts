@@ -1,5 +1,5 @@
-// What control's GET /barrio/v1/live and /barrio/v1/buckets say, checked once here: everything behind `parseLive` and
-// `parseBuckets` trusts its types.
+// What control's GET /barrio/v1/live and /barrio/v1/storage say, checked once here: everything behind `parseLive` and
+// `parseStorage` trusts its types.
 
 export type SiteStatus = 'planned' | 'testing' | 'active' | 'draining' | 'retired';
 
@@ -47,33 +47,14 @@ export interface Live {
   flows: Flow[];
 }
 
-export interface Policy {
-  jurisdictions: string[];
-  sites: string[];
-  operators: string[];
-}
-
-/** Another site that keeps a bucket; joining: it does not have everything yet. */
-export interface Follower {
+/** What the buckets hold whose home is this site. */
+export interface Storage {
   site: string;
-  joining: boolean;
-}
-
-export interface Bucket {
-  name: string;
-  tenant: string;
-  policy: Policy;
-  policyVersion: number;
-  copies: number; // that were asked for, the home among them
-  home: string;
-  followers: Follower[];
-  objects: number | null; // null: its home has not said yet
-  bytes: number | null;
-}
-
-export interface Buckets {
-  buckets: Bucket[];
-  more: boolean; // than one answer has
+  buckets: number;
+  incomplete: number; // have fewer complete copies than were asked for
+  untold: number; // their home has not said yet what they hold
+  objects: number;
+  bytes: number;
 }
 
 /** Gateways report counts over this many seconds. */
@@ -172,25 +153,20 @@ export function parseLive(json: unknown): Live {
   };
 }
 
-function parseBucket(bucket: Reader): Bucket {
-  const names = (kind: string) => bucket.field('policy').field(kind).maybe((list) => list.list((name) => name.text())) ?? [];
+function parseSums(sums: Reader): Storage {
   return {
-    name: bucket.field('name').text(),
-    tenant: bucket.field('tenant').text(),
-    policy: { jurisdictions: names('jurisdictions'), sites: names('sites'), operators: names('operators') },
-    policyVersion: bucket.field('policy_version').number(),
-    copies: bucket.field('copies').number(),
-    home: bucket.field('home').text(),
-    followers: bucket.field('followers').list((one) => ({ site: one.field('site').text(), joining: one.field('state').text() !== 'in_sync' })),
-    objects: bucket.field('objects').maybe((count) => count.number()),
-    bytes: bucket.field('bytes').maybe((count) => count.number()),
+    site: sums.field('site').text(),
+    buckets: sums.field('buckets').number(),
+    incomplete: sums.field('incomplete').number(),
+    untold: sums.field('untold').number(),
+    objects: sums.field('objects').number(),
+    bytes: sums.field('bytes').number(),
   };
 }
 
 /** Throws an Error naming the first wrong field. */
-export function parseBuckets(json: unknown): Buckets {
-  const answer = new Reader(json, '');
-  return { buckets: answer.field('buckets').list(parseBucket), more: answer.field('next').maybe((next) => next.text()) !== null };
+export function parseStorage(json: unknown): Storage[] {
+  return new Reader(json, '').field('sites').list(parseSums);
 }
 
 /** `away`: no answer at all. `refused`: control answered, but not with a view (the text says what). */
@@ -227,6 +203,6 @@ export function askLive(timeoutMs: number): Promise<Answer<Live>> {
   return ask('/barrio/v1/live', parseLive, timeoutMs);
 }
 
-export function askBuckets(timeoutMs: number): Promise<Answer<Buckets>> {
-  return ask('/barrio/v1/buckets', parseBuckets, timeoutMs);
+export function askStorage(timeoutMs: number): Promise<Answer<Storage[]>> {
+  return ask('/barrio/v1/storage', parseStorage, timeoutMs);
 }

@@ -1,11 +1,11 @@
 // The page: what is promised on top, then map, chart and tables.
 
-import { BucketsTable } from './buckets';
 import { FlowsTable, SitesTable } from './tables';
 import { LatencyChart } from './chart';
 import { SpainMap } from './map';
+import { StorageTable } from './storage';
 import { usePick } from './pick';
-import { useBuckets, useWatch } from './live';
+import { useStorage, useWatch } from './live';
 import type { Watch } from './live';
 import { formatAge, formatRate, totals } from './view';
 import type { ComponentChildren } from 'preact';
@@ -64,7 +64,7 @@ function Banner({ watch }: { watch: Watch }) {
 
 export function App() {
   const watch = useWatch();
-  const buckets = useBuckets();
+  const storage = useStorage();
   const pick = usePick();
   const { live } = watch;
   return (
@@ -77,7 +77,7 @@ export function App() {
           <LatencyChart history={watch.history} pick={pick} />
           <FlowsTable live={live} pick={pick} />
           <SitesTable live={live} />
-          <BucketsTable known={buckets} live={live} />
+          <StorageTable known={storage} live={live} />
         </main>
       ) : (
         <main class="waiting"><p>{watch.control === 'connecting' ? 'Asking control for the live view …' : 'Nothing to show yet.'}</p></main>

@@ -1,14 +1,14 @@
 // The page's heartbeat: asks control each second, keeps the last view while it is away, and remembers five minutes.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { askBuckets, askLive } from './api';
-import type { Buckets, Live } from './api';
+import { askLive, askStorage } from './api';
+import type { Live, Storage } from './api';
 import { emptyHistory, extend } from './history';
 import type { History } from './history';
 
 const periodMs = 1000;
 const timeoutMs = 3000;
-const bucketsPeriodMs = 5000;
+const storagePeriodMs = 5000;
 
 export type ControlState = 'connecting' | 'connected' | 'away' | 'refused';
 
@@ -61,27 +61,27 @@ export function useWatch(): Watch {
   return watch;
 }
 
-/** The buckets of all tenants: they change seldom. Null: not told yet. The last list stays while control is away. */
-export function useBuckets(): Buckets | null {
-  const [buckets, setBuckets] = useState<Buckets | null>(null);
+/** What all tenants store: it changes seldom. Null: not told yet. What was told last stays while control is away. */
+export function useStorage(): Storage[] | null {
+  const [storage, setStorage] = useState<Storage[] | null>(null);
   useEffect(() => {
     let asking = false;
     let stopped = false;
     async function beat(): Promise<void> {
       if (asking) return;
       asking = true;
-      const answer = await askBuckets(timeoutMs);
+      const answer = await askStorage(timeoutMs);
       asking = false;
-      if (!stopped && answer.kind === 'given') setBuckets(answer.view);
+      if (!stopped && answer.kind === 'given') setStorage(answer.view);
     }
     void beat();
-    const timer = setInterval(() => void beat(), bucketsPeriodMs);
+    const timer = setInterval(() => void beat(), storagePeriodMs);
     return () => {
       stopped = true;
       clearInterval(timer);
     };
   }, []);
-  return buckets;
+  return storage;
 }
 
 /** The width of an element in pixels, followed as it changes. */

@@ -1,7 +1,7 @@
 // Pure functions from the live view to what the page says: states, sums, order and figures as text.
 
 import { windowSeconds } from './api';
-import type { Bucket, Flow, Live, Policy, Site } from './api';
+import type { Flow, Live, Site, Storage } from './api';
 
 export type FlowState = 'on-time' | 'late' | 'refused' | 'idle';
 export type SiteState = 'active' | 'draining' | 'testing' | 'planned' | 'retired' | 'lost';
@@ -119,20 +119,9 @@ export function formatAccess(access: string): string {
   return accessWords[access] ?? access;
 }
 
-/** In the words of control's own answers: "jurisdiction ES-PV or ES-NC, operator telefonica". */
-export function policyWords(policy: Policy): string {
-  const parts: [string, string[]][] = [['jurisdiction', policy.jurisdictions], ['site', policy.sites], ['operator', policy.operators]];
-  return parts.filter(([, names]) => names.length > 0).map(([kind, names]) => `${kind} ${names.join(' or ')}`).join(', ') || 'nothing';
-}
-
-/** Copies that have everything are fewer than were asked for. */
-export function lacksCopies(bucket: Bucket): boolean {
-  return 1 + bucket.followers.filter((one) => !one.joining).length < bucket.copies;
-}
-
-/** Those with too few copies first, then by name. */
-export function byNeed(buckets: readonly Bucket[]): Bucket[] {
-  return [...buckets].sort((a, b) => Number(lacksCopies(b)) - Number(lacksCopies(a)) || spanish.compare(a.name, b.name));
+/** Sites whose buckets lack copies first, then those that keep most. */
+export function byNeed(storage: readonly Storage[]): Storage[] {
+  return [...storage].sort((a, b) => Number(b.incomplete > 0) - Number(a.incomplete > 0) || b.bytes - a.bytes || spanish.compare(a.site, b.site));
 }
 
 const byteUnits = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];

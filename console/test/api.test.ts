@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
-import { askLive, parseBuckets, parseLive } from '../src/api';
-import { bucketsJson, liveJson } from './example';
+import { askLive, parseLive, parseStorage } from '../src/api';
+import { liveJson, storageJson } from './example';
 
 test('a live view is read with its units in place', () => {
   const live = parseLive(liveJson());
@@ -28,17 +28,12 @@ test('a status that this page does not know is refused, not shown as something e
   assert.throws(() => parseLive(json), /sites\[0\]\.status is not one of planned/);
 });
 
-test('buckets are read with their copies; what a home has not told yet is not taken for nothing', () => {
-  const { buckets, more } = parseBuckets(bucketsJson());
-  assert.equal(more, false);
-  assert.deepEqual(buckets[0]?.followers, [{ site: 'mad1', joining: false }, { site: 'vlc1', joining: true }]);
-  assert.deepEqual(buckets[0]?.policy, { jurisdictions: ['ES'], sites: [], operators: [] });
-  assert.equal(buckets[0]?.bytes, 0);
-  assert.equal(buckets[1]?.bytes, null);
-  assert.equal(parseBuckets({ ...bucketsJson(), next: 'safe' }).more, true);
-  const json = bucketsJson();
-  json.buckets[1]!.copies = 'two' as unknown as number;
-  assert.throws(() => parseBuckets(json), { message: 'buckets[1].copies is not a number' });
+test('what sites store is read, and a wrong sum is named', () => {
+  const storage = parseStorage(storageJson());
+  assert.deepEqual(storage[0], { site: 'bio1', buckets: 3, incomplete: 1, untold: 1, objects: 18_243, bytes: 41_231_094_000 });
+  const json = storageJson();
+  json.sites[1]!.objects = 'many' as unknown as number;
+  assert.throws(() => parseStorage(json), { message: 'sites[1].objects is not a number' });
 });
 
 test('the answers of control are told apart: a view, away, refused with its reason', async () => {

@@ -1,7 +1,7 @@
 // A live view as control sends it, and a flow as the page holds it, for tests to change.
 
-import { parseBuckets, parseLive } from '../src/api';
-import type { Bucket, Flow, Site } from '../src/api';
+import { parseLive } from '../src/api';
+import type { Flow, Site } from '../src/api';
 
 export function liveJson() {
   return {
@@ -30,22 +30,12 @@ export function site(change: Partial<Site> = {}): Site {
   return { ...parseLive(liveJson()).sites[0]!, ...change };
 }
 
-/** Buckets as control sends them. */
-export function bucketsJson() {
+/** Storage as control sends it. */
+export function storageJson() {
   return {
-    buckets: [
-      {
-        name: 'safe', tenant: 'acme', location: 'ES', policy: { jurisdictions: ['ES'], sites: [], operators: [] }, policy_version: 2, copies: 3, home: 'bio1', epoch: 4,
-        followers: [{ site: 'mad1', state: 'in_sync' }, { site: 'vlc1', state: 'joining' }], acks: 2, created: '2026-11-20T09:00:00.000Z', endpoint: '', objects: 0, bytes: 0,
-      },
-      {
-        name: 'frames', tenant: 'acme', location: 'bio1', policy: { sites: ['bio1'] }, policy_version: 1, copies: 1, home: 'bio1', epoch: 1,
-        followers: [], acks: 1, created: '2026-11-20T09:00:00.000Z', endpoint: '10.0.0.5:7480',
-      },
+    sites: [
+      { site: 'bio1', buckets: 3, incomplete: 1, untold: 1, objects: 18_243, bytes: 41_231_094_000 },
+      { site: 'vlc1', buckets: 1, incomplete: 0, untold: 0, objects: 920, bytes: 2_700_000_000_000 },
     ],
   };
-}
-
-export function bucket(change: Partial<Bucket> = {}): Bucket {
-  return { ...parseBuckets(bucketsJson()).buckets[1]!, ...change };
 }

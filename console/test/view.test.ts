@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseLive } from '../src/api';
-import { byNeed, byPlace, bySiteState, cameraKey, extent, flowKey, flowState, formatAge, formatBytes, formatMs, formatPower, lacksCopies, policyWords, powerShare, siteState, totals } from '../src/view';
-import { bucket, flow, liveJson, site } from './example';
+import { parseLive, parseStorage } from '../src/api';
+import { byNeed, byPlace, bySiteState, cameraKey, extent, flowKey, flowState, formatAge, formatBytes, formatMs, formatPower, powerShare, siteState, totals } from '../src/view';
+import { flow, liveJson, site, storageJson } from './example';
 
 test('a flow shows the worst thing that happened to it', () => {
   assert.equal(flowState(flow()), 'on-time');
@@ -64,18 +64,10 @@ test('the share of power stays between nothing and all', () => {
   assert.equal(powerShare(site({ powerBudgetW: 0 })), 0);
 });
 
-test('a policy is told in the words of control', () => {
-  assert.equal(policyWords({ jurisdictions: ['ES-PV', 'ES-NC'], sites: [], operators: ['telefonica'] }), 'jurisdiction ES-PV or ES-NC, operator telefonica');
-  assert.equal(policyWords({ jurisdictions: [], sites: ['bio1'], operators: [] }), 'site bio1');
-  assert.equal(policyWords({ jurisdictions: [], sites: [], operators: [] }), 'nothing');
-});
-
-test('a bucket that has fewer complete copies than were asked for stands first', () => {
-  const whole = bucket({ name: 'b', copies: 2, followers: [{ site: 'mad1', joining: false }] });
-  const joining = bucket({ name: 'c', copies: 2, followers: [{ site: 'mad1', joining: true }] });
-  assert.equal(lacksCopies(whole), false);
-  assert.equal(lacksCopies(joining), true);
-  assert.deepEqual(byNeed([whole, bucket({ name: 'a' }), joining]).map((one) => one.name), ['c', 'a', 'b']);
+test('a site whose buckets lack copies stands first, then who keeps most', () => {
+  const [lacks, most] = parseStorage(storageJson());
+  const less = { ...most!, site: 'agp1', bytes: 12 };
+  assert.deepEqual(byNeed([less, most!, lacks!]).map((one) => one.site), ['bio1', 'vlc1', 'agp1']);
 });
 
 test('bytes have a unit that fits', () => {

@@ -1,12 +1,13 @@
 #include "cli/storage_medium.h"
 
-#include <filesystem>
-
 #include "adapters/local_files/local_medium.h"
 #include "adapters/local_files/private_file.h"
+#include "adapters/reactor_runtime/run_together.h"
 #include "adapters/s3/s3_medium.h"
 #include "base/digest.h"
+#include "base/read_file.h"
 #include "base/text.h"
+#include "base/x509.h"
 
 namespace barrio::cli {
 
@@ -41,6 +42,13 @@ Result<void> check_endpoint(const std::string& endpoint) {
   return fail(Code::invalid, "must be https://HOST:PORT or http://HOST:PORT, without a path", "storage.s3.endpoint");
 }
 
+/// Read now: what cannot be of use is said before anything is asked of the service.
+Result<void> check_authorities(const StorageS3File& file) {
+  const auto pem = read_file(*file.ca_file);
+  if (file.endpoint.starts_with("https://") && pem && Certificate::read_all(*pem)) return {};
+  return fail(Code::invalid, "must be a file of certificates (PEM), for an endpoint with https", "storage.s3.ca_file");
+}
+
 }  // namespace
 
 std::string storage_folder(const SiteFile& file) {
@@ -64,10 +72,7 @@ Result<adapters::s3::ServiceConfig> s3_service_config(const StorageS3File& file,
     return fail(Code::invalid, "must be a region's name, as the service has it: us-east-1 where it has none",
                 "storage.s3.region");
   }
-  if (file.ca_file && (!file.endpoint.starts_with("https://") || !std::filesystem::exists(*file.ca_file))) {
-    return fail(Code::invalid, "must be a file of certificates (PEM), for an endpoint with https",
-                "storage.s3.ca_file");
-  }
+  if (file.ca_file) TRY_DO(check_authorities(file));
   TRY(const auto text, adapters::local_files::read_private_file(file.credentials_file, "storage.s3.credentials_file"));
   auto credentials = from_yaml<S3CredentialsFile>(text, file.credentials_file);
   if (!credentials) return fail(std::move(credentials).error().within("storage.s3.credentials_file"));
@@ -85,7 +90,8 @@ Result<std::unique_ptr<ports::Medium>> storage_medium(const SiteFile& file, cons
   TRY(auto config, s3_service_config(s3, file.site));
   auto transport = adapters::s3::make_curl_transport(config.endpoint, s3.ca_file.value_or(""));
   std::string names_key(barrio::text_of(hmac_sha256(site_key, "barrio storage names")));
-  return std::make_unique<adapters::S3Medium>(std::move(config), std::move(transport), std::move(names_key));
+  return std::make_unique<adapters::S3Medium>(std::move(config), std::move(transport), std::move(names_key),
+                                              adapters::run_together);
 }
 
 }  // namespace barrio::cli

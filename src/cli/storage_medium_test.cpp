@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "base/x509.h"
 #include "cli/files.h"
 
 namespace barrio::cli::storage_medium_test {
@@ -54,7 +55,14 @@ TEST_CASE("what the site's file says of an S3 service is checked, and each error
     CHECK(where([&](StorageS3File& file) { file.prefix = prefix; }) == "storage.s3.prefix");
   }
   CHECK(where([](StorageS3File& file) { file.region = ""; }) == "storage.s3.region");
-  CHECK(where([](StorageS3File& file) { file.ca_file = "/nowhere.pem"; }) == "storage.s3.ca_file");
+  const std::string authorities = folder.path + "/ca.pem";
+  REQUIRE(write_file(authorities, CertificateAuthority::make("test", WallTime{}).certificate().pem()));
+  CHECK(where([&](StorageS3File& file) { file.ca_file = authorities; }).empty());
+  CHECK(where([&](StorageS3File& file) { file.endpoint = "http://s3.site", file.ca_file = authorities; }) ==
+        "storage.s3.ca_file");
+  for (const std::string& no_authorities : {std::string("/nowhere.pem"), credentials}) {
+    CHECK(where([&](StorageS3File& file) { file.ca_file = no_authorities; }) == "storage.s3.ca_file");
+  }
   CHECK(where([&](StorageS3File& file) { file.credentials_file += "x"; }) == "storage.s3.credentials_file");
   REQUIRE(write_file(credentials, "key_id: KEY\n", 0600));
   CHECK(where([](StorageS3File&) {}).find("storage.s3.credentials_file") == 0);

@@ -109,7 +109,7 @@ Response HttpApi::act(const Route& route, Call& call) {
 std::optional<Response> HttpApi::admit(const Route& route, Call& call) {
   if (route.whose == Whose::nobody) return std::nullopt;
   const auto authorization = net::find_header(call.request.headers, "Authorization");
-  const bool is_of_console = route.action == &HttpApi::live || route.action == &HttpApi::list_buckets;
+  const bool is_of_console = route.action == &HttpApi::live || route.action == &HttpApi::storage_sums;
   if (!authorization && config_.open_console && is_of_console) return std::nullopt;
   if (!authorization) return unauthorized("a token is needed: POST /oauth2/token with your client credentials");
   auto who = control_.accounts().verify(*authorization);

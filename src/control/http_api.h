@@ -28,7 +28,7 @@ struct ConsoleFile {
 };
 
 struct HttpConfig {
-  bool open_console = false;                  // /barrio/v1/live and the list of buckets without a token
+  bool open_console = false;                  // /barrio/v1/live and /barrio/v1/storage without a token
   std::map<std::string, ConsoleFile> assets;  // by path: "/index.html" (also served at "/"), "/assets/..."
   std::string content_security_policy;        // of the console's pages
   size_t most_json_bytes = 1024 * 1024;
@@ -101,9 +101,9 @@ class HttpApi {
   static std::vector<Route> app_routes();
   static std::vector<Route> member_routes();  // among members of control
   static std::vector<Route> tenant_routes();
-  static std::vector<Route> storage_routes();  // http_storage.cpp
-  static std::vector<Route> erasure_routes();  // there, too
-  static std::vector<Route> config_routes();   // http_config.cpp
+  static std::vector<Route> storage_routes();         // http_storage.cpp
+  static std::vector<Route> tenant_storage_routes();  // there, too
+  static std::vector<Route> config_routes();          // http_config.cpp
   static JsonObject operation(const Route& route, JsonSchemas& schemas);
   static JsonArray parameters_of(const Route& route);
 
@@ -164,6 +164,7 @@ class HttpApi {
   net::Response site_creates_bucket(const Call& call);
   net::Response site_deletes_bucket(const Call& call);
   net::Response list_buckets(const Call& call);
+  net::Response storage_sums(const Call& call);
   net::Response put_bucket(const Call& call);
   net::Response put_copies(const Call& call);
   net::Response show_bucket(const Call& call, const BucketName& name);

@@ -189,8 +189,10 @@ TEST_CASE("the console is served with its type, its policy and an ETag; the live
   http.content_security_policy = "default-src 'none'";
   HttpWorld world(http);
   CHECK(world.status("GET", "/barrio/v1/live") == 200);
-  CHECK(world.status("GET", "/barrio/v1/buckets") == 200);
   CHECK(world.status("PUT", "/barrio/v1/buckets/frames", {}, R"({"name":"frames","location":"ES"})") == 401);
+  // How much there is, and not whose.
+  CHECK(world.status("GET", "/barrio/v1/buckets") == 401);
+  CHECK(world.status("GET", "/barrio/v1/storage") == 200);
   CHECK(world.status("GET", "/barrio/v1/sites") == 401);
   auto page = world.ask("GET", "/");
   CHECK(page.body == "<html>");

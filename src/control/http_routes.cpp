@@ -269,7 +269,7 @@ std::span<const HttpApi::Route> HttpApi::routes() {
     std::vector<Route> all;
     for (auto part :
          {open_routes(), site_routes(), new_site_routes(), site_key_routes(), price_routes(), spending_routes(),
-          app_routes(), member_routes(), tenant_routes(), storage_routes(), erasure_routes(), config_routes()}) {
+          app_routes(), member_routes(), tenant_routes(), storage_routes(), tenant_storage_routes(), config_routes()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;

@@ -1,5 +1,8 @@
 // The routes about storage: of sites (what they should keep), and of tenants (buckets and S3 keys).
 
+#include <algorithm>
+#include <map>
+
 #include "control/http_answer.h"
 #include "control/http_api.h"
 
@@ -55,6 +58,15 @@ std::vector<HttpApi::Route> HttpApi::storage_routes() {
        Whose::anybody,
        &HttpApi::list_buckets,
        {"A tenant's buckets; all of them for the operator", "limit after tenant", {}, of_storage<api::BucketList>}},
+      {"GET",
+       "/barrio/v1/storage",
+       scope::apps_read,
+       Whose::anybody,
+       &HttpApi::storage_sums,
+       {"What a tenant's buckets hold, by home and without their names; all of them for the operator",
+        "tenant",
+        {},
+        of_storage<api::StorageView>}},
       {"PUT",
        "/barrio/v1/buckets/{bucket}",
        scope::apps_write,
@@ -68,6 +80,12 @@ std::vector<HttpApi::Route> HttpApi::storage_routes() {
        Whose::tenant,
        &HttpApi::put_copies,
        {"Change how many sites keep a bucket", "tenant", of_storage<BucketCopies>, of_storage<api::BucketView>}},
+  };
+}
+
+std::vector<HttpApi::Route> HttpApi::tenant_storage_routes() {
+  namespace scope = api::scope;
+  return {
       {"POST",
        "/barrio/v1/tenants/{tenant}/s3-keys",
        scope::apps_write,
@@ -89,11 +107,6 @@ std::vector<HttpApi::Route> HttpApi::storage_routes() {
        Whose::anybody,
        &HttpApi::revoke_s3_key,
        {.summary = "Revoke an S3 key", .success = 204}},
-  };
-}
-
-std::vector<HttpApi::Route> HttpApi::erasure_routes() {
-  return {
       {"POST",
        "/barrio/v1/tenants/{tenant}/erasure",
        scope::tenants_write,
@@ -160,6 +173,25 @@ Response HttpApi::list_buckets(const Call& call) {
   if (!some) return answer(some.error());
   list.buckets = std::move(*some);
   return answer_json(200, list);
+}
+
+Response HttpApi::storage_sums(const Call& call) {
+  std::map<SiteId, api::StorageSums> by_home;
+  for (const api::BucketView& bucket : control_.buckets(call.tenant)) {
+    api::StorageSums& sums = by_home[bucket.home];
+    const auto complete = 1 + std::ranges::count(bucket.followers, CopyState::in_sync, &Follower::state);
+    ++sums.buckets;
+    if (complete < bucket.copies) ++sums.incomplete;
+    if (!bucket.objects || !bucket.bytes) ++sums.untold;
+    sums.objects += bucket.objects.value_or(0);
+    sums.bytes += bucket.bytes.value_or(0);
+  }
+  api::StorageView view;
+  for (auto& [site, sums] : by_home) {
+    sums.site = site;
+    view.sites.push_back(std::move(sums));
+  }
+  return answer_json(200, view);
 }
 
 Response HttpApi::put_bucket(const Call& call) {

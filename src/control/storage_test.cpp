@@ -259,6 +259,15 @@ TEST_CASE("storage over HTTP: sites speak for themselves, tenants for their own 
   CHECK(listed.at("buckets").as_array().size() == 2);
   CHECK(listed.at("buckets").at(0).at("endpoint").as_string() == "10.0.0.1:7480");
   CHECK(json_of(world.ask("GET", "/barrio/v1/buckets", "harbour")).at("buckets").as_array().empty());
+  const auto sums = world.ask("GET", "/barrio/v1/storage", "traffic");
+  const auto homes = json_of(sums).at("sites").as_array();
+  REQUIRE(homes.size() == 2);
+  CHECK(homes[0].at("site").as_string() == "bio1");
+  CHECK(homes[0].at("buckets").as_int64() == 1);
+  CHECK(homes[0].at("untold").as_int64() == 1);
+  CHECK(!has_text(sums.body, "mine"));
+  CHECK(!has_text(sums.body, "traffic"));
+  CHECK(json_of(world.ask("GET", "/barrio/v1/storage", "harbour")).at("sites").as_array().empty());
   CHECK(world.status("DELETE", "/barrio/v1/sites/bio1/buckets/from-site", "bio1") == 204);
   REQUIRE(world.control->storage(SiteId::of("mad1"), {0, "10.0.0.2:7480", {}}));
   const std::string safe = R"({"tenant":"traffic","bucket":{"name":"safe","location":"ES","copies":2}})";

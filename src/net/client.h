@@ -49,6 +49,8 @@ class CallHandler {
   virtual void on_done() = 0;
   virtual void on_error(CallError error) = 0;
   virtual void on_writable() = 0;
+  /// The server has said "100 Continue": who asked it to (Expect, among the headers) sends the body now.
+  virtual void on_continue() {}
   /// Only where CallStart::upgrade asked for it, instead of on_head: bytes pass as they are from now on. The deadline
   /// is over: who keeps a tunnel bounds its life. on_done comes when both sides have ended.
   virtual void on_upgraded(const ResponseHead& /*head*/) {}

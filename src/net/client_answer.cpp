@@ -109,8 +109,10 @@ bool ClientConnection::take_head(std::string_view input, size_t& used) {
     if (head.status == 101 && !upgrade_.empty() && same_name(parser_.upgrade(), upgrade_)) return switch_protocol();
     // Any other 101 would change the protocol to one that nobody asked for.
     if (head.status != 101 && ++interim_answers_ <= most_interim_answers) {
+      const bool goes_on = head.status == 100;
       parser_.reset(to_head_);
-      return true;
+      if (goes_on) handler_->on_continue();
+      return phase_ != Phase::closed;
     }
     fail({Code::invalid, "unexpected interim answer", pool_->endpoint.address.str()});
     return false;

@@ -28,7 +28,9 @@ struct Told final : CallHandler {
   std::function<void()> writes = [] {};
   Call* call = nullptr;
   bool pauses = false;
+  int continued = 0;
 
+  void on_continue() override { ++continued; }
   void on_head(const ResponseHead& head) override { status = head.status; }
   void on_body(std::string_view piece) override {
     body += piece;
@@ -502,6 +504,26 @@ TEST_CASE("answers with too long heads, too many interim answers or a pushed str
   peer.frame(NGHTTP2_PUSH_PROMISE, NGHTTP2_FLAG_END_HEADERS, 5, number_text(2) + peer.block(FramePeer::get()));
   alone.until([&] { return pushed.over(); });
   CHECK(pushed.error);
+}
+
+TEST_CASE("who asked whether a body may come is told so, of 100 Continue alone") {
+  Alone alone;
+  Told told;
+  const Header expect("Expect", "100-continue");
+  Call& call = alone.start(told, {.method = "POST", .headers = {&expect, 1}, .length = 5});
+  FramePeer& peer = alone.accept();
+  alone.until([&] { return peer.field(1, "expect") == "100-continue"; });
+  peer.headers(1, {{":status", "103"}}, false);
+  peer.headers(1, {{":status", "100"}}, false);
+  alone.until([&] { return told.continued != 0; });
+  call.write("hello");
+  call.end();
+  alone.until([&] { return peer.ended(1); });
+  CHECK(peer.body(1) == "hello");
+  alone.answer(peer, 1, "taken");
+  alone.until([&] { return told.over(); });
+  CHECK(told.body == "taken");
+  CHECK(told.continued == 1);
 }
 
 TEST_CASE("endpoints that differ in protocol or name do not share connections") {

@@ -199,9 +199,11 @@ void ClientSession::on_head(Channel& channel, bool ended) {
     if (read.head.status == 101 || ++stream.interim_answers_ > most_interim_answers) {
       return bad("unexpected interim answer");
     }
+    const bool goes_on = read.head.status == 100;
     stream.head.clear();
     stream.head_bytes = 0;
     stream.head_complete = false;
+    if (goes_on) stream.handler_->on_continue();
     return;
   }
   stream.answered_ = true;

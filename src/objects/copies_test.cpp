@@ -257,6 +257,46 @@ TEST_CASE("a damaged object is repaired from the other copy, at the home and at 
   }
 }
 
+TEST_CASE("a scrub whose medium was away goes on where it was, and begins again only when it has been through") {
+  CopyTest test;
+  CopySite& site = test.bilbao;
+  const std::string large = text_of(400'000, 'x');
+  std::map<std::string, std::string> paths;  // by key
+  for (const char* key : {"a", "b"}) {
+    CHECK(test.put(site, key, large) == 200);
+    for (const auto& entry : std::filesystem::directory_iterator(site.folder + "/objects")) {
+      const std::string path = entry.path();
+      const bool is_other = std::ranges::any_of(paths, [&](const auto& known) { return known.second == path; });
+      if (!is_other) paths[key] = path;
+    }
+    REQUIRE(test.turn_until([&] { return test.get(test.madrid, key) == large; }));
+  }
+  const auto damage = [&](const std::string& key) {
+    std::fstream file(paths[key], std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(70'000);
+    file.put('!');
+  };
+  const auto now = [&](const std::string& key) { return *adapters::local_files::read_whole(paths[key]); };
+  const std::map<std::string, std::string> kept = {{"a", now("a")}, {"b", now("b")}};
+  site.stop();
+  damage("b");
+  site.medium.away = true;
+  site.tidy_period = 1h;  // the scrub alone asks the medium
+  site.scrub_pause = 300ms;
+  site.start();
+  REQUIRE(test.turn_until([&] { return site.medium.refused > 1; }));
+  CHECK(now("b") != kept.at("b"));
+  // It has been past the first one.
+  damage("a");
+  site.medium.away = false;
+  bool was_first = false;
+  CHECK(test.turn_until([&] {
+    was_first = was_first || (now("b") == kept.at("b") && now("a") != kept.at("a"));
+    return now("a") == kept.at("a") && now("b") == kept.at("b");
+  }));
+  CHECK(was_first);
+}
+
 TEST_CASE("versions are at both sites, brought there later as well, and each is repaired from the other copy") {
   CopyTest test;
   const std::string large = text_of(400'000, 'v');

@@ -81,6 +81,50 @@ struct SiteControl final : ports::StorageControl {
   bool away = false;
 };
 
+/// A medium that may be away, as far as it says so when it is asked.
+struct AwayMedium final : ports::Medium {
+  struct Asked {
+    std::atomic<bool> away = false;
+    std::atomic<int> refused = 0;  // who asked while it was
+  };
+  AwayMedium(std::unique_ptr<ports::Medium> inner, Asked& told) : medium(std::move(inner)), asked(told) {}
+  Result<void> take() override { return medium->take(); }
+  Result<void> check_taken() override {
+    if (!asked.away) return medium->check_taken();
+    ++asked.refused;
+    return fail(Code::unavailable, "away");
+  }
+  Result<std::vector<std::string>> names(ports::Folder folder) override { return medium->names(folder); }
+  Result<ports::SharedFile> create(ports::Folder folder, const std::string& name) override {
+    return medium->create(folder, name);
+  }
+  Result<ports::SharedFile> open(ports::Folder folder, const std::string& name, bool writing) override {
+    return medium->open(folder, name, writing);
+  }
+  Result<void> remove(ports::Folder folder, std::span<const std::string> names) override {
+    return medium->remove(folder, names);
+  }
+  Result<void> rename(ports::Folder folder, const std::string& from, const std::string& to) override {
+    return medium->rename(folder, from, to);
+  }
+  Result<void> sync_names(ports::Folder folder) override { return medium->sync_names(folder); }
+  Result<void> make_whole(ports::Folder folder, const std::string& name, std::string_view content) override {
+    return medium->make_whole(folder, name, content);
+  }
+  Result<std::string> read_whole(ports::Folder folder, const std::string& name) override {
+    return medium->read_whole(folder, name);
+  }
+  Result<void> shred(ports::Folder folder, std::span<const std::string> names) override {
+    return medium->shred(folder, names);
+  }
+  std::string place_of(ports::Folder folder, const std::string& name) const override {
+    return medium->place_of(folder, name);
+  }
+
+  const std::unique_ptr<ports::Medium> medium;
+  Asked& asked;
+};
+
 /// A site that can be ended and begun again on the same disk.
 struct CopySite {
   CopySite(const char* name, net::Reactor& loop, CopyControl& shared)
@@ -93,8 +137,9 @@ struct CopySite {
   }
   void start() {
     runtime = std::make_unique<adapters::ReactorRuntime>(reactor);
+    auto own = std::make_unique<adapters::LocalMedium>(folder, &disk);
     auto opened = adapters::SealedStore::open(
-        *runtime, {std::make_unique<adapters::LocalMedium>(folder, &disk), std::string(32, 's')});
+        *runtime, {std::make_unique<AwayMedium>(std::move(own), medium), std::string(32, 's')});
     REQUIRE(opened);
     store = std::move(*opened);
     S3Config config;
@@ -102,8 +147,9 @@ struct CopySite {
     config.listen = *net::SocketAddress::parse("127.0.0.1:0");
     config.peers.secret = "peers";
     config.pull_period = 40ms;
-    config.tidy_period = 50ms;
+    config.tidy_period = tidy_period;
     config.scrub_bytes_per_second = 1'000'000'000;
+    config.scrub_pause = scrub_pause;
     config.copies.lease = 300ms;
     config.copies.margin = 50ms;
     config.copies.beat = 40ms;
@@ -148,6 +194,9 @@ struct CopySite {
   SiteControl control;
   const std::string folder;
   FaultyDisk disk;
+  AwayMedium::Asked medium;
+  Duration tidy_period = 50ms;
+  Duration scrub_pause = 10s;
   std::unique_ptr<adapters::ReactorRuntime> runtime;
   std::unique_ptr<adapters::SealedStore> store;
   FakeEvents events;

@@ -15,7 +15,8 @@ using api::s3::refuse;
 namespace {
 
 constexpr Duration longest_forward = 1h;
-constexpr Duration head_patience = 5s;  // where another site can be asked instead
+constexpr Duration head_patience = 5s;       // where another site can be asked instead
+constexpr Duration continue_patience = 10s;  // a body is sent then all the same (RFC 9110, 10.1.1)
 
 /// The call to the home as a fiber sees it.
 class HomeCall final : public net::CallHandler {
@@ -40,6 +41,14 @@ class HomeCall final : public net::CallHandler {
   void end() {
     if (call_ != nullptr && !ended_) call_->end();
     ended_ = true;
+  }
+  /// Until the home wants the body, or takes long. False: it answers already, or is gone.
+  bool wait_for_continue() {
+    const Time latest = runtime_.now() + continue_patience;
+    while (!continued_ && status_ == 0 && call_ != nullptr && !runtime_.stopping() && runtime_.now() < latest) {
+      changed_->wait_until(latest);
+    }
+    return status_ == 0 && call_ != nullptr && !runtime_.stopping();
   }
   /// Its status; 0: there is none, for error(), or it takes longer.
   int wait_for_head(Time latest) {
@@ -89,6 +98,10 @@ class HomeCall final : public net::CallHandler {
     writable_ = true;
     changed_->notify();
   }
+  void on_continue() override {
+    continued_ = true;
+    changed_->notify();
+  }
 
  private:
   void wait() { changed_->wait_until(Time::max()); }
@@ -102,13 +115,14 @@ class HomeCall final : public net::CallHandler {
   std::string ahead_;
   bool paused_ = false;
   bool writable_ = true;
+  bool continued_ = false;
   bool ended_ = false;
   std::optional<Error> error_;
 };
 
 bool passes(const net::Header& header) {
-  return net::may_send(header) && header.field != net::Field::host && header.field != net::Field::expect &&
-         header.field != net::Field::content_length && !to_lower(header.name).starts_with("barrio-");
+  return net::may_send(header) && header.field != net::Field::host && header.field != net::Field::content_length &&
+         !to_lower(header.name).starts_with("barrio-");
 }
 
 }  // namespace
@@ -156,7 +170,10 @@ S3Service::Outcome<bool> S3Service::forward_to(S3Call& call, const SiteId& site,
                    .headers = headers,
                    .length = head.has_body ? head.length : std::optional<uint64_t>(0),
                    .deadline = parts_.runtime.now() + longest_forward});
-  while (head.has_body) {
+  // A client that asks first is told to go on once the home has said so, which alone knows quota and conditions.
+  const bool asks_first = head.has_body && !call.header("expect").empty();
+  const bool sends_body = head.has_body && (!asks_first || home_call.wait_for_continue());
+  while (sends_body) {
     const auto piece = call.conversation.read();
     if (!piece) return refuse("IncompleteBody", piece.error().what);
     if (piece->empty()) home_call.end();

@@ -25,7 +25,7 @@ struct Heads : World {
   std::string first_line(OneSite& site, const std::string& target, net::OwnedHeaders headers,
                          const std::string& length = "5000000000") {
     headers.emplace_back("x-amz-content-sha256", "UNSIGNED-PAYLOAD");
-    const net::Request request = signed_request({"PUT", target, "", std::move(headers)}, runtime.wall());
+    const net::Request request = signed_request({"PUT", target, "", std::move(headers), key}, runtime.wall());
     std::string text = "PUT " + target + " HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: " + length + "\r\n";
     for (const auto& [name, value] : request.headers) text += name + ": " + value + "\r\n";
     text += "\r\n";
@@ -47,10 +47,12 @@ struct Heads : World {
     ::close(client_fd);
     return answer.substr(0, answer.find("\r\n"));
   }
+  S3Key key = acme_key;  // of who sends them
 };
 
 const std::string go_on = "HTTP/1.1 100 Continue";
 const std::string wrong = "HTTP/1.1 400 Bad Request";
+const std::string forbidden = "HTTP/1.1 403 Forbidden";
 const std::string failed = "HTTP/1.1 412 Precondition Failed";
 
 }  // namespace
@@ -93,12 +95,33 @@ TEST_CASE("a site that passes a request on refuses what its head says wrong itse
   CHECK(line("/spanish/a?partNumber=1&uploadId=any", {{"x-amz-checksum-sha256", "AAAA"}}) == wrong);
 }
 
-TEST_CASE("a body that was waited for comes whole") {
+TEST_CASE(
+    "a site that passes a request on asks for its body once the home has looked at conditions, policy and quota") {
   Heads heads;
-  const auto stored =
-      heads.ask(heads.bilbao, {"PUT", "/frames/a", std::string(3'000'000, 'b'), {{"Expect", "100-continue"}}});
-  CHECK(stored.status == 200);
-  CHECK(heads.ask(heads.bilbao, {"GET", "/frames/a"}).body == std::string(3'000'000, 'b'));
+  heads.pull(heads.madrid);
+  const auto line = [&](const std::string& target, const net::OwnedHeaders& headers = {}) {
+    return heads.first_line(heads.madrid, target, headers);
+  };
+  CHECK(heads.ask(heads.bilbao, {"PUT", "/spanish/there", "text"}).status == 200);
+  CHECK(line("/spanish/there", {{"If-None-Match", "*"}}) == failed);
+  CHECK(line("/spanish/not-there", {{"If-None-Match", "*"}}) == go_on);
+  heads.key = rival_key;
+  CHECK(line("/spanish/a") == forbidden);  // no policy lets others in
+  CHECK(heads.ask(heads.bilbao, {.method = "PUT", .target = "/small", .key = rival_key}).status == 200);
+  heads.pull(heads.madrid);
+  CHECK(line("/small/a") == forbidden);
+  CHECK(heads.first_line(heads.madrid, "/small/a", {}, "500") == go_on);
+}
+
+TEST_CASE("a body that was waited for comes whole, also through a site that passes it on") {
+  Heads heads;
+  heads.pull(heads.madrid);
+  for (OneSite* site : {&heads.bilbao, &heads.madrid}) {
+    const auto stored =
+        heads.ask(*site, {"PUT", "/spanish/a", std::string(3'000'000, 'b'), {{"Expect", "100-continue"}}});
+    CHECK(stored.status == 200);
+    CHECK(heads.ask(heads.bilbao, {"GET", "/spanish/a"}).body == std::string(3'000'000, 'b'));
+  }
 }
 
 TEST_CASE("CreateBucket says how many sites are to keep each object, from 1 to 5") {

@@ -7,12 +7,6 @@
 
 namespace barrio::objects {
 
-namespace {
-
-constexpr Duration scrub_pause = 10s;  // before it begins again, and where the medium is away
-
-}  // namespace
-
 void S3Service::pull_orders() {
   while (!parts_.runtime.stopping()) {
     pull_once();
@@ -164,7 +158,7 @@ void S3Service::scrub() {
     const auto seen = parts_.store.scrub_after(last);
     if (!seen || !*seen) {
       if (seen) last = {};  // else it goes on there: a medium that is away now and then is read to its end all the same
-      parts_.runtime.sleep_for(scrub_pause);
+      parts_.runtime.sleep_for(config_.scrub_pause);
       continue;
     }
     last = **seen;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# A site's storage in Debian's radosgw (Ceph): clients put, delete and upload in parts while the site is killed (kill -9), while another
+# A site's storage in Debian's radosgw (Ceph), over TLS: clients put, delete and upload in parts while the site is killed (kill -9), while another
 # process takes the storage over, and while radosgw does not answer. What was answered is there and whole; a machine that has nothing but
-# the site's key opens all of it; nothing in radosgw says whose it is. Usage: storage_s3.sh BARRIO. Exits 77 (skipped) without boto3 or
+# the site's key opens all of it; nothing in radosgw says whose it is, and one whose certificate is not trusted is not used. Usage: storage_s3.sh BARRIO. Exits 77 (skipped) without boto3 or
 # radosgw: apt-get install radosgw ceph-mon ceph-osd ceph-common
 set -uo pipefail
 barrio=$1
@@ -28,14 +28,17 @@ start_at() {
   is_told() { address=$(sed -n 's/.*"serving".*"address":"\([0-9.:]*\)".*/\1/p' "$home/$name.log" | tail -1); [ -n "$address" ]; }
   wait_for 60 "site $1" is_told
 }
+s3_is_told() { s3=$(sed -n 's/.*"s3_address":"\([0-9.:]*\)".*/\1/p' "$home/bio1.log" | tail -1); [ -n "$s3" ]; }
 start_site() {
   start_at bio1
   site_pid=$started_pid
-  s3_is_told() { s3=$(sed -n 's/.*"s3_address":"\([0-9.:]*\)".*/\1/p' "$home/bio1.log" | tail -1); [ -n "$s3" ]; }
   wait_for 30 "the S3 address" s3_is_told
 }
-remote() { echo "s3: {endpoint: 'http://$rgw', bucket: $1, prefix: sites/bio1, credentials_file: $home/credentials}"; }
-site_at() { site_file bio1 "$control" "$1" "storage: {listen: \"$2\", key_file: $home/bio1.key, hosts: [], $(remote barrio)}"; }
+# remote BUCKET [CA [ENDPOINT]], site_at LISTEN S3_LISTEN [CA [ENDPOINT]]
+remote() {
+  echo "s3: {endpoint: '${3:-https://$rgw}', bucket: $1, prefix: sites/bio1, credentials_file: $home/credentials, ca_file: ${2:-$home/tls/ca.pem}}"
+}
+site_at() { site_file bio1 "$control" "$1" "storage: {listen: \"$2\", key_file: $home/bio1.key, hosts: [], $(remote barrio "${@:3}")}"; }
 # ask METHOD...: as a client of the site, or, with SERVICE=1, of radosgw; prints the HTTP status or what was asked for
 ask() {
   /usr/bin/python3 - "$@" <<'PY'
@@ -43,8 +46,8 @@ import os, random, sys
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
-host, key_id, secret = os.environ["ASK"].split()
-s3 = boto3.client("s3", endpoint_url=f"http://{host}", aws_access_key_id=key_id, aws_secret_access_key=secret, region_name="us-east-1",
+url, key_id, secret, ca = os.environ["ASK"].split()
+s3 = boto3.client("s3", endpoint_url=url, verify=ca, aws_access_key_id=key_id, aws_secret_access_key=secret, region_name="us-east-1",
                   config=Config(retries={"total_max_attempts": 1}, read_timeout=100, s3={"addressing_style": "path"}))
 what, rest = sys.argv[1], sys.argv[2:]
 try:
@@ -77,11 +80,13 @@ except ClientError as error:
     print(error.response["ResponseMetadata"]["HTTPStatusCode"])
 PY
 }
-of_service() { ASK="$rgw $rgw_key $rgw_secret" ask "$@"; }
-of_site() { ASK="$s3 $access $secret" ask "$@"; }
+of_service() { ASK="https://$rgw $rgw_key $rgw_secret $home/tls/ca.pem" ask "$@"; }
+of_site() { ASK="http://$s3 $access $secret $home/tls/ca.pem" ask "$@"; }
 
+for authority in tls other-tls; do "$barrio" cert ca "$home/$authority" >/dev/null || give_up "no authority"; done
+"$barrio" cert issue "$home/tls" --site bio1 --ip 127.0.0.1 >/dev/null || give_up "no certificate"
 mkdir "$home/ceph"
-"$here/../../bench/radosgw" "$home/ceph" 1 >"$home/radosgw.json" 2>"$home/radosgw.err" &
+"$here/../../bench/radosgw" "$home/ceph" 1 "$home/tls/bio1.pem" "$home/tls/bio1.key" >"$home/radosgw.json" 2>"$home/radosgw.err" &
 ceph_pid=$!
 
 serves() { [ -s "$home/radosgw.json" ] || ! kill -0 "$ceph_pid" 2>/dev/null; }
@@ -113,8 +118,28 @@ chmod 644 "$home/credentials"
 site_at 127.0.0.1:0 127.0.0.1:0
 expect 4 'storage.s3.credentials_file: others may read' timeout 20 "$barrio" site serve --config "$home/bio1.yaml"
 chmod 600 "$home/credentials"
+site_at 127.0.0.1:0 127.0.0.1:0 "$home/credentials"
+expect 2 'storage.s3.ca_file: must be a file of certificates' timeout 20 "$barrio" site serve --config "$home/bio1.yaml"
 
-start_site
+# Another authority, or another name than the certificate has: all but storage is served, and what would be right is said.
+# untrusted FIELD SITE_AT...: the field that is named
+untrusted() {
+  site_at 127.0.0.1:0 127.0.0.1:0 "${@:2}"
+  start_at bio1
+  field_is_named() { grep -q "$1: the certificate of the S3 service" "$home/bio1.log"; }
+  wait_for 20 "a refusal that names $1" field_is_named "$1"
+  expect 0 200 curl -s -m 10 -o "$home/nothing" -w '%{http_code}' "http://$address/healthz"
+  expect 1 "" grep s3_address "$home/bio1.log"
+}
+untrusted storage.s3.endpoint "$home/tls/ca.pem" "https://localhost:${rgw##*:}"
+kill -9 "$started_pid"
+wait "$started_pid" 2>/dev/null
+cp "$home/other-tls/ca.pem" "$home/ca.pem"
+untrusted storage.s3.ca_file "$home/ca.pem"
+# The process looks again, and opens its storage as soon as that can be.
+cp "$home/tls/ca.pem" "$home/ca.pem"
+site_pid=$started_pid
+wait_for 30 "storage to open" s3_is_told
 site_at "$address" "$s3" # from now on at the same addresses
 load_storage "$control" "$s3"
 b() { "$barrio" --home "$home" "$@"; }

@@ -71,8 +71,19 @@ size_t take_header(char* bytes, size_t size, size_t count, void* to) {
 }
 
 bool nothing_was_sent(CURLcode code) {
-  return code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_SSL_CONNECT_ERROR ||
-         code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE;
+  return code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_SSL_CONNECT_ERROR;
+}
+
+bool is_untrusted(CURLcode code) {
+  return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE;
+}
+
+/// A certificate of somebody else's, under an authority that is trusted, is a matter of the name that was asked for:
+/// libcurl then has no error of the chain, which are numbers of OpenSSL from 2 on.
+std::string field_of_trust(CURLcode code, CURL* curl) {
+  long verified = 0;
+  curl_easy_getinfo(curl, CURLINFO_SSL_VERIFYRESULT, &verified);
+  return code == CURLE_PEER_FAILED_VERIFICATION && verified < 2 ? "storage.s3.endpoint" : "storage.s3.ca_file";
 }
 
 /// One handle, with its connection, for each call that is under way; those that rest are used again.
@@ -96,6 +107,7 @@ class CurlTransport final : public Transport {
     const CURLcode code = curl_easy_perform(handle->curl);
     long status = 0;
     curl_easy_getinfo(handle->curl, CURLINFO_RESPONSE_CODE, &status);
+    const std::string of_trust = is_untrusted(code) ? field_of_trust(code, handle->curl) : "";
     curl_slist_free_all(headers);
     give_back(std::move(handle));
     if (code == CURLE_OK) {
@@ -105,6 +117,7 @@ class CurlTransport final : public Transport {
     const std::string why = taken.too_long  ? "the answer is too long"
                             : *problem != 0 ? problem
                                             : curl_easy_strerror(code);
+    if (!of_trust.empty()) return fail(Code::denied, why, of_trust);
     return fail(nothing_was_sent(code) ? Code::unavailable : Code::timed_out, why, endpoint_);
   }
 

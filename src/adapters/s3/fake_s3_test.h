@@ -22,6 +22,7 @@ enum class Lot {
   refused,        // 503, not done
   broken,         // 500, done
   no_connection,  // not done
+  untrusted,      // not done
   answer_lost,    // done
   request_lost,   // not done, and nobody knows
   late,           // done when deliver() is called
@@ -70,6 +71,7 @@ class FakeTransport final : public Transport {
       case Lot::refused: return HttpAnswer{503, {}, "<Error><Code>SlowDown</Code><Message>later</Message></Error>"};
       case Lot::broken: static_cast<void>(serve(call, call.body)); return HttpAnswer{500, {}, ""};
       case Lot::no_connection: return fail(Code::unavailable, "Connection refused");
+      case Lot::untrusted: return fail(Code::denied, "self-signed certificate", "storage.s3.ca_file");
       case Lot::answer_lost: static_cast<void>(serve(call, call.body)); [[fallthrough]];
       case Lot::request_lost: return fail(Code::timed_out, "Timeout was reached");
       case Lot::late:

@@ -170,6 +170,16 @@ Result<void> S3File::fetch(char* out, uint64_t offset, size_t size) {
   return {};
 }
 
+/// What of the piece is asked for. Errors: not_found (it is not there), those of the service.
+Result<void> S3File::fetch_piece(const Piece& piece, char* out, uint64_t offset, size_t size) {
+  const uint64_t from = std::max(offset, piece.offset);
+  const uint64_t until = std::min(offset + size, piece.end());
+  if (from >= until) return {};
+  TRY(const auto bytes, shared_.service.get(layout_->key_of(piece), from - piece.offset, until - from));
+  std::ranges::copy(bytes, out + (from - offset));
+  return {};
+}
+
 Result<void> S3File::fetch_known(char* out, uint64_t offset, size_t size, std::optional<Piece>& missing) {
   std::vector<Piece> pieces;
   {
@@ -183,19 +193,27 @@ Result<void> S3File::fetch_known(char* out, uint64_t offset, size_t size, std::o
     for (; at != all.end() && at->offset < offset + size; ++at) pieces.push_back(*at);
   }
   std::memset(out, 0, size);  // what is in no piece: whoever reads checks it
-  for (const Piece& piece : pieces) {
-    const uint64_t from = std::max(offset, piece.offset);
-    const uint64_t until = std::min(offset + size, piece.end());
-    if (from >= until) continue;
-    const auto bytes = shared_.service.get(layout_->key_of(piece), from - piece.offset, until - from);
-    if (!bytes && bytes.error().code == Code::not_found) {
-      missing = piece;
-      return {};
+  std::mutex mutex;           // of what follows
+  size_t next = 0;
+  Result<void> fetched;
+  const auto fetch_some = [&] {
+    std::unique_lock lock(mutex);
+    while (next < pieces.size() && fetched && !missing) {
+      const Piece& piece = pieces[next++];
+      lock.unlock();
+      auto done = fetch_piece(piece, out, offset, size);
+      lock.lock();
+      if (done) continue;
+      if (done.error().code == Code::not_found) {
+        missing = piece;
+      } else {
+        fetched = std::move(done);
+      }
     }
-    if (!bytes) return fail(bytes.error());
-    std::ranges::copy(*bytes, out + (from - offset));
-  }
-  return {};
+  };
+  const size_t at_once = is_journal_ && shared_.together ? std::min(pieces.size(), most_requests) : 1;
+  at_once > 1 ? shared_.together(at_once, fetch_some) : fetch_some();
+  return fetched;
 }
 
 /// Where the file ends is what its writer knows, who has the same layout: what stands behind that is not taken in.

@@ -21,10 +21,14 @@ struct Layout {
   std::string slot(uint64_t offset) const { return key_of({offset, 0, false}); }
 };
 
+/// Calls `work` on so many threads at a time, or on fewer, and returns once all have ended.
+using Together = std::function<void(size_t threads, const std::function<void()>& work)>;
+
 /// What the files of one medium share.
 struct Shared {
   const Service& service;
-  const std::string owner;           // of this process, and no other
+  const std::string owner;  // of this process, and no other
+  const Together together = {};
   std::atomic<size_t> buffered = 0;  // bytes of content that are not put yet, in all files
   std::atomic<bool> is_fenced = false;
 
@@ -48,6 +52,7 @@ class S3File final : public ports::MediumFile {
   static constexpr size_t most_buffered = 256 * 1024 * 1024;  // of all files; over it pieces are smaller
   static constexpr size_t least_piece = 1024 * 1024;
   static constexpr size_t read_ahead = 2 * 1024 * 1024;
+  static constexpr size_t most_requests = 8;  // at a time, where a journal is read: it may be of many small pieces
 
   S3File(Shared& shared, std::shared_ptr<Layout> layout, bool is_journal)
       : shared_(shared), layout_(std::move(layout)), is_journal_(is_journal) {}
@@ -66,6 +71,7 @@ class S3File final : public ports::MediumFile {
   Result<void> put_content();
   void add_pending();
   Result<void> fetch(char* out, uint64_t offset, size_t size);
+  Result<void> fetch_piece(const Piece& piece, char* out, uint64_t offset, size_t size);
   Result<void> fetch_known(char* out, uint64_t offset, size_t size, std::optional<Piece>& missing);
   Result<void> look_again(const Piece& missing);
   Result<void> pack_one(const std::vector<Piece>& group);

@@ -1,9 +1,69 @@
 #include <doctest/doctest.h>
 // doctest first: base/check.h leaves its CHECK alone.
+#include <condition_variable>
+
+#include "adapters/reactor_runtime/run_together.h"
 #include "adapters/s3/fake_s3_test.h"
 #include "adapters/s3/s3_file.h"
 
 namespace barrio::adapters::s3 {
+
+namespace {
+
+/// Answers GETs only once so many are under way, and counts them.
+class GatheringTransport final : public Transport {
+ public:
+  GatheringTransport(FakeService& service, size_t wanted) : inner_(service), wanted_(wanted) {}
+  Result<HttpAnswer> call(const HttpCall& call) override {
+    std::unique_lock lock(mutex_);
+    if (call.method != "GET") return inner_.call(call);
+    most = std::max(most, ++under_way_);
+    gathered_ = gathered_ || under_way_ == wanted_;
+    changed_.notify_all();
+    // The time is only so that a test that fails also ends.
+    changed_.wait_for(lock, std::chrono::seconds(20), [&] { return gathered_; });
+    auto answer = inner_.call(call);
+    --under_way_;
+    return answer;
+  }
+  WallTime wall() override { return inner_.wall(); }
+  void pause(Duration) override {}
+
+  size_t most = 0;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  FakeTransport inner_;
+  const size_t wanted_;
+  size_t under_way_ = 0;
+  bool gathered_ = false;
+};
+
+}  // namespace
+
+TEST_CASE("a journal of many pieces is read with eight requests under way and no more, in its order") {
+  FakeService objects;
+  auto own = std::make_unique<GatheringTransport>(objects, S3File::most_requests);
+  GatheringTransport& transport = *own;
+  const Service service(fake_config, std::move(own));
+  Shared shared{service, "me", run_together};
+  const auto layout = std::make_shared<Layout>("journal/0000000001.log");
+  S3File file(shared, layout, true);
+  std::string whole;
+  for (int i = 0; i < 30; ++i) {
+    const std::string text = "piece " + std::to_string(i) + ";";
+    REQUIRE(file.write_at(text, whole.size()));
+    REQUIRE(file.sync());
+    whole += text;
+  }
+  CHECK(*file.read_at(0, whole.size()) == whole);
+  CHECK(transport.most == S3File::most_requests);
+  // Whichever of them finds that one is not there: the others are read all the same, and nothing is in its place.
+  const Piece lost = layout->run.pieces[20];
+  objects.objects.erase(fake_config.prefix + "/" + layout->key_of(lost));
+  CHECK(*file.read_at(0, whole.size()) == whole.replace(lost.offset, lost.size, std::string(lost.size, '\0')));
+}
 
 TEST_CASE("who looks again for what was packed takes nothing in that the writer does not know yet") {
   FakeService objects;

@@ -52,10 +52,10 @@ std::vector<std::string> keys_of(Layout& layout) {
 
 }  // namespace
 
-S3Medium::S3Medium(ServiceConfig config, std::unique_ptr<Transport> transport, std::string names_key)
+S3Medium::S3Medium(ServiceConfig config, std::unique_ptr<Transport> transport, std::string names_key, Together together)
     : service_(std::move(config), std::move(transport)),
       names_key_(std::move(names_key)),
-      shared_{service_, hex_of(random_bytes(16))} {}
+      shared_{service_, hex_of(random_bytes(16)), std::move(together)} {}
 
 std::string S3Medium::segment_path(uint32_t number) const {
   return std::string(journal_folder) + fmt::format("{:010}.log", number);

@@ -21,8 +21,9 @@ namespace barrio::adapters {
 
 class S3Medium final : public ports::Medium {
  public:
-  /// `names_key`: 32 bytes, seals names.
-  S3Medium(s3::ServiceConfig config, std::unique_ptr<s3::Transport> transport, std::string names_key);
+  /// `names_key`: 32 bytes, seals names. Without `together` pieces of the journal are read one after the other.
+  S3Medium(s3::ServiceConfig config, std::unique_ptr<s3::Transport> transport, std::string names_key,
+           s3::Together together = {});
 
   /// Errors: conflict (another one is opening it, too), unavailable, invalid (the service does not do If-None-Match, or
   /// the bucket keeps versions).

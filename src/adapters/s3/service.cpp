@@ -113,12 +113,20 @@ Result<HttpAnswer> Service::call(const Ask& ask) const {
       transport_->pause(most / 2 + Duration(static_cast<int64_t>(rng.below(static_cast<uint64_t>(most.count() / 2)))));
     }
     answer = transport_->call(signed_call(ask));
-    if (answer && !passes(answer->status)) return answer;
+    if (answer ? !passes(answer->status) : answer.error().code == Code::denied) return answer;
     unsure = unsure || answer || answer.error().code == Code::timed_out;
     if (!answer && answer.error().code == Code::timed_out && ++unanswered == most_unanswered) break;
   }
   if (answer || !unsure) return answer;
   return fail(Code::timed_out, answer.error().what, answer.error().where);
+}
+
+tl::unexpected<Error> Service::unanswered(const Error& error, Code code) const {
+  if (error.code == Code::denied) {
+    return fail(Code::unavailable,
+                "the certificate of the S3 service at " + config_.endpoint + " is refused: " + error.what, error.where);
+  }
+  return fail(code, "no answer of the S3 service: " + error.what, config_.endpoint);
 }
 
 tl::unexpected<Error> Service::refused(const Ask& ask, const HttpAnswer& answer) const {
@@ -129,7 +137,7 @@ tl::unexpected<Error> Service::refused(const Ask& ask, const HttpAnswer& answer)
 
 Result<HttpAnswer> Service::call_well(const Ask& ask) const {
   auto answer = call(ask);
-  if (!answer) return fail(Code::unavailable, "no answer of the S3 service: " + answer.error().what, config_.endpoint);
+  if (!answer) return unanswered(answer.error());
   if (!is_well(answer->status)) return refused(ask, *answer);
   return answer;
 }
@@ -153,8 +161,7 @@ Result<Service::Stored> Service::put_next(const std::string& key, std::string_vi
                 .headers = {{"if-none-match", "*"}, {std::string(owner_header), owner}},
                 .body = body};
   const auto answer = call(ask);
-  if (!answer)
-    return fail(answer.error().code, "no answer of the S3 service: " + answer.error().what, config_.endpoint);
+  if (!answer) return unanswered(answer.error(), answer.error().code);
   if (answer->status == 412) return Stored::exists;
   if (!is_well(answer->status)) return refused(ask, *answer);
   return Stored::yes;
@@ -175,7 +182,7 @@ Result<std::string> Service::get(const std::string& key, uint64_t offset, size_t
 Result<std::optional<Head>> Service::head(const std::string& key) const {
   const Ask ask{.method = "HEAD", .key = key};
   auto answer = call(ask);
-  if (!answer) return fail(Code::unavailable, "no answer of the S3 service: " + answer.error().what, config_.endpoint);
+  if (!answer) return unanswered(answer.error());
   if (answer->status == 404) return std::optional<Head>();
   if (!is_well(answer->status)) return refused(ask, *answer);
   const auto size = parse_uint(answer->header("content-length"));
@@ -244,7 +251,7 @@ Result<void> Service::list(const std::string& prefix, const std::function<void(L
 Result<bool> Service::keeps_versions() const {
   const Ask ask{.method = "GET", .query = {{"versioning", ""}}, .of_bucket = true};
   auto answer = call(ask);
-  if (!answer) return fail(Code::unavailable, "no answer of the S3 service: " + answer.error().what, config_.endpoint);
+  if (!answer) return unanswered(answer.error());
   if (answer->status == 501 || answer->status == 405) return false;
   if (!is_well(answer->status)) return refused(ask, *answer);
   const auto xml = api::s3::read_xml(answer->body);

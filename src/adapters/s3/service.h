@@ -74,6 +74,8 @@ class Service {
   /// The last answer, of whatever status, after what can pass was tried again.
   Result<HttpAnswer> call(const Ask& ask) const;
   Result<HttpAnswer> call_well(const Ask& ask) const;
+  /// Of a call without an answer; one that was not made, since the service is not trusted, is always unavailable.
+  tl::unexpected<Error> unanswered(const Error& error, Code code = Code::unavailable) const;
   tl::unexpected<Error> refused(const Ask& ask, const HttpAnswer& answer) const;
 
   const ServiceConfig config_;

@@ -32,8 +32,9 @@ struct HttpAnswer {
 class Transport {
  public:
   virtual ~Transport() = default;
-  /// Errors: unavailable (no connection: nothing was sent), timed_out (no answer, or none that is whole: whether it was
-  /// done, nobody knows).
+  /// Errors: unavailable (no connection: nothing was sent), denied (nothing was sent either: who answers shows a
+  /// certificate that is not trusted; names the field that decides about that), timed_out (no answer, or none that is
+  /// whole: whether it was done, nobody knows).
   virtual Result<HttpAnswer> call(const HttpCall& call) = 0;
   virtual WallTime wall() = 0;
   virtual void pause(Duration duration) = 0;

@@ -94,15 +94,18 @@ void Index::take_part(const Place& place, BucketIndex& bucket, const RecordBody&
                       std::vector<std::string>& freed) {
   // After compaction a part may stand before its upload, which then comes, or after which that has ended.
   auto& parts = bucket.uploads[body.upload].parts;
+  const std::vector<std::string> used = files_of(body);
   const auto old = parts.find(body.part);
   if (old != parts.end()) {
-    freed = old->second.files;
+    // Not those of the same record, which was written again.
+    std::ranges::copy_if(old->second.files, std::back_inserter(freed),
+                         [&](const std::string& file) { return std::ranges::find(used, file) == used.end(); });
     bucket.bytes -= old->second.size;
     release(old->second.place);
   }
   bucket.bytes += body.meta.size;
   live_bytes_ += place.length;
-  parts[body.part] = {place, body.meta.size, body.meta.etag, files_of(body)};
+  parts[body.part] = {place, body.meta.size, body.meta.etag, used};
 }
 
 void Index::take_setting(const Place& place, BucketIndex& bucket, const RecordBody& body) {
@@ -132,6 +135,7 @@ std::vector<std::string> Index::apply(const Place& place, const RecordHead& head
       break;
     }
     case RecordKind::upload:
+      release(into.uploads[body.upload].place);
       live_bytes_ += place.length;
       into.uploads[body.upload].place = place;
       into.uploads[body.upload].key = body.meta.key;

@@ -213,6 +213,26 @@ TEST_CASE("records of a bucket that never kept versions make the index that they
   CHECK(journal.index().find(bucket)->bytes == 9);
 }
 
+TEST_CASE("a record of an upload that is written again keeps its own files, and counts once") {
+  Index index;
+  const auto apply = [&](RecordKind kind, uint64_t offset, const char* file) {
+    RecordBody body;
+    body.upload = "u";
+    body.part = 1;
+    body.meta.size = 3;
+    if (kind == RecordKind::part) body.extents = {{file, "", 3}};
+    return index.apply({nullptr, 1, offset, 100, 0}, {0, 0, kind, bucket}, body);
+  };
+  for (const uint64_t offset : {0, 1000}) {
+    CHECK(apply(RecordKind::upload, offset, "").empty());
+    CHECK(apply(RecordKind::part, offset + 100, "first").empty());
+    CHECK(index.live_bytes() == 200);
+  }
+  CHECK(apply(RecordKind::part, 2000, "second") == std::vector<std::string>{"first"});
+  CHECK(index.live_bytes() == 200);
+  CHECK(index.files_in(bucket) == std::vector<std::string>{"second"});
+}
+
 TEST_CASE("a version's id leads to it, and nothing else does") {
   for (const int64_t order : {int64_t{1}, int64_t{1'800'000'000'000'000'000}, INT64_MAX}) {
     const ports::ObjectVersion version{order, true};

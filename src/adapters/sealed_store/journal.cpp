@@ -34,8 +34,7 @@ Result<Journal::Replayed> Journal::open(const Take& take) {
     TRY(auto file, medium_.open(ports::Folder::journal, name, true));
     TRY(auto size, file->size());
     TRY(auto bytes, file->read_at(0, size));
-    TRY(auto end, replay({file, id, 0, 0, 0}, bytes, take, replayed));
-    segments_[id] = {file, end};
+    segments_[id] = {file, replay({file, id, 0, 0, 0}, bytes, take, replayed)};
     next_ = id + 1;
   }
   // What was read is served from now on, so it must be on the device, also what a killed process had not synced yet.
@@ -45,7 +44,8 @@ Result<Journal::Replayed> Journal::open(const Take& take) {
   return replayed;
 }
 
-Result<size_t> Journal::replay(const Place& from, std::string_view bytes, const Take& take, Replayed& replayed) const {
+/// Where the last record ends.
+size_t Journal::replay(const Place& from, std::string_view bytes, const Take& take, Replayed& replayed) {
   size_t at = 0;
   while (at < bytes.size()) {
     const auto head = read_record_head(bytes.substr(at));
@@ -155,12 +155,16 @@ uint64_t Journal::bytes() const {
   return sum;
 }
 
-Result<void> Journal::read_oldest(const Take& take) const {
+Journal::Stretch Journal::whole_oldest() const {
   const auto& [number, segment] = *segments_.begin();
-  TRY(auto bytes, segment.file->read_at(0, segment.size));
+  return {{segment.file, number, 0, 0, 0}, segment.size};
+}
+
+Result<void> Journal::read_all(const Stretch& stretch, const Take& take) {
+  TRY(const auto bytes, stretch.begin.file->read_at(0, stretch.size));
   Replayed replayed;
-  auto read = replay({segment.file, number, 0, 0, 0}, bytes, take, replayed);
-  return read ? Result<void>() : fail(std::move(read).error());
+  static_cast<void>(replay(stretch.begin, bytes, take, replayed));
+  return {};
 }
 
 Result<void> Journal::drop_oldest() {

@@ -2,7 +2,7 @@
 // The journal of a site's storage: records one after the other in files ("segments") that are only ever appended to.
 // All that is acknowledged is a record that was synced here; what is in memory is what its records say, in their order.
 //
-// Calls block, and are made one at a time; but read() needs no journal.
+// Calls block, and are made one at a time; but read() and read_all() need no journal.
 
 #include <functional>
 #include <map>
@@ -58,8 +58,14 @@ class Journal {
   std::vector<ports::SharedFile> to_pack() const;
   bool has_one() const { return segments_.size() <= 1; }
   uint64_t bytes() const;
-  /// All records of the oldest segment.
-  Result<void> read_oldest(const Take& take) const;
+  struct Stretch {
+    Place begin;  // without a length
+    uint64_t size = 0;
+  };
+  /// The oldest segment as far as it is written: all of it, where it is not the only one.
+  Stretch whole_oldest() const;
+  /// All of its records. Needs no journal, as read().
+  static Result<void> read_all(const Stretch& stretch, const Take& take);
   Result<void> drop_oldest();
 
  private:
@@ -74,7 +80,7 @@ class Journal {
   };
   Result<void> begin_segment();
   tl::unexpected<Error> failed(Error error);
-  Result<size_t> replay(const Place& from, std::string_view bytes, const Take& take, Replayed& replayed) const;
+  static size_t replay(const Place& from, std::string_view bytes, const Take& take, Replayed& replayed);
 
   ports::Medium& medium_;
   std::map<uint32_t, Segment> segments_;  // the last one is appended to

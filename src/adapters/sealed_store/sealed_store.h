@@ -23,7 +23,8 @@ namespace barrio::adapters {
 
 namespace sealed_store {
 struct Change;
-}
+struct Moving;
+}  // namespace sealed_store
 
 struct SealedStoreConfig {
   std::unique_ptr<ports::Medium> medium;
@@ -171,7 +172,7 @@ class SealedStore final : public ports::ObjectStore, public ports::ObjectCopies 
   void pack();
   Result<void> check_taken();
   Result<void> compact();
-  Result<void> move_live(const std::vector<std::pair<sealed_store::Place, std::string>>& records);
+  Result<void> move_live(std::vector<sealed_store::Moving> records);
 
   ports::Runtime& runtime_;
   const std::unique_ptr<ports::Medium> medium_;
@@ -182,6 +183,7 @@ class SealedStore final : public ports::ObjectStore, public ports::ObjectCopies 
   ports::Turn journal_turn_;  // whoever calls the journal
   std::unique_ptr<ports::Signal> led_;
   bool leading_ = false;
+  uint64_t led_groups_ = 0;
   ports::Turn keys_turn_;
   sealed_store::KeyLocks locks_;
   std::deque<sealed_store::Change*> queue_;

@@ -288,6 +288,22 @@ struct BucketList {
 };
 BARRIO_DESCRIBE(BucketList, (), (buckets, next))
 
+/// What buckets whose home is this site keep. Nothing says whose they are.
+struct StorageSums {
+  SiteId site;
+  int64_t buckets = 0;
+  int64_t incomplete = 0;  // have fewer complete copies than were asked for
+  int64_t untold = 0;      // their home has not said yet what they hold: not in what follows
+  int64_t objects = 0;
+  int64_t bytes = 0;
+};
+BARRIO_DESCRIBE(StorageSums, (), (site, buckets, incomplete, untold, objects, bytes))
+
+struct StorageView {
+  std::vector<StorageSums> sites;  // by id, that are the home of some
+};
+BARRIO_DESCRIBE(StorageView, (), (sites))
+
 struct IssuedS3Key {
   std::string id;
   std::string secret;  // shown once

@@ -1,0 +1,19 @@
+#include "adapters/reactor_runtime/run_together.h"
+
+#include <system_error>
+#include <thread>
+#include <vector>
+
+namespace barrio::adapters {
+
+void run_together(size_t threads, const std::function<void()>& work) {
+  std::vector<std::jthread> others;
+  try {
+    while (others.size() + 1 < threads) others.emplace_back(work);
+  } catch (const std::system_error&) {
+    // No thread is left: those that there are do it.
+  }
+  work();
+}
+
+}  // namespace barrio::adapters
