@@ -261,6 +261,7 @@ class Control {
   Result<void> load();
   Result<void> step_holding();
   Result<void> step_once();
+  Result<void> decide_and_write();
   void place();
   void gather(Writes& writes, std::vector<ports::Guard>& guards) const;
   void gather_replicas(Writes& writes) const;
