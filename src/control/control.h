@@ -285,6 +285,7 @@ class Control {
   void note_served();
   bool served_since_return(const decide::PlacedReplica& replica) const;
   bool is_away() const;
+  std::set<SiteId> unheard_sites() const;
   std::string loss_text(const SiteId& site) const;
   void tell_lost();
   decide::PlacementOptions placement_options() const;
@@ -414,7 +415,8 @@ class Control {
   Time old_looked_;                         // for what is too old, last
   ports::Revision placed_revision_ = -1;    // of the state that placements_ are of...
   std::vector<App> placed_apps_;            // ... and the apps, with their demand...
-  std::set<SiteId> placed_lost_;            // ... and the sites that were lost
+  std::set<SiteId> placed_lost_;            // ... and the sites that were lost...
+  std::set<SiteId> placed_unheard_;         // ... or had never spoken
   ports::Revision improved_revision_ = -1;  // in which no better place was found...
   std::vector<App> improved_apps_;          // ... with this demand
   std::map<ReplicaId, Time> going_since_;   // replicas that were let go
@@ -425,6 +427,7 @@ class Control {
   std::map<SiteId, Lost> lost_;
   Time lets_go_from_;                                      // before, this member has yet to see which sites stay
   std::map<SiteId, Time> returned_;                        // since they count again, of those for which that is news
+  Time first_light_until_;                                 // of a network in which nobody has spoken yet
   std::set<std::pair<AppKey, SiteId>> served_;             // requests, by sites that are back, in this step
   std::set<AppKey> asked_;                                 // of gateways, while sites are back
   std::map<ReplicaId, std::string> waiting_;               // that are to be made elsewhere, and what each waits for
