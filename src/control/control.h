@@ -326,6 +326,7 @@ class Control {
   Result<void> check_model(const TenantId& tenant, const ModelSource& model);
   Result<void> check_upload(const TenantId& tenant, const std::string& sha256, const std::string& where);
   Result<void> check_server(const TenantId& tenant, const ServerSpec& server, const std::string& where);
+  Result<void> check_archive(const ProgramSpec& program);
   Result<void> check_models(const TenantId& tenant, const AppSpec& spec);
   decide::AppPlacement plan(const App& app) const;
   /// What a change writes, and what its entry in the audit says. Nothing written: nothing changes.
@@ -426,8 +427,8 @@ class Control {
   };
   std::map<SiteId, Lost> lost_;
   Time lets_go_from_;                                      // before, this member has yet to see which sites stay
-  std::map<SiteId, Time> returned_;                        // since they count again, of those for which that is news
   Time first_light_until_;                                 // of a network in which nobody has spoken yet
+  std::map<SiteId, Time> returned_;                        // since they count again, of those for which that is news
   std::set<std::pair<AppKey, SiteId>> served_;             // requests, by sites that are back, in this step
   std::set<AppKey> asked_;                                 // of gateways, while sites are back
   std::map<ReplicaId, std::string> waiting_;               // that are to be made elsewhere, and what each waits for
