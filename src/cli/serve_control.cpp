@@ -121,7 +121,7 @@ Result<ControlTls> load_tls(const ControlFile& file) {
   return tls;
 }
 
-void keep_tls(ports::Runtime& runtime, ControlTls& tls) {
+void keep_tls(ports::Runtime& runtime, ControlTls& tls, const control::Control& control) {
   while (!runtime.stopping()) {
     runtime.sleep_for(WatchedFiles::check_period);
     Result<void> reloaded;
@@ -130,6 +130,9 @@ void keep_tls(ports::Runtime& runtime, ControlTls& tls) {
       changed = tls.files.changed();
       if (changed) reloaded = tls.server->reload();
       if (changed && reloaded && tls.members) reloaded = tls.members->reload();
+    // A site's key may be of the authority that the members' are of.
+    if (const auto known = control.snapshot(); known && tls.members)
+      tls.members->refuse_keys({known->revoked_keys.begin(), known->revoked_keys.end()});
     });
     if (changed) report_reload(reloaded, "control");
   }
@@ -143,6 +146,20 @@ Result<void> serve_control(const RoleCommand& command) {
   TRY_DO(override_state(file, command));
   TRY(auto others, other_members(file));
   TRY(auto network, read_yaml<Network>(file.network));
+Result<void> FailoverFile::check() const {
+  const int64_t starts = starts_at_once.value_or(1);
+  if (starts < 1 || starts > most_starts_at_once) {
+    return fail(Code::invalid, "is " + std::to_string(starts) + ", must be 1 to " + std::to_string(most_starts_at_once),
+                "starts_at_once");
+  }
+  const Duration spare = spare_after.value_or(Duration());
+  if (spare < Duration() || spare > longest_spare_after) {
+    return fail(Code::invalid, "is " + to_string(spare) + ", must be 0s to " + to_string(longest_spare_after),
+                "spare_after");
+  }
+  return {};
+}
+
   TRY(auto address, net::SocketAddress::parse(file.listen));
   TRY_DO(make_folder(file.blobs, 0700));
   TRY(auto tls, load_tls(file));
@@ -186,7 +203,7 @@ Result<void> serve_control(const RoleCommand& command) {
       auto secure = front.listen(tls.listen, tls.server);
       if (!secure) return loop.fail_with(std::move(secure).error().within("tls.listen"));
       log_info("serving with TLS", {{"address", secure->str()}});
-      loop.runtime().spawn("certificates", [&] { keep_tls(loop.runtime(), tls); });
+      loop.runtime().spawn("certificates", [&] { keep_tls(loop.runtime(), tls, control); });
     }
     control.run();
     front.drain();
