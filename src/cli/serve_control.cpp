@@ -18,6 +18,8 @@ namespace {
 
 constexpr size_t most_from_member = 257 * 1024 * 1024;  // a model
 constexpr Duration start_patience = 1min;
+constexpr int64_t most_starts_at_once = 64;
+constexpr Duration longest_spare_after = 24h;
 
 control::HttpConfig http_config(const ControlFile& file) {
   control::HttpConfig config{.open_console = file.open_console, .assets = {}, .content_security_policy = {}};
@@ -35,6 +37,10 @@ control::ControlConfig control_config(const ControlFile& file, Network network,
   control::ControlConfig config{.network = std::move(network), .accounts = {}, .site_authority = std::move(authority)};
   if (file.member) config.leadership.self = {*file.member, file.members.at(*file.member)};
   config.emulated_models = file.emulated_models.value_or(false);
+  if (file.failover) {
+    if (const auto& starts = file.failover->starts_at_once) config.moves.at_once = static_cast<size_t>(*starts);
+    config.moves.spare_after = file.failover->spare_after.value_or(config.moves.spare_after);
+  }
   for (const AccountFile& account : file.accounts) {
     config.accounts.bootstrap.push_back({account.client_id, account.client_secret, account.role, account.subject});
   }
@@ -124,15 +130,15 @@ Result<ControlTls> load_tls(const ControlFile& file) {
 void keep_tls(ports::Runtime& runtime, ControlTls& tls, const control::Control& control) {
   while (!runtime.stopping()) {
     runtime.sleep_for(WatchedFiles::check_period);
+    // A site's key may be of the authority that the members' are of.
+    if (const auto known = control.snapshot(); known && tls.members)
+      tls.members->refuse_keys({known->revoked_keys.begin(), known->revoked_keys.end()});
     Result<void> reloaded;
     bool changed = false;
     runtime.offload([&] {
       changed = tls.files.changed();
       if (changed) reloaded = tls.server->reload();
       if (changed && reloaded && tls.members) reloaded = tls.members->reload();
-    // A site's key may be of the authority that the members' are of.
-    if (const auto known = control.snapshot(); known && tls.members)
-      tls.members->refuse_keys({known->revoked_keys.begin(), known->revoked_keys.end()});
     });
     if (changed) report_reload(reloaded, "control");
   }
@@ -140,12 +146,6 @@ void keep_tls(ports::Runtime& runtime, ControlTls& tls, const control::Control& 
 
 }  // namespace
 
-Result<void> serve_control(const RoleCommand& command) {
-  configure_log("control", LogLevel::info, "");
-  TRY(auto file, read_yaml<ControlFile>(command.config));
-  TRY_DO(override_state(file, command));
-  TRY(auto others, other_members(file));
-  TRY(auto network, read_yaml<Network>(file.network));
 Result<void> FailoverFile::check() const {
   const int64_t starts = starts_at_once.value_or(1);
   if (starts < 1 || starts > most_starts_at_once) {
@@ -160,6 +160,12 @@ Result<void> FailoverFile::check() const {
   return {};
 }
 
+Result<void> serve_control(const RoleCommand& command) {
+  configure_log("control", LogLevel::info, "");
+  TRY(auto file, read_yaml<ControlFile>(command.config));
+  TRY_DO(override_state(file, command));
+  TRY(auto others, other_members(file));
+  TRY(auto network, read_yaml<Network>(file.network));
   TRY(auto address, net::SocketAddress::parse(file.listen));
   TRY_DO(make_folder(file.blobs, 0700));
   TRY(auto tls, load_tls(file));
