@@ -49,6 +49,14 @@ struct ControlTlsFile {
 };
 BARRIO_DESCRIBE(ControlTlsFile, (), (listen, certificates, site_ca, site_ca_key, member_ca))
 
+/// How fast what lost and draining sites had is made elsewhere, docs/operations/failover.md.
+struct FailoverFile {
+  std::optional<int64_t> starts_at_once = {};  // at each site; none: 2
+  std::optional<Duration> spare_after = {};    // where the others serve all that is asked; none: 2 minutes
+  Result<void> check() const;
+};
+BARRIO_DESCRIBE(FailoverFile, (), (starts_at_once, spare_after))
+
 struct ControlFile {
   std::string listen;
   std::string network;  // file, imported on the first start only
@@ -61,10 +69,12 @@ struct ControlFile {
   std::optional<std::string> member = {};           // its name among `members`
   std::map<std::string, std::string> members = {};  // all of control, by name: "ip:port" or "https://ip:port"
   std::optional<ControlTlsFile> tls = {};           // one more listener
+  std::optional<FailoverFile> failover = {};
   static constexpr std::string_view defaulted[] = {"open_console"};
 };
 BARRIO_DESCRIBE(ControlFile, (),
-                (listen, network, state, blobs, open_console, emulated_models, accounts, etcd, member, members, tls))
+                (listen, network, state, blobs, open_console, emulated_models, accounts, etcd, member, members, tls,
+                 failover))
 
 /// TLS for clients, docs/tls.md.
 struct TlsFile {

@@ -18,6 +18,8 @@ namespace {
 
 constexpr size_t most_from_member = 257 * 1024 * 1024;  // a model
 constexpr Duration start_patience = 1min;
+constexpr int64_t most_starts_at_once = 64;
+constexpr Duration longest_spare_after = 24h;
 
 control::HttpConfig http_config(const ControlFile& file) {
   control::HttpConfig config{.open_console = file.open_console, .assets = {}, .content_security_policy = {}};
@@ -35,6 +37,10 @@ control::ControlConfig control_config(const ControlFile& file, Network network,
   control::ControlConfig config{.network = std::move(network), .accounts = {}, .site_authority = std::move(authority)};
   if (file.member) config.leadership.self = {*file.member, file.members.at(*file.member)};
   config.emulated_models = file.emulated_models.value_or(false);
+  if (file.failover) {
+    if (const auto& starts = file.failover->starts_at_once) config.moves.at_once = static_cast<size_t>(*starts);
+    config.moves.spare_after = file.failover->spare_after.value_or(config.moves.spare_after);
+  }
   for (const AccountFile& account : file.accounts) {
     config.accounts.bootstrap.push_back({account.client_id, account.client_secret, account.role, account.subject});
   }
@@ -121,9 +127,12 @@ Result<ControlTls> load_tls(const ControlFile& file) {
   return tls;
 }
 
-void keep_tls(ports::Runtime& runtime, ControlTls& tls) {
+void keep_tls(ports::Runtime& runtime, ControlTls& tls, const control::Control& control) {
   while (!runtime.stopping()) {
     runtime.sleep_for(WatchedFiles::check_period);
+    // A site's key may be of the authority that the members' are of.
+    if (const auto known = control.snapshot(); known && tls.members)
+      tls.members->refuse_keys({known->revoked_keys.begin(), known->revoked_keys.end()});
     Result<void> reloaded;
     bool changed = false;
     runtime.offload([&] {
@@ -136,6 +145,20 @@ void keep_tls(ports::Runtime& runtime, ControlTls& tls) {
 }
 
 }  // namespace
+
+Result<void> FailoverFile::check() const {
+  const int64_t starts = starts_at_once.value_or(1);
+  if (starts < 1 || starts > most_starts_at_once) {
+    return fail(Code::invalid, "is " + std::to_string(starts) + ", must be 1 to " + std::to_string(most_starts_at_once),
+                "starts_at_once");
+  }
+  const Duration spare = spare_after.value_or(Duration());
+  if (spare < Duration() || spare > longest_spare_after) {
+    return fail(Code::invalid, "is " + to_string(spare) + ", must be 0s to " + to_string(longest_spare_after),
+                "spare_after");
+  }
+  return {};
+}
 
 Result<void> serve_control(const RoleCommand& command) {
   configure_log("control", LogLevel::info, "");
@@ -186,7 +209,7 @@ Result<void> serve_control(const RoleCommand& command) {
       auto secure = front.listen(tls.listen, tls.server);
       if (!secure) return loop.fail_with(std::move(secure).error().within("tls.listen"));
       log_info("serving with TLS", {{"address", secure->str()}});
-      loop.runtime().spawn("certificates", [&] { keep_tls(loop.runtime(), tls); });
+      loop.runtime().spawn("certificates", [&] { keep_tls(loop.runtime(), tls, control); });
     }
     control.run();
     front.drain();

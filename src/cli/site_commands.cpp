@@ -23,6 +23,8 @@ std::string site_table(const Json& site) {
   Table table({"FIELD", "VALUE"});
   for (const char* field : {"id", "city", "owner", "jurisdiction", "status", "connected", "gateway"})
     table.add({field, text_at(site, field)});
+  if (text_at(site, "gateway").empty() && text_at(site, "status") == "active")
+    table.add({"never heard from", "it is given what no other site has room for, until its machine speaks to control"});
   table.add({"location", text_at(site, "location.lat") + ", " + text_at(site, "location.lon")});
   const std::string cap = text_at(site, "power.cap");
   table.add({"power", text_at(site, "power.used") + " used of " + text_at(site, "power.it_budget") + " for IT (" +

@@ -69,7 +69,10 @@ Result<void> Control::begin_to_lead() {
   storage_since_ = runtime_.now();
   start_demand();
   led_ = true;
-  return step();
+  auto stepped = step();
+  // On a full disk it serves what it has, and goes on once there is room.
+  if (!stepped && stepped.error().code != Code::exhausted) return stepped;
+  return {};
 }
 
 Result<void> Control::follow() {
@@ -175,8 +178,23 @@ Result<void> Control::step_holding() {
   return stepped;
 }
 
+/// Sites are given what is written, also where there is no room to write more.
 Result<void> Control::step_once() {
   TRY_DO(load());
+  auto written = decide_and_write();
+  if (!written && written.error().code != Code::exhausted) return written;
+  publish();
+  note_given();
+  std::set<SiteId> connected;
+  for (const auto& [site, seen] : observed_.sites()) {
+    if (observed_.connected(site, runtime_.now())) connected.insert(site);
+  }
+  events_.connected(connected);
+  tell_lost();
+  return written;
+}
+
+Result<void> Control::decide_and_write() {
   TRY_DO(end_erased());
   TRY_DO(keep_copies());
   note_apps();
@@ -191,19 +209,9 @@ Result<void> Control::step_once() {
   std::vector<ports::Guard> guards;
   gather_demand(writes);
   gather(writes, guards);
-  if (!writes.empty()) {
-    TRY_DO(state_.commit(std::move(guards), std::move(writes)));
-    TRY_DO(load());
-  }
-  publish();
-  note_given();
-  std::set<SiteId> connected;
-  for (const auto& [site, seen] : observed_.sites()) {
-    if (observed_.connected(site, runtime_.now())) connected.insert(site);
-  }
-  events_.connected(connected);
-  tell_lost();
-  return {};
+  if (writes.empty()) return {};
+  TRY_DO(state_.commit(std::move(guards), std::move(writes)));
+  return load();
 }
 
 /// Deciding again about the same would give the same.
@@ -212,9 +220,11 @@ void Control::place() {
   decide::PlacementOptions options = placement_options();
   std::set<SiteId> lost;
   for (const auto& [site, silence] : options.lost) lost.insert(site);
-  if (placed_revision_ == desired_.revision && lost == placed_lost_ && same_demand(apps, placed_apps_)) return;
+  const bool same_sites = lost == placed_lost_ && options.unheard == placed_unheard_;
+  if (placed_revision_ == desired_.revision && same_sites && same_demand(apps, placed_apps_)) return;
   placed_revision_ = desired_.revision;
   placed_lost_ = std::move(lost);
+  placed_unheard_ = options.unheard;
   placed_apps_ = std::move(apps);
   placements_.clear();
   for (auto& placement : decide::place(desired_.network, placed_apps_, placed(desired_), options)) {

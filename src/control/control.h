@@ -261,6 +261,7 @@ class Control {
   Result<void> load();
   Result<void> step_holding();
   Result<void> step_once();
+  Result<void> decide_and_write();
   void place();
   void gather(Writes& writes, std::vector<ports::Guard>& guards) const;
   void gather_replicas(Writes& writes) const;
@@ -284,6 +285,7 @@ class Control {
   void note_served();
   bool served_since_return(const decide::PlacedReplica& replica) const;
   bool is_away() const;
+  std::set<SiteId> unheard_sites() const;
   std::string loss_text(const SiteId& site) const;
   void tell_lost();
   decide::PlacementOptions placement_options() const;
@@ -324,6 +326,7 @@ class Control {
   Result<void> check_model(const TenantId& tenant, const ModelSource& model);
   Result<void> check_upload(const TenantId& tenant, const std::string& sha256, const std::string& where);
   Result<void> check_server(const TenantId& tenant, const ServerSpec& server, const std::string& where);
+  Result<void> check_archive(const ProgramSpec& program);
   Result<void> check_models(const TenantId& tenant, const AppSpec& spec);
   decide::AppPlacement plan(const App& app) const;
   /// What a change writes, and what its entry in the audit says. Nothing written: nothing changes.
@@ -413,7 +416,8 @@ class Control {
   Time old_looked_;                         // for what is too old, last
   ports::Revision placed_revision_ = -1;    // of the state that placements_ are of...
   std::vector<App> placed_apps_;            // ... and the apps, with their demand...
-  std::set<SiteId> placed_lost_;            // ... and the sites that were lost
+  std::set<SiteId> placed_lost_;            // ... and the sites that were lost...
+  std::set<SiteId> placed_unheard_;         // ... or had never spoken
   ports::Revision improved_revision_ = -1;  // in which no better place was found...
   std::vector<App> improved_apps_;          // ... with this demand
   std::map<ReplicaId, Time> going_since_;   // replicas that were let go
@@ -423,6 +427,7 @@ class Control {
   };
   std::map<SiteId, Lost> lost_;
   Time lets_go_from_;                                      // before, this member has yet to see which sites stay
+  Time first_light_until_;                                 // of a network in which nobody has spoken yet
   std::map<SiteId, Time> returned_;                        // since they count again, of those for which that is news
   std::set<std::pair<AppKey, SiteId>> served_;             // requests, by sites that are back, in this step
   std::set<AppKey> asked_;                                 // of gateways, while sites are back

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/tar.h"
 #include "base/text.h"
 #include "control/control.h"
 #include "control/past_app.h"
@@ -35,6 +36,19 @@ tl::unexpected<Error> wrong_status(const Site& site, SiteStatus wanted) {
 
 bool same_spec(const AppSpec& a, const AppSpec& b) {
   return print_json(to_json(a)) == print_json(to_json(b));
+}
+
+/// Reads all of the archive.
+Result<void> check_unpacked(const std::string& archive, const ProgramSpec& program) {
+  const auto entries = read_tar(archive);
+  if (!entries)
+    return fail(Code::invalid, "the archive cannot be unpacked: " + entries.error().text(), "program.sha256");
+  if (!program.command.empty()) return {};
+  const auto is_program = [](const TarEntry& entry) {
+    return entry.name == "program" && (entry.executable || entry.kind == TarEntry::Kind::link);
+  };
+  if (std::ranges::any_of(*entries, is_program)) return {};
+  return fail(Code::invalid, "is missing, and the archive has no executable file 'program'", "program.command");
 }
 
 }  // namespace
@@ -94,6 +108,14 @@ Result<void> Control::check_upload(const TenantId& tenant, const std::string& sh
               where);
 }
 
+/// As sites will unpack it: what is no archive is the program itself.
+Result<void> Control::check_archive(const ProgramSpec& program) {
+  TRY(const std::string content, blobs_->get(program.sha256));
+  Result<void> good;
+  runtime_.offload([&] { good = is_tar(content) ? check_unpacked(content, program) : Result<void>(); });
+  return good;
+}
+
 /// `where`: container or program.
 Result<void> Control::check_server(const TenantId& tenant, const ServerSpec& server, const std::string& where) {
   TRY_DO(check_upload(tenant, server.sha256, where + ".sha256"));
@@ -107,7 +129,10 @@ Result<void> Control::check_server(const TenantId& tenant, const ServerSpec& ser
 }
 
 Result<void> Control::check_models(const TenantId& tenant, const AppSpec& spec) {
-  if (spec.program) return check_server(tenant, *spec.program, "program");
+  if (spec.program) {
+    TRY_DO(check_server(tenant, *spec.program, "program"));
+    return check_archive(*spec.program);
+  }
   if (spec.container) {
     auto is_signed = spec.container->check_signature();
     if (!is_signed) return fail(std::move(is_signed).error().within("container"));

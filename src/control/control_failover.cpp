@@ -34,6 +34,7 @@ void Control::hear_sites_anew() {
   const Time now = runtime_.now();
   observed_ = Observed(now);
   lets_go_from_ = desired_.replicas.empty() ? now : now + counts_again_after;
+  first_light_until_ = desired_.gateways.empty() ? now + trusted_for : now;
   going_since_.clear();
   lost_.clear();
   returned_.clear();
@@ -96,9 +97,21 @@ bool Control::is_away() const {
                                                [](const Site& site) { return site.status == SiteStatus::draining; });
 }
 
+/// Active, and no machine has ever spoken for them. In a network that has just begun, all may do so in a moment.
+std::set<SiteId> Control::unheard_sites() const {
+  std::set<SiteId> unheard;
+  if (runtime_.now() < first_light_until_) return unheard;
+  for (const Site& site : desired_.network.sites) {
+    const bool spoke = desired_.gateways.contains(site.id.str()) || observed_.of(site.id) != nullptr;
+    if (site.status == SiteStatus::active && !spoke) unheard.insert(site.id);
+  }
+  return unheard;
+}
+
 decide::PlacementOptions Control::placement_options() const {
   decide::PlacementOptions options;
   const Time now = runtime_.now();
+  options.unheard = unheard_sites();
   for (const auto& [site, lost] : lost_) options.lost.emplace(site, now - lost.since);
   for (const Site& site : desired_.network.sites) {
     if (site.status == SiteStatus::draining && silence(site.id) >= trusted_for)

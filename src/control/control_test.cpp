@@ -277,6 +277,32 @@ TEST_CASE("a commit that loses a race is decided again; one that cannot be writt
   CHECK(world.sync("bio1").snapshot);
 }
 
+TEST_CASE(
+    "control starts on a full disk, gives out what it has, refuses changes, and takes them again once there is room") {
+  World world;
+  REQUIRE(world.control->deploy(traffic, people_app("street", "ES-PV")));
+  world.run_orders("bio1");
+  const int64_t version = world.control->snapshot()->version;
+  world.store.failures = 1'000'000;
+  world.store.failure = Code::exhausted;
+  world.restart();
+  CHECK(world.control->snapshot()->version == version);
+  const SiteOrders orders = world.sync("bio1");
+  CHECK(orders.run.size() == 1);
+  REQUIRE(orders.snapshot);
+  CHECK(world.phase_at("bio1") == ReplicaPhase::ready);
+  // A site that is new to it cannot be noted, and is served all the same.
+  CHECK(world.sync("mad1").snapshot);
+  CHECK(world.control->step().error().code == Code::exhausted);
+  CHECK(world.sync("bio1").run.size() == 1);
+  CHECK(world.control->deploy(traffic, people_app("second", "ES-PV")).error().error.code == Code::exhausted);
+  CHECK(world.control->apps(traffic).size() == 1);
+  CHECK(world.control->set_status(SiteId::of("mad1"), SiteStatus::draining).error().code == Code::exhausted);
+  world.store.failures = 0;
+  REQUIRE(world.control->deploy(traffic, people_app("second", "ES-PV")));
+  CHECK(world.control->snapshot()->gateways.contains("mad1"));
+}
+
 TEST_CASE("sites are found by id, or by city whatever its case and accents; a slip is answered with the nearest") {
   World world;
   CHECK(*world.control->find_site("bio1") == SiteId::of("bio1"));

@@ -371,4 +371,39 @@ TEST_CASE("lost sites and what waits are in control's figures") {
   CHECK(has(text, "barrio_control_moves_waiting 0"));
 }
 
+TEST_CASE("a site that never spoke is given nothing that others have room for, whoever leads, until it speaks") {
+  Reporting world;
+  const Sites silent = {"bio1"};
+  world.pass(12, silent);
+  deploy_beside_bilbao(world, "street");
+  CHECK(world.sites_of("street") == Sites{"mad1"});
+  CHECK(has(world.detail("street", "bio1"), "has never spoken to control"));
+  CHECK(world.control->site(SiteId::of("bio1"))->gateway.empty());
+  world.restart();
+  deploy_beside_bilbao(world, "second");
+  CHECK(world.sites_of("second") == Sites{"mad1"});
+  AppSpec alone = people_app("alone", "ES-PV");
+  alone.replicas = 1;
+  REQUIRE(world.control->deploy(traffic, alone));
+  CHECK(world.sites_of("alone") == silent);
+  CHECK(has(world.detail("alone", "bio1"), "has never spoken to control, and no other has room"));
+  // Its first words are enough.
+  world.pass(1);
+  CHECK(world.ordered["bio1"].size() == 1);
+  deploy_beside_bilbao(world, "third");
+  CHECK(world.sites_of("third") == silent);
+}
+
+TEST_CASE("while a network begins, nobody has spoken yet; who has not after ten seconds has what others take over") {
+  Reporting world;
+  deploy_beside_bilbao(world, "street");
+  CHECK(world.sites_of("street") == Sites{"bio1"});
+  world.pass(9, {"bio1"});
+  CHECK(world.sites_of("street") == Sites{"bio1"});
+  world.pass(3, {"bio1"});
+  CHECK(world.sites_of("street") == Sites{"mad1"});
+  CHECK(world.phase_at("mad1") == ReplicaPhase::ready);
+  CHECK(world.control->figures().lost_sites == 0);
+}
+
 }  // namespace barrio::control::failover_test

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 // doctest first: base/check.h leaves its CHECK alone.
+#include "base/tar.h"
 #include "base/text.h"
 #include "control/http_world_test.h"
 
@@ -275,6 +276,36 @@ TEST_CASE("a program is accepted with its file uploaded and its secrets there; o
   CHECK(files_of(order) == std::vector{spec.program->sha256});
   CHECK(print_json(to_json(*world.control->snapshot())).find("s3cret") == std::string::npos);
   CHECK(world.control->remove_secret(traffic, "api-token").error().what.find("street") != std::string::npos);
+}
+
+TEST_CASE("an archive that no site could unpack, or that has nothing to execute, is refused when it is deployed") {
+  TemporaryFolder folder;
+  ports::InlineRuntime runtime;
+  BlobStore blobs(runtime, {.folder = folder.path()});
+  World world({}, &blobs);
+  AppSpec spec = release(64);
+  spec.model = {Backend::none, "", "", ""};
+  spec.program.emplace().file = "server";
+  const auto deploy = [&](const std::string& archive) {
+    spec.program->sha256 = sha256_hex(archive);
+    REQUIRE(world.control->add_model(traffic, spec.program->sha256, archive));
+    const auto deployed = world.control->deploy(traffic, spec);
+    return deployed ? std::string() : deployed.error().error.text();
+  };
+  const TarEntry program{.name = "program", .executable = true, .content = "#!/bin/sh"};
+  const auto good = write_tar({program, {.name = "data", .content = std::string_view("some")}});
+  REQUIRE(good);
+  const std::string torn = deploy(good->substr(0, 520));
+  CHECK(torn.starts_with("program.sha256: the archive cannot be unpacked: "));
+  CHECK(torn.find("it breaks off after 0 entries") != std::string::npos);
+  const auto twice = write_tar({program, program});
+  CHECK(deploy(*twice).starts_with("program.sha256: the archive cannot be unpacked: "));
+  const auto other = write_tar({{.name = "server", .executable = true, .content = "#!/bin/sh"}});
+  CHECK(deploy(*other).starts_with("program.command: "));
+  spec.program->command = {"./server"};
+  CHECK(deploy(*other).empty());
+  spec.program->command.clear();
+  CHECK(deploy(*good).empty());
 }
 
 }  // namespace barrio::control::rollout_test

@@ -47,6 +47,7 @@ void Gateway::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
     if (!state) return;
     state->callers.set_snapshot(*snapshot);
     state->revoked_keys = {snapshot->revoked_keys.begin(), snapshot->revoked_keys.end()};
+    if (state->config.peer_tls.client) state->config.peer_tls.client->refuse_keys(state->revoked_keys);
     state->limits.set_snapshot(*snapshot);
     state->dispatcher.set_snapshot(snapshot, state->reactor.now());
     state->peers.set_snapshot(*snapshot);

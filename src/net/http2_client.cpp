@@ -52,6 +52,7 @@ bool EndpointCalls::place_on_connection(ClientStream& stream) {
   ClientSession* best = nullptr;
   size_t usable = 0;
   for (const auto& session : sessions_) {
+    session->heed_refusals();
     if (!session->usable() || session->since() < stream.fresh_from_) continue;
     ++usable;
     const bool better = best == nullptr || session->open_streams() < best->open_streams();

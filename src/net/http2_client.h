@@ -71,6 +71,8 @@ class ClientSession final : public IoHandler, public SessionHandler {
 
   /// False: no new call can be sent on it.
   bool usable() const { return !closed_ && !draining_; }
+  /// The server's key may be refused by now: then no new call is sent on it.
+  void heed_refusals();
   bool has_room() const;
   size_t open_streams() const { return streams_.size(); }
   Time since() const { return since_; }
@@ -120,6 +122,7 @@ class ClientSession final : public IoHandler, public SessionHandler {
   LazyTimer timer_;
   std::vector<ClientStream*> streams_;  // on it; also those whose answer is in, but not taken yet
   Time since_;
+  uint64_t loads_ = 0;  // of the endpoint's TlsClient, when its refusals were last heeded
   Time last_heard_;
   Time ping_sent_{};
   bool pinging_ = false;

@@ -59,10 +59,20 @@ bool ClientSession::has_room() const {
 
 void ClientSession::connect() {
   look_at(since_ + calls_.limits_.connect_timeout);
+  if (calls_.endpoint_.tls) loads_ = calls_.endpoint_.tls->loads();
   auto dialed = dial(calls_.endpoint_.address);
   if (!dialed) return lost(std::move(dialed.error()));
   socket_.open(dialed->fd, dialed->connected, calls_.endpoint_.tls ? tls_session(calls_.endpoint_) : nullptr);
   if (socket_.ready()) established();
+  schedule();
+}
+
+void ClientSession::heed_refusals() {
+  if (connecting_ || closed_ || !calls_.endpoint_.tls) return;
+  const TlsClient& tls = *calls_.endpoint_.tls;
+  const uint64_t loads = tls.loads();
+  if (std::exchange(loads_, loads) == loads || !tls.refuses(socket_.tls()->peer_key)) return;
+  draining_ = true;
   schedule();
 }
 

@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -78,7 +80,13 @@ class TlsClient {
   static Result<std::shared_ptr<TlsClient>> load(TlsClientSettings settings);
   ~TlsClient();
   Result<void> reload();
-  /// How often its files were read: a connection that was made before the last time shows what was in them then.
+  /// Servers with one of these keys (key_fingerprint(), base/x509.h) are refused from now on, whoever signed their
+  /// certificates. Connections that are open end as after reload(), those of HTTP/2 to such a server once their calls
+  /// have ended.
+  void refuse_keys(RefusedKeys keys);
+  bool refuses(const std::string& key) const;
+  /// How often its files were read, or other keys refused: a connection that was made before the last time goes by what
+  /// was so then.
   uint64_t loads() const;
   /// To a server whose certificate must be for `name`, a DNS name or an IP address, and which must agree to
   /// `protocol` (ALPN) unless that is "http/1.1". `where` tells apart servers of the same name.

@@ -94,7 +94,8 @@ struct Generation {
 struct TlsClient::State {
   TlsClientSettings settings;
   std::mutex mutex;
-  std::shared_ptr<Generation> newest;  // under mutex
+  std::shared_ptr<Generation> newest;  // these two under mutex
+  std::shared_ptr<const RefusedKeys> refused_keys = std::make_shared<RefusedKeys>();
   std::atomic<uint64_t> loads = 0;
 };
 
@@ -137,6 +138,18 @@ Result<void> TlsClient::reload() {
   return {};
 }
 
+void TlsClient::refuse_keys(RefusedKeys keys) {
+  const std::lock_guard lock(state_->mutex);
+  if (*state_->refused_keys == keys) return;
+  state_->refused_keys = std::make_shared<const RefusedKeys>(std::move(keys));
+  ++state_->loads;
+}
+
+bool TlsClient::refuses(const std::string& key) const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->refused_keys->contains(key);
+}
+
 uint64_t TlsClient::loads() const {
   return state_->loads;
 }
@@ -145,16 +158,19 @@ std::unique_ptr<TlsSession> TlsClient::session(const std::string& name, const st
                                                const std::string& where) const {
   CHECK(!name.empty() && !protocol.empty() && protocol.size() < 256);
   std::shared_ptr<Generation> generation;
+  std::shared_ptr<const RefusedKeys> refused;
   {
     const std::lock_guard lock(state_->mutex);
     generation = state_->newest;
+    refused = state_->refused_keys;
   }
   const std::string key = name + ' ' + protocol + ' ' + where;
   auto made = std::make_unique<TlsSession>(
       generation->context.get(), TlsSession::Options{.side = TlsSession::Side::client,
                                                      .wanted_protocol = protocol == "http/1.1" ? "" : protocol,
                                                      .resumption_key = key,
-                                                     .keep = generation});
+                                                     .keep = generation,
+                                                     .refused_keys = std::move(refused)});
   SSL* ssl = made->native();
   expect_name(ssl, name);
   const std::string list = static_cast<char>(protocol.size()) + protocol;

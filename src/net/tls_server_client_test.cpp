@@ -244,6 +244,37 @@ TEST_CASE("a client that has read its certificate again shows the new one with i
   world.until([&] { return world.server.connections() == 1; });
 }
 
+TEST_CASE("a server whose key is refused gets no call, on a connection that was open before as on a new one") {
+  const TestFiles files;
+  World world({.certificates = {files.issue("server", {"a.example"}, {"barrio://site/bio1"})}});
+  std::ifstream file(files.path("server.key"));
+  const std::string pem(std::istreambuf_iterator<char>(file), {});
+  const std::string key = PrivateKey::from_pem(pem)->fingerprint();
+  for (const Protocol protocol : both_protocols) {
+    CAPTURE(protocol == Protocol::http2);
+    Endpoint site = world.endpoint(protocol);
+    site.tls = files.client();
+    REQUIRE(world.fetch(site));
+    REQUIRE(world.fetch(site));
+    CHECK(world.server.connections() == 1);
+    site.tls->refuse_keys({"another"});
+    REQUIRE(world.fetch(site));
+    site.tls->refuse_keys({"another", key});
+    for (int i = 0; i < 2; ++i) {
+      const auto refused = world.fetch(site);
+      REQUIRE(!refused);
+      CHECK(refused.error().code == Code::denied);
+      CHECK(refused.error().what == "the peer's certificate: its key was revoked");
+    }
+    world.until([&] { return world.server.connections() == 0; });
+    site.tls->refuse_keys({});
+    REQUIRE(world.fetch(site));
+    site.tls->refuse_keys({key});
+    CHECK(!world.fetch(site));
+    world.until([&] { return world.server.connections() == 0; });
+  }
+}
+
 TEST_CASE("a reload leaves open connections alone, and new ones get the new certificate") {
   World world;
   for (const Protocol protocol : both_protocols) REQUIRE(world.fetch(world.endpoint(protocol)));

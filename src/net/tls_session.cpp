@@ -120,7 +120,9 @@ TlsSession::Outcome TlsSession::finish_handshake() {
   const X509* peer = SSL_get0_peer_certificate(ssl_);
   if (peer != nullptr && SSL_get_verify_result(ssl_) == X509_V_OK) {
     info_.peer = first_uri(peer);
-    if (!info_.peer.empty()) info_.peer_key = key_fingerprint(X509_get0_pubkey(peer));
+    if (!info_.peer.empty() || options_.refused_keys) info_.peer_key = key_fingerprint(X509_get0_pubkey(peer));
+    if (options_.refused_keys && options_.refused_keys->contains(info_.peer_key))
+      return fail_with({Code::denied, "the peer's certificate: its key was revoked"});
   }
   const std::string& wanted = options_.wanted_protocol;
   if (!wanted.empty() && info_.protocol != wanted) {

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@ struct ssl_ctx_st;  // OpenSSL's SSL_CTX
 namespace barrio::net {
 
 class TlsServer;
+using RefusedKeys = std::set<std::string, std::less<>>;  // fingerprints
 
 /// What was agreed on.
 struct TlsInfo {
@@ -24,7 +26,7 @@ struct TlsInfo {
   std::string name = {};      // that the client asked for; empty: none
   std::string protocol = {};  // by ALPN: "h2", "http/1.1"; empty: none
   std::string peer = {};      // first URI in the peer's verified certificate; empty: no certificate, or no URI in it
-  std::string peer_key = {};  // and its key: key_fingerprint() (base/x509.h)
+  std::string peer_key = {};  // and its key: key_fingerprint() (base/x509.h); of a server whatever is in it
   bool resumed = false;
   const TlsServer* server = nullptr;  // that accepted it, by whose rules `peer` was verified; null on a client's side
 };
@@ -42,9 +44,10 @@ class TlsSession {
   struct Options {
     Side side;
     const TlsServer* server = nullptr;
-    std::string wanted_protocol = {};       // of a client: the one without which the handshake fails
-    std::string resumption_key = {};        // of a client: see TlsClient
-    std::shared_ptr<const void> keep = {};  // alive as long as the session
+    std::string wanted_protocol = {};                      // of a client: the one without which the handshake fails
+    std::string resumption_key = {};                       // of a client: see TlsClient
+    std::shared_ptr<const void> keep = {};                 // alive as long as the session
+    std::shared_ptr<const RefusedKeys> refused_keys = {};  // with one of these no handshake succeeds
   };
 
   TlsSession(ssl_ctx_st* context, Options options);

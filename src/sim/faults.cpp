@@ -15,10 +15,10 @@ constexpr double most_hurry = 10;
 constexpr int capped_at_last = 4;  // sites
 
 constexpr Fault all_faults[] = {
-    Fault::site_crash,        Fault::control_crash, Fault::replica_crash,  Fault::partition,
-    Fault::one_way_partition, Fault::slow_disk,     Fault::full_disk,      Fault::full_store,
-    Fault::slow_store,        Fault::paused_member, Fault::cut_off_member, Fault::clock_step,
-    Fault::power_cap,         Fault::surge,         Fault::loss,           Fault::doubling};
+    Fault::site_crash,     Fault::control_crash, Fault::replica_crash, Fault::partition,  Fault::one_way_partition,
+    Fault::slow_disk,      Fault::full_disk,     Fault::full_store,    Fault::slow_store, Fault::paused_member,
+    Fault::cut_off_member, Fault::clock_step,    Fault::power_cap,     Fault::new_site,   Fault::surge,
+    Fault::loss,           Fault::doubling};
 
 }  // namespace
 
@@ -64,6 +64,7 @@ void Faults::strike() {
     case Fault::partition:
     case Fault::one_way_partition: return cut(fault, some_site());
     case Fault::clock_step: return step_clock();
+    case Fault::new_site: return join_one();
     case Fault::surge:
       return traffic_.hurry(world_.loop().rng().below(traffic_.devices()),
                             coin() ? 1 : 1 + (most_hurry - 1) * world_.loop().rng().unit());
@@ -119,6 +120,13 @@ void Faults::boot_one() {
     const size_t site = sites[(first + i) % sites.size()];
     if (!world_.is_up(site)) return world_.boot_site(site);
   }
+}
+
+void Faults::join_one() {
+  const auto late = world_.late_sites();
+  if (late.empty()) return;
+  const size_t site = late[world_.loop().rng().below(late.size())];
+  coin() ? world_.join_site(site) : world_.boot_site(site);
 }
 
 void Faults::empty_disks() {

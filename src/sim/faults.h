@@ -24,13 +24,14 @@ enum class Fault {
   cut_off_member,  // from the store, either way
   clock_step,      // of a site or a member, by up to days
   power_cap,       // of a site
+  new_site,        // one that was not there is added, and its machine boots, before or after
   surge,           // of what a device asks, up to tenfold
   loss,            // of messages between sites and control
   doubling         // of the same
 };
 BARRIO_DESCRIBE_ENUM(Fault, site_crash, control_crash, replica_crash, partition, one_way_partition, slow_disk,
-                     full_disk, full_store, slow_store, paused_member, cut_off_member, clock_step, power_cap, surge,
-                     loss, doubling)
+                     full_disk, full_store, slow_store, paused_member, cut_off_member, clock_step, power_cap, new_site,
+                     surge, loss, doubling)
 
 /// Each kind with a probability of one half, one at least.
 std::vector<Fault> some_faults(Rng& rng);
@@ -56,6 +57,7 @@ class Faults {
   void strike_control(Fault fault, size_t member);
   void cut(Fault fault, size_t site);
   void boot_one();
+  void join_one();
   void empty_disks();
   void step_clock();
   void cap(size_t site);

@@ -22,4 +22,10 @@ inline Network spain() {
   return *network;
 }
 
+/// The last ones, for WorldConfig::late_sites: active once they have joined.
+inline Network with_late_sites(Network network, size_t count) {
+  for (size_t i = 0; i < count; ++i) network.sites[network.sites.size() - 1 - i].status = SiteStatus::active;
+  return network;
+}
+
 }  // namespace barrio::sim

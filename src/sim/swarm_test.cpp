@@ -31,6 +31,7 @@ constexpr bool has_hundred = true;
 constexpr auto equal_within = 30s;
 constexpr auto billed_within = 60s;
 constexpr auto served_within = 24s;  // of being equal
+constexpr size_t late_sites = 2;     // where sites are added
 
 struct Shape {
   Network network;
@@ -60,13 +61,15 @@ struct Swarm {
       : rng(mix(seed, 1)),
         on(some_faults(rng)),
         shape(with),
-        world({.network = shape.network,
+        late(is_on(on, Fault::new_site) ? late_sites : 0),
+        world({.network = with_late_sites(shape.network, late),
                .make_state =
                    [](ports::Runtime& runtime) { return std::make_unique<adapters::MemoryStateStore>(runtime); },
                .seed = seed,
                .members = rng.below(2) == 0 ? size_t{1} : size_t{3},
                .loss = is_on(on, Fault::loss) ? 0.05 : 0,
-               .doubled = is_on(on, Fault::doubling) ? 0.1 : 0}),
+               .doubled = is_on(on, Fault::doubling) ? 0.1 : 0,
+               .late_sites = late}),
         traffic(world),
         faults(world, traffic, on) {
     for (size_t i = 0; i < shape.apps; ++i) add_app(i);
@@ -151,7 +154,11 @@ struct Swarm {
     });
   }
 
-  void undrain_all() {
+  /// And sites that have begun to join do.
+  void activate_all() {
+    for (const size_t site : world.late_sites()) {
+      if (world.is_up(site)) world.join_site(site);
+    }
     for (const size_t index : world.running_sites()) {
       world.in_control([id = world.network().sites[index].id](control::Control& control) {
         static_cast<void>(control.set_status(id, SiteStatus::active));
@@ -187,6 +194,7 @@ struct Swarm {
   Rng rng;
   std::vector<Fault> on;
   Shape shape;
+  size_t late;
   World world;
   Traffic traffic;
   Faults faults;
@@ -204,6 +212,7 @@ struct Sum {
   int64_t changes = 0;
   int64_t declined = 0;
   int64_t stale = 0;
+  int64_t joined = 0;  // sites
   Duration longest_settle{};
 };
 
@@ -279,7 +288,7 @@ std::string run_once(uint64_t seed, const Shape& shape, Sum& sum) {
     run.faults.heal();
     const Time healed = run.world.loop().now();
     run.world.loop().run_for(5s);
-    run.undrain_all();
+    run.activate_all();
     const auto difference = run.settle(equal_within - 5s);
     sum.longest_settle = std::max(sum.longest_settle, run.world.loop().now() - healed);
     if (difference) fault = "30 s after the last fault: " + *difference;
@@ -294,6 +303,7 @@ std::string run_once(uint64_t seed, const Shape& shape, Sum& sum) {
   sum.changes += run.acknowledged;
   sum.declined += run.declined;
   sum.stale += run.world.store().refused_stale();
+  for (const size_t site : run.world.late_sites()) sum.joined += run.world.is_up(site) ? 1 : 0;
   return fault.empty()
              ? ""
              : fault + " (" + std::to_string(run.world.members()) + " members; faults on: " + text_of(run.on) + ")";
@@ -301,9 +311,9 @@ std::string run_once(uint64_t seed, const Shape& shape, Sum& sum) {
 
 void say(const Sum& sum) {
   MESSAGE(sum.runs << " runs, " << sum.changes << " changes acknowledged, " << sum.declined
-                   << " declined for want of room, " << sum.checks << " checks, " << sum.stale
-                   << " commits of deposed leaders refused, longest time to equal " << to_ms(sum.longest_settle) / 1000
-                   << " s");
+                   << " declined for want of room, " << sum.joined << " sites added, " << sum.checks << " checks, "
+                   << sum.stale << " commits of deposed leaders refused, longest time to equal "
+                   << to_ms(sum.longest_settle) / 1000 << " s");
 }
 
 }  // namespace

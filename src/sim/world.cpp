@@ -16,6 +16,12 @@ constexpr Duration start_again_after = 500ms;
 constexpr size_t control_stands_at = 0;  // the delay to control is that to the first site
 constexpr int heeded_after = 10;         // seconds: a report or two may be lost
 
+Network without_late(const WorldConfig& config) {
+  Network network = config.network;
+  network.sites.resize(network.sites.size() - config.late_sites);
+  return network;
+}
+
 }  // namespace
 
 /// An agent's calls to control, through the simulated network.
@@ -86,7 +92,7 @@ struct World::MemberLife {
         usage_store(fence, SharedStore::usage),
         usage(runtime, usage_store),
         control(runtime, state,
-                {.network = world.config_.network,
+                {.network = without_late(world.config_),
                  .accounts = {},
                  .leadership = {.self = {"control-" + std::to_string(index), "127.0.0.1:1"}},
                  .moves = world.config_.moves},
@@ -113,7 +119,7 @@ World::World(WorldConfig config)
   for (size_t i = 0; i < sites_.size(); ++i) indices_.emplace(config_.network.sites[i].id, i);
   for (size_t i = 0; i < config_.members; ++i) members_.push_back(std::make_unique<Member>());
   for (size_t i = 0; i < config_.members; ++i) boot_control(i);
-  for (size_t i = 0; i < sites_.size(); ++i) {
+  for (size_t i = 0; i < on_time(); ++i) {
     const SiteStatus status = config_.network.sites[i].status;
     if (status == SiteStatus::retired) continue;
     if (status != SiteStatus::planned) running_.push_back(i);
@@ -139,6 +145,7 @@ void World::crash_site(size_t site) {
 
 void World::boot_site(size_t site) {
   if (is_up(site)) return;
+  if (site >= on_time() && sites_[site].lives == 0) running_.push_back(site);
   ++sites_[site].lives;
   sites_[site].life = std::make_unique<Life>(*this, site);
   Life& life = *sites_[site].life;
@@ -151,6 +158,23 @@ void World::boot_site(size_t site) {
       life.runtime.sleep_for(1s);
     }
   });
+}
+
+void World::join_site(size_t site) {
+  if (!control_is_up()) return;
+  joining_.insert(site);
+  Site wanted = config_.network.sites[site];
+  wanted.status = SiteStatus::planned;
+  in_control([wanted](control::Control& control) {
+    static_cast<void>(control.add_site(wanted));
+    static_cast<void>(control.set_status(wanted.id, SiteStatus::active));
+  });
+}
+
+std::vector<size_t> World::late_sites() const {
+  std::vector<size_t> late(config_.late_sites);
+  std::ranges::generate(late, [next = on_time()]() mutable { return next++; });
+  return late;
 }
 
 void World::crash_control(size_t member) {
@@ -252,6 +276,7 @@ void World::heal_all() {
     members_[i]->clock = {};
     boot_control(i);
   }
+  for (const size_t site : joining_) boot_site(site);
   for (const size_t site : running_) {
     sites_[site].disk.full = false;
     sites_[site].disk.write_takes = Disk::usual_write;

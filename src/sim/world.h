@@ -31,6 +31,8 @@ struct WorldConfig {
   Duration agent_period = 500ms;
   SimStarts starts = {};
   decide::MovePace moves = {};  // of control
+  /// The last of the network, active in it: nobody knows them, and nothing runs there, until they join.
+  size_t late_sites = 0;
 };
 
 class World {
@@ -45,12 +47,17 @@ class World {
   SharedStore& store() { return store_; }
   const Network& network() const { return config_.network; }
   size_t members() const { return members_.size(); }
-  /// The indices of the sites whose gateways run in this network: all that are not planned or retired.
+  /// The indices of the sites whose gateways run in this network: all that are not planned or retired, and late ones
+  /// from their first boot on.
   const std::vector<size_t>& running_sites() const { return running_; }
 
   // Faults. What is so already stays so.
   void crash_site(size_t site);  // its processes; its disk stays
   void boot_site(size_t site);
+  /// Control is asked to add a late site, and to make it active: whatever of it is done already stays done. Its machine
+  /// may boot before or after.
+  void join_site(size_t site);
+  std::vector<size_t> late_sites() const;
   void crash_control(size_t member = 0);  // the store stays
   void boot_control(size_t member = 0);
   /// Control restarts without what it knew of usage, as after a restore from an old copy.
@@ -129,6 +136,7 @@ class World {
   void answer(const std::shared_ptr<Exchange>& exchange, Result<SiteOrders> orders);
   void ping_peers(size_t site);
   void watch_cap(size_t site);
+  size_t on_time() const { return sites_.size() - config_.late_sites; }  // sites that are there from the beginning
   bool is_troubled(size_t site) const;
   std::optional<std::string> difference_at(size_t site, const Snapshot& wanted);
   std::optional<std::string> disagreement(const Snapshot& wanted) const;
@@ -141,6 +149,7 @@ class World {
   std::set<std::pair<size_t, size_t>> cuts_;  // from, to
   std::set<size_t> readable_;                 // hashes of snapshots that sites can read
   std::vector<size_t> running_;
+  std::set<size_t> joining_;  // late sites that control was asked to add
   std::unordered_map<SiteId, size_t> indices_;
   std::vector<SimSite> sites_;
   std::vector<std::unique_ptr<Member>> members_;

@@ -115,5 +115,10 @@ ended=$?
 control_pid=
 [ "$ended" = 0 ] || { echo "FAIL: control ended with $ended on SIGTERM"; cat "$home/control.log"; failures=$((failures + 1)); }
 expect 6 "barrio up" b site list
+# In its file, the field and its bounds are named.
+for wrong in "starts_at_once: 0" "starts_at_once: 65" "spare_after: 25h"; do
+  printf 'failover: {%s}\n' "$wrong" | cat "$home/control.yaml" - >"$home/wrong.yaml"
+  expect 2 "failover.${wrong%%:*}: is " b control --config "$home/wrong.yaml"
+done
 echo "$failures failures"
 [ "$failures" = 0 ]

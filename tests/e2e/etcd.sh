@@ -127,6 +127,55 @@ echo operator-secret-of-the-test | "$barrio" context set operator --control "htt
 phase control_leader_killed
 kill_and_restart "$(leading_control)"
 eventually "leaders" somebody_leads
+# Sites are added, each with its account, and who leads is killed in the middle of it. What was said to be done the next leader knows;
+# what was not is done again, and nothing is there twice.
+phase sites_added
+b() { timeout 40 "$barrio" "$@" --as all; }
+echo operator-secret-of-the-test | "$barrio" context set all --control "http://$(member 1),http://$(member 2),http://$(member 3)" \
+  --client-id operator >/dev/null || give_up "no context of all members"
+new_sites=12
+add_sites() {
+  local i tried
+  for i in $(seq $new_sites); do
+    cat >"$home/new$i.yaml" <<YAML
+id: new$i
+city: Toledo $i
+owner: telefonica
+jurisdiction: ES-CM
+location: {lat: 39.86, lon: -4.02}
+status: planned
+power: {budget: 80kW, pue: 1.5}
+accelerators: []
+servers: {cores: 64, memory: 256GiB, storage: 4TiB}
+assumptions: []
+YAML
+    for tried in 1 2 3; do b site add "$home/new$i.yaml" >>"$home/adding" 2>&1 && break; done
+    b site account "new$i" >"$home/new$i.account" 2>>"$home/adding" && continue
+    # Whether it was made is not known: who asks again is told, and gets another secret.
+    for tried in 1 2 3; do b site account "new$i" --replace >"$home/new$i.account" 2>>"$home/adding" && break; done
+  done
+}
+add_sites &
+adding=$!
+sleep 1.5
+kill_and_restart "$(leading_control)"
+wait "$adding"
+eventually "leaders" somebody_leads
+site_token() {
+  curl -s -o /dev/null -w '%{http_code}' -d "grant_type=client_credentials&client_id=site-new$1&client_secret=$2" "http://$3/oauth2/token"
+}
+b site list >"$home/sites" || give_up "no list of sites: $(cat "$home/sites")"
+for i in $(seq $new_sites); do
+  [ "$(grep -c "^new$i " "$home/sites")" = 1 ] || give_up "new$i is there $(grep -c "^new$i " "$home/sites") times: $(cat "$home/adding")"
+  secret=$(sed -n 's/^client_secret: //p' "$home/new$i.account")
+  for m in 1 2 3; do
+    [ "$(site_token $i "$secret" "$(member $m)")" = 200 ] || give_up "the secret of new$i does not count at control-$m: $(cat "$home/adding")"
+  done
+  expect 0 "new$i" b site add "$home/new$i.yaml"
+  expect 5 "site-new$i" b site account "new$i"
+done
+[ "$failures" = 0 ] || give_up "sites are added twice, or accounts doubled"
+echo "$new_sites sites added while who leads was killed, $(grep -c . "$home/adding") lines said meanwhile"
 phase etcd_leader_killed
 kill_and_restart "$(leading_etcd)"
 eventually "leaders" somebody_leads

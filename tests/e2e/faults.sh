@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Faults that only real machines have, under constant load: control's disk is full, then that of a site which also stores objects; then
+# Faults that only real machines have, under constant load: control's disk is full, and control is killed and starts there; then that of a site which also stores objects; then
 # control's clock is an hour wrong and a site's ten minutes, either way; then a site and control do not hear each other, one way and
 # both. Requests go on, what was acknowledged is there, usage is billed once, nothing that is said is untrue, and everything works again
 # without a restart. Usage: faults.sh BARRIO. Exits 77 (skipped) without root, tmpfs, network namespaces, nftables, libfaketime or boto3.
@@ -63,7 +63,7 @@ heal() {
   ip netns exec "$island" nft delete table inet lost
 }
 
-control_file "$near:0" bio1 vlc1
+control_file "$near:0" bio1 vlc1 zaz1
 with_clock control serve control control
 pids[control]=$started_pid
 control=$address
@@ -153,18 +153,36 @@ empty() {
 
 make_tenant before
 fill control
-# What SQLite has already of its journal may hold one more change: then it is acknowledged.
-refused=0
-for i in $(seq 30); do
-  if b tenant create "full$i" --as operator >"$home/said.tenant" 2>&1; then
-    made=$((made + 1))
-  else
-    [[ "$?" = 5 && "$(cat "$home/said.tenant")" == *"the disk is full"* ]] || give_up "a change on a full disk: $(cat "$home/said.tenant")"
-    refused=$((refused + 1))
-  fi
-  [ "$refused" = 3 ] && break
-done
-[ "$refused" = 3 ] || give_up "changes are not refused on a full disk"
+# changes_are_refused NAME: what SQLite has already of its journal may hold one more change; then that is acknowledged.
+changes_are_refused() {
+  local refused=0 i
+  for i in $(seq 30); do
+    if b tenant create "full-$1-$i" --as operator >"$home/said.tenant" 2>&1; then
+      made=$((made + 1))
+    else
+      [[ "$?" = 5 && "$(cat "$home/said.tenant")" == *"$home/control/"*"the disk is full"* ]] || give_up "a change on a full disk: $(cat "$home/said.tenant")"
+      refused=$((refused + 1))
+    fi
+    [ "$refused" = 3 ] && return
+  done
+  give_up "changes are not refused on a full disk"
+}
+changes_are_refused once
+# Control is killed there, and starts there: it knows what it knew, and a site that has nothing yet is given all it needs.
+kill -9 "${pids[control]}"
+wait "${pids[control]}" 2>/dev/null
+sed -i "s/^listen: .*/listen: $control/" "$home/control.yaml"
+with_clock control serve control control
+pids[control]=$started_pid
+changes_are_refused again
+status=$(curl -s -m 10 -o "$home/answer" -w '%{http_code}' -X POST -H "Authorization: Bearer $(token_of operator "$control")" \
+  -H 'Content-Type: application/json' -d '{"name":"full-plain"}' "http://$control/barrio/v1/tenants")
+[[ "$status" = 507 && "$(cat "$home/answer")" == *"$home/control/"* ]] || give_up "a change on a full disk is answered with $status: $(cat "$home/answer")"
+expect 0 people b app list
+site_file zaz1 "$control" 127.0.0.1:0
+serve zaz1 site serve
+pids[zaz1]=$started_pid
+wait_for 20 "a site that begins while control's disk is full" serves "$address"
 expect 0 before b tenant list --as operator
 says() { grep -q "$2" "$home/$1.log"; }
 wait_for 10 "control to take no usage" says control 'usage not taken; the site keeps it'

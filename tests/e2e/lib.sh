@@ -106,11 +106,13 @@ log_in() {
   done
   "$barrio" --home "$home" context use acme >/dev/null
 }
-# acme_token CONTROL
-acme_token() {
-  curl -s -m 10 -d 'grant_type=client_credentials&client_id=acme&client_secret=acme-secret-of-the-test' "http://$1/oauth2/token" |
+# token_of CLIENT CONTROL
+token_of() {
+  curl -s -m 10 -d "grant_type=client_credentials&client_id=$1&client_secret=$1-secret-of-the-test" "http://$2/oauth2/token" |
     sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p'
 }
+# acme_token CONTROL
+acme_token() { token_of acme "$1"; }
 
 # load_storage CONTROL S3: tenant acme's bucket at bio1, and the clients of storage_load.py at it in the background, as $load_pid
 load_storage() {

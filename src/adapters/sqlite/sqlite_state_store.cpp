@@ -15,7 +15,7 @@ namespace {
 constexpr int64_t schema_version = 2;
 constexpr int64_t page_bytes = 4096;
 
-// Keys that are leases, so that the next process can end those of a dead one.
+// Keys of entries that are not there any more, as an earlier program left them: its leases were entries of the file.
 constexpr const char* leases_schema = R"(
   CREATE TABLE leases (key BLOB PRIMARY KEY) WITHOUT ROWID;
   PRAGMA user_version = 2;
@@ -66,15 +66,15 @@ Result<void> make_schema(Database& database, const std::string& path) {
   return transaction.commit();
 }
 
-/// What a process before this one held is over: the file has one owner.
-Result<void> end_old_leases(Database& database) {
-  TRY(const int64_t left, ask_number(database, "SELECT count(*) FROM leases"));
-  if (left == 0) return {};
-  TRY(auto transaction, Transaction::begin(database));
-  TRY_DO(database.run("DELETE FROM entries WHERE key IN (SELECT key FROM leases)"));
-  TRY_DO(database.run("DELETE FROM leases"));
-  TRY_DO(database.run("UPDATE store SET revision = revision + 1"));
-  return transaction.commit();
+/// Of a process before this one that kept its leases in the file: they are over, for the file has one owner.
+Result<std::set<std::string>> old_leases(const Database& database) {
+  std::set<std::string> keys;
+  TRY(auto statement, Statement::prepare(database, "SELECT key FROM leases"));
+  while (true) {
+    TRY(bool row, statement.step());
+    if (!row) return keys;
+    keys.insert(statement.bytes(0));
+  }
 }
 
 }  // namespace
@@ -84,91 +84,109 @@ Result<std::unique_ptr<SqliteStateStore>> SqliteStateStore::open(ports::Runtime&
   TRY_DO(configure(database, config.most));
   TRY_DO(check_health(database, config.path));
   TRY_DO(make_schema(database, config.path));
-  TRY_DO(end_old_leases(database));
+  TRY(auto gone, old_leases(database));
   TRY(Revision revision, ask_number(database, "SELECT revision FROM store"));
-  return std::unique_ptr<SqliteStateStore>(new SqliteStateStore(runtime, std::move(database), revision));
+  return std::unique_ptr<SqliteStateStore>(
+      new SqliteStateStore(runtime, std::move(database), revision, std::move(gone)));
 }
 
-SqliteStateStore::SqliteStateStore(ports::Runtime& runtime, Database database, Revision revision)
+SqliteStateStore::SqliteStateStore(ports::Runtime& runtime, Database database, Revision revision,
+                                   std::set<std::string> gone)
     : runtime_(runtime),
       turn_(runtime),
       changed_(runtime.make_signal()),
       database_(std::move(database)),
+      gone_(std::move(gone)),
       revision_(revision) {}
 
+/// In the caller's turn.
 template <class Answer, class Work>
 Answer SqliteStateStore::off_loop(Work work) {
-  const ports::Turn::Hold turn(turn_);
   std::optional<Answer> answer;
   runtime_.offload([&] { answer.emplace(work()); });
   return std::move(*answer);
 }
 
 Result<std::optional<Entry>> SqliteStateStore::get(const std::string& key) {
-  TRY_DO(end_leases());
+  end_leases();
+  const ports::Turn::Hold turn(turn_);
   return off_loop<Result<std::optional<Entry>>>([&] { return read(key); });
 }
 
 Result<ports::Listing> SqliteStateStore::list(const ports::KeyRange& range) {
-  TRY_DO(end_leases());
+  end_leases();
+  const ports::Turn::Hold turn(turn_);
   return off_loop<Result<ports::Listing>>([&] { return read_all(range); });
 }
 
 Result<Revision> SqliteStateStore::commit(std::vector<ports::Guard> guards, std::vector<ports::Write> writes) {
   TRY_DO(ports::check_size(guards, writes));
-  TRY_DO(end_leases());
-  return commit_off_loop(guards, writes);
-}
-
-Result<Revision> SqliteStateStore::commit_off_loop(const std::vector<ports::Guard>& guards,
-                                                   const std::vector<ports::Write>& writes, bool as_lease) {
-  auto committed = off_loop<Result<Revision>>([&] { return write(guards, writes, as_lease); });
-  if (committed && *committed > revision_) {
-    revision_ = *committed;
-    for (const ports::Write& one : writes) leases_.forget(one.key);
-    changed_->notify();
-  }
+  end_leases();
+  const ports::Turn::Hold turn(turn_);
+  TRY(const Revision committed, off_loop<Result<Revision>>([&] { return write(guards, writes); }));
+  if (committed == revision_) return committed;
+  revision_ = committed;
+  gone_.clear();
+  for (const ports::Write& one : writes) forget_lease(one.key);
+  changed_->notify();
   return committed;
 }
 
 Result<Revision> SqliteStateStore::wait_for_change(Revision seen, Time until) {
-  TRY_DO(end_leases());
+  end_leases();
   while (revision_ <= seen && runtime_.now() < until && !runtime_.stopping()) {
     changed_->wait_until(std::min(until, leases_.next()));
-    TRY_DO(end_leases());
+    end_leases();
   }
   return revision_;
 }
 
 Result<ports::Lease> SqliteStateStore::hold(const std::string& key, const std::string& value, Duration ttl,
                                             Revision seen) {
-  TRY_DO(end_leases());
-  TRY(const Revision revision, commit_off_loop({{key, seen}}, {{key, value}}, true));
-  return leases_.add(key, revision, ttl, runtime_.now());
+  end_leases();
+  const ports::Turn::Hold turn(turn_);
+  TRY(const auto present, off_loop<Result<std::optional<Entry>>>([&] { return read(key); }));
+  if ((present ? present->revision : 0) != seen) return fail(Code::conflict, "changed meanwhile", key);
+  gone_.insert(key);
+  held_[key] = {key, value, ++revision_};
+  changed_->notify();
+  return leases_.add(key, revision_, ttl, runtime_.now());
 }
 
 Result<void> SqliteStateStore::keep(const ports::Lease& lease) {
-  TRY_DO(end_leases());
+  end_leases();
   if (leases_.keep(lease, runtime_.now())) return {};
   return fail(Code::not_found, "the lease has ended", lease.key);
 }
 
 Result<void> SqliteStateStore::release(const ports::Lease& lease) {
-  TRY_DO(end_leases());
-  if (leases_.holds(lease)) TRY_DO(commit_off_loop({lease.guard()}, {{lease.key, std::nullopt}}));
+  end_leases();
+  const ports::Turn::Hold turn(turn_);
+  if (!leases_.holds(lease)) return {};
+  forget_lease(lease.key);
+  ++revision_;
+  changed_->notify();
   return {};
 }
 
-Result<void> SqliteStateStore::end_leases() {
-  for (const ports::Guard& lease : leases_.ended(runtime_.now())) {
-    // A conflict: another call has ended it while this one waited.
-    auto ended = commit_off_loop({lease}, {{lease.key, std::nullopt}});
-    if (!ended && ended.error().code != Code::conflict) return fail(std::move(ended).error());
-  }
-  return {};
+void SqliteStateStore::end_leases() {
+  if (leases_.next() > runtime_.now()) return;
+  const ports::Turn::Hold turn(turn_);
+  const auto ended = leases_.ended(runtime_.now());
+  if (ended.empty()) return;  // by another call, while this one waited
+  for (const ports::Guard& lease : ended) forget_lease(lease.key);
+  ++revision_;
+  changed_->notify();
+}
+
+void SqliteStateStore::forget_lease(const std::string& key) {
+  leases_.forget(key);
+  held_.erase(key);
 }
 
 Result<std::optional<Entry>> SqliteStateStore::read(const std::string& key) const {
+  if (const auto held = held_.find(key); held != held_.end()) return std::optional<Entry>(held->second);
+  if (gone_.contains(key)) return std::optional<Entry>();
   TRY(auto statement, Statement::prepare(database_, "SELECT value, revision FROM entries WHERE key = ?1"));
   TRY(bool row, statement.bind(1, key).step());
   if (!row) return std::optional<Entry>();
@@ -177,8 +195,7 @@ Result<std::optional<Entry>> SqliteStateStore::read(const std::string& key) cons
 
 Result<ports::Listing> SqliteStateStore::read_all(const ports::KeyRange& range) const {
   const std::string end = range.end();
-  ports::Listing listing;
-  TRY(listing.revision, ask_number(database_, "SELECT revision FROM store"));
+  ports::Listing listing{revision_, {}};
   TRY(auto statement, Statement::prepare(database_, end.empty() ? "SELECT key, value, revision FROM entries "
                                                                   "WHERE key >= ?1 ORDER BY key"
                                                                 : "SELECT key, value, revision FROM entries "
@@ -187,45 +204,50 @@ Result<ports::Listing> SqliteStateStore::read_all(const ports::KeyRange& range) 
   if (!end.empty()) statement.bind(2, end);
   while (true) {
     TRY(bool row, statement.step());
-    if (!row) return listing;
-    listing.entries.push_back({statement.bytes(0), statement.bytes(1), statement.number(2)});
+    if (!row) break;
+    std::string key = statement.bytes(0);
+    if (!gone_.contains(key)) listing.entries.push_back({std::move(key), statement.bytes(1), statement.number(2)});
   }
+  for (auto held = held_.lower_bound(range.first()); held != held_.end() && (end.empty() || held->first < end);
+       ++held) {
+    listing.entries.insert(std::ranges::lower_bound(listing.entries, held->first, {}, &Entry::key), held->second);
+  }
+  return listing;
 }
 
 Result<Revision> SqliteStateStore::write(const std::vector<ports::Guard>& guards,
-                                         const std::vector<ports::Write>& writes, bool as_lease) {
+                                         const std::vector<ports::Write>& writes) {
   TRY(auto transaction, Transaction::begin(database_));
-  TRY(const Revision present, ask_number(database_, "SELECT revision FROM store"));
   for (const ports::Guard& guard : guards) {
     TRY(auto entry, read(guard.key));
     if ((entry ? entry->revision : 0) != guard.revision) return fail(Code::conflict, "changed meanwhile", guard.key);
   }
+  TRY_DO(remove_gone());
+  const Revision next = revision_ + 1;
   bool changes = false;
   for (const ports::Write& one : writes) {
-    TRY(bool changed, apply(one, present + 1));
-    changes = changes || changed;
-    if (as_lease) TRY_DO(note_lease(one.key));
+    TRY(bool changed, apply(one, next));
+    changes = changes || changed || held_.contains(one.key);
   }
-  if (!changes) return present;
+  if (!changes) return revision_;
   {
     TRY(auto statement, Statement::prepare(database_, "UPDATE store SET revision = ?1"));
-    TRY_DO(statement.bind(1, present + 1).step());
+    TRY_DO(statement.bind(1, next).step());
   }
   TRY_DO(transaction.commit());
-  return present + 1;
+  return next;
 }
 
-Result<void> SqliteStateStore::note_lease(const std::string& key) const {
-  TRY(auto statement, Statement::prepare(database_, "INSERT OR REPLACE INTO leases VALUES (?1)"));
-  TRY_DO(statement.bind(1, key).step());
-  return {};
+Result<void> SqliteStateStore::remove_gone() {
+  if (gone_.empty()) return {};
+  for (const std::string& key : gone_) {
+    TRY(auto statement, Statement::prepare(database_, "DELETE FROM entries WHERE key = ?1"));
+    TRY_DO(statement.bind(1, key).step());
+  }
+  return database_.run("DELETE FROM leases");
 }
 
 Result<bool> SqliteStateStore::apply(const ports::Write& one, Revision revision) const {
-  {
-    TRY(auto statement, Statement::prepare(database_, "DELETE FROM leases WHERE key = ?1"));
-    TRY_DO(statement.bind(1, one.key).step());
-  }
   if (!one.value) {
     TRY(auto statement, Statement::prepare(database_, "DELETE FROM entries WHERE key = ?1 RETURNING 1"));
     return statement.bind(1, one.key).step();

@@ -102,6 +102,74 @@ TEST_CASE("a full disk is told as such, and nothing of the commit is kept") {
   CHECK(store->commit({}, {{"small", "3"}}));
 }
 
+TEST_CASE("a file that is full is opened, read and led by its next owner, and takes commits again once there is room") {
+  Folder folder;
+  ports::InlineRuntime runtime;
+  auto store = open_or_fail(runtime, {folder.file(), kib(256)});
+  REQUIRE(store->hold("lead", "one", 60s, 0));
+  Result<ports::Revision> last = 0;
+  ports::Revision acknowledged = 0;
+  for (int i = 0; last; ++i) {
+    acknowledged = *last;
+    last = store->commit({}, {{"k" + std::to_string(i), std::string(8192, 'x')}});
+  }
+  REQUIRE(last.error().code == Code::exhausted);
+  store.reset();
+  store = open_or_fail(runtime, {folder.file(), kib(256)});
+  CHECK(ports::value_of(*store, "lead") == "(none)");  // over, with the process that held it
+  CHECK(store->list("")->revision == acknowledged);
+  const auto lease = store->hold("lead", "two", 60s, 0);
+  REQUIRE(lease);
+  CHECK(lease->revision > acknowledged);
+  CHECK(store->list("")->entries.back().value == "two");
+  CHECK(store->commit({lease->guard()}, {{"more", std::string(8192, 'x')}}).error().code == Code::exhausted);
+  REQUIRE(store->keep(*lease));
+  const auto committed = store->commit({lease->guard()}, {{"k0", std::nullopt}});  // which makes room
+  REQUIRE(committed);
+  CHECK(*committed > lease->revision);
+  CHECK(store->commit({lease->guard()}, {{"more", std::string(4096, 'x')}}));
+}
+
+TEST_CASE("leases that an earlier program kept in the file are over, and go with the next commit") {
+  Folder folder;
+  ports::InlineRuntime runtime;
+  auto store = open_or_fail(runtime, {folder.file()});
+  REQUIRE(store->commit({}, {{"a", "1"}, {"lead", "dead"}}));
+  store.reset();
+  {
+    auto database = sqlite::Database::open(folder.file());
+    REQUIRE(database);
+    REQUIRE(database->run("INSERT INTO leases VALUES (CAST('lead' AS BLOB))"));
+  }
+  for (int opened = 0; opened < 2; ++opened) {
+    store = open_or_fail(runtime, {folder.file()});
+    CHECK(ports::value_of(*store, "lead") == "(none)");
+    CHECK(store->list("")->entries.size() == 1);
+    store.reset();
+  }
+  store = open_or_fail(runtime, {folder.file()});
+  REQUIRE(store->commit({{"lead", 0}}, {{"lead", "written"}}));
+  store = nullptr;
+  store = open_or_fail(runtime, {folder.file()});
+  CHECK(ports::value_of(*store, "lead") == "written");
+}
+
+TEST_CASE("a key that was taken as a lease is gone once that ends, as is what it was before") {
+  Folder folder;
+  ports::InlineRuntime runtime;
+  auto store = open_or_fail(runtime, {folder.file()});
+  const auto plain = store->commit({}, {{"lead", "plain"}});
+  REQUIRE(store->hold("lead", "held", 1s, *plain));
+  CHECK(store->list("")->entries.size() == 1);
+  runtime.sleep_for(2s);
+  CHECK(ports::value_of(*store, "lead") == "(none)");
+  CHECK(store->list("")->entries.empty());
+  REQUIRE(store->commit({}, {{"a", "1"}}));
+  store.reset();
+  store = open_or_fail(runtime, {folder.file()});
+  CHECK(ports::value_of(*store, "lead") == "(none)");
+}
+
 TEST_CASE("a damaged file is refused with what to do about it") {
   Folder folder;
   std::ofstream(folder.file()) << std::string(8192, 'z');

@@ -18,6 +18,8 @@ namespace {
 constexpr double missing_replica = 1e6;
 /// And none that has its place gives it up for others that have none.
 constexpr double lost_replica = 64 * missing_replica;
+/// More than any other place costs, and less than none.
+constexpr double unheard_site = missing_replica / 4;
 constexpr double bytes_per_gib = 1073741824;
 
 AssignmentItem vacant_item(size_t bins) {
@@ -51,14 +53,18 @@ Duration time_shared(const AppSpec& spec, size_t replicas) {
 
 }  // namespace
 
-PlacementBook::PlacementBook(const Network& network, const Weights& weights, const std::vector<SiteId>& lost)
+PlacementBook::PlacementBook(const Network& network, const Weights& weights, const std::vector<SiteId>& lost,
+                             const std::set<SiteId>& unheard)
     : network_(network),
       weights_(weights),
       capacity_(network),
       problem_(capacity_.problem(weights.reserve_watt)),
       now_(problem_),
       lost_(network.sites.size(), false) {
-  for (size_t s = 0; s < network.sites.size(); ++s) sites_.emplace(network.sites[s].id, s);
+  for (size_t s = 0; s < network.sites.size(); ++s) {
+    sites_.emplace(network.sites[s].id, s);
+    unheard_.push_back(unheard.contains(network.sites[s].id));
+  }
   for (const SiteId& site : lost) {
     if (const auto known = sites_.find(site); known != sites_.end()) lost_[known->second] = true;
   }
@@ -147,7 +153,7 @@ bool PlacementBook::may_stand(const Entry& entry, size_t site) const {
   return is_candidate(entry, site) && entry.network[site] + entry.in_site < entry.app.spec.objective.latency;
 }
 
-/// Energy, and a move where it does not run yet.
+/// Energy, a move where it does not run yet, and that nobody may be there.
 double PlacementBook::cost_in(const Entry& entry, size_t site, double requests_per_second) const {
   const AppSpec& spec = entry.app.spec;
   auto watts = static_cast<double>(spec.resources.power.count());
@@ -157,6 +163,7 @@ double PlacementBook::cost_in(const Entry& entry, size_t site, double requests_p
              std::chrono::duration<double>(spec.work->device_time).count() * each;
   }
   double cost = watts / 1000 * network_.sites[site].power.pue * weights_.kilowatt_hour;
+  if (unheard_[site]) cost += unheard_site;
   if (present_at(entry, site) == nullptr) {
     cost += weights_.move + weights_.move_gib * static_cast<double>(spec.resources.memory.count()) / bytes_per_gib;
   }
@@ -272,6 +279,7 @@ void PlacementBook::keep_leaving(const AppKey& app) {
     const PlacedReplica* present = present_at(entry, s);
     const bool serves = site.status == SiteStatus::draining || site.status == SiteStatus::active;
     if (present == nullptr || !serves || !is_permitted(entry.app.spec.policy, site)) continue;
+    if (unheard_[s]) continue;  // nobody runs it
     if (std::ranges::any_of(now_.copies(entry.item),
                             [&](const Copy& copy) { return problem_.bins[copy.bin].group == s; }))
       continue;
@@ -309,6 +317,20 @@ bool PlacementBook::fill_one(const AppKey& app) {
   const bool added = decide::fill(now_, index) > 0;
   item.copies = wanted;
   return added;
+}
+
+void PlacementBook::leave_unheard(const AppKey& app) {
+  const uint32_t item = entries_.at(app).item;
+  std::vector<uint32_t> heard;
+  for (uint32_t b = 0; b < problem_.bins.size(); ++b) {
+    if (problem_.items[item].cost[b] != forbidden && !unheard_[problem_.bins[b].group]) heard.push_back(b);
+  }
+  const std::vector<Copy> copies = now_.copies(item);
+  for (const Copy& copy : copies) {
+    if (!unheard_[problem_.bins[copy.bin].group]) continue;
+    now_.remove(item, copy.bin);
+    if (decide::fill(now_, item, heard) == 0) now_.add(item, copy);
+  }
 }
 
 std::vector<PlacedReplica> PlacementBook::decide(const App& app, std::span<const PlacedReplica> present) {

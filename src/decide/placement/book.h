@@ -4,6 +4,7 @@
 // they miss is added, all is improved.
 
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -16,8 +17,10 @@ namespace barrio::decide {
 
 class PlacementBook {
  public:
-  /// Of a network, which must outlive it. `lost`: its sites that take nothing for now.
-  explicit PlacementBook(const Network& network, const Weights& weights = {}, const std::vector<SiteId>& lost = {});
+  /// Of a network, which must outlive it. `lost`: its sites that take nothing for now; `unheard`: that take what no
+  /// other has room for.
+  explicit PlacementBook(const Network& network, const Weights& weights = {}, const std::vector<SiteId>& lost = {},
+                         const std::set<SiteId>& unheard = {});
   PlacementBook(const PlacementBook&) = delete;
   PlacementBook& operator=(const PlacementBook&) = delete;
   /// An app comes, or changes: its replicas leave the book, those of `present` that still fit are kept.
@@ -30,6 +33,8 @@ class PlacementBook {
   void fill(const AppKey& app);
   /// Gives it one of them. False: it misses none, or there is no place.
   bool fill_one(const AppKey& app);
+  /// What it has at sites that were never heard from goes to others, as far as they have room.
+  void leave_unheard(const AppKey& app);
   /// How many replicas it has, of how many.
   size_t standing(const AppKey& app) const { return now_.copies(entries_.at(app).item).size(); }
   size_t wanted(const AppKey& app) const { return problem_.items[entries_.at(app).item].copies; }
@@ -92,6 +97,7 @@ class PlacementBook {
   std::map<AppKey, Entry> entries_;
   std::map<SiteId, size_t> sites_;
   std::vector<bool> lost_;              // by site
+  std::vector<bool> unheard_;           // by site
   std::vector<uint32_t> free_items_;    // of apps that were removed
   std::vector<uint32_t> own_services_;  // by item: service costs that no other item has
 };

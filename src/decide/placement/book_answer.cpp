@@ -85,7 +85,13 @@ Refusal PlacementBook::refuse(const Entry& entry, size_t site, const Refusal& no
   if (auto refusal = refuse_status(entry, site)) return *refusal;
   if (auto refusal = refuse_objective(entry, site)) return *refusal;
   if (auto refusal = capacity_.lacks(now_, entry.item, entry.app.spec.resources, site)) return *refusal;
-  if (now_.copies(entry.item).size() >= problem_.items[entry.item].copies) return none_missing;
+  if (now_.copies(entry.item).size() >= problem_.items[entry.item].copies) {
+    const std::string id = network_.sites[site].id.str();
+    if (!unheard_[site] || entry.asked == 0) return none_missing;
+    return {RefusalReason::unavailable,
+            id + " has never spoken to control: it is given what no other site has room for",
+            id + " once its machine speaks to control"};
+  }
   if (auto refusal = refuse_spread(entry, site)) return *refusal;
   return {RefusalReason::unavailable, "room at " + network_.sites[site].id.str() + " became free just now",
           "the next decision"};
@@ -100,7 +106,9 @@ std::string PlacementBook::placed_text(const Entry& entry, size_t site) const {
   const auto copy = std::ranges::find_if(now_.copies(entry.item),
                                          [&](const Copy& one) { return problem_.bins[one.bin].group == site; });
   const std::string& rack = capacity_.rack(copy->bin).name;
-  return rack.empty() ? text : text + ", in rack " + rack;
+  if (!rack.empty()) text += ", in rack " + rack;
+  if (unheard_[site]) text += "; the site has never spoken to control, and no other has room for it";
+  return text;
 }
 
 SiteDecision PlacementBook::decide_site(const Entry& entry, size_t site, const Refusal& none_missing) const {

@@ -58,16 +58,18 @@ bool is_kept(const AppPlacement& placement, const std::vector<PlacedReplica>& st
 
 std::vector<PlacedReplica> improvement(const Network& network, std::span<const App> apps,
                                        std::span<const PlacedReplica> present, const ImprovementOptions& options) {
-  const auto before = place(network, apps, present, {.weights = options.weights});
+  const PlacementOptions as_it_is{.weights = options.weights, .unheard = options.unheard};
+  PlacementOptions improved = as_it_is;
+  improved.improve_work = options.work;
+  improved.given_up = options.given_up;
+  const auto before = place(network, apps, present, as_it_is);
   if (!is_settled(before, present)) return {};
-  auto started =
-      moves(before, place(network, apps, present,
-                          {.weights = options.weights, .improve_work = options.work, .given_up = options.given_up}));
+  auto started = moves(before, place(network, apps, present, improved));
   while (started.size() > options.most) started.erase(std::prev(started.end()));
   while (!started.empty()) {
     std::vector<PlacedReplica> chosen;
     for (const auto& [app, replicas] : started) chosen.insert(chosen.end(), replicas.begin(), replicas.end());
-    const auto both = place(network, apps, together(present, chosen), {.weights = options.weights});
+    const auto both = place(network, apps, together(present, chosen), as_it_is);
     const size_t wanted = started.size();
     bool others_stay = true;
     for (const AppPlacement& placement : both) {

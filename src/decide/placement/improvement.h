@@ -4,6 +4,7 @@
 // placement keeps when it finds both.
 
 #include <functional>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -16,6 +17,7 @@ struct ImprovementOptions {
   uint64_t work = 10'000'000;           // SearchOptions
   size_t most = 4;                      // apps that move at a time, so that sites and links are not busy with moves
   std::function<bool()> given_up = {};  // SearchOptions
+  std::set<SiteId> unheard = {};        // PlacementOptions
 };
 
 /// The replicas to start so that, once they are ready and the old ones are gone, the network costs less, moves paid.

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -53,6 +54,9 @@ struct PlacementOptions {
   /// Active and draining sites that are silent, and for how long: nothing new goes there; what is there is kept for
   /// their return, in `leaving`, and counts nowhere.
   std::map<SiteId, Duration> lost = {};
+  /// Active sites whose machines have never spoken to control. They are given what no other site has room for, and what
+  /// is there, which nobody runs, goes elsewhere as soon as there is room.
+  std::set<SiteId> unheard = {};
   /// Requests a second, by app, where that is known and more than declared: what is made elsewhere comes in the order
   /// of moves.h.
   std::map<AppKey, double> asked = {};

@@ -414,6 +414,31 @@ TEST_CASE("placing again with the result present changes nothing") {
   }));
 }
 
+TEST_CASE(
+    "a site that was never heard from has only what no other has room for, and placing again with the result present "
+    "changes nothing") {
+  CHECK(rc::check([] {
+    const World world = any_world();
+    PlacementOptions options;
+    for (const Site& site : world.network.sites) {
+      if (*rc::gen::inRange(0, 2) == 0) options.unheard.insert(site.id);
+    }
+    const auto once = place(world.network, world.apps, world.present, options);
+    Checker(world, with_leaving(once)).check();
+    const auto placed = flatten(once);
+    RC_ASSERT(flatten(place(world.network, world.apps, placed, options)) == placed);
+    // Without those sites, what is missing then has no room at the others.
+    std::vector<PlacedReplica> heard = placed;
+    std::erase_if(heard, [&](const PlacedReplica& replica) { return options.unheard.contains(replica.site); });
+    PlacementOptions without;
+    for (const SiteId& site : options.unheard) without.lost.emplace(site, 10s);
+    RC_ASSERT(flatten(place(world.network, world.apps, heard, without)) == heard);
+    for (const AppPlacement& placement : once) {
+      for (const PlacedReplica& replica : placement.leaving) RC_ASSERT(!options.unheard.contains(replica.site));
+    }
+  }));
+}
+
 TEST_CASE("more power, cores and memory never take away what is placed") {
   CHECK(rc::check([] {
     World world = any_world();

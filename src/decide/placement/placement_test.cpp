@@ -282,4 +282,35 @@ TEST_CASE("an app that nobody asks has no replica, and says what would change th
   CHECK(after.refusal->nearest == "a request");
 }
 
+TEST_CASE("a site that has never spoken to control is given what no other has room for, and says so") {
+  App video = app("video");
+  video.spec.replicas = 1;
+  video.spec.demand = {{"Bilbao", bilbao.location}};
+  PlacementOptions options;
+  options.unheard = {SiteId::of("bio1")};
+  const auto placement = place(spain(), std::vector{video}, {}, options).front();
+  REQUIRE(placement.replicas.size() == 1);
+  CHECK(placement.replicas.front().site != SiteId::of("bio1"));
+  CHECK(at(placement, "bio1").refusal.reason == RefusalReason::unavailable);
+  CHECK(at(placement, "bio1").detail.find("bio1 has never spoken to control") != std::string::npos);
+  CHECK(at(placement, "bio1").refusal.nearest == "bio1 once its machine speaks to control");
+  SUBCASE("where it is the only one, the replica waits there for it") {
+    video.spec.policy.jurisdictions = {*Jurisdiction::parse("ES-PV")};
+    const auto alone = place(spain(), std::vector{video}, {}, options).front();
+    CHECK(sites(alone) == Ids{"bio1"});
+    CHECK(at(alone, "bio1").detail.find("has never spoken to control") != std::string::npos);
+  }
+  SUBCASE("an app that asks for more than the others can take has one there, too") {
+    video.spec.replicas = 3;
+    CHECK(sites(place(spain(), std::vector{video}, {}, options).front()).size() == 3);
+  }
+  SUBCASE("what is there goes elsewhere at once, and stays once the site speaks") {
+    const std::vector<PlacedReplica> present = {{ReplicaId::of("r1"), video.key(), SiteId::of("bio1")}};
+    const auto moved = place(spain(), std::vector{video}, present, options).front();
+    CHECK(sites(moved) == sites(placement));
+    CHECK(moved.leaving.empty());
+    CHECK(sites(place(spain(), std::vector{video}, present).front()) == Ids{"bio1"});
+  }
+}
+
 }  // namespace barrio::decide::placement_test
