@@ -63,7 +63,7 @@ heal() {
   ip netns exec "$island" nft delete table inet lost
 }
 
-control_file "$near:0" bio1 vlc1 zaz1
+control_file "$near:0" bio1 vlc1 svq1
 with_clock control serve control control
 pids[control]=$started_pid
 control=$address
@@ -88,6 +88,9 @@ resources: {power: 40W, memory: 256MiB, cores: 1}
 replicas: 2
 YAML
 b app deploy "$home/app.yaml" >/dev/null || give_up "deploy"
+# What is to run at a site whose machine is not there yet.
+sed 's/^name: .*/name: late/; s/sites: .*/sites: [svq1]}/; s/^replicas: .*/replicas: 1/' "$home/app.yaml" >"$home/late.yaml"
+b app deploy "$home/late.yaml" --no-wait >/dev/null || give_up "deploy for a site that is not there"
 token=$(acme_token "$control")
 [ -n "$token" ] || give_up "no token"
 serves() { curl -sf -m 5 -o /dev/null -H "Authorization: Bearer $token" "http://$1/v2/models/people/ready"; }
@@ -168,21 +171,23 @@ changes_are_refused() {
   give_up "changes are not refused on a full disk"
 }
 changes_are_refused once
-# Control is killed there, and starts there: it knows what it knew, and a site that has nothing yet is given all it needs.
+# Control is killed there, and starts there: it knows what it knew, and a site that has nothing yet is given all it needs to serve.
 kill -9 "${pids[control]}"
 wait "${pids[control]}" 2>/dev/null
 sed -i "s/^listen: .*/listen: $control/" "$home/control.yaml"
-with_clock control serve control control
+with_clock control serve control control 3>&- # the load ends when nobody has its pipe
 pids[control]=$started_pid
 changes_are_refused again
 status=$(curl -s -m 10 -o "$home/answer" -w '%{http_code}' -X POST -H "Authorization: Bearer $(token_of operator "$control")" \
   -H 'Content-Type: application/json' -d '{"name":"full-plain"}' "http://$control/barrio/v1/tenants")
 [[ "$status" = 507 && "$(cat "$home/answer")" == *"$home/control/"* ]] || give_up "a change on a full disk is answered with $status: $(cat "$home/answer")"
 expect 0 people b app list
-site_file zaz1 "$control" 127.0.0.1:0
-serve zaz1 site serve
-pids[zaz1]=$started_pid
-wait_for 20 "a site that begins while control's disk is full" serves "$address"
+site_file svq1 "$control" 127.0.0.1:0
+serve svq1 site serve 3>&-
+pids[svq1]=$started_pid
+begun=$address
+serves_late() { curl -sf -m 5 -o /dev/null -H "Authorization: Bearer $token" "http://$begun/v2/models/late/ready"; }
+wait_for 30 "a site that begins while control's disk is full" serves_late
 expect 0 before b tenant list --as operator
 says() { grep -q "$2" "$home/$1.log"; }
 wait_for 10 "control to take no usage" says control 'usage not taken; the site keeps it'
