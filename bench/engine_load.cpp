@@ -119,7 +119,8 @@ class Clients {
 engine::EngineOptions emulated(const Scenario& scenario, const std::string& listen) {
   engine::EngineOptions options{.own = engine::ReplicaOptions{.listen = listen}};
   options.engine = {.devices = {{.name = "device", .slots = scenario.devices, .is_cpu = false, .memory = {}}},
-                    .queue = 4096};
+                    .queue = 4096,
+                    .slots_do = net::WorkersDo::wait};  // as `barrio engine` has it
   for (const ModelLoad& model : scenario.models)
     options.own->models.push_back({model.name, {.backend = "profile", .builtin = settings_of(model)}});
   return options;

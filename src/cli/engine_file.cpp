@@ -4,6 +4,11 @@
 
 namespace barrio::cli {
 
+namespace {
+constexpr Bytes least_model_memory = mib(64);
+constexpr Bytes most_model_memory = gib(1024);
+}  // namespace
+
 Result<void> EngineDeviceFile::check() const {
   if (slots < 1 || slots > 256) return fail(Code::invalid, "must be in 1..256", "slots");
   if (kind != "cpu" && kind != "accelerator") return fail(Code::invalid, "must be cpu or accelerator", "kind");
@@ -15,6 +20,10 @@ Result<void> EngineDeviceFile::check() const {
 Result<void> EngineFile::check() const {
   for (const auto& [tenant, weight] : tenant_weights) {
     if (!(weight > 0)) return fail(Code::invalid, "must be more than 0", "tenant_weights." + tenant);
+  }
+  if (model_memory && (*model_memory < least_model_memory || *model_memory > most_model_memory)) {
+    return fail(Code::invalid, "must be in " + to_string(least_model_memory) + ".." + to_string(most_model_memory),
+                "model_memory");
   }
   return {};
 }
@@ -35,6 +44,7 @@ Result<std::vector<adapters::OpenaiSettings>> servers_of(const std::vector<Engin
 
 Result<engine::EngineOptions> options_of(const EngineFile& file) {
   engine::EngineOptions options{.engine = {.tenant_weights = file.tenant_weights}};
+  if (file.model_memory) options.engine.model_memory = *file.model_memory;
   engine::ReplicaOptions own{.listen = file.listen, .repository = file.repository};
   TRY(auto servers, servers_of(file.text_models));
   if (!servers.empty()) {

@@ -61,10 +61,12 @@ struct EngineFile {
   std::vector<EnginePipelineFile> pipelines;
   std::optional<EngineStreamsFile> streams;
   std::map<std::string, double> tenant_weights;
+  std::optional<Bytes> model_memory;  // of each process of a model that declares none; none: EngineConfig's
   static constexpr std::string_view defaulted[] = {"listen", "repository"};
   Result<void> check() const;
 };
-BARRIO_DESCRIBE(EngineFile, (), (listen, devices, models, text_models, repository, pipelines, streams, tenant_weights))
+BARRIO_DESCRIBE(EngineFile, (),
+                (listen, devices, models, text_models, repository, pipelines, streams, tenant_weights, model_memory))
 
 /// Errors: those of the servers' settings.
 Result<engine::EngineOptions> options_of(const EngineFile& file);

@@ -35,7 +35,7 @@ Result<engine::EngineOptions> for_a_site(const EngineCommand& command) {
     const engine::ReplicaOptions& own = *options.own;
     const bool serves = !own.listen.empty() || !own.models.empty() || own.generation || own.streams;
     if (serves || own.repository != engine::RepositoryRights::show) {
-      return fail(Code::invalid, "may have devices and tenant_weights beside --control, and nothing else",
+      return fail(Code::invalid, "may have devices, tenant_weights and model_memory beside --control, and nothing else",
                   command.config);
     }
     options.own.reset();

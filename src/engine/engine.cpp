@@ -180,7 +180,8 @@ void Engine::State::count_answer(const Job& job, const Result<ports::Outputs>& a
   }
   if (!job.done) return;  // counted as cancelled
   if (!answer) {
-    job.share->refused_for(NotServed::failed).add();
+    const bool exhausted = answer.error().code == Code::exhausted;
+    job.share->refused_for(exhausted ? NotServed::exhausted : NotServed::failed).add();
   } else {
     (on_time ? job.share->on_time : job.share->late).add();
     if (on_time) devices[version.device]->metrics.on_time.add();

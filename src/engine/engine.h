@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/metrics.h"
+#include "decide/batching/work.h"
 #include "engine/inference_service.h"
 #include "engine/model_repository.h"
 #include "net/reactor.h"
@@ -39,7 +40,8 @@ struct EngineConfig {
   net::WorkersDo slots_do = net::WorkersDo::compute;  // wait: where the backends run models in other processes
   size_t loaders = 4;                                 // threads that load
   Bytes model_file = gib(16);
-  Duration margin = 500us;  // taken off every deadline: from a run's end to its answer being with whoever asked
+  Bytes model_memory = gib(1);  // of each instance of a model that declares none, beside room for its weights
+  Duration margin = decide::answer_margin;
   std::map<std::string, double> tenant_weights = {};  // of those not named: 1
 };
 

@@ -27,9 +27,10 @@ enum class NotServed {
   removed,       // admitted; its model was unloaded
   cancelled,     // the caller went
   failed,        // the model failed
+  exhausted,     // it ran out of memory, or its server of room
 };
 BARRIO_DESCRIBE_ENUM(NotServed, too_late, overloaded, queue_full, not_ready, dropped_late, sacrificed, displaced,
-                     removed, cancelled, failed)
+                     removed, cancelled, failed, exhausted)
 
 /// The parts of a request's time in the engine.
 enum class Stage {
@@ -48,7 +49,7 @@ struct ShareMetrics {
   Counter& admitted;
   Counter& on_time;
   Counter& late;  // answered after its deadline
-  std::array<Counter*, 10> refused;
+  std::array<Counter*, 11> refused;
 
   Counter& refused_for(NotServed why) const { return *refused[static_cast<size_t>(why)]; }
 };

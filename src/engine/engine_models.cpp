@@ -16,6 +16,9 @@ constexpr size_t longest_name = 128;
 constexpr uint64_t canary_requests = 20;  // before it is judged
 constexpr double canary_failures = 0.2;   // of them: rolled back
 constexpr const char* asked_for = "unloaded";
+/// While a model is loaded: its message as read, its tensors, and those in the order that the library prefers; one
+/// more.
+constexpr int64_t copies_of_weights = 4;
 
 Result<UrgencyClass> urgency_named(const std::string& name) {
   if (name.empty()) return UrgencyClass::soft;
@@ -101,6 +104,17 @@ Result<Bytes> Engine::State::memory_needed(const std::string& name, const LoadPa
   return needed;
 }
 
+/// Of each instance, which must be limited whatever was declared.
+Bytes Engine::State::memory_of_instance(const Version& version, size_t instances) const {
+  const auto parts = static_cast<int64_t>(instances);
+  const Bytes declared = version.parameters.memory;
+  if (declared.count() > 0) return Bytes(std::max<int64_t>(1, declared.count() / parts));
+  const int64_t file = version.memory.count() / parts;
+  const Bytes usual(config.model_memory.count() + copies_of_weights * file);
+  const Bytes device = devices[version.device]->spec.memory;
+  return device.count() > 0 ? std::min(usual, Bytes(device.count() / parts)) : usual;
+}
+
 Result<std::shared_ptr<Version>> Engine::State::plan_load(const std::string& name, LoadParameters asked) {
   const std::string shown = shown_name(name);
   if (shown.empty() || shown.size() > longest_name || !metrics.may_have(name)) {
@@ -154,7 +168,7 @@ void Engine::State::load(std::string name, LoadParameters parameters, std::funct
                     .spec = {.name = version->model,
                              .builtin = version->parameters.builtin,
                              .path = version->parameters.path,
-                             .memory = Bytes(version->parameters.memory.count() / static_cast<int64_t>(instances))},
+                             .memory = memory_of_instance(*version, instances)},
                     .instances = instances,
                     .most_batch = device.is_cpu ? 2 : decide::Profile::largest_batch};
   show_ready(version->model);

@@ -80,6 +80,7 @@ struct Engine::State {
   Result<std::shared_ptr<Version>> plan_load(const std::string& name, LoadParameters parameters);
   Result<LoadParameters> complete(const std::string& name, LoadParameters parameters) const;
   Result<Bytes> memory_needed(const std::string& name, const LoadParameters& parameters, const Device& device) const;
+  Bytes memory_of_instance(const Version& version, size_t instances) const;
   void load(std::string name, LoadParameters parameters, std::function<void(Result<void>)> done);
   void loaded(const std::shared_ptr<Version>& version, Result<LoadedModel> result);
   void retire_unshared(const std::string& name);

@@ -268,6 +268,33 @@ TEST_CASE("a model that is unloaded answers what it has, and no more") {
   CHECK(value_of(world.ask("m", 1)) == 2);
 }
 
+TEST_CASE("every instance of a model is limited, whether or not its memory was declared") {
+  World world(accelerator(2));
+  const auto given = [&](const std::string& name, LoadParameters parameters) {
+    REQUIRE(world.load(name, std::move(parameters)));
+    return Bytes(world.backend.memory);
+  };
+  const auto file = std::filesystem::temp_directory_path() / ("barrio-engine-limit-" + std::to_string(getpid()));
+  std::ofstream(file) << std::string(1'000'000, 'x');
+  CHECK(given("declared", {.path = file.string(), .memory = mib(300)}) == mib(150));
+  CHECK(given("builtin", {.builtin = "x"}) == gib(1));
+  CHECK(given("file", {.path = file.string()}) == Bytes(gib(1).count() + 4'000'000));
+  World small(accelerator(2, mib(512)));
+  REQUIRE(small.load("file", {.path = file.string()}));
+  CHECK(Bytes(small.backend.memory) == mib(256));
+  std::filesystem::remove(file);
+}
+
+TEST_CASE("requests for which a model found no memory are counted as such") {
+  World world(accelerator());
+  REQUIRE(world.load("m"));
+  CHECK(world.ask("m", 12).error.value().code == Code::exhausted);
+  world.ask("m", 13);
+  for (const char* reason : {"exhausted", "failed"}) {
+    CHECK(world.registry.text().find("reason=\"" + std::string(reason) + "\"} 1") != std::string::npos);
+  }
+}
+
 TEST_CASE("a load that cannot be is refused before anything is read, with the reason") {
   World world(accelerator(2, mib(1)));
   const auto file = std::filesystem::temp_directory_path() / ("barrio-engine-test-" + std::to_string(getpid()));

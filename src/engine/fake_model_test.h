@@ -2,6 +2,7 @@
 // A backend for tests of the engine: models that double bytes, and are slow, broken or refused when told so.
 
 #include <algorithm>
+#include <atomic>
 #include <future>
 #include <map>
 #include <mutex>
@@ -43,7 +44,7 @@ class Runs {
   std::vector<Run> runs_;
 };
 
-/// Doubles bytes; 13 makes it fail; 7 waits for the gate.
+/// Doubles bytes; 13 makes it fail; 12 finds no memory; 7 waits for the gate.
 class FakeModel final : public ports::Model {
  public:
   FakeModel(std::string name, size_t max_batch, const std::shared_future<void>& gate, Runs& runs)
@@ -78,6 +79,7 @@ class FakeModel final : public ports::Model {
     answer.name = "y";
     for (char& byte : answer.data) {
       if (byte == 13) return fail(Code::unavailable, "the model broke");
+      if (byte == 12) return fail(Code::exhausted, "needs more memory than it may have");
       if (byte == 7) gate_.wait();
       byte = static_cast<char>(byte * 2);
     }
@@ -95,6 +97,7 @@ class FakeBackend final : public ports::InferenceBackend {
  public:
   Result<std::unique_ptr<ports::Model>> load(const ports::LoadSpec& spec) override {
     if (spec.builtin == "held") loading.open.wait();
+    memory = spec.memory.count();
     if (spec.builtin == "bad") return fail(Code::invalid, "no model in it", "bad");
     if (spec.path.ends_with(".broken")) return fail(Code::invalid, "no model in " + spec.path, spec.path);
     if (spec.builtin == "picture") return std::make_unique<FakeModel>(spec.name, slow.open, runs);
@@ -104,6 +107,7 @@ class FakeBackend final : public ports::InferenceBackend {
     loading.release();
     slow.release();
   }
+  std::atomic<int64_t> memory = 0;  // of the last that was loaded
   Gate loading;
   Gate slow;
   Runs runs;

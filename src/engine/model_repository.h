@@ -40,7 +40,7 @@ struct LoadParameters {
   std::string path = {};     // of a model file on this machine: only for callers that may name files
   std::string version = {};  // a positive number that is not in use; empty: one more than the newest
   double share = 1;          // of the requests that name no version, once it is ready; the others keep the rest
-  Bytes memory{};            // that it may take, all its instances together; 0: not limited
+  Bytes memory{};            // that it may take, all its instances together; 0: what is usual (EngineConfig)
   size_t instances = 0;      // that run at the same time; 0, or more than the device has slots: one for each slot
   std::string device = {};   // empty: the engine's first
   std::string urgency = {};  // class of requests that name none: "hard", "soft", "best_effort"; empty: soft

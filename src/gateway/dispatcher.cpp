@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "decide/batching/work.h"
 #include "decide/residency/residency.h"
 
 namespace barrio::gateway {
@@ -11,6 +12,10 @@ namespace {
 
 constexpr Duration deadline_most = 30s;
 constexpr int deadline_objectives = 3;
+/// Of the engine's own margin: the rest is for the way from here to the client.
+constexpr Duration left_by_engine = decide::answer_margin / 2;
+/// Of a request's time: however slow the way seems, it is tried.
+constexpr int largest_part_of_way = 16;
 
 /// What an app's requests have at most, whatever their client says.
 Duration own_deadline(Duration objective) {
@@ -116,7 +121,9 @@ Decision Dispatcher::serve_here(Ticket ticket, size_t app, Time now) {
   request.replica = picked.id;
   request.probe = picked.probe;
   request.sent_at = now;
-  return {.ticket = ticket, .deadline = request.deadline, .act = Local{picked.endpoint}};
+  const Duration most = std::max(Duration::zero(), (request.deadline - now) / largest_part_of_way);
+  const Duration way = std::clamp(local->way.high() - left_by_engine, Duration::zero(), most);
+  return {.ticket = ticket, .deadline = request.deadline, .act = Local{picked.endpoint, way}};
 }
 
 Decision Dispatcher::forward_to(Ticket ticket, size_t app, size_t site, Time now) {
@@ -175,6 +182,7 @@ void Dispatcher::note_times(Open& request, size_t app, size_t site, const Timing
   const Duration compute = timings.compute.value_or(now - request.sent_at - timings.queue.value_or(Duration::zero()));
   LocalApp* local = forwarded ? nullptr : local_app(request);
   if (local != nullptr) {
+    if (timings.way) local->way.observe(*timings.way);
     local->service.observe(compute, now);
     if (now - local->renewed >= renew_every) renew_local(app, *local, now);
   } else if (forwarded && timings.compute) {
@@ -248,6 +256,9 @@ void Dispatcher::heard(Ticket ticket, const Timings& timings, Time now) {
   const auto app = app_of(request);
   const auto site = table_->site_index(request.site);
   if (app && site && timings.waiting) view_->waiting(*app, *site, *timings.waiting, now);
+  LocalApp* local = request.replica.empty() ? nullptr : local_app(request);
+  // In a burst those that are declined come last, and their way is not that of those that are taken.
+  if (local != nullptr && timings.way && *timings.way < local->way.high()) local->way.observe(*timings.way);
 }
 
 bool Dispatcher::may_retry(const Open& request, bool sent, Time now) {

@@ -9,6 +9,7 @@
 
 #include <variant>
 
+#include "decide/latency/way_estimate.h"
 #include "decide/limits/retry_budget.h"
 #include "decide/routing/choose.h"
 #include "gateway/flows.h"
@@ -35,6 +36,7 @@ struct Arrival {
 
 struct Local {
   std::string_view endpoint;  // "unix:/path"; valid until the next set_local or set_snapshot
+  Duration way{};             // there and back, beyond what the replica itself leaves for it
 };
 struct Forward {
   SiteId site;
@@ -61,6 +63,7 @@ struct Timings {
   std::optional<double> waiting;
   bool failed = false;                // an answer of 5xx: nothing to learn a speed from
   std::optional<Time> begun_at = {};  // when a streamed answer began; none: it was whole
+  std::optional<Duration> way = {};   // of the whole request there, and of the answer back
 };
 
 struct Served {
@@ -102,7 +105,7 @@ class Dispatcher {
   Served answered(Ticket ticket, const Timings& timings, Time now);
   /// Decides again. `sent`: the other side may have acted on it.
   Decision failed(Ticket ticket, Failure failure, bool sent, Time now);
-  /// What an answer said of its load that is not passed on.
+  /// What an answer said of its load, and of its time, that is not passed on.
   void heard(Ticket ticket, const Timings& timings, Time now);
   /// Nobody waits for the answer any more.
   void abandoned(Ticket ticket, Time now);
@@ -132,7 +135,8 @@ class Dispatcher {
   struct LocalApp {
     LocalReplicas replicas;
     decide::ServiceEstimate service;
-    Time renewed{};  // what the view says of it
+    decide::WayEstimate way;  // to its replicas and back
+    Time renewed{};           // what the view says of it
   };
   struct Open {
     uint32_t generation = 1;  // a ticket is (generation, index): an old one is not another request's

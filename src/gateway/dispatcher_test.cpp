@@ -57,6 +57,31 @@ TEST_CASE("a request is served here when the app is ready here, and elsewhere wh
   CHECK(what(w.arrive(w.street)) == "local unix:/run/street");
 }
 
+TEST_CASE("what the way to a replica takes is taken off its time, less the engine's margin and a sixteenth at most") {
+  World w;
+  w.run_here({w.street});
+  const auto answer_after = [&](std::optional<Duration> way) {
+    const Decision decision = w.arrive(w.street);
+    Timings timings{.queue = 0ms, .compute = 5ms, .waiting = {}};
+    timings.way = way;
+    w.dispatcher.answered(decision.ticket, timings, start);
+    const auto& local = std::get<Local>(decision.act);
+    return std::pair(local.way, decision.deadline - start);
+  };
+  CHECK(answer_after({}).first == 0ms);
+  CHECK(answer_after(1250us).first == 0ms);
+  CHECK(answer_after(1250us).first == 1ms);
+  const Decision declined = w.arrive(w.street);
+  Timings of_declined{.queue = {}, .compute = 0ms, .waiting = {}};
+  of_declined.way = 5ms;
+  w.dispatcher.heard(declined.ticket, of_declined, start);
+  w.dispatcher.abandoned(declined.ticket, start);
+  CHECK(answer_after(100us).first == 1ms);
+  for (int i = 0; i < 1000; ++i) answer_after(60s);
+  const auto [way, left] = answer_after(60s);
+  CHECK(way == left / 16);
+}
+
 TEST_CASE("an unknown app is refused with the tenant's nearest one") {
   World w;
   const Decision decision = w.arrive({TenantId::of("acme"), AppName::of("stret")});

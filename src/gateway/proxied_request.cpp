@@ -55,7 +55,7 @@ void ProxiedRequest::start(net::Exchange& exchange, RequestStart&& start) {
                         .repeatable = start_.repeatable,
                         .first_byte = exchange.first_byte(),
                         .deadline = start_.deadline};
-  act(parts_.dispatcher.arrived(arrival, parts_.reactor.now()));
+  act(parts_.dispatcher.arrived(arrival, parts_.reactor.fresh_now()));
 }
 
 void ProxiedRequest::act(Decision decision) {
@@ -69,25 +69,24 @@ void ProxiedRequest::act(Decision decision) {
     if (const auto* local = std::get_if<Local>(&decision.act)) {
       site_ = parts_.self;
       const net::Endpoint* replica = parts_.endpoints.find(local->endpoint);
-      if (replica != nullptr && send_to(*replica, false)) return;
+      if (replica != nullptr && send_to(*replica, false, local->way)) return;
     } else {
       site_ = std::get<Forward>(decision.act).site;
       const net::Endpoint* peer = parts_.peers.endpoint(site_);
       // That this tenant has its share there says nothing against the site.
       const bool room = parts_.limits.enter_peer(site_, start_.hold, parts_.reactor.now());
       if (!room) failure = Failure::refused;
-      if (room && peer != nullptr && send_to(*peer, true)) return;
+      if (room && peer != nullptr && send_to(*peer, true, parts_.dispatcher.rtt(site_) / 2)) return;
     }
     decision = parts_.dispatcher.failed(ticket_, failure, false, parts_.reactor.now());
   }
 }
 
-bool ProxiedRequest::send_to(const net::Endpoint& where, bool to_gateway) {
+/// `way`: what is taken off the time that is left for it.
+bool ProxiedRequest::send_to(const net::Endpoint& where, bool to_gateway, Duration way) {
   to_gateway_ = to_gateway;
   sent_at_ = parts_.reactor.now();
   const net::RequestHead& head = exchange_->request();
-  // The answer must travel back as well.
-  const Duration way_back = to_gateway ? parts_.dispatcher.rtt(site_) / 2 : Duration::zero();
   outgoing_.write({.from = &head,
                    .app = &start_.app,
                    .route = start_.route,
@@ -95,7 +94,7 @@ bool ProxiedRequest::send_to(const net::Endpoint& where, bool to_gateway) {
                    .secure = exchange_->tls() != nullptr,
                    .from_peer = start_.forwarded,
                    .to_gateway = to_gateway,
-                   .left = deadline_ - sent_at_ - way_back,
+                   .left = deadline_ - sent_at_ - way,
                    .self = parts_.self.str(),
                    .peer_secret = parts_.peer_secret});
   if (to_gateway) parts_.metrics.forwarded_to(site_);
@@ -245,11 +244,20 @@ std::optional<Failure> ProxiedRequest::cannot_serve(const net::ResponseHead& hea
   return elsewhere ? std::optional(Failure::refused) : std::nullopt;
 }
 
+/// None: the answer does not say how much of its time was spent there, or came before the request was whole.
+std::optional<Duration> ProxiedRequest::way(Time now) const {
+  if (to_gateway_ || start_.route.used || !ended_ || !timings_.compute) return std::nullopt;
+  return now - std::max(ended_at_, sent_at_) - *timings_.compute - timings_.queue.value_or(Duration::zero());
+}
+
 void ProxiedRequest::note_declined(const net::ResponseHead& head) {
   constexpr uint64_t most_seconds = 3600;
   const auto seconds = parse_uint(net::find_header(head.headers, "Retry-After").value_or(""));
   declined_for_ = static_cast<int64_t>(std::min(seconds.value_or(1), most_seconds));
   declined_earliest_ = net::find_header(head.headers, "Barrio-Earliest-Ms").value_or("");
+  // An engine that declines at arrival: all of its time was the way's.
+  if (!declined_earliest_.empty()) timings_.compute = Duration::zero();
+  timings_.way = way(parts_.reactor.fresh_now());
   parts_.dispatcher.heard(ticket_, timings_, parts_.reactor.now());
 }
 
@@ -266,6 +274,7 @@ void ProxiedRequest::on_head(const net::ResponseHead& head) {
   }
   note_begun(head);
   const std::string& timing = server_timing(timings_, parts_.reactor.fresh_now());
+  timings_.way = way(parts_.reactor.now());
   answer_headers(head.headers, timing);
   exchange_->begin(head.status, headers_, head.has_body ? head.content_length : std::optional<uint64_t>(0));
 }

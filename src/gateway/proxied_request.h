@@ -93,8 +93,9 @@ class ProxiedRequest final : public net::CallHandler {
 
  private:
   void act(Decision decision);
-  bool send_to(const net::Endpoint& where, bool to_gateway);
+  bool send_to(const net::Endpoint& where, bool to_gateway, Duration way);
   net::Protocol protocol_to(bool gateway) const;
+  std::optional<Duration> way(Time now) const;
   void answer_headers(std::span<const net::Header> from, const std::string& timing);
   bool wants_receipt() const;
   void add_receipt(std::span<const net::Header> from, const Site* site);

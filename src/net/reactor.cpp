@@ -48,6 +48,7 @@ struct Reactor::State {
   bool has_nanosecond_wait = true;
   std::atomic<bool> stopping = false;
   std::mutex mutex;
+  std::atomic<bool> has_posted = false;
   std::vector<std::function<void()>> posted;   // under mutex
   std::vector<std::function<void()>> running;  // swapped out of posted
 
@@ -100,6 +101,7 @@ struct Reactor::State {
     }
   }
 
+  /// What other threads have finished is not made to wait for all that came meanwhile: a device would stand idle.
   void dispatch() {
     const bool few = event_count <= few_events;
     for (int i = 0; i < event_count; ++i) {
@@ -112,6 +114,9 @@ struct Reactor::State {
         static_cast<IoHandler*>(event.data.ptr)->on_io(event.events);
         if (few) run_soon();
       }
+      if (i + 1 == event_count || !has_posted.load(std::memory_order_relaxed)) continue;
+      run_posted();
+      run_soon();
     }
     event_count = 0;
   }
@@ -130,6 +135,7 @@ struct Reactor::State {
     {
       const std::lock_guard lock(mutex);
       running.swap(posted);
+      has_posted.store(false, std::memory_order_relaxed);
     }
     for (auto& action : running) action();
     running.clear();
@@ -208,6 +214,7 @@ void Reactor::post(std::function<void()> action) {
   {
     const std::lock_guard lock(state_->mutex);
     first = state_->posted.empty();
+    state_->has_posted.store(true, std::memory_order_relaxed);
     state_->posted.push_back(std::move(action));
   }
   if (first) state_->ring();

@@ -68,7 +68,7 @@ class Reactor {
   /// request does not wait for a sleeping core to wake. Zero, the default: the loop sleeps at once.
   void set_busy_poll(Duration most);
 
-  /// Runs `action` on the loop's thread, in order. Thread-safe.
+  /// Runs `action` on the loop's thread, in order, after the event that is being looked at. Thread-safe.
   void post(std::function<void()> action);
   /// Runs until stop(). Thread-safe stop; also callable from a signal-fd handler.
   void run();

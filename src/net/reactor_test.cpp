@@ -72,6 +72,36 @@ TEST_CASE("of few events each is finished before the next; what many ask for gat
   CHECK(notes_of(6) == "eeeeeessssss");
 }
 
+TEST_CASE("what another thread has finished does not wait for all the events that came meanwhile") {
+  struct Noticing final : IoHandler {
+    Noticing(Reactor& in, std::string& text) : reactor(in), notes(text), task(in, text, 's') {}
+    void on_io(uint32_t) override {
+      notes += 'e';
+      reactor.unwatch(fd, *this);
+      if (notes != "ee") return;
+      // Of a worker, in this moment; its answers are sent at once.
+      reactor.post([this] {
+        notes += 'p';
+        reactor.soon(task);
+      });
+    }
+    Reactor& reactor;
+    std::string& notes;
+    Noting task;
+    int fd = ::eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+  };
+  Reactor reactor;
+  std::string notes;
+  std::vector<std::unique_ptr<Noticing>> all;
+  for (size_t i = 0; i < 6; ++i) {
+    all.push_back(std::make_unique<Noticing>(reactor, notes));
+    reactor.watch(all.back()->fd, EPOLLIN, *all.back());
+  }
+  reactor.turn(5s);
+  for (const auto& one : all) ::close(one->fd);
+  CHECK(notes == "eepseeee");
+}
+
 TEST_CASE("a task that is forgotten does not run, even by one that runs before it") {
   Reactor reactor;
   std::string notes;

@@ -23,6 +23,9 @@ constexpr bool limits_memory = false;  // their shadow memory is larger than any
 constexpr bool limits_memory = true;
 #endif
 
+/// As the sandboxes of programs have it.
+constexpr int ends_first = 500;
+
 /// Of addresses, on top of the limit on memory: what is reserved is not all used.
 constexpr rlim_t address_room = 64u << 20;
 
@@ -73,6 +76,8 @@ std::string leave_file_system() {
 }
 
 Result<void> limit_resources(Bytes memory, Bytes longest_file) {
+  // Where the machine itself runs out of memory, the kernel ends this process before others. It goes on without.
+  std::ofstream("/proc/self/oom_score_adj") << ends_first;
   if (memory.count() > 0 && limits_memory) {
     TRY(const Mapped now, mapped_now());
     const auto more = static_cast<rlim_t>(memory.count());

@@ -20,8 +20,10 @@ namespace {
 // Each one starts a process, which takes ten times as long with a sanitizer in it.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr size_t changed_models = 40;
+constexpr bool limits_memory = false;
 #else
 constexpr size_t changed_models = 200;
+constexpr bool limits_memory = true;
 #endif
 
 const char* const ort_worker = "process: ONNX Runtime";
@@ -96,6 +98,21 @@ std::string nested_graphs(int depth) {
             bytes(12, value_info("y", tensor_type({1})));
   }
   return model_of(graph + bytes(11, value_info("x", tensor_type({1}))));
+}
+
+/// y = the largest of as many zeros as the shape x asks for: the bytes that it needs are the request's to say.
+std::string as_large_as_asked() {
+  constexpr uint64_t int64_type = 7;
+  const std::string shape = bytes(1, number(1, int64_type) + bytes(2, bytes(1, number(1, 2))));
+  const std::string keep_no_dimension = bytes(5, bytes(1, "keepdims") + number(3, 0) + number(20, 2));
+  return model_of(bytes(1, node("ConstantOfShape", {"x"}, "zeros")) +
+                  bytes(1, node("ReduceMax", {"zeros"}, "y", keep_no_dimension)) + bytes(11, value_info("x", shape)) +
+                  bytes(12, value_info("y", tensor_type({}))));
+}
+Result<ports::Outputs> ask_for(ports::Model& model, int64_t rows, int64_t columns) {
+  const int64_t shape[] = {rows, columns};
+  std::string data(reinterpret_cast<const char*>(shape), sizeof(shape));
+  return ports::run_alone(model, {{{"x", ports::DataType::INT64, {2}, std::move(data)}}, ""});
 }
 
 ModelProcessConfig config() {
@@ -201,6 +218,35 @@ TEST_CASE("a model that declares more than it has, or than there is memory for, 
     const auto answer = ports::run_alone(**model, {{{"x", ports::DataType::FP32, {1}, "1234"}}, ""});
     CHECK_FALSE(answer.has_value());
   }
+}
+
+TEST_CASE("a model that grows past its memory fails that request, and after three in a row its process") {
+  if (!test::has_library() || !limits_memory) return;
+  const ScratchFolder folder;
+  const std::string file = folder.write("grows.onnx", as_large_as_asked());
+  ModelProcessConfig limited = config();
+  limited.run_limit = 20s;
+  ModelProcessBackend backend(limited);
+  auto model = backend.load({"grows", "", file});
+  REQUIRE_MESSAGE(model, model.error().text());
+  CHECK(ask_for(**model, 16, 16));
+  // 2 GiB, where it may have 256 MiB.
+  const auto refused = ask_for(**model, 1 << 15, 1 << 14);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Code::exhausted);
+  CHECK(refused.error().text().find("needs more memory than it may have, 256MiB: ONNX Runtime: ") == 0);
+  CHECK(ask_for(**model, 16, 16));
+  for (int i = 0; i < 3; ++i) CHECK(ask_for(**model, 1 << 15, 1 << 14).error().code == Code::exhausted);
+  CHECK(test::until([&] {
+    const auto gone = ask_for(**model, 16, 16);
+    return !gone && gone.error().text().find("found no memory for 3 batches in a row") != std::string::npos;
+  }));
+  // Twice what the first may have, where it may have more.
+  ModelProcessBackend roomy(limited);
+  auto other = roomy.load({.name = "grows", .builtin = "", .path = file, .memory = gib(2)});
+  REQUIRE_MESSAGE(other, other.error().text());
+  const auto answered = ask_for(**other, 1 << 14, 1 << 13);
+  CHECK_MESSAGE(answered, answered.error().text());
 }
 
 TEST_CASE("weights that lie in another file are not read") {

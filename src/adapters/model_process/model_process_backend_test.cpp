@@ -248,9 +248,52 @@ TEST_CASE("a model gets the memory that was declared, and no more") {
   CHECK(ask(*model, "eat 32") == "ate 32");
   const auto eaten = ports::run_alone(*model, command("eat 512"));
   CHECK(eaten.error().code == Code::exhausted);
-  CHECK(eaten.error().what == "needs more memory than it may have");
+  CHECK(eaten.error().what == "needs more memory than it may have, 128MiB");
   CHECK(ask(*model, "pid") == pid);
-  CHECK(load_failure(config, {"m", "eat", ""}) == "exhausted: needs more memory than it may have");
+  CHECK(load_failure(config, {"m", "eat", ""}) == "exhausted: needs more memory than it may have, 128MiB");
+}
+
+TEST_CASE("a process that finds no memory for three batches in a row is ended, and started again") {
+  if (!limits_memory) return;
+  ModelProcessConfig config = never_again();
+  config.memory = mib(128);
+  ModelProcessBackend backend(config);
+  auto model = loaded(backend);
+  auto other = loaded(backend, "other");
+  const std::string others = ask(*other, "pid");
+  const auto starve = [](ports::Model& one) {
+    return ports::run_alone(one, command("eat 512")).error().code == Code::exhausted;
+  };
+  const std::string pid = ask(*model, "pid");
+  for (int i = 0; i < 2; ++i) CHECK(starve(*model));
+  CHECK(ask(*model, "pid") == pid);
+  for (int i = 0; i < 3; ++i) CHECK(starve(*model));
+  CHECK(test::until([&] {
+    return ask(*model, "pid")
+               .find(
+                   "model m: its process is gone: ended with status 3: found no memory for 3 batches in "
+                   "a row; it starts again in 3") == 0;
+  }));
+  CHECK(ask(*other, "pid") == others);
+
+  config.back_off = quick().back_off;
+  ModelProcessBackend quickly(config);
+  auto again = loaded(quickly);
+  const std::string first = ask(*again, "pid");
+  for (int i = 0; i < 3; ++i) CHECK(starve(*again));
+  CHECK(test::until([&] {
+    const auto answer = ports::run_alone(*again, command("pid"));
+    return answer && said(answer) != first;
+  }));
+}
+
+TEST_CASE("where the machine runs out of memory, a model's process ends before the engine") {
+  ModelProcessBackend backend(quick());
+  auto model = loaded(backend);
+  std::ifstream file("/proc/" + ask(*model, "pid") + "/oom_score_adj");
+  int score = 0;
+  file >> score;
+  CHECK(score == 500);
 }
 
 TEST_CASE("a process can open nothing, start nothing and reach nobody") {

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <exception>
 #include <new>
 #include <optional>
@@ -21,6 +22,11 @@ namespace {
 
 /// Above the size of the sealed file that standard error is: a process that says more loses words, not its life.
 constexpr Bytes longest_file = kib(64);
+
+/// Batches in a row that found no memory, after which a process is not worth keeping: what it holds on to (a leak, an
+/// arena that has grown) may be the reason. Its owner starts it anew, later each time.
+constexpr size_t most_starved = 3;
+constexpr int starved_status = 3;
 
 /// The whole file, mapped; it stays so for the life of the process. Errors: unavailable.
 Result<std::string_view> map_file(OwnedDescriptor file) {
@@ -48,7 +54,7 @@ auto guarded(const Call& call) -> decltype(call()) {
   try {
     return call();
   } catch (const std::bad_alloc&) {
-    return fail(Code::exhausted, "needs more memory than it may have");
+    return fail(Code::exhausted, "");
   } catch (const std::exception& error) {
     return fail(Code::unavailable, error.what());
   }
@@ -62,24 +68,28 @@ class Worker {
   bool load(const MakeBackend& make_backend, OwnedDescriptor model_file) {
     const auto loaded = guarded([&]() { return try_load(make_backend, std::move(model_file)); });
     if (loaded) return channel_.send(Kind::loaded, pack_loaded(*loaded)).has_value();
-    (void)channel_.send(Kind::refused, pack_error(loaded.error()));
+    (void)channel_.send(Kind::refused, pack_error(with_limit(loaded.error())));
     return false;
   }
 
-  void serve() {
-    while (true) {
+  /// The status to end with.
+  int serve() {
+    while (starved_ < most_starved) {
       const auto received = channel_.receive(std::nullopt);
-      if (!received || received->kind != Kind::run) return;
+      if (!received || received->kind != Kind::run) return 0;
       const auto batch = unpack_requests(received->head, received->bodies);
-      if (!batch) return;
+      if (!batch) return 0;
       const Answers answers = run(*batch);
+      note_memory(answers);
       auto sent = channel_.send(Kind::answers, pack_answers(answers));
       if (!sent && sent.error().code == Code::exhausted) {
         const Answers failed = all_failed(sent.error(), batch->size());
         sent = channel_.send(Kind::answers, pack_answers(failed));
       }
-      if (!sent) return;
+      if (!sent) return 0;
     }
+    say("found no memory for " + std::to_string(most_starved) + " batches in a row");
+    return starved_status;
   }
 
  private:
@@ -89,6 +99,7 @@ class Worker {
     if (!no_namespaces.empty()) TRY_DO(drop_privileges());
     TRY(const auto received, channel_.receive(std::nullopt));
     TRY(auto order, unpack_load(received.head));
+    memory_ = order.memory;
     TRY(backend_, make_backend());
     if (model_file) {
       TRY(order.spec.content, map_file(std::move(model_file)));
@@ -100,9 +111,34 @@ class Worker {
 
   Answers run(const std::vector<ports::InferenceRequest>& batch) {
     auto answers = guarded([&]() -> Result<Answers> { return model_->run(batch); });
-    if (answers && answers->size() == batch.size()) return std::move(*answers);
-    if (!answers) return all_failed(answers.error(), batch.size());
+    if (!answers) return all_failed(with_limit(answers.error()), batch.size());
+    for (auto& answer : *answers) {
+      if (!answer) answer = fail(with_limit(answer.error()));
+    }
+    if (answers->size() == batch.size()) return std::move(*answers);
     return all_failed({Code::unavailable, "the backend did not answer every request"}, batch.size());
+  }
+
+  void note_memory(const Answers& answers) {
+    const bool any_good = std::ranges::any_of(answers, [](const auto& answer) { return answer.has_value(); });
+    const bool starved = std::ranges::any_of(
+        answers, [](const auto& answer) { return !answer && answer.error().code == Code::exhausted; });
+    if (any_good) starved_ = 0;
+    starved_ += starved && !any_good ? 1 : 0;
+  }
+
+  /// What a backend runs out of is memory.
+  Error with_limit(Error error) const {
+    if (error.code != Code::exhausted) return error;
+    std::string what = "needs more memory than it may have";
+    if (memory_.count() > 0) what += ", " + to_string(memory_);
+    error.what = error.what.empty() ? what : what + ": " + error.what;
+    return error;
+  }
+
+  /// Its last words, for its owner.
+  static void say(const std::string& text) {
+    [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
   }
 
   static Answers all_failed(const Error& error, size_t count) { return {count, Result<ports::Outputs>(fail(error))}; }
@@ -110,6 +146,8 @@ class Worker {
   Channel channel_;
   std::unique_ptr<ports::InferenceBackend> backend_;
   std::unique_ptr<ports::Model> model_;
+  Bytes memory_{};      // that it may take; zero: not limited
+  size_t starved_ = 0;  // batches in a row
 };
 
 }  // namespace
@@ -124,9 +162,9 @@ void run_model_worker(const MakeBackend& make_backend) {
   auto channel = Channel::join(OwnedDescriptor(net::handed_over_descriptor), model_file);
   if (!channel) _exit(1);
   Worker worker(std::move(*channel));
-  if (worker.load(make_backend, std::move(model_file))) worker.serve();
+  const int status = worker.load(make_backend, std::move(model_file)) ? worker.serve() : 0;
   // Nothing is torn down: that would run a stranger's code once more.
-  _exit(0);
+  _exit(status);
 }
 
 }  // namespace barrio::adapters

@@ -13,7 +13,8 @@ namespace barrio::adapters {
 /// Makes the backend that runs the model, with all the files that it needs open or loaded: later it can open none.
 using MakeBackend = std::function<Result<std::unique_ptr<ports::InferenceBackend>>()>;
 
-/// Serves its owner until it goes, then ends the process: 0, or 1 where nobody handed it a socket.
+/// Serves its owner until it goes, then ends the process: 0; 1 where nobody handed it a socket; 3 where several batches
+/// in a row found no memory.
 [[noreturn]] void run_model_worker(const MakeBackend& make_backend);
 
 }  // namespace barrio::adapters

@@ -14,7 +14,8 @@ std::vector<Result<ports::Outputs>> run_each(std::span<const ports::InferenceReq
     try {
       answers.push_back(run_one(request));
     } catch (const cv::Exception& error) {
-      answers.push_back(fail(Code::unavailable, "OpenCV: " + error.err));
+      const bool out_of_memory = error.code == cv::Error::StsNoMem;
+      answers.push_back(fail(out_of_memory ? Code::exhausted : Code::unavailable, "OpenCV: " + error.err));
     }
   }
   return answers;

@@ -28,6 +28,11 @@ std::vector<std::string> places(const std::string& explicit_file) {
   return found;
 }
 
+/// It has no status of its own for this: the words of its arena, and those of an exception that it caught.
+bool is_about_memory(const std::string& what) {
+  return what.find("Failed to allocate memory") != what.npos || what.find("bad_alloc") != what.npos;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Library>> Library::load(const std::string& explicit_file) {
@@ -77,7 +82,7 @@ Result<void> Library::check(Status* status, Code code) const {
   if (status == nullptr) return {};
   std::string what = api_.error_message(status);
   api_.release_status(status);
-  return fail(code, "ONNX Runtime: " + what);
+  return fail(is_about_memory(what) ? Code::exhausted : code, "ONNX Runtime: " + what);
 }
 
 }  // namespace barrio::adapters::ort

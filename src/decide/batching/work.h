@@ -13,6 +13,9 @@ namespace barrio::decide {
 /// runs in what the others leave, and at least once in a while.
 enum class Urgency { hard, soft, best_effort };
 
+/// What an engine takes off every deadline: from a run's end to its answer being with whoever asked.
+inline constexpr Duration answer_margin = 500us;
+
 using WorkId = uint64_t;
 using ModelIndex = uint32_t;  // small numbers, chosen by the caller
 
