@@ -106,9 +106,9 @@ std::string usage_csv(const UsageAnswer& answer) {
     }
     out += "," + line.bucket + "," + line.to;
     const StoredUsage& stored = usage.stored;
-    for (const int64_t amount : {stored.byte_hours, stored.reads, stored.writes, stored.lists, stored.deletes,
-                                 stored.bytes_in, stored.bytes_out, stored.passed_on, stored.passed_back,
-                                 usage.served.frames}) {
+    for (const int64_t amount :
+         {stored.byte_hours, stored.reads, stored.writes, stored.lists, stored.deletes, stored.bytes_in,
+          stored.bytes_out, stored.passed_on, stored.passed_back, usage.served.frames}) {
       out += "," + std::to_string(amount);
     }
     if (line.cost) out += "," + line.cost->str();
