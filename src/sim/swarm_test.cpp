@@ -154,11 +154,17 @@ struct Swarm {
     });
   }
 
-  /// And sites that have begun to join do.
-  void activate_all() {
-    for (const size_t site : world.late_sites()) {
-      if (world.is_up(site)) world.join_site(site);
+  /// Those that have begun to; asked again, for who was asked may not have led just then.
+  void join_late() {
+    const auto wanted = world.wanted();
+    for (const size_t index : world.late_sites()) {
+      if (!wanted || !world.is_up(index)) continue;
+      const Site* site = wanted->network.find(world.network().sites[index].id);
+      if (site == nullptr || site->status == SiteStatus::planned) world.join_site(index);
     }
+  }
+
+  void activate_all() {
     for (const size_t index : world.running_sites()) {
       world.in_control([id = world.network().sites[index].id](control::Control& control) {
         static_cast<void>(control.set_status(id, SiteStatus::active));
@@ -171,6 +177,7 @@ struct Swarm {
     std::optional<std::string> difference = "not looked";
     const Time until = world.loop().now() + within;
     while (difference && world.loop().now() < until) {
+      join_late();
       world.loop().run_for(1s);
       difference = world.difference();
     }
