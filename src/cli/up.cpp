@@ -8,6 +8,7 @@
 #include "cli/container_story.h"
 #include "cli/files.h"
 #include "cli/first_light.h"
+#include "cli/home_lock.h"
 #include "cli/live_table.h"
 #include "cli/proof_story.h"
 #include "cli/storage_story.h"
@@ -41,7 +42,6 @@ class TablePrinter {
 };
 
 Result<std::string> fresh_home(const std::string& home, const UpCommand& command) {
-  TRY_DO(make_folder(home, 0700));
   std::error_code error;
   const std::string absolute = std::filesystem::canonical(home, error).string();
   if (error) return fail(Code::unavailable, error.message(), home);
@@ -105,6 +105,8 @@ bool play(World& world, const Result<std::unique_ptr<PodmanService>>& podman) {
 }  // namespace
 
 Result<bool> up(const std::string& home, const UpCommand& command) {
+  // Before anything else: what a running network needs would be removed.
+  TRY(const auto lock, lock_home(home));
   TRY(auto plan, make_plan(home, command));
   const auto podman = PodmanService::start(plan.home + "/podman");
   if (podman) plan.podman = (*podman)->address();

@@ -109,6 +109,13 @@ expect 0 '"requests_per_s":' b top --once --output json
 expect 0 "deleted people" b app delete people --no-input
 status=$(curl -s -o /dev/null -w '%{http_code}' "http://$address/barrio/v1/sites")
 [ "$status" = 401 ] || { echo "FAIL: without a token: $status, wanted 401"; failures=$((failures + 1)); }
+# A second network in the same folder is refused, and nothing of the first is touched.
+exec 9>"$home/lock"
+flock -n 9
+echo "$$" >"$home/lock"
+expect 5 "a network runs here (process $$)" b up --once 9>&-
+expect 0 "mad1" b site list
+exec 9>&-
 kill "$control_pid"
 wait "$control_pid"
 ended=$?
