@@ -14,6 +14,9 @@ struct Session {
   Result<ControlClient> control(Speaker speaker);
   /// A table for people or the whole answer as JSON.
   void print(const Json& answer, const std::string& table) const;
+  /// Asks whether what cannot be undone is meant. Errors: cancelled, about `subject`, for any answer but yes; invalid
+  /// where nobody can be asked.
+  Result<void> confirm(const std::string& question, const std::string& subject) const;
 };
 
 Result<void> move_state(Session& session, const StateCommand& command);

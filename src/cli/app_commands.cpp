@@ -1,8 +1,6 @@
 #include <poll.h>
-#include <unistd.h>
 
 #include <cstdio>
-#include <iostream>
 
 #include "cli/actions.h"
 #include "cli/deploy.h"
@@ -33,12 +31,8 @@ std::string app_table(const Json& answer) {
 }
 
 Result<void> erase_app(Session& session, ControlClient& control, const AppCommand& command) {
-  if (!command.yes && !session.global.no_input && ::isatty(STDIN_FILENO) == 1) {
-    std::fprintf(stderr, "Delete %s of %s everywhere? [y/N] ", command.app.c_str(), control.context().name.c_str());
-    std::string answer;
-    std::getline(std::cin, answer);
-    if (answer != "y" && answer != "yes") return fail(Code::cancelled, "nothing was deleted", command.app);
-  }
+  if (!command.yes)
+    TRY_DO(session.confirm("Delete " + command.app + " of " + control.context().name + " everywhere?", command.app));
   TRY_DO(control.remove("/apps/" + command.app));
   session.print(JsonObject{{"deleted", command.app}}, "deleted " + command.app + "\n");
   return {};

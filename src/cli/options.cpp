@@ -77,9 +77,12 @@ class Grammar {
     for (const CLI::App* up = &parent; up->get_parent() != nullptr; up = up->get_parent()) {
       path = up->get_name() + " " + path;
     }
-    app->callback([this, made = std::move(made), path] {
+    app->callback([this, app, made = std::move(made), path] {
       parsed_.command = made();
       parsed_.global.command = path;
+      for (const CLI::Option* option : app->get_options()) {
+        if (option->get_positional() && option->count() > 0) parsed_.global.names.push_back(option->results().front());
+      }
     });
     return app;
   }

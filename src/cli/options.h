@@ -17,7 +17,8 @@ struct GlobalOptions {
   std::string as;  // context; empty: by command
   Output output = Output::table;
   bool no_input = false;
-  std::string command = {};  // "app deploy"
+  std::string command = {};             // "app deploy"
+  std::vector<std::string> names = {};  // what stood after it, without options: "app.yaml"
 };
 
 struct UpCommand {

@@ -106,7 +106,20 @@ expect 0 "revoked $id" b tenant key revoke acme "$id"
 expect 3 "has no key '$id'" b tenant key revoke acme "$id"
 expect 0 "acme/people" b top --once
 expect 0 '"requests_per_s":' b top --once --output json
-expect 0 "deleted people" b app delete people --no-input
+expect 2 "--yes: is needed where nobody can be asked" b app delete people --no-input
+expect 2 "--yes: is needed where nobody can be asked" b app delete people
+expect 0 "acme/people" b app list
+expect 0 "deleted people" b app delete people --yes
+expect 2 "value of token: is empty" b secret set token
+expect 2 "client_secret: is empty" b context set acme --control "http://$address" --client-id acme
+# Each error names what to type next, or nothing.
+expect 3 "next: barrio site list" b site show atlantis
+expect 2 "next: barrio site list" b bucket create frames --location atlantis
+expect 3 "next: barrio bucket list" b object get nobucket/x
+expect 3 "next: barrio app list" b app show people
+expect 5 "next: barrio tenant list" b tenant create acme --as operator
+expect 4 "next: barrio context set wrong" b app list --as wrong
+expect 3 '"why":"not_found","exit":3,"next":"barrio site list"' b site show atlantis --output json
 status=$(curl -s -o /dev/null -w '%{http_code}' "http://$address/barrio/v1/sites")
 [ "$status" = 401 ] || { echo "FAIL: without a token: $status, wanted 401"; failures=$((failures + 1)); }
 # A second network in the same folder is refused, and nothing of the first is touched.
