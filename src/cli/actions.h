@@ -78,5 +78,7 @@ Result<void> make_certificate_authority(Session& session, const CertCaCommand& c
 Result<void> issue_certificate(Session& session, const CertIssueCommand& command);
 Result<void> show_certificates(Session& session, const CertShowCommand& command);
 std::string completion_script(const CompletionCommand& command);
+/// One a line; none where there is nobody to ask.
+std::string known_names(Session& session, const NamesCommand& command);
 
 }  // namespace barrio::cli

@@ -21,20 +21,28 @@ Exit exit_for(Code code) {
   return Exit::failed;
 }
 
-int report(const Error& error, const Typed& typed, Output output) {
-  const Exit code = exit_for(error.code);
-  const std::string next = next_step(error, typed);
-  // That a story did not hold is no kind of error that anything else could react to.
-  const char* why = typed.command == "up" && error.code == Code::unsupported ? "failed" : to_string(error.code);
+int tell(const Told& told, Output output) {
+  const int code = static_cast<int>(told.exit);
   if (output == Output::json) {
-    JsonObject told{{"error", error.text()}, {"why", why}, {"exit", static_cast<int>(code)}};
-    if (!next.empty()) told["next"] = next;
-    std::fprintf(stderr, "%s\n", print_json(told).c_str());
-    return static_cast<int>(code);
+    JsonObject object{{"error", told.text}, {"why", told.why}, {"exit", code}};
+    if (!told.next.empty()) object["next"] = told.next;
+    std::fprintf(stderr, "%s\n", print_json(object).c_str());
+    return code;
   }
-  std::fprintf(stderr, "barrio %s: %s\n  why:  %s\n", typed.command.c_str(), error.text().c_str(), why);
-  if (!next.empty()) std::fprintf(stderr, "  next: %s\n", next.c_str());
-  return static_cast<int>(code);
+  std::fprintf(stderr, "%s: %s\n  why:  %s\n", told.where.c_str(), told.text.c_str(), told.why.c_str());
+  if (!told.next.empty()) std::fprintf(stderr, "  next: %s\n", told.next.c_str());
+  return code;
+}
+
+int report(const Error& error, const Typed& typed, Output output) {
+  // That a story did not hold is no kind of error that anything else could react to.
+  const bool story = typed.command == "up" && error.code == Code::unsupported;
+  return tell({.where = "barrio " + typed.command,
+               .text = error.text(),
+               .why = story ? "failed" : to_string(error.code),
+               .next = next_step(error, typed),
+               .exit = exit_for(error.code)},
+              output);
 }
 
 }  // namespace barrio::cli

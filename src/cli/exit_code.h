@@ -11,7 +11,16 @@ enum class Exit { ok = 0, failed = 1, usage = 2, not_found = 3, denied = 4, refu
 
 /// conflict and exhausted are refusals; invalid is the caller's input.
 Exit exit_for(Code code);
-/// Prints the error on standard error, as a JSON object of one line where output is, and returns what to exit with.
+struct Told {
+  std::string where;  // "barrio app show"
+  std::string text;   // what happened
+  std::string why;
+  std::string next;  // what to type now; empty: nothing is known
+  Exit exit = Exit::failed;
+};
+/// Prints it on the standard error, as a JSON object of one line where output is, and returns what to exit with.
+int tell(const Told& told, Output output);
+/// The same for an error of a command.
 int report(const Error& error, const Typed& typed, Output output);
 
 /// For `barrio --help`.

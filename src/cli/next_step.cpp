@@ -41,6 +41,14 @@ class NextStep {
   std::string app() const { return is("app deploy") ? error_.where : name(); }
   bool is_release() const { return is("app deploy") || is("app rollback"); }
 
+  /// Of an installation: who starts it knows better.
+  bool is_process() const {
+    for (const char* process : {"control", "site serve", "site join", "wan", "cameras", "witness"}) {
+      if (is(process)) return true;
+    }
+    return group("state");
+  }
+
   std::string after_invalid() const {
     if (is("bucket create") && at("location")) return "barrio site list";
     if (is_release() && says("the release was stopped")) return "barrio app releases " + app();
@@ -110,7 +118,7 @@ class NextStep {
   }
 
   std::string after_silence() const {
-    if (is("up")) return "";
+    if (is("up") || is_process()) return "";
     if (at("control at ")) {
       return typed_.network_runs ? "the same command again once control runs: what it says is in the home folder's log/"
                                  : start();

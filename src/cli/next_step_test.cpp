@@ -87,6 +87,9 @@ const Case cases[] = {
      {"app list", {}, true},
      "the same command again once control runs"},
     {{Code::conflict, "a network runs here (process 7)", ".barrio"}, {"up", {}, true}, "Ctrl-C where it runs"},
+    {{Code::unavailable, "connect: Connection refused", "control at https://10.0.0.1:8443"},
+     {"site join", {}, false},
+     ""},
     {{Code::unsupported, "not every expectation held", "the story"}, {"up", {}, false}, ""},
     // Proof
     {{Code::conflict, "the proofs hold, and show data outside of ES-PV", "p.json"}, {"verify", {"p.json"}}, ""},

@@ -16,8 +16,6 @@ namespace barrio::cli {
 
 namespace {
 
-constexpr const char* version = "0.1.0";
-
 /// What it expects are times on a machine that can keep them.
 Result<void> story_failed() {
   double load = 0;
@@ -109,8 +107,12 @@ struct Act {
     std::fputs(completion_script(command).c_str(), stdout);
     return {};
   }
+  Result<void> operator()(const NamesCommand& command) const {
+    std::fputs(known_names(session, command).c_str(), stdout);
+    return {};
+  }
   Result<void> operator()(const VersionCommand&) const {
-    session.print(JsonObject{{"version", version}}, std::string("barrio ") + version + "\n");
+    session.print(JsonObject{{"version", program_version}}, std::string("barrio ") + program_version + "\n");
     return {};
   }
 };
