@@ -1,6 +1,7 @@
 #include "base/json.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include "base/text.h"
@@ -64,36 +65,74 @@ Result<Json> parse_json(std::string_view text) {
   return value;
 }
 
-std::string print_json(const Json& value) {
-  return boost::json::serialize(value);
-}
-
 namespace {
 
-void pretty(const Json& value, const std::string& indent, std::string& out) {
-  const std::string inner = indent + "  ";
-  if (value.is_object() && !value.get_object().empty()) {
-    out += "{\n";
-    bool first = true;
-    for (const auto& item : value.get_object()) {
-      out += (first ? "" : ",\n") + inner + boost::json::serialize(item.key()) + ": ";
-      pretty(item.value(), inner, out);
-      first = false;
-    }
-    out += "\n" + indent + "}";
-  } else if (value.is_array() && !value.get_array().empty()) {
-    out += "[\n";
-    bool first = true;
-    for (const auto& item : value.get_array()) {
-      out += (first ? "" : ",\n") + inner;
-      pretty(item, inner, out);
-      first = false;
-    }
-    out += "\n" + indent + "]";
-  } else {
-    out += boost::json::serialize(value);
-  }
+/// The shortest text that is read as the same double again, as people write it: 40.40841 and not 4.040841E1. A whole
+/// one keeps a point, so that it stays one.
+void append_double(double number, std::string& out) {
+  char text[32];
+  const double size = std::abs(number);
+  const bool plain = number == 0 || (size >= 1e-5 && size < 1e15);
+  const auto end = plain ? std::to_chars(text, text + sizeof text, number, std::chars_format::fixed).ptr
+                         : std::to_chars(text, text + sizeof text, number).ptr;
+  const std::string_view written(text, static_cast<size_t>(end - text));
+  out += written;
+  if (written.find_first_of(".en") == std::string_view::npos) out += ".0";
 }
+
+void append_scalar(const Json& value, std::string& out) {
+  if (value.is_double() && std::isfinite(value.get_double())) return append_double(value.get_double(), out);
+  boost::json::serializer serializer;
+  serializer.reset(&value);
+  char piece[1024];
+  while (!serializer.done()) out += std::string_view(serializer.read(piece));
+}
+
+void append_text(std::string_view text, std::string& out) {
+  boost::json::serializer serializer;
+  serializer.reset(boost::json::string_view(text.data(), text.size()));
+  char piece[1024];
+  while (!serializer.done()) out += std::string_view(serializer.read(piece));
+}
+
+/// On one line, or indented.
+struct Printer {
+  std::string& out;
+  bool pretty = false;
+
+  void print(const Json& value, size_t depth) {
+    if (const auto* object = value.if_object()) {
+      print_all(*object, '{', '}', depth, [&](const auto& item) {
+        append_text(item.key(), out);
+        out += pretty ? ": " : ":";
+        print(item.value(), depth + 1);
+      });
+    } else if (const auto* array = value.if_array()) {
+      print_all(*array, '[', ']', depth, [&](const Json& item) { print(item, depth + 1); });
+    } else {
+      append_scalar(value, out);
+    }
+  }
+
+ private:
+  void new_line(size_t depth) {
+    if (pretty) out.append(1, '\n').append(2 * depth, ' ');
+  }
+
+  template <class List, class Print>
+  void print_all(const List& list, char open, char close, size_t depth, const Print& print_one) {
+    out += open;
+    bool first = true;
+    for (const auto& item : list) {
+      if (!first) out += ',';
+      first = false;
+      new_line(depth + 1);
+      print_one(item);
+    }
+    if (!first) new_line(depth);
+    out += close;
+  }
+};
 
 const char* kind_name(const Json& value) {
   switch (value.kind()) {
@@ -111,9 +150,15 @@ const char* kind_name(const Json& value) {
 
 }  // namespace
 
+std::string print_json(const Json& value) {
+  std::string out;
+  Printer{out}.print(value, 0);
+  return out;
+}
+
 std::string pretty_json(const Json& value) {
   std::string out;
-  pretty(value, "", out);
+  Printer{out, true}.print(value, 0);
   return out;
 }
 

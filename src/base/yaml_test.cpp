@@ -32,13 +32,13 @@ std::string error(const std::string& text) {
 
 TEST_CASE("plain scalars are typed, quoted ones are text") {
   CHECK(json("a: 1\nb: -2\nc: 1.5\nd: true\ne: ~\nf: '1'\ng: \"true\"\nh: 250ms\ni: no\n") ==
-        R"({"a":1,"b":-2,"c":1.5E0,"d":true,"e":null,"f":"1","g":"true","h":"250ms","i":"no"})");
+        R"({"a":1,"b":-2,"c":1.5,"d":true,"e":null,"f":"1","g":"true","h":"250ms","i":"no"})");
 }
 
 TEST_CASE("what only looks like a number is text") {
   CHECK(json("[1.2.3, 1e, +, -, ., 10.0.0.1, 2026-11-24, 0x10, '']") ==
         R"(["1.2.3","1e","+","-",".","10.0.0.1","2026-11-24","0x10",""])");
-  CHECK(json("a: [5e-1, -1.5, 99999999999999999999]") == R"({"a":[5E-1,-1.5E0,1E20]})");
+  CHECK(json("a: [5e-1, -1.5, 99999999999999999999]") == R"({"a":[0.5,-1.5,1e+20]})");
 }
 
 TEST_CASE("an error names file, line and path") {

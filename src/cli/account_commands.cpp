@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <cstdio>
 #include <iostream>
 
@@ -16,6 +18,16 @@ Result<ControlClient> Session::control(Speaker speaker) {
 void Session::print(const Json& answer, const std::string& table) const {
   const std::string text = global.output == Output::json ? pretty_json(answer) + "\n" : table;
   std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+Result<void> Session::confirm(const std::string& question, const std::string& subject) const {
+  if (global.no_input || ::isatty(STDIN_FILENO) != 1)
+    return fail(Code::invalid, "is needed where nobody can be asked: this cannot be undone", "--yes");
+  std::fprintf(stderr, "%s [y/N] ", question.c_str());
+  std::string answer;
+  std::getline(std::cin, answer);
+  if (answer != "y" && answer != "yes") return fail(Code::cancelled, "nothing was done", subject);
+  return {};
 }
 
 Result<void> create_tenant(Session& session, const TenantCreateCommand& command) {
@@ -62,7 +74,8 @@ Result<void> set_context(Session& session, const ContextSetCommand& command) {
   for (const std::string_view url : split(command.control, ',')) TRY_DO(parse_url(std::string(url), command.ca));
   std::string secret;
   std::getline(std::cin, secret);
-  if (secret.empty()) return fail(Code::invalid, "the client secret must be given as a line on the standard input");
+  if (secret.empty())
+    return fail(Code::invalid, "is empty: it must be given as a line on the standard input", "client_secret");
   TRY(auto contexts, load_contexts(session.home));
   contexts.put({command.name, command.control, command.client_id, secret,
                 command.ca.empty() ? std::nullopt : std::optional(command.ca)});

@@ -14,6 +14,9 @@ struct Session {
   Result<ControlClient> control(Speaker speaker);
   /// A table for people or the whole answer as JSON.
   void print(const Json& answer, const std::string& table) const;
+  /// Asks whether what cannot be undone is meant. Errors: cancelled, about `subject`, for any answer but yes; invalid
+  /// where nobody can be asked.
+  Result<void> confirm(const std::string& question, const std::string& subject) const;
 };
 
 Result<void> move_state(Session& session, const StateCommand& command);
@@ -76,5 +79,7 @@ Result<void> make_certificate_authority(Session& session, const CertCaCommand& c
 Result<void> issue_certificate(Session& session, const CertIssueCommand& command);
 Result<void> show_certificates(Session& session, const CertShowCommand& command);
 std::string completion_script(const CompletionCommand& command);
+/// One a line; none where there is nobody to ask.
+std::string known_names(Session& session, const NamesCommand& command);
 
 }  // namespace barrio::cli

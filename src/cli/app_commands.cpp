@@ -1,8 +1,6 @@
 #include <poll.h>
-#include <unistd.h>
 
 #include <cstdio>
-#include <iostream>
 
 #include "cli/actions.h"
 #include "cli/deploy.h"
@@ -32,13 +30,26 @@ std::string app_table(const Json& answer) {
   return table.text();
 }
 
-Result<void> erase_app(Session& session, ControlClient& control, const AppCommand& command) {
-  if (!command.yes && !session.global.no_input && ::isatty(STDIN_FILENO) == 1) {
-    std::fprintf(stderr, "Delete %s of %s everywhere? [y/N] ", command.app.c_str(), control.context().name.c_str());
-    std::string answer;
-    std::getline(std::cin, answer);
-    if (answer != "y" && answer != "yes") return fail(Code::cancelled, "nothing was deleted", command.app);
+/// What stands in the app's file, and who it belongs to: one line for each value.
+void add_fields(Table& table, const std::string& path, const Json& value) {
+  if (const auto* object = value.if_object()) {
+    for (const auto& item : *object) {
+      add_fields(table, path.empty() ? std::string(item.key()) : path + "." + std::string(item.key()), item.value());
+    }
+  } else if (!value.is_null()) {
+    table.add({path, text_at(value, "")});
   }
+}
+
+std::string app_fields_table(const Json& app) {
+  Table table({"FIELD", "VALUE"});
+  add_fields(table, "", app);
+  return table.text();
+}
+
+Result<void> erase_app(Session& session, ControlClient& control, const AppCommand& command) {
+  if (!command.yes)
+    TRY_DO(session.confirm("Delete " + command.app + " of " + control.context().name + " everywhere?", command.app));
   TRY_DO(control.remove("/apps/" + command.app));
   session.print(JsonObject{{"deleted", command.app}}, "deleted " + command.app + "\n");
   return {};
@@ -69,7 +80,7 @@ Result<void> act_on_app(Session& session, const AppCommand& command) {
   if (command.verb == AppCommand::Verb::erase) return erase_app(session, control, command);
   const bool explain = command.verb == AppCommand::Verb::explain;
   TRY(auto answer, control.get("/apps/" + command.app + (explain ? "/explain" : "")));
-  session.print(answer, explain ? explain_table(answer) : pretty_json(answer) + "\n");
+  session.print(answer, explain ? explain_table(answer) : app_fields_table(answer));
   return {};
 }
 

@@ -1,7 +1,6 @@
 #include "cli/container_story.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "cli/deploy.h"
 #include "cli/view.h"
@@ -35,7 +34,7 @@ class ContainerScene {
  private:
   DeploySteps steps() {
     return {.within = 90s,
-            .say = [](const std::string& line) { std::printf("  %s\n", line.c_str()); },
+            .say = [this](const std::string& line) { world_.screen().say("  " + line); },
             .pause =
                 [this](Duration duration) {
                   for (const auto& [site, gateway] : gateways_) static_cast<void>(ask(gateway));

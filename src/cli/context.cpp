@@ -63,7 +63,9 @@ Result<Context> choose_context(const std::string& home, const std::string& as, S
   const std::string wanted = as.empty() ? own : as;
   const Context* found = contexts.find(wanted);
   if (found == nullptr && contexts.contexts.empty()) {
-    return fail(Code::denied, "no credentials yet: 'barrio up' and 'barrio tenant create' write them",
+    return fail(Code::denied,
+                "no credentials yet: 'barrio up' and 'barrio tenant create' write them into the folder that --home or "
+                "BARRIO_HOME names, ./.barrio where neither does",
                 contexts_file(home));
   }
   if (found == nullptr) return fail(Code::denied, "there is no context '" + wanted + "'", contexts_file(home));

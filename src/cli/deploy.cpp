@@ -92,8 +92,8 @@ Result<Json> wait_until_ready(ControlClient& control, const std::string& name, c
     if (progress.ready > 0 && progress.ready == progress.placed && state == "done") return explanation;
     if (progress.placed == 0 && state == "done" && progress.asleep) return explanation;
     if (progress.ready != last.ready || progress.placed != last.placed) {
-      steps.say(name + ": " + std::to_string(progress.ready) + " of " + std::to_string(progress.placed) +
-                " replicas ready");
+      steps.say(name + ", release " + text_at(explanation, "release.generation") + ": " +
+                std::to_string(progress.ready) + " of " + std::to_string(progress.placed) + " replicas ready");
     }
     last = progress;
     // Placement follows within a step of control; a few seconds without one is a refusal.

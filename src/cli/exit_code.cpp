@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include "base/json.h"
+
 namespace barrio::cli {
 
 Exit exit_for(Code code) {
@@ -19,35 +21,28 @@ Exit exit_for(Code code) {
   return Exit::failed;
 }
 
-std::string next_step(const Error& error, const std::string& command) {
-  const bool about_site = command.starts_with("site");
-  const bool about_config = command.starts_with("config");
-  if (error.what.starts_with("cannot be read")) return "check the path";
-  if (command == "verify" && error.code == Code::denied)
-    return "ask for another file, or for the right keys: this one proves nothing";
-  switch (error.code) {
-    case Code::invalid: return "correct it and run the same command again (barrio " + command + " --help)";
-    case Code::not_found:
-      if (command.starts_with("tenant")) return "barrio tenant list, barrio tenant key list NAME";
-      if (about_config) return "barrio config show";
-      return about_site ? "barrio site list" : "barrio app list";
-    case Code::denied: return "barrio context list, then the same command with --as NAME";
-    case Code::exhausted: return "make room (free or delete what is not needed), then run the same command again";
-    case Code::conflict:
-      if (about_config) return "barrio config show";
-      return about_site ? "barrio site list" : "barrio explain APP";
-    case Code::unavailable:
-    case Code::timed_out: return "barrio up, or BARRIO_CONTROL=http://IP:PORT where control runs elsewhere";
-    case Code::cancelled: return "run the same command again";
-    case Code::unsupported: return "barrio " + command + " --help";
+int tell(const Told& told, Output output) {
+  const int code = static_cast<int>(told.exit);
+  if (output == Output::json) {
+    JsonObject object{{"error", told.text}, {"why", told.why}, {"exit", code}};
+    if (!told.next.empty()) object["next"] = told.next;
+    std::fprintf(stderr, "%s\n", print_json(object).c_str());
+    return code;
   }
-  return "barrio --help";
+  std::fprintf(stderr, "%s: %s\n  why:  %s\n", told.where.c_str(), told.text.c_str(), told.why.c_str());
+  if (!told.next.empty()) std::fprintf(stderr, "  next: %s\n", told.next.c_str());
+  return code;
 }
 
-int report(const Error& error, const std::string& command) {
-  std::fprintf(stderr, "barrio %s: %s\n  why:  %s\n  next: %s\n", command.c_str(), error.text().c_str(),
-               to_string(error.code), next_step(error, command).c_str());
-  return static_cast<int>(exit_for(error.code));
+int report(const Error& error, const Typed& typed, Output output) {
+  // That a story did not hold is no kind of error that anything else could react to.
+  const bool story = typed.command == "up" && error.code == Code::unsupported;
+  return tell({.where = "barrio " + typed.command,
+               .text = error.text(),
+               .why = story ? "failed" : to_string(error.code),
+               .next = next_step(error, typed),
+               .exit = exit_for(error.code)},
+              output);
 }
 
 }  // namespace barrio::cli

@@ -38,7 +38,6 @@ class Export {
       : session_(session), control_(control), folder_(command.folder), with_versions_(command.versions) {}
 
   Result<ExportedSums> run() {
-    if (std::filesystem::exists(folder_)) return fail(Code::conflict, "is there already; name a new folder", folder_);
     TRY_DO(make_folder(folder_ + "/apps"));
     TRY_DO(make_folder(folder_ + "/files"));
     TRY_DO(export_apps());
@@ -270,7 +269,15 @@ class Export {
 Result<void> export_tenant(Session& session, const ExportCommand& command) {
   TRY(auto control, session.control(Speaker::tenant));
   const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-  TRY(const auto sums, Export(session, control, command).run());
+  if (std::filesystem::exists(command.folder))
+    return fail(Code::conflict, "is there already; name a new folder", command.folder);
+  const auto exported = Export(session, control, command).run();
+  if (!exported) {
+    // A half one would be in the way of the next try.
+    TRY_DO(remove_folder(command.folder));
+    return fail(exported.error());
+  }
+  const ExportedSums& sums = *exported;
   // Last: a folder with it is whole.
   const JsonObject all{{"format", "barrio export 1"}, {"at", to_string(WallTime(now))}, {"has", to_json(sums)}};
   TRY_DO(write_file(command.folder + "/export.json", pretty_json(all) + "\n"));

@@ -50,7 +50,7 @@ TEST_CASE("a typed tensor becomes an input of a request") {
   auto tensor = parse_tensor_text("x=1,2,3:INT64[3,1]");
   REQUIRE(tensor.has_value());
   CHECK(print_json(*tensor) == R"({"name":"x","datatype":"INT64","shape":[3,1],"data":[1,2,3]})");
-  CHECK(print_json(*parse_tensor_text("x=0.5")) == R"({"name":"x","datatype":"FP32","shape":[1,1],"data":[5E-1]})");
+  CHECK(print_json(*parse_tensor_text("x=0.5")) == R"({"name":"x","datatype":"FP32","shape":[1,1],"data":[0.5]})");
   for (const char* wrong : {"x", "=1", "x=a", "x=1:FP32[2", "x=1:FP32[a]"})
     CHECK(!parse_tensor_text(wrong).has_value());
 }

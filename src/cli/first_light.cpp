@@ -1,7 +1,6 @@
 #include "cli/first_light.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <set>
 
 #include "base/text.h"
@@ -27,7 +26,10 @@ bool was_lost(const Shot& shot) {
 
 class FirstLight {
  public:
-  explicit FirstLight(World& world) : world_(world), network_(world.plan().network) {}
+  explicit FirstLight(World& world)
+      : world_(world),
+        network_(world.plan().network),
+        verdicts_(world.screen(), [&world] { return world.stopping(); }) {}
 
   Verdicts play() {
     everyone_is_served_by_the_best();

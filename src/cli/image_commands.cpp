@@ -56,6 +56,8 @@ Result<void> act_on_secret(Session& session, const SecretCommand& command) {
   }
   std::string value(std::istreambuf_iterator<char>(std::cin), {});
   if (value.ends_with('\n')) value.pop_back();
+  if (value.empty())
+    return fail(Code::invalid, "is empty: it must be given on the standard input", "value of " + command.name);
   TRY_DO(control.put("/secrets/" + command.name, JsonObject{{"value", value}}));
   session.print(JsonObject{{"name", command.name}}, "set " + command.name + "\n");
   return {};

@@ -4,6 +4,7 @@
 
 #include "cli/config_options.h"
 #include "cli/exit_code.h"
+#include "cli/option_words.h"
 #include "cli/site_options.h"
 #include "cli/storage_options.h"
 #include "cli/tenant_options.h"
@@ -44,6 +45,12 @@ class Grammar {
   }
 
   int parse(int argc, char** argv) {
+    // Known before anything is read: an error of reading is told in this form, too.
+    for (int i = 1; i < argc; ++i) {
+      const std::string_view word(argv[i]);
+      if (word == "--output" && i + 1 < argc) output_ = output_of(argv[i + 1]);
+      if (word.starts_with("--output=")) output_ = output_of(word.substr(word.find('=') + 1));
+    }
     try {
       root_.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
@@ -56,12 +63,17 @@ class Grammar {
   int complain(const CLI::ParseError& e) {
     const CLI::App* at = &root_;
     while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
-    std::string path = at == &root_ ? "" : at->get_name();
-    for (const CLI::App* up = at->get_parent(); up != nullptr && up != &root_; up = up->get_parent())
-      path = up->get_name() + " " + path;
-    std::fprintf(stderr, "barrio: %s\n  why:  usage\n  next: barrio %s%s--help\n", e.what(), path.c_str(),
-                 path.empty() ? "" : " ");
-    return static_cast<int>(Exit::usage);
+    return refuse(*at, misread_text(*at, root_, e));
+  }
+
+  int refuse(const CLI::App& at, const std::string& text) const {
+    const std::string path = path_of(at);
+    return tell({.where = "barrio" + (path.empty() ? "" : " " + path),
+                 .text = text,
+                 .why = "usage",
+                 .next = "barrio " + path + (path.empty() ? "" : " ") + "--help",
+                 .exit = Exit::usage},
+                output_);
   }
 
   /// Adds a command whose values are those of `command` once it is chosen.
@@ -73,13 +85,12 @@ class Grammar {
   CLI::App* add_leaf(CLI::App& parent, const std::string& name, const std::string& help,
                      std::function<Command()> made) {
     CLI::App* app = parent.add_subcommand(name, help);
-    std::string path = name;
-    for (const CLI::App* up = &parent; up->get_parent() != nullptr; up = up->get_parent()) {
-      path = up->get_name() + " " + path;
-    }
-    app->callback([this, made = std::move(made), path] {
+    app->callback([this, app, made = std::move(made)] {
       parsed_.command = made();
-      parsed_.global.command = path;
+      parsed_.global.command = path_of(*app);
+      for (const CLI::Option* option : app->get_options()) {
+        if (option->get_positional() && option->count() > 0) parsed_.global.names.push_back(option->results().front());
+      }
     });
     return app;
   }
@@ -100,6 +111,7 @@ class Grammar {
   static void inherit(CLI::App& app) {
     for (CLI::App* child : app.get_subcommands([](CLI::App*) { return true; })) {
       child->fallthrough();
+      child->footer("barrio --help lists the options of all commands: --as, --output, --home, --no-input");
       inherit(*child);
     }
   }
@@ -109,10 +121,15 @@ class Grammar {
     root_.footer(exit_codes_text);
     root_.add_option("--home", global.home, "Folder with contexts and state (default: $BARRIO_HOME or ./.barrio)");
     root_.add_option("--as", global.as, "Context to speak as: operator or a tenant's name");
-    const std::map<std::string, Output> outputs{{"table", Output::table}, {"json", Output::json}, {"csv", Output::csv}};
-    root_.add_option("--output", global.output, "table or json; csv of usage")
-        ->transform(CLI::CheckedTransformer(outputs));
+    const auto take = [this](const std::string& text) { parsed_.global.output = output_of(text); };
+    root_.add_option_function<std::string>("--output", take, "How to print; csv: of usage only")
+        ->check(one_of({"table", "json", "csv"}));
+    root_.set_version_flag("--version", std::string("barrio ") + program_version);
     root_.add_flag("--no-input", global.no_input, "Never ask anything");
+  }
+
+  static Output output_of(std::string_view text) {
+    return text == "json" ? Output::json : text == "csv" ? Output::csv : Output::table;
   }
 
   void add_up() {
@@ -121,7 +138,7 @@ class Grammar {
     app->add_option("--network", up->network, "Network file")->capture_default_str();
     app->add_flag("--once", up->once, "Play the story, print a summary, end; exit 0 only if all of it held");
     app->add_option("--state", up->state, "Where control keeps its state: sqlite, or etcd with three members of each")
-        ->check(CLI::IsMember({"sqlite", "etcd"}))
+        ->check(one_of({"sqlite", "etcd"}))
         ->capture_default_str();
     app->add_flag("--keep", up->keep, "Start from the state of the last run, and play no story");
   }
@@ -350,22 +367,29 @@ class Grammar {
   void add_shell() {
     auto completion = std::make_shared<CompletionCommand>();
     auto* app = leaf(root_, "completion", "Print a completion script: source <(barrio completion bash)", completion);
-    app->add_option("SHELL", completion->shell)->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
-    app->parse_complete_callback([this, completion] { collect(root_, "", completion->words); });
+    app->add_option("SHELL", completion->shell)->required()->check(one_of({"bash", "zsh", "fish"}));
+    app->parse_complete_callback([this, completion] { completion->words = words_of(root_); });
+    auto names = std::make_shared<NamesCommand>();
+    auto* listing = leaf(root_, "names", "For completion scripts: the names that are known", names);
+    listing->group(hidden_group);
+    listing->add_option("KIND", names->kind)->required()->check(one_of({"app", "bucket", "context", "site", "tenant"}));
     leaf(root_, "version", "Print the version", std::make_shared<VersionCommand>());
+    auto words = std::make_shared<std::vector<std::string>>();
+    auto* help = root_.add_subcommand("help", "What a command does: barrio help app deploy");
+    help->add_option("COMMAND", *words);
+    help->callback([this, words] { parsed_.exit = show_help(*words); });
   }
 
-  static void collect(const CLI::App& app, const std::string& path,
-                      std::map<std::string, std::vector<std::string>>& words) {
-    auto& here = words[path];
-    for (const CLI::App* child : app.get_subcommands([](const CLI::App*) { return true; })) {
-      if (child->get_group() == internal_group || child->get_group() == hidden_group) continue;
-      here.push_back(child->get_name());
-      collect(*child, path.empty() ? child->get_name() : path + " " + child->get_name(), words);
+  int show_help(const std::vector<std::string>& words) const {
+    const CLI::App* of = &root_;
+    for (const std::string& word : words) {
+      const auto found = of->get_subcommands([&](const CLI::App* child) { return child->get_name() == word; });
+      if (found.empty()) return refuse(*of, unknown_text(*of, root_, word));
+      of = found.front();
     }
-    for (const CLI::Option* option : app.get_options()) {
-      if (!option->get_lnames().empty()) here.push_back("--" + option->get_lnames().front());
-    }
+    const std::string above = of == &root_ ? "" : path_of(*of->get_parent());
+    std::fputs(of->help(of == &root_ ? "" : "barrio" + (above.empty() ? "" : " " + above)).c_str(), stdout);
+    return static_cast<int>(Exit::ok);
   }
 
   void add_roles() {
@@ -388,7 +412,7 @@ class Grammar {
     app->add_option("--config", command->config, "YAML file")->required();
     if (role != Role::control) return;
     app->add_option("--state", command->state, "sqlite or etcd; default: as the file says")
-        ->check(CLI::IsMember({"sqlite", "etcd"}));
+        ->check(one_of({"sqlite", "etcd"}));
     app->add_option("--etcd-endpoints", command->etcd_endpoints, "http://IP:PORT of its members, with commas between")
         ->delimiter(',');
   }
@@ -413,19 +437,18 @@ class Grammar {
         ->check(CLI::Range(1, 256))
         ->excludes(config);
     app->add_option("--isolate", engine->isolate, "Tenants' models in confined processes, or in the engine itself")
-        ->check(CLI::IsMember({"process", "none"}))
+        ->check(one_of({"process", "none"}))
         ->capture_default_str();
     app->add_option("--memory", engine->memory, "What each of its models may take, like 512MiB (default: no limit)")
         ->excludes(control);
     auto worker = std::make_shared<ModelWorkerCommand>();
     auto* process = leaf(root_, "model-worker", "One model's process", worker);
     process->group(hidden_group);
-    process->add_option("--backend", worker->backend)->required()->check(CLI::IsMember({"opencv", "onnx"}));
+    process->add_option("--backend", worker->backend)->required()->check(one_of({"opencv", "onnx"}));
   }
 
-  static constexpr const char* hidden_group = "";
-  static constexpr const char* internal_group = "Processes (started by 'barrio up')";
   Parsed& parsed_;
+  Output output_ = Output::table;
   CLI::App root_{"Barrio: one edge cloud from a telecom operator's small sites", "barrio"};
 };
 
@@ -435,7 +458,8 @@ Parsed parse_options(int argc, char** argv) {
   Parsed parsed;
   Grammar grammar(parsed);
   grammar.build();
-  parsed.exit = grammar.parse(argc, argv);
+  const int exit = grammar.parse(argc, argv);
+  if (exit >= 0) parsed.exit = exit;
   return parsed;
 }
 

@@ -17,7 +17,8 @@ struct GlobalOptions {
   std::string as;  // context; empty: by command
   Output output = Output::table;
   bool no_input = false;
-  std::string command = {};  // "app deploy"
+  std::string command = {};             // "app deploy"
+  std::vector<std::string> names = {};  // what stood after it, without options: "app.yaml"
 };
 
 struct UpCommand {
@@ -288,24 +289,38 @@ struct CertIssueCommand {
 struct CertShowCommand {
   std::string file;
 };
+/// What a completion script offers for a value: names of a kind that `barrio names` lists, "file", words with commas
+/// between, or nothing.
+using ValueKind = std::string;
+struct CommandWords {
+  std::vector<std::string> commands;         // that may follow
+  std::map<std::string, ValueKind> options;  // "--site", that take a value
+  std::vector<std::string> flags;            // that take none
+  std::vector<ValueKind> arguments;          // in their order
+};
 struct CompletionCommand {
   std::string shell;
-  std::map<std::string, std::vector<std::string>> words;  // command path -> what may follow
+  std::map<std::string, CommandWords> words;  // by command path; "": what may stand at any
+};
+/// The names that a completion script offers, one a line: of "app", "bucket", "context", "site" or "tenant".
+struct NamesCommand {
+  std::string kind;
 };
 struct VersionCommand {};
 
-using Command =
-    std::variant<UpCommand, RoleCommand, EngineCommand, ModelWorkerCommand, TopCommand, SiteListCommand, SiteCommand,
-                 StateCommand, SiteDevicesCommand, SiteAddCommand, SiteSetCommand, SiteAccountCommand, SiteJoinCommand,
-                 SitePendingCommand, SiteApproveCommand, SiteRevokeCommand, AppDeployCommand, AppListCommand,
-                 AppCommand, AppLogsCommand, AppTopCommand, AppReleasesCommand, AppRollbackCommand, ImageKeyCommand,
-                 ImageSignCommand, SecretCommand, InferCommand, TenantListCommand, TenantCreateCommand,
-                 TenantQuotaCommand, TenantShowCommand, TenantSetCommand, KeyCreateCommand, KeyListCommand,
-                 KeyRevokeCommand, S3KeyCommand, TenantEraseCommand, BucketCreateCommand, BucketCopiesCommand,
-                 BucketListCommand, BucketDeleteCommand, ObjectCommand, ExportCommand, ContextListCommand, TokenCommand,
-                 ContextUseCommand, ContextSetCommand, UsageCommand, PriceSetCommand, PriceListCommand, AuditCommand,
-                 ConfigCommand, EventsCommand, LogKeysCommand, LogCheckCommand, ProveCommand, VerifyCommand,
-                 WitnessCommand, CertCaCommand, CertIssueCommand, CertShowCommand, CompletionCommand, VersionCommand>;
+using Command = std::variant<
+    UpCommand, RoleCommand, EngineCommand, ModelWorkerCommand, TopCommand, SiteListCommand, SiteCommand, StateCommand,
+    SiteDevicesCommand, SiteAddCommand, SiteSetCommand, SiteAccountCommand, SiteJoinCommand, SitePendingCommand,
+    SiteApproveCommand, SiteRevokeCommand, AppDeployCommand, AppListCommand, AppCommand, AppLogsCommand, AppTopCommand,
+    AppReleasesCommand, AppRollbackCommand, ImageKeyCommand, ImageSignCommand, SecretCommand, InferCommand,
+    TenantListCommand, TenantCreateCommand, TenantQuotaCommand, TenantShowCommand, TenantSetCommand, KeyCreateCommand,
+    KeyListCommand, KeyRevokeCommand, S3KeyCommand, TenantEraseCommand, BucketCreateCommand, BucketCopiesCommand,
+    BucketListCommand, BucketDeleteCommand, ObjectCommand, ExportCommand, ContextListCommand, TokenCommand,
+    ContextUseCommand, ContextSetCommand, UsageCommand, PriceSetCommand, PriceListCommand, AuditCommand, ConfigCommand,
+    EventsCommand, LogKeysCommand, LogCheckCommand, ProveCommand, VerifyCommand, WitnessCommand, CertCaCommand,
+    CertIssueCommand, CertShowCommand, CompletionCommand, NamesCommand, VersionCommand>;
+
+inline constexpr const char* program_version = "0.1.0";
 
 struct Parsed {
   /// Set when there is nothing to do: help was shown (0) or the usage was wrong (2).

@@ -1,9 +1,14 @@
 #include "cli/run.h"
 
-#include <cstdio>
+#include <fmt/format.h>
 
+#include <cstdio>
+#include <cstdlib>
+
+#include "base/cores.h"
 #include "cli/actions.h"
 #include "cli/exit_code.h"
+#include "cli/home_lock.h"
 #include "cli/roles.h"
 #include "cli/up.h"
 
@@ -11,7 +16,17 @@ namespace barrio::cli {
 
 namespace {
 
-constexpr const char* version = "0.1.0";
+/// What it expects are times on a machine that can keep them.
+Result<void> story_failed() {
+  double load = 0;
+  const size_t cores = usable_cores();
+  const std::string busy =
+      ::getloadavg(&load, 1) == 1 && load > 2.0 * static_cast<double>(cores)
+          ? fmt::format("; the load here is {:.1f} on {} cores: it needs a machine with less to do", load, cores)
+          : "";
+  return fail(Code::unsupported, "not every expectation held; the lines marked FAIL above say which" + busy,
+              "the story");
+}
 
 /// One overload per command: the compiler finds a forgotten one.
 struct Act {
@@ -19,8 +34,7 @@ struct Act {
 
   Result<void> operator()(const UpCommand& command) const {
     TRY(const bool held, up(session.home, command));
-    if (!held) return fail(Code::unsupported, "not every expectation held; the lines marked FAIL above say which");
-    return {};
+    return held ? Result<void>() : story_failed();
   }
   Result<void> operator()(const RoleCommand& command) const {
     switch (command.role) {
@@ -94,8 +108,12 @@ struct Act {
     std::fputs(completion_script(command).c_str(), stdout);
     return {};
   }
+  Result<void> operator()(const NamesCommand& command) const {
+    std::fputs(known_names(session, command).c_str(), stdout);
+    return {};
+  }
   Result<void> operator()(const VersionCommand&) const {
-    session.print(JsonObject{{"version", version}}, std::string("barrio ") + version + "\n");
+    session.print(JsonObject{{"version", program_version}}, std::string("barrio ") + program_version + "\n");
     return {};
   }
 };
@@ -107,13 +125,18 @@ int run(int argc, char** argv) {
   if (parsed.exit >= 0) return parsed.exit;
   if (const auto* engine = std::get_if<EngineCommand>(&parsed.command)) return serve_engine(*engine);
   if (const auto* worker = std::get_if<ModelWorkerCommand>(&parsed.command)) serve_model_worker(*worker);
+  const std::string home = home_folder(parsed.global.home);
+  Typed typed{.command = parsed.global.command, .names = parsed.global.names};
   if (parsed.global.output == Output::csv && !std::holds_alternative<UsageCommand>(parsed.command)) {
-    return report({Code::invalid, "only usage is printed as csv; others as table or json", "--output"},
-                  parsed.global.command);
+    return report({Code::invalid, "only usage is printed as csv; others as table or json", "--output"}, typed,
+                  Output::table);
   }
-  Session session{.global = parsed.global, .home = home_folder(parsed.global.home), .http = {}};
+  Session session{.global = parsed.global, .home = home, .http = {}};
   auto done = std::visit(Act{session}, parsed.command);
-  if (!done) return report(done.error(), parsed.global.command);
+  if (!done) {
+    typed.network_runs = network_runs_in(home);
+    return report(done.error(), typed, parsed.global.output);
+  }
   return static_cast<int>(Exit::ok);
 }
 

@@ -1,10 +1,5 @@
 // Letting sites in: what the site's machine and the operator each do.
 
-#include <unistd.h>
-
-#include <cstdio>
-#include <iostream>
-
 #include "base/log.h"
 #include "cli/actions.h"
 #include "cli/files.h"
@@ -75,16 +70,12 @@ Result<void> approve_site(Session& session, const SiteApproveCommand& command) {
 }
 
 Result<void> revoke_site(Session& session, const SiteRevokeCommand& command) {
-  if (!command.yes && !session.global.no_input && ::isatty(STDIN_FILENO) == 1) {
-    if (command.fingerprint.empty()) {
-      std::fprintf(stderr, "Let site %s in no more, until another key of it is approved? [y/N] ", command.site.c_str());
-    } else {
-      std::fprintf(stderr, "Let key %s of site %s in never again? [y/N] ", command.fingerprint.c_str(),
-                   command.site.c_str());
-    }
-    std::string answer;
-    std::getline(std::cin, answer);
-    if (answer != "y" && answer != "yes") return fail(Code::cancelled, "nothing was revoked", command.site);
+  if (!command.yes) {
+    const std::string question =
+        command.fingerprint.empty()
+            ? "Let site " + command.site + " in no more, until another key of it is approved?"
+            : "Let key " + command.fingerprint + " of site " + command.site + " in never again?";
+    TRY_DO(session.confirm(question, command.site));
   }
   TRY(auto control, session.control(Speaker::operating));
   JsonObject wanted;

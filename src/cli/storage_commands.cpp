@@ -62,8 +62,12 @@ Result<net::Response> ask_home(Session& session, ControlClient& control, const J
   }
   TRY(const auto token, control.token());
   request.headers.emplace_back("Authorization", "Bearer " + token);
-  TRY(auto answer, session.http.call(*address, std::move(request), object_patience));
-  if (answer.status / 100 != 2) return fail(s3_problem(answer).within(text_at(bucket, "name")));
+  auto answer = session.http.call(*address, std::move(request), object_patience);
+  if (!answer) {
+    return fail(
+        std::move(answer).error().within("site " + text_at(bucket, "home") + ", home of " + text_at(bucket, "name")));
+  }
+  if (answer->status / 100 != 2) return fail(s3_problem(*answer).within(text_at(bucket, "name")));
   return answer;
 }
 

@@ -1,7 +1,6 @@
 #include "cli/storage_story.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 
 #include "adapters/libav/video_file.h"
@@ -46,7 +45,7 @@ class StorageScene {
   bool deploy() {
     const auto deployed = deploy_app(control_, app_file,
                                      {.within = 90s,
-                                      .say = [](const std::string& line) { std::printf("  %s\n", line.c_str()); },
+                                      .say = [this](const std::string& line) { world_.screen().say("  " + line); },
                                       .pause = [this](Duration duration) { return world_.pause(duration); }});
     verdicts_.expect("a pipeline that draws into frames what it finds runs in " + std::string(story_area),
                      deployed.has_value(), deployed ? "" : deployed.error().text());

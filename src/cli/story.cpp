@@ -1,26 +1,25 @@
 #include "cli/story.h"
 
 #include <algorithm>
-#include <cstdio>
 
 namespace barrio::cli {
 
 void Verdicts::begin(const std::string& scene) {
   scene_ = scene;
-  std::printf("\n== %s\n", scene.c_str());
-  std::fflush(stdout);
+  if (stopping_()) return;
+  screen_->say("\n== " + scene);
 }
 
 void Verdicts::expect(const std::string& text, bool held, const std::string& found) {
+  if (stopping_()) return;
   expectations_.push_back({scene_, text, held, found});
-  std::printf("  %s  %s%s%s\n", held ? "PASS" : "FAIL", text.c_str(), found.empty() ? "" : ": ", found.c_str());
-  std::fflush(stdout);
+  screen_->say(std::string(held ? "  PASS  " : "  FAIL  ") + text + (found.empty() ? "" : ": ") + found);
 }
 
 void Verdicts::skip(const std::string& scene, const std::string& why) {
+  if (stopping_()) return;
   skipped_.push_back("SKIPPED  " + scene + ": " + why);
-  std::printf("\n== %s\n", skipped_.back().c_str());
-  std::fflush(stdout);
+  screen_->say("\n== " + skipped_.back());
 }
 
 bool Verdicts::all_held() const {

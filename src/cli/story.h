@@ -1,8 +1,11 @@
 #pragma once
 // The outcome of a played story: what was expected, and whether it held.
 
+#include <functional>
 #include <string>
 #include <vector>
+
+#include "cli/screen.h"
 
 namespace barrio::cli {
 
@@ -15,6 +18,8 @@ struct Expectation {
 
 class Verdicts {
  public:
+  /// `stopping`: whether the story was interrupted; what it expects from then on counts neither way, and is not told.
+  Verdicts(Screen& screen, std::function<bool()> stopping) : screen_(&screen), stopping_(std::move(stopping)) {}
   void begin(const std::string& scene);
   /// Prints it at once, too.
   void expect(const std::string& text, bool held, const std::string& found);
@@ -24,6 +29,8 @@ class Verdicts {
   std::string summary() const;
 
  private:
+  Screen* screen_;  // outlives it
+  std::function<bool()> stopping_;
   std::string scene_;
   std::vector<Expectation> expectations_;
   std::vector<std::string> skipped_;

@@ -1,14 +1,12 @@
 #include "cli/up.h"
 
-#include <unistd.h>
-
 #include <cstdio>
 #include <filesystem>
 
 #include "cli/container_story.h"
 #include "cli/files.h"
 #include "cli/first_light.h"
-#include "cli/live_table.h"
+#include "cli/home_lock.h"
 #include "cli/proof_story.h"
 #include "cli/storage_story.h"
 
@@ -18,36 +16,13 @@ namespace {
 
 constexpr const char* demo_file = "data/cameras.yaml";
 
-/// Draws the live table: over itself on a terminal, now and then elsewhere.
-class TablePrinter {
- public:
-  void draw(World& world) {
-    const int64_t now = World::now_ms();
-    const int64_t period = on_terminal_ ? 1000 : 10'000;
-    if (paused_ || now < next_ms_) return;
-    next_ms_ = now + period;
-    const std::string table = live_table(world.book(), world.plan().demo, now);
-    std::printf("%s\n%sconsole: http://%s/   (Ctrl-C ends all)\n", on_terminal_ ? "\033[2J\033[H" : "", table.c_str(),
-                world.plan().layout.control().c_str());
-    std::fflush(stdout);
-  }
-  void pause(bool paused) { paused_ = paused; }
-  bool on_terminal() const { return on_terminal_; }
-
- private:
-  const bool on_terminal_ = ::isatty(STDOUT_FILENO) == 1;
-  bool paused_ = true;
-  int64_t next_ms_ = 0;
-};
-
-Result<std::string> fresh_home(const std::string& home, const UpCommand& command) {
-  TRY_DO(make_folder(home, 0700));
+Result<std::string> fresh_home(const std::string& home, const UpCommand& command, Screen& screen) {
   std::error_code error;
   const std::string absolute = std::filesystem::canonical(home, error).string();
   if (error) return fail(Code::unavailable, error.message(), home);
   if (command.keep) return absolute;
   if (std::filesystem::exists(absolute + "/control"))
-    std::printf("removing the state of the last run (--keep keeps it)\n");
+    screen.say("removing the state of the last run (--keep keeps it)");
   for (const char* folder : {"config", "control", "etcd", "sites", "log"})
     TRY_DO(remove_folder(absolute + "/" + folder));
   TRY_DO(remove_folder(absolute + "/secrets.yaml"));
@@ -55,7 +30,7 @@ Result<std::string> fresh_home(const std::string& home, const UpCommand& command
   return absolute;
 }
 
-Result<WorldPlan> make_plan(const std::string& home, const UpCommand& command) {
+Result<WorldPlan> make_plan(const std::string& home, const UpCommand& command, Screen& screen) {
   TRY(auto network, read_yaml<Network>(command.network));
   TRY(auto demo, read_yaml<Demo>(demo_file));
   if (network.sites.size() > 100) return fail(Code::invalid, "'barrio up' shows at most 100 sites", command.network);
@@ -69,7 +44,7 @@ Result<WorldPlan> make_plan(const std::string& home, const UpCommand& command) {
     specs.push_back(std::move(spec));
   }
   TRY(auto layout, Layout::pick());
-  TRY(auto absolute, fresh_home(home, command));
+  TRY(auto absolute, fresh_home(home, command, screen));
   const std::string network_file = std::filesystem::absolute(command.network).string();
   return WorldPlan{.home = absolute,
                    .network = std::move(network),
@@ -97,22 +72,23 @@ bool play(World& world, const Result<std::unique_ptr<PodmanService>>& podman) {
   }
   play_storage(world, verdicts);
   play_proof(world, verdicts);
-  std::printf("%s", live_table(world.book(), world.plan().demo, World::now_ms()).c_str());
-  std::printf("%s\n", verdicts.summary().c_str());
+  world.screen().say(verdicts.summary());
+  if (world.stopping()) world.screen().say("interrupted; what was not tried is not told");
   return verdicts.all_held();
 }
 
 }  // namespace
 
 Result<bool> up(const std::string& home, const UpCommand& command) {
-  TRY(auto plan, make_plan(home, command));
+  // Before anything else: what a running network needs would be removed.
+  TRY(const auto lock, lock_home(home));
+  Screen screen(stdout, [] { return size_of(stdout); });
+  TRY(auto plan, make_plan(home, command, screen));
   const auto podman = PodmanService::start(plan.home + "/podman");
   if (podman) plan.podman = (*podman)->address();
-  std::printf("containers: %s\n",
-              podman ? "podman works here" : ("not on this machine: " + podman.error().text()).c_str());
+  screen.say("containers: " + (podman ? "podman works here" : "not on this machine: " + podman.error().text()));
   TRY_DO(write_configs(plan));
-  TablePrinter screen;
-  World world(std::move(plan), [&](World& now) { screen.draw(now); });
+  World world(std::move(plan), screen);
   if (auto started = world.start_all(); !started) {
     if (world.stopping()) return true;
     return fail(std::move(started).error());
@@ -126,14 +102,15 @@ Result<bool> up(const std::string& home, const UpCommand& command) {
     held = play(world, podman);
   }
   if (!command.once) {
-    std::printf("serving until Ctrl-C; console: http://%s/\n", world.plan().layout.control().c_str());
+    if (!world.stopping()) screen.say("serving until Ctrl-C; console: http://" + world.plan().layout.control() + "/");
     while (world.pause(1s)) continue;
     held = true;
   }
+  const bool interrupted = command.once && world.stopping();
   screen.pause(true);
-  std::printf("ending all processes\n");
-  std::fflush(stdout);
+  screen.say("ending all processes");
   world.end();
+  if (interrupted) return fail(Code::cancelled, "interrupted before the end of the story", "--once");
   return held;
 }
 

@@ -10,7 +10,7 @@ namespace barrio::cli {
 
 namespace {
 
-/// 99, where JSON says 9.9E1.
+/// 99, where JSON says 99.0.
 std::string number_text(const Json& value) {
   return value.is_double() ? fmt::format("{}", value.get_double()) : print_json(value);
 }

@@ -7,10 +7,10 @@
 
 #include <chrono>
 #include <csignal>
-#include <cstdio>
 
 #include "cli/certificates.h"
 #include "cli/deploy.h"
+#include "cli/live_table.h"
 #include "cli/view.h"
 
 namespace barrio::cli {
@@ -34,8 +34,8 @@ int take_signals() {
 
 }  // namespace
 
-World::World(WorldPlan plan, std::function<void(World&)> idle)
-    : plan_(std::move(plan)), idle_(std::move(idle)), book_(camera_names(plan_.demo)), signals_fd_(take_signals()) {}
+World::World(WorldPlan plan, Screen& screen)
+    : plan_(std::move(plan)), screen_(screen), book_(camera_names(plan_.demo)), signals_fd_(take_signals()) {}
 
 World::~World() {
   children_.end_all(8s);
@@ -160,7 +160,7 @@ void World::let_sites_in() {
                                                         : Result<PrivateKey>(fail(Code::not_found, ""));
     if (!own || own->fingerprint() != text_at(key, "fingerprint")) continue;
     const auto approved = control->post("/sites/" + site + "/approve", JsonObject{{"fingerprint", own->fingerprint()}});
-    if (!approved) std::printf("site %s is not let in: %s\n", site.c_str(), approved.error().text().c_str());
+    if (!approved) screen_.say("site " + site + " is not let in: " + approved.error().text());
   }
 }
 
@@ -188,23 +188,22 @@ Result<void> World::deploy_apps() {
     Session session = operator_session();
     session.global.as = app.tenant.str();
     TRY(auto control, session.control(Speaker::tenant));
-    std::printf("barrio app deploy %s --as %s\n", app.file.c_str(), app.tenant.str().c_str());
-    const DeploySteps steps{
-        .say = [](const std::string& line) { std::printf("  %s\n", line.c_str()), std::fflush(stdout); },
-        .pause = [this](Duration duration) { return pause(duration); }};
+    screen_.say("barrio app deploy " + app.file + " --as " + app.tenant.str());
+    const DeploySteps steps{.say = [this](const std::string& line) { screen_.say("  " + line); },
+                            .pause = [this](Duration duration) { return pause(duration); }};
     TRY(auto explanation, deploy_app(control, app.file, steps));
-    std::printf("%s\n", explain_table(explanation).c_str());
+    screen_.say(explain_table(explanation));
   }
   return {};
 }
 
 Result<void> World::start_all() {
   if (plan_.members > 1) {
-    std::printf("starting %zu members of etcd\n", plan_.members);
+    screen_.say("starting " + std::to_string(plan_.members) + " members of etcd");
     TRY_DO(start_etcd());
   }
-  std::printf("starting control, the relay and %zu sites; logs in %s/log\n", plan_.network.sites.size(),
-              plan_.home.c_str());
+  screen_.say("starting control, the relay and " + std::to_string(plan_.network.sites.size()) + " sites; logs in " +
+              plan_.home + "/log");
   TRY_DO(start_control());
   if (!wait(20s, [this] { return control_is_up(); })) {
     return fail(stopping_ ? Code::cancelled : Code::unavailable,
@@ -213,7 +212,7 @@ Result<void> World::start_all() {
   TRY_DO(start_role("wan", {"wan", "--config", config("wan")}));
   for (const Site& site : plan_.network.sites) TRY_DO(start_site(site.id));
   TRY_DO(wait_until_connected());
-  std::printf("console: %s\n", plan_.controls("http://").c_str());
+  screen_.say("console: " + plan_.controls("http://"));
   TRY_DO(deploy_apps());
   return start_cameras();
 }
@@ -231,6 +230,12 @@ void World::read_cameras() {
   }
 }
 
+/// Nobody restarts it, so that what a death does can be seen.
+std::string World::again_text(const std::string& dead) const {
+  if (!dead.starts_with("site-")) return "";
+  return "; to start it again: barrio site serve --config " + config(dead.substr(0, dead.find(' ')));
+}
+
 bool World::pause(Duration duration) {
   const int64_t until = now_ms() + duration / 1ms;
   do {
@@ -241,10 +246,13 @@ bool World::pause(Duration duration) {
     signalfd_siginfo info;
     while (::read(signals_fd_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) stopping_ = true;
     for (auto& name : children_.take_dead()) {
-      std::printf("ended by itself: %s\n", name.c_str());
+      screen_.say("ended by itself: " + name + again_text(name));
       dead_.push_back(std::move(name));
     }
-    idle_(*this);
+    screen_.draw(now_ms(), [this] {
+      return live_table(book_, plan_.demo, now_ms()) + "console: http://" + plan_.layout.control() +
+             "/   (Ctrl-C ends all)\n";
+    });
   } while (!stopping_ && now_ms() < until);
   return !stopping_;
 }

@@ -11,6 +11,7 @@
 #include "cli/children.h"
 #include "cli/demo.h"
 #include "cli/layout.h"
+#include "cli/screen.h"
 #include "model/network.h"
 
 namespace barrio::cli {
@@ -34,14 +35,15 @@ struct WorldPlan {
 
 class World {
  public:
-  /// `idle` is called at every pause, so that a table can be drawn.
-  World(WorldPlan plan, std::function<void(World&)> idle);
+  /// On the screen, which outlives it, the live table is drawn at every pause.
+  World(WorldPlan plan, Screen& screen);
   ~World();
   World(const World&) = delete;
   World& operator=(const World&) = delete;
 
   const WorldPlan& plan() const { return plan_; }
   CameraBook& book() { return book_; }
+  Screen& screen() { return screen_; }
   Session operator_session() const;
 
   Result<void> start_all();
@@ -76,10 +78,11 @@ class World {
   void let_sites_in();
   Result<void> deploy_apps();
   void read_cameras();
+  std::string again_text(const std::string& dead) const;
   std::string config(const std::string& name) const { return plan_.home + "/config/" + name + ".yaml"; }
 
   WorldPlan plan_;
-  std::function<void(World&)> idle_;
+  Screen& screen_;
   Children children_;
   CameraBook book_;
   std::set<SiteId> down_;

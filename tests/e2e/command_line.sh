@@ -36,8 +36,19 @@ printf 'name: [\n' >"$home/not-yaml.yaml"
 expect 0 "Usage" "$barrio" --help
 expect 0 "barrio 0." "$barrio" version
 expect 2 "next: barrio site show --help" "$barrio" site show
-expect 2 "next: barrio" "$barrio" nonsense
-expect 0 "complete -o filenames -F _barrio barrio" "$barrio" completion bash
+expect 2 "there is no command 'nonsense'" "$barrio" nonsense
+expect 2 "there is no command 'lst', did you mean 'list'?" "$barrio" site lst
+expect 2 "there is no option '--yess', did you mean '--yes'?" "$barrio" app delete x --yess
+expect 2 "a command must follow" "$barrio" site
+expect 2 "--output: 'xml' must be table, json or csv" "$barrio" --output xml site list
+expect 2 "--copies: must be a number, not 'many'" "$barrio" bucket create x --copies many
+expect 2 '"why":"usage","exit":2' "$barrio" --output json site lst
+expect 0 "barrio 0." "$barrio" --version
+expect 0 "Usage: barrio app deploy" "$barrio" help app deploy
+expect 0 "barrio --help lists the options of all commands" "$barrio" app deploy --help
+expect 2 "did you mean 'app'?" "$barrio" help ap
+expect 0 "--keep" ./run --help
+expect 0 "complete -F _barrio barrio" "$barrio" completion bash
 expect 0 "__fish_use_subcommand" "$barrio" completion fish
 expect 2 "SHELL" "$barrio" completion tcsh
 expect 4 "no credentials yet" b site list
@@ -106,9 +117,54 @@ expect 0 "revoked $id" b tenant key revoke acme "$id"
 expect 3 "has no key '$id'" b tenant key revoke acme "$id"
 expect 0 "acme/people" b top --once
 expect 0 '"requests_per_s":' b top --once --output json
-expect 0 "deleted people" b app delete people --no-input
+expect 0 "spec.name" b app show people
+# What a shell would offer after these words; the last one is being typed.
+offered() {
+  (
+    PATH="$(dirname "$barrio"):$PATH"
+    # shellcheck disable=SC1090
+    . <("$barrio" completion bash)
+    COMP_WORDS=(barrio "$@")
+    COMP_CWORD=$#
+    _barrio 2>/dev/null
+    echo "offered: ${COMPREPLY[*]}"
+  )
+}
+expect 0 "offered: explain" offered --as ciudad expl
+expect 0 "offered: table json csv" offered --output ""
+expect 0 "offered: json" offered site list --output = j
+expect 0 "offered: people" offered --home "$home" app show ""
+expect 0 "offered: bio1" offered --home "$home" --as operator site drain bi
+expect 0 "offered: acme" offered --home "$home" --as ac
+expect 0 "offered: --fingerprint" offered site revoke bio1 --fin
+expect 0 "offered: --as" offered site list --a
+expect 0 "offered: bash zsh fish" offered completion ""
+[ "$(offered --home /nowhere app show "")" = "offered: " ] || { echo "FAIL: names without a network"; failures=$((failures + 1)); }
+[ "$(offered site list "")" = "offered: " ] || { echo "FAIL: files where none is wanted"; failures=$((failures + 1)); }
+expect 0 "offered: README.md" offered app deploy READ
+expect 2 "--yes: is needed where nobody can be asked" b app delete people --no-input
+expect 2 "--yes: is needed where nobody can be asked" b app delete people
+expect 0 "acme/people" b app list
+expect 0 "deleted people" b app delete people --yes
+expect 2 "value of token: is empty" b secret set token
+expect 2 "client_secret: is empty" b context set acme --control "http://$address" --client-id acme
+# Each error names what to type next, or nothing.
+expect 3 "next: barrio site list" b site show atlantis
+expect 3 "next: barrio site list" b bucket create frames --location atlantis
+expect 3 "next: barrio bucket list" b object get nobucket/x
+expect 3 "next: barrio app list" b app show people
+expect 5 "next: barrio tenant list" b tenant create acme --as operator
+expect 4 "next: barrio context set wrong" b app list --as wrong
+expect 3 '"why":"not_found","exit":3,"next":"barrio site list"' b site show atlantis --output json
 status=$(curl -s -o /dev/null -w '%{http_code}' "http://$address/barrio/v1/sites")
 [ "$status" = 401 ] || { echo "FAIL: without a token: $status, wanted 401"; failures=$((failures + 1)); }
+# A second network in the same folder is refused, and nothing of the first is touched.
+exec 9>"$home/lock"
+flock -n 9
+echo "$$" >"$home/lock"
+expect 5 "a network runs here (process $$)" b up --once 9>&-
+expect 0 "mad1" b site list
+exec 9>&-
 kill "$control_pid"
 wait "$control_pid"
 ended=$?
