@@ -1,7 +1,8 @@
 // The page: what is promised on top, then map, chart and tables.
 
+import { AppsTable } from './apps';
 import { BucketsTable } from './buckets';
-import { FlowsTable, SitesTable } from './tables';
+import { CamerasTable, SitesTable } from './tables';
 import { LatencyChart } from './chart';
 import { SpainMap } from './map';
 import { usePick } from './pick';
@@ -73,10 +74,11 @@ export function App() {
       <Banner watch={watch} />
       {live ? (
         <main>
-          <SpainMap live={live} pick={pick} />
+          <SpainMap sites={live.sites} cameras={watch.cameras} pick={pick} />
           <LatencyChart history={watch.history} pick={pick} />
-          <FlowsTable live={live} pick={pick} />
           <SitesTable live={live} />
+          <AppsTable live={live} />
+          <CamerasTable live={live} cameras={watch.cameras} pick={pick} />
           <BucketsTable known={buckets} live={live} />
         </main>
       ) : (
