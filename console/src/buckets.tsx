@@ -2,15 +2,13 @@
 
 import type { Bucket, Buckets, Live } from './api';
 import { FittingTable, useFirst } from './more';
+import { Place, citiesOf } from './tables';
+import type { Cities } from './tables';
 import { byNeed, formatBytes, lacksCopies, policyWords } from './view';
 
 const mostRows = 20;
 
-function Place({ id, cities }: { id: string; cities: Map<string, string> }) {
-  return <>{cities.get(id) ?? ''} <span class="id">{id}</span></>;
-}
-
-function BucketRow({ bucket, cities }: { bucket: Bucket; cities: Map<string, string> }) {
+function BucketRow({ bucket, cities }: { bucket: Bucket; cities: Cities }) {
   const lacks = lacksCopies(bucket);
   return (
     <tr data-bucket={bucket.name}>
@@ -32,7 +30,7 @@ function BucketRow({ bucket, cities }: { bucket: Bucket; cities: Map<string, str
 }
 
 export function BucketsTable({ known, live }: { known: Buckets | null; live: Live }) {
-  const cities = new Map(live.sites.map((site) => [site.id, site.city]));
+  const cities = citiesOf(live);
   const [shown, more] = useFirst(byNeed(known?.buckets ?? []), mostRows);
   const empty = known ? 'No tenant has made a bucket.' : 'Not told yet.';
   return (

@@ -14,7 +14,7 @@ import { bySiteState, extent, flowState, flowWords, formatAccess, formatMs, form
 const mostCameras = 50;
 const mostSites = 24;
 
-type Cities = Map<string, string>;
+export type Cities = Map<string, string>;
 type Times = Omit<Together, 'answered' | 'answeredPerSecond' | 'late' | 'refused' | 'refusals'>;
 type Counts = Times & { answered: number; late: number; refused: number };
 
@@ -44,7 +44,7 @@ function TimeBar({ times, slowest }: { times: Times; slowest: number }) {
   );
 }
 
-function Place({ id, cities }: { id: string; cities: Cities }) {
+export function Place({ id, cities }: { id: string; cities: Cities }) {
   return <>{cities.get(id) ?? ''} <span class="id">{id}</span></>;
 }
 
@@ -124,7 +124,7 @@ function CameraRows({ camera, slowest, cities, pick }: { camera: Camera; slowest
   );
 }
 
-const citiesOf = (live: Live): Cities => new Map(live.sites.map((site) => [site.id, site.city]));
+export const citiesOf = (live: Live): Cities => new Map(live.sites.map((site) => [site.id, site.city]));
 
 export function CamerasTable({ live, cameras, pick }: { live: Live; cameras: Camera[]; pick: Pick }) {
   const slowest = Math.max(0, ...live.flows.map((flow) => flow.network.p50 + flow.queue.p50 + flow.compute.p50));

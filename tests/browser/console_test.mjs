@@ -276,6 +276,22 @@ test('on a phone nothing is wider than the screen or lies to the side, and sites
   assert.deepEqual(await page.$$eval('.scroll', (all) => all.filter((part) => part.scrollWidth > part.clientWidth + 1).map((part) => part.getAttribute('aria-labelledby'))), []);
 });
 
+test('a list that is long says how many more there are, and shows them when asked', { skip: given !== undefined }, async () => {
+  await page.route('**/barrio/v1/live', async (route) => {
+    const live = await (await route.fetch()).json();
+    const more = Array.from({ length: 23 }, (_, i) => ({ ...live.sites[0], id: `more${i}`, city: `Pueblo ${i}` }));
+    await route.fulfill({ json: { ...live, sites: [...live.sites, ...more] } });
+  });
+  const button = page.locator('.sites-card button.more');
+  await button.waitFor();
+  assert.equal(await button.innerText(), 'Show all 40: 16 more');
+  assert.equal(await page.locator('table.sites tr[data-site]').count(), 24);
+  await button.click();
+  assert.equal(await page.locator('table.sites tr[data-site]').count(), 40);
+  await page.unroute('**/barrio/v1/live');
+  await button.waitFor({ state: 'detached' });
+});
+
 test('nobody was asked but the origin, and the browser had nothing to complain about', () => {
   assert.deepEqual(requests.filter((url) => new URL(url).origin !== origin), []);
   assert.deepEqual(complaints, []);
