@@ -258,13 +258,18 @@ test('on a phone nothing is wider than the screen or lies to the side, and sites
   await page.locator('table.cameras.cards').waitFor();
   await nextView();
   assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), phone.width);
-  assert.deepEqual(await page.$$eval('main *', (all) => all.filter((part) => part.scrollWidth > part.clientWidth + 1 && ['auto', 'scroll'].includes(getComputedStyle(part).overflowX)).map((part) => part.outerHTML.slice(0, 80))), []);
-  const out = await page.$$eval('table td, table th', (cells, width) => cells.filter((cell) => cell.getBoundingClientRect().right > width).map((cell) => cell.outerHTML.slice(0, 120)), phone.width);
+  const scrolls = await page.$$eval('main *', (all) => all
+    .filter((part) => part.scrollWidth > part.clientWidth + 1 && ['auto', 'scroll'].includes(getComputedStyle(part).overflowX))
+    .map((part) => part.outerHTML.slice(0, 80)));
+  assert.deepEqual(scrolls, []);
+  const out = await page.$$eval('table td, table th', (cells, width) => cells
+    .filter((cell) => cell.getBoundingClientRect().right > width).map((cell) => cell.outerHTML.slice(0, 120)), phone.width);
   assert.deepEqual(out, []);
   const tops = await page.$$eval('.map-card, .sites-card, .apps-card, .cameras-card, .buckets-card', (cards) => cards
     .map((card) => ({ name: card.classList[1], top: card.getBoundingClientRect().top })).sort((a, b) => a.top - b.top).map((card) => card.name));
   assert.deepEqual(tops, ['map-card', 'sites-card', 'apps-card', 'cameras-card', 'buckets-card']);
-  for (const cell of ['place', 'served', 'total-p50', 'total-p99', 'late', 'refused']) assert.ok(await page.locator(`tbody[data-camera] [data-cell=${cell}]`).first().isVisible(), cell);
+  for (const cell of ['place', 'served', 'total-p50', 'total-p99', 'late', 'refused'])
+    assert.ok(await page.locator(`tbody[data-camera] [data-cell=${cell}]`).first().isVisible(), cell);
   assert.equal(await page.locator('[data-cell=compute-p99]').first().isVisible(), false);
   await page.locator('table.cameras button[data-cell=place]').first().click();
   assert.equal(await page.locator('[data-cell=compute-p99]').first().isVisible(), true);
