@@ -1,5 +1,5 @@
 // Serves dist/ and a scripted GET /barrio/v1/live and /barrio/v1/storage, for work on the page and for the browser test; nothing of it ships.
-// The script: 17 sites, ten cameras; a site is lost for a while, one tenant is refused then, control goes away.
+// The script: 17 sites, eleven cameras, some of which enter by several gateways; a site is lost for a while, one tenant is refused then, control goes away.
 //   node mock-server.mjs [--port 8090]
 // With `hold()` a test freezes the script at a second of its choice.
 
@@ -49,8 +49,10 @@ function noise(seed, second) {
 const pair = (p50, spread) => ({ p50_ms: round(p50), p99_ms: round(p50 + spread) });
 const round = (value) => Math.round(value * 1000) / 1000;
 
-function flowAt(camera, index, second, lost) {
-  const [place, lat, lon, access, app, wished, network, compute] = camera;
+/** What the gateway at `entered` says of a camera; empty: that of the site that serves it. */
+function flowAt(camera, index, second, lost, { entered, share } = { entered: '', share: 1 }) {
+  const [place, lat, lon, access, app, preferred, network, compute] = camera;
+  const wished = share === 1 ? preferred : [...preferred].reverse();
   const served = wished.find((site) => !lost.has(site)) ?? '';
   const far = served === wished[0] ? 0 : 6.5;
   const late = index === 1 && second % 60 > 40 ? 3 : 0;
@@ -61,10 +63,34 @@ function flowAt(camera, index, second, lost) {
     ? { network: pair(path, 1.2), queue: pair(queue, 6), compute: pair(work, 9), total: pair(path + queue + work + 0.4, 14 + 3 * noise(index + 20, second)) }
     : { network: pair(0, 0), queue: pair(0, 0), compute: pair(0, 0), total: pair(0, 0) };
   return {
-    app, place, location: { lat, lon }, access, served_by: served, entered: served || 'mad1', ...parts,
-    answered: served ? 46 + Math.floor(6 * noise(index + 7, second)) : 0, late, refused: served ? 0 : 48,
-    refusal: served ? '' : 'policy: frames may be processed in ES-PV only; its only site bio1 (Bilbao) is away',
+    app, place, location: { lat, lon }, access, served_by: served, entered: entered || served || 'mad1', ...parts,
+    answered: served ? Math.floor(share * (46 + 6 * noise(index + 7, second))) : 0, late, refused: served ? 0 : Math.floor(share * 48),
+    refusal: served ? '' : 'unavailable', seconds: share === 1 ? 10 : 4,
   };
+}
+
+/** Every third camera's devices enter by three gateways, two of which send to the site that it likes second. */
+function flowsAt(camera, index, second, lost) {
+  const first = flowAt(camera, index, second, lost);
+  if (index % 3 !== 0) return [first];
+  const more = [['mad1', 0.1], ['mad2', 0.05]].filter(([entered]) => entered !== first.entered);
+  return [first, ...more.map(([entered, share]) => flowAt(camera, index, second, lost, { entered, share }))];
+}
+
+/** name, objective in ms, sites; risk is asked by nobody, audit has no place. */
+const apps = [
+  [people, 250, ['mad1', 'mad2', 'bcn1', 'vlc1', 'svq1', 'agp1', 'pmi1', 'bio1', 'lcg1', 'trs1']],
+  ['euskotren/platform-watch', 60, ['bio1']], ['ayuntamiento/risk', 50, ['mad1', 'bcn1']], ['television/audit', 100, []],
+];
+
+function appAt([app, objective_ms, placed], lost) {
+  const ready = placed.filter((site) => !lost.has(site));
+  const view = { app, objective_ms, objective_percentile: 99, replicas: Math.max(1, placed.length), replicas_ready: ready.length, sites: placed };
+  if (ready.length > 0) return view;
+  const refusal = placed.length > 0
+    ? { reason: 'unavailable', detail: `policy 'jurisdiction ES-PV' permits only ${placed[0]}, which is lost`, nearest: `${placed[0]} back` }
+    : { reason: 'power', detail: 'vll1 has 40 W of IT power left, a replica needs 900', nearest: 'another 860 W at vll1' };
+  return { ...view, refusal };
 }
 
 /** The view at a second of the script: bio1 is lost from 20 to 39 of every 60. */
@@ -78,7 +104,8 @@ export function viewAt(second) {
       return { id, city, lat, lon, status, connected: up, power_budget_w: budget, power_used_w: up ? Math.round(budget * share) : 0,
         replicas: status === 'active' ? 2 : 0, replicas_ready: up ? 2 : 0 };
     }),
-    flows: cameras.map((camera, index) => flowAt(camera, index, second, lost)),
+    apps: apps.map((app) => appAt(app, lost)),
+    flows: cameras.flatMap((camera, index) => flowsAt(camera, index, second, lost)),
   };
 }
 

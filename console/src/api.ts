@@ -16,12 +16,28 @@ export interface Site {
   replicasReady: number;
 }
 
+/** Why nothing was placed: a sentence with the figures, and what would work (may be empty). */
+export interface Refusal {
+  detail: string;
+  nearest: string;
+}
+
+export interface App {
+  app: string; // "tenant/name"
+  objectiveMs: number;
+  objectivePercentile: number;
+  replicas: number; // that it should have now; 0: none while nobody asks
+  replicasReady: number;
+  sites: string[]; // that have a replica, ready or not
+  refusal: Refusal | null; // none placed
+}
+
 export interface LatencyPair {
   p50: number;
   p99: number;
 }
 
-/** One app's devices in one place over the last 10 seconds, as one gateway saw them. */
+/** One app's devices in one place, as one gateway saw them in the last seconds. */
 export interface Flow {
   app: string;
   place: string;
@@ -33,7 +49,8 @@ export interface Flow {
   answered: number;
   late: number;
   refused: number;
-  refusal: string;
+  refusal: string; // the last reason; empty: none was refused
+  seconds: number; // that the counts are of, at most 10
   network: LatencyPair;
   queue: LatencyPair;
   compute: LatencyPair;
@@ -44,6 +61,7 @@ export interface Live {
   time: string;
   snapshotVersion: number;
   sites: Site[];
+  apps: App[];
   flows: Flow[];
 }
 
@@ -57,8 +75,8 @@ export interface Storage {
   bytes: number;
 }
 
-/** Gateways report counts over this many seconds. */
-export const windowSeconds = 10;
+/** What the counts of a gateway are of that does not say it. */
+const windowSeconds = 10;
 
 const statuses: readonly string[] = ['planned', 'testing', 'active', 'draining', 'retired'];
 
@@ -118,6 +136,18 @@ function parseSite(site: Reader): Site {
   };
 }
 
+function parseApp(app: Reader): App {
+  return {
+    app: app.field('app').text(),
+    objectiveMs: app.field('objective_ms').number(),
+    objectivePercentile: app.field('objective_percentile').number(),
+    replicas: app.field('replicas').number(),
+    replicasReady: app.field('replicas_ready').number(),
+    sites: app.field('sites').list((site) => site.text()),
+    refusal: app.field('refusal').maybe((why) => ({ detail: why.field('detail').text(), nearest: why.field('nearest').text() })),
+  };
+}
+
 function parsePair(pair: Reader): LatencyPair {
   return { p50: pair.field('p50_ms').number(), p99: pair.field('p99_ms').number() };
 }
@@ -135,6 +165,7 @@ function parseFlow(flow: Reader): Flow {
     late: flow.field('late').number(),
     refused: flow.field('refused').number(),
     refusal: flow.field('refusal').text(),
+    seconds: flow.field('seconds').number() || windowSeconds,
     network: parsePair(flow.field('network')),
     queue: parsePair(flow.field('queue')),
     compute: parsePair(flow.field('compute')),
@@ -149,6 +180,7 @@ export function parseLive(json: unknown): Live {
     time: live.field('time').text(),
     snapshotVersion: live.field('snapshot_version').number(),
     sites: live.field('sites').list(parseSite),
+    apps: live.field('apps').list(parseApp),
     flows: live.field('flows').list(parseFlow),
   };
 }

@@ -1,6 +1,7 @@
 // The page: what is promised on top, then map, chart and tables.
 
-import { FlowsTable, SitesTable } from './tables';
+import { AppsTable } from './apps';
+import { CamerasTable, SitesTable } from './tables';
 import { LatencyChart } from './chart';
 import { SpainMap } from './map';
 import { StorageTable } from './storage';
@@ -73,10 +74,11 @@ export function App() {
       <Banner watch={watch} />
       {live ? (
         <main>
-          <SpainMap live={live} pick={pick} />
+          <SpainMap sites={live.sites} cameras={watch.cameras} pick={pick} />
           <LatencyChart history={watch.history} pick={pick} />
-          <FlowsTable live={live} pick={pick} />
           <SitesTable live={live} />
+          <AppsTable live={live} />
+          <CamerasTable live={live} cameras={watch.cameras} pick={pick} />
           <StorageTable known={storage} live={live} />
         </main>
       ) : (

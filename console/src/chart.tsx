@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import type { History, Series } from './history';
-import { historySeconds } from './history';
+import { historySeconds, spanWords } from './history';
 import { useMedia, useWidth } from './live';
 import type { Pick } from './pick';
 import { formatMs } from './view';
@@ -133,7 +133,7 @@ export function LatencyChart({ history, pick }: { history: History; pick: Pick }
   const at = cursor === null ? last : Math.min(cursor, last);
   return (
     <section class="card chart-card" aria-labelledby="chart-title">
-      <h2 id="chart-title">Total time at p99 <span class="unit">ms, last 5 minutes</span></h2>
+      <h2 id="chart-title">Total time at p99 <span class="unit" data-cell="span">ms, {spanWords(history)}</span></h2>
       <div ref={frame} class="plot" role="img" aria-label="Line chart of the p99 total time per camera; the list below gives the present figures." />
       <Legend history={history} at={at} pick={pick} dark={dark} />
     </section>

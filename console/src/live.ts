@@ -3,6 +3,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { askLive, askStorage } from './api';
 import type { Live, Storage } from './api';
+import { camerasOf } from './cameras';
+import type { Camera } from './cameras';
 import { emptyHistory, extend } from './history';
 import type { History } from './history';
 
@@ -16,11 +18,12 @@ export interface Watch {
   control: ControlState;
   reason: string; // why control gives no view, when it is refused
   live: Live | null; // the last one
+  cameras: Camera[]; // of that view
   ageSeconds: number; // of that view
   history: History;
 }
 
-const nothingYet: Watch = { control: 'connecting', reason: '', live: null, ageSeconds: 0, history: emptyHistory };
+const nothingYet: Watch = { control: 'connecting', reason: '', live: null, cameras: [], ageSeconds: 0, history: emptyHistory };
 
 export function useWatch(): Watch {
   const [watch, setWatch] = useState<Watch>(nothingYet);
@@ -40,7 +43,8 @@ export function useWatch(): Watch {
       if (answer.kind === 'given') {
         receivedAt.current = performance.now();
         const live = answer.view;
-        setWatch((old) => ({ control: 'connected', reason: '', live, ageSeconds: 0, history: extend(old.history, now, live.flows) }));
+        const cameras = camerasOf(live.flows);
+        setWatch((old) => ({ control: 'connected', reason: '', live, cameras, ageSeconds: 0, history: extend(old.history, now, cameras) }));
         return;
       }
       const reason = answer.kind === 'refused' ? answer.reason : '';

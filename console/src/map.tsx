@@ -1,27 +1,37 @@
 // The map of Spain: sites with their power in use, cameras with a line to the site that serves them.
 
 import { useMemo } from 'preact/hooks';
-import type { Live } from './api';
+import type { Site } from './api';
+import type { Camera } from './cameras';
 import type { Pick } from './pick';
 import { useWidth } from './live';
-import { ground, scene } from './scene';
+import { ground, scene, stand, standingKey } from './scene';
 import type { CameraMark, Ground, Scene, SiteMark } from './scene';
 import type { Label } from './layout';
+import { refusalWords } from './refusals';
 import { extent, flowWords, formatMs, formatPower, nearlyFull, powerShare } from './view';
 
 const ringRadius = 9;
 const ringLength = 2 * Math.PI * ringRadius;
 
-function MapLabel({ label, kind }: { label: Label; kind: string }) {
-  return <text class={`label ${kind}`} x={label.x} y={label.y} text-anchor={label.anchor}>{label.text}</text>;
+function MapLabel({ label, kind, of }: { label: Label; kind: string; of: string }) {
+  const { x, y, anchor, leader, lines } = label;
+  return (
+    <g class={`label ${kind}`} data-label={of}>
+      {leader && <path class="leader" d={`M${leader.from.x.toFixed(1)} ${leader.from.y.toFixed(1)}L${leader.to.x.toFixed(1)} ${leader.to.y.toFixed(1)}`} />}
+      <text x={x.toFixed(1)} y={y.toFixed(1)} text-anchor={anchor}>
+        {lines.map((line, i) => <tspan key={line} x={x.toFixed(1)} dy={i === 0 ? 0 : '1.15em'}>{line}</tspan>)}
+      </text>
+    </g>
+  );
 }
 
-function SiteGlyph({ mark }: { mark: SiteMark }) {
+function SiteGlyph({ mark, scale }: { mark: SiteMark; scale: number }) {
   const { site, state } = mark;
   const used = extent(powerShare(site), ringLength);
   const powered = state === 'active' || state === 'draining' || state === 'testing';
   return (
-    <g class={`site ${state}`} data-site={site.id} transform={`translate(${mark.x.toFixed(1)} ${mark.y.toFixed(1)})`}>
+    <g class={`site ${state}`} data-site={site.id} transform={`translate(${mark.x.toFixed(1)} ${mark.y.toFixed(1)}) scale(${scale})`}>
       <title>
         {`${site.city} (${site.id}): ${state}, ${formatPower(site)} in use, ` +
           `${site.replicasReady} of ${site.replicas} replicas ready`}
@@ -35,9 +45,11 @@ function SiteGlyph({ mark }: { mark: SiteMark }) {
   );
 }
 
-function cameraTitle({ flow, state }: CameraMark): string {
-  const served = flow.servedBy ? `served by ${flow.servedBy}, p99 ${formatMs(flow.total.p99)} ms` : 'served by nobody';
-  return `${flow.place}, ${flow.app}: ${flowWords[state]}, ${served}${flow.refused > 0 ? `, refused: ${flow.refusal}` : ''}`;
+function cameraTitle({ camera, state }: CameraMark): string {
+  const { place, app, servedBy, others, total, refused, refusals } = camera;
+  const more = others.length > 0 ? ` and ${others.join(', ')}` : '';
+  const served = servedBy ? `served by ${servedBy}${more}, p99 ${formatMs(total.p99)} ms` : 'served by nobody';
+  return `${place}, ${app}: ${flowWords[state]}, ${served}${refused > 0 ? `; refused: ${refusalWords(refusals)}` : ''}`;
 }
 
 function emphasis(camera: string, pick: Pick): string {
@@ -45,25 +57,29 @@ function emphasis(camera: string, pick: Pick): string {
   return pick.shown === camera ? ' shown' : ' dimmed';
 }
 
+/** Lines to further sites are drawn while the camera stands out. */
 function CameraLine({ mark, pick }: { mark: CameraMark; pick: Pick }) {
+  const { key } = mark.camera;
   if (mark.line === '') return null;
   return (
-    <g class={`line ${mark.state}${emphasis(mark.camera, pick)}`} data-flow={mark.key}>
+    <g class={`line ${mark.state}${emphasis(key, pick)}`} data-line={key}>
       <path class="bed" d={mark.line} />
       <path class="pulse" d={mark.line} />
+      {pick.shown === key && mark.others.map((line) => <path key={line} class="pulse" d={line} />)}
     </g>
   );
 }
 
-function CameraGlyph({ mark, pick }: { mark: CameraMark; pick: Pick }) {
+function CameraGlyph({ mark, pick, scale }: { mark: CameraMark; pick: Pick; scale: number }) {
+  const { key } = mark.camera;
   return (
     <g
-      class={`camera ${mark.state}${emphasis(mark.camera, pick)}`}
-      data-camera={mark.key}
-      transform={`translate(${mark.x.toFixed(1)} ${mark.y.toFixed(1)})`}
-      onMouseEnter={() => pick.hover(mark.camera)}
+      class={`camera ${mark.state}${emphasis(key, pick)}`}
+      data-camera={key}
+      transform={`translate(${mark.x.toFixed(1)} ${mark.y.toFixed(1)}) scale(${scale})`}
+      onMouseEnter={() => pick.hover(key)}
       onMouseLeave={() => pick.hover(null)}
-      onClick={() => pick.toggle(mark.camera)}
+      onClick={() => pick.toggle(key)}
     >
       <title>{cameraTitle(mark)}</title>
       <circle class="reach" r={11} />
@@ -75,15 +91,15 @@ function CameraGlyph({ mark, pick }: { mark: CameraMark; pick: Pick }) {
 function Drawing({ on, drawn, pick }: { on: Ground; drawn: Scene; pick: Pick }) {
   const summary = `Map of Spain with ${drawn.sites.length} sites and ${drawn.cameras.length} cameras; the tables below say the same in words.`;
   return (
-    <svg class="map" width={on.width} height={on.height} viewBox={`0 0 ${on.width} ${on.height}`} role="img" aria-label={summary}>
+    <svg class="map" width={on.width} height={on.height} viewBox={`0 0 ${on.width} ${on.height}`} font-size={on.labelSize} role="img" aria-label={summary}>
       <path class="land" d={on.land} />
       <path class="borders" d={on.borders} />
       <path class="inset" d={on.inset} />
-      {drawn.cameras.map((mark) => <CameraLine key={mark.key} mark={mark} pick={pick} />)}
-      {drawn.sites.map((mark) => <SiteGlyph key={mark.site.id} mark={mark} />)}
-      {drawn.cameras.map((mark) => <CameraGlyph key={mark.key} mark={mark} pick={pick} />)}
-      {drawn.sites.map((mark) => mark.label && <MapLabel key={mark.site.id} label={mark.label} kind={mark.state} />)}
-      {drawn.cameras.map((mark) => mark.label && <MapLabel key={mark.key} label={mark.label} kind="of-camera" />)}
+      {drawn.cameras.map((mark) => <CameraLine key={mark.camera.key} mark={mark} pick={pick} />)}
+      {drawn.sites.map((mark) => <SiteGlyph key={mark.site.id} mark={mark} scale={on.scale} />)}
+      {drawn.cameras.map((mark) => <CameraGlyph key={mark.camera.key} mark={mark} pick={pick} scale={on.scale} />)}
+      {drawn.sites.map((mark) => mark.label && <MapLabel key={mark.site.id} label={mark.label} kind={mark.state} of={mark.site.city} />)}
+      {drawn.cameras.map((mark) => mark.label && <MapLabel key={mark.camera.key} label={mark.label} kind="of-camera" of={mark.camera.place} />)}
     </svg>
   );
 }
@@ -126,10 +142,11 @@ function Key() {
   );
 }
 
-export function SpainMap({ live, pick }: { live: Live; pick: Pick }) {
+export function SpainMap({ sites, cameras, pick }: { sites: Site[]; cameras: Camera[]; pick: Pick }) {
   const [follow, width] = useWidth<HTMLDivElement>();
   const on = useMemo(() => (width > 0 ? ground(width) : null), [width]);
-  const drawn = useMemo(() => (on ? scene(on, live.sites, live.flows) : null), [on, live]);
+  const standing = useMemo(() => (on ? stand(on, sites, cameras) : null), [on, standingKey(sites, cameras)]);
+  const drawn = useMemo(() => (standing ? scene(standing, sites, cameras) : null), [standing, sites, cameras]);
   return (
     <section class="card map-card" aria-labelledby="map-title">
       <h2 id="map-title">Sites and cameras</h2>

@@ -5,10 +5,11 @@ import { geoConicConformalSpain } from 'd3-composite-projections';
 import { feature, mesh } from 'topojson-client';
 import type { GeometryCollection, Topology } from 'topojson-specification';
 import atlas from 'es-atlas/es/provinces.json';
-import type { Flow, Site } from './api';
+import type { Site } from './api';
+import type { Camera } from './cameras';
 import { placeLabels, spread } from './layout';
-import type { Disc, Label, LabelWish, Point } from './layout';
-import { cameraKey, flowKey, flowState, siteState } from './view';
+import type { Disc, Label, LabelWish, Point, Segment } from './layout';
+import { flowState, siteState } from './view';
 import type { FlowState, SiteState } from './view';
 
 const topology = atlas as unknown as Topology<{ provinces: GeometryCollection; autonomous_regions: GeometryCollection }>;
@@ -24,12 +25,15 @@ export interface Ground {
   land: string;
   borders: string;
   inset: string; // the corner around the Canary Islands
+  labelSize: number;
+  scale: number; // of markers: smaller where the map is
   project: (lat: number, lon: number) => Point | null;
 }
 
 /** Spain drawn as large as the frame allows, the Canary Islands in their corner. */
 export function ground(width: number): Ground {
-  const height = Math.round(width * (width < 500 ? 0.84 : 0.74));
+  const small = width < 500;
+  const height = Math.round(width * (small ? 0.92 : 0.74));
   const margin = Math.max(10, width * 0.03);
   const projection = geoConicConformalSpain();
   const land = feature(topology, communities);
@@ -41,6 +45,8 @@ export function ground(width: number): Ground {
     land: path(land) ?? '',
     borders: path(mesh(topology, communities, (a, b) => a !== b)) ?? '',
     inset: projection.getCompositionBorders(),
+    labelSize: small ? 11 : 12,
+    scale: small ? 0.75 : 1,
     project: (lat, lon) => {
       const point = projection([lon, lat]);
       return point ? { x: point[0], y: point[1] } : null;
@@ -55,11 +61,10 @@ export interface SiteMark extends Point {
 }
 
 export interface CameraMark extends Point {
-  flow: Flow;
-  key: string; // of the flow
-  camera: string;
+  camera: Camera;
   state: FlowState;
-  line: string; // to the serving site; empty where nobody serves
+  line: string; // to the site that serves most of it; empty where nobody serves
+  others: string[]; // to the other sites that serve it
   label: Label | null;
 }
 
@@ -71,10 +76,9 @@ export interface Scene {
 
 const poweredRadius = 11;
 const hollowRadius = 6; // planned and retired sites have no ring
-const siteRadius = (site: Site) => (site.status === 'planned' || site.status === 'retired' ? hollowRadius : poweredRadius);
-const cameraRadius = 4.5;
-const labelSize = 12;
-const isPowered = (wish: LabelWish) => wish.r === poweredRadius;
+const isPowered = (site: Site) => site.status !== 'planned' && site.status !== 'retired';
+const siteRadius = (on: Ground, site: Site) => on.scale * (isPowered(site) ? poweredRadius : hollowRadius);
+const cameraRadius = (on: Ground) => on.scale * 4.5;
 
 /** A line that bows a little to its left, so that lines between the same places do not cover each other. */
 export function bow(from: Point, to: Point): string {
@@ -92,43 +96,72 @@ function projected<T extends { lat: number; lon: number }>(items: readonly T[], 
   });
 }
 
-export function scene(on: Ground, sites: readonly Site[], flows: readonly Flow[]): Scene {
-  // The order decides who moves for whom; it must not depend on the order of the answer.
-  const seenSites = projected([...sites].sort((a, b) => (a.id < b.id ? -1 : 1)), on, siteRadius);
-  const seenFlows = projected([...flows].sort((a, b) => (flowKey(a) < flowKey(b) ? -1 : 1)), on, () => cameraRadius);
-  const siteAt = spread(seenSites.map(({ disc }) => disc), 2);
-  const siteDiscs = siteAt.map((point, i) => ({ ...point, r: siteRadius(seenSites[i]!.item), fixed: true }));
-  const all = spread([...siteDiscs, ...seenFlows.map(({ disc }) => disc)], 5);
-  const cameraAt = all.slice(siteDiscs.length);
-  const cameraDiscs = cameraAt.map((point) => ({ ...point, r: cameraRadius }));
+/** The corners of a path of straight lines, pairwise. */
+function segmentsOf(path: string): Segment[] {
+  const corners = [...path.matchAll(/(-?[\d.]+)[ ,](-?[\d.]+)/g)].map(([, x, y]) => ({ x: Number(x), y: Number(y) }));
+  return corners.slice(1).map((to, i) => ({ from: corners[i]!, to }));
+}
 
-  const cities = new Set(sites.map((site) => site.city));
+/** A city has one name on the map, however many sites and cameras stand there. */
+function wishes(on: Ground, sites: readonly (Point & { item: Site })[], cameras: readonly (Point & { item: Camera })[]): { ofSites: LabelWish[]; ofCameras: LabelWish[] } {
   const named = new Set<string>();
-  const siteWishes = seenSites.map(({ item }, i) => ({ ...siteAt[i]!, r: siteRadius(item), text: firstOf(named, item.city) }));
-  const cameraWishes = seenFlows.map(({ item }, i) => ({
-    ...cameraAt[i]!, r: cameraRadius, text: cities.has(item.place) ? '' : firstOf(named, item.place),
-  }));
-  // Where room is short, what works is named before what is only planned.
-  const order = [...siteWishes.filter(isPowered), ...cameraWishes, ...siteWishes.filter((wish) => !isPowered(wish))];
-  const placed = placeLabels(order, [...siteDiscs, ...cameraDiscs], labelSize, on);
-  const labels = new Map(order.map((wish, i) => [wish, placed[i] ?? null]));
-  const position = new Map(seenSites.map(({ item }, i) => [item.id, siteAt[i]!]));
+  const firstOf = (text: string) => {
+    if (named.has(text)) return '';
+    named.add(text);
+    return text;
+  };
+  // A city's name stands at a site that works, where it has one.
+  const ordered = [...sites].sort((a, b) => Number(isPowered(b.item)) - Number(isPowered(a.item)));
+  const texts = new Map(ordered.map(({ item }) => [item.id, firstOf(item.city)]));
   return {
-    sites: seenSites.map(({ item }, i) => ({ site: item, state: siteState(item), ...siteAt[i]!, label: labels.get(siteWishes[i]!) ?? null })),
-    cameras: seenFlows.map(({ item }, i) => {
-      const server = position.get(item.servedBy);
-      return {
-        flow: item, key: flowKey(item), camera: cameraKey(item), state: flowState(item), ...cameraAt[i]!,
-        line: server ? bow(cameraAt[i]!, server) : '', label: labels.get(cameraWishes[i]!) ?? null,
-      };
-    }),
-    unseen: sites.length + flows.length - seenSites.length - seenFlows.length,
+    ofSites: sites.map(({ x, y, item }) => ({ x, y, r: siteRadius(on, item), text: texts.get(item.id)!, bold: isPowered(item) })),
+    ofCameras: cameras.map(({ x, y, item }) => ({ x, y, r: cameraRadius(on), text: firstOf(item.place), bold: false })),
   };
 }
 
-/** A name is written once, however many things stand there. */
-function firstOf(named: Set<string>, text: string): string {
-  if (named.has(text)) return '';
-  named.add(text);
-  return text;
+function labels(on: Ground, sites: readonly (Point & { item: Site })[], cameras: readonly (Point & { item: Camera })[]): (Label | null)[] {
+  const { ofSites, ofCameras } = wishes(on, sites, cameras);
+  const discs = [...sites.map(({ x, y, item }) => ({ x, y, r: siteRadius(on, item) })), ...cameras.map(({ x, y }) => ({ x, y, r: cameraRadius(on) }))];
+  return placeLabels([...ofSites, ...ofCameras], { discs, lines: segmentsOf(on.inset) }, on.labelSize, on);
+}
+
+/** Where all of them stand: by the sites' ids and the cameras' keys. */
+export type Standing = Map<string, Point & { label: Label | null }>;
+
+/** Equal while nothing moves: sites and cameras come and go seldom, what they do changes each second. */
+export function standingKey(sites: readonly Site[], cameras: readonly Camera[]): string {
+  const ofSites = sites.map((site) => [site.id, site.city, site.lat, site.lon, isPowered(site)].join());
+  return [...ofSites, ...cameras.map((camera) => [camera.key, camera.lat, camera.lon].join())].sort().join('\n');
+}
+
+export function stand(on: Ground, sites: readonly Site[], cameras: readonly Camera[]): Standing {
+  // The order decides who moves for whom; it must not depend on the order of the answer.
+  const seenSites = projected([...sites].sort((a, b) => (a.id < b.id ? -1 : 1)), on, (site) => siteRadius(on, site));
+  const seenCameras = projected([...cameras].sort((a, b) => (a.key < b.key ? -1 : 1)), on, () => cameraRadius(on));
+  const siteAt = spread(seenSites.map(({ disc }) => disc), 2 * on.scale);
+  const siteDiscs = siteAt.map((point, i) => ({ ...point, r: siteRadius(on, seenSites[i]!.item), fixed: true }));
+  const cameraAt = spread([...siteDiscs, ...seenCameras.map(({ disc }) => disc)], 5 * on.scale).slice(siteDiscs.length);
+  const standingSites = seenSites.map(({ item }, i) => ({ item, ...siteAt[i]! }));
+  const standingCameras = seenCameras.map(({ item }, i) => ({ item, ...cameraAt[i]! }));
+  const labelOf = labels(on, standingSites, standingCameras);
+  const keys = [...seenSites.map(({ item }) => item.id), ...seenCameras.map(({ item }) => item.key)];
+  return new Map([...siteAt, ...cameraAt].map(({ x, y }, i) => [keys[i]!, { x, y, label: labelOf[i] ?? null }]));
+}
+
+export function scene(standing: Standing, sites: readonly Site[], cameras: readonly Camera[]): Scene {
+  const lineTo = (from: Point, site: string) => {
+    const server = standing.get(site);
+    return server ? bow(from, server) : '';
+  };
+  const siteMarks = sites.flatMap((site) => {
+    const at = standing.get(site.id);
+    return at ? [{ site, state: siteState(site), ...at }] : [];
+  });
+  const cameraMarks = cameras.flatMap((camera) => {
+    const at = standing.get(camera.key);
+    if (!at) return [];
+    const others = camera.others.map((site) => lineTo(at, site)).filter((line) => line !== '');
+    return [{ camera, state: flowState(camera), line: lineTo(at, camera.servedBy), others, ...at }];
+  });
+  return { sites: siteMarks, cameras: cameraMarks, unseen: sites.length + cameras.length - siteMarks.length - cameraMarks.length };
 }

@@ -1,16 +1,16 @@
 // Pure functions from the live view to what the page says: states, sums, order and figures as text.
 
-import { windowSeconds } from './api';
-import type { Flow, Live, Site, Storage } from './api';
+import { together } from './sums';
+import type { Live, Site, Storage } from './api';
 
 export type FlowState = 'on-time' | 'late' | 'refused' | 'idle';
 export type SiteState = 'active' | 'draining' | 'testing' | 'planned' | 'retired' | 'lost';
 
 /** The worst thing that happened in the window. */
-export function flowState(flow: Flow): FlowState {
-  if (flow.refused > 0) return 'refused';
-  if (flow.late > 0) return 'late';
-  return flow.answered > 0 ? 'on-time' : 'idle';
+export function flowState(counts: { answered: number; late: number; refused: number }): FlowState {
+  if (counts.refused > 0) return 'refused';
+  if (counts.late > 0) return 'late';
+  return counts.answered > 0 ? 'on-time' : 'idle';
 }
 
 export const flowWords: Record<FlowState, string> = {
@@ -26,16 +26,6 @@ export function siteState(site: Site): SiteState {
   return expected && !site.connected ? 'lost' : site.status;
 }
 
-/** A camera (the devices of one app in one place): stays the same when another site serves it. */
-export function cameraKey(flow: Flow): string {
-  return `${flow.app}|${flow.place}|${flow.access}`;
-}
-
-/** One row or line: a camera at the gateway it entered by, and the site that serves it. */
-export function flowKey(flow: Flow): string {
-  return `${cameraKey(flow)}|${flow.entered}|${flow.servedBy}`;
-}
-
 export interface Totals {
   active: number;
   lost: number;
@@ -46,23 +36,18 @@ export interface Totals {
 }
 
 export function totals(live: Live): Totals {
-  const sum = (read: (flow: Flow) => number) => live.flows.reduce((total, flow) => total + read(flow), 0);
+  const { answeredPerSecond, late, refused } = together(live.flows);
   return {
     active: live.sites.filter((site) => siteState(site) === 'active').length,
     lost: live.sites.filter((site) => siteState(site) === 'lost').length,
     sites: live.sites.length,
-    answeredPerSecond: sum((flow) => flow.answered) / windowSeconds,
-    late: sum((flow) => flow.late),
-    refused: sum((flow) => flow.refused),
+    answeredPerSecond,
+    late,
+    refused,
   };
 }
 
-const spanish = new Intl.Collator('es');
-
-/** Refusals and misses first would jump about: the order is by name, as one looks a city up. */
-export function byPlace(flows: readonly Flow[]): Flow[] {
-  return [...flows].sort((a, b) => spanish.compare(a.place, b.place) || spanish.compare(flowKey(a), flowKey(b)));
-}
+export const spanish = new Intl.Collator('es');
 
 const siteRank: Record<SiteState, number> = { lost: 0, draining: 1, active: 2, testing: 3, planned: 4, retired: 5 };
 
@@ -117,6 +102,11 @@ const accessWords: Record<string, string> = { fibre: 'fibre', nr5g: '5G' };
 
 export function formatAccess(access: string): string {
   return accessWords[access] ?? access;
+}
+
+/** "250 ms p99". */
+export function objectiveWords({ objectiveMs, objectivePercentile }: { objectiveMs: number; objectivePercentile: number }): string {
+  return `${Number(objectiveMs.toFixed(1))} ms p${objectivePercentile}`;
 }
 
 /** Sites whose buckets lack copies first, then those that keep most. */

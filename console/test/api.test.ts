@@ -10,6 +10,14 @@ test('a live view is read with its units in place', () => {
   assert.equal(live.sites[0]?.powerBudgetW, 20000);
   assert.deepEqual(live.flows[0]?.total, { p50: 48, p99: 61 });
   assert.equal(live.flows[0]?.lat, 42.2406);
+  assert.deepEqual(live.apps.map((app) => app.refusal), [null, { detail: 'bio1 is full', nearest: 'another 40 W at bio1' }]);
+  assert.equal(live.apps[0]?.objectiveMs, 250);
+});
+
+test('counts of a gateway that does not say how long they took are of ten seconds', () => {
+  const json = liveJson();
+  json.flows[0]!.seconds = 0;
+  assert.equal(parseLive(json).flows[0]?.seconds, 10);
 });
 
 test('a wrong field is named with its path', () => {

@@ -306,6 +306,7 @@ class Control {
   int standing(const AppKey& app) const;
   App with_demand(App app) const;
   std::string demand_text(const App& app) const;
+  std::vector<api::LiveApp> live_apps(const TenantId& viewer) const;
   void gather_demand(Writes& writes);
   void roll_releases();
   void gather_releases(Writes& writes) const;

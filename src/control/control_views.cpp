@@ -174,7 +174,34 @@ api::LiveView Control::live(const TenantId& viewer) const {
       if (viewer.empty() || flow.app.tenant == viewer) view.flows.push_back({site.id, flow});
     }
   }
+  view.apps = live_apps(viewer);
   return view;
+}
+
+std::vector<api::LiveApp> Control::live_apps(const TenantId& viewer) const {
+  std::map<AppKey, api::LiveApp> by_key;
+  for (const App& app : desired_.apps) {
+    if (!viewer.empty() && app.tenant != viewer) continue;
+    const Objective& objective = app.spec.objective;
+    api::LiveApp& live = by_key[app.key()];
+    live.app = app.key();
+    live.objective_ms = to_ms(objective.latency);
+    live.objective_percentile = objective.percentile;
+    const auto placement = placements_.find(app.key());
+    if (sleeps(app) || placement == placements_.end()) continue;
+    live.replicas = std::max(std::ssize(placement->second.replicas), std::ptrdiff_t{app.spec.replicas.value_or(1)});
+    live.refusal = placement->second.refusal;
+  }
+  for (const Replica& replica : desired_.replicas) {
+    const auto found = by_key.find(replica.app);
+    if (found == by_key.end()) continue;
+    found->second.sites.push_back(replica.site);
+    const bool connected = observed_.connected(replica.site, runtime_.now());
+    found->second.replicas_ready += replica.phase == ReplicaPhase::ready && connected ? 1 : 0;
+  }
+  std::vector<api::LiveApp> apps;
+  for (auto& [key, app] : by_key) apps.push_back(std::move(app));
+  return apps;
 }
 
 Result<std::vector<api::TenantView>> Control::tenants() {

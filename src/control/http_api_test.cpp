@@ -138,6 +138,40 @@ TEST_CASE("a site syncs only for itself, and its flows appear on the live page o
   CHECK(has_text(metrics, "barrio_control_syncs_total 1"));
 }
 
+TEST_CASE("the live page lists apps with what they promise and have, and why one has nothing, to who may see them") {
+  HttpWorld world;
+  for (const char* site : {"mad1", "mad2"}) world.sync(site);
+  REQUIRE(world.status("PUT", "/barrio/v1/apps/basque", "traffic", world.app_json("basque", "ES-PV")) == 201);
+  REQUIRE(world.status("PUT", "/barrio/v1/apps/wide", "harbour", world.app_json("wide", "ES")) == 201);
+  world.run_orders("bio1");
+  const Json live = json_of(world.ask("GET", "/barrio/v1/live", "ops"));
+  const auto apps = *from_json<std::vector<api::LiveApp>>(live.at("apps"));
+  REQUIRE(apps.size() == 2);
+  CHECK(apps[0].app.str() == "harbour/wide");
+  CHECK(apps[0].replicas == 10);
+  CHECK(apps[0].replicas_ready == 1);
+  CHECK(apps[0].sites.size() == 10);
+  CHECK(apps[1].sites == std::vector{SiteId::of("bio1")});
+  CHECK(apps[1].replicas == 1);
+  CHECK(apps[1].replicas_ready == 1);
+  CHECK(apps[1].objective_ms == 250);
+  CHECK(apps[1].objective_percentile == 99);
+  CHECK(!apps[1].refusal);
+
+  for (int second = 0; second < 12; ++second) {  // bio1 is lost, and no other site may have what it had
+    world.runtime.sleep_for(1s);
+    for (const char* site : {"mad1", "mad2"}) world.sync(site);
+    REQUIRE(world.control->step());
+  }
+  const Json later = json_of(world.ask("GET", "/barrio/v1/live", "traffic"));
+  const auto mine = *from_json<std::vector<api::LiveApp>>(later.at("apps"));
+  REQUIRE(mine.size() == 1);
+  CHECK(mine[0].replicas == 1);
+  CHECK(mine[0].replicas_ready == 0);
+  REQUIRE(mine[0].refusal);
+  CHECK(!mine[0].refusal->detail.empty());
+}
+
 TEST_CASE("a tenant sees what it used and no more; an operator sees all; as JSON and as CSV") {
   HttpWorld world;
   const WallTime hour = hour_of(world.runtime.wall());

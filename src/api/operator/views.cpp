@@ -12,6 +12,7 @@ Json live_json(const LiveView& view) {
   return JsonObject{{"time", to_json(view.time)},
                     {"snapshot_version", view.snapshot_version},
                     {"sites", to_json(view.sites)},
+                    {"apps", to_json(view.apps)},
                     {"flows", std::move(flows)}};
 }
 
@@ -23,10 +24,11 @@ Json live_schema(JsonSchemas& schemas) {
   const JsonObject properties{{"time", schemas.of<WallTime>()},
                               {"snapshot_version", schemas.of<int64_t>()},
                               {"sites", schemas.of<std::vector<LiveSite>>()},
+                              {"apps", schemas.of<std::vector<LiveApp>>()},
                               {"flows", JsonObject{{"type", "array"}, {"items", std::move(flow)}}}};
   return JsonObject{{"type", "object"},
                     {"properties", properties},
-                    {"required", JsonArray{"time", "snapshot_version", "sites", "flows"}},
+                    {"required", JsonArray{"time", "snapshot_version", "sites", "apps", "flows"}},
                     {"additionalProperties", false}};
 }
 

@@ -363,10 +363,23 @@ struct LiveFlow {
   Flow flow;
 };
 
+/// What an app promises, and what there is of it; how it does is what its flows say together.
+struct LiveApp {
+  AppKey app;
+  double objective_ms = 0;
+  double objective_percentile = 0;
+  int64_t replicas = 0;                 // that it should have now; 0: it has none while nobody asks
+  int64_t replicas_ready = 0;           // more than `replicas` while some leave
+  std::vector<SiteId> sites;            // that have a replica, ready or not
+  std::optional<Refusal> refusal = {};  // none placed
+};
+BARRIO_DESCRIBE(LiveApp, (), (app, objective_ms, objective_percentile, replicas, replicas_ready, sites, refusal))
+
 struct LiveView {
   WallTime time;
   int64_t snapshot_version = 0;
   std::vector<LiveSite> sites;
+  std::vector<LiveApp> apps;
   std::vector<LiveFlow> flows;
 };
 /// Each flow is one flat object: the fields of Flow plus "entered".
