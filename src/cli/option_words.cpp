@@ -104,10 +104,16 @@ std::string misread_text(const CLI::App& at, const CLI::App& root, const CLI::Pa
   const auto rest = root.remaining(true);
   std::string text = error.what();
   constexpr std::string_view unread = "Could not convert: ";
+  constexpr std::string_view outside = " not in range ";
+  const size_t value = text.find(": Value ");
   if (text.starts_with(unread)) {
     const size_t equals = text.find(" = ");
     text = text.substr(unread.size(), equals - unread.size()) + ": must be a number, not '" + text.substr(equals + 3) +
            "'";
+  } else if (const size_t range = text.find(outside); range != std::string::npos && value < range) {
+    const size_t shown = value + std::string_view(": Value ").size();
+    text = text.substr(0, value) + ": must be from " + text.substr(range + outside.size()) + ", not '" +
+           text.substr(shown, range - shown) + "'";
   } else if (!rest.empty() && (rest.front().starts_with('-') || !at.get_subcommands(is_any).empty())) {
     text = unknown_text(at, root, rest.front());
   } else if (!at.get_subcommands(is_any).empty() && dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {

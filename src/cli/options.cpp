@@ -387,8 +387,9 @@ class Grammar {
       if (found.empty()) return refuse(*of, unknown_text(*of, root_, word));
       of = found.front();
     }
-    const std::string above = of == &root_ ? "" : path_of(*of->get_parent());
-    std::fputs(of->help(of == &root_ ? "" : "barrio" + (above.empty() ? "" : " " + above)).c_str(), stdout);
+    // Not help(): of the root it would be that of the command that was typed, which is this one.
+    const std::string name = of == &root_ ? "barrio" : "barrio " + path_of(*of);
+    std::fputs(of->get_formatter()->make_help(of, name, CLI::AppFormatMode::Normal).c_str(), stdout);
     return static_cast<int>(Exit::ok);
   }
 

@@ -45,8 +45,10 @@ expect 2 "--copies: must be a number, not 'many'" "$barrio" bucket create x --co
 expect 2 '"why":"usage","exit":2' "$barrio" --output json site lst
 expect 0 "barrio 0." "$barrio" --version
 expect 0 "Usage: barrio app deploy" "$barrio" help app deploy
+expect 0 "Exit codes: 0 done" "$barrio" help
+expect 2 "--lines: must be from 1 to 1000, not '5000'" "$barrio" app logs people --lines 5000
 expect 0 "barrio --help lists the options of all commands" "$barrio" app deploy --help
-expect 2 "did you mean 'app'?" "$barrio" help ap
+expect 2 "did you mean 'site'?" "$barrio" help sit
 expect 0 "--keep" ./run --help
 expect 0 "complete -F _barrio barrio" "$barrio" completion bash
 expect 0 "__fish_use_subcommand" "$barrio" completion fish
