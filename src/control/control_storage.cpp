@@ -114,6 +114,7 @@ Result<Control::Edit> Control::try_create_bucket(const TenantId& tenant, const N
   if (!bucket.location.empty()) {
     // A city is the site in it.
     const auto site = find_site(bucket.location);
+    if (!site && site.error().code == Code::invalid) return fail(Code::invalid, site.error().what, "location");
     TRY(within, decide::policy_of_location(site ? site->str() : bucket.location, desired_.network));
   } else if (!wanted.policy) {
     return fail(Code::invalid, "is missing: name a site, a region (ES-PV) or a country (ES), or a policy", "location");
