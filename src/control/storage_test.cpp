@@ -36,10 +36,10 @@ TEST_CASE("a bucket's home is a permitted site with storage, and its policy is t
   CHECK(asked->home == bilbao);
   CHECK(asked->policy.jurisdictions.front().str() == "ES");
   CHECK(world.make("no-place", "").error().where == "location");
-  const auto madrid = world.make("which", "Madrid");
-  REQUIRE(!madrid);
-  CHECK(madrid.error().where == "location");
-  CHECK(madrid.error().what == "Madrid has several sites, name one: mad1, mad2");
+  const auto which = world.make("which", "Madrid");
+  REQUIRE(!which);
+  CHECK(which.error().where == "location");
+  CHECK(which.error().what == "Madrid has several sites, name one: mad1, mad2");
   CHECK(world.make("no-such-place", "us-east-1").error().code == Code::not_found);
   CHECK(world.make("catalan", "ES-CT").error().code == Code::unavailable);  // its sites have no storage here
   NewBucket locked{*BucketName::parse("locked"), "bio1", {}, 1, true};
