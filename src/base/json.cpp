@@ -80,8 +80,16 @@ void append_double(double number, std::string& out) {
   if (written.find_first_of(".en") == std::string_view::npos) out += ".0";
 }
 
+template <class Whole>
+void append_whole(Whole number, std::string& out) {
+  char text[24];
+  out.append(text, std::to_chars(text, text + sizeof text, number).ptr);
+}
+
 void append_scalar(const Json& value, std::string& out) {
   if (value.is_double() && std::isfinite(value.get_double())) return append_double(value.get_double(), out);
+  if (value.is_int64()) return append_whole(value.get_int64(), out);
+  if (value.is_uint64()) return append_whole(value.get_uint64(), out);
   boost::json::serializer serializer;
   serializer.reset(&value);
   char piece[1024];
