@@ -141,11 +141,21 @@ Result<std::vector<std::string>> names_of(Session& session, const std::string& k
   return names;
 }
 
+bool is_plain_name(std::string_view name) {
+  constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+  return !name.empty() && name.find_first_not_of(plain) == std::string_view::npos;
+}
+
 }  // namespace
 
+/// Shells expand what they are given: nothing but plain names gets there, whoever control is.
 std::string known_names(Session& session, const NamesCommand& command) {
   const auto names = names_of(session, command.kind);
-  return names && !names->empty() ? join_text(*names, "\n") + "\n" : "";
+  std::string plain;
+  for (const std::string& name : names.value_or(std::vector<std::string>())) {
+    if (is_plain_name(name)) plain += name + "\n";
+  }
+  return plain;
 }
 
 std::string completion_script(const CompletionCommand& command) {

@@ -1,14 +1,20 @@
 // Everything that a tenant has, in files that need no Barrio to be read: for switching providers, and for a copy of
 // one's own. docs/export.md says what stands where.
 
+#include <sys/stat.h>
+
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <set>
 
 #include "api/s3/sigv4.h"
 #include "api/s3/xml.h"
+#include "base/crypto.h"
 #include "base/hash.h"
+#include "base/text.h"
 #include "cli/actions.h"
 #include "cli/bucket_client.h"
 #include "cli/files.h"
@@ -264,23 +270,35 @@ class Export {
   ExportedSums sums_;
 };
 
+/// Made here, and by nobody else: what fails later may remove it.
+Result<void> make_new_folder(const std::string& path) {
+  std::filesystem::path folder = path;
+  if (!folder.has_filename()) folder = folder.parent_path();  // "mine/"
+  if (folder.has_parent_path()) TRY_DO(make_folder(folder.parent_path().string()));
+  if (::mkdir(folder.c_str(), 0755) == 0) return {};
+  if (errno == EEXIST) return fail(Code::conflict, "is there already; name a new folder", path);
+  return fail(Code::unavailable, std::string("cannot be made: ") + std::strerror(errno), path);
+}
+
 }  // namespace
 
 Result<void> export_tenant(Session& session, const ExportCommand& command) {
   TRY(auto control, session.control(Speaker::tenant));
   const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-  if (std::filesystem::exists(command.folder))
-    return fail(Code::conflict, "is there already; name a new folder", command.folder);
+  TRY_DO(make_new_folder(command.folder));
   const auto exported = Export(session, control, command).run();
   if (!exported) {
     // A half one would be in the way of the next try.
-    TRY_DO(remove_folder(command.folder));
+    static_cast<void>(remove_folder(command.folder));
     return fail(exported.error());
   }
   const ExportedSums& sums = *exported;
   // Last: a folder with it is whole.
   const JsonObject all{{"format", "barrio export 1"}, {"at", to_string(WallTime(now))}, {"has", to_json(sums)}};
-  TRY_DO(write_file(command.folder + "/export.json", pretty_json(all) + "\n"));
+  if (auto written = write_file(command.folder + "/export.json", pretty_json(all) + "\n"); !written) {
+    static_cast<void>(remove_folder(command.folder));
+    return fail(std::move(written).error());
+  }
   session.print(all, "exported to " + command.folder + ": " + std::to_string(sums.apps) + " apps, " +
                          std::to_string(sums.files) + " files, " + std::to_string(sums.buckets) + " buckets, " +
                          std::to_string(sums.objects) + " objects of " + std::to_string(sums.bytes) + " bytes\n");

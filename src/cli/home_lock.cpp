@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -12,6 +13,9 @@
 namespace barrio::cli {
 
 namespace {
+
+constexpr int most_tries = 10;
+constexpr useconds_t between_tries_us = 20'000;
 
 std::string lock_file_of(const std::string& home) {
   return home + "/lock";
@@ -31,7 +35,13 @@ Result<OwnedDescriptor> lock_home(const std::string& home) {
   const std::string path = lock_file_of(home);
   OwnedDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!file) return fail(Code::unavailable, std::string("cannot be opened: ") + std::strerror(errno), path);
-  if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+  int locked = ::flock(file.get(), LOCK_EX | LOCK_NB);
+  // Who only looks whether one runs has it for a moment.
+  for (int tries = 0; locked != 0 && errno == EWOULDBLOCK && tries < most_tries; ++tries) {
+    ::usleep(between_tries_us);
+    locked = ::flock(file.get(), LOCK_EX | LOCK_NB);
+  }
+  if (locked != 0) {
     if (errno == EWOULDBLOCK) return runs_here(home);
     return fail(Code::unavailable, std::string("cannot be locked: ") + std::strerror(errno), path);
   }

@@ -182,16 +182,18 @@ class Proving {
     for (const std::string& subject : command_.subjects) file_.subjects.push_back(subject);
     TRY(const auto token, control.token());
     TRY(const auto sites, log_sites(control, ""));
+    bool denied = false;
     for (const LogSite& site : sites) {
       auto proof = prove(site, token);
       if (proof) {
         file_.sites.push_back(std::move(*proof));
-      } else if (proof.error().code == Code::denied) {
-        return fail(Code::denied, proof.error().text() + "; --as must name a context of the tenant itself", "--as");
       } else {
+        denied = proof.error().code == Code::denied;
         warn("left out, and the verifier will say so: " + proof.error().text());
       }
     }
+    if (file_.sites.empty() && denied)
+      return fail(Code::denied, "no site tells its salt: this must be a context of the tenant itself", "--as");
     if (file_.sites.empty()) return fail(Code::unavailable, "no site's log could be read");
     return std::move(file_);
   }

@@ -440,7 +440,8 @@ class Grammar {
     app->add_option("--isolate", engine->isolate, "Tenants' models in confined processes, or in the engine itself")
         ->check(one_of({"process", "none"}))
         ->capture_default_str();
-    app->add_option("--memory", engine->memory, "What each of its models may take, like 512MiB (default: no limit)")
+    app->add_option("--memory", engine->memory,
+                    "What each of its models may take, like 512MiB (default: 1GiB and four times its file)")
         ->excludes(control);
     auto worker = std::make_shared<ModelWorkerCommand>();
     auto* process = leaf(root_, "model-worker", "One model's process", worker);

@@ -77,6 +77,12 @@ bool play(World& world, const Result<std::unique_ptr<PodmanService>>& podman) {
   return verdicts.all_held();
 }
 
+/// Ctrl-C is how a network ends, but not how a story does.
+Result<bool> ended_early(const UpCommand& command) {
+  if (command.once) return fail(Code::cancelled, "interrupted before the end of the story", "--once");
+  return true;
+}
+
 }  // namespace
 
 Result<bool> up(const std::string& home, const UpCommand& command) {
@@ -90,7 +96,7 @@ Result<bool> up(const std::string& home, const UpCommand& command) {
   TRY_DO(write_configs(plan));
   World world(std::move(plan), screen);
   if (auto started = world.start_all(); !started) {
-    if (world.stopping()) return true;
+    if (world.stopping()) return ended_early(command);
     return fail(std::move(started).error());
   }
   const bool story = !command.keep && tells_the_story(world.plan().network);
@@ -106,12 +112,11 @@ Result<bool> up(const std::string& home, const UpCommand& command) {
     while (world.pause(1s)) continue;
     held = true;
   }
-  const bool interrupted = command.once && world.stopping();
+  const bool interrupted = world.stopping();
   screen.pause(true);
   screen.say("ending all processes");
   world.end();
-  if (interrupted) return fail(Code::cancelled, "interrupted before the end of the story", "--once");
-  return held;
+  return interrupted ? ended_early(command) : Result<bool>(held);
 }
 
 }  // namespace barrio::cli

@@ -110,9 +110,7 @@ Bytes Engine::State::memory_of_instance(const Version& version, size_t instances
   const Bytes declared = version.parameters.memory;
   if (declared.count() > 0) return Bytes(std::max<int64_t>(1, declared.count() / parts));
   const int64_t file = version.memory.count() / parts;
-  const Bytes usual(config.model_memory.count() + copies_of_weights * file);
-  const Bytes device = devices[version.device]->spec.memory;
-  return device.count() > 0 ? std::min(usual, Bytes(device.count() / parts)) : usual;
+  return Bytes(config.model_memory.count() + copies_of_weights * file);
 }
 
 Result<std::shared_ptr<Version>> Engine::State::plan_load(const std::string& name, LoadParameters asked) {

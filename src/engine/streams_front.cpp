@@ -26,6 +26,8 @@ constexpr size_t most_body = 16 * 1024 * 1024;  // a frame
 constexpr Duration wait_default = 10s;
 constexpr uint64_t wait_most_ms = 60'000;
 constexpr Duration keep_alive_period = 15s;
+/// Whoever waits here for results takes no device time: frames have theirs of their own.
+const Header no_run{"Server-Timing", "compute;dur=0"};
 
 int status_of_error(Code code) {
   switch (code) {
@@ -39,7 +41,7 @@ int status_of_error(Code code) {
 }
 
 void reply_json(Exchange& exchange, int status, const std::string& body) {
-  const Header headers[] = {{"Content-Type", "application/json"}};
+  const Header headers[] = {{"Content-Type", "application/json"}, no_run};
   exchange.reply(status, headers, body);
 }
 
@@ -131,7 +133,7 @@ void StreamsFront::start(Exchange& exchange, const std::string& body) {
   const auto status = streams_.start(*wanted);
   if (!status) return reply_error(exchange, status.error());
   const std::string location = std::string(streams_path) + "/" + status->id;
-  const Header headers[] = {{"Content-Type", "application/json"}, {"Location", location}};
+  const Header headers[] = {{"Content-Type", "application/json"}, {"Location", location}, no_run};
   exchange.reply(201, headers, print_json(to_json(*status)));
 }
 
@@ -200,7 +202,7 @@ void StreamsFront::send_events(Exchange& exchange, const std::string& id, int64_
   });
   if (!listener) return reply_error(exchange, listener.error());
   call.listener = *listener;
-  const Header headers[] = {{"Content-Type", event_stream}, {"Cache-Control", "no-store"}};
+  const Header headers[] = {{"Content-Type", event_stream}, {"Cache-Control", "no-store"}, no_run};
   exchange.begin(200, headers, std::nullopt);
   const auto last = streams_.status(id);
   int64_t number = last ? last->last_result - static_cast<int64_t>(there->size()) : 0;

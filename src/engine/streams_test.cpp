@@ -175,6 +175,7 @@ TEST_CASE("posted frames are analysed, the boxes keep their names, and who waits
   const auto posted = world.call("POST", "/v2/streams/s1/frames", jpeg);
   CHECK(posted.status == 202);
   CHECK(posted.body == R"({"frame":1})");
+  CHECK(net::find_header(posted.headers, "Server-Timing") == "compute;dur=0");  // the wait for results costs nothing
   REQUIRE(world.service.waiting.size() == 1);
   const Submission& submission = world.service.waiting[0].submission;
   CHECK(submission.model == "street");

@@ -157,7 +157,9 @@ YAML
 }
 add_sites &
 adding=$!
-sleep 1.5
+has_account() { [ -s "$home/new3.account" ]; }
+wait_for 30 "the third site's account" has_account
+kill -0 "$adding" || give_up "all sites were added before the leader was killed"
 kill_and_restart "$(leading_control)"
 wait "$adding"
 eventually "leaders" somebody_leads

@@ -76,7 +76,12 @@ ProcessWorkloadRuntime::ProcessWorkloadRuntime(ports::Runtime& runtime, FetchHtt
   engine_back_off_.next = config_.first_back_off;
 }
 
-ProcessWorkloadRuntime::~ProcessWorkloadRuntime() = default;
+/// In order: what it counted must survive the machine's end, too.
+ProcessWorkloadRuntime::~ProcessWorkloadRuntime() {
+  if (!engine_ || engine_->ended()) return;
+  engine_->terminate();
+  static_cast<void>(engine_->end(config_.end_grace));
+}
 
 Result<void> ProcessWorkloadRuntime::ensure(const ports::WorkloadSpec& spec) {
   const Time now = runtime_.now();
@@ -189,7 +194,7 @@ void ProcessWorkloadRuntime::step() {
     return;
   }
   if (runtime_.now() >= next_look_) look();
-  if (question_ && runtime_.now() >= next_count_) ask_usage();
+  if (engine_ && question_ && runtime_.now() >= next_count_) ask_usage();
   if (!engine_) return;
   std::vector<ReplicaId> ids;
   for (const auto& [id, replica] : replicas_) ids.push_back(id);
@@ -270,7 +275,10 @@ void ProcessWorkloadRuntime::look() {
 void ProcessWorkloadRuntime::ask_usage() {
   next_count_ = runtime_.now() + count_period;
   const auto answer = call({.method = "POST", .target = "/usage", .body = print_json(to_json(*question_))});
-  if (!answer || answer->status != 200) return;
+  if (!answer) return;
+  if (std::exchange(usage_status_, answer->status) != answer->status && answer->status != 200)
+    log_error("what streams use is not told by the engine", {{"status", std::to_string(answer->status)}});
+  if (answer->status != 200) return;
   const auto json = parse_json(answer->body);
   auto counted = json ? from_json<EngineUsageAnswer>(*json) : Result<EngineUsageAnswer>(fail(json.error()));
   if (!counted) {

@@ -38,6 +38,7 @@ struct ProcessConfig {
   Duration first_back_off = 100ms;     // of the engine, and of each replica
   Duration longest_back_off = 10s;
   Duration healthy_after = 30s;  // having run for so long, the back-off starts anew
+  Duration end_grace = 6s;       // of the engine, when its runtime ends: it answers what it has for up to 5 s
 };
 
 class ProcessWorkloadRuntime final : public ports::WorkloadRuntime {
@@ -94,6 +95,7 @@ class ProcessWorkloadRuntime final : public ports::WorkloadRuntime {
   Time next_count_{};
   std::optional<EngineUsageQuestion> question_;
   std::vector<UsageRecord> counted_;
+  int usage_status_ = 200;
   bool hangs_ = false;  // it was killed for that
   BackOff engine_back_off_;
   bool kept_ = false;  // the fiber runs

@@ -265,6 +265,20 @@ TEST_CASE("what the engine counted is there until the journal has it, also over 
   });
 }
 
+TEST_CASE("an engine ends in order with its runtime: what it counted is then kept over a reboot, too") {
+  const auto ended = std::filesystem::temp_directory_path() / ("barrio-ended-" + std::to_string(getpid()));
+  {
+    Fixture f(R"(echo $$ > "${1#unix:}"; trap 'echo in order > )" + ended.string() +
+              R"(; exit 0' TERM; while :; do sleep 0.05; done)");
+    f.loop.run([&] {
+      REQUIRE(f.workloads.ensure(f.spec()).has_value());
+      CHECK(f.reaches(ReplicaPhase::ready));
+    });
+  }
+  CHECK(std::filesystem::exists(ended));
+  std::filesystem::remove(ended);
+}
+
 TEST_CASE("a replica whose model cannot be loaded fails alone, and is tried again after its back-off") {
   Fixture f(good);
   f.loop.run([&] {

@@ -113,7 +113,8 @@ Result<HttpAnswer> Service::call(const Ask& ask) const {
       transport_->pause(most / 2 + Duration(static_cast<int64_t>(rng.below(static_cast<uint64_t>(most.count() / 2)))));
     }
     answer = transport_->call(signed_call(ask));
-    if (answer ? !passes(answer->status) : answer.error().code == Code::denied) return answer;
+    if (answer && !passes(answer->status)) return answer;
+    if (!answer && answer.error().code == Code::denied) break;  // it will be the next time, too
     unsure = unsure || answer || answer.error().code == Code::timed_out;
     if (!answer && answer.error().code == Code::timed_out && ++unanswered == most_unanswered) break;
   }

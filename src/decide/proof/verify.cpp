@@ -145,7 +145,9 @@ void note_outside(ProofVerdict& verdict, const SiteFindings& site, const Jurisdi
 }  // namespace
 
 Result<void> ProofFile::check() const {
-  if (format != version) return fail(Code::unsupported, "must be " + std::string(version), "format");
+  if (format != version)
+    return fail(Code::unsupported, "must be " + std::string(version) + "; logs keep their leaves: make the file again",
+                "format");
   if (from >= to) return fail(Code::invalid, "must be after 'from'", "to");
   return {};
 }
