@@ -42,6 +42,7 @@ Result<Proved> prove_last_hour(const World& world, const std::string& tenant) {
   Session session = world.operator_session();
   TRY(auto keys, log_keys_text(session));
   TRY_DO(write_file(world.plan().home + "/log-keys", keys));
+  session.global.as = tenant;
   TRY_DO(prove(session, {.tenant = tenant,
                          .jurisdiction = story_area,
                          .from = to_string(WallTime(now - 1h)),

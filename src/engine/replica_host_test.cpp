@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <mutex>
 
 #include "adapters/profile/profile_backend.h"
@@ -202,7 +203,9 @@ TEST_CASE("a replica whose model cannot be loaded says why; the other serves on,
 
 TEST_CASE("why a tenant's file is no model is said without where the site keeps it") {
   World world;
-  REQUIRE(world.put("one", "/var/lib/site/blobs/0123.broken").status == 202);
+  const auto path = world.folder / "0123.broken";
+  std::ofstream(path) << "no model";
+  REQUIRE(world.put("one", path.string()).status == 202);
   world.until([&] { return world.state("one")->state == EngineReplicaState::failed; });
   CHECK(world.state("one")->detail == "model 'people' cannot be served: its file: no model in its file");
 }
