@@ -202,7 +202,7 @@ show() {
   seen=$((seen + $1))
 }
 engine_pid() { pgrep -P "$site_pid" -f 'engine --usage'; }
-frames_billed() { b usage --output json --by app --app street | sed -n 's/.*"total":.*"frames":\([0-9]*\).*/\1/p'; }
+frames_billed() { b usage --output csv --by app --app street | sed -n 's/^acme,street,.*,//p' | tr -d '\r'; }
 frames_are_billed() { [ "$(frames_billed)" = "$seen" ]; }
 seen=0
 wait_for 60 "a stream" begins
