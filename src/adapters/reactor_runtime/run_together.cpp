@@ -8,10 +8,13 @@ namespace barrio::adapters {
 
 void run_together(size_t threads, const std::function<void()>& work) {
   std::vector<std::jthread> others;
-  try {
-    while (others.size() + 1 < threads) others.emplace_back(work);
-  } catch (const std::system_error&) {
-    // No thread is left: those that there are do it.
+  bool more = true;
+  while (more && others.size() + 1 < threads) {
+    try {
+      others.emplace_back(work);
+    } catch (const std::system_error&) {
+      more = false;  // no thread is left: those that there are do it
+    }
   }
   work();
 }
