@@ -106,14 +106,18 @@ TEST_CASE("a service that replaces what it was asked not to replace, or that kee
 TEST_CASE("a service whose certificate is not trusted is asked once, and the refusal names the field") {
   FakeService service;
   Process process(service);
-  process.transport->lot = [](int, const HttpCall&) { return Lot::untrusted; };
-  const auto opened = process.open();
+  int asked = 0;
+  process.transport->lot = [&](int number, const HttpCall&) {
+    asked = number;
+    return Lot::untrusted;
+  };
+  const auto opened = process.open();  // what could not be opened is gone, with its transport
   REQUIRE(!opened);
   CHECK(opened.error().code == Code::unavailable);
   CHECK(opened.error().where == "storage.s3.ca_file");
   CHECK(opened.error().what ==
         "the certificate of the S3 service at http://s3.site:7480 is refused: self-signed certificate");
-  CHECK(process.transport->number == 1);
+  CHECK(asked == 1);
 }
 
 TEST_CASE("what a process left that ended while it asked what the service does goes with the next") {
