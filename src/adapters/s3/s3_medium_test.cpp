@@ -108,7 +108,7 @@ TEST_CASE("a service whose certificate is not trusted is asked once, and the ref
   Process process(service);
   int asked = 0;
   process.transport->lot = [&](int number, const HttpCall&) {
-    asked = number;
+    asked = number + 1;
     return Lot::untrusted;
   };
   const auto opened = process.open();  // what could not be opened is gone, with its transport
