@@ -133,7 +133,9 @@ TEST_CASE("who keeps a copy no more and has not heard so reads nothing that was 
   REQUIRE(test.turn_until([&] { return test.get(test.madrid, "a") == "old"; }));
   test.madrid.control.away = true;
   CopyTest::cut(test.madrid, test.bilbao);
-  CHECK(test.get(test.madrid, "a") == "old");  // on its own, as long as its lease lasts
+  // On its own, as long as its lease lasts, which on a busy machine may be over by now.
+  const std::string alone = test.get(test.madrid, "a");
+  CHECK((alone == "old" || alone == "503 ServiceUnavailable"));
   test.set_copies(1);
   REQUIRE(test.turn_until([&] { return test.bilbao.service->directory().find("frames")->copies == 1; }));
   std::optional<Result<net::Response>> put;
