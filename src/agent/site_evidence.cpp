@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/disk_format.h"
+#include "agent/usage_ledger.h"
 #include "base/digest.h"
 #include "base/log.h"
 
@@ -29,7 +30,7 @@ struct LoggedReplica {
 BARRIO_DESCRIBE(LoggedReplica, (), (id, app, generation, content))
 
 struct EvidenceFile {
-  std::vector<JournaledPeriod> metered;  // of the last most_meters, the newest at the end
+  std::vector<JournaledPeriod> metered;  // UsageLedger::note()
   std::vector<OpenMinute> open;
   std::vector<LoggedReplica> placed;
   int64_t log_size = 0;  // before `due` was first tried
@@ -110,10 +111,7 @@ Result<void> SiteEvidence::add(const UsageRecord& record, const Snapshot* snapsh
     found->bytes_in += served.bytes_in;
     found->bytes_out += served.bytes_out;
   }
-  auto& metered = state_->metered;
-  std::erase_if(metered, [&](const JournaledPeriod& one) { return one.meter == record.meter; });
-  metered.push_back({record.meter, record.period});
-  if (metered.size() > most_meters) metered.erase(metered.begin());
+  UsageLedger::note(state_->metered, record);
   if (record.lines.empty()) return {};  // it is left out again after a crash, since nothing is in it
   auto saved = save();
   if (!saved) *state_ = before;

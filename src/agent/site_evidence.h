@@ -17,7 +17,6 @@ struct EvidenceFile;
 class SiteEvidence {
  public:
   static constexpr const char* file = "evidence.json";
-  static constexpr size_t most_meters = 8;
 
   SiteEvidence(ports::Runtime& runtime, SiteFiles& files, ports::TransparencyLog& log, SiteId site);
   ~SiteEvidence();

@@ -146,7 +146,7 @@ void UsageLedger::begin_journal() {
 Result<void> UsageLedger::add(UsageRecord record) {
   if (record.period <= journaled_of(record.meter, head_.metered).period) return {};
   if (record.lines.empty()) {
-    note_metered(record);
+    note(head_.metered, record);
     return {};
   }
   if (begin_again_) begin_journal();
@@ -195,7 +195,7 @@ std::string UsageLedger::checkpoint_line(const Head& head) const {
 
 void UsageLedger::apply(const UsageRecord& record) {
   head_.sequence = record.sequence;
-  note_metered(record);
+  note(head_.metered, record);
   for (const UsageLine& line : record.lines) {
     const auto row = row_for(line.app, record.from);
     by_touch_.erase({row->second.touched, row->first});
@@ -206,10 +206,10 @@ void UsageLedger::apply(const UsageRecord& record) {
   }
 }
 
-void UsageLedger::note_metered(const UsageRecord& record) {
-  std::erase_if(head_.metered, [&](const JournaledPeriod& one) { return one.meter == record.meter; });
-  if (head_.metered.size() == most_meters) head_.metered.erase(head_.metered.begin());
-  head_.metered.push_back({record.meter, record.period});
+void UsageLedger::note(std::vector<JournaledPeriod>& metered, const UsageRecord& record) {
+  std::erase_if(metered, [&](const JournaledPeriod& one) { return one.meter == record.meter; });
+  if (metered.size() == most_meters) metered.erase(metered.begin());
+  metered.push_back({record.meter, record.period});
 }
 
 std::map<UsageLedger::Key, UsageLedger::Row>::iterator UsageLedger::row_for(const UsageKey& app, WallTime from) {

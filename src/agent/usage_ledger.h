@@ -34,6 +34,8 @@ class UsageLedger {
  public:
   static constexpr const char* file = "usage.journal";
   static constexpr size_t most_meters = 8;
+  /// That this record is in what `metered` is of: the last most_meters, the newest at the end.
+  static void note(std::vector<JournaledPeriod>& metered, const UsageRecord& record);
 
   UsageLedger(ports::Runtime& runtime, SiteFiles& files, UsageLimits limits = {});
 
@@ -41,7 +43,7 @@ class UsageLedger {
   /// usage.journal.damaged, logged, and used as far as it is whole. May park.
   Result<void> load();
   bool loaded() const { return loaded_; }
-  /// Of each of the last meters: a site has two during an upgrade.
+  /// Of each of the last meters: a site's gateway, its storage and its engine have one each, and two during an upgrade.
   std::span<const JournaledPeriod> journaled() const { return head_.metered; }
   /// In order; after success it survives kill -9 and power loss. A period that is journaled already is left out.
   /// Errors: exhausted (disk full), unavailable; the same record again later is right. May park.
@@ -83,7 +85,6 @@ class UsageLedger {
   std::string checkpoint_line(const Head& head) const;
   void begin_journal();
   void apply(const UsageRecord& record);
-  void note_metered(const UsageRecord& record);
   std::map<Key, Row>::iterator row_for(const UsageKey& app, WallTime from);
   void prune(WallTime now);
 

@@ -50,7 +50,12 @@ class Export {
     TRY_DO(export_lists());
     TRY(const auto buckets, control_.list("/buckets", "buckets"));
     for (const Json& bucket : items(buckets, "buckets")) TRY_DO(export_bucket(bucket));
+    // Last: a folder with it is whole.
+    TRY_DO(write_file(folder_ + "/export.json", pretty_json(manifest()) + "\n"));
     return sums_;
+  }
+  Json manifest() const {
+    return JsonObject{{"format", "barrio export 1"}, {"at", to_string(WallTime(at_))}, {"has", to_json(sums_)}};
   }
 
  private:
@@ -265,6 +270,8 @@ class Export {
   Session& session_;
   ControlClient& control_;
   const std::string folder_;
+  const std::chrono::time_point<std::chrono::system_clock, std::chrono::milliseconds> at_ =
+      std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
   const bool with_versions_;
   std::set<std::string> files_;
   ExportedSums sums_;
@@ -284,24 +291,19 @@ Result<void> make_new_folder(const std::string& path) {
 
 Result<void> export_tenant(Session& session, const ExportCommand& command) {
   TRY(auto control, session.control(Speaker::tenant));
-  const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
   TRY_DO(make_new_folder(command.folder));
-  const auto exported = Export(session, control, command).run();
+  Export whole(session, control, command);
+  const auto exported = whole.run();
   if (!exported) {
     // A half one would be in the way of the next try.
     static_cast<void>(remove_folder(command.folder));
     return fail(exported.error());
   }
   const ExportedSums& sums = *exported;
-  // Last: a folder with it is whole.
-  const JsonObject all{{"format", "barrio export 1"}, {"at", to_string(WallTime(now))}, {"has", to_json(sums)}};
-  if (auto written = write_file(command.folder + "/export.json", pretty_json(all) + "\n"); !written) {
-    static_cast<void>(remove_folder(command.folder));
-    return fail(std::move(written).error());
-  }
-  session.print(all, "exported to " + command.folder + ": " + std::to_string(sums.apps) + " apps, " +
-                         std::to_string(sums.files) + " files, " + std::to_string(sums.buckets) + " buckets, " +
-                         std::to_string(sums.objects) + " objects of " + std::to_string(sums.bytes) + " bytes\n");
+  session.print(whole.manifest(), "exported to " + command.folder + ": " + std::to_string(sums.apps) + " apps, " +
+                                      std::to_string(sums.files) + " files, " + std::to_string(sums.buckets) +
+                                      " buckets, " + std::to_string(sums.objects) + " objects of " +
+                                      std::to_string(sums.bytes) + " bytes\n");
   return {};
 }
 

@@ -1,7 +1,6 @@
 #include "cli/home_lock.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,11 +13,17 @@ namespace barrio::cli {
 
 namespace {
 
-constexpr int most_tries = 10;
-constexpr useconds_t between_tries_us = 20'000;
-
 std::string lock_file_of(const std::string& home) {
   return home + "/lock";
+}
+
+/// Of the whole file, by who has it open: unlike flock(), such a lock can be asked about without being taken for a
+/// moment.
+struct flock lock_of(short type) {
+  struct flock lock{};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  return lock;
 }
 
 tl::unexpected<Error> runs_here(const std::string& home) {
@@ -35,14 +40,9 @@ Result<OwnedDescriptor> lock_home(const std::string& home) {
   const std::string path = lock_file_of(home);
   OwnedDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!file) return fail(Code::unavailable, std::string("cannot be opened: ") + std::strerror(errno), path);
-  int locked = ::flock(file.get(), LOCK_EX | LOCK_NB);
-  // Who only looks whether one runs has it for a moment.
-  for (int tries = 0; locked != 0 && errno == EWOULDBLOCK && tries < most_tries; ++tries) {
-    ::usleep(between_tries_us);
-    locked = ::flock(file.get(), LOCK_EX | LOCK_NB);
-  }
-  if (locked != 0) {
-    if (errno == EWOULDBLOCK) return runs_here(home);
+  struct flock wanted = lock_of(F_WRLCK);
+  if (::fcntl(file.get(), F_OFD_SETLK, &wanted) != 0) {
+    if (errno == EAGAIN || errno == EACCES) return runs_here(home);
     return fail(Code::unavailable, std::string("cannot be locked: ") + std::strerror(errno), path);
   }
   // The file stays when the lock ends: one that is removed could be locked by one process while another makes it anew.
@@ -55,7 +55,8 @@ Result<OwnedDescriptor> lock_home(const std::string& home) {
 
 bool network_runs_in(const std::string& home) {
   const OwnedDescriptor file(::open(lock_file_of(home).c_str(), O_RDONLY | O_CLOEXEC));
-  return file && ::flock(file.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  struct flock asked = lock_of(F_RDLCK);
+  return file && ::fcntl(file.get(), F_OFD_GETLK, &asked) == 0 && asked.l_type != F_UNLCK;
 }
 
 }  // namespace barrio::cli

@@ -20,6 +20,14 @@ AppSpec release(int64_t mebibytes) {
   return spec;
 }
 
+/// The same as a program, which is not uploaded yet.
+AppSpec program_release() {
+  AppSpec spec = release(64);
+  spec.model = {Backend::none, "", "", ""};
+  spec.program.emplace().file = "server";
+  return spec;
+}
+
 /// What each site was told to run.
 std::map<std::string, int64_t> ordered(World& world) {
   std::map<std::string, int64_t> generations;
@@ -254,9 +262,7 @@ TEST_CASE("a program is accepted with its file uploaded and its secrets there; o
   ports::InlineRuntime runtime;
   BlobStore blobs(runtime, {.folder = folder.path()});
   World world({}, &blobs);
-  AppSpec spec = release(64);
-  spec.model = {Backend::none, "", "", ""};
-  spec.program.emplace().file = "server";
+  AppSpec spec = program_release();
   spec.program->sha256 = sha256_hex("executable");
   spec.program->secrets["TOKEN"] = "api-token";
   const auto refused = [&](const std::string& where) {
@@ -283,9 +289,7 @@ TEST_CASE("an archive that no site could unpack, or that has nothing to execute,
   ports::InlineRuntime runtime;
   BlobStore blobs(runtime, {.folder = folder.path()});
   World world({}, &blobs);
-  AppSpec spec = release(64);
-  spec.model = {Backend::none, "", "", ""};
-  spec.program.emplace().file = "server";
+  AppSpec spec = program_release();
   const auto deploy = [&](const std::string& archive) {
     spec.program->sha256 = sha256_hex(archive);
     REQUIRE(world.control->add_model(traffic, spec.program->sha256, archive));

@@ -19,6 +19,12 @@ net::Response json_body(int status, const Json& body) {
   return {status, {{"Content-Type", "application/json"}}, print_json(body)};
 }
 
+template <class T>
+Result<T> body_of(const net::Request& request) {
+  TRY(const auto json, parse_json(request.body));
+  return from_json<T>(json);
+}
+
 int64_t whole_us(Duration time) {
   return std::chrono::duration_cast<std::chrono::microseconds>(time).count();
 }
@@ -169,9 +175,7 @@ net::Response ReplicaHost::answer(const net::Request& request) {
 
 net::Response ReplicaHost::answer_usage(const net::Request& request) {
   if (request.method != "POST") return refusal(405, "this path takes POST");
-  const auto json = parse_json(request.body);
-  if (!json) return refusal(400, json.error().text());
-  auto question = from_json<EngineUsageQuestion>(*json);
+  const auto question = body_of<EngineUsageQuestion>(request);
   if (!question) return refusal(400, question.error().text());
   resting_ = {question->resting.begin(), question->resting.end()};
   return json_body(200, to_json(EngineUsageAnswer{usage_->cut(question->journaled)}));
@@ -180,9 +184,7 @@ net::Response ReplicaHost::answer_usage(const net::Request& request) {
 net::Response ReplicaHost::answer_for(const net::Request& request, const ReplicaId& id) {
   if (request.method == "DELETE") return {remove(id) ? 202 : 204, {}, ""};
   if (request.method != "PUT") return refusal(405, "this path takes PUT and DELETE");
-  const auto json = parse_json(request.body);
-  if (!json) return refusal(400, json.error().text());
-  const auto asked = from_json<EngineOrder>(*json);
+  const auto asked = body_of<EngineOrder>(request);
   if (!asked) return refusal(400, asked.error().text());
   if (asked->order.id != id) return refusal(400, "order.id: is not the path's");
   const auto done = put(*asked);

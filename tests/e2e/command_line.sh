@@ -161,12 +161,20 @@ expect 3 '"why":"not_found","exit":3,"next":"barrio site list"' b site show atla
 status=$(curl -s -o /dev/null -w '%{http_code}' "http://$address/barrio/v1/sites")
 [ "$status" = 401 ] || { echo "FAIL: without a token: $status, wanted 401"; failures=$((failures + 1)); }
 # A second network in the same folder is refused, and nothing of the first is touched.
-exec 9>"$home/lock"
-flock -n 9
-echo "$$" >"$home/lock"
-expect 5 "a network runs here (process $$)" b up --once 9>&-
+/usr/bin/python3 - "$home/lock" <<'PY' &
+import fcntl, os, signal, sys
+file = open(sys.argv[1], "w")
+fcntl.lockf(file, fcntl.LOCK_EX)
+print(os.getpid(), file=file, flush=True)
+signal.pause()
+PY
+holder=$!
+is_held() { [ "$(cat "$home/lock" 2>/dev/null)" = "$holder" ]; }
+wait_for 10 "a lock" is_held
+expect 5 "a network runs here (process $holder)" b up --once
 expect 0 "mad1" b site list
-exec 9>&-
+kill "$holder"
+wait "$holder" 2>/dev/null
 kill "$control_pid"
 wait "$control_pid"
 ended=$?

@@ -178,15 +178,7 @@ b audit --as operator | grep -q "spend cap remove" || give_up "the audit does no
 echo "a spend cap is kept, and ends"
 
 # A stream's frames are what is billed of it: as many as its engines say, though the site's process and an engine are killed.
-cat >"$home/street.yaml" <<YAML
-name: street
-model: {backend: opencv, builtin: people}
-objective: {latency: 2s, percentile: 99}
-policy: {jurisdictions: [ES-MD]}
-resources: {power: 40W, memory: 256MiB, cores: 1}
-replicas: 1
-stream: {rate: 20, max_age: 1s}
-YAML
+{ sed 's/^name: people/name: street/' "$home/app.yaml"; printf '%s\n' "replicas: 1" "stream: {rate: 20, max_age: 1s}"; } >"$home/street.yaml"
 b app deploy "$home/street.yaml" --no-wait >/dev/null || give_up "deploy a stream"
 streams=http://$gateway/apps/street/v2/streams
 stream() { curl -s --max-time 5 -H "Authorization: Bearer $token" "$@"; }

@@ -39,6 +39,16 @@ bool names(std::string_view line, std::string_view id) {
   return false;
 }
 
+/// None: it is not what it should be, which is logged.
+template <class T>
+std::optional<T> read_answer(const net::Response& answer) {
+  const auto json = parse_json(answer.body);
+  auto read = json ? from_json<T>(*json) : Result<T>(fail(json.error()));
+  if (read) return std::move(*read);
+  log_error("engine answers nonsense", {{"why", read.error().text()}});
+  return std::nullopt;
+}
+
 }  // namespace
 
 /// What should run under one id, and what of it is in the engine.
@@ -254,12 +264,8 @@ Result<net::Response> ProcessWorkloadRuntime::call(net::Request request) {
 void ProcessWorkloadRuntime::look() {
   const auto answer = call({.target = "/replicas"});
   if (!answer || answer->status != 200) return;
-  const auto json = parse_json(answer->body);
-  const auto seen = json ? from_json<EngineReplicas>(*json) : Result<EngineReplicas>(fail(json.error()));
-  if (!seen) {
-    log_error("engine answers nonsense", {{"why", seen.error().text()}});
-    return;
-  }
+  const auto seen = read_answer<EngineReplicas>(*answer);
+  if (!seen) return;
   for (auto& [id, replica] : replicas_) {
     const auto found = std::ranges::find(seen->replicas, id, &EngineReplica::id);
     take_state(replica, found == seen->replicas.end() ? nullptr : &*found);
@@ -279,13 +285,7 @@ void ProcessWorkloadRuntime::ask_usage() {
   if (std::exchange(usage_status_, answer->status) != answer->status && answer->status != 200)
     log_error("what streams use is not told by the engine", {{"status", std::to_string(answer->status)}});
   if (answer->status != 200) return;
-  const auto json = parse_json(answer->body);
-  auto counted = json ? from_json<EngineUsageAnswer>(*json) : Result<EngineUsageAnswer>(fail(json.error()));
-  if (!counted) {
-    log_error("engine answers nonsense", {{"why", counted.error().text()}});
-    return;
-  }
-  counted_ = std::move(counted->records);
+  if (auto counted = read_answer<EngineUsageAnswer>(*answer)) counted_ = std::move(counted->records);
 }
 
 /// Of those that were stopped before the engine had answered that it has them.
