@@ -18,7 +18,7 @@ using namespace decide;
 
 constexpr size_t nodes = 16;
 constexpr size_t devices_per_node = 8;
-constexpr int runs = 10;
+constexpr int runs = 60;
 
 struct Task {
   uint8_t profile = 0;

@@ -244,11 +244,21 @@ double Offers::spoils(uint32_t to) const {
   if (item.slice < 0) return 0;
   std::vector<SlotMask> devices = assignment_->devices(to);
   const SliceProfile& profile = slice_profiles[static_cast<size_t>(item.slice)];
+  const auto& kinds = problem_->bins[to].kinds;
+  const auto empty = [&] {
+    int64_t count = 0;
+    for (size_t d = 0; d < devices.size(); ++d) count += devices[d] == 0 && kinds[d] == item.device_kind ? 1 : 0;
+    return count;
+  };
+  int64_t sets = empty();
   double lost = 0;
   for (const SliceSeat& seat : assignment_->find_seats(item_, to)) {
     lost += lost_starts(devices[seat.device], profile.at(seat.start), problem_->slice_mix);
     devices[seat.device] |= profile.at(seat.start);
   }
+  // Others may ask for several empty devices at once: where there are many, one less spoils more.
+  const double whole = problem_->slice_mix.empty() ? 1 : problem_->slice_mix[whole_profile];
+  for (; sets > empty(); --sets) lost += whole * static_cast<double>(sets);
   return lost;
 }
 

@@ -225,6 +225,23 @@ TEST_CASE("two that hold each other's better place change over") {
   CHECK(asked < 1010);
 }
 
+TEST_CASE("a whole device comes from the node that has the fewest empty ones") {
+  AssignmentProblem problem;
+  for (const size_t empty : {8, 2, 3}) {
+    problem.domain_of.push_back(static_cast<uint32_t>(problem.bins.size()));
+    CapacityBin& bin = problem.bins.emplace_back();
+    bin.group = problem.domain_of.back();
+    bin.devices.assign(empty, 0);
+    bin.kinds.assign(empty, 0);
+    bin.devices.resize(10);  // of another kind
+    bin.kinds.resize(10, 1);
+  }
+  problem.items.push_back({.missing_cost = 100, .cost = {0, 0, 0}, .need = {}, .slice = whole_profile});
+  Assignment assignment(problem);
+  CHECK(fill(assignment, 0) == 1);
+  CHECK(assignment.copies(0)[0].bin == 1);
+}
+
 TEST_CASE("where there is nothing to assign, no work is done") {
   AssignmentProblem problem;
   problem.dimensions = 1;
