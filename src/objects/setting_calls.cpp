@@ -44,7 +44,10 @@ api::s3::Outcome<void> check_bucket_tags(const std::string& text) {
 api::s3::Outcome<void> check_setting(const Setting& setting, const std::string& text, const Bucket& bucket) {
   if (setting.name == "cors") S3_TRY_DO(api::s3::parse_cors(text));
   if (setting.name == "lifecycle") S3_TRY_DO(api::s3::parse_lifecycle(text));
-  if (setting.name == "policy") S3_TRY_DO(api::s3::parse_bucket_policy(text, bucket.name.str()));
+  if (setting.name == "policy") {
+    S3_TRY(const auto statements, api::s3::parse_bucket_policy(text, bucket.name.str()));
+    S3_TRY_DO(api::s3::check_names(statements));
+  }
   if (setting.name == "tagging") S3_TRY_DO(check_bucket_tags(text));
   return {};
 }

@@ -4,6 +4,8 @@
 
 #include "api/s3/pattern.h"
 #include "base/json.h"
+#include "base/text.h"
+#include "model/ids.h"
 
 namespace barrio::api::s3 {
 
@@ -11,6 +13,28 @@ namespace {
 
 constexpr size_t most_statements = 100;
 constexpr std::string_view arn = "arn:aws:s3:::";
+
+/// All that access_by is asked about (objects/access.h).
+constexpr std::string_view asked_actions[] = {"s3:GetObject",
+                                              "s3:GetObjectVersion",
+                                              "s3:PutObject",
+                                              "s3:DeleteObject",
+                                              "s3:DeleteObjectVersion",
+                                              "s3:GetObjectTagging",
+                                              "s3:GetObjectVersionTagging",
+                                              "s3:PutObjectTagging",
+                                              "s3:PutObjectVersionTagging",
+                                              "s3:DeleteObjectTagging",
+                                              "s3:DeleteObjectVersionTagging",
+                                              "s3:GetObjectRetention",
+                                              "s3:PutObjectRetention",
+                                              "s3:GetObjectLegalHold",
+                                              "s3:PutObjectLegalHold",
+                                              "s3:ListMultipartUploadParts",
+                                              "s3:AbortMultipartUpload",
+                                              "s3:ListBucketMultipartUploads",
+                                              "s3:ListBucketVersions",
+                                              "s3:ListBucket"};
 
 tl::unexpected<Fault> malformed_policy(std::string what) {
   return refuse("MalformedPolicy", std::move(what));
@@ -82,6 +106,7 @@ Outcome<PolicyStatement> parse_statement(const Json& json, std::string_view buck
       S3_TRY_DO(take_principal(value, statement));
     } else if (name == "Action") {
       S3_TRY(statement.actions, texts_of(value, "Action"));
+      for (std::string& action : statement.actions) action = to_lower(action);
     } else if (name == "Resource") {
       S3_TRY_DO(take_resources(value, bucket, statement));
     } else {
@@ -103,7 +128,7 @@ bool is_about(const PolicyStatement& statement, const AccessQuestion& question) 
     return std::ranges::any_of(patterns, [&](const std::string& pattern) { return matches(pattern, text); });
   };
   const bool what = question.key.empty() ? statement.of_bucket : named(statement.keys, question.key);
-  return who && what && named(statement.actions, question.action);
+  return who && what && named(statement.actions, to_lower(question.action));
 }
 
 }  // namespace
@@ -124,6 +149,24 @@ Outcome<std::vector<PolicyStatement>> parse_bucket_policy(std::string_view text,
     return malformed_policy("has from 1 to 100 statements");
   }
   return statements;
+}
+
+Outcome<void> check_names(const std::vector<PolicyStatement>& statements) {
+  for (const PolicyStatement& statement : statements) {
+    for (const std::string& action : statement.actions) {
+      const bool asked =
+          std::ranges::any_of(asked_actions, [&](std::string_view known) { return matches(action, to_lower(known)); });
+      if (!asked) {
+        return malformed_policy("Action '" + action.substr(0, 80) + "' is none that is asked here; there are " +
+                                join_text(std::span(asked_actions), ", ") + ", also with wildcards");
+      }
+    }
+    for (const std::string& tenant : statement.tenants) {
+      if (tenant != "*" && !TenantId::parse(tenant))
+        return malformed_policy("Principal '" + tenant.substr(0, 80) + "' must be * or a tenant's name");
+    }
+  }
+  return {};
 }
 
 Access access_by(const std::vector<PolicyStatement>& statements, const AccessQuestion& question) {

@@ -14,7 +14,7 @@ struct PolicyStatement {
   bool allows = false;               // else it denies
   bool anybody = false;              // Principal "*", nobody's signature included
   std::vector<std::string> tenants;  // else these
-  std::vector<std::string> actions;  // "s3:Get*"
+  std::vector<std::string> actions;  // "s3:get*": in lower case, as S3 tells no cases apart
   std::vector<std::string> keys;     // patterns behind arn:aws:s3:::BUCKET/
   bool of_bucket = false;            // arn:aws:s3:::BUCKET itself
 };
@@ -29,6 +29,10 @@ struct AccessQuestion {
 
 /// Of the JSON text, for the bucket of this name. MalformedPolicy, NotImplemented for conditions and Not... elements.
 Outcome<std::vector<PolicyStatement>> parse_bucket_policy(std::string_view text, std::string_view bucket);
+
+/// Every action stands for one that is asked here, and every principal can be a tenant's name: a statement that can
+/// apply to nothing, such as a Deny with a slip in it, protects nobody. MalformedPolicy.
+Outcome<void> check_names(const std::vector<PolicyStatement>& statements);
 
 /// A statement that denies wins.
 Access access_by(const std::vector<PolicyStatement>& statements, const AccessQuestion& question);

@@ -155,6 +155,24 @@ TEST_CASE("policies: who is let in for what, and that denying wins") {
   CHECK(access_by(*several, {"another", "s3:GetObject", "a"}) == Access::unsaid);
 }
 
+TEST_CASE("a statement that can apply to nothing is refused, and actions are named in any case") {
+  const auto message = [](const std::string& principal, const std::string& action) {
+    const auto parsed = parse_bucket_policy(statement(R"("Effect":"Deny","Principal":)" + principal + R"(,"Action":")" +
+                                                      action + R"(","Resource":"arn:aws:s3:::pics/*")"),
+                                            "pics");
+    REQUIRE_MESSAGE(parsed, parsed.error().message);
+    CHECK(access_by(*parsed, {"rival", "s3:GetObject", "a"}) ==
+          (action == "s3:getobject" ? Access::denied : Access::unsaid));
+    const auto good = check_names(*parsed);
+    return good ? std::string() : good.error().message;
+  };
+  CHECK(message(R"("*")", "s3:getobject").empty());
+  CHECK(message(R"("*")", "s3:Delete*").empty());
+  CHECK(message(R"("*")", "s3:GetObjct").find("'s3:getobjct' is none that is asked here") != std::string::npos);
+  CHECK(message(R"("*")", "ec2:*").find("is none that is asked") != std::string::npos);
+  CHECK(message(R"({"AWS":"arn:aws:iam::rival:user/x"})", "s3:PutObject").find("a tenant's name") != std::string::npos);
+}
+
 TEST_CASE("a policy that says more than is understood is refused, never half obeyed") {
   const auto code = [](const std::string& text) {
     const auto parsed = parse_bucket_policy(text, "pics");
