@@ -1,5 +1,6 @@
 #include "cli/engine_file.h"
 
+#include "adapters/oip/oip_settings.h"
 #include "adapters/openai/openai_backend.h"
 
 namespace barrio::cli {
@@ -14,6 +15,9 @@ Result<void> EngineDeviceFile::check() const {
   if (kind != "cpu" && kind != "accelerator") return fail(Code::invalid, "must be cpu or accelerator", "kind");
   if (kind == "cpu" && !accelerators.empty())
     return fail(Code::invalid, "only a device of kind accelerator has any", "accelerators");
+  if (kind == "cpu" && !(oip.empty() && openai.empty()))
+    return fail(Code::invalid, "only a device of kind accelerator is a model server", oip.empty() ? "openai" : "oip");
+  if (!oip.empty() && !openai.empty()) return fail(Code::invalid, "cannot stand together with openai", "oip");
   return {};
 }
 
@@ -40,7 +44,28 @@ Result<std::vector<adapters::OpenaiSettings>> servers_of(const std::vector<Engin
   return servers;
 }
 
+/// Its settings are read again when an app wants them; what is wrong should show at the start.
+Result<void> check_server(const EngineDeviceFile& device) {
+  const std::string where = "devices '" + device.name + "'";
+  if (!device.oip.empty()) {
+    auto settings = adapters::oip::OipSettings::parse({.name = device.name, .builtin = device.oip, .path = {}});
+    if (!settings) return fail(std::move(settings).error().within("oip").within(where));
+  }
+  if (!device.openai.empty()) {
+    auto settings = adapters::OpenaiSettings::parse(device.name, device.openai);
+    if (!settings) return fail(std::move(settings).error().within("openai").within(where));
+  }
+  return {};
+}
+
 }  // namespace
+
+Result<engine::MakeGeneration> find_generation(const std::string& model, const std::string& server) {
+  TRY(auto settings, adapters::OpenaiSettings::parse(model, server));
+  return engine::MakeGeneration([servers = std::vector{std::move(settings)}](net::Reactor& reactor) {
+    return std::make_unique<adapters::OpenaiBackend>(reactor, servers);
+  });
+}
 
 Result<engine::EngineOptions> options_of(const EngineFile& file) {
   engine::EngineOptions options{.engine = {.tenant_weights = file.tenant_weights}};
@@ -54,11 +79,16 @@ Result<engine::EngineOptions> options_of(const EngineFile& file) {
   }
   if (!file.devices.empty()) options.engine.devices.clear();
   for (const EngineDeviceFile& device : file.devices) {
+    TRY_DO(check_server(device));
     options.engine.devices.push_back({.name = device.name,
                                       .slots = static_cast<size_t>(device.slots),
                                       .is_cpu = device.kind == "cpu",
                                       .memory = device.memory.value_or(Bytes()),
-                                      .accelerators = device.accelerators});
+                                      .accelerators = device.accelerators,
+                                      .backend = !device.oip.empty()      ? "oip"
+                                                 : !device.openai.empty() ? "openai"
+                                                                          : "",
+                                      .server = device.oip + device.openai});
   }
   for (const EngineModelFile& model : file.models) {
     own.models.push_back({model.name,

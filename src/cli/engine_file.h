@@ -14,10 +14,14 @@ struct EngineDeviceFile {
   std::optional<Bytes> memory;  // for models; none: not limited
   /// Ids, as `barrio site devices` has them. Empty, of the only such device: all that there are.
   std::vector<std::string> accelerators;
-  static constexpr std::string_view defaulted[] = {"slots", "kind", "accelerators"};
+  /// A model server that has it, by the settings of that backend ("url=http://127.0.0.1:8001/v1,model=llama-3"): it
+  /// answers for apps of the backend oip or openai that ask for an accelerator of this name.
+  std::string oip;
+  std::string openai;
+  static constexpr std::string_view defaulted[] = {"slots", "kind", "accelerators", "oip", "openai"};
   Result<void> check() const;
 };
-BARRIO_DESCRIBE(EngineDeviceFile, (), (name, slots, kind, memory, accelerators))
+BARRIO_DESCRIBE(EngineDeviceFile, (), (name, slots, kind, memory, accelerators, oip, openai))
 
 struct EngineModelFile {
   std::string name;
@@ -70,5 +74,8 @@ BARRIO_DESCRIBE(EngineFile, (),
 
 /// Errors: those of the servers' settings.
 Result<engine::EngineOptions> options_of(const EngineFile& file);
+
+/// What answers for the text model at a server of OpenAI's API. Errors: of the server's settings.
+Result<engine::MakeGeneration> find_generation(const std::string& model, const std::string& server);
 
 }  // namespace barrio::cli

@@ -86,11 +86,12 @@ int serve_engine(const EngineCommand& command) {
   const auto onnx = make_backend("onnx", command);
   const auto opencv = make_backend("opencv", command);
   // One more: a stream that was just ended may still be closing its source.
-  options->make_decoder = [](net::Reactor& reactor, size_t streams) {
+  options->replicas.make_decoder = [](net::Reactor& reactor, size_t streams) {
     return std::make_unique<adapters::LibavDecoder>(reactor, adapters::LibavConfig{.streams = streams + 1});
   };
   std::optional<EngineUsage> usage;
-  if (!command.usage.empty()) options->usage = &usage.emplace(command.usage);
+  if (!command.usage.empty()) options->replicas.usage = &usage.emplace(command.usage);
+  options->replicas.find_generation = find_generation;
   adapters::NvmlAccelerators accelerators;
   options->accelerators = &accelerators;
   adapters::ProfileBackend profile;

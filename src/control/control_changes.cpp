@@ -89,6 +89,7 @@ Result<void> Control::check_model(const TenantId& tenant, const ModelSource& mod
                     "; opencv has: " + join_text(std::span<const std::string>(known), ", "),
                 "model.builtin");
   }
+  if (model.is_at_server()) return {};
   if (model.backend != Backend::onnx) {
     return fail(Code::unsupported, "a model file needs the backend onnx", "model.backend");
   }

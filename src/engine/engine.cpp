@@ -227,9 +227,9 @@ Duration Engine::used(size_t device, Time now) const {
   return state_->devices.at(device)->used(now);
 }
 
-bool Engine::has_device(std::string_view name) const {
-  return std::ranges::find(state_->devices, name, [](const auto& one) { return one->spec.name; }) !=
-         state_->devices.end();
+const DeviceSpec* Engine::device(std::string_view name) const {
+  const auto found = std::ranges::find(state_->devices, name, [](const auto& one) { return one->spec.name; });
+  return found == state_->devices.end() ? nullptr : &(*found)->spec;
 }
 
 bool Engine::idle() const {

@@ -29,6 +29,8 @@ struct DeviceSpec {
   bool is_cpu = true;                          // earliest deadline first, batches of at most 2
   Bytes memory{};                              // for models; 0: not known, not limited
   std::vector<std::string> accelerators = {};  // ports::Accelerator::id; empty, of the only one that is no CPU: all
+  std::string backend = {};                    // "oip", "openai": a model server has it; empty: it runs models itself
+  std::string server = {};                     // settings of that backend
 };
 
 struct EngineConfig {
@@ -75,7 +77,8 @@ class Engine final : public InferenceService, public ModelRepository {
   /// Once all its models are unloaded.
   void close_scope(const std::string& scope);
 
-  bool has_device(std::string_view name) const;
+  /// Null: there is none of that name.
+  const DeviceSpec* device(std::string_view name) const;
   /// Nothing waits or runs.
   bool idle() const;
 

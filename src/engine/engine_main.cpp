@@ -9,7 +9,6 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "engine/device_gauges.h"
-#include "engine/replica_host.h"
 #include "net/thread_priority.h"
 
 namespace barrio::engine {
@@ -60,9 +59,8 @@ class EngineProcess {
       : signals_(reactor_, [this] { end(); }),
         engine_(reactor_, std::move(backends), options.engine, registry_),
         gauges_(reactor_, engine_, options.engine.devices, options.accelerators, registry_) {
-    if (options.own) own_.emplace(reactor_, engine_, registry_, *options.own, options.make_decoder);
-    if (!options.control.empty())
-      host_.emplace(reactor_, engine_, registry_, options.make_decoder, options.usage, drain_time);
+    if (options.own) own_.emplace(reactor_, engine_, registry_, *options.own, options.replicas.make_decoder);
+    if (!options.control.empty()) host_.emplace(reactor_, engine_, registry_, options.replicas, drain_time);
   }
 
   int run(const std::string& control) {

@@ -5,8 +5,7 @@
 #include <string>
 
 #include "engine/engine.h"
-#include "engine/hosted_replica.h"
-#include "engine/usage_counter.h"
+#include "engine/replica_host.h"
 #include "ports/accelerators.h"
 
 namespace barrio::engine {
@@ -16,9 +15,8 @@ struct EngineOptions {
   std::optional<ReplicaOptions> own = {};  // all that it serves; what of it cannot be loaded ends the process
   std::string control = {};                // "unix:/path": told there what to serve (engine/replica_host.h)
   EngineConfig engine = {};
-  MakeDecoder make_decoder = {};
-  /// With `control`: counts frames of streams; outlives the engine. Null: nobody is to pay for them.
-  UsageCounter* usage = nullptr;
+  /// What replicas get; of `own` the decoder alone.
+  ReplicaMeans replicas = {};
   /// Asked for metrics (engine/device_gauges.h); outlives the engine. Null: there are none.
   ports::Accelerators* accelerators = nullptr;
 };

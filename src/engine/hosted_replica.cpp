@@ -1,5 +1,7 @@
 #include "engine/hosted_replica.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "net/tls_files.h"
 
@@ -103,7 +105,9 @@ void HostedReplica::give_up(const std::string& what, const std::string& name, Er
 }
 
 bool HostedReplica::ready() const {
-  return loading_ == 0 && failed_ && !gone_;
+  if (generation_ && !server_seen_)
+    server_seen_ = std::ranges::all_of(generation_->models(), &ports::GenerationModel::ready);
+  return loading_ == 0 && failed_ && !gone_ && (!generation_ || server_seen_);
 }
 
 void HostedReplica::drain() {

@@ -42,16 +42,18 @@ struct InitialStreams {
   StreamHooks hooks = {};
 };
 
+/// Made on the engine's loop; answers OpenAI's API and generate.
+using MakeGeneration = std::function<std::unique_ptr<ports::GenerationBackend>(net::Reactor&)>;
+
 struct ReplicaOptions {
   std::string listen;  // "unix:/path" or "127.0.0.1:8000"
   std::vector<InitialModel> models = {};
   std::vector<InitialPipeline> pipelines = {};
   std::optional<InitialStreams> streams = {};
   RepositoryRights repository = RepositoryRights::show;
-  /// Made on the engine's loop; answers OpenAI's API and generate. None: there is no such path.
-  std::function<std::unique_ptr<ports::GenerationBackend>(net::Reactor&)> generation = {};
-  std::string scope = {};   // of its models in the engine; empty: the engine is its alone
-  std::string tenant = {};  // that is charged for its requests; empty: as they say
+  MakeGeneration generation = {};  // none: there are no such paths
+  std::string scope = {};          // of its models in the engine; empty: the engine is its alone
+  std::string tenant = {};         // that is charged for its requests; empty: as they say
   RestLimits rest = {};
 };
 
@@ -71,7 +73,7 @@ class HostedReplica {
 
   /// Listens and loads. `failed` is called once for what cannot be loaded or served, possibly before this returns.
   Result<net::SocketAddress> start(std::function<void(const Error&)> failed);
-  /// Every model is loaded, and every pipeline fits its models.
+  /// Every model is loaded, every pipeline fits its models, and a server of text models has answered once.
   bool ready() const;
   /// Stops accepting; what came is still answered.
   void drain();
@@ -109,6 +111,7 @@ class HostedReplica {
   net::TimerId timer_ = 0;
   size_t loading_ = 0;
   size_t unloading_ = 0;
+  mutable bool server_seen_ = false;
   std::optional<FrontDoor> door_;  // last: its end closes exchanges, which still need the rest
 };
 

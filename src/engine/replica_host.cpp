@@ -37,30 +37,12 @@ net::Response refusal(int status, const std::string& why) {
 LoadParameters parameters_of(const EngineOrder& asked, const Engine& engine) {
   const Resources& resources = asked.order.resources;
   LoadParameters parameters{.memory = resources.memory};
-  if (engine.has_device(resources.accelerator)) {
+  if (engine.device(resources.accelerator) != nullptr) {
     parameters.device = resources.accelerator;
   } else {
     parameters.instances = static_cast<size_t>(std::max(1.0, std::ceil(resources.cores)));
   }
   return parameters;
-}
-
-ReplicaOptions options_of(const EngineOrder& asked, const Engine& engine) {
-  const ReplicaOrder& order = asked.order;
-  ReplicaOptions options{.listen = asked.listen, .scope = order.id.str(), .tenant = order.app.tenant.str()};
-  options.rest.held_bytes = static_cast<size_t>(std::clamp(order.resources.memory, least_held, most_held).count());
-  const std::string name = order.app.name.str();
-  LoadParameters parameters = parameters_of(asked, engine);
-  if (order.pipeline) {
-    add_pipeline({name, *order.pipeline}, parameters, options);
-  } else {
-    parameters.backend = to_name(order.model.backend);
-    parameters.builtin = order.model.builtin;
-    if (order.model.builtin.empty()) parameters.path = asked.path;
-    options.models.push_back({name, parameters});
-  }
-  if (order.stream) options.streams = {.app = name, .spec = *order.stream};
-  return options;
 }
 
 }  // namespace
@@ -79,13 +61,11 @@ struct ReplicaHost::Hosted {
   }
 };
 
-ReplicaHost::ReplicaHost(net::Reactor& reactor, Engine& engine, Registry& registry, MakeDecoder make_decoder,
-                         UsageCounter* usage, Duration grace)
+ReplicaHost::ReplicaHost(net::Reactor& reactor, Engine& engine, Registry& registry, ReplicaMeans means, Duration grace)
     : reactor_(reactor),
       engine_(engine),
       registry_(registry),
-      make_decoder_(std::move(make_decoder)),
-      usage_(usage),
+      means_(std::move(means)),
       grace_(grace),
       server_(reactor, {}, [this](const net::Request& request, net::Responder respond) { respond(answer(request)); }) {}
 
@@ -99,6 +79,50 @@ Result<net::SocketAddress> ReplicaHost::listen(const net::SocketAddress& address
   return bound;
 }
 
+Result<ReplicaOptions> ReplicaHost::options_of(const EngineOrder& asked) const {
+  const ReplicaOrder& order = asked.order;
+  ReplicaOptions options{.listen = asked.listen, .scope = order.id.str(), .tenant = order.app.tenant.str()};
+  options.rest.held_bytes = static_cast<size_t>(std::clamp(order.resources.memory, least_held, most_held).count());
+  const std::string name = order.app.name.str();
+  LoadParameters parameters = parameters_of(asked, engine_);
+  if (order.pipeline) {
+    add_pipeline({name, *order.pipeline}, parameters, options);
+  } else {
+    parameters.backend = to_name(order.model.backend);
+    parameters.builtin = order.model.builtin;
+    if (order.model.builtin.empty()) parameters.path = asked.path;
+    options.models.push_back({name, parameters});
+  }
+  if (order.stream) options.streams = {.app = name, .spec = *order.stream};
+  TRY_DO(use_server(order.resources.accelerator, options));
+  return options;
+}
+
+/// Models of a server come from the one that stands for the replica's accelerator, and nothing else runs there.
+Result<void> ReplicaHost::use_server(const std::string& accelerator, ReplicaOptions& options) const {
+  const DeviceSpec* const device = engine_.device(accelerator);
+  const std::string at = device == nullptr ? "" : device->backend;
+  for (InitialModel& model : options.models) {
+    const std::string& backend = model.parameters.backend;
+    const bool is_text = backend == to_name(Backend::openai);
+    const bool is_at_server = is_text || backend == to_name(Backend::oip);
+    if (is_at_server && at != backend) {
+      return fail(Code::not_found, "the engine of this site knows no model server of the backend " + backend +
+                                       " by the accelerator '" + accelerator + "'");
+    }
+    if (!is_at_server && !at.empty())
+      return fail(Code::invalid, "the accelerator '" + accelerator + "' is a model server: it runs no model files");
+    if (!is_at_server) continue;
+    model.parameters.builtin = device->server;
+    if (!is_text) continue;
+    if (!means_.find_generation) return fail(Code::unsupported, "this engine serves no text models");
+    TRY(options.generation, means_.find_generation(model.name, device->server));
+    options.models.clear();  // of a text model there is no other: pipelines have none
+    break;
+  }
+  return {};
+}
+
 Result<void> ReplicaHost::put(const EngineOrder& asked) {
   const ReplicaId id = asked.order.id;
   if (const auto found = hosted_.find(id); found != hosted_.end()) {
@@ -106,13 +130,13 @@ Result<void> ReplicaHost::put(const EngineOrder& asked) {
     if (present.generation == asked.order.generation && !present.leaving) return {};
     return fail(Code::conflict, "generation " + std::to_string(present.generation) + " of it is still here", id.str());
   }
+  TRY(ReplicaOptions options, options_of(asked));
   auto& hosted = hosted_[id];
   hosted = std::make_unique<Hosted>();
   hosted->generation = asked.order.generation;
-  ReplicaOptions options = options_of(asked, engine_);
   if (options.streams) options.streams->hooks = hooks_of(asked.order.app);
   HostedReplica& replica =
-      hosted->replica.emplace(reactor_, engine_, hosted->registry, std::move(options), make_decoder_);
+      hosted->replica.emplace(reactor_, engine_, hosted->registry, std::move(options), means_.make_decoder);
   log_info("replica starts", {{"replica", id.str()}, {"generation", std::to_string(hosted->generation)}});
   const auto bound = replica.start([raw = hosted.get()](const Error& error) { raw->failure = error.text(); });
   if (!bound) hosted->failure = bound.error().text();
@@ -122,9 +146,9 @@ Result<void> ReplicaHost::put(const EngineOrder& asked) {
 StreamHooks ReplicaHost::hooks_of(const AppKey& app) {
   StreamHooks hooks;
   hooks.rests = [this, tenant = app.tenant] { return resting_.contains(tenant); };
-  if (usage_ == nullptr) return hooks;
+  if (means_.usage == nullptr) return hooks;
   hooks.analysed = [this, app](Duration run) {
-    usage_->add(app, {.served = {.compute_us = whole_us(run), .frames = 1}});
+    means_.usage->add(app, {.served = {.compute_us = whole_us(run), .frames = 1}});
   };
   return hooks;
 }
@@ -165,7 +189,7 @@ bool ReplicaHost::idle() const {
 net::Response ReplicaHost::answer(const net::Request& request) {
   if (request.target == "/metrics") return {200, {{"Content-Type", "text/plain; version=0.0.4"}}, registry_.text()};
   if (request.target == replicas_path && request.method == "GET") return json_body(200, to_json(list()));
-  if (request.target == "/usage" && usage_ != nullptr) return answer_usage(request);
+  if (request.target == "/usage" && means_.usage != nullptr) return answer_usage(request);
   const std::string_view target = request.target;
   if (!target.starts_with("/replicas/")) return refusal(404, "there is no such path");
   const auto id = ReplicaId::parse(target.substr(replicas_path.size() + 1));
@@ -178,7 +202,7 @@ net::Response ReplicaHost::answer_usage(const net::Request& request) {
   const auto question = body_of<EngineUsageQuestion>(request);
   if (!question) return refusal(400, question.error().text());
   resting_ = {question->resting.begin(), question->resting.end()};
-  return json_body(200, to_json(EngineUsageAnswer{usage_->cut(question->journaled)}));
+  return json_body(200, to_json(EngineUsageAnswer{means_.usage->cut(question->journaled)}));
 }
 
 net::Response ReplicaHost::answer_for(const net::Request& request, const ReplicaId& id) {

@@ -19,16 +19,25 @@
 
 namespace barrio::engine {
 
+/// Text models of the name `model` at a server with these settings (DeviceSpec). Errors: of the settings.
+using FindGeneration = std::function<Result<MakeGeneration>(const std::string& model, const std::string& server)>;
+
+/// What replicas get beside the engine.
+struct ReplicaMeans {
+  MakeDecoder make_decoder = {};
+  FindGeneration find_generation = {};  // none: no replica has text models
+  UsageCounter* usage = nullptr;        // outlives the host; null: nobody is to pay
+};
+
 class ReplicaHost {
  public:
-  /// What stops takes up to `grace` to be answered. `usage` may be null. All outlive this.
-  ReplicaHost(net::Reactor& reactor, Engine& engine, Registry& registry, MakeDecoder make_decoder, UsageCounter* usage,
-              Duration grace);
+  /// What stops takes up to `grace` to be answered. All outlive this.
+  ReplicaHost(net::Reactor& reactor, Engine& engine, Registry& registry, ReplicaMeans means, Duration grace);
   ~ReplicaHost();
 
   /// A Unix socket that only this user can connect to.
   Result<net::SocketAddress> listen(const net::SocketAddress& address);
-  /// Errors: conflict (another generation is here), invalid (names the field).
+  /// Errors: conflict (another generation is here), not_found (no server for its models), invalid.
   Result<void> put(const EngineOrder& order);
   /// False: it is not here.
   bool remove(const ReplicaId& id);
@@ -43,12 +52,13 @@ class ReplicaHost {
   net::Response answer_for(const net::Request& request, const ReplicaId& id);
   net::Response answer_usage(const net::Request& request);
   StreamHooks hooks_of(const AppKey& app);
+  Result<ReplicaOptions> options_of(const EngineOrder& asked) const;
+  Result<void> use_server(const std::string& accelerator, ReplicaOptions& options) const;
 
   net::Reactor& reactor_;
   Engine& engine_;
   Registry& registry_;
-  MakeDecoder make_decoder_;
-  UsageCounter* usage_;
+  ReplicaMeans means_;
   Duration grace_;
   std::set<TenantId> resting_;  // nothing is looked at for them
   std::map<ReplicaId, std::unique_ptr<Hosted>> hosted_;

@@ -33,13 +33,41 @@ class FakeCounter final : public UsageCounter {
   UsageRecord record{0, 5, 1, {}, {}, {}};
 };
 
+/// A text model that says its own name.
+class FakeTexts final : public ports::GenerationBackend {
+ public:
+  FakeTexts(std::string name, const bool& up) : name_(std::move(name)), up_(up) {}
+  uint64_t start(ports::GenerationRequest, ports::GenerationSink& sink) override {
+    sink.on_piece("{\"text\":\"" + name_ + "\"}");
+    sink.on_end();
+    return 1;
+  }
+  void cancel(uint64_t) override {}
+  void resume(uint64_t) override {}
+  std::vector<ports::GenerationModel> models() const override { return {{.name = name_, .owner = {}, .ready = up_}}; }
+
+ private:
+  std::string name_;
+  const bool& up_;
+};
+
 /// The site's engine with one emulated accelerator, whose models are "fake" (named profile in an app) unless told.
 struct World {
   explicit World(DeviceSpec device = {.name = "gpu", .slots = 1, .is_cpu = false})
       : folder(std::filesystem::temp_directory_path() / ("barrio-host-test-" + std::to_string(getpid()))),
-        engine(reactor, {{"opencv", &fake}, {"profile", &profile}}, {.devices = {std::move(device)}}, registry) {
+        engine(reactor, {{"opencv", &fake}, {"profile", &profile}, {"oip", &profile}}, {.devices = {std::move(device)}},
+               registry) {
     std::filesystem::create_directories(folder);
-    host.emplace(reactor, engine, registry, nullptr, &counter, 5s);
+    host.emplace(
+        reactor, engine, registry,
+        ReplicaMeans{
+            .make_decoder = {},
+            .find_generation = [this](const std::string& model, const std::string& server) -> Result<MakeGeneration> {
+              if (server != "url=good") return fail(Code::invalid, "is no url", "url");
+              return MakeGeneration([this, model](net::Reactor&) { return std::make_unique<FakeTexts>(model, up); });
+            },
+            .usage = &counter},
+        5s);
     REQUIRE(host->listen(*net::SocketAddress::parse(control())));
   }
   ~World() {
@@ -69,13 +97,14 @@ struct World {
   net::Response call(const std::string& to, net::Request request) { return wait(send(to, std::move(request))); }
   net::Response get(const std::string& to, const std::string& target) { return call(to, {.target = target}); }
   net::Response put(const std::string& id, const std::string& builtin, Backend backend = Backend::opencv,
-                    int64_t generation = 1, std::optional<StreamSpec> stream = {}) {
+                    int64_t generation = 1, std::optional<StreamSpec> stream = {},
+                    const std::string& accelerator = "") {
     EngineOrder asked;
     asked.order.id = ReplicaId::of(id);
     asked.order.app = {TenantId::of("tenant-of-" + id), AppName::of("people")};
     asked.order.generation = generation;
     asked.order.model = {backend, builtin, "", ""};
-    asked.order.resources = {Watts(40), mib(256), 1, "", 0};
+    asked.order.resources = {Watts(40), mib(256), 1, accelerator, accelerator.empty() ? 0 : 1};
     asked.order.stream = std::move(stream);
     if (builtin.starts_with('/')) {
       asked.order.model = {backend, "", "0123", ""};
@@ -118,6 +147,7 @@ struct World {
 
   std::filesystem::path folder;
   FakeCounter counter;
+  bool up = true;  // the text models' server
   Registry registry;
   net::Reactor reactor;
   FakeBackend fake;
@@ -185,6 +215,43 @@ TEST_CASE("the control socket is for its owner alone, repeats itself without har
   CHECK(world.call(world.control(), {.method = "POST", .target = "/replicas/one"}).status == 405);
   CHECK(world.get(world.control(), "/other").status == 404);
   CHECK(world.call(world.control(), {.method = "DELETE", .target = "/replicas/nobody"}).status == 204);
+}
+
+TEST_CASE("an app's text model is the one of the server that stands for its accelerator, once that has answered") {
+  World world({.name = "llama", .is_cpu = false, .backend = "openai", .server = "url=good"});
+  world.up = false;
+  REQUIRE(world.put("r1", "", Backend::openai, 1, {}, "llama").status == 202);
+  CHECK(world.state("r1")->state == EngineReplicaState::loading);
+  world.up = true;
+  CHECK(world.state("r1")->state == EngineReplicaState::ready);
+  world.up = false;  // its requests fail then, and are tried elsewhere; what it answers is not cut
+  CHECK(world.state("r1")->state == EngineReplicaState::ready);
+  const auto answer =
+      world.call(world.address("r1"),
+                 {.method = "POST", .target = "/v1/completions", .body = R"({"model":"people","prompt":"Hi"})"});
+  CHECK(answer.status == 200);
+  CHECK(answer.body.find("people") != std::string::npos);
+  CHECK(world.call(world.control(), {.method = "DELETE", .target = "/replicas/r1"}).status == 202);
+  world.until([&] { return !world.state("r1"); });
+}
+
+TEST_CASE("an app of the oip backend is loaded with the settings of the site's server, which no app names") {
+  World world({.name = "triton", .is_cpu = false, .backend = "oip", .server = "a=1ms,c=1ms"});
+  REQUIRE(world.put("r1", "", Backend::oip, 1, {}, "triton").status == 202);
+  world.until([&] { return world.state("r1")->state == EngineReplicaState::ready; });
+  CHECK(world.wait(world.infer("r1", 7)).status == 200);
+}
+
+TEST_CASE("an accelerator that is no server, or another one, serves no app of it, and says so") {
+  World world({.name = "llama", .is_cpu = false, .backend = "openai", .server = "url=bad"});
+  const auto other = world.put("r1", "", Backend::oip, 1, {}, "llama");
+  CHECK(other.status == 400);
+  CHECK(other.body.find("no model server of the backend oip by the accelerator 'llama'") != std::string::npos);
+  CHECK(world.put("r1", "", Backend::openai, 1, {}, "gpu").body.find("by the accelerator 'gpu'") != std::string::npos);
+  CHECK(world.put("r1", "", Backend::openai, 1, {}, "llama").body.find("is no url") != std::string::npos);
+  const auto file = world.put("r1", "people-640", Backend::opencv, 1, {}, "llama");
+  CHECK(file.body.find("is a model server: it runs no model files") != std::string::npos);
+  CHECK_FALSE(world.state("r1"));
 }
 
 TEST_CASE("a replica whose model cannot be loaded says why; the other serves on, and the place can be used again") {

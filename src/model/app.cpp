@@ -18,6 +18,23 @@ Result<void> check_beside_server(const AppSpec& app, const char* kind) {
   return {};
 }
 
+/// Of an app with a model, or with those of its pipeline's steps.
+Result<void> check_models(const AppSpec& app) {
+  if (!app.pipeline && app.model.backend == Backend::none)
+    return fail(Code::invalid, "is missing: an app is a model, a pipeline, a container or a program", "model");
+  if (app.pipeline && app.model.backend != Backend::pipeline)
+    return fail(Code::invalid, "must be pipeline, since pipeline names its steps", "model.backend");
+  if (!app.pipeline && app.model.backend == Backend::pipeline)
+    return fail(Code::invalid, "is missing: model.backend is pipeline", "pipeline");
+  if (app.stream && app.model.backend == Backend::openai)
+    return fail(Code::invalid, "is for models that look at pictures, not for those of OpenAI's API", "stream");
+  const auto models = models_of(app.model, app.pipeline);
+  if (app.resources.accelerator.empty() && std::ranges::any_of(models, &ModelSource::is_at_server))
+    return fail(Code::invalid, "is missing: it names the sites' model server, as an accelerator of the network",
+                "resources.accelerator");
+  return {};
+}
+
 }  // namespace
 
 Result<void> Objective::check() const {
@@ -80,11 +97,13 @@ Result<void> ModelSource::check() const {
     return fail(Code::invalid, "must be 64 hexadecimal digits in lower case", "sha256");
   }
   const bool is_file = !file.empty() || !sha256.empty();
-  if (backend == Backend::pipeline || backend == Backend::none) {
+  if (backend == Backend::pipeline || backend == Backend::none || is_at_server()) {
     if (builtin.empty() && !is_file) return {};
-    return fail(Code::invalid, backend == Backend::none
-                                   ? "needs a backend beside builtin, file or sha256, like onnx"
-                                   : "of a pipeline has no builtin, file or sha256: its steps have");
+    return fail(Code::invalid,
+                backend == Backend::none ? "needs a backend beside builtin, file or sha256, like onnx"
+                : is_at_server()
+                    ? "of a site's model server has no builtin, file or sha256: resources.accelerator names it"
+                    : "of a pipeline has no builtin, file or sha256: its steps have");
   }
   if (builtin.empty() && !is_file) return fail(Code::invalid, "must name one of builtin, file or sha256");
   if (!builtin.empty() && is_file) {
@@ -146,13 +165,7 @@ Result<void> AppSpec::check() const {
   if (demand.size() > 1000) return fail(Code::invalid, "must be at most 1000 places", "demand");
   if (container && program) return fail(Code::invalid, "cannot stand together with a container", "program");
   if (server() != nullptr) return check_beside_server(*this, container ? "container" : "program");
-  if (!pipeline && model.backend == Backend::none)
-    return fail(Code::invalid, "is missing: an app is a model, a pipeline, a container or a program", "model");
-  if (pipeline && model.backend != Backend::pipeline)
-    return fail(Code::invalid, "must be pipeline, since pipeline names its steps", "model.backend");
-  if (!pipeline && model.backend == Backend::pipeline)
-    return fail(Code::invalid, "is missing: model.backend is pipeline", "pipeline");
-  return {};
+  return check_models(*this);
 }
 
 BARRIO_JSON_HERE(PipelineSpec)

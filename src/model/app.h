@@ -49,9 +49,10 @@ BARRIO_DESCRIBE(Resources, (), (power, memory, cores, accelerator, accelerators,
 
 /// profile: an emulated device, for tests; only where control and site are configured to run it (emulated_models).
 /// pipeline: no model of its own; its steps' models are run one after the other (PipelineSpec). none: the app
-/// brings its own server.
-enum class Backend { none, opencv, onnx, profile, pipeline };
-BARRIO_DESCRIBE_ENUM(Backend, none, opencv, onnx, profile, pipeline)
+/// brings its own server. oip, openai: a model server that the site's operator runs (Triton, vLLM ...), which the
+/// site's engine knows by the name of the app's accelerator; its address is nobody else's.
+enum class Backend { none, opencv, onnx, profile, pipeline, oip, openai };
+BARRIO_DESCRIBE_ENUM(Backend, none, opencv, onnx, profile, pipeline, oip, openai)
 
 /// The model to run: a detector built into a backend (`builtin: people`), or a file (`file: model.onnx`, relative to
 /// the app file), which the CLI uploads and replaces by its `sha256`.
@@ -61,8 +62,9 @@ struct ModelSource {
   std::string file;
   std::string sha256;  // 64 hex digits
   static constexpr std::string_view defaulted[] = {"builtin", "file", "sha256"};
+  bool is_at_server() const { return backend == Backend::oip || backend == Backend::openai; }
   /// Exactly one of builtin, file, sha256... (file and sha256 together name an uploaded file); none of them for a
-  /// pipeline, and where there is no model.
+  /// pipeline, a model server's model, and where there is no model.
   Result<void> check() const;
 };
 BARRIO_DESCRIBE(ModelSource, (), (backend, builtin, file, sha256))

@@ -43,6 +43,8 @@ Result<void> PipelineStep::check() const {
   if (!label) return fail(Code::invalid, label.error().what, "name");
   if (model.backend == Backend::pipeline) return fail(Code::invalid, "a step cannot be a pipeline", "model.backend");
   if (model.backend == Backend::none) return fail(Code::invalid, "a step needs a model", "model.backend");
+  if (model.backend == Backend::openai)
+    return fail(Code::invalid, "a step gives tensors, which models of OpenAI's API do not", "model.backend");
   if (most < 1 || most > PipelineSpec::max_elements) {
     return fail(Code::invalid, "must be from 1 to " + std::to_string(PipelineSpec::max_elements), "most");
   }

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Apps whose models are at a model server that the site's operator runs (docs/backends.md): a language model behind OpenAI's API and a
+# net behind the Open Inference Protocol are deployed, placed where their server is, and answer through the gateway; no tenant learns
+# or chooses the server's address. Usage: model_servers.sh BARRIO
+set -uo pipefail
+barrio=$1
+home=$(mktemp -d /tmp/barrio-model-servers-XXXXXX)
+control_pid= site_pid= servers_pid=
+finish() {
+  for pid in $site_pid $control_pid $servers_pid; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
+  rm -rf "$home"
+}
+trap finish EXIT
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+b() { "$barrio" --home "$home" "$@"; }
+
+: >"$home/servers.log"
+python3 "$(dirname "$0")/model_servers.py" "$home/asked" >"$home/servers.log" 2>&1 &
+servers_pid=$!
+wait_for 10 "the model servers" test -s "$home/servers.log"
+servers=$(cat "$home/servers.log")
+
+# mad1 has room for two replicas at each of its servers, which are accelerators of the network.
+control_file 127.0.0.1:0 mad1
+sed '/id: mad1/,/servers:/s/^\( *\)accelerators:$/&\n\1  - {model: llama, count: 2, power: 350W, memory: 48GiB}\n\1  - {model: triton, count: 2, power: 72W, memory: 24GiB}/' \
+  data/networks/spain.yaml >"$home/network.yaml"
+sed -i "s#^network: .*#network: $home/network.yaml#" "$home/control.yaml"
+serve control control
+control_pid=$started_pid control=$address
+echo "key-of-the-server" >"$home/llama.key"
+cat >"$home/engine.yaml" <<YAML
+devices:
+  - {name: cpu, slots: 2}
+  - {name: llama, kind: accelerator, openai: "url=http://$servers/v1,model=meta-llama/Llama-3.1-8B-Instruct,key_file=$home/llama.key"}
+  - {name: triton, kind: accelerator, oip: "url=http://$servers,model=resnet"}
+YAML
+site_file mad1 "$control" 127.0.0.1:0 "engine: $home/engine.yaml"
+serve mad1 site serve
+site_pid=$started_pid gateway=$address
+log_in "$control"
+
+app() { # NAME BACKEND ACCELERATOR
+  cat >"$home/$1.yaml" <<YAML
+name: $1
+model: {backend: $2}
+objective: {latency: 2s, percentile: 99}
+policy: {jurisdictions: [ES-MD]}
+resources: {power: 10W, memory: 64MiB, cores: 0.1, accelerator: $3, accelerators: 1}
+YAML
+}
+app chat openai llama
+app resnet oip triton
+app nowhere openai mistral
+for name in chat resnet; do expect 0 "accepted $name" b app deploy "$home/$name.yaml" --no-wait; done
+expect 5 mistral b app deploy "$home/nowhere.yaml" --no-wait
+sed 's/openai}/openai, builtin: "url=http:\/\/10.0.0.1"}/' "$home/chat.yaml" >"$home/chosen.yaml"
+expect 2 "resources.accelerator names it" b app deploy "$home/chosen.yaml" --no-wait
+token=$(acme_token "$control")
+
+ask() { curl -s -m 10 -N -H "Authorization: Bearer $token" -H 'Content-Type: application/json' "$@"; }
+chat='{"model":"chat","stream":true,"messages":[{"role":"user","content":"Hola"}]}'
+chats() { [[ $(ask -d "$chat" "http://$gateway/apps/chat/v1/chat/completions") == *'"Buenos "'*'"d\u00edas"'*'[DONE]'* ]]; }
+wait_for 60 "an answer of the language model" chats
+expect 0 '"chat"' ask "http://$gateway/apps/chat/v1/models"
+expect 0 '"embedding":' ask -d '{"model":"chat","input":"Hola"}' "http://$gateway/apps/chat/v1/embeddings"
+expect 0 model_not_found ask -d '{"model":"meta-llama/Llama-3.1-8B-Instruct","messages":[{"role":"user","content":"Hola"}]}' \
+  "http://$gateway/apps/chat/v1/chat/completions"
+tensor='{"inputs":[{"name":"x","shape":[1,1],"datatype":"FP32","data":[1]}]}'
+infers() { [[ $(ask -d "$tensor" "http://$gateway/v2/models/resnet/infer") == *42* ]]; }
+wait_for 60 "an answer of the net" infers
+expect 0 "meta-llama/Llama-3.1-8B-Instruct Bearer key-of-the-server" tail -n 1 "$home/asked"
+expect 0 mad1 b explain chat
+
+# The server goes: requests are answered at once, with an error, and served again when it is back.
+port=${servers#*:}
+kill "$servers_pid" && wait "$servers_pid" 2>/dev/null
+code() { ask -o /dev/null -w '%{http_code}' -d "$chat" "http://$gateway/apps/chat/v1/chat/completions"; }
+wait_for 10 "a refusal while the server is away" eval '[[ $(code) =~ ^50[234]$ ]]'
+sed "s/(\"127.0.0.1\", 0)/(\"127.0.0.1\", $port)/" "$(dirname "$0")/model_servers.py" >"$home/again.py"
+python3 "$home/again.py" "$home/asked" >"$home/servers.log" 2>&1 &
+servers_pid=$!
+wait_for 60 "answers once the server is back" chats
+[ "$failures" = 0 ]
