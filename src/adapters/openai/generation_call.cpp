@@ -25,6 +25,29 @@ Code code_of(int status) {
   }
 }
 
+/// OpenAI's error object. Some servers (vLLM before 0.10) say its members without one, beside "object": "error". None:
+/// it is no error.
+std::optional<std::string> error_in(std::string_view text) {
+  const auto json = parse_json(text);
+  if (!json || !json->is_object()) return std::nullopt;
+  const JsonObject& said = json->get_object();
+  if (const Json* error = said.if_contains("error"); error != nullptr && error->is_object()) return std::string(text);
+  const Json* kind = said.if_contains("object");
+  if (kind == nullptr || !kind->is_string() || kind->get_string() != "error") return std::nullopt;
+  JsonObject error;
+  for (const char* member : {"message", "type", "param", "code"}) {
+    const Json* value = said.if_contains(member);
+    error[member] = value == nullptr ? Json() : *value;
+  }
+  if (!error["message"].is_string()) error["message"] = std::string(text.substr(0, longest_saying));
+  return print_json(JsonObject{{"error", std::move(error)}});
+}
+
+/// Whether it is worth to be looked at as JSON: texts of an answer stand in quotes, and have theirs escaped.
+bool may_be_error(std::string_view event) {
+  return event.find(R"("error")") != event.npos;
+}
+
 /// The message of OpenAI's error object, or the start of whatever came.
 std::string saying(const std::string& body) {
   const auto json = parse_json(body);
@@ -89,6 +112,10 @@ void GenerationCall::read_events(std::string_view piece) {
       complete_ = true;
       return true;
     }
+    if (const auto error = may_be_error(data) ? error_in(data) : std::nullopt) {
+      fail_with({{Code::unavailable, "the server broke off: " + saying(*error)}});
+      return false;
+    }
     const bool more = events_.piece(data);
     if (!*alive) return false;
     if (!more && call_ != nullptr) call_->pause();
@@ -122,7 +149,7 @@ ports::GenerationFailure GenerationCall::refused() const {
       {code_of(status_), "the server answered " + std::to_string(status_) + ": " + saying(body_)}};
   failure.retry_after = retry_after_;
   if (status_ >= 400 && status_ <= 599) failure.status = status_;
-  if (parse_json(body_)) failure.body = body_;
+  if (parse_json(body_)) failure.body = error_in(body_).value_or(body_);
   return failure;
 }
 

@@ -118,6 +118,36 @@ TEST_CASE("what the server refuses comes back with its status, its words and its
   CHECK(busy.failure->body.empty());
 }
 
+TEST_CASE("an error that the server says in its own flat form, also in mid-stream, is one of OpenAI's") {
+  World world;
+  const std::string flat =
+      R"({"object":"error","message":"too hot","type":"BadRequestError","param":"temperature","code":400})";
+  Sink refused;
+  Sink broken;
+  Sink quoting;
+  world.start(refused);
+  world.start(broken);
+  world.start(quoting);
+  world.asked(3);
+  world.llm.asked[0].reply(400, flat);
+  world.llm.asked[1].begin_stream();
+  world.llm.asked[1].event("1");
+  world.llm.asked[1].event(flat);
+  world.llm.asked[1].event("[DONE]");
+  world.llm.asked[2].begin_stream();
+  world.llm.asked[2].event(R"({"choices":[{"delta":{"content":"{\"object\":\"error\"}"}}],"note":"error"})");
+  world.llm.asked[2].event("[DONE]");
+  world.llm.asked[2].exchange->end();
+  world.until([&] { return refused.over() && broken.over() && quoting.over(); });
+  CHECK(refused.failure->body ==
+        R"({"error":{"message":"too hot","type":"BadRequestError","param":"temperature","code":400}})");
+  REQUIRE(broken.failure);
+  CHECK(broken.failure->error.what == "the server broke off: too hot");
+  CHECK(broken.pieces.size() == 1);
+  CHECK_FALSE(quoting.failure);
+  CHECK(quoting.pieces.size() == 1);
+}
+
 TEST_CASE("a stream that breaks off, and an answer that is none, are failures") {
   World world;
   Sink cut;
