@@ -174,7 +174,10 @@ Result<void> Control::step_holding() {
   if (!stepped) {
     ++figures_.failed_steps;
     log_warning("step failed", {{"why", stepped.error().text()}});
+    return stepped;
   }
+  if (auto made = accounts_.make_waiting(); !made)
+    log_warning("cannot make the accounts of control's file", {{"why", made.error().text()}});
   return stepped;
 }
 
