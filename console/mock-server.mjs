@@ -140,6 +140,7 @@ export async function startMock(port = 0, firstSecond = 0) {
     if (!path.startsWith('/barrio/v1/')) return void serveFile(path, response);
     if (away) return void request.socket.destroy();
     response.writeHead(200, { 'content-type': 'application/json' });
+    if (path === '/barrio/v1/consoles') return void response.end(JSON.stringify({ member: 'control', consoles: [] }));
     if (path === '/barrio/v1/storage') return void response.end(JSON.stringify(storageNow()));
     response.end(JSON.stringify(viewAt(held ?? firstSecond + Math.floor((Date.now() - started) / 1000))));
   });

@@ -1,5 +1,5 @@
-// What control's GET /barrio/v1/live and /barrio/v1/storage say, checked once here: everything behind `parseLive` and
-// `parseStorage` trusts its types.
+// What control's GET /barrio/v1/live, /barrio/v1/storage and /barrio/v1/consoles say, checked once here: everything behind
+// `parseLive`, `parseStorage` and `parseConsoles` trusts its types.
 
 export type SiteStatus = 'planned' | 'testing' | 'active' | 'draining' | 'retired';
 
@@ -73,6 +73,12 @@ export interface Storage {
   untold: number; // their home has not said yet what they hold
   objects: number;
   bytes: number;
+}
+
+/** Where browsers reach the members of control. */
+export interface Consoles {
+  member: string; // that answers
+  consoles: { member: string; origin: string }[]; // none: this control is alone
 }
 
 /** What the counts of a gateway are of that does not say it. */
@@ -201,8 +207,20 @@ export function parseStorage(json: unknown): Storage[] {
   return new Reader(json, '').field('sites').list(parseSums);
 }
 
-/** `away`: no answer at all. `refused`: control answered, but not with a view (the text says what). */
+/** Throws an Error naming the first wrong field. */
+export function parseConsoles(json: unknown): Consoles {
+  const consoles = new Reader(json, '');
+  return {
+    member: consoles.field('member').text(),
+    consoles: consoles.field('consoles').list((one) => ({ member: one.field('member').text(), origin: one.field('origin').text() })),
+  };
+}
+
+/** `away`: no answer, or none of who leads, who alone knows. `refused`: control answered, but not with a view (the text says what). */
 export type Answer<T> = { kind: 'given'; view: T } | { kind: 'away' } | { kind: 'refused'; reason: string };
+
+/** On an answer of a member that found nobody who leads. */
+const notLeading = 'barrio-not-leading';
 
 const refusals: Record<number, string> = {
   401: 'it wants a token: start control with open_console to open this page without one',
@@ -210,17 +228,17 @@ const refusals: Record<number, string> = {
 };
 
 /** One question; settles within `timeoutMs` and never rejects. */
-async function ask<T>(path: string, parse: (json: unknown) => T, timeoutMs: number): Promise<Answer<T>> {
+async function ask<T>(url: string, parse: (json: unknown) => T, timeoutMs: number): Promise<Answer<T>> {
   let response: Response;
   let body: unknown;
   try {
-    response = await fetch(path, { cache: 'no-store', signal: AbortSignal.timeout(timeoutMs) });
+    response = await fetch(url, { cache: 'no-store', signal: AbortSignal.timeout(timeoutMs) });
     if (response.ok) body = await response.json();
   } catch (error) {
     if (error instanceof SyntaxError) return { kind: 'refused', reason: 'its answer is not JSON' };
     return { kind: 'away' };
   }
-  if (response.status >= 500) return { kind: 'away' };
+  if (response.status >= 500 || response.headers.has(notLeading)) return { kind: 'away' };
   if (!response.ok) {
     return { kind: 'refused', reason: refusals[response.status] ?? `it answered ${response.status}` };
   }
@@ -231,10 +249,15 @@ async function ask<T>(path: string, parse: (json: unknown) => T, timeoutMs: numb
   }
 }
 
-export function askLive(timeoutMs: number): Promise<Answer<Live>> {
-  return ask('/barrio/v1/live', parseLive, timeoutMs);
+/** `origin`: of the member that is asked; empty: where this page came from. */
+export function askLive(origin: string, timeoutMs: number): Promise<Answer<Live>> {
+  return ask(`${origin}/barrio/v1/live`, parseLive, timeoutMs);
 }
 
-export function askStorage(timeoutMs: number): Promise<Answer<Storage[]>> {
-  return ask('/barrio/v1/storage', parseStorage, timeoutMs);
+export function askStorage(origin: string, timeoutMs: number): Promise<Answer<Storage[]>> {
+  return ask(`${origin}/barrio/v1/storage`, parseStorage, timeoutMs);
+}
+
+export function askConsoles(origin: string, timeoutMs: number): Promise<Answer<Consoles>> {
+  return ask(`${origin}/barrio/v1/consoles`, parseConsoles, timeoutMs);
 }

@@ -20,7 +20,7 @@ function Tile({ name, id, alarm, children }: { name: string; id: string; alarm?:
   );
 }
 
-const controlWords = { connecting: 'connecting', connected: 'connected', away: 'away', refused: 'refused' };
+const controlWords = { connecting: 'connecting', connected: 'connected', reconnecting: 'reconnecting', away: 'away', refused: 'refused' };
 
 function Header({ watch }: { watch: Watch }) {
   const sums = watch.live && totals(watch.live);
@@ -29,6 +29,7 @@ function Header({ watch }: { watch: Watch }) {
       <div class="brand">
         <h1>Barrio</h1>
         <p>Edge compute across Spain, live</p>
+        {watch.member && <p data-cell="member">{watch.member}</p>}
       </div>
       <dl class="tiles">
         <Tile name="Sites active" id="active" alarm={sums && sums.lost > 0 ? 'refused' : ''}>
@@ -50,7 +51,7 @@ function Header({ watch }: { watch: Watch }) {
 function Banner({ watch }: { watch: Watch }) {
   const words =
     watch.control === 'away' && watch.live ? 'Control is away: sites keep serving; showing the last view'
-    : watch.control === 'away' ? 'Control does not answer yet; asking again each second'
+    : watch.control === 'away' ? 'Control does not answer yet; asking again'
     : watch.control === 'refused' ? `Control gives no view: ${watch.reason}`
     : '';
   return (
@@ -65,7 +66,7 @@ function Banner({ watch }: { watch: Watch }) {
 
 export function App() {
   const watch = useWatch();
-  const storage = useStorage();
+  const storage = useStorage(watch.origin);
   const pick = usePick();
   const { live } = watch;
   return (

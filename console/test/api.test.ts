@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
-import { askLive, parseLive, parseStorage } from '../src/api';
+import { askLive, parseConsoles, parseLive, parseStorage } from '../src/api';
 import { liveJson, storageJson } from './example';
 
 test('a live view is read with its units in place', () => {
@@ -47,25 +47,35 @@ test('what sites store is read, and a wrong sum is named', () => {
 test('the answers of control are told apart: a view, away, refused with its reason', async () => {
   let status = 200;
   let body = JSON.stringify(liveJson());
-  const server = createServer((_request, response) => response.writeHead(status).end(body));
+  let headers = {};
+  const server = createServer((_request, response) => response.writeHead(status, headers).end(body));
   await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
   const address = server.address();
   const port = typeof address === 'object' && address ? address.port : 0;
   const fetchOfNode = globalThis.fetch;
   globalThis.fetch = (path, options) => fetchOfNode(`http://127.0.0.1:${port}${String(path)}`, options);
   try {
-    assert.equal((await askLive(5000)).kind, 'given');
+    assert.equal((await askLive('', 5000)).kind, 'given');
+    headers = { 'barrio-not-leading': '1' };
+    assert.deepEqual(await askLive('', 5000), { kind: 'away' });
+    headers = {};
     body = '{"time":';
-    assert.deepEqual(await askLive(5000), { kind: 'refused', reason: 'its answer is not JSON' });
+    assert.deepEqual(await askLive('', 5000), { kind: 'refused', reason: 'its answer is not JSON' });
     status = 401;
-    assert.match(JSON.stringify(await askLive(5000)), /open_console/);
+    assert.match(JSON.stringify(await askLive('', 5000)), /open_console/);
     status = 503;
-    assert.deepEqual(await askLive(5000), { kind: 'away' });
+    assert.deepEqual(await askLive('', 5000), { kind: 'away' });
     server.closeAllConnections();
     await new Promise((closed) => server.close(closed));
-    assert.deepEqual(await askLive(5000), { kind: 'away' });
+    assert.deepEqual(await askLive('', 5000), { kind: 'away' });
   } finally {
     globalThis.fetch = fetchOfNode;
     server.close();
   }
+});
+
+test('where the members of control are is read, and a wrong field is named', () => {
+  const json = { member: 'control-1', consoles: [{ member: 'control-1', origin: 'http://10.0.0.1:8080' }] };
+  assert.deepEqual(parseConsoles(json), json);
+  assert.throws(() => parseConsoles({ ...json, consoles: [{ member: 'control-1' }] }), { message: 'consoles[0].origin is not a string' });
 });

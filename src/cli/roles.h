@@ -68,13 +68,15 @@ struct ControlFile {
   std::optional<EtcdFile> etcd = {};                // instead of the file `state`
   std::optional<std::string> member = {};           // its name among `members`
   std::map<std::string, std::string> members = {};  // all of control, by name: "ip:port" or "https://ip:port"
-  std::optional<ControlTlsFile> tls = {};           // one more listener
+  /// Where browsers reach each of them: "https://control-1.example"; none: as `members` has it.
+  std::optional<std::map<std::string, std::string>> consoles = {};
+  std::optional<ControlTlsFile> tls = {};  // one more listener
   std::optional<FailoverFile> failover = {};
   static constexpr std::string_view defaulted[] = {"open_console"};
 };
 BARRIO_DESCRIBE(ControlFile, (),
-                (listen, network, state, blobs, open_console, emulated_models, accounts, etcd, member, members, tls,
-                 failover))
+                (listen, network, state, blobs, open_console, emulated_models, accounts, etcd, member, members,
+                 consoles, tls, failover))
 
 /// TLS for clients, docs/tls.md.
 struct TlsFile {

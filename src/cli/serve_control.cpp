@@ -21,9 +21,30 @@ constexpr Duration start_patience = 1min;
 constexpr int64_t most_starts_at_once = 64;
 constexpr Duration longest_spare_after = 24h;
 
-control::HttpConfig http_config(const ControlFile& file) {
+/// An address of `members` that no page may name is left out: that member gives out its own page, and others do not go
+/// on there. Errors: invalid.
+Result<control::Consoles> consoles_of(const ControlFile& file) {
+  control::Consoles consoles;
+  if (!file.consoles) {
+    for (const auto& [member, address] : file.members) {
+      if (auto origin = control::parse_origin(address)) consoles.emplace(member, std::move(*origin));
+    }
+    return consoles;
+  }
+  for (const auto& [member, text] : *file.consoles) {
+    if (!file.members.contains(member))
+      return fail(Code::invalid, "'" + member + "' is not among the members", "consoles");
+    auto origin = control::parse_origin(text);
+    if (!origin) return fail(std::move(origin).error().within("consoles." + member));
+    consoles.emplace(member, std::move(*origin));
+  }
+  return consoles;
+}
+
+control::HttpConfig http_config(const ControlFile& file, control::Consoles consoles) {
   control::HttpConfig config{.open_console = file.open_console, .assets = {}, .content_security_policy = {}};
-  config.content_security_policy = std::string(console::content_security_policy);
+  config.content_security_policy = control::with_consoles(std::string(console::content_security_policy), consoles);
+  config.consoles = std::move(consoles);
   for (const console::Asset& asset : console::console_assets()) {
     config.assets[std::string(asset.path)] = {.content_type = std::string(asset.content_type),
                                               .bytes = asset.bytes,
@@ -165,6 +186,7 @@ Result<void> serve_control(const RoleCommand& command) {
   TRY(auto file, read_yaml<ControlFile>(command.config));
   TRY_DO(override_state(file, command));
   TRY(auto others, other_members(file));
+  TRY(auto consoles, consoles_of(file));
   TRY(auto network, read_yaml<Network>(file.network));
   TRY(auto address, net::SocketAddress::parse(file.listen));
   TRY_DO(make_folder(file.blobs, 0700));
@@ -187,7 +209,7 @@ Result<void> serve_control(const RoleCommand& command) {
   if (!others.empty()) blobs.join(members.peers());
   control::Forwarding forwarding(loop.runtime(), call_member, control.accounts(), control.leadership());
   Registry metrics;
-  auto http_settings = http_config(file);
+  auto http_settings = http_config(file, std::move(consoles));
   http_settings.sites_have_certificates = file.tls && file.tls->site_ca;
   if (!others.empty()) http_settings.forwarding = &forwarding;
   control::HttpApi http(control, metrics, std::move(http_settings));

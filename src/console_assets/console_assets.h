@@ -21,7 +21,8 @@ std::span<const Asset> console_assets();
 /// their content never change under that name.
 const Asset* find_asset(std::string_view path);
 
-/// What a page of the console may load: itself and its own origin, nothing else. The value of Content-Security-Policy.
+/// What a page of the console may load: itself and its own origin, nothing else. The value of Content-Security-Policy,
+/// to which control adds where its other members are (control/consoles.h).
 inline constexpr std::string_view content_security_policy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'";

@@ -9,16 +9,9 @@
 
 namespace barrio::control {
 
-namespace {
-
-struct StoredAccount {
-  std::string client_id;
-  std::string role;
-  std::string subject;
-  std::string salt;  // base64url
-  std::string hash;  // base64url of hash_secret(secret, salt)
-};
 BARRIO_DESCRIBE(StoredAccount, (), (client_id, role, subject, salt, hash))
+
+namespace {
 
 struct StoredKey {
   std::string pem;
@@ -38,8 +31,6 @@ tl::unexpected<api::TokenError> refuse(int status, std::string error, std::strin
 
 }  // namespace
 
-struct Accounts::Account : StoredAccount {};
-
 Result<void> BootstrapAccount::check() const {
   if (auto good = check_label(client_id); !good) return fail(Code::invalid, good.error().what, "client_id");
   if (auto good = check_label(subject); !good) return fail(Code::invalid, good.error().what, "subject");
@@ -54,15 +45,39 @@ Accounts::Accounts(ports::Runtime& runtime, ports::StateStore& state, AccountsCo
 
 Result<void> Accounts::start() {
   TRY_DO(load_key());
+  std::vector<StoredAccount> missing;
   for (const BootstrapAccount& account : config_.bootstrap) {
     TRY_DO(account.check());
-    TRY(auto present, find(account.client_id));
-    if (!present) TRY_DO(add(account));
+    TRY(const auto present, find(account.client_id));
+    if (!present) missing.push_back(hashed(account));
   }
+  waiting_ = std::move(missing);
+  return make_waiting();
+}
+
+/// Control serves without an account that its file has more since the last start, and makes it once there is room.
+Result<void> Accounts::make_waiting() {
+  while (!waiting_.empty()) {
+    const StoredAccount next = waiting_.front();
+    const auto made = add(next);
+    if (!made && made.error().code != Code::exhausted) return fail(made.error());
+    if (!made) {
+      if (no_room_.empty())
+        log_warning(
+            "accounts of control's file are not there yet",
+            {{"first", next.client_id}, {"all", std::to_string(waiting_.size())}, {"why", made.error().text()}});
+      no_room_ = made.error().text();
+      return {};
+    }
+    std::erase_if(waiting_, [&](const StoredAccount& one) { return one.client_id == next.client_id; });
+  }
+  no_room_.clear();
   return {};
 }
 
 Result<void> Accounts::follow() {
+  waiting_.clear();
+  no_room_.clear();
   if (key_) return {};
   TRY(auto stored, state_.get(signing_key));
   if (!stored) return fail(Code::unavailable, "no member of control has begun yet", signing_key);
@@ -91,13 +106,9 @@ Result<void> Accounts::load_key() {
 }
 
 /// True: made now. False: there is one already, or another than was to be replaced.
-Result<bool> Accounts::add(const BootstrapAccount& account, std::vector<ports::Write> writes,
-                           ports::Revision replaced) {
-  const std::string salt = random_bytes(16);
-  const StoredAccount stored{account.client_id, account.role, account.subject, base64url(salt),
-                             base64url(hash(account.secret, salt))};
+Result<bool> Accounts::add(const StoredAccount& account, std::vector<ports::Write> writes, ports::Revision replaced) {
   std::vector<ports::Guard> guards = {{account_key(account.client_id), replaced}};
-  writes.push_back(write_json(account_key(account.client_id), stored));
+  writes.push_back(write_json(account_key(account.client_id), account));
   if (account.role == api::role::tenant) {
     const TenantId tenant = TenantId::of(account.subject);
     TRY(const bool known, has_tenant(tenant));  // one more account of it leaves its quota alone
@@ -110,17 +121,28 @@ Result<bool> Accounts::add(const BootstrapAccount& account, std::vector<ports::W
   return true;
 }
 
+StoredAccount Accounts::hashed(const BootstrapAccount& account) {
+  const std::string salt = random_bytes(16);
+  return {account.client_id, account.role, account.subject, base64url(salt), base64url(hash(account.secret, salt))};
+}
+
 std::string Accounts::hash(const std::string& secret, const std::string& salt) {
   std::string hashed;
   runtime_.offload([&] { hashed = hash_secret(secret, salt); });
   return hashed;
 }
 
-Result<std::optional<Accounts::Account>> Accounts::find(const std::string& client_id) {
+Result<std::optional<StoredAccount>> Accounts::find(const std::string& client_id) {
   TRY(auto entry, state_.get(account_key(client_id)));
-  if (!entry) return std::optional<Account>();
+  if (!entry) return std::optional<StoredAccount>();
   TRY(auto stored, read_json<StoredAccount>(*entry));
-  return std::optional<Account>(Account{std::move(stored)});
+  return std::optional(std::move(stored));
+}
+
+/// It is one of control's file, and this is its secret.
+bool Accounts::is_to_be_made(const api::TokenRequest& request) const {
+  const auto found = std::ranges::find(config_.bootstrap, request.client_id, &BootstrapAccount::client_id);
+  return found != config_.bootstrap.end() && constant_time_equal(found->secret, request.client_secret);
 }
 
 tl::expected<api::TokenAnswer, api::TokenError> Accounts::grant(const api::TokenRequest& request) {
@@ -132,6 +154,11 @@ tl::expected<api::TokenAnswer, api::TokenError> Accounts::grant(const api::Token
   ++hashing_;
   const std::string hashed = base64url(hash(request.client_secret, salt));
   --hashing_;
+  if (!*account && is_to_be_made(request)) {
+    return refuse(503, "temporarily_unavailable",
+                  "the account is in control's file and not in its state yet" +
+                      (no_room_.empty() ? std::string() : ": " + no_room_));
+  }
   if (!*account || !constant_time_equal(hashed, (*account)->hash)) {
     return refuse(401, "invalid_client", "unknown client_id or wrong client_secret");
   }
@@ -163,7 +190,7 @@ Result<api::TenantCredentials> Accounts::add_tenant(const TenantId& tenant, std:
                                  tenant.str()};
   bool made = false;
   if (!exists) {
-    TRY(made, add(account, std::move(along)));
+    TRY(made, add(hashed(account), std::move(along)));
   }
   if (!made) return fail(Code::conflict, "a tenant or client with the name '" + tenant.str() + "' exists", "name");
   return api::TenantCredentials{tenant, account.client_id, account.secret};
@@ -183,7 +210,7 @@ Result<api::SiteCredentials> Accounts::add_site(const SiteId& site, bool replace
   const bool may = !present || replace;
   bool made = false;
   if (may) {
-    TRY(made, add(account, std::move(along), present ? present->revision : 0));
+    TRY(made, add(hashed(account), std::move(along), present ? present->revision : 0));
   }
   if (!made) {
     return fail(Code::conflict, "client '" + account.client_id + "' exists; replace its secret if nobody has it",

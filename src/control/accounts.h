@@ -22,15 +22,29 @@ struct BootstrapAccount {
 };
 
 struct AccountsConfig {
-  std::vector<BootstrapAccount> bootstrap;  // those that do not exist yet are made at each start
+  std::vector<BootstrapAccount> bootstrap;  // those that do not exist yet are made at each start, or once there is room
   Duration token_lifetime = 1h;
+};
+
+/// As the store has it.
+struct StoredAccount {
+  std::string client_id;
+  std::string role;
+  std::string subject;
+  std::string salt;  // base64url
+  std::string hash;  // base64url of hash_secret(secret, salt)
 };
 
 class Accounts {
  public:
   Accounts(ports::Runtime& runtime, ports::StateStore& state, AccountsConfig config);
-  /// Loads or makes the signing key, and makes the missing bootstrap accounts.
+  /// Loads or makes the signing key, and makes the missing bootstrap accounts; where the store has no room for them,
+  /// they wait.
   Result<void> start();
+  /// Of who leads: makes the accounts that wait, as far as there is room.
+  Result<void> make_waiting();
+  /// How many wait.
+  size_t waiting() const { return waiting_.size(); }
   /// The same for a member that only reads: the key is there, or it is too early. Errors: unavailable.
   Result<void> follow();
 
@@ -50,12 +64,12 @@ class Accounts {
   const std::vector<VerifyingKey>& keys() const { return keys_; }
 
  private:
-  struct Account;
   Result<void> load_key();
-  Result<bool> add(const BootstrapAccount& account, std::vector<ports::Write> writes = {},
-                   ports::Revision replaced = 0);
+  StoredAccount hashed(const BootstrapAccount& account);
+  Result<bool> add(const StoredAccount& account, std::vector<ports::Write> writes = {}, ports::Revision replaced = 0);
+  bool is_to_be_made(const api::TokenRequest& request) const;
   std::string hash(const std::string& secret, const std::string& salt);
-  Result<std::optional<Account>> find(const std::string& client_id);
+  Result<std::optional<StoredAccount>> find(const std::string& client_id);
 
   /// Hashing takes 50 ms and 16 MiB each: more at a time are refused.
   static constexpr int most_hashing = 16;
@@ -65,6 +79,8 @@ class Accounts {
   AccountsConfig config_;
   std::optional<Es256Key> key_;
   std::vector<VerifyingKey> keys_;
+  std::vector<StoredAccount> waiting_;
+  std::string no_room_;  // what the store said of the first of them
   int hashing_ = 0;
 };
 

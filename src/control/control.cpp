@@ -174,7 +174,10 @@ Result<void> Control::step_holding() {
   if (!stepped) {
     ++figures_.failed_steps;
     log_warning("step failed", {{"why", stepped.error().text()}});
+    return stepped;
   }
+  if (auto made = accounts_.make_waiting(); !made)
+    log_warning("cannot make the accounts of control's file", {{"why", made.error().text()}});
   return stepped;
 }
 
@@ -220,11 +223,13 @@ void Control::place() {
   decide::PlacementOptions options = placement_options();
   std::set<SiteId> lost;
   for (const auto& [site, silence] : options.lost) lost.insert(site);
-  const bool same_sites = lost == placed_lost_ && options.unheard == placed_unheard_;
+  const bool same_sites =
+      lost == placed_lost_ && options.unheard == placed_unheard_ && options.at_unheard == placed_at_unheard_;
   if (placed_revision_ == desired_.revision && same_sites && same_demand(apps, placed_apps_)) return;
   placed_revision_ = desired_.revision;
   placed_lost_ = std::move(lost);
   placed_unheard_ = options.unheard;
+  placed_at_unheard_ = options.at_unheard;
   placed_apps_ = std::move(apps);
   placements_.clear();
   for (auto& placement : decide::place(desired_.network, placed_apps_, placed(desired_), options)) {

@@ -286,6 +286,7 @@ class Control {
   bool served_since_return(const decide::PlacedReplica& replica) const;
   bool is_away() const;
   std::set<SiteId> unheard_sites() const;
+  decide::AtUnheard at_unheard() const;
   std::string loss_text(const SiteId& site) const;
   void tell_lost();
   decide::PlacementOptions placement_options() const;
@@ -413,15 +414,16 @@ class Control {
   Time demand_since_;                                     // that this member hears of it
   std::map<AppKey, std::pair<int64_t, Time>> seen_apps_;  // generation, and since when this member knows it
   std::map<AppKey, decide::AppPlacement> placements_;
-  uint64_t audited_ = 0;                    // entries that this member wrote
-  Time old_looked_;                         // for what is too old, last
-  ports::Revision placed_revision_ = -1;    // of the state that placements_ are of...
-  std::vector<App> placed_apps_;            // ... and the apps, with their demand...
-  std::set<SiteId> placed_lost_;            // ... and the sites that were lost...
-  std::set<SiteId> placed_unheard_;         // ... or had never spoken
-  ports::Revision improved_revision_ = -1;  // in which no better place was found...
-  std::vector<App> improved_apps_;          // ... with this demand
-  std::map<ReplicaId, Time> going_since_;   // replicas that were let go
+  uint64_t audited_ = 0;                                             // entries that this member wrote
+  Time old_looked_;                                                  // for what is too old, last
+  ports::Revision placed_revision_ = -1;                             // of the state that placements_ are of...
+  std::vector<App> placed_apps_;                                     // ... and the apps, with their demand...
+  std::set<SiteId> placed_lost_;                                     // ... and the sites that were lost...
+  std::set<SiteId> placed_unheard_;                                  // ... or had never spoken...
+  decide::AtUnheard placed_at_unheard_ = decide::AtUnheard::leaves;  // ... and what becomes of what they have
+  ports::Revision improved_revision_ = -1;                           // in which no better place was found...
+  std::vector<App> improved_apps_;                                   // ... with this demand
+  std::map<ReplicaId, Time> going_since_;                            // replicas that were let go
   struct Lost {
     Time since;                // of its silence
     std::optional<Time> back;  // it is heard again since

@@ -152,14 +152,15 @@ void Control::gather_demand(Writes& writes) {
 
 Result<size_t> Control::improve() {
   if (!lost_.empty()) return 0;  // not while something is on its way
+  const std::set<SiteId> unheard = unheard_sites();
+  if (!unheard.empty() && at_unheard() == decide::AtUnheard::stays) return 0;  // they may yet be heard
   const ports::Revision revision = desired_.revision;
   const Network network = desired_.network;
   const std::vector<App> apps = sized_apps();
   if (improved_revision_ == revision && same_demand(apps, improved_apps_)) return 0;  // nothing was found in it
   const auto present = placed(desired_);
   std::vector<decide::PlacedReplica> better;
-  const decide::ImprovementOptions options{.given_up = [this] { return runtime_.stopping(); },
-                                           .unheard = unheard_sites()};
+  const decide::ImprovementOptions options{.given_up = [this] { return runtime_.stopping(); }, .unheard = unheard};
   runtime_.offload([&] { better = decide::improvement(network, apps, present, options); });
   if (runtime_.stopping()) return 0;
   if (better.empty()) {

@@ -108,10 +108,18 @@ std::set<SiteId> Control::unheard_sites() const {
   return unheard;
 }
 
+/// A store that was full says of none who spoke that it did: who begins to lead listens first, and takes nothing from
+/// a site that runs it.
+decide::AtUnheard Control::at_unheard() const {
+  const bool listened = runtime_.now() - observed_.started() >= trusted_for;
+  return listened ? decide::AtUnheard::leaves : decide::AtUnheard::stays;
+}
+
 decide::PlacementOptions Control::placement_options() const {
   decide::PlacementOptions options;
   const Time now = runtime_.now();
   options.unheard = unheard_sites();
+  options.at_unheard = at_unheard();
   for (const auto& [site, lost] : lost_) options.lost.emplace(site, now - lost.since);
   for (const Site& site : desired_.network.sites) {
     if (site.status == SiteStatus::draining && silence(site.id) >= trusted_for)

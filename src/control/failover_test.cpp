@@ -394,6 +394,71 @@ TEST_CASE("a site that never spoke is given nothing that others have room for, w
   CHECK(world.sites_of("third") == silent);
 }
 
+/// As far as the store knows.
+bool spoke(const Reporting& world, const std::string& site) {
+  return !world.control->site(SiteId::of(site))->gateway.empty();
+}
+
+/// `street` is at bio1, whose machine speaks for the first time while control's store is full.
+void speak_to_full_store(Reporting& world) {
+  world.pass(1, {"bio1"});
+  deploy_beside_bilbao(world, "street");
+  REQUIRE(world.sites_of("street") == Sites{"bio1"});
+  world.store.failure = Code::exhausted;
+  world.store.failures = 1000;
+  for (int i = 0; i < 3; ++i) {
+    REQUIRE(world.sync("bio1").run.size() == 1);
+    world.runtime.sleep_for(1s);
+    CHECK(world.control->step().error().code == Code::exhausted);
+  }
+  REQUIRE(!spoke(world, "bio1"));
+}
+
+TEST_CASE("a site that spoke for the first time while the store was full keeps what it runs when control restarts") {
+  Reporting world;
+  speak_to_full_store(world);
+  SUBCASE("there is room before the restart, for less than a step") {
+    world.store.failures = 0;
+    world.restart();
+    CHECK(world.sites_of("street") == Sites{"bio1"});
+  }
+  SUBCASE("there is room after the restart") {
+    world.restart();
+    CHECK(world.sites_of("street") == Sites{"bio1"});
+    world.store.failures = 0;
+    REQUIRE(world.control->step());
+  }
+  CHECK(world.sites_of("street") == Sites{"bio1"});
+  world.pass(1);
+  CHECK(spoke(world, "bio1"));
+  world.pass(60);
+  CHECK(world.sites_of("street") == Sites{"bio1"});
+  CHECK(world.left.empty());
+}
+
+TEST_CASE("that a site spoke is written as soon as the store has room") {
+  Reporting world;
+  speak_to_full_store(world);
+  world.store.failures = 0;
+  REQUIRE(world.control->step());
+  CHECK(spoke(world, "bio1"));
+}
+
+TEST_CASE("a site that never spoke loses what it never ran once who leads has listened to it in vain") {
+  Reporting world;
+  world.pass(1, {"bio1"});
+  deploy_beside_bilbao(world, "street");
+  REQUIRE(world.sites_of("street") == Sites{"bio1"});
+  world.restart();
+  world.pass(9, {"bio1"});
+  CHECK(world.sites_of("street") == Sites{"bio1"});
+  CHECK(*world.control->improve() == 0);
+  deploy_beside_bilbao(world, "second");
+  CHECK(world.sites_of("second") == Sites{"mad1"});
+  world.pass(3, {"bio1"});
+  CHECK(world.sites_of("street") == Sites{"mad1"});
+}
+
 TEST_CASE("while a network begins, nobody has spoken yet; who has not after ten seconds has what others take over") {
   Reporting world;
   deploy_beside_bilbao(world, "street");

@@ -40,7 +40,8 @@ class Forwarding {
   const Leadership& leadership_;
 };
 
-/// In an answer of 503: its member does not lead (any more).
+/// In an answer: its member does not lead (any more), and knows of no other that does. With 503, nothing was done; else
+/// it is what this member knows, which has not heard of sites.
 inline constexpr const char* not_leading = "Barrio-Not-Leading";
 
 }  // namespace barrio::control

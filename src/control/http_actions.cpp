@@ -102,6 +102,8 @@ Response HttpApi::exposition(const Call&) {
       .set(static_cast<double>(figures.failover_withheld));
   metrics_.gauge("barrio_control_moves_waiting", "Replicas to be made elsewhere that have yet to begin")
       .set(static_cast<double>(figures.moves_wait));
+  metrics_.gauge("barrio_control_accounts_waiting", "Accounts of control's file that its state has no room for yet")
+      .set(static_cast<double>(control_.accounts().waiting()));
   expose_store(metrics_, control_.store_figures(), control_.leadership());
   if (control_.usage() != nullptr) expose_usage(metrics_, control_.usage()->figures());
   expose_config(metrics_, control_.config());

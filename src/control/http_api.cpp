@@ -53,7 +53,11 @@ Response HttpApi::dispatch(const Request& request, std::optional<Watch>& watch) 
   for (const Route& route : routes()) {
     auto params = match(route.pattern, path);
     if (!params) continue;
-    if (route.method == request.method) return perform(route, {request, std::move(*params), {}, {}, {}, &watch});
+    if (route.method == request.method) {
+      Response response = perform(route, {request, std::move(*params), {}, {}, {}, &watch});
+      if (is_of_console(route)) share_with_consoles(request, response);
+      return response;
+    }
     allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
   }
   if (auto file = console(request)) return std::move(*file);
@@ -66,7 +70,7 @@ Response HttpApi::dispatch(const Request& request, std::optional<Watch>& watch) 
 /// By any member of control for itself; all else by the one that leads.
 bool HttpApi::answered_by_each(const Route& route) {
   return route.whose == Whose::nobody || route.scope == api::scope::member || route.action == &HttpApi::get_blob ||
-         route.action == &HttpApi::events;
+         route.action == &HttpApi::events || route.action == &HttpApi::consoles;
 }
 
 Response HttpApi::perform(const Route& route, Call call) {
@@ -76,9 +80,9 @@ Response HttpApi::perform(const Route& route, Call call) {
   }
   if (auto refused = admit(route, call)) return std::move(*refused);
   Response response = act(route, call);
-  if (!elsewhere || response.status != 503 || control_.leadership().leads()) return response;
+  if (!elsewhere || control_.leadership().leads()) return response;
   // It has lost the lead in the middle of this.
-  if (Forwarding::repeatable(call.request)) {
+  if (response.status == 503 && Forwarding::repeatable(call.request)) {
     if (auto answered = config_.forwarding->answer(call.request)) return std::move(*answered);
   }
   response.headers.emplace_back(not_leading, "1");
@@ -109,8 +113,7 @@ Response HttpApi::act(const Route& route, Call& call) {
 std::optional<Response> HttpApi::admit(const Route& route, Call& call) {
   if (route.whose == Whose::nobody) return std::nullopt;
   const auto authorization = net::find_header(call.request.headers, "Authorization");
-  const bool is_of_console = route.action == &HttpApi::live || route.action == &HttpApi::storage_sums;
-  if (!authorization && config_.open_console && is_of_console) return std::nullopt;
+  if (!authorization && config_.open_console && is_of_console(route)) return std::nullopt;
   if (!authorization) return unauthorized("a token is needed: POST /oauth2/token with your client credentials");
   auto who = control_.accounts().verify(*authorization);
   if (!who) return unauthorized(who.error().what);
@@ -165,30 +168,6 @@ Result<std::string> HttpApi::key_of(const SiteId& site, const net::Request& requ
     return fail(Code::unavailable, "the member of control that passed this on tells no key: it has yet to be upgraded");
   }
   return std::string(*key);
-}
-
-std::optional<Response> HttpApi::console(const Request& request) const {
-  if (request.method != "GET" && request.method != "HEAD") return std::nullopt;
-  const std::string path(request.path() == "/" ? "/index.html" : request.path());
-  auto found = config_.assets.find(path);
-  if (found == config_.assets.end()) return std::nullopt;
-  const ConsoleFile& file = found->second;
-  Response response;
-  // Names under /assets/ carry a hash of their content.
-  const bool hashed = path.starts_with("/assets/");
-  response.headers = {{"ETag", file.etag},
-                      {"Cache-Control", hashed ? "public, max-age=31536000, immutable" : "no-cache"},
-                      {"X-Content-Type-Options", "nosniff"}};
-  if (!config_.content_security_policy.empty()) {
-    response.headers.emplace_back("Content-Security-Policy", config_.content_security_policy);
-  }
-  if (net::find_header(request.headers, "If-None-Match") == file.etag) {
-    response.status = 304;
-    return response;
-  }
-  response.headers.emplace_back("Content-Type", file.content_type);
-  if (request.method == "GET") response.body = file.bytes;
-  return response;
 }
 
 }  // namespace barrio::control

@@ -14,6 +14,7 @@
 #include "base/json_schema.h"
 #include "base/metrics.h"
 #include "base/text.h"
+#include "control/consoles.h"
 #include "control/control.h"
 #include "control/forwarding.h"
 #include "net/http.h"
@@ -28,9 +29,10 @@ struct ConsoleFile {
 };
 
 struct HttpConfig {
-  bool open_console = false;                  // /barrio/v1/live and /barrio/v1/storage without a token
+  bool open_console = false;                  // what the console reads, without a token
   std::map<std::string, ConsoleFile> assets;  // by path: "/index.html" (also served at "/"), "/assets/..."
   std::string content_security_policy;        // of the console's pages
+  Consoles consoles = {};                     // all members'; empty: this control is alone
   size_t most_json_bytes = 1024 * 1024;
   Forwarding* forwarding = nullptr;  // null: this control is alone
   /// A site's token counts only on a connection with that site's certificate (model/site_identity.h), whose key the
@@ -116,7 +118,9 @@ class HttpApi {
   std::optional<net::Response> admit(const Route& route, Call& call);
   Result<void> admit_site(const Route& route, const SiteId& site, const net::Request& request);
   Result<std::string> key_of(const SiteId& site, const net::Request& request);
-  std::optional<net::Response> console(const net::Request& request) const;
+  std::optional<net::Response> console(const net::Request& request) const;  // http_console.cpp
+  static bool is_of_console(const Route& route);
+  void share_with_consoles(const net::Request& request, net::Response& response) const;
 
   net::Response openapi(const Call& call);
   net::Response token(const Call& call);
@@ -179,6 +183,7 @@ class HttpApi {
   net::Response show_network(const Call& call);
   net::Response put_network(const Call& call);
   net::Response live(const Call& call);
+  net::Response consoles(const Call& call);
   net::Response usage(const Call& call);
   net::Response put_prices(const Call& call);
   net::Response list_prices(const Call& call);

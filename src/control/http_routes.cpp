@@ -178,6 +178,12 @@ std::vector<HttpApi::Route> HttpApi::app_routes() {
 
 std::vector<HttpApi::Route> HttpApi::member_routes() {
   return {
+      {"GET",
+       "/barrio/v1/consoles",
+       scope::sites_read,
+       Whose::anybody,
+       &HttpApi::consoles,
+       {"Where browsers reach the members of control, and which one answers", {}, {}, of<api::ConsoleList>}},
       {"PUT",
        "/barrio/v1/members/blobs/{sha256}",
        scope::member,

@@ -28,6 +28,8 @@ struct Members {
     static HttpConfig with_forwarding(Forwarding& forwarding) {
       HttpConfig config;
       config.forwarding = &forwarding;
+      config.open_console = true;
+      for (size_t i = 0; i < 3; ++i) config.consoles["control-" + std::to_string(i + 1)] = "http://" + address(i);
       config.sites_have_certificates = true;
       return config;
     }
@@ -102,6 +104,31 @@ std::string app_body() {
 }
 
 }  // namespace
+
+TEST_CASE("a page of one member is told by any, once, and hears when nobody leads") {
+  Members m;
+  const auto read = [&](size_t member, const std::string& path) {
+    net::Request request{.method = "GET", .target = path};
+    request.headers = {{"Origin", "http://" + Members::One::address(2)}};
+    auto answer = m.ones[member]->http.handle(request);
+    HttpWorld::record(request, answer);
+    CHECK(std::ranges::count(answer.headers, "Access-Control-Allow-Origin",
+                             &std::pair<std::string, std::string>::first) == 1);
+    return answer;
+  };
+  for (const size_t member : {0, 1}) {
+    const auto answer = read(member, "/barrio/v1/live");
+    CHECK(answer.status == 200);
+    CHECK(!net::find_header(answer.headers, not_leading));
+    CHECK(json_of(read(member, "/barrio/v1/consoles")).at("member").as_string() == m.ones[member]->name);
+  }
+  CHECK(json_of(read(1, "/barrio/v1/consoles")).at("consoles").at(2).at("origin") == "http://127.0.0.1:3");
+  m.ones[0]->away = true;
+  const auto alone = read(1, "/barrio/v1/live");
+  CHECK(alone.status == 200);
+  CHECK(net::find_header(alone.headers, not_leading) == "1");
+  CHECK(!net::find_header(read(1, "/barrio/v1/consoles").headers, not_leading));
+}
 
 TEST_CASE("one member leads, and any of them takes a change") {
   Members m;

@@ -334,6 +334,19 @@ struct HealthView {
 };
 BARRIO_DESCRIBE(HealthView, (), (status, snapshot_version, member, leader))
 
+/// A member of control, and where browsers reach it: "https://control-2.example:8443".
+struct ConsoleView {
+  std::string member;
+  std::string origin;
+};
+BARRIO_DESCRIBE(ConsoleView, (), (member, origin))
+
+struct ConsoleList {
+  std::string member;                 // of control, that answers
+  std::vector<ConsoleView> consoles;  // of all members; empty: this control is alone
+};
+BARRIO_DESCRIBE(ConsoleList, (), (member, consoles))
+
 struct BlobView {
   std::string sha256;
   int64_t bytes = 0;

@@ -271,7 +271,7 @@ void PlacementBook::keep(Entry& entry) {
   }
 }
 
-void PlacementBook::keep_leaving(const AppKey& app) {
+void PlacementBook::keep_leaving(const AppKey& app, AtUnheard at_unheard) {
   Entry& entry = entries_.at(app);
   if (entry.asked == 0) return;  // nobody asks for what could be lost
   for (size_t s = 0; s < network_.sites.size(); ++s) {
@@ -279,7 +279,7 @@ void PlacementBook::keep_leaving(const AppKey& app) {
     const PlacedReplica* present = present_at(entry, s);
     const bool serves = site.status == SiteStatus::draining || site.status == SiteStatus::active;
     if (present == nullptr || !serves || !is_permitted(entry.app.spec.policy, site)) continue;
-    if (unheard_[s]) continue;  // nobody runs it
+    if (unheard_[s] && at_unheard == AtUnheard::leaves) continue;  // nobody runs it
     if (std::ranges::any_of(now_.copies(entry.item),
                             [&](const Copy& copy) { return problem_.bins[copy.bin].group == s; }))
       continue;

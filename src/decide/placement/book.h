@@ -28,7 +28,7 @@ class PlacementBook {
   void remove(const AppKey& app);
   /// Keeps what is there and will go (its site drains, or fewer or other replicas are wanted), as long as it is
   /// permitted and fits: after all others are kept.
-  void keep_leaving(const AppKey& app);
+  void keep_leaving(const AppKey& app, AtUnheard at_unheard);
   /// Gives the app what it misses; nothing else moves.
   void fill(const AppKey& app);
   /// Gives it one of them. False: it misses none, or there is no place.

@@ -19,10 +19,10 @@ std::vector<AppPlacement> place(const Network& network, std::span<const App> app
   for (const auto& [site, silence] : options.lost) lost.push_back(site);
   PlacementBook book(network, options.weights, lost, options.unheard);
   for (const auto& [key, app] : by_key) book.put(*app, present_of[key]);
-  for (const auto& [key, app] : by_key) book.keep_leaving(key);
+  for (const auto& [key, app] : by_key) book.keep_leaving(key, options.at_unheard);
   for (const AppKey& key : move_order(book, network, apps, present, options)) book.fill_one(key);
   for (const auto& [key, app] : by_key) book.fill(key);
-  if (!options.unheard.empty()) {
+  if (!options.unheard.empty() && options.at_unheard == AtUnheard::leaves) {
     for (const auto& [key, app] : by_key) book.leave_unheard(key);
     for (const auto& [key, app] : by_key) book.fill(key);  // what became free there
   }

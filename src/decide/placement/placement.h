@@ -47,6 +47,12 @@ struct AppPlacement {
   std::optional<Refusal> refusal;  // if and only if there are no replicas
 };
 
+/// What becomes of what is at sites that have never spoken to control.
+enum class AtUnheard {
+  leaves,  // nobody runs it: it goes elsewhere as soon as there is room
+  stays,   // they may have spoken to a control that could not write it down
+};
+
 struct PlacementOptions {
   Weights weights = {};
   /// Of the global improvement (SearchOptions): it moves what pays for its move. 0: what is placed stays.
@@ -54,9 +60,9 @@ struct PlacementOptions {
   /// Active and draining sites that are silent, and for how long: nothing new goes there; what is there is kept for
   /// their return, in `leaving`, and counts nowhere.
   std::map<SiteId, Duration> lost = {};
-  /// Active sites whose machines have never spoken to control. They are given what no other site has room for, and what
-  /// is there, which nobody runs, goes elsewhere as soon as there is room.
+  /// Active sites whose machines have never spoken to control. They are given what no other site has room for.
   std::set<SiteId> unheard = {};
+  AtUnheard at_unheard = AtUnheard::leaves;
   /// Requests a second, by app, where that is known and more than declared: what is made elsewhere comes in the order
   /// of moves.h.
   std::map<AppKey, double> asked = {};

@@ -311,6 +311,17 @@ TEST_CASE("a site that has never spoken to control is given what no other has ro
     CHECK(moved.leaving.empty());
     CHECK(sites(place(spain(), std::vector{video}, present).front()) == Ids{"bio1"});
   }
+  SUBCASE("what is there stays while the site may yet be heard, also what is to leave; what is new goes elsewhere") {
+    options.at_unheard = AtUnheard::stays;
+    CHECK(sites(place(spain(), std::vector{video}, {}, options).front()) == sites(placement));
+    const std::vector<PlacedReplica> present = {{ReplicaId::of("r1"), video.key(), SiteId::of("bio1")}};
+    CHECK(place(spain(), std::vector{video}, present, options).front().replicas == present);
+    std::vector<PlacedReplica> two = present;
+    two.push_back({ReplicaId::of("r2"), video.key(), SiteId::of("mad1")});
+    const auto one_goes = place(spain(), std::vector{video}, two, options).front();
+    CHECK(sites(one_goes) == Ids{"mad1"});
+    CHECK(one_goes.leaving == present);
+  }
 }
 
 }  // namespace barrio::decide::placement_test
