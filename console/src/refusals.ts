@@ -11,6 +11,7 @@ const sentences: Record<string, string> = {
   storage: 'no permitted site has the storage left that a replica needs.',
   spread: 'the racks or feeders that have room hold as many replicas as the app allows in one.',
   objective: 'no permitted site could answer within the time that the app promises, so it was told at once.',
+  runtime: 'no permitted site runs apps of its kind.',
   unavailable: 'its policy permits sites that would serve it, but none of them can be reached with a replica that is ready.',
   overloaded: 'the replicas at permitted sites have all the requests that they can answer in time; more replicas or fewer requests would help.',
   enough: 'elsewhere there are as many replicas as were asked for.',

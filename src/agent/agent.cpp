@@ -188,6 +188,7 @@ SiteReport Agent::report() const {
   }
   if (hooks_.flows) report.flows = hooks_.flows();
   report.refused = refused_;
+  report.runs = workloads_.runs();
   if (hooks_.in_flight) report.in_flight = static_cast<int64_t>(hooks_.in_flight());
   return report;
 }

@@ -18,6 +18,7 @@ class WorkloadKinds final : public ports::WorkloadRuntime {
   Result<std::vector<ports::WorkloadStatus>> list() override;
   Result<std::vector<std::string>> logs(const ReplicaId& id, size_t lines) override;
   Result<ports::WorkloadUsage> usage(const ReplicaId& id) override;
+  SiteRuns runs() const override { return {containers_ != nullptr, programs_ != nullptr}; }
 
  private:
   Result<ports::WorkloadRuntime*> kind_of(const ReplicaOrder& order) const;

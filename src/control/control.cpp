@@ -223,12 +223,13 @@ void Control::place() {
   decide::PlacementOptions options = placement_options();
   std::set<SiteId> lost;
   for (const auto& [site, silence] : options.lost) lost.insert(site);
-  const bool same_sites =
-      lost == placed_lost_ && options.unheard == placed_unheard_ && options.at_unheard == placed_at_unheard_;
+  const bool same_sites = lost == placed_lost_ && options.unheard == placed_unheard_ &&
+                          options.at_unheard == placed_at_unheard_ && options.runs == placed_runs_;
   if (placed_revision_ == desired_.revision && same_sites && same_demand(apps, placed_apps_)) return;
   placed_revision_ = desired_.revision;
   placed_lost_ = std::move(lost);
   placed_unheard_ = options.unheard;
+  placed_runs_ = options.runs;
   placed_at_unheard_ = options.at_unheard;
   placed_apps_ = std::move(apps);
   placements_.clear();

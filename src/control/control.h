@@ -286,6 +286,8 @@ class Control {
   bool served_since_return(const decide::PlacedReplica& replica) const;
   bool is_away() const;
   std::set<SiteId> unheard_sites() const;
+  /// As they reported last.
+  std::map<SiteId, SiteRuns> runs_of_sites() const;
   decide::AtUnheard at_unheard() const;
   std::string loss_text(const SiteId& site) const;
   void tell_lost();
@@ -419,6 +421,7 @@ class Control {
   ports::Revision placed_revision_ = -1;                             // of the state that placements_ are of...
   std::vector<App> placed_apps_;                                     // ... and the apps, with their demand...
   std::set<SiteId> placed_lost_;                                     // ... and the sites that were lost...
+  std::map<SiteId, SiteRuns> placed_runs_;
   std::set<SiteId> placed_unheard_;                                  // ... or had never spoken...
   decide::AtUnheard placed_at_unheard_ = decide::AtUnheard::leaves;  // ... and what becomes of what they have
   ports::Revision improved_revision_ = -1;                           // in which no better place was found...

@@ -97,6 +97,14 @@ bool Control::is_away() const {
                                                [](const Site& site) { return site.status == SiteStatus::draining; });
 }
 
+std::map<SiteId, SiteRuns> Control::runs_of_sites() const {
+  std::map<SiteId, SiteRuns> runs;
+  for (const auto& [site, seen] : observed_.sites()) {
+    if (seen.report.runs) runs.emplace(site, *seen.report.runs);
+  }
+  return runs;
+}
+
 /// Active, and no machine has ever spoken for them. In a network that has just begun, all may do so in a moment.
 std::set<SiteId> Control::unheard_sites() const {
   std::set<SiteId> unheard;
@@ -119,6 +127,7 @@ decide::PlacementOptions Control::placement_options() const {
   decide::PlacementOptions options;
   const Time now = runtime_.now();
   options.unheard = unheard_sites();
+  options.runs = runs_of_sites();
   options.at_unheard = at_unheard();
   for (const auto& [site, lost] : lost_) options.lost.emplace(site, now - lost.since);
   for (const Site& site : desired_.network.sites) {

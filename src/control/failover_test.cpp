@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "control/http_world_test.h"
 #include "control/world_test.h"
 
@@ -25,6 +26,7 @@ struct Reporting : World {
         report.site = site.id;
         report.gateway = id + ":7000";
         report.flows = flows[id];
+        if (runs.contains(id)) report.runs = runs.at(id);
         for (const ReplicaOrder& order : ordered[id]) {
           if (order.leave_within && left.contains(order.id)) continue;
           if (order.leave_within) left.insert(order.id);
@@ -87,6 +89,7 @@ struct Reporting : World {
 
   std::map<std::string, std::vector<ReplicaOrder>> ordered;
   std::map<std::string, std::vector<Flow>> flows;
+  std::map<std::string, SiteRuns> runs;
   std::set<ReplicaId> was_ready;
   std::set<ReplicaId> left;  // they end a second after they may
 };
@@ -114,6 +117,35 @@ bool has(const std::string& text, const std::string& part) {
 }
 
 }  // namespace
+
+TEST_CASE("a container stands at the sites that say they run any, and moves where that changes") {
+  TemporaryFolder folder;
+  ports::InlineRuntime runtime;
+  BlobStore blobs(runtime, {.folder = folder.path()});
+  Reporting world({}, &blobs);
+  for (const Site& site : world.config.network.sites) world.runs[site.id.str()] = {.containers = false};
+  world.runs["svq1"].containers = true;
+  AppSpec spec = people_app("hello", "ES");
+  spec.model = {Backend::none, "", "", ""};
+  const auto key = Ed25519Key::generate();
+  REQUIRE(key);
+  spec.container.emplace();
+  spec.container->image = *ImageReference::parse("hello@sha256:" + std::string(64, 'a'));
+  spec.container->sha256 = sha256_hex("archive");
+  spec.container->signed_by = key->public_key();
+  spec.container->signature = base64url(key->sign(spec.container->image.signed_text()));
+  spec.replicas = 1;
+  REQUIRE(world.control->add_model(traffic, spec.container->sha256, "archive"));
+  world.pass(2);
+  REQUIRE(world.control->deploy(traffic, spec));
+  world.pass(3);
+  CHECK(world.sites_of("hello") == Sites{"svq1"});
+  CHECK(world.detail("hello", "mad1") == "mad1 runs no containers");
+  world.runs["mad1"].containers = true;
+  world.runs["svq1"].containers = false;
+  world.pass(6);
+  CHECK(world.sites_of("hello") == Sites{"mad1"});
+}
 
 TEST_CASE("what a silent site had is made elsewhere after ten seconds, and its own is kept for its return") {
   Reporting world;

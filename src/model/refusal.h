@@ -16,6 +16,7 @@ enum class RefusalReason {
   storage,
   spread,       // its failure domain has what the app allows in one
   objective,    // no permitted site can answer in time
+  runtime,      // the site runs no apps of this kind
   unavailable,  // permitted sites exist, none can be reached or is ready
   overloaded,
   enough,  // elsewhere is enough: the asked number of replicas is placed
@@ -25,8 +26,8 @@ enum class RefusalReason {
   spend_cap,  // the tenant has spent what it may this month
 };
 BARRIO_DESCRIBE_ENUM(RefusalReason, unknown_app, not_active, policy, power, memory, accelerator, cores, storage, spread,
-                     objective, unavailable, overloaded, enough, rate_limited, too_many_in_flight, body_too_long,
-                     spend_cap)
+                     objective, runtime, unavailable, overloaded, enough, rate_limited, too_many_in_flight,
+                     body_too_long, spend_cap)
 
 struct Refusal {
   RefusalReason reason = RefusalReason::unavailable;

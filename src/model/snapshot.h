@@ -165,6 +165,15 @@ BARRIO_DESCRIBE(Flow, (),
                  total, seconds, offered_2s, offered_10s))
 
 /// Sent by every agent about once a second; complete each time, so that a lost one does not matter.
+/// What a site runs beside models, as it is configured.
+struct SiteRuns {
+  bool containers = true;
+  bool programs = true;
+  bool can_run(const AppSpec& app) const { return app.container ? containers : !app.program || programs; }
+  bool operator==(const SiteRuns&) const = default;
+};
+BARRIO_DESCRIBE(SiteRuns, (), (containers, programs))
+
 struct SiteReport {
   SiteId site;
   int64_t snapshot_version = 0;  // the newest that it holds
@@ -174,9 +183,10 @@ struct SiteReport {
   std::optional<UsageShipment> usage = {};      // now and then, and until control has it
   int64_t in_flight = 0;                        // requests that its gateway is serving
   std::optional<RefusedSnapshot> refused = {};  // the last one that it was given and does not take
+  std::optional<SiteRuns> runs = {};            // none: an older site, which does not say
   static constexpr std::string_view defaulted[] = {"in_flight"};
 };
-BARRIO_DESCRIBE(SiteReport, (), (site, snapshot_version, gateway, replicas, flows, in_flight, usage, refused))
+BARRIO_DESCRIBE(SiteReport, (), (site, snapshot_version, gateway, replicas, flows, in_flight, usage, refused, runs))
 BARRIO_JSON_APART(SiteReport)
 
 /// The answer: everything that the site should run now, and the snapshot if the site's is older.

@@ -40,6 +40,8 @@ class WorkloadRuntime {
   virtual Result<std::vector<std::string>> logs(const ReplicaId& id, size_t lines) = 0;
   /// Errors: not_found, unavailable.
   virtual Result<WorkloadUsage> usage(const ReplicaId& id) = 0;
+  /// Which kinds it could run at all.
+  virtual SiteRuns runs() const { return {}; }
 };
 
 }  // namespace barrio::ports

@@ -54,7 +54,7 @@ Duration time_shared(const AppSpec& spec, size_t replicas) {
 }  // namespace
 
 PlacementBook::PlacementBook(const Network& network, const Weights& weights, const std::vector<SiteId>& lost,
-                             const std::set<SiteId>& unheard)
+                             const std::set<SiteId>& unheard, const std::map<SiteId, SiteRuns>& runs)
     : network_(network),
       weights_(weights),
       capacity_(network),
@@ -64,6 +64,8 @@ PlacementBook::PlacementBook(const Network& network, const Weights& weights, con
   for (size_t s = 0; s < network.sites.size(); ++s) {
     sites_.emplace(network.sites[s].id, s);
     unheard_.push_back(unheard.contains(network.sites[s].id));
+    const auto said = runs.find(network.sites[s].id);
+    runs_.push_back(said == runs.end() ? SiteRuns() : said->second);
   }
   for (const SiteId& site : lost) {
     if (const auto known = sites_.find(site); known != sites_.end()) lost_[known->second] = true;
@@ -142,7 +144,8 @@ size_t PlacementBook::replicas_for_load(const Entry& entry, size_t candidates) c
 
 bool PlacementBook::serves(const Entry& entry, size_t site) const {
   const Site& at = network_.sites[site];
-  return at.status == SiteStatus::active && is_permitted(entry.app.spec.policy, at);
+  return at.status == SiteStatus::active && is_permitted(entry.app.spec.policy, at) &&
+         runs_[site].can_run(entry.app.spec);
 }
 
 bool PlacementBook::is_candidate(const Entry& entry, size_t site) const {

@@ -18,9 +18,9 @@ namespace barrio::decide {
 class PlacementBook {
  public:
   /// Of a network, which must outlive it. `lost`: its sites that take nothing for now; `unheard`: that take what no
-  /// other has room for.
+  /// other has room for; `runs`: of sites that do not run every kind of app.
   explicit PlacementBook(const Network& network, const Weights& weights = {}, const std::vector<SiteId>& lost = {},
-                         const std::set<SiteId>& unheard = {});
+                         const std::set<SiteId>& unheard = {}, const std::map<SiteId, SiteRuns>& runs = {});
   PlacementBook(const PlacementBook&) = delete;
   PlacementBook& operator=(const PlacementBook&) = delete;
   /// An app comes, or changes: its replicas leave the book, those of `present` that still fit are kept.
@@ -98,6 +98,7 @@ class PlacementBook {
   std::map<SiteId, size_t> sites_;
   std::vector<bool> lost_;              // by site
   std::vector<bool> unheard_;           // by site
+  std::vector<SiteRuns> runs_;          // by site
   std::vector<uint32_t> free_items_;    // of apps that were removed
   std::vector<uint32_t> own_services_;  // by item: service costs that no other item has
 };

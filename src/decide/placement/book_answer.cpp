@@ -30,6 +30,11 @@ std::optional<Refusal> PlacementBook::refuse_status(const Entry& entry, size_t s
                    nearest};
   }
   const Verdict verdict = permits(entry.app.spec.policy, at);
+  if (verdict.permitted && !runs_[site].can_run(entry.app.spec)) {
+    const bool container = entry.app.spec.container.has_value();
+    return Refusal{RefusalReason::runtime, id + (container ? " runs no containers" : " runs no programs"),
+                   (container ? "podman or kubernetes" : "programs") + std::string(" in the configuration of ") + id};
+  }
   if (verdict.permitted && lost_[site])
     return Refusal{RefusalReason::unavailable, id + " is lost: control does not hear it, or only since a moment ago",
                    id + " when it is back"};

@@ -58,7 +58,7 @@ bool is_kept(const AppPlacement& placement, const std::vector<PlacedReplica>& st
 
 std::vector<PlacedReplica> improvement(const Network& network, std::span<const App> apps,
                                        std::span<const PlacedReplica> present, const ImprovementOptions& options) {
-  const PlacementOptions as_it_is{.weights = options.weights, .unheard = options.unheard};
+  const PlacementOptions as_it_is{.weights = options.weights, .unheard = options.unheard, .runs = options.runs};
   PlacementOptions improved = as_it_is;
   improved.improve_work = options.work;
   improved.given_up = options.given_up;

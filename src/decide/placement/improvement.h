@@ -18,6 +18,7 @@ struct ImprovementOptions {
   size_t most = 4;                      // apps that move at a time, so that sites and links are not busy with moves
   std::function<bool()> given_up = {};  // SearchOptions
   std::set<SiteId> unheard = {};        // PlacementOptions
+  std::map<SiteId, SiteRuns> runs = {};
 };
 
 /// The replicas to start so that, once they are ready and the old ones are gone, the network costs less, moves paid.

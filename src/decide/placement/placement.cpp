@@ -17,7 +17,7 @@ std::vector<AppPlacement> place(const Network& network, std::span<const App> app
   for (const PlacedReplica& replica : present) present_of[replica.app].push_back(replica);
   std::vector<SiteId> lost;
   for (const auto& [site, silence] : options.lost) lost.push_back(site);
-  PlacementBook book(network, options.weights, lost, options.unheard);
+  PlacementBook book(network, options.weights, lost, options.unheard, options.runs);
   for (const auto& [key, app] : by_key) book.put(*app, present_of[key]);
   for (const auto& [key, app] : by_key) book.keep_leaving(key, options.at_unheard);
   for (const AppKey& key : move_order(book, network, apps, present, options)) book.fill_one(key);

@@ -16,6 +16,7 @@
 #include "decide/placement/weights.h"
 #include "model/app.h"
 #include "model/refusal.h"
+#include "model/snapshot.h"
 
 namespace barrio::decide {
 
@@ -63,6 +64,8 @@ struct PlacementOptions {
   /// Active sites whose machines have never spoken to control. They are given what no other site has room for.
   std::set<SiteId> unheard = {};
   AtUnheard at_unheard = AtUnheard::leaves;
+  /// Of sites that say so; others may run everything.
+  std::map<SiteId, SiteRuns> runs = {};
   /// Requests a second, by app, where that is known and more than declared: what is made elsewhere comes in the order
   /// of moves.h.
   std::map<AppKey, double> asked = {};

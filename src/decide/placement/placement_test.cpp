@@ -282,6 +282,32 @@ TEST_CASE("an app that nobody asks has no replica, and says what would change th
   CHECK(after.refusal->nearest == "a request");
 }
 
+TEST_CASE("an app goes where its kind is run, and where it is not, says what would have to change") {
+  App hello = app("hello");
+  hello.spec.model = {Backend::none, "", "", ""};
+  hello.spec.container.emplace();
+  hello.spec.replicas = 2;
+  PlacementOptions options;
+  for (const Site& site : spain().sites) options.runs[site.id] = {.containers = site.id == SiteId::of("bio1")};
+  const auto placement = place(spain(), std::vector{hello}, {}, options).front();
+  CHECK(sites(placement) == Ids{"bio1"});
+  CHECK(at(placement, "mad1").refusal.reason == RefusalReason::runtime);
+  CHECK(at(placement, "mad1").detail == "mad1 runs no containers");
+  CHECK(at(placement, "mad1").refusal.nearest == "podman or kubernetes in the configuration of mad1");
+  options.runs.erase(SiteId::of("mad1"));  // an older site does not say
+  CHECK(place(spain(), std::vector{hello}, {}, options).front().replicas.size() == 2);
+  // What stands where its kind is not run any more has its place elsewhere.
+  const auto present = placement.replicas;
+  options.runs[SiteId::of("bio1")].containers = false;
+  CHECK(sites(place(spain(), std::vector{hello}, present, options).front()) == Ids{"mad1"});
+  App program = app("program");
+  program.spec.model = {Backend::none, "", "", ""};
+  program.spec.program.emplace();
+  CHECK(at(place(spain(), std::vector{program}, {}, options).front(), "bio1").placed);
+  options.runs[SiteId::of("bio1")].programs = false;
+  CHECK(at(place(spain(), std::vector{program}, {}, options).front(), "bio1").detail == "bio1 runs no programs");
+}
+
 TEST_CASE("a site that has never spoken to control is given what no other has room for, and says so") {
   App video = app("video");
   video.spec.replicas = 1;
