@@ -160,7 +160,7 @@ for (const secure of [false, true]) {
       page = await open(control, first);
       const killed = Date.now();
       control.signal(first, 'SIGKILL');
-      await page.locator('[data-cell=member]', { hasText: /has no answer: asking|no member of control has an answer/ }).waitFor();
+      await page.locator('[data-cell=member]', { hasText: /has no answer: reconnecting to|no member of control has an answer/ }).waitFor();
       const second = await goesOn(page, [first], killed);
       t.diagnostic(`the leader that gave the page out was killed: a view of another member after ${second.took} ms`);
       const leads = await control.leader(second.member);
