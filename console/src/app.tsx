@@ -20,7 +20,7 @@ function Tile({ name, id, alarm, children }: { name: string; id: string; alarm?:
   );
 }
 
-const controlWords = { connecting: 'connecting', connected: 'connected', reconnecting: 'reconnecting', away: 'away', refused: 'refused' };
+const controlWords = { connecting: 'connecting', connected: 'connected', reconnecting: 'switching', away: 'away', refused: 'refused' };
 
 function Header({ watch }: { watch: Watch }) {
   const sums = watch.live && totals(watch.live);

@@ -53,5 +53,5 @@ export function memberWords(asking: Asking): string {
   const { name } = asked(asking);
   if (asking.failed === 0) return `${name} answers`;
   const before = asking.members[(asking.at + asking.members.length - 1) % asking.members.length]!;
-  return asking.failed < asking.members.length ? `${before.name} has no answer: asking ${name}` : 'no member of control has an answer: asking each in turn';
+  return asking.failed < asking.members.length ? `${before.name} has no answer: reconnecting to ${name}` : 'no member of control has an answer: reconnecting to each in turn';
 }

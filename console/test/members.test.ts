@@ -23,7 +23,7 @@ test('members are asked in turn, from the one that gave the page out, each at on
   assert.equal(memberWords(three), 'control-2 answers');
   const next = unanswered(three);
   assert.deepEqual(asked(next), { name: 'control-3', origin: 'https://control-3.example' });
-  assert.equal(memberWords(next), 'control-2 has no answer: asking control-3');
+  assert.equal(memberWords(next), 'control-2 has no answer: reconnecting to control-3');
   assert.equal(waitMs(next), 0);
   assert.equal(asked(unanswered(next)).name, 'control-1');
   assert.equal(waitMs(unanswered(next)), 0);
@@ -33,7 +33,7 @@ test('members are asked in turn, from the one that gave the page out, each at on
 test('after a round without an answer the page waits, longer with each, and says that it asks them all', () => {
   const waits = [3, 6, 9, 12, 15, 18, 30].map((questions) => waitMs(times(questions, three)));
   assert.deepEqual(waits, [1000, 1000, 1000, 2000, 4000, 5000, 5000]);
-  assert.equal(memberWords(times(4, three)), 'no member of control has an answer: asking each in turn');
+  assert.equal(memberWords(times(4, three)), 'no member of control has an answer: reconnecting to each in turn');
   assert.deepEqual([1, 2, 3, 4, 5, 6].map((questions) => waitMs(times(questions, atHome))), [1000, 1000, 1000, 2000, 4000, 5000]);
   assert.equal(waitMs(three), 0);
 });

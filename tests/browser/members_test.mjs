@@ -137,8 +137,7 @@ async function open(control, n) {
 }
 
 /** Which member the page is told by, once it is another than those, and new views come from it. How long that took, in ms. */
-async function goesOn(page, without) {
-  const began = Date.now();
+async function goesOn(page, without, began = Date.now()) {
   await page.waitForFunction((gone) => {
     const words = document.querySelector('[data-cell=member]')?.textContent ?? '';
     return /^control-\d answers$/.test(words) && !gone.includes(Number(words[8]));
@@ -159,9 +158,10 @@ for (const secure of [false, true]) {
     try {
       const first = await control.leader(1);
       page = await open(control, first);
+      const killed = Date.now();
       control.signal(first, 'SIGKILL');
-      await page.locator('[data-cell=member]', { hasText: /has no answer: asking|no member of control has an answer/ }).waitFor();
-      const second = await goesOn(page, [first]);
+      await page.locator('[data-cell=member]', { hasText: /has no answer: reconnecting to|no member of control has an answer/ }).waitFor();
+      const second = await goesOn(page, [first], killed);
       t.diagnostic(`the leader that gave the page out was killed: a view of another member after ${second.took} ms`);
       const leads = await control.leader(second.member);
       control.signal(second.member, 'SIGKILL');
