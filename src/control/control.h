@@ -416,11 +416,11 @@ class Control {
   Time demand_since_;                                     // that this member hears of it
   std::map<AppKey, std::pair<int64_t, Time>> seen_apps_;  // generation, and since when this member knows it
   std::map<AppKey, decide::AppPlacement> placements_;
-  uint64_t audited_ = 0;                                             // entries that this member wrote
-  Time old_looked_;                                                  // for what is too old, last
-  ports::Revision placed_revision_ = -1;                             // of the state that placements_ are of...
-  std::vector<App> placed_apps_;                                     // ... and the apps, with their demand...
-  std::set<SiteId> placed_lost_;                                     // ... and the sites that were lost...
+  uint64_t audited_ = 0;                  // entries that this member wrote
+  Time old_looked_;                       // for what is too old, last
+  ports::Revision placed_revision_ = -1;  // of the state that placements_ are of...
+  std::vector<App> placed_apps_;          // ... and the apps, with their demand...
+  std::set<SiteId> placed_lost_;          // ... and the sites that were lost...
   std::map<SiteId, SiteRuns> placed_runs_;
   std::set<SiteId> placed_unheard_;                                  // ... or had never spoken...
   decide::AtUnheard placed_at_unheard_ = decide::AtUnheard::leaves;  // ... and what becomes of what they have
@@ -440,6 +440,7 @@ class Control {
   std::map<ReplicaId, std::string> waiting_;               // that are to be made elsewhere, and what each waits for
   std::vector<ReplicaId> begun_;                           // of them, in this step and in their order
   std::set<ReplicaId> advancing_;                          // to their app's target, in this step
+  std::map<AppKey, std::string> stuck_;                    // why the first release of an app fails, as of this step
   std::map<std::string, Release> ended_;                   // key -> as it ended in this step: done or stopped
   std::map<ReplicaId, std::pair<int64_t, Time>> ordered_;  // generation that each was told to run, and since when
   struct Staging {

@@ -110,6 +110,7 @@ std::vector<decide::RolloutReplica> Control::rollout_replicas(const App& app) {
 void Control::roll_releases() {
   advancing_.clear();
   ended_.clear();
+  stuck_.clear();
   std::erase_if(ordered_, [this](const auto& entry) { return known_replica(entry.first) == nullptr; });
   for (const App& app : desired_.apps) {
     const Release* newest = release_of(app.key(), app.generation);
@@ -126,6 +127,8 @@ void Control::roll_releases() {
       changed_->notify();  // the way back begins in the next step
       continue;
     }
+    if (rolling && step.failed)
+      stuck_[app.key()] = *step.failed + "; it goes on trying, as there is no earlier release to go back to";
     if (rolling && step.done && !replicas.empty()) {
       Release done = *newest;
       done.state = ReleaseState::done;
@@ -188,7 +191,10 @@ tl::expected<Deployed, Rejected> Control::roll_back(const AppKey& key, int64_t g
 }
 
 api::ReleaseView Control::release_view(const Release& release) const {
-  return {release.generation, what_runs(release.spec), to_name(release.state), release.detail, release.at};
+  const auto stuck = stuck_.find(release.app);
+  const bool is_stuck = stuck != stuck_.end() && release.state == ReleaseState::rolling;
+  return {release.generation, what_runs(release.spec), to_name(release.state),
+          is_stuck ? stuck->second : release.detail, release.at};
 }
 
 Result<api::ReleaseList> Control::releases(const AppKey& key) const {

@@ -164,6 +164,24 @@ TEST_CASE("a release that fails at its first site is stopped there, and that sit
   CHECK(count(world, 1) == 3);
 }
 
+TEST_CASE("a first release that fails has none to go back to: it goes on, and says why") {
+  World world;
+  REQUIRE(world.control->deploy(traffic, release(256)));
+  for (const auto& [site, told] : ordered(world)) {
+    const ReplicaOrder order = world.sync(site).run.at(0);
+    world.sync(site, {ReplicaReport{order.id, 1, ReplicaPhase::failed, "no such file", 3, 0}});
+  }
+  REQUIRE(world.control->step());
+  CHECK(state_of(world, 1) == "rolling");
+  const auto why = [&] { return world.control->releases(street)->releases.front().detail; };
+  CHECK(why().find("no such file") != std::string::npos);
+  CHECK(why().find("no earlier release") != std::string::npos);
+  all_run(world);
+  all_run(world);
+  CHECK(state_of(world, 1) == "done");
+  CHECK(why().empty());
+}
+
 TEST_CASE("rolling back deploys the last good release that differs, or the one that is named") {
   World world;
   CHECK(world.control->roll_back(street, 0).error().error.code == Code::not_found);
