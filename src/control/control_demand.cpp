@@ -7,7 +7,6 @@
 
 #include "base/log.h"
 #include "control/control.h"
-#include "decide/placement/improvement.h"
 
 namespace barrio::control {
 
@@ -158,8 +157,8 @@ Result<size_t> Control::improve() {
   if (improved_revision_ == revision && same_demand(apps, improved_apps_)) return 0;  // nothing was found in it
   const auto present = placed(desired_);
   std::vector<decide::PlacedReplica> better;
-  const decide::ImprovementOptions options{.given_up = [this] { return runtime_.stopping(); },
-                                           .unheard = unheard_sites()};
+  const decide::ImprovementOptions options{
+      .work = config_.improve_work, .given_up = [this] { return runtime_.stopping(); }, .unheard = unheard_sites()};
   runtime_.offload([&] { better = decide::improvement(network, apps, present, options); });
   if (runtime_.stopping()) return 0;
   if (better.empty()) {
