@@ -8,8 +8,6 @@
 namespace barrio::agent {
 namespace {
 
-constexpr const char* orders_file = "orders.json";
-constexpr const char* snapshot_file = "snapshot.json";
 constexpr size_t longest_refusal = 1000;  // bytes of the reason that control is told
 constexpr double sync_jitter = 0.2;       // so that a whole network does not call control in step
 
@@ -201,18 +199,17 @@ void Agent::take(SiteOrders orders) {
       refused_.reset();
       // In this order: one that ends this process is not found on disk by the next.
       adopt(snapshot);
-      save(snapshot_file, to_disk_text(*snapshot));
+      save(snapshot_file, snapshot_text_.of(snapshot));
     } else {
       refuse({orders.snapshot->version, good.error().text()});
     }
   }
   OrdersOnDisk wanted{std::move(orders.run)};
-  const std::string text = to_disk_text(wanted);
-  const bool news = !have_orders_ || text != to_disk_text(OrdersOnDisk{orders_});
+  std::string text = to_disk_text(wanted);
   orders_ = std::move(wanted.run);
   have_orders_ = true;
-  if (news) work_changed_->notify();
-  save(orders_file, text);
+  if (std::exchange(orders_text_, text) != text) work_changed_->notify();
+  save(orders_file, std::move(text));
 }
 
 void Agent::save(const std::string& name, std::string content) {
@@ -228,6 +225,13 @@ void Agent::save(const std::string& name, std::string content) {
 
 void Agent::adopt(std::shared_ptr<const Snapshot> snapshot) {
   snapshot_ = std::move(snapshot);
+  for (auto rack = racks_.begin(); rack != racks_.end();) {
+    const bool runs = std::ranges::any_of(local_, [&](const auto& status) { return status.report.id == rack->first; });
+    rack = runs ? std::next(rack) : racks_.erase(rack);
+  }
+  for (const Replica& replica : snapshot_->replicas) {
+    if (replica.site == config_.site && replica.seat) racks_[replica.id] = replica.seat->rack;
+  }
   if (hooks_.on_snapshot) hooks_.on_snapshot(snapshot_);
 }
 
@@ -363,7 +367,14 @@ void Agent::local_step() {
   act(decide::reconcile(orders_, observed, [this](const ReplicaId& id) { return leaving_.may_stop(id); }));
 }
 
-/// Never more than the site has, whatever order the actions come in: what finds no room waits for what gives some back.
+/// Empty: the site has none, or nobody said.
+std::string Agent::rack_of(const ReplicaId& id) const {
+  const auto rack = racks_.find(id);
+  return rack == racks_.end() ? "" : rack->second;
+}
+
+/// Never more than the site has, or one of its racks, whatever order the actions come in: what finds no room waits for
+/// what gives some back.
 void Agent::act(std::vector<decide::Action> actions) {
   const auto snapshot = snapshot_;  // to start parks, and it may change meanwhile
   const Site* site = snapshot ? snapshot->network.find(config_.site) : nullptr;
@@ -374,7 +385,8 @@ void Agent::act(std::vector<decide::Action> actions) {
     std::vector<decide::Action> waiting;
     for (const decide::Action& action : actions) {
       const auto* start = std::get_if<decide::StartReplica>(&action);
-      if (start != nullptr && room && !room->admits(start->order.id, start->order.resources)) {
+      if (start != nullptr && room &&
+          !room->admits(start->order.id, start->order.resources, rack_of(start->order.id))) {
         waiting.push_back(action);
         continue;
       }
@@ -395,8 +407,9 @@ void Agent::act(std::vector<decide::Action> actions) {
 void Agent::give_up_one(const Site& site, const decide::SiteRoom& room) {
   decide::SiteRoom wanted(site);
   for (const ReplicaOrder& order : orders_) {
-    if (order.leave_within || !wanted.admits(order.id, order.resources)) return;
-    wanted.take(order.id, order.resources);
+    const std::string rack = rack_of(order.id);
+    if (order.leave_within || !wanted.admits(order.id, order.resources, rack)) return;
+    wanted.take(order.id, order.resources, rack);
   }
   for (const ports::WorkloadStatus& status : local_) {
     const ReplicaReport& report = status.report;
@@ -424,7 +437,8 @@ decide::SiteRoom Agent::room_here(const Site& site) {
     const auto order = std::ranges::find(orders_, status.report.id, &ReplicaOrder::id);
     const bool says = order != orders_.end() && (generations.empty() || order->generation == status.report.generation);
     if (says) generations.try_emplace(status.report.generation, order->resources);
-    for (const auto& [generation, resources] : generations) room.take(status.report.id, resources);
+    const std::string rack = rack_of(status.report.id);
+    for (const auto& [generation, resources] : generations) room.take(status.report.id, resources, rack);
   }
   return room;
 }
@@ -452,7 +466,7 @@ Result<bool> Agent::apply(const decide::Action& action, std::optional<decide::Si
   if (!started) start_fault_[order.id] = started.error().text();
   TRY_DO(started);
   started_[order.id][order.generation] = order.resources;
-  if (room) room->take(order.id, order.resources);
+  if (room) room->take(order.id, order.resources, rack_of(order.id));
   return true;
 }
 

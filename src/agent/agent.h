@@ -18,6 +18,7 @@
 #include "agent/leaving.h"
 #include "agent/site_evidence.h"
 #include "agent/site_files.h"
+#include "agent/snapshot_text.h"
 #include "agent/usage_ledger.h"
 #include "decide/reconcile/reconcile.h"
 #include "decide/reconcile/room.h"
@@ -97,6 +98,7 @@ class Agent {
   void act(std::vector<decide::Action> actions);
   Result<bool> apply(const decide::Action& action, std::optional<decide::SiteRoom>& room);
   decide::SiteRoom room_here(const Site& site);
+  std::string rack_of(const ReplicaId& id) const;
   void give_up_one(const Site& site, const decide::SiteRoom& room);
 
   ports::Runtime& runtime_;
@@ -109,7 +111,10 @@ class Agent {
 
   bool have_orders_ = false;  // false: nothing is known, so nothing is stopped either
   std::vector<ReplicaOrder> orders_;
+  std::string orders_text_;  // as they came last; empty: those from the disk
   std::shared_ptr<const Snapshot> snapshot_;
+  SnapshotText snapshot_text_;                                 // as it was saved last
+  std::map<ReplicaId, std::string> racks_;                     // where each stands here, as last said
   std::optional<RefusedSnapshot> refused_;                     // the last one that came, if it was not taken
   std::map<std::string, std::string> saved_;                   // file -> content as last written
   std::set<std::string> obtained_;                             // hashes whose content is on disk and verified

@@ -10,6 +10,9 @@
 
 namespace barrio::agent {
 
+inline constexpr const char* orders_file = "orders.json";
+inline constexpr const char* snapshot_file = "snapshot.json";
+
 template <class T>
 std::string to_disk_text(const T& value) {
   std::string json = print_json(to_json(value));

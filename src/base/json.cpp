@@ -87,6 +87,14 @@ void append_whole(Whole number, std::string& out) {
 }
 
 void append_scalar(const Json& value, std::string& out) {
+  if (value.is_null()) {
+    out += "null";
+    return;
+  }
+  if (value.is_bool()) {
+    out += value.get_bool() ? "true" : "false";
+    return;
+  }
   if (value.is_double() && std::isfinite(value.get_double())) return append_double(value.get_double(), out);
   if (value.is_int64()) return append_whole(value.get_int64(), out);
   if (value.is_uint64()) return append_whole(value.get_uint64(), out);
@@ -96,7 +104,15 @@ void append_scalar(const Json& value, std::string& out) {
   while (!serializer.done()) out += std::string_view(serializer.read(piece));
 }
 
+/// Nearly all texts have nothing that is written otherwise in JSON.
 void append_text(std::string_view text, std::string& out) {
+  const auto is_plain = [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\'; };
+  if (std::ranges::all_of(text, is_plain)) {
+    out += '"';
+    out += text;
+    out += '"';
+    return;
+  }
   boost::json::serializer serializer;
   serializer.reset(boost::json::string_view(text.data(), text.size()));
   char piece[1024];
@@ -218,8 +234,17 @@ tl::unexpected<Error> unknown_key(std::string_view key, std::span<const Member> 
   return fail(Code::invalid, what, join(path, key));
 }
 
+/// `where` is of the value at `path`.
+tl::unexpected<Error> within(Error error, const std::string& path) {
+  error.where = error.where.starts_with('[') ? path + error.where
+                : error.where.empty()        ? path
+                                             : join(path, error.where);
+  return fail(std::move(error));
+}
+
 }  // namespace
 
+/// Paths are put together only where something is wrong.
 Result<void> read_members(const Json& value, const std::string& path, std::span<const Member> members, void* object) {
   if (!value.is_object()) return wrong_kind(value, "an object", path);
   for (const auto& item : value.get_object()) {
@@ -233,16 +258,18 @@ Result<void> read_members(const Json& value, const std::string& path, std::span<
       return fail(Code::invalid, "'" + std::string(member.name) + "' is missing", path);
     }
     if (member.empty_text_is_none && found->is_string() && found->get_string().empty()) continue;
-    TRY_DO(member.read(*found, join(path, member.name), object));
+    auto good = member.read(*found, {}, object);
+    if (!good) return within(std::move(good).error(), join(path, member.name));
   }
   return {};
 }
 
 Json write_members(const void* object, std::span<const Member> members) {
   JsonObject written;
+  written.reserve(members.size());
   for (const Member& member : members) {
     Json value;
-    if (member.write(object, value)) written[member.name] = std::move(value);
+    if (member.write(object, value)) written.emplace(member.name, std::move(value));
   }
   return written;
 }
@@ -253,12 +280,14 @@ tl::unexpected<Error> check_failed(Error error, const std::string& path) {
 }
 
 Result<int64_t> read_enumerator(const Json& value, const std::string& path, std::span<const Enumerator> all) {
+  if (const auto* text = value.if_string()) {
+    const auto found = std::ranges::find(all, std::string_view(text->data(), text->size()), &Enumerator::name);
+    if (found != all.end()) return found->value;
+  }
   std::string wanted;
   for (const Enumerator& one : all) wanted += (wanted.empty() ? "one of " : ", ") + std::string(one.name);
   TRY(auto text, as_text(value, wanted, path));
-  const auto found = std::ranges::find(all, text, &Enumerator::name);
-  if (found == all.end()) return fail(Code::invalid, "'" + std::string(text) + "' must be " + wanted, path);
-  return found->value;
+  return fail(Code::invalid, "'" + std::string(text) + "' must be " + wanted, path);
 }
 
 }  // namespace json_detail

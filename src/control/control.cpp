@@ -109,7 +109,7 @@ Result<void> Control::load() {
   TRY(const auto present, state_.get(key::changed));
   if (given_ && present && present->revision == desired_.revision_of(key::changed)) return {};
   TRY(auto listing, state_.list(ports::KeyRange{"", "", aside}));
-  TRY(Desired read, read_desired(listing));
+  TRY(Desired read, read_desired(listing, documents_));
   const Desired before = std::exchange(desired_, std::move(read));
   if (before.revision == 0) return {};
   events_.compare(before, desired_);
@@ -337,8 +337,8 @@ bool Control::differs(const SiteReport& report) const {
   auto gateway = desired_.gateways.find(report.site.str());
   if (!report.gateway.empty() && (gateway == desired_.gateways.end() || gateway->second != report.gateway)) return true;
   return std::ranges::any_of(desired_.replicas, [&](const Replica& replica) {
-    const App* app = find_app(replica.app);
-    return replica.site == report.site && app != nullptr && observed_.phase(replica, runtime_.now()) != replica.phase;
+    return replica.site == report.site && observed_.phase(replica, runtime_.now()) != replica.phase &&
+           find_app(replica.app) != nullptr;
   });
 }
 

@@ -27,6 +27,7 @@
 #include "control/observed.h"
 #include "control/usage_book.h"
 #include "decide/demand/demand_book.h"
+#include "decide/placement/improvement.h"
 #include "decide/placement/moves.h"
 #include "decide/placement/placement.h"
 #include "decide/pricing/spending.h"
@@ -51,6 +52,7 @@ struct ControlConfig {
   decide::CopyPatience copies = {};
   Duration drain_grace = 30s;  // a leaving replica's requests get so long to be answered
   Duration improve_every = 60s;
+  uint64_t improve_work = decide::ImprovementOptions().work;
   decide::StagePace stages = {};  // of changes of configuration
   decide::MovePace moves = {};    // of what is made elsewhere when sites are lost or drain
   size_t most_snapshot_bytes = barrio::most_snapshot_bytes;
@@ -409,6 +411,7 @@ class Control {
   ports::Turn stepping_;
   ports::Turn counting_;  // what is spent
   std::unique_ptr<ports::Signal> changed_;
+  Documents documents_;
   Desired desired_;  // as of the last load()
   decide::DemandBook demand_;
   bool shapes_known_ = false;                             // what the store has is in demand_

@@ -37,76 +37,77 @@ constexpr std::string_view prices_prefix = "prices/";
 constexpr std::string_view demand_prefix = "demand/";
 constexpr std::string_view staged_prefix = "staged/";
 
-Result<void> read_other(const ports::Entry& entry, Desired& desired) {
+Result<void> read_other(const ports::Entry& entry, Documents& documents, Desired& desired) {
   const std::string_view key = entry.key;
   if (key.starts_with("bucket/")) {
-    TRY(auto bucket, read_json<Bucket>(entry));
+    TRY(auto bucket, documents.read<Bucket>(entry));
     desired.buckets.push_back(std::move(bucket));
   } else if (key.starts_with("s3_key/")) {
-    TRY(auto s3_key, read_json<S3Key>(entry));
+    TRY(auto s3_key, documents.read<S3Key>(entry));
     desired.s3_keys.push_back(std::move(s3_key));
   } else if (key.starts_with("erasure/")) {
-    TRY(auto erasure, read_json<Erasure>(entry));
+    TRY(auto erasure, documents.read<Erasure>(entry));
     const TenantId tenant = erasure.tenant;
     desired.erasures[tenant] = std::move(erasure);
   } else if (key.starts_with(staged_prefix)) {
-    TRY(auto change, read_json<decide::StagedChange>(entry));
+    TRY(auto change, documents.read<decide::StagedChange>(entry));
     const std::string what = change.what;
     desired.staged[what] = std::move(change);
   } else if (key.starts_with("spend_cap/")) {
-    TRY(auto cap, read_json<SpendCap>(entry));
+    TRY(auto cap, documents.read<SpendCap>(entry));
     const TenantId tenant = cap.tenant;
     desired.spend_caps[tenant] = std::move(cap);
   } else if (key.starts_with(storage_prefix)) {
-    TRY(auto storage, read_json<StoredGateway>(entry));
+    TRY(auto storage, documents.read<StoredGateway>(entry));
     desired.storage_sites[entry.key.substr(storage_prefix.size())] = std::move(storage.address);
   }
   return {};
 }
 
-Result<void> read_entry(const ports::Entry& entry, Desired& desired, std::vector<StoredSite>& sites) {
+Result<void> read_entry(const ports::Entry& entry, Documents& documents, Desired& desired,
+                        std::vector<StoredSite>& sites) {
   const std::string_view key = entry.key;
   if (key == key::network) {
-    TRY(auto network, read_json<StoredNetwork>(entry));
+    TRY(auto network, documents.read<StoredNetwork>(entry));
     desired.network.name = std::move(network.name);
     desired.network.operators = std::move(network.operators);
     desired.network.paths = std::move(network.paths);
   } else if (key.starts_with("site/")) {
-    TRY(auto site, read_json<StoredSite>(entry));
+    TRY(auto site, documents.read<StoredSite>(entry));
     sites.push_back(std::move(site));
   } else if (key.starts_with("app/")) {
-    TRY(auto app, read_json<App>(entry));
+    TRY(auto app, documents.read<App>(entry));
     desired.apps.push_back(std::move(app));
   } else if (key.starts_with("release/")) {
-    TRY(auto release, read_json<Release>(entry));
+    TRY(auto release, documents.read<Release>(entry));
     desired.releases[release.app].push_back(std::move(release));
   } else if (key.starts_with("replica/")) {
-    TRY(auto replica, read_json<Replica>(entry));
+    TRY(auto replica, documents.read<Replica>(entry));
     desired.replicas.push_back(std::move(replica));
   } else if (key.starts_with(gateway_prefix)) {
-    TRY(auto gateway, read_json<StoredGateway>(entry));
+    TRY(auto gateway, documents.read<StoredGateway>(entry));
     desired.gateways[entry.key.substr(gateway_prefix.size())] = std::move(gateway.address);
   } else if (key.starts_with(site_keys_prefix)) {
-    TRY(auto keys, read_json<SiteKeys>(entry));
+    TRY(auto keys, documents.read<SiteKeys>(entry));
     const SiteId site = keys.site;
     desired.site_keys[site] = std::move(keys);
   } else if (key.starts_with("tenant/")) {
-    TRY(auto tenant, read_json<TenantRecord>(entry));
+    TRY(auto tenant, documents.read<TenantRecord>(entry));
     if (tenant.quota) desired.quotas[tenant.name.str()] = *tenant.quota;
   } else if (key.starts_with(secret_prefix)) {
-    TRY(auto secret, read_json<StoredSecret>(entry));
+    TRY(auto secret, documents.read<StoredSecret>(entry));
     desired.secrets[entry.key.substr(secret_prefix.size())] = std::move(secret.value);
   } else if (key.starts_with(demand_prefix)) {
-    TRY(auto shape, read_json<decide::DailyShape>(entry));
+    TRY(auto shape, documents.read<decide::DailyShape>(entry));
     desired.shapes.push_back(std::move(shape));
   } else if (key.starts_with(prices_prefix)) {
-    TRY(auto prices, read_json<PriceList>(entry));
+    TRY(auto prices, documents.read<PriceList>(entry));
     desired.prices.push_back(std::move(prices));
   } else if (key.starts_with("api_key/")) {
-    TRY(auto api_key, read_json<ApiKey>(entry));
+    TRY(auto api_key, documents.read<ApiKey>(entry));
     desired.api_keys.push_back(std::move(api_key));
   } else {
-    return read_other(entry, desired);
+    return read_other(entry, documents, desired);
   }
   return {};
 }
@@ -185,15 +186,21 @@ std::vector<decide::PlacedReplica> placed(const Desired& desired) {
   return present;
 }
 
-Result<Desired> read_desired(const ports::Listing& listing) {
+void Documents::end_turn() {
+  std::erase_if(kept_, [this](const auto& entry) { return entry.second.turn != turn_; });
+  ++turn_;
+}
+
+Result<Desired> read_desired(const ports::Listing& listing, Documents& documents) {
   Desired desired;
   desired.revision = listing.revision;
   std::vector<StoredSite> sites;
   for (const ports::Entry& entry : listing.entries) {
-    desired.revisions[entry.key] = entry.revision;
-    desired.sizes[entry.key] = entry.value.size();
-    TRY_DO(read_entry(entry, desired, sites));
+    desired.revisions.emplace_hint(desired.revisions.end(), entry.key, entry.revision);
+    desired.sizes.emplace_hint(desired.sizes.end(), entry.key, entry.value.size());
+    TRY_DO(read_entry(entry, documents, desired, sites));
   }
+  documents.end_turn();
   for (auto& [app, releases] : desired.releases) std::ranges::sort(releases, {}, &Release::generation);
   std::ranges::sort(desired.prices, {}, &PriceList::from);
   std::ranges::stable_sort(sites, {}, &StoredSite::order);

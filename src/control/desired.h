@@ -22,9 +22,11 @@
 //   secret/<tenant>/<name>  a value that goes to the sites of the apps that name it, and nowhere else
 //   account/<client>, key/signing  (control/accounts.h)
 
+#include <any>
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "control/site_keys.h"
@@ -135,9 +137,6 @@ struct Desired {
 /// The replicas, as placement knows them.
 std::vector<decide::PlacedReplica> placed(const Desired& desired);
 
-/// Errors: unavailable, naming the key that cannot be read.
-Result<Desired> read_desired(const ports::Listing& listing);
-
 /// The writes that make an empty store hold this network.
 std::vector<ports::Write> import_writes(const Network& network);
 ports::Write write_site(const Desired& desired, const Site& site);
@@ -166,5 +165,37 @@ Result<T> read_json(const ports::Entry& entry) {
   if (!value) return damaged(value.error());
   return value;
 }
+
+/// Documents of one store as they were last read, so that only those are read anew that were written since.
+class Documents {
+ public:
+  /// Errors: those of read_json.
+  template <class T>
+  Result<T> read(const ports::Entry& entry) {
+    Kept& kept = kept_[entry.key];
+    kept.turn = turn_;
+    const T* known = kept.revision == entry.revision ? std::any_cast<T>(&kept.value) : nullptr;
+    if (known != nullptr) return *known;
+    kept.value.reset();
+    TRY(T value, read_json<T>(entry));
+    kept.revision = entry.revision;
+    kept.value = value;
+    return value;
+  }
+  /// Forgets those that were not read since it was last called.
+  void end_turn();
+
+ private:
+  struct Kept {
+    ports::Revision revision = 0;
+    std::any value;
+    uint64_t turn = 0;  // in which it was last read
+  };
+  std::unordered_map<std::string, Kept> kept_;
+  uint64_t turn_ = 0;
+};
+
+/// Errors: unavailable, naming the key that cannot be read.
+Result<Desired> read_desired(const ports::Listing& listing, Documents& documents);
 
 }  // namespace barrio::control

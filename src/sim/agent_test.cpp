@@ -147,6 +147,34 @@ TEST_CASE("a replica begins when there is room for it and not when control belie
   CHECK(site.generation(r2) == 1);
 }
 
+TEST_CASE("a replica begins when there is room for it in its rack and not when the site has some") {
+  OneSite site;
+  site.control.snapshot = small_site();
+  Site& mad1 = *std::ranges::find(site.control.snapshot.network.sites, SiteId::of("mad1"), &Site::id);
+  mad1.accelerators.clear();
+  mad1.racks = {{"left", "", {Watts(100)}, {}, {4, gib(4), gib(4)}},
+                {"right", "", {Watts(100)}, {}, {4, gib(4), gib(4)}}};
+  const auto in_left = [](const ReplicaId& id) {
+    return Replica{id, people().app, SiteId::of("mad1"), ReplicaPhase::starting, 1, Seat{"left", {}}};
+  };
+  site.control.snapshot.replicas = {in_left(r1), in_left(r2)};
+  site.control.run = {taking(r1, 1, 80, 1)};
+  site.boot();
+  site.loop.run_for(2s);
+  // The smaller release cannot be fetched yet, so the larger one still runs.
+  ReplicaOrder smaller = taking(r1, 2, 40, 1);
+  smaller.model.backend = Backend::onnx;
+  smaller.model.sha256 = sha256_hex("another model");
+  site.control.run = {smaller, taking(r2, 1, 60, 1)};
+  site.loop.run_for(5s);
+  CHECK(site.generation(r1) == 1);
+  CHECK(site.generation(r2) == 0);
+  site.control.blob = "another model";
+  site.loop.run_for(1min);
+  CHECK(site.generation(r1) == 2);
+  CHECK(site.generation(r2) == 1);
+}
+
 TEST_CASE("a site that starts again begins what is ordered as far as it has room") {
   OneSite site;
   site.control.snapshot = small_site();

@@ -15,11 +15,7 @@ constexpr Duration numbers_begin = 250ms;  // an objective says which change it 
 }  // namespace
 
 Checker::Checker(const Network& network) : network_(network) {
-  for (const Site& site : network.sites) {
-    Room& room = rooms_[site.id];
-    room.site = &site;
-    room.watts = it_watts(site.power, site.power.cap);
-  }
+  for (const Site& site : network.sites) rooms_.emplace(site.id, room_of(site));
 }
 
 // --- policies ---
@@ -61,67 +57,150 @@ void Checker::started(const ReplicaOrder& order, const Site& site) {
   check_room(room);
 }
 
-double Checker::it_watts(const SitePower& power, std::optional<Watts> cap) {
-  auto at_meter = static_cast<double>(power.budget.count());
-  if (power.redundancy) at_meter *= 1 - static_cast<double>(power.redundancy->spare) / power.redundancy->units;
-  if (cap) at_meter = std::min(at_meter, static_cast<double>(cap->count()));
-  return at_meter / power.pue;
+double Checker::watts_of(Watts nominal, const std::optional<Redundancy>& redundancy, std::optional<Watts> cap) {
+  auto watts = static_cast<double>(nominal.count());
+  if (redundancy) watts *= 1 - static_cast<double>(redundancy->spare) / redundancy->units;
+  return cap ? std::min(watts, static_cast<double>(cap->count())) : watts;
 }
 
-void Checker::capped(const SiteId& site, std::optional<Watts> cap) {
+std::vector<double> Checker::watts_of(const Site& site) {
+  std::vector<double> watts = {watts_of(site.power.budget, site.power.redundancy, site.power.cap) / site.power.pue};
+  const auto add = [&](const NodePower& power) {
+    watts.push_back(watts_of(power.nominal, power.redundancy, power.cap));
+  };
+  for (const Feeder& feeder : site.feeders.value_or(std::vector<Feeder>())) add(feeder.power);
+  for (const Rack& rack : site.racks.value_or(std::vector<Rack>())) add(rack.power);
+  return watts;
+}
+
+Checker::Room Checker::room_of(const Site& site) {
+  Room room;
+  room.nodes.push_back({.name = site.id.str(), .servers = &site.servers, .accelerators = &site.accelerators});
+  std::map<std::string, size_t> feeders;
+  if (site.feeders) {
+    for (const Feeder& feeder : *site.feeders) {
+      feeders[feeder.name] = room.nodes.size();
+      room.nodes.push_back({.name = site.id.str() + " feeder " + feeder.name});
+    }
+  }
+  if (site.racks) {
+    for (const Rack& rack : *site.racks) {
+      room.above[rack.name] = {0, room.nodes.size()};
+      if (!rack.feeder.empty()) room.above[rack.name].push_back(feeders.at(rack.feeder));
+      room.nodes.push_back(
+          {.name = site.id.str() + " rack " + rack.name, .servers = &rack.servers, .accelerators = &rack.accelerators});
+    }
+  }
+  const auto watts = watts_of(site);
+  for (size_t i = 0; i < watts.size(); ++i) room.nodes[i].watts = watts[i];
+  return room;
+}
+
+bool Checker::powered(const Site& site) {
+  Room& room = rooms_.at(site.id);
+  const auto watts = watts_of(site);
+  bool differs = false;
+  for (size_t i = 0; i < watts.size(); ++i) {
+    Node& node = room.nodes.at(i);
+    if (node.watts == watts[i]) continue;
+    differs = true;
+    node.had_watts = std::max(node.watts, node.had_watts.value_or(0));
+    node.watts = watts[i];
+  }
+  return differs;
+}
+
+bool Checker::told(const SiteId& site, const Snapshot& snapshot) {
   Room& room = rooms_.at(site);
-  room.had_watts = std::max(room.watts, room.had_watts.value_or(0));
-  room.watts = it_watts(room.site->power, cap);
+  if (room.above.empty()) return false;
+  for (const Replica& replica : snapshot.replicas) {
+    if (replica.site == site && replica.seat) room.racks[replica.id] = replica.seat->rack;
+  }
+  bool more = false;
+  const auto orders = taken(room);
+  for (size_t i = 1; i < room.nodes.size(); ++i) {
+    Node& node = room.nodes[i];
+    double watts = 0;
+    for (const ReplicaOrder* order : orders[i]) watts += static_cast<double>(order->resources.power.count());
+    if (watts <= std::max(node.watts, node.had_watts.value_or(0))) continue;
+    node.had_watts = watts;
+    more = true;
+  }
+  return more;
 }
 
 void Checker::heeded(const SiteId& site) {
   Room& room = rooms_.at(site);
-  room.had_watts.reset();
+  for (Node& node : room.nodes) node.had_watts.reset();
   check_room(room);
 }
 
-void Checker::check_sum(const Room& room, const char* what, double used, double has) {
+std::vector<Checker::Orders> Checker::taken(const Room& room) {
+  std::vector<Orders> orders(room.nodes.size());
+  for (const auto& [id, order] : room.running) {
+    const auto rack = room.racks.find(id);
+    const auto above = rack == room.racks.end() ? room.above.end() : room.above.find(rack->second);
+    if (above == room.above.end()) {
+      orders[0].push_back(&order);
+      continue;
+    }
+    for (const size_t node : above->second) orders[node].push_back(&order);
+  }
+  return orders;
+}
+
+void Checker::check_room(const Room& room) {
+  const auto orders = taken(room);
+  check_node(room.nodes[0], orders[0]);
+  for (size_t i = 1; i < room.nodes.size(); ++i) {
+    if (!orders[i].empty()) ++checked_in_racks_;
+    check_node(room.nodes[i], orders[i]);
+  }
+}
+
+void Checker::check_sum(const Node& node, const Orders& orders, const char* what, double used, double has) {
   constexpr double rounding = 1e-6;
   ++checked_;
   if (used <= has + rounding) return;
   std::string which;
-  for (const auto& [id, order] : room.running)
-    which += " " + id.str() + " (" + order.app.str() + " generation " + std::to_string(order.generation) + ", " +
-             to_string(order.resources.power) + ")";
-  violated(room.site->id.str() + " has " + std::to_string(has) + " " + what + ", and its replicas have taken " +
+  for (const ReplicaOrder* order : orders)
+    which += " " + order->id.str() + " (" + order->app.str() + " generation " + std::to_string(order->generation) +
+             ", " + to_string(order->resources.power) + ")";
+  violated(node.name + " has " + std::to_string(has) + " " + what + ", and its replicas have taken " +
            std::to_string(used) + ":" + which);
 }
 
-void Checker::check_room(const Room& room) {
+void Checker::check_node(const Node& node, const Orders& orders) {
   double watts = 0;
   double cores = 0;
   double memory = 0;
   double storage = 0;
-  for (const auto& [id, order] : room.running) {
-    const Resources& takes = order.resources;
+  for (const ReplicaOrder* order : orders) {
+    const Resources& takes = order->resources;
     watts += static_cast<double>(takes.power.count());
     cores += takes.cores;
     memory += static_cast<double>(takes.memory.count());
     storage += takes.storage ? static_cast<double>(takes.storage->count()) : 0;
   }
-  check_sum(room, "watts", watts, std::max(room.watts, room.had_watts.value_or(0)));
-  check_sum(room, "cores", cores, room.site->servers.cores);
-  check_sum(room, "bytes of memory", memory, static_cast<double>(room.site->servers.memory.count()));
-  check_sum(room, "bytes of storage", storage, static_cast<double>(room.site->servers.storage.count()));
-  check_accelerators(room);
+  check_sum(node, orders, "watts", watts, std::max(node.watts, node.had_watts.value_or(0)));
+  if (node.servers == nullptr) return;
+  check_sum(node, orders, "cores", cores, node.servers->cores);
+  check_sum(node, orders, "bytes of memory", memory, static_cast<double>(node.servers->memory.count()));
+  check_sum(node, orders, "bytes of storage", storage, static_cast<double>(node.servers->storage.count()));
+  check_accelerators(node, orders);
 }
 
 /// In memory slots: a device that is given out in slices has eight, any other one is all or nothing.
-void Checker::check_accelerators(const Room& room) {
+void Checker::check_accelerators(const Node& node, const Orders& orders) {
   std::map<std::string, double> slots;
-  for (const auto& [id, order] : room.running) {
-    const Resources& takes = order.resources;
+  for (const ReplicaOrder* order : orders) {
+    const Resources& takes = order->resources;
     if (takes.accelerators == 0) continue;
     double each = slots_of_a_device;
     if (takes.slice) {
       // "3g.40gb", of a device with so many GB.
       const std::string memory = takes.slice->substr(takes.slice->find('.') + 1);
-      for (const Accelerator& device : room.site->accelerators) {
+      for (const Accelerator& device : *node.accelerators) {
         if (device.model != takes.accelerator) continue;
         each = std::round(std::stod(memory) * slots_of_a_device / (static_cast<double>(device.memory.count()) / 1e9));
       }
@@ -130,8 +209,8 @@ void Checker::check_accelerators(const Room& room) {
   }
   for (const auto& [model, taken] : slots) {
     double has = 0;
-    for (const Accelerator& device : room.site->accelerators) has += device.model == model ? device.count : 0;
-    check_sum(room, ("eighths of " + model).c_str(), taken, has * slots_of_a_device);
+    for (const Accelerator& device : *node.accelerators) has += device.model == model ? device.count : 0;
+    check_sum(node, orders, ("eighths of " + model).c_str(), taken, has * slots_of_a_device);
   }
 }
 

@@ -143,12 +143,30 @@ void Faults::step_clock() {
   world_.set_clock_of_member(some_member(), ahead);
 }
 
-/// Anything from nothing at all to all that the site has.
+/// Anything from nothing at all to all that the site, or one of its feeders or racks, is built for.
 void Faults::cap(size_t site) {
-  const SitePower& power = world_.network().sites[site].power;
-  if (coin()) return world_.set_cap(site, power.cap);
-  world_.set_cap(site,
-                 Watts(static_cast<int64_t>(static_cast<double>(power.budget.count()) * world_.loop().rng().unit())));
+  const Site& built = world_.network().sites[site];
+  Rng& rng = world_.loop().rng();
+  const bool ends = coin();
+  const double share = ends ? 1 : rng.unit();
+  const auto part_of = [share](Watts all) {
+    return Watts(static_cast<int64_t>(static_cast<double>(all.count()) * share));
+  };
+  const size_t feeders = built.feeders ? built.feeders->size() : 0;
+  const size_t nodes = built.racks ? feeders + built.racks->size() : 0;
+  const size_t node = nodes == 0 ? 0 : rng.below(nodes + 1);
+  const auto change = [&](Site& present) {
+    if (ends) return take_power(present, built);
+    if (node == 0) {
+      present.power.cap = part_of(built.power.budget);
+      return;
+    }
+    NodePower& power =
+        node <= feeders ? (*present.feeders)[node - 1].power : (*present.racks)[node - 1 - feeders].power;
+    power.cap = part_of(power.nominal);
+  };
+  if (nodes != 0 && coin()) return world_.ask_for_power(site, change);
+  world_.change_power(site, change);
 }
 
 void Faults::heal() {

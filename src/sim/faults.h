@@ -23,7 +23,7 @@ enum class Fault {
   paused_member,   // of control, up to 8 s
   cut_off_member,  // from the store, either way
   clock_step,      // of a site or a member, by up to days
-  power_cap,       // of a site
+  power_cap,       // of a site, or a feeder or rack of it
   new_site,        // one that was not there is added, and its machine boots, before or after
   surge,           // of what a device asks, up to tenfold
   loss,            // of messages between sites and control

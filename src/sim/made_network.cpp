@@ -1,5 +1,7 @@
 #include "sim/made_network.h"
 
+#include <cmath>
+
 namespace barrio::sim {
 
 namespace {
@@ -59,7 +61,45 @@ void divide(Site& site) {
   (*site.racks)[0].accelerators = site.accelerators;
 }
 
+/// Its part of what is left for number `to` and all after it.
+int64_t part_for(size_t to, size_t of, int64_t& left) {
+  const int64_t part = left / static_cast<int64_t>(of - to);
+  left -= part;
+  return part;
+}
+
+/// Of a node that can give so many watts, with N+1 feeds or without.
+NodePower fed_with(double usable, Rng& rng) {
+  NodePower power;
+  if (rng.below(2) == 0) power.redundancy = Redundancy{.units = 2 + static_cast<int>(rng.below(2)), .spare = 1};
+  const double kept = power.redundancy ? 1 - 1.0 / power.redundancy->units : 1;
+  power.nominal = Watts(static_cast<int64_t>(std::ceil(usable / kept)));
+  return power;
+}
+
 }  // namespace
+
+void build_power_tree(Site& site, Rng& rng) {
+  const auto all = static_cast<double>(site.power.it_budget().count());
+  const size_t feeders = 1 + rng.below(2);
+  const size_t racks = 2 + rng.below(2);
+  site.feeders.emplace();
+  for (size_t i = 0; i < feeders; ++i)
+    site.feeders->push_back({i == 0 ? "a" : "b", fed_with(all * (0.6 + 0.4 * rng.unit()), rng)});
+  int64_t cores = site.servers.cores;
+  int64_t memory = site.servers.memory.count();
+  int64_t storage = site.servers.storage.count();
+  site.racks.emplace();
+  for (size_t i = 0; i < racks; ++i) {
+    Rack& rack = site.racks->emplace_back();
+    rack.name = "r" + std::to_string(i + 1);
+    if (rng.below(4) != 0) rack.feeder = (*site.feeders)[rng.below(feeders)].name;
+    rack.power = fed_with(all * (0.4 + 0.4 * rng.unit()), rng);
+    rack.servers = {static_cast<int>(part_for(i, racks, cores)), Bytes(part_for(i, racks, memory)),
+                    Bytes(part_for(i, racks, storage))};
+  }
+  site.racks->front().accelerators = site.accelerators;
+}
 
 MadeNetwork make_network(const NetworkShape& shape, uint64_t seed) {
   Rng rng(seed);

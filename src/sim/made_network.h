@@ -23,6 +23,10 @@ struct NetworkShape {
   bool has_slices = false;  // some apps ask for MIG slices
 };
 
+/// One or two feeders and two or three racks below the site, which have all that it has; fed twice over or not, and all
+/// together with more power than it.
+void build_power_tree(Site& site, Rng& rng);
+
 /// Sites over Spain, some of them at twice the size, apps with policies, objectives and demand of their own.
 MadeNetwork make_network(const NetworkShape& shape, uint64_t seed);
 

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
@@ -27,26 +28,52 @@ inline std::optional<uint64_t> seed_of_commit() {
   return std::strtoull(std::string(hash).substr(0, digits).c_str(), nullptr, 16);
 }
 
-/// The commit's, then 1 to `fixed`. BARRIO_SIM_SEEDS ("1-1000"): those instead. BARRIO_SIM_SEED: that one alone.
-inline std::vector<uint64_t> seeds(uint64_t fixed) {
+/// "1-1000". None: it is no such text.
+inline std::optional<std::pair<uint64_t, uint64_t>> two_numbers(const std::string& text, char between) {
+  const auto parts = split(text, between);
+  if (parts.size() != 2) return std::nullopt;
+  const auto first = parse_uint(parts[0]);
+  const auto second = parse_uint(parts[1]);
+  if (!first || !second) return std::nullopt;
+  return std::pair(*first, *second);
+}
+
+/// BARRIO_SIM_SEED: that seed. BARRIO_SIM_SEEDS ("1-1000"): those. None: neither is set.
+inline std::optional<std::vector<uint64_t>> wanted_seeds() {
   if (const char* only = std::getenv("BARRIO_SIM_SEED"); only != nullptr) {
     const auto seed = parse_uint(only);
     REQUIRE_MESSAGE(seed.has_value(), "BARRIO_SIM_SEED must be a number, not '" << only << "'");
-    return {*seed};
+    return std::vector<uint64_t>{*seed};
   }
+  const char* range = std::getenv("BARRIO_SIM_SEEDS");
+  if (range == nullptr) return std::nullopt;
+  const auto ends = two_numbers(range, '-');
+  REQUIRE_MESSAGE((ends && ends->first <= ends->second),
+                  "BARRIO_SIM_SEEDS must be as in 1-1000, not '" << range << "'");
   std::vector<uint64_t> all;
-  uint64_t first = 1;
-  if (const char* range = std::getenv("BARRIO_SIM_SEEDS"); range != nullptr) {
-    const auto ends = split(range, '-');
-    const auto from = parse_uint(ends[0]);
-    const auto to = ends.size() == 2 ? parse_uint(ends[1]) : std::nullopt;
-    REQUIRE_MESSAGE((from && to), "BARRIO_SIM_SEEDS must be as in 1-1000, not '" << range << "'");
-    first = *from;
-    fixed = *to;
-  } else if (const auto commit = seed_of_commit()) {
-    all.push_back(*commit);
-  }
-  for (uint64_t seed = first; seed <= fixed; ++seed) all.push_back(seed);
+  for (uint64_t seed = ends->first; seed <= ends->second; ++seed) all.push_back(seed);
+  return all;
+}
+
+/// Number `part` of `parts` of the `more` seeds that follow the commit's: other ones with each commit. `part`: as
+/// BARRIO_SIM_PART has it, "1/8".
+inline std::vector<uint64_t> part_of_more(const char* part, uint64_t more) {
+  const auto numbers = two_numbers(part, '/');
+  REQUIRE_MESSAGE((numbers && numbers->first >= 1 && numbers->first <= numbers->second),
+                  "BARRIO_SIM_PART must be as in 1/8, not '" << part << "'");
+  const uint64_t commit = seed_of_commit().value_or(1'000'000);
+  std::vector<uint64_t> all;
+  for (uint64_t i = numbers->first; i <= more; i += numbers->second) all.push_back(commit + i);
+  return all;
+}
+
+/// The commit's, then 1 to `fixed`; or those that the environment wants. `more`: what there is to divide into parts.
+inline std::vector<uint64_t> seeds(uint64_t fixed, uint64_t more = 0) {
+  if (auto wanted = wanted_seeds()) return std::move(*wanted);
+  if (const char* part = std::getenv("BARRIO_SIM_PART"); part != nullptr) return part_of_more(part, more);
+  std::vector<uint64_t> all;
+  if (const auto commit = seed_of_commit()) all.push_back(*commit);
+  for (uint64_t seed = 1; seed <= fixed; ++seed) all.push_back(seed);
   if (all.empty()) all.push_back(1);  // no checkout, and none is fixed
   return all;
 }

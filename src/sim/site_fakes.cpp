@@ -21,6 +21,7 @@ Result<std::optional<std::string>> SimSiteFiles::read(const std::string& name) {
 }
 
 Result<void> SimSiteFiles::write(const std::string& name, const std::string& content) {
+  if (watch_) watch_(name, content);
   // A crash during the wait leaves the old content: writes are atomic.
   std::string taken = content;
   runtime_.sleep_for(disk_.write_takes);

@@ -21,7 +21,10 @@ struct Disk {
 
 class SimSiteFiles final : public agent::SiteFiles {
  public:
-  SimSiteFiles(ports::Runtime& runtime, Disk& disk) : runtime_(runtime), disk_(disk) {}
+  /// `watch` is told of each file that is to be replaced.
+  using Watch = std::function<void(const std::string& name, const std::string& content)>;
+  SimSiteFiles(ports::Runtime& runtime, Disk& disk, Watch watch = {})
+      : runtime_(runtime), disk_(disk), watch_(std::move(watch)) {}
   Result<std::optional<std::string>> read(const std::string& name) override;
   Result<void> write(const std::string& name, const std::string& content) override;
   Result<void> append(const std::string& name, const std::string& addition) override;
@@ -31,6 +34,7 @@ class SimSiteFiles final : public agent::SiteFiles {
  private:
   ports::Runtime& runtime_;
   Disk& disk_;
+  Watch watch_;
 };
 
 /// What a start is beside the 50-800 ms that it always takes.

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "agent/disk_format.h"
 #include "base/check.h"
-#include "control/desired.h"
 #include "decide/latency/path.h"
 
 namespace barrio::sim {
@@ -14,7 +14,8 @@ constexpr Duration connect_refused_after = 5ms;
 constexpr Duration processing = 1ms;
 constexpr Duration start_again_after = 500ms;
 constexpr size_t control_stands_at = 0;  // the delay to control is that to the first site
-constexpr int heeded_after = 10;         // seconds: a report or two may be lost
+// How well control searches is bench_placement's matter; here, that what it finds is carried out.
+constexpr uint64_t improve_work = 500'000;
 
 Network without_late(const WorldConfig& config) {
   Network network = config.network;
@@ -44,7 +45,8 @@ struct World::Life {
   Life(World& world, size_t index)
       : site(world.config_.network.sites[index]),
         runtime(world.loop_, site.id.str(), &world.sites_[index].clock),
-        files(runtime, world.sites_[index].disk),
+        files(runtime, world.sites_[index].disk,
+              [&world](const std::string& name, const std::string& content) { world.kept(name, content); }),
         workloads(world.loop_,
                   {.started = [this, &world](const ReplicaOrder& order) { world.checker_.started(order, site); },
                    .ended = [this, &world](const ReplicaId& id) { world.checker_.ended(id, site.id); }},
@@ -59,7 +61,11 @@ struct World::Life {
                .gateway_address = site.id.str() + ":7000",
                .period = world.config_.agent_period,
                .sync_period = world.config_.agent_period},
-              {.on_snapshot = [this](auto snapshot) { dispatcher.set_snapshot(std::move(snapshot), runtime.now()); },
+              {.on_snapshot =
+                   [this, &world, index](auto snapshot) {
+                     if (world.checker_.told(site.id, *snapshot)) world.wait_until_heeded(index);
+                     dispatcher.set_snapshot(std::move(snapshot), runtime.now());
+                   },
                .on_local = [this](auto statuses) { dispatcher.set_local(statuses, runtime.now()); },
                .flows = [this] { return dispatcher.flows(runtime.now()); },
                .cut_usage =
@@ -95,6 +101,7 @@ struct World::MemberLife {
                 {.network = without_late(world.config_),
                  .accounts = {},
                  .leadership = {.self = {"control-" + std::to_string(index), "127.0.0.1:1"}},
+                 .improve_work = improve_work,
                  .moves = world.config_.moves},
                 nullptr, &usage) {
     fence.fence_by(control.leadership());
@@ -114,7 +121,7 @@ World::World(WorldConfig config)
       loop_(config_.seed),
       checker_(config_.network),
       outside_(loop_, "outside"),
-      store_(config_.make_state(outside_), [this](const auto& writes) { checker_.committed(writes); }),
+      store_(config_.make_state(outside_), [this](const auto& writes) { committed(writes); }),
       sites_(config_.network.sites.size()) {
   for (size_t i = 0; i < sites_.size(); ++i) indices_.emplace(config_.network.sites[i].id, i);
   for (size_t i = 0; i < config_.members; ++i) members_.push_back(std::make_unique<Member>());
@@ -228,44 +235,6 @@ void World::crash_replica(size_t site) {
   workloads(site).crash(id);
 }
 
-/// Written past the members, together with what makes them decide anew, and makes a decision that is under way void.
-void World::set_cap(size_t site, std::optional<Watts> cap) {
-  control::Section state(store_.inner(), SharedStore::state);
-  const auto desired = control::read_desired(*state.list(""));
-  const SiteId& id = config_.network.sites[site].id;
-  const Site* present = desired ? desired->network.find(id) : nullptr;
-  if (present == nullptr || desired->revision_of(control::key::network) == 0 || store_.is_full()) return;
-  Site changed = *present;
-  changed.power.cap = cap;
-  CHECK(state.commit(
-      {}, {control::write_site(*desired, changed), {control::key::placement, "{}"}, {control::key::changed, ""}}));
-  checker_.capped(id, cap);
-  sites_[site].settled_for = 0;
-  if (!std::exchange(sites_[site].watched, true)) watch_cap(site);
-}
-
-void World::watch_cap(size_t site) {
-  loop_.after(1s, [this, site] {
-    int& settled_for = sites_[site].settled_for;
-    settled_for = is_troubled(site) ? 0 : settled_for + 1;
-    if (settled_for < heeded_after) return watch_cap(site);
-    sites_[site].watched = false;
-    checker_.heeded(config_.network.sites[site].id);
-  });
-}
-
-bool World::is_troubled(size_t site) const {
-  const Disk& disk = sites_[site].disk;
-  const bool cut_off = is_cut(site, at_control) || is_cut(at_control, site);
-  if (!is_up(site) || cut_off || disk.full || disk.write_takes > Disk::usual_write) return true;
-  if (store_.is_full() || !leader()) return true;
-  return std::ranges::any_of(members_, [this](const auto& member) {
-    const Reach& reach = member->reach;
-    const Time now = loop_.now();
-    return !member->life || reach.cut_to || reach.cut_from || reach.paused_until > now || reach.stuck_until > now;
-  });
-}
-
 void World::heal_all() {
   cuts_.clear();
   config_.loss = 0;
@@ -281,7 +250,7 @@ void World::heal_all() {
     sites_[site].disk.full = false;
     sites_[site].disk.write_takes = Disk::usual_write;
     sites_[site].clock = {};
-    set_cap(site, config_.network.sites[site].power.cap);
+    change_power(site, [&](Site& present) { take_power(present, config_.network.sites[site]); });
     boot_site(site);
   }
 }
@@ -341,32 +310,28 @@ void World::arrive(const std::shared_ptr<Exchange>& exchange, const SiteReport& 
 
 /// The first answer that comes counts.
 void World::answer(const std::shared_ptr<Exchange>& exchange, Result<SiteOrders> orders) {
-  if (orders && orders->snapshot) {
-    // As it comes over the wire: what a site cannot read, control must not give out.
-    const std::string text = print_json(to_json(*orders->snapshot));
-    if (const size_t hash = std::hash<std::string>()(text); !readable_.contains(hash)) {
-      const auto json = parse_json(text);
-      CHECK(json);
-      if (const auto snapshot = from_json<Snapshot>(*json, "snapshot")) {
-        readable_.insert(hash);
-      } else {
-        checker_.violated("a site was given a snapshot that it cannot read: " + snapshot.error().text());
-        orders->unreadable = RefusedSnapshot{orders->snapshot->version, snapshot.error().text()};
-        orders->snapshot.reset();
-      }
-    }
-  }
-  const auto shared = std::make_shared<const Result<SiteOrders>>(std::move(orders));
+  const auto shared = std::make_shared<Result<SiteOrders>>(std::move(orders));
   auto send = [this, exchange, shared](Duration later) {
     const Duration travels = later + rtt(exchange->site, at_control) / 2;
     loop_.after(travels, [this, exchange, shared, gone = happens(config_.loss)] {
       if (gone || exchange->answer || is_cut(at_control, exchange->site)) return;
-      exchange->answer = *shared;
+      if (shared.use_count() == 1)
+        exchange->answer = std::move(*shared);
+      else
+        exchange->answer = *shared;
       exchange->answered->notify();
     });
   };
   send({});
   if (happens(config_.doubled)) send(some_seconds());
+}
+
+/// A site keeps the snapshot as it came over the wire: what a site cannot read, control must not give out.
+void World::kept(const std::string& name, const std::string& content) {
+  if (name != agent::snapshot_file) return;
+  if (!readable_.insert(std::hash<std::string_view>()(content)).second) return;
+  const auto snapshot = agent::from_disk_text<Snapshot>(content);
+  if (!snapshot) checker_.violated("a site was given a snapshot that it cannot read: " + snapshot.error().text());
 }
 
 void World::ping_peers(size_t site) {

@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "agent/agent.h"
@@ -34,6 +35,9 @@ struct WorldConfig {
   /// The last of the network, active in it: nobody knows them, and nothing runs there, until they join.
   size_t late_sites = 0;
 };
+
+/// Of two with the same feeders and racks: what `from` has of power, and of each of them.
+void take_power(Site& site, const Site& from);
 
 class World {
  public:
@@ -72,8 +76,11 @@ class World {
   /// Sets the clock of a site's machine, or of the one of a member of control.
   void set_clock(size_t site, std::chrono::milliseconds ahead) { sites_[site].clock.ahead = ahead; }
   void set_clock_of_member(size_t member, std::chrono::milliseconds ahead) { members_[member]->clock.ahead = ahead; }
-  /// At the meter; none: as the network file has it. Not before control has begun, and not while the store is full.
-  void set_cap(size_t site, std::optional<Watts> cap);
+  /// Of a site, its feeders or its racks, past control: an operator's own hand in the store. Not before control has
+  /// begun, and not while the store is full.
+  void change_power(size_t site, const std::function<void(Site&)>& change);
+  /// The same through control, which may refuse it, or do it when it is heard.
+  void ask_for_power(size_t site, const std::function<void(Site&)>& change);
   /// Boots what is down, heals what is cut, empties what is full, sets all clocks and caps right. Nothing is lost or
   /// doubled any more.
   void heal_all();
@@ -119,7 +126,7 @@ class World {
     std::unique_ptr<Life> life;
     uint64_t lives = 0;
     size_t member = 0;    // of control, that answered last
-    int settled_for = 0;  // seconds that nothing has kept it from doing as control says, since its cap was set
+    int settled_for = 0;  // seconds that nothing has kept it from doing as control says, since its power changed
     bool watched = false;
   };
   struct Member {
@@ -134,10 +141,14 @@ class World {
   Result<SiteOrders> call_member(size_t site, size_t member, ports::Runtime& caller, const SiteReport& report);
   void arrive(const std::shared_ptr<Exchange>& exchange, const SiteReport& report);
   void answer(const std::shared_ptr<Exchange>& exchange, Result<SiteOrders> orders);
+  void kept(const std::string& name, const std::string& content);
   void ping_peers(size_t site);
-  void watch_cap(size_t site);
+  void watch_power(size_t site);
   size_t on_time() const { return sites_.size() - config_.late_sites; }  // sites that are there from the beginning
   bool is_troubled(size_t site) const;
+  std::optional<control::Desired> stored();
+  void committed(const std::vector<ports::Write>& writes);
+  void wait_until_heeded(size_t site);
   std::optional<std::string> difference_at(size_t site, const Snapshot& wanted);
   std::optional<std::string> disagreement(const Snapshot& wanted) const;
 
@@ -146,8 +157,9 @@ class World {
   Checker checker_;
   SimRuntime outside_;  // what never crashes: the disk under control
   SharedStore store_;
+  control::Documents documents_;              // in it, as last read here
   std::set<std::pair<size_t, size_t>> cuts_;  // from, to
-  std::set<size_t> readable_;                 // hashes of snapshots that sites can read
+  std::unordered_set<size_t> readable_;       // hashes of snapshots that were looked at
   std::vector<size_t> running_;
   std::set<size_t> joining_;  // late sites that control was asked to add
   std::unordered_map<SiteId, size_t> indices_;

@@ -65,6 +65,31 @@ TEST_CASE("a replica may be replaced by one that takes no more, even where other
   CHECK(!capped.admits(ReplicaId::of("c"), needs(1)));
 }
 
+TEST_CASE(
+    "a rack and a feeder admit what they have room for, and a replica of no known rack counts at the site alone") {
+  Site site = bilbao();
+  site.accelerators.clear();
+  site.feeders = {{"a", {.nominal = Watts(300), .redundancy = Redundancy{.units = 3, .spare = 1}}}};
+  site.racks = {{"r1", "a", {.nominal = Watts(150)}, {}, {4, gib(4), gib(32)}},
+                {"r2", "a", {.nominal = Watts(150)}, {}, {2, gib(2), gib(16)}},
+                {"r3", "", {.nominal = Watts(400)}, {}, {2, gib(2), gib(16)}}};
+  REQUIRE(site.check());
+  SiteRoom room(site);
+  CHECK(room.admits(a, needs(150, 4), "r1"));
+  CHECK(!room.admits(a, needs(151), "r1"));
+  CHECK(!room.admits(a, needs(100, 3), "r2"));
+  room.take(a, needs(120), "r1");
+  CHECK(!room.admits(b, needs(31), "r1"));
+  CHECK(room.admits(b, needs(80), "r2"));
+  CHECK(!room.admits(b, needs(81), "r2"));  // the feeder has 200 W while one of its three units may fail
+  CHECK(room.admits(b, needs(280), "r3"));
+  CHECK(!room.admits(b, needs(281), "r3"));
+  CHECK(room.admits(b, needs(280, 7)));
+  CHECK(room.admits(a, needs(120), "r1"));
+  room.free(a);
+  CHECK(room.admits(b, needs(150), "r2"));
+}
+
 TEST_CASE("while a replica is replaced, each resource counts at its largest") {
   SiteRoom room(bilbao());
   room.take(a, needs(300, 1));
