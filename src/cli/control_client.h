@@ -28,6 +28,7 @@ class ControlClient {
   /// The body as it comes.
   Result<std::string> get_text(const std::string& path) { return call_text("GET", path, {}); }
   Result<Json> put(const std::string& path, const Json& body) { return call("PUT", path, print_json(body)); }
+  Result<Json> patch(const std::string& path, const Json& body) { return call("PATCH", path, print_json(body)); }
   Result<Json> post(const std::string& path, const Json& body) { return call("POST", path, print_json(body)); }
   Result<Json> remove(const std::string& path) { return call("DELETE", path, {}); }
   Result<void> put_blob(const std::string& sha256, std::string content);

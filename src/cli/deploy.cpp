@@ -45,6 +45,7 @@ Result<void> upload_files(ControlClient& control, AppSpec& spec, const std::stri
 struct Progress {
   int placed = 0;
   int ready = 0;
+  int broken = 0;       // that have failed
   std::string failed;   // why the last failed replica did
   std::string refusal;  // of a site, where none is placed
   bool asleep = false;  // none is needed anywhere
@@ -61,8 +62,10 @@ Progress progress_of(const Json& explanation) {
     }
     ++progress.placed;
     if (text_at(decision, "phase") == "ready") ++progress.ready;
-    if (text_at(decision, "phase") == "failed")
+    if (text_at(decision, "phase") == "failed") {
+      ++progress.broken;
       progress.failed = text_at(decision, "site") + ": " + text_at(decision, "detail");
+    }
   }
   return progress;
 }
@@ -81,10 +84,12 @@ Result<Json> deploy_app(ControlClient& control, const std::string& file, const D
 
 Result<Json> wait_until_ready(ControlClient& control, const std::string& name, const DeploySteps& steps) {
   constexpr Duration step = 250ms;
+  constexpr Duration broken_patience = 20s;  // they are started again meanwhile
   Progress last;
+  Duration broken_for{};
   for (Duration waited{}; waited < steps.within; waited += step) {
     TRY(auto explanation, control.get("/apps/" + name + "/explain"));
-    const Progress progress = progress_of(explanation);
+    Progress progress = progress_of(explanation);
     const std::string state = text_at(explanation, "release.state");
     if (state == "stopped")
       return fail(Code::unavailable, "the release was stopped: " + text_at(explanation, "release.detail"), name);
@@ -95,7 +100,13 @@ Result<Json> wait_until_ready(ControlClient& control, const std::string& name, c
       steps.say(name + ", release " + text_at(explanation, "release.generation") + ": " +
                 std::to_string(progress.ready) + " of " + std::to_string(progress.placed) + " replicas ready");
     }
+    // One that is started again after it failed says nothing until it fails again.
+    if (progress.failed.empty()) progress.failed = last.failed;
+    if (progress.failed != last.failed) steps.say("its replica failed at " + progress.failed);
+    broken_for = progress.broken > 0 && progress.broken == progress.placed ? broken_for + step : Duration();
     last = progress;
+    if (broken_for > broken_patience)
+      return fail(Code::unavailable, "all its replicas failed, the last one at " + last.failed, name);
     // Placement follows within a step of control; a few seconds without one is a refusal.
     if (progress.placed == 0 && waited > 5s) return fail(Code::conflict, "no site takes it: " + progress.refusal, name);
     if (!steps.pause(step)) return fail(Code::cancelled, "interrupted while waiting", name);

@@ -7,6 +7,10 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <vector>
+
+#include "base/file_owner.h"
+#include "base/owned_descriptor.h"
 
 namespace barrio::cli {
 
@@ -56,9 +60,12 @@ void print_node(const Json& value, const std::string& indent, std::string& out) 
 
 Result<void> write_file(const std::string& path, std::string_view content, mode_t mode) {
   const std::string temporary = path + ".new";
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+  // Made anew: of one that was left, or laid there for root to follow, nothing counts.
+  ::unlink(temporary.c_str());
+  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
   if (fd < 0) return failed("cannot be written", path);
   ::fchmod(fd, mode);
+  give_to_owner_of_folder(fd, path);
   while (!content.empty()) {
     const ssize_t put = ::write(fd, content.data(), content.size());
     if (put < 0 && errno == EINTR) continue;
@@ -76,8 +83,16 @@ Result<void> write_file(const std::string& path, std::string_view content, mode_
 
 Result<void> make_folder(const std::string& path, mode_t mode) {
   std::error_code error;
+  std::vector<std::filesystem::path> missing;  // the innermost first
+  for (std::filesystem::path at = path; !at.empty() && !std::filesystem::exists(at, error); at = at.parent_path())
+    missing.push_back(at);
   std::filesystem::create_directories(path, error);
   if (error) return fail(Code::unavailable, "cannot make the folder: " + error.message(), path);
+  for (auto made = missing.rbegin(); made != missing.rend(); ++made) {
+    if (!made->has_filename()) continue;  // "a/" is "a" once more
+    const OwnedDescriptor folder(::open(made->c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (folder) give_to_owner_of_folder(folder.get(), made->string());
+  }
   ::chmod(path.c_str(), mode);
   return {};
 }

@@ -9,7 +9,8 @@
 
 namespace barrio::cli {
 
-/// Whole or not at all (temporary file, rename). Errors: unavailable.
+/// Whole or not at all (temporary file, rename). What root writes into another user's folder is that user's, here and
+/// in make_folder(). Errors: unavailable.
 Result<void> write_file(const std::string& path, std::string_view content, mode_t mode = 0644);
 /// With parents, as mkdir -p. Errors: unavailable.
 Result<void> make_folder(const std::string& path, mode_t mode = 0755);

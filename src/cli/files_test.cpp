@@ -30,6 +30,27 @@ TEST_CASE("what is printed as YAML reads back as the same value") {
   CHECK(print_json(back->value) == print_json(value));
 }
 
+TEST_CASE("what root writes into another user's folder is that user's, and a link laid there is not followed") {
+  if (::geteuid() != 0) return;  // only root can give files away
+  Folder folder;
+  constexpr uid_t other = 65534;
+  REQUIRE(::chown(folder.path.c_str(), other, other) == 0);
+  const auto owner = [&](const std::string& name) {
+    struct stat status{};
+    return ::lstat((folder.path + "/" + name).c_str(), &status) == 0 ? status.st_uid : ~uid_t{};
+  };
+  REQUIRE(::symlink("/dev/null", (folder.path + "/secret.new").c_str()) == 0);
+  REQUIRE(write_file(folder.path + "/secret", "s", 0600).has_value());
+  CHECK(owner("secret") == other);
+  CHECK(read_file(folder.path + "/secret").value_or("") == "s");
+  REQUIRE(make_folder(folder.path + "/a/b", 0700).has_value());
+  CHECK(owner("a") == other);
+  CHECK(owner("a/b") == other);
+  REQUIRE(::chown(folder.path.c_str(), 0, 0) == 0);
+  REQUIRE(write_file(folder.path + "/own", "s").has_value());
+  CHECK(owner("own") == 0);
+}
+
 TEST_CASE("contexts are kept for their owner only, and the chosen one speaks") {
   Folder folder;
   Contexts contexts;

@@ -158,6 +158,8 @@ struct TenantQuotaCommand {
   std::string storage;  // "100GiB"
   std::optional<int64_t> buckets;
   bool receipts = false;
+  bool no_receipts = false;
+  bool defaults = false;
 };
 struct TenantShowCommand {
   std::string name;

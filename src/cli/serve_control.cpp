@@ -119,6 +119,7 @@ struct ControlTls {
   std::shared_ptr<net::TlsServer> server;   // null: only in clear
   std::shared_ptr<net::TlsClient> members;  // calls them; null: only in clear
   WatchedFiles files;
+  std::vector<std::string> chains;
 };
 
 Result<ControlTls> load_tls(const ControlFile& file) {
@@ -128,6 +129,7 @@ Result<ControlTls> load_tls(const ControlFile& file) {
   net::TlsServerSettings settings;
   for (const TlsCertificateFile& one : file.tls->certificates) {
     settings.certificates.push_back({one.chain, one.key});
+    tls.chains.push_back(one.chain);
     tls.files.watch(one.chain);
     tls.files.watch(one.key);
   }
@@ -148,7 +150,8 @@ Result<ControlTls> load_tls(const ControlFile& file) {
   return tls;
 }
 
-void keep_tls(ports::Runtime& runtime, ControlTls& tls, const control::Control& control) {
+void keep_tls(ports::Runtime& runtime, ControlTls& tls, const control::Control& control, Registry& metrics) {
+  runtime.offload([&] { expose_certificates(metrics, tls.chains); });
   while (!runtime.stopping()) {
     runtime.sleep_for(WatchedFiles::check_period);
     // A site's key may be of the authority that the members' are of.
@@ -160,6 +163,7 @@ void keep_tls(ports::Runtime& runtime, ControlTls& tls, const control::Control& 
       changed = tls.files.changed();
       if (changed) reloaded = tls.server->reload();
       if (changed && reloaded && tls.members) reloaded = tls.members->reload();
+      if (changed && reloaded) expose_certificates(metrics, tls.chains);
     });
     if (changed) report_reload(reloaded, "control");
   }
@@ -231,7 +235,7 @@ Result<void> serve_control(const RoleCommand& command) {
       auto secure = front.listen(tls.listen, tls.server);
       if (!secure) return loop.fail_with(std::move(secure).error().within("tls.listen"));
       log_info("serving with TLS", {{"address", secure->str()}});
-      loop.runtime().spawn("certificates", [&] { keep_tls(loop.runtime(), tls, control); });
+      loop.runtime().spawn("certificates", [&] { keep_tls(loop.runtime(), tls, control, metrics); });
     }
     control.run();
     front.drain();

@@ -234,12 +234,13 @@ void SiteProcess::end_storage() {
 
 /// Reads certificates again when their files change, or at once on SIGHUP.
 void SiteProcess::keep_certificates() {
+  loop_.runtime().offload([&] { tls_->expose(metrics_); });
   while (!loop_.runtime().stopping()) {
     const bool asked = hangup_->wait_until(loop_.runtime().now() + WatchedFiles::check_period);
     if (loop_.runtime().stopping()) return;
     renew_certificate();
     loop_.runtime().offload([&] {
-      if (tls_->changed() || asked) tls_->reload();
+      if ((tls_->changed() || asked) && tls_->reload()) tls_->expose(metrics_);
     });
   }
 }

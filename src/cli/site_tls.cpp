@@ -31,6 +31,7 @@ Result<std::unique_ptr<SiteTls>> SiteTls::load(const SiteFile& file) {
 
 Result<void> SiteTls::load_peers(const PeerTlsFile& file) {
   for (const std::string& path : {file.ca, file.chain, file.key}) files_.watch(path);
+  chains_.push_back(file.chain);
   const net::TlsFiles own{file.chain, file.key};
   TRY(peers_.server,
       net::TlsServer::load(
@@ -46,6 +47,7 @@ Result<void> SiteTls::load_clients(const TlsFile& file) {
     settings.certificates.push_back({one.chain, one.key});
     files_.watch(one.chain);
     files_.watch(one.key);
+    chains_.push_back(one.chain);
   }
   if (file.client_ca) {
     settings.client_certificate = net::ClientCertificate::required;
@@ -83,16 +85,23 @@ Result<std::shared_ptr<net::TlsClient>> SiteTls::client(const net::TlsClientSett
   for (const std::string& path : {settings.ca, settings.certificate.chain, settings.certificate.key}) {
     if (!path.empty()) files_.watch(path);
   }
+  if (!settings.certificate.chain.empty()) chains_.push_back(settings.certificate.chain);
   others_.push_back(*loaded);
   return std::move(*loaded);
 }
 
-void SiteTls::reload() {
-  for (const auto& other : others_) report_reload(other->reload(), "others that are called");
-  if (clients_) report_reload(clients_->reload(), "clients");
-  if (!peers_.server) return;
-  report_reload(peers_.server->reload(), "peers that call");
-  report_reload(peers_.client->reload(), "peers that are called");
+bool SiteTls::reload() {
+  bool good = true;
+  const auto report = [&](const Result<void>& reloaded, const char* what) {
+    report_reload(reloaded, what);
+    good = good && reloaded;
+  };
+  for (const auto& other : others_) report(other->reload(), "others that are called");
+  if (clients_) report(clients_->reload(), "clients");
+  if (!peers_.server) return good;
+  report(peers_.server->reload(), "peers that call");
+  report(peers_.client->reload(), "peers that are called");
+  return good;
 }
 
 }  // namespace barrio::cli

@@ -22,9 +22,11 @@ class SiteTls {
   Result<std::shared_ptr<net::TlsClient>> client(const net::TlsClientSettings& settings, const char* field);
   /// Whether a file is another one than when it was read last. Looks at the disk.
   bool changed() { return files_.changed(); }
-  /// Reads all files again; what cannot be used stays as it was, and is logged. Reads the disk. Safe while connections
-  /// are made on other threads.
-  void reload();
+  /// Reads all files again; what cannot be used stays as it was, is logged, and makes it false. Reads the disk. Safe
+  /// while connections are made on other threads.
+  bool reload();
+  /// When the certificates end that were read last. Reads the disk.
+  void expose(Registry& metrics) const { expose_certificates(metrics, chains_); }
 
  private:
   Result<void> load_peers(const PeerTlsFile& file);
@@ -35,6 +37,7 @@ class SiteTls {
   net::SocketAddress clients_listen_;
   std::vector<std::shared_ptr<net::TlsClient>> others_;
   WatchedFiles files_;
+  std::vector<std::string> chains_;
 };
 
 }  // namespace barrio::cli

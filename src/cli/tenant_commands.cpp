@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "base/text.h"
 #include "cli/actions.h"
 #include "cli/table.h"
@@ -15,27 +13,30 @@ namespace barrio::cli {
 
 namespace {
 
-Result<TenantQuota> quota_of(const TenantQuotaCommand& command) {
-  TenantQuota quota;
-  quota.requests_per_second = command.rate.value_or(quota.requests_per_second);
-  // The rate is checked with the rest; here it only has to fit.
-  quota.burst = command.burst.value_or(static_cast<int64_t>(std::clamp(quota.requests_per_second, 1.0, 1e6)));
-  quota.in_flight = command.in_flight.value_or(quota.in_flight);
-  quota.weight = command.weight.value_or(quota.weight);
-  if (command.receipts) quota.receipts = true;
-  if (!command.body.empty()) {
-    auto bytes = parse_bytes(command.body);
-    if (!bytes) return fail(std::move(bytes).error().within("--body"));
-    quota.body_bytes = *bytes;
-  }
-  if (!command.storage.empty()) {
-    auto bytes = parse_bytes(command.storage);
-    if (!bytes) return fail(std::move(bytes).error().within("--storage"));
-    quota.storage = *bytes;
-  }
-  quota.buckets = command.buckets.value_or(quota.buckets);
-  TRY_DO(quota.check());
-  return quota;
+/// What was named; receipts are told by two flags. Errors: invalid, naming the option.
+Result<JsonObject> named_quota(const TenantQuotaCommand& command) {
+  JsonObject named;
+  const auto add = [&](const char* field, const auto& option) {
+    if (option) named[field] = *option;
+  };
+  add("requests_per_second", command.rate);
+  add("burst", command.burst);
+  add("in_flight", command.in_flight);
+  add("weight", command.weight);
+  add("buckets", command.buckets);
+  if (command.receipts && command.no_receipts)
+    return fail(Code::invalid, "and --no-receipts cannot both be so", "--receipts");
+  if (command.receipts || command.no_receipts) named["receipts"] = command.receipts;
+  const auto add_bytes = [&](const char* field, const char* option, const std::string& text) -> Result<void> {
+    if (text.empty()) return {};
+    auto bytes = parse_bytes(text);
+    if (!bytes) return fail(std::move(bytes).error().within(option));
+    named[field] = to_json(*bytes);
+    return {};
+  };
+  TRY_DO(add_bytes("body_bytes", "--body", command.body));
+  TRY_DO(add_bytes("storage", "--storage", command.storage));
+  return named;
 }
 
 /// "90d" or any other duration; control takes hours.
@@ -108,15 +109,26 @@ Result<void> set_tenant(Session& session, const TenantSetCommand& command) {
 }
 
 Result<void> set_quota(Session& session, const TenantQuotaCommand& command) {
-  TRY(auto quota, quota_of(command));
+  TRY(auto named, named_quota(command));
   TRY(auto control, session.control(Speaker::operating));
-  TRY(auto answer, control.put("/tenants/" + command.name + "/quota", to_json(quota)));
+  const std::string tenant = "/tenants/" + command.name;
+  Json answer;
+  if (command.defaults) {  // and what is named on top of it
+    TRY(answer, control.put(tenant + "/quota", std::move(named)));
+  } else if (!named.empty()) {
+    TRY(answer, control.patch(tenant + "/quota", std::move(named)));
+  } else {
+    TRY(const auto shown, control.get(tenant));
+    answer = member(shown, "quota");
+  }
+  TRY(const auto quota, from_json<TenantQuota>(answer, "quota"));
   session.print(
       answer,
       fmt::format("tenant {}: {} requests/s (burst {}), {} in flight, bodies up to {}, weight {}{}; at "
                   "each gateway; objects up to {} at each site, {} buckets\n",
                   command.name, quota.requests_per_second, quota.burst, quota.in_flight, to_string(quota.body_bytes),
-                  quota.weight, command.receipts ? ", with receipts" : "", to_string(quota.storage), quota.buckets));
+                  quota.weight, quota.receipts.value_or(false) ? ", with receipts" : "", to_string(quota.storage),
+                  quota.buckets));
   return {};
 }
 

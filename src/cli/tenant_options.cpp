@@ -53,16 +53,19 @@ class TenantGrammar {
   void add_quota(CLI::App& tenant) {
     auto quota = std::make_shared<TenantQuotaCommand>();
     auto* app =
-        leaf(tenant, "quota", "Set what a tenant may ask of each gateway; what is left out is the default", quota);
+        leaf(tenant, "quota",
+             "Show what a tenant may ask of each gateway, or change it; what is left out stays as it is", quota);
     app->add_option("NAME", quota->name)->required();
     app->add_option("--rate", quota->rate, "Requests per second");
-    app->add_option("--burst", quota->burst, "Requests at once; left out: one second's");
+    app->add_option("--burst", quota->burst, "Requests at once");
     app->add_option("--in-flight", quota->in_flight, "Requests that are not answered yet");
     app->add_option("--body", quota->body, "Longest body of a request, like 16MiB");
     app->add_option("--weight", quota->weight, "Weight of its share when a gateway is busy");
     app->add_option("--storage", quota->storage, "Its objects at one site, like 100GiB");
     app->add_option("--buckets", quota->buckets, "Its buckets in the whole network");
     app->add_flag("--receipts", quota->receipts, "Its answers carry a receipt that the site signs");
+    app->add_flag("--no-receipts", quota->no_receipts, "They carry none");
+    app->add_flag("--default", quota->defaults, "What is left out becomes the default");
   }
 
   void add_spending(CLI::App& tenant) {

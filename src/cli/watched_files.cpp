@@ -1,6 +1,8 @@
 #include "cli/watched_files.h"
 
 #include "base/log.h"
+#include "base/read_file.h"
+#include "base/x509.h"
 
 namespace barrio::cli {
 
@@ -26,6 +28,18 @@ bool WatchedFiles::changed() {
     time = now;
   }
   return any;
+}
+
+void expose_certificates(Registry& metrics, const std::vector<std::string>& chains) {
+  for (const std::string& path : chains) {
+    const auto text = read_file(path);
+    const auto chain = text ? Certificate::read_all(*text) : Result<std::vector<Certificate>>(fail(text.error()));
+    if (!chain || chain->empty()) continue;
+    const auto ends = chain->front().info().not_after.time_since_epoch();
+    metrics
+        .gauge("barrio_certificate_expires_seconds", "When a certificate in use ends, as Unix time", {{"file", path}})
+        .set(static_cast<double>(std::chrono::floor<std::chrono::seconds>(ends).count()));
+  }
 }
 
 void report_reload(const Result<void>& reloaded, const char* what) {

@@ -4,7 +4,9 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
+#include "base/metrics.h"
 #include "base/result.h"
 #include "base/time.h"
 
@@ -21,6 +23,10 @@ class WatchedFiles {
  private:
   std::map<std::string, std::filesystem::file_time_type> times_;  // by path
 };
+
+/// To the figures: when the first certificate in each of these files ends; one that cannot be read stays as it was.
+/// Reads the disk.
+void expose_certificates(Registry& metrics, const std::vector<std::string>& chains);
 
 /// To the log.
 void report_reload(const Result<void>& reloaded, const char* what);

@@ -38,6 +38,8 @@ TEST_CASE("each accepted change leaves one entry, what was refused or changed no
   CHECK(world.status("POST", "/barrio/v1/tenants", "ops", R"({"name":"port"})") == 201);
   CHECK(world.status("POST", "/barrio/v1/tenants", "ops", R"({"name":"port"})") == 409);
   CHECK(world.status("PUT", "/barrio/v1/tenants/port/quota", "ops", print_json(to_json(TenantQuota{}))) == 200);
+  CHECK(world.status("PUT", "/barrio/v1/tenants/port/quota", "ops", R"({"burst":10,"receipts":true})") == 200);
+  CHECK(world.status("PATCH", "/barrio/v1/tenants/port/quota", "ops", R"({"storage":"1GiB","burst":10})") == 200);
   const auto key = json_of(world.ask("POST", "/barrio/v1/tenants/traffic/keys", "traffic", "{}"));
   const std::string id(key.at("id").as_string());
   CHECK(world.status("DELETE", "/barrio/v1/tenants/traffic/keys/" + id, "traffic") == 204);
@@ -52,7 +54,8 @@ TEST_CASE("each accepted change leaves one entry, what was refused or changed no
                     "traffic: secret set token",
                     "operator: secret delete token",
                     "operator: tenant create port",
-                    "operator: quota set port",
+                    "operator: quota set port, burst 5000 -> 10, receipts false -> true",
+                    "operator: quota set port, storage 100GiB -> 1GiB",
                     "traffic: key create " + id,
                     "traffic: key revoke " + id,
                     "operator: site status zaz1, active",

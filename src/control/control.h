@@ -25,6 +25,7 @@
 #include "control/event_log.h"
 #include "control/fenced_store.h"
 #include "control/observed.h"
+#include "control/quota_change.h"
 #include "control/usage_book.h"
 #include "decide/demand/demand_book.h"
 #include "decide/placement/improvement.h"
@@ -150,6 +151,8 @@ class Control {
   std::vector<api::SiteView> sites(const TenantId& viewer = {}) const;
   api::LiveView live(const TenantId& viewer = {}) const;
   Result<std::vector<api::TenantView>> tenants();
+  /// Whether a machine of this site has ever reported where its gateway is.
+  bool has_heard(const SiteId& site) const { return desired_.gateways.contains(site.str()); }
   /// Errors: not_found.
   Result<api::TenantView> tenant(const TenantId& name) const;
   /// Errors: conflict (exists).
@@ -160,8 +163,10 @@ class Control {
   /// From and before; `viewer` empty: all. Errors: unavailable.
   Result<std::vector<api::AuditEntry>> audit(WallTime from, WallTime to, const TenantId& viewer);
 
-  /// Errors: not_found.
-  Result<void> set_quota(const TenantId& tenant, const TenantQuota& quota, const Author& by = {});
+  /// What it is then. Errors: not_found, invalid naming the field.
+  Result<TenantQuota> set_quota(const TenantId& tenant, const TenantQuota& quota, const Author& by = {});
+  /// The same for a part of it.
+  Result<TenantQuota> change_quota(const TenantId& tenant, const QuotaChange& change, const Author& by = {});
   /// Errors: not_found (tenant), invalid (scopes, lifetime), exhausted (too many keys).
   Result<api::IssuedKey> create_key(const TenantId& tenant, const api::NewKey& wanted, const Author& by = {});
   std::vector<api::KeyView> keys(const TenantId& tenant) const;
@@ -341,6 +346,9 @@ class Control {
     Writes writes;
     std::string detail = {};
   };
+  using QuotaEdit = std::function<TenantQuota(const TenantQuota& present)>;
+  Result<TenantQuota> edit_quota(const TenantId& tenant, const QuotaEdit& edit, const Author& by);
+  TenantQuota quota_of(const TenantId& tenant) const;
   /// Adds to it what makes the settings that it changes come to one site first.
   Result<void> stage(Edit& edit, const Act& act) const;
   Result<void> stage_one(Edit& edit, const ports::Write& write, const Act& act) const;

@@ -159,34 +159,33 @@ Result<size_t> Control::improve() {
   if (improved_revision_ == revision && same_demand(apps, improved_apps_)) return 0;  // nothing was found in it
   const auto present = placed(desired_);
   std::vector<decide::PlacedReplica> better;
-  const decide::ImprovementOptions options {
-    const decide::ImprovementOptions options{.work = config_.improve_work,
-                                             .given_up = [this] { return runtime_.stopping(); },
-                                             .unheard = unheard,
-                                             .runs = runs_of_sites()};
-    runtime_.offload([&] { better = decide::improvement(network, apps, present, options); });
-    if (runtime_.stopping()) return 0;
-    if (better.empty()) {
-      improved_revision_ = revision;
-      improved_apps_ = apps;
-      return 0;
-    }
-    const ports::Turn::Hold turn(stepping_);
-    TRY_DO(load());
-    if (desired_.revision != revision || !lost_.empty()) return 0;  // another time
-    Writes writes;
-    std::vector<ports::Guard> guards = {desired_.guard(key::placement)};
-    for (const decide::PlacedReplica& one : better) {
-      const App* app = find_app(one.app);
-      const Replica replica{one.id, one.app, one.site, ReplicaPhase::starting, target_of(*app), one.seat};
-      writes.push_back(write_json(key::replica(one.id), replica));
-      guards.push_back(desired_.guard(writes.back().key));
-      log_info("a better place", {{"app", one.app.str()}, {"site", one.site.str()}});
-    }
-    writes.push_back({key::placement, "{}"});
-    TRY_DO(state_.commit(std::move(guards), std::move(writes)));
-    changed_->notify();
-    return better.size();
+  const decide::ImprovementOptions options{.work = config_.improve_work,
+                                           .given_up = [this] { return runtime_.stopping(); },
+                                           .unheard = unheard,
+                                           .runs = runs_of_sites()};
+  runtime_.offload([&] { better = decide::improvement(network, apps, present, options); });
+  if (runtime_.stopping()) return 0;
+  if (better.empty()) {
+    improved_revision_ = revision;
+    improved_apps_ = apps;
+    return 0;
   }
+  const ports::Turn::Hold turn(stepping_);
+  TRY_DO(load());
+  if (desired_.revision != revision || !lost_.empty()) return 0;  // another time
+  Writes writes;
+  std::vector<ports::Guard> guards = {desired_.guard(key::placement)};
+  for (const decide::PlacedReplica& one : better) {
+    const App* app = find_app(one.app);
+    const Replica replica{one.id, one.app, one.site, ReplicaPhase::starting, target_of(*app), one.seat};
+    writes.push_back(write_json(key::replica(one.id), replica));
+    guards.push_back(desired_.guard(writes.back().key));
+    log_info("a better place", {{"app", one.app.str()}, {"site", one.site.str()}});
+  }
+  writes.push_back({key::placement, "{}"});
+  TRY_DO(state_.commit(std::move(guards), std::move(writes)));
+  changed_->notify();
+  return better.size();
+}
 
 }  // namespace barrio::control

@@ -45,7 +45,8 @@ Result<void> check_key(const api::NewKey& wanted) {
 
 Result<void> Control::known_tenant(const TenantId& tenant) const {
   if (desired_.revision_of(key::tenant(tenant)) != 0) return {};
-  return fail(Code::not_found, "there is no tenant '" + tenant.str() + "'; POST /barrio/v1/tenants makes one");
+  return fail(Code::not_found, "there is no tenant '" + tenant.str() + "'; POST /barrio/v1/tenants makes one",
+              "tenant");
 }
 
 Result<api::TenantCredentials> Control::add_tenant(const TenantId& tenant, const Author& by) {
@@ -82,16 +83,30 @@ Result<void> Control::keep_answer(const Once& once, const net::Response& answer)
   return {};
 }
 
-Result<void> Control::set_quota(const TenantId& tenant, const TenantQuota& quota, const Author& by) {
-  TRY_DO(quota.check());
+Result<TenantQuota> Control::set_quota(const TenantId& tenant, const TenantQuota& quota, const Author& by) {
+  return edit_quota(tenant, [&](const TenantQuota&) { return quota; }, by);
+}
+
+Result<TenantQuota> Control::change_quota(const TenantId& tenant, const QuotaChange& change, const Author& by) {
+  return edit_quota(tenant, [&](const TenantQuota& present) { return change.applied_to(present); }, by);
+}
+
+Result<TenantQuota> Control::edit_quota(const TenantId& tenant, const QuotaEdit& edit, const Author& by) {
+  TenantQuota quota;
+  std::string detail;
   auto set = [&]() -> Result<Edit> {
     TRY_DO(known_tenant(tenant));
+    const TenantQuota present = quota_of(tenant);
+    quota = edit(present);
+    TRY_DO(quota.check());
+    detail = difference(present, quota);
+    if (detail.empty()) return Edit{};
     const std::string key = key::tenant(tenant);
-    return Edit{{desired_.guard(key)}, {write_json(key, TenantRecord{tenant, quota})}};
+    return Edit{{desired_.guard(key)}, {write_json(key, TenantRecord{tenant, quota})}, detail};
   };
   TRY_DO(change({by, "quota set", tenant.str(), tenant}, set));
-  log_info("quota set", {{"tenant", tenant.str()}, {"quota", print_json(to_json(quota))}});
-  return {};
+  if (!detail.empty()) log_info("quota set", {{"tenant", tenant.str()}, {"changed", detail}});
+  return quota;
 }
 
 Result<api::IssuedKey> Control::create_key(const TenantId& tenant, const api::NewKey& wanted, const Author& by) {

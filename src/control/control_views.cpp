@@ -216,10 +216,13 @@ Result<api::TenantView> Control::tenant(const TenantId& name) const {
   return tenant_view(name);
 }
 
+TenantQuota Control::quota_of(const TenantId& tenant) const {
+  const auto quota = desired_.quotas.find(tenant.str());
+  return quota == desired_.quotas.end() ? TenantQuota() : quota->second;
+}
+
 api::TenantView Control::tenant_view(const TenantId& name) const {
-  const auto quota = desired_.quotas.find(name.str());
-  return {name, std::ranges::count(desired_.apps, name, &App::tenant),
-          quota == desired_.quotas.end() ? TenantQuota() : quota->second, spending(name)};
+  return {name, std::ranges::count(desired_.apps, name, &App::tenant), quota_of(name), spending(name)};
 }
 
 }  // namespace barrio::control

@@ -25,7 +25,9 @@ Duration patience_of(const net::Request& request) {
 
 bool Forwarding::repeatable(const net::Request& request) {
   const std::string_view path = request.path();
-  if (request.method == "GET" || request.method == "HEAD" || request.method == "PUT" || is_sync(request)) return true;
+  if (request.method == "GET" || request.method == "HEAD" || request.method == "PUT" || request.method == "PATCH" ||
+      is_sync(request))
+    return true;
   if (net::find_header(request.headers, "Idempotency-Key")) return true;
   return path.ends_with("/activate") || path.ends_with("/drain") || path.ends_with("/retire") ||
          path.ends_with("/join") || path.ends_with("/approve");

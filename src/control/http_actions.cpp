@@ -116,6 +116,8 @@ Response HttpApi::exposition(const Call&) {
   for (const api::LiveSite& site : view.sites) {
     const Labels labels = {{"site", site.id.str()}};
     metrics_.gauge("barrio_control_site_connected", "1: reported within 3 seconds", labels).set(site.connected ? 1 : 0);
+    metrics_.gauge("barrio_control_site_heard", "1: it has reported at some time, and is not retired", labels)
+        .set(site.status != SiteStatus::retired && control_.has_heard(site.id) ? 1 : 0);
     metrics_.gauge("barrio_control_site_power_watts", "IT power of the replicas placed there", labels)
         .set(static_cast<double>(site.power_used_w));
     metrics_.gauge("barrio_control_site_replicas_ready", "Replicas that are ready", labels)

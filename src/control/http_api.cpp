@@ -39,14 +39,14 @@ constexpr size_t most_path_bytes = 1024;
 HttpApi::HttpApi(Control& control, Registry& metrics, HttpConfig config)
     : control_(control), metrics_(metrics), config_(std::move(config)) {}
 
-Response HttpApi::handle(const Request& request, std::optional<Watch>& watch) {
-  Response response = dispatch(request, watch);
+Response HttpApi::handle(const Request& request, std::optional<Watch>& watch, Over over) {
+  Response response = dispatch(request, watch, over);
   const std::string family = std::to_string(response.status / 100) + "xx";
   metrics_.counter("barrio_control_requests_total", "Requests answered by control", {{"code", family}}).add();
   return response;
 }
 
-Response HttpApi::dispatch(const Request& request, std::optional<Watch>& watch) {
+Response HttpApi::dispatch(const Request& request, std::optional<Watch>& watch, Over over) {
   const std::string_view path = request.path();
   if (path.size() > most_path_bytes) return answer(api::problem(400, "the path is longer than 1024 bytes"));
   std::string allowed;
@@ -54,7 +54,7 @@ Response HttpApi::dispatch(const Request& request, std::optional<Watch>& watch) 
     auto params = match(route.pattern, path);
     if (!params) continue;
     if (route.method == request.method) {
-      Response response = perform(route, {request, std::move(*params), {}, {}, {}, &watch});
+      Response response = perform(route, {request, std::move(*params), {}, {}, {}, &watch, over});
       if (is_of_console(route)) share_with_consoles(request, response);
       return response;
     }
@@ -69,8 +69,8 @@ Response HttpApi::dispatch(const Request& request, std::optional<Watch>& watch) 
 
 /// By any member of control for itself; all else by the one that leads.
 bool HttpApi::answered_by_each(const Route& route) {
-  return route.whose == Whose::nobody || route.scope == api::scope::member || route.action == &HttpApi::get_blob ||
-         route.action == &HttpApi::events || route.action == &HttpApi::consoles;
+  return route.whose == Whose::nobody || route.whose == Whose::operator_over_tls || route.scope == api::scope::member ||
+         route.action == &HttpApi::get_blob || route.action == &HttpApi::events || route.action == &HttpApi::consoles;
 }
 
 Response HttpApi::perform(const Route& route, Call call) {
@@ -111,7 +111,8 @@ Response HttpApi::act(const Route& route, Call& call) {
 
 /// Who calls, and may they? Nothing: yes.
 std::optional<Response> HttpApi::admit(const Route& route, Call& call) {
-  if (route.whose == Whose::nobody) return std::nullopt;
+  if (route.whose == Whose::nobody || (route.whose == Whose::operator_over_tls && call.over == Over::clear))
+    return std::nullopt;
   const auto authorization = net::find_header(call.request.headers, "Authorization");
   if (!authorization && config_.open_console && is_of_console(route)) return std::nullopt;
   if (!authorization) return unauthorized("a token is needed: POST /oauth2/token with your client credentials");
@@ -120,6 +121,10 @@ std::optional<Response> HttpApi::admit(const Route& route, Call& call) {
   call.who = std::move(*who);
   if (call.who.role == api::role::site) {
     if (auto good = admit_site(route, SiteId::of(call.who.subject), call.request); !good) return answer(good.error());
+  }
+  if (route.whose == Whose::operator_over_tls && call.who.role != api::role::network_operator) {
+    return answer(api::problem(
+        403, "over TLS this takes an operator's token, and this one is for " + call.who.role + " " + call.who.subject));
   }
   if (!route.scope.empty() && !call.who.has(route.scope)) {
     return answer(api::problem(403, "the token of " + call.who.subject + " has no scope " + std::string(route.scope)));
@@ -134,14 +139,32 @@ std::optional<Response> HttpApi::admit(const Route& route, Call& call) {
     if (!tenant) return answer(tenant.error());
     auto exists = control_.accounts().has_tenant(*tenant);
     if (!exists) return answer(exists.error());
-    if (!*exists)
-      return answer(api::problem(404, "there is no tenant '" + *named + "'; POST /barrio/v1/tenants makes one"));
+    if (!*exists) {
+      return answer(
+          Error{Code::not_found, "there is no tenant '" + *named + "'; POST /barrio/v1/tenants makes one", "tenant"});
+    }
     call.tenant = std::move(*tenant);
   }
   if (route.whose == Whose::tenant && call.tenant.empty()) {
-    return answer(api::problem(400, "name the tenant: add ?tenant=NAME"));
+    return answer(Error{Code::invalid, "name the tenant: add ?tenant=NAME", "tenant"});
   }
+  if (auto known = check_query(route, call.request); !known) return answer(known.error());
   return std::nullopt;
+}
+
+/// A slip in a parameter's name would change what is answered, and nobody would see it.
+Result<void> HttpApi::check_query(const Route& route, const net::Request& request) {
+  if (request.query().empty()) return {};
+  const auto known = split(route.about.query, ' ');
+  for (const std::string_view pair : split(request.query(), '&')) {
+    const auto name = net::percent_decode(pair.substr(0, pair.find('=')));
+    if (pair.empty() || (name && std::ranges::find(known, std::string_view(*name)) != known.end())) continue;
+    const std::string there_are =
+        route.about.query.empty() ? "takes none" : "takes " + join_text(std::span<const std::string_view>(known), ", ");
+    return fail(Code::invalid, "there is no such parameter; this path " + there_are,
+                name ? name->substr(0, 80) : std::string(pair.substr(0, 80)));
+  }
+  return {};
 }
 
 /// The token, the site's certificate, and that the operator let its key in; who joins has a token alone.

@@ -43,10 +43,12 @@ struct HttpConfig {
 class HttpApi {
  public:
   HttpApi(Control& control, Registry& metrics, HttpConfig config);
+  /// How the request came.
+  enum class Over { clear, tls };
   /// In a fiber; may park. Never fails: errors are answers.
-  net::Response handle(const net::Request& request) {
+  net::Response handle(const net::Request& request, Over over = Over::clear) {
     std::optional<Watch> watch;
-    return handle(request, watch);
+    return handle(request, watch, over);
   }
   /// Of an answer that goes on: what has yet to be sent.
   struct Watch {
@@ -55,7 +57,7 @@ class HttpApi {
     WallTime expires;  // the token that allowed it
   };
   /// The same, where an answer can go on: if `watch` is set, the response is its beginning.
-  net::Response handle(const net::Request& request, std::optional<Watch>& watch);
+  net::Response handle(const net::Request& request, std::optional<Watch>& watch, Over over);
   /// The events behind `watch`, which moves on, as text; waits for one until then. Empty: there is none.
   std::string next_events(Watch& watch, Time until);
   /// Its token has not expired, and this member still leads: only who leads hears of sites.
@@ -70,9 +72,11 @@ class HttpApi {
     TenantId tenant;  // whose apps: the caller's, or the one that an operator names; empty: the operator itself
     std::optional<Once> once = {};
     std::optional<Watch>* watch = nullptr;
+    Over over = Over::clear;
   };
   using Action = net::Response (HttpApi::*)(const Call&);
-  enum class Whose { nobody, anybody, tenant };  // needs no token; may name a tenant; must have one
+  /// Needs no token; over TLS an operator's; may name a tenant; must have one.
+  enum class Whose { nobody, operator_over_tls, anybody, tenant };
   using Schema = Json (*)(JsonSchemas&);
   /// What the OpenAPI document says of a route beside its path.
   struct About {
@@ -109,7 +113,8 @@ class HttpApi {
   static JsonObject operation(const Route& route, JsonSchemas& schemas);
   static JsonArray parameters_of(const Route& route);
 
-  net::Response dispatch(const net::Request& request, std::optional<Watch>& watch);
+  net::Response dispatch(const net::Request& request, std::optional<Watch>& watch, Over over);
+  static Result<void> check_query(const Route& route, const net::Request& request);
   static bool answered_by_each(const Route& route);
   net::Response events(const Call& call);
   net::Response perform(const Route& route, Call call);
@@ -157,6 +162,7 @@ class HttpApi {
   net::Response add_tenant(const Call& call);
   net::Response list_tenants(const Call& call);
   net::Response put_quota(const Call& call);
+  net::Response change_quota(const Call& call);
   net::Response create_key(const Call& call);
   net::Response list_keys(const Call& call);
   net::Response revoke_key(const Call& call);
@@ -196,10 +202,13 @@ class HttpApi {
   template <class T>
   Result<T> body(const Call& call) const {
     if (call.request.body.size() > config_.most_json_bytes) {
-      return fail(Code::invalid, "the body is longer than " + std::to_string(config_.most_json_bytes) + " bytes");
+      return fail(Code::invalid, "is longer than " + std::to_string(config_.most_json_bytes) + " bytes", "body");
     }
-    TRY(auto json, parse_json(call.request.body));
-    return from_json<T>(json);
+    auto json = parse_json(call.request.body);
+    if (!json) return fail(std::move(json).error().within("body"));
+    auto read = from_json<T>(*json);
+    if (!read && read.error().where.empty()) return fail(std::move(read).error().within("body"));
+    return read;
   }
   /// `items` from behind the one that ?after= names, at most ?limit= of them, and in `next` what to ask for after them.
   /// Errors: invalid.

@@ -91,6 +91,47 @@ TEST_CASE("bad input is answered with the field that is wrong, and changes nothi
   CHECK(*net::find_header(method.headers, "Allow") == "GET");
 }
 
+TEST_CASE("a parameter that a path does not take is refused and named, with those that it takes") {
+  HttpWorld world;
+  const auto slip = world.ask("GET", "/barrio/v1/tenants?lmit=1", "ops");
+  CHECK(slip.status == 400);
+  CHECK(json_of(slip).at("where") == "lmit");
+  CHECK(has_text(slip.body, "this path takes limit, after"));
+  CHECK(has_text(world.ask("POST", "/barrio/v1/sites/zaz1/activate?force=1", "ops").body, "this path takes none"));
+  CHECK(json_of(world.ask("GET", "/barrio/v1/apps?tenant=traffic&li%6dit=1&%zz", "ops")).at("where") == "%zz");
+  CHECK(world.status("GET", "/barrio/v1/tenants?li%6dit=1&", "ops") == 200);
+  CHECK(world.status("GET", "/barrio/v1/tenants?lmit=1") == 401);
+  CHECK(world.status("GET", "/healthz?probe=1") == 200);
+}
+
+TEST_CASE("what is wrong with a body or a tenant says where") {
+  HttpWorld world;
+  const auto where = [&](const char* method, const std::string& path, const std::string& body) {
+    const Json problem = json_of(world.ask(method, path, "ops", body));
+    return problem.as_object().contains("where") ? std::string(problem.at("where").as_string()) : "";
+  };
+  CHECK(where("PUT", "/barrio/v1/sites/bio1/equipment", "{}") == "body");
+  CHECK(where("PUT", "/barrio/v1/sites/bio1/equipment", "{") == "body");
+  CHECK(where("POST", "/barrio/v1/tenants", std::string(2 << 20, ' ')) == "body");
+  CHECK(where("PUT", "/barrio/v1/tenants/nobody/spend-cap", R"({"cap":"1EUR"})") == "tenant");
+  CHECK(where("GET", "/barrio/v1/apps/street", "") == "tenant");
+  CHECK(where("GET", "/barrio/v1/apps/street?tenant=nobody", "") == "tenant");
+}
+
+TEST_CASE("figures are anybody's in clear, and over TLS an operator's alone") {
+  HttpWorld world;
+  const auto ask = [&](const std::string& as) {
+    net::Request request{.target = "/metrics"};
+    if (!as.empty()) request.headers.emplace_back("Authorization", "Bearer " + world.token(as));
+    return world.api.handle(request, HttpApi::Over::tls);
+  };
+  CHECK(world.status("GET", "/metrics") == 200);
+  CHECK(ask("").status == 401);
+  CHECK(ask("traffic").status == 403);
+  CHECK(ask("bio1").status == 403);
+  CHECK(has_text(ask("ops").body, "barrio_control_leads 1"));
+}
+
 TEST_CASE("an operator activates and drains; a status that may not follow is a conflict") {
   HttpWorld world;
   auto active = world.ask("POST", "/barrio/v1/sites/Zaragoza/activate", "ops");
@@ -136,6 +177,12 @@ TEST_CASE("a site syncs only for itself, and its flows appear on the live page o
   auto metrics = world.ask("GET", "/metrics").body;
   CHECK(has_text(metrics, "barrio_control_site_connected{site=\"bio1\"} 1"));
   CHECK(has_text(metrics, "barrio_control_syncs_total 1"));
+  CHECK(has_text(metrics, "barrio_control_site_heard{site=\"bio1\"} 1"));
+  CHECK(has_text(metrics, "barrio_control_site_heard{site=\"mad1\"} 0"));
+  world.runtime.sleep_for(1min);
+  metrics = world.ask("GET", "/metrics").body;
+  CHECK(has_text(metrics, "barrio_control_site_connected{site=\"bio1\"} 0"));
+  CHECK(has_text(metrics, "barrio_control_site_heard{site=\"bio1\"} 1"));
 }
 
 TEST_CASE("the live page lists apps with what they promise and have, and why one has nothing, to who may see them") {

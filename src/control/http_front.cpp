@@ -9,17 +9,21 @@ namespace barrio::control {
 HttpFront::HttpFront(ports::Runtime& runtime, net::Reactor& reactor, HttpApi& http, net::ServerLimits limits)
     : runtime_(runtime),
       http_(http),
-      server_(reactor, std::move(limits), [this](net::Request request, net::Responder respond) {
-        accept(std::move(request), std::move(respond));
+      server_(reactor, limits,
+              [this](net::Request request, net::Responder respond) {
+                accept(std::move(request), std::move(respond), HttpApi::Over::clear);
+              }),
+      secure_(reactor, std::move(limits), [this](net::Request request, net::Responder respond) {
+        accept(std::move(request), std::move(respond), HttpApi::Over::tls);
       }) {}
 
-void HttpFront::accept(net::Request request, net::Responder respond) {
+void HttpFront::accept(net::Request request, net::Responder respond, HttpApi::Over over) {
   if (running_ >= most_requests) return respond(answer(api::problem(503, "too many requests at once")));
   ++running_;
   auto kept = std::make_shared<net::Request>(std::move(request));
-  runtime_.spawn("http", [this, kept, respond = std::move(respond)]() mutable {
+  runtime_.spawn("http", [this, kept, over, respond = std::move(respond)]() mutable {
     std::optional<HttpApi::Watch> watch;
-    net::Response response = http_.handle(*kept, watch);
+    net::Response response = http_.handle(*kept, watch, over);
     --running_;
     if (!watch) return respond(std::move(response));
     if (watching_ >= most_watching) return respond(answer(api::problem(503, "too many watch events already")));

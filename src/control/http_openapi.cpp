@@ -96,7 +96,9 @@ JsonObject HttpApi::operation(const Route& route, JsonSchemas& schemas) {
   if (route.action == &HttpApi::put_app || route.action == &HttpApi::put_site) responses["201"] = responses["200"];
   responses["default"] = JsonObject{{"description", "Why not"}, {"content", std::move(wrong)}};
   made["responses"] = std::move(responses);
-  if (route.whose != Whose::nobody) {
+  if (route.whose == Whose::operator_over_tls) {
+    made["security"] = JsonArray{JsonObject{}, JsonObject{{"client_credentials", JsonArray{}}}};
+  } else if (route.whose != Whose::nobody) {
     JsonArray scopes;
     if (!route.scope.empty()) scopes.emplace_back(route.scope);
     made["security"] = JsonArray{JsonObject{{"client_credentials", std::move(scopes)}}};

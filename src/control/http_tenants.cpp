@@ -37,7 +37,16 @@ Response HttpApi::put_quota(const Call& call) {
   auto quota = body<TenantQuota>(call);
   if (!quota) return answer(quota.error());
   auto set = control_.set_quota(*tenant, *quota, author(call));
-  return set ? answer_json(200, *quota) : answer(set.error());
+  return set ? answer_json(200, *set) : answer(set.error());
+}
+
+Response HttpApi::change_quota(const Call& call) {
+  auto tenant = tenant_in_path(call);
+  if (!tenant) return answer(tenant.error());
+  auto change = body<QuotaChange>(call);
+  if (!change) return answer(change.error());
+  auto set = control_.change_quota(*tenant, *change, author(call));
+  return set ? answer_json(200, *set) : answer(set.error());
 }
 
 Response HttpApi::create_key(const Call& call) {

@@ -83,4 +83,29 @@ TEST_CASE("a quota is set by the operator, checked field by field, and in the ne
   CHECK(listed->at(1).quota.in_flight == 7);
 }
 
+TEST_CASE("a part of a quota is changed alone: what is not named stays, and nothing wrong is kept") {
+  HttpWorld world;
+  const std::string path = "/barrio/v1/tenants/traffic/quota";
+  const auto quota = [&] {
+    return print_json(json_of(world.ask("GET", "/barrio/v1/tenants/traffic", "ops")).at("quota"));
+  };
+  REQUIRE(world.status("PUT", path, "ops", R"({"requests_per_second":10,"in_flight":5,"storage":"1GiB"})") == 200);
+  const auto changed = world.ask("PATCH", path, "ops", R"({"receipts":true})");
+  REQUIRE_MESSAGE(changed.status == 200, changed.body);
+  CHECK(json_of(changed).at("requests_per_second") == 10.0);
+  CHECK(json_of(changed).at("in_flight") == 5);
+  CHECK(json_of(changed).at("storage") == "1GiB");
+  CHECK(json_of(changed).at("receipts") == true);
+  const std::string before = quota();
+  CHECK(before == print_json(json_of(changed)));
+  CHECK(json_of(world.ask("PATCH", path, "ops", R"({"weight":1000})")).at("where") == "weight");
+  CHECK(json_of(world.ask("PATCH", path, "ops", R"({"wait":1})")).at("where") == "wait");
+  CHECK(world.status("PATCH", path, "traffic", R"({"weight":2})") == 403);
+  CHECK(world.status("PATCH", path, "ops", "{}") == 200);
+  CHECK(quota() == before);
+  CHECK(world.status("PATCH", path, "ops", R"({"receipts":false})") == 200);
+  CHECK_FALSE(world.control->snapshot()->quotas.at("traffic").receipts.value_or(false));
+  CHECK(world.status("PATCH", "/barrio/v1/tenants/nobody/quota", "ops", R"({"weight":2})") == 404);
+}
+
 }  // namespace barrio::control::tenants_test

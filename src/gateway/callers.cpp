@@ -31,7 +31,7 @@ Result<const api::Identity*> Callers::verify(std::string_view credential, WallTi
   return is_api_key(credential) ? keys_.verify(credential, now) : tokens_.verify(credential, now);
 }
 
-std::variant<const api::Identity*, Problem> Callers::tenant(std::span<const net::Header> headers, WallTime now) {
+std::variant<const api::Identity*, Problem> Callers::anybody(std::span<const net::Header> headers, WallTime now) {
   const auto credential = credential_in(headers);
   if (!credential) {
     const bool none = credential.error().code == Code::not_found;
@@ -39,6 +39,13 @@ std::variant<const api::Identity*, Problem> Callers::tenant(std::span<const net:
   }
   const auto identity = verify(*credential, now);
   if (!identity) return Problem{401, "invalid_token", identity.error().text(), "a new token from /oauth2/token"};
+  return *identity;
+}
+
+std::variant<const api::Identity*, Problem> Callers::tenant(std::span<const net::Header> headers, WallTime now) {
+  auto caller = anybody(headers, now);
+  const auto* identity = std::get_if<const api::Identity*>(&caller);
+  if (identity == nullptr) return caller;
   if ((*identity)->role != api::role::tenant) {
     return Problem{403, "wrong_role", "a token of role '" + (*identity)->role + "' does not infer", "a tenant's token"};
   }
@@ -46,7 +53,16 @@ std::variant<const api::Identity*, Problem> Callers::tenant(std::span<const net:
     return Problem{403, "insufficient_scope", "the token lacks scope " + std::string(api::scope::infer),
                    "a token with scope " + std::string(api::scope::infer)};
   }
-  return *identity;
+  return caller;
+}
+
+std::variant<const api::Identity*, Problem> Callers::network_operator(std::span<const net::Header> headers,
+                                                                      WallTime now) {
+  auto caller = anybody(headers, now);
+  const auto* identity = std::get_if<const api::Identity*>(&caller);
+  if (identity == nullptr || (*identity)->role == api::role::network_operator) return caller;
+  return Problem{403, "wrong_role", "a token of role '" + (*identity)->role + "' does not read this over TLS",
+                 "an operator's token"};
 }
 
 }  // namespace barrio::gateway

@@ -17,8 +17,11 @@ class Callers {
   void set_snapshot(const Snapshot& snapshot);
   /// A tenant that may infer, or why not (401, 403). The identity is valid until the next call.
   std::variant<const api::Identity*, Problem> tenant(std::span<const net::Header> headers, WallTime now);
+  /// The same for a token of the operator.
+  std::variant<const api::Identity*, Problem> network_operator(std::span<const net::Header> headers, WallTime now);
 
  private:
+  std::variant<const api::Identity*, Problem> anybody(std::span<const net::Header> headers, WallTime now);
   Result<const api::Identity*> verify(std::string_view credential, WallTime now);
 
   TokenCache tokens_;

@@ -62,6 +62,23 @@ TEST_CASE("a key ends when it expires, when it is revoked, and without the scope
   CHECK(w.ask({{"x-api-key", w.key.text}}) == "401 invalid_token");
 }
 
+TEST_CASE("an operator is told from others") {
+  World w;
+  const auto ask = [&](const std::string& role) {
+    const std::string token =
+        "Bearer " +
+        api::issue_token(w.signing, api::verifying_key(w.signing).kid,
+                         {.subject = "somebody", .role = role, .scopes = {"barrio:infer"}, .expires = now + 1h}, now);
+    const std::vector<net::Header> headers = {{"Authorization", token}};
+    const auto caller = w.callers.network_operator(headers, now);
+    return std::holds_alternative<Problem>(caller) ? std::get<Problem>(caller).status : 200;
+  };
+  CHECK(ask("operator") == 200);
+  CHECK(ask("tenant") == 403);
+  CHECK(ask("site") == 403);
+  CHECK(std::get<Problem>(w.callers.network_operator({}, now)).status == 401);
+}
+
 TEST_CASE("without credentials, or with another's x-api-key: 401; a token counts before a key") {
   World w;
   CHECK(w.ask({}) == "401 no_token");

@@ -39,6 +39,7 @@ struct Gateway::State final : net::ExchangeHandler, std::enable_shared_from_this
   void take(net::Exchange& exchange, RequestStart&& start);
   /// False: the exchange is answered with 400.
   bool set_deadline(net::Exchange& exchange, RequestStart& start);
+  void figures(net::Exchange& exchange);
   void discovery(net::Exchange& exchange);
   void peer_load(net::Exchange& exchange);
   void replica_figures(net::Exchange& exchange);

@@ -52,8 +52,7 @@ void Gateway::State::on_head(net::Exchange& exchange) {
     return reply_json(
         exchange, JsonObject{{"name", "barrio"}, {"version", "1"}, {"extensions", JsonArray{"binary_tensor_data"}}});
   }
-  if (head.path == "/metrics")
-    return get ? reply_text(exchange, "text/plain; version=0.0.4", registry.text()) : wrong_method(exchange, "GET");
+  if (head.path == "/metrics") return get ? figures(exchange) : wrong_method(exchange, "GET");
   if (head.path == "/barrio/v1/discovery") return get ? discovery(exchange) : wrong_method(exchange, "GET");
   if (head.path == "/barrio/v1/replicas") return get ? replica_figures(exchange) : wrong_method(exchange, "GET");
   if (head.path.starts_with("/log/") || head.path.starts_with("/witness/")) return log_request(exchange);
@@ -120,6 +119,20 @@ const api::Identity* Gateway::State::tenant_of(net::Exchange& exchange) {
   metrics.denied.add();
   reply_problem(exchange, std::get<Problem>(caller));
   return nullptr;
+}
+
+/// In clear to anybody, as `listen` is in the operator's own network; where clients come in, to an operator alone.
+void Gateway::State::figures(net::Exchange& exchange) {
+  const net::TlsInfo* tls = exchange.tls();
+  if (tls != nullptr && tls->server == config.tls.get()) {
+    const auto caller =
+        callers.network_operator(exchange.request().headers, issuer_clock.earlier(config.wall(), reactor.now()));
+    if (const auto* problem = std::get_if<Problem>(&caller)) {
+      metrics.denied.add();
+      return reply_problem(exchange, *problem);
+    }
+  }
+  reply_text(exchange, "text/plain; version=0.0.4", registry.text());
 }
 
 std::optional<DeviceLocation> Gateway::State::locate(const net::Exchange& exchange) const {

@@ -86,9 +86,17 @@ expect 2 "from: 'yesterday' must be a time" b usage --from yesterday
 expect 4 "the token is for tenant acme" b usage --tenant rival
 expect 2 "only usage is printed as csv" b app list --output csv
 expect 2 "name=" b infer people --input nonsense --gateway 127.0.0.1:1
+quota_changes() { b audit --as operator | grep "quota set" | sed 's/   */  /g'; }
 expect 0 "its credentials are context 'newcomer'" b tenant create newcomer
 expect 0 "newcomer" b tenant list
 expect 0 "50 requests/s" b tenant quota newcomer --rate 50 --in-flight 7
+expect 0 "50 requests/s (burst 5000), 7 in flight, bodies up to 16MiB, weight 1, with receipts" b tenant quota newcomer --receipts
+expect 0 "50 requests/s (burst 5000), 7 in flight, bodies up to 4MiB, weight 2, with receipts" b tenant quota newcomer --weight 2 --body 4MiB
+expect 0 "50 requests/s (burst 5000), 7 in flight, bodies up to 4MiB, weight 2, with receipts" b tenant quota newcomer
+expect 0 "weight 2; at each" b tenant quota newcomer --no-receipts
+expect 0 "newcomer  body_bytes 16MiB -> 4MiB, weight 1.0 -> 2.0" quota_changes
+expect 2 "--receipts" b tenant quota newcomer --receipts --no-receipts
+expect 0 "5000 requests/s (burst 9), 1000 in flight, bodies up to 16MiB, weight 1;" b tenant quota newcomer --default --burst 9
 expect 2 "requests_per_second: must be from" b tenant quota newcomer --rate 0
 expect 3 "there is no tenant 'nobody'" b tenant quota nobody --rate 1
 expect 4 "" b tenant quota newcomer --rate 9 --as acme
@@ -181,6 +189,15 @@ ended=$?
 control_pid=
 [ "$ended" = 0 ] || { echo "FAIL: control ended with $ended on SIGTERM"; cat "$home/control.log"; failures=$((failures + 1)); }
 expect 6 "barrio up" b site list
+# A backup, and what root makes of it for another user's program.
+expect 0 "written to $home/backup" "$barrio" state export "$home/backup" --config "$home/control.yaml"
+if [ "$(id -u)" = 0 ]; then
+  rm -rf "$home/control"
+  install -d -m 700 -o 65534 -g 65534 "$home/control"
+  expect 0 "are the state now" "$barrio" state import "$home/backup" --config "$home/control.yaml"
+  [ -z "$(find "$home/control" ! -uid 65534)" ] || { echo "FAIL: root's"; find "$home/control" ! -uid 65534 -ls; failures=$((failures + 1)); }
+  expect 0 "0 0 600" stat -c '%u %g %a' "$home/backup"
+fi
 # In its file, the field and its bounds are named.
 for wrong in "starts_at_once: 0" "starts_at_once: 65" "spare_after: 25h"; do
   printf 'failover: {%s}\n' "$wrong" | cat "$home/control.yaml" - >"$home/wrong.yaml"

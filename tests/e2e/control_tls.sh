@@ -42,6 +42,9 @@ tls=$(port_of "serving with TLS")
 # of_site ID [LINE]: its file
 of_site() { site_file "$1" "https://127.0.0.1:$tls" 127.0.0.1:0 "peer_tls: {ca: $ca, chain: $home/tls/$1.pem, key: $home/tls/$1.key${2:-}}"; }
 of_site bio1
+cat >>"$home/bio1.yaml" <<YAML
+tls: {listen: "127.0.0.1:0", certificates: [{chain: $home/tls/bio1.pem, key: $home/tls/bio1.key}]}
+YAML
 serve bio1 site serve
 bio1=$started_pid
 pids+=("$bio1")
@@ -140,6 +143,18 @@ expect 0 "site approve vlc1 --fingerprint $(keys pending vlc1)" grep -m 1 "not l
 expect 0 "" "$barrio" site approve vlc1 --fingerprint "$(keys pending vlc1)"
 eventually connected vlc1
 
+# Figures name tenants and apps: anybody's in clear, an operator's where clients come in.
+# figures URL [CLIENT]: the status, and what was told
+figures() { curl -sk -m 10 ${2:+-H "Authorization: Bearer $(token_of "$2" "127.0.0.1:$plain")"} -w '\nstatus %{http_code}\n' "$1/metrics"; }
+bio1_plain=$(sed -n 's/.*"serving".*"address":"\(127[0-9.:]*\)".*/\1/p' "$home/bio1.log" | tail -1)
+bio1_tls=$(sed -n 's/.*"tls_address":"\([0-9.:]*\)".*/\1/p' "$home/bio1.log" | tail -1)
+for at in "127.0.0.1:$plain 127.0.0.1:$tls" "$bio1_plain $bio1_tls"; do
+  expect 0 "barrio_certificate_expires_seconds{file=\"$home/tls/" figures "http://${at% *}"
+  expect 0 "status 401" figures "https://${at#* }"
+  expect 0 "status 403" figures "https://${at#* }" acme
+  expect 0 "barrio_certificate_expires_seconds{file=" figures "https://${at#* }" operator
+done
+
 # A site that the network did not have: added while everything runs, with an account of its own, let in, activated, and it serves.
 cat >"$home/tol1-site.yaml" <<YAML
 id: tol1
@@ -194,6 +209,8 @@ expect 0 "accepted people" "$barrio" --as acme app deploy "$home/people.yaml" --
 tol1=$(sed -n 's/.*"serving".*"address":"\(127[0-9.:]*\)".*/\1/p' "$home/tol1.log" | tail -1)
 serves() { "$barrio" --as acme infer people --image "$home/picture.jpg" --gateway "$tol1" >/dev/null 2>&1; }
 eventually serves
+told_of_engine() { deploy/prometheus/engine-figures.sh "$home/tol1" | grep -q '^barrio_engine_profile_error{socket="[0-9a-f]*",model="people"}'; }
+eventually told_of_engine
 sed 's/budget: 90kW/budget: 120kW, cap: 100kW/' "$home/more.yaml" >"$home/power.yaml"
 expect 0 '"cap": "100kW"' "$barrio" site set "$home/power.yaml" --output json
 sed 's/cores: 512/cores: 600/' "$home/power.yaml" >"$home/grown.yaml"

@@ -9,16 +9,22 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/file_owner.h"
+#include "base/owned_descriptor.h"
 
 namespace barrio::adapters::sqlite {
 
 namespace {
 
-/// The state holds the signing key: nobody else may read it. SQLite gives its journal the same mode.
+/// The state holds the signing key: nobody else may read it. What root makes (an import) is its program's, which runs
+/// as the folder's owner. SQLite gives its journal the same mode and owner.
 Result<void> make_private_file(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return fail(Code::unavailable, std::string("cannot open the state file: ") + std::strerror(errno), path);
-  ::close(fd);
+  OwnedDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (file)
+    give_to_owner_of_folder(file.get(), path);
+  else
+    file = OwnedDescriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!file) return fail(Code::unavailable, std::string("cannot open the state file: ") + std::strerror(errno), path);
   return {};
 }
 

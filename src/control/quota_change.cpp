@@ -1,0 +1,36 @@
+#include "control/quota_change.h"
+
+namespace barrio::control {
+
+TenantQuota QuotaChange::applied_to(TenantQuota quota) const {
+  quota.requests_per_second = requests_per_second.value_or(quota.requests_per_second);
+  quota.burst = burst.value_or(quota.burst);
+  quota.in_flight = in_flight.value_or(quota.in_flight);
+  quota.body_bytes = body_bytes.value_or(quota.body_bytes);
+  quota.weight = weight.value_or(quota.weight);
+  if (receipts) quota.receipts = receipts;
+  quota.storage = storage.value_or(quota.storage);
+  quota.buckets = buckets.value_or(quota.buckets);
+  return quota;
+}
+
+std::string difference(const TenantQuota& from, const TenantQuota& to) {
+  const auto fields_of = [](TenantQuota quota) {
+    quota.receipts = quota.receipts.value_or(false);  // none says the same
+    return to_json(quota);
+  };
+  const auto text = [](const Json& value) {
+    return value.is_string() ? std::string(value.get_string()) : print_json(value);
+  };
+  const Json before = fields_of(from);
+  const Json after = fields_of(to);
+  std::string words;
+  for (const auto& [name, value] : after.get_object()) {
+    const Json& old = before.get_object().at(name);
+    if (old == value) continue;
+    words += (words.empty() ? "" : ", ") + std::string(name) + " " + text(old) + " -> " + text(value);
+  }
+  return words;
+}
+
+}  // namespace barrio::control
