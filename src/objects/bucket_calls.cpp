@@ -52,7 +52,8 @@ api::s3::Fault fault_of_creation(const Error& error) {
   switch (error.code) {
     case Code::conflict: return {"BucketAlreadyExists", error.what};
     case Code::not_found:
-      return {"InvalidLocationConstraint", "the LocationConstraint, which some clients fill with their region: " + error.what};
+      return {"InvalidLocationConstraint",
+              "the LocationConstraint, which some clients fill with their region: " + error.what};
     case Code::exhausted: return {"TooManyBuckets", error.what};
     case Code::denied: return {"AccessDenied", error.what};
     case Code::invalid: return {"InvalidRequest", error.what};
