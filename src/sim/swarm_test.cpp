@@ -196,6 +196,9 @@ struct Swarm {
       join_late();
       world.loop().run_for(1s);
       difference = world.difference();
+      // All that was there was deleted, and the rest has no room.
+      const auto wanted = world.wanted();
+      if (wanted && wanted->apps.empty() && wanted->replicas.empty()) return std::nullopt;
     }
     return difference;
   }
