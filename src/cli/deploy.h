@@ -20,7 +20,7 @@ struct DeploySteps {
 Result<Json> deploy_app(ControlClient& control, const std::string& file, const DeploySteps& steps);
 
 /// Until the newest release of this app runs at all its sites. Errors: unavailable with the reason where it was
-/// stopped, conflict, timed_out.
+/// stopped or its replicas fail, conflict, timed_out.
 Result<Json> wait_until_ready(ControlClient& control, const std::string& name, const DeploySteps& steps);
 
 /// `explain` as a table: where it is and why not elsewhere.

@@ -177,6 +177,8 @@ TEST_CASE("a site syncs only for itself, and its flows appear on the live page o
   auto metrics = world.ask("GET", "/metrics").body;
   CHECK(has_text(metrics, "barrio_control_site_connected{site=\"bio1\"} 1"));
   CHECK(has_text(metrics, "barrio_control_syncs_total 1"));
+  REQUIRE(world.control->step());
+  metrics = world.ask("GET", "/metrics").body;
   CHECK(has_text(metrics, "barrio_control_site_heard{site=\"bio1\"} 1"));
   CHECK(has_text(metrics, "barrio_control_site_heard{site=\"mad1\"} 0"));
   world.runtime.sleep_for(1min);
