@@ -51,7 +51,7 @@ std::optional<TenantId> Gateway::State::owner_of(net::Exchange& exchange, const 
 bool Gateway::State::set_deadline(net::Exchange& exchange, RequestStart& start) {
   const net::RequestHead& head = exchange.request();
   if (start.forwarded) {
-    const auto left = parse_double(net::find_header(head.headers, "Barrio-Deadline-Ms").value_or(""));
+    const auto left = parse_double(net::find_header(head.headers, deadline_header).value_or(""));
     if (left && *left > 0 && *left < 1e6) start.deadline = exchange.first_byte() + from_ms(*left);
     return true;
   }

@@ -22,12 +22,12 @@ Result<Duration> parse_ms(std::string_view text) {
 
 Result<std::optional<Duration>> asked_timeout(std::span<const net::Header> headers) {
   std::optional<Duration> asked;
+  const std::string_view name = net::find_header(headers, timeout_header) ? timeout_header : deadline_header;
   for (const net::Header& header : headers) {
-    const bool own = net::same_name(header.name, timeout_header);
+    const bool own = net::same_name(header.name, name);
     if (!own && header.field != net::Field::grpc_timeout) continue;
     auto timeout = own ? parse_ms(header.value) : api::parse_grpc_timeout(header.value);
-    if (!timeout)
-      return fail(std::move(timeout).error().within(std::string(own ? timeout_header : grpc_timeout_header)));
+    if (!timeout) return fail(std::move(timeout).error().within(std::string(own ? name : grpc_timeout_header)));
     asked = std::min(asked.value_or(longest), *timeout);
   }
   return asked;

@@ -16,11 +16,15 @@ TEST_CASE("a client's timeout is the shorter of what it says; a malformed one is
   CHECK(asked({{"barrio-timeout-ms", "12.5"}}) == 12500us);
   CHECK(asked({{"Barrio-Timeout-Ms", "300"}, {"grpc-timeout", "200m"}}) == 200ms);
   CHECK(asked({{"Barrio-Timeout-Ms", "1e18"}}) == 24h);
-  for (const std::string_view bad : {"", "-1", "soon", "nan", "inf", "1 ", "1,2"}) {
-    const net::Header header{"Barrio-Timeout-Ms", bad};
-    const auto timeout = asked_timeout({&header, 1});
-    REQUIRE_MESSAGE(!timeout, bad);
-    CHECK(timeout.error().where == "Barrio-Timeout-Ms");
+  CHECK(asked({{"Barrio-Deadline-Ms", "80"}, {"grpc-timeout", "200m"}}) == 80ms);
+  CHECK(asked({{"Barrio-Deadline-Ms", "80"}, {"Barrio-Timeout-Ms", "300"}}) == 300ms);
+  for (const char* name : {"Barrio-Timeout-Ms", "Barrio-Deadline-Ms"}) {
+    for (const std::string_view bad : {"", "-1", "soon", "nan", "inf", "1 ", "1,2"}) {
+      const net::Header header{name, bad};
+      const auto timeout = asked_timeout({&header, 1});
+      REQUIRE_MESSAGE(!timeout, bad);
+      CHECK(timeout.error().where == name);
+    }
   }
 }
 

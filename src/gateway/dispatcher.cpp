@@ -155,7 +155,10 @@ Served Dispatcher::answered(Ticket ticket, const Timings& timings, Time now) {
   const auto site = site_of(request);
   if (app && site) {
     served.processed_in = table_->site(*site).jurisdiction;
-    if (served.forwarded) served.network += from_ms(static_cast<double>(view_->site(*site).rtt_ms));
+    if (served.forwarded) {
+      served.network += from_ms(static_cast<double>(view_->site(*site).rtt_ms));
+      view_->site_heard(*site, now);
+    }
     served.late = request.access + here > table_->app(*app).objective;
     note_times(request, *app, *site, timings, now);
   }
@@ -195,6 +198,10 @@ void Dispatcher::blame(const Open& request, Failure failure, bool sent, Time now
   const auto site = site_of(request);
   if (!app || !site || failure == Failure::declined) return;
   if (failure == Failure::refused) return view_->app_erred(*app, *site, now);
+  // A site that goes on speaking is not to blame for what an app's request takes there.
+  const bool slow = failure == Failure::timed_out && sent;
+  if (slow && request.replica.empty() && !view_->silent_for(*site, site_silence, now))
+    return view_->app_erred(*app, *site, now);
   if (!request.replica.empty()) {
     const LocalApp* local = local_app(request);
     if (local != nullptr && local->replicas.usable_beside(request.replica, now)) return;
@@ -202,7 +209,7 @@ void Dispatcher::blame(const Open& request, Failure failure, bool sent, Time now
     ++ejections_;
   } else {
     const bool was_reachable = view_->reachable(*site, now);
-    if (failure == Failure::timed_out && sent) {
+    if (slow) {
       view_->site_failed(*site, now);
     } else {
       view_->site_out(*site);  // the next ping that succeeds brings it back
@@ -255,6 +262,7 @@ void Dispatcher::heard(Ticket ticket, const Timings& timings, Time now) {
   const Open& request = open(ticket);
   const auto app = app_of(request);
   const auto site = table_->site_index(request.site);
+  if (site) view_->site_heard(*site, now);
   if (app && site && timings.waiting) view_->waiting(*app, *site, *timings.waiting, now);
   LocalApp* local = request.replica.empty() ? nullptr : local_app(request);
   // In a burst those that are declined come last, and their way is not that of those that are taken.

@@ -89,6 +89,8 @@ class Dispatcher {
   static constexpr size_t most_open = 65536;
   /// What routing knows of this site's own speed is at most so old.
   static constexpr Duration renew_every = 1ms;
+  /// A site whose word is newer works, however long a request takes there: each is asked for its load once a second.
+  static constexpr Duration site_silence = 1500ms;
 
   Dispatcher(SiteId self, uint64_t seed) : self_(std::move(self)), rng_(seed) {}
 
@@ -105,7 +107,7 @@ class Dispatcher {
   Served answered(Ticket ticket, const Timings& timings, Time now);
   /// Decides again. `sent`: the other side may have acted on it.
   Decision failed(Ticket ticket, Failure failure, bool sent, Time now);
-  /// What an answer said of its load, and of its time, that is not passed on.
+  /// What an answer said of its load, and of its time, that is not passed on; that it came at all speaks for the site.
   void heard(Ticket ticket, const Timings& timings, Time now);
   /// Nobody waits for the answer any more.
   void abandoned(Ticket ticket, Time now);

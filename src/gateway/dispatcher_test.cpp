@@ -227,6 +227,52 @@ TEST_CASE("a client's short deadline that runs out blames nobody; silence for lo
   }
 }
 
+TEST_CASE("requests that take too long, all of their time, shut nobody off where nothing else could serve") {
+  World w;
+  const auto times_out = [&](const AppKey& app, Time sent) {
+    const Decision asked = w.dispatcher.arrived({.app = &app, .device = 1, .first_byte = sent}, sent);
+    const std::string first = what(asked);
+    w.dispatcher.failed(asked.ticket, Failure::timed_out, true, asked.deadline);
+    return first;
+  };
+  const auto ask = [&](const AppKey& app, Time now, bool forwarded = false) {
+    return what(w.dispatcher.arrived({.app = &app, .device = 1, .forwarded = forwarded, .first_byte = now}, now));
+  };
+  const auto peers_serve = [&](bool mad1, Time now) {
+    for (const auto& [site, ready] : {std::pair("mad1", mad1), std::pair("bcn1", false)}) {
+      const LoadReport report{.site = SiteId::of(site), .apps = {{.app = w.street, .ready = ready}}};
+      w.dispatcher.peer_load(report.site, report, 5ms, now);
+    }
+  };
+  SUBCASE("the only replica of an app") {
+    w.run_here({w.basque});
+    for (int i = 0; i < 5; ++i) CHECK(times_out(w.basque, start + i * 601ms) == "local unix:/run/private");
+    CHECK(ask(w.basque, start + 3006ms) == "local unix:/run/private");
+  }
+  SUBCASE("the only replica of an app, for what another gateway forwards") {
+    w.run_here({w.street});
+    CHECK(times_out(w.street, start) == "local unix:/run/street");
+    peers_serve(true, start + 590ms);
+    CHECK(ask(w.street, start + 601ms) == "forward mad1");
+    CHECK(ask(w.street, start + 601ms, true) == "refuse 503 unavailable");  // it knows other ways
+    peers_serve(false, start + 602ms);
+    CHECK(ask(w.street, start + 603ms) == "local unix:/run/street");
+    CHECK(ask(w.street, start + 603ms, true) == "local unix:/run/street");
+  }
+  SUBCASE("a peer that speaks meanwhile") {
+    peers_serve(true, start);
+    for (int i = 0; i < 5; ++i) CHECK(times_out(w.street, start + i * 1ms) == "forward mad1");
+    CHECK(w.dispatcher.up(SiteId::of("mad1"), start + 605ms));
+    CHECK(ask(w.street, start + 605ms) == "forward mad1");
+  }
+  SUBCASE("but a peer that says nothing at all is found out") {
+    peers_serve(true, start);
+    for (int i = 0; i < 3; ++i) CHECK(times_out(w.street, start + 1s + i * 1ms) == "forward mad1");
+    CHECK_FALSE(w.dispatcher.up(SiteId::of("mad1"), start + 1603ms));
+    CHECK(ask(w.street, start + 1603ms) == "refuse 503 unavailable");
+  }
+}
+
 TEST_CASE("nothing is retried after the deadline of three objectives") {
   World w;
   w.run_here({w.street});
@@ -314,6 +360,7 @@ TEST_CASE("a client shortens the deadline, and cannot lengthen it") {
   const Decision late =
       w.dispatcher.arrived({.app = &w.street, .device = 1, .first_byte = start, .deadline = start}, start);
   CHECK(what(late) == "refuse 504 objective");
+  CHECK(std::get<Refuse>(late.act).refusal.detail == "no time is left of the request's");
 }
 
 TEST_CASE("an outage is not doubled by retries: over the app's budget a failure is told at once") {

@@ -101,6 +101,7 @@ net::ClientLimits upstream_limits() {
 }
 
 GatewayConfig with_defaults(GatewayConfig config) {
+  config.limits.body_bytes = UINT64_MAX;  // bodies have the limits of tenants and apps, and their words for it
   if (config.wall) return config;
   config.wall = [] { return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()); };
   return config;

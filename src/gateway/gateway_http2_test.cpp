@@ -243,7 +243,7 @@ TEST_CASE("gRPC is refused in its own form") {
     return told.header("grpc-status") + " " + told.header("barrio-reason");
   };
   CHECK(refused("/v2/models/street/infer", "Bearer nonsense") == "16 invalid_token");
-  CHECK(refused("/v2/models/stret/infer", w.authorization) == "12 unknown_app");
+  CHECK(refused("/v2/models/stret/infer", w.authorization) == "5 unknown_app");
   CHECK(refused("/none", w.authorization) == "12 not_found");
   w.bio_replica.refuses = w.mad_replica.refuses = true;
   CHECK(refused("/v2/models/street/infer", w.authorization) == "14 overloaded");

@@ -36,11 +36,12 @@ void OutgoingHead::write(const Outgoing& outgoing) {
     outgoing.to_gateway ? append_gateway_target(*outgoing.app, outgoing.route.rest, own_target_)
                         : append_app_target(outgoing.route.rest, own_target_);
     target_ = own_target_;
+    if (!outgoing.to_gateway) add_host(outgoing);
     if (!outgoing.from_peer) add_forwarded(outgoing);
   }
   left_text_.clear();
   append_ms(left_text_, std::max<Duration>(100us, outgoing.left));
-  headers_.push_back(net::checked(net::fleeting({net::Field::other, "Barrio-Deadline-Ms", left_text_})));
+  headers_.push_back(net::checked(net::fleeting({net::Field::other, deadline_header, left_text_})));
   if (outgoing.to_gateway) {
     if (!outgoing.peer_secret.empty()) headers_.push_back({"Barrio-Peer", outgoing.peer_secret});
     headers_.push_back({"Barrio-Forwarded-By", outgoing.self});
@@ -55,6 +56,14 @@ void OutgoingHead::pass(const Outgoing& outgoing) {
   if (!is_grpc(headers_)) return;
   grpc_text_ = api::grpc_timeout(outgoing.left);
   headers_.push_back(net::checked(net::fleeting({net::Field::grpc_timeout, grpc_timeout_header, grpc_text_})));
+}
+
+/// The app sees the host that the device asked for, which another gateway tells by X-Forwarded-Host.
+void OutgoingHead::add_host(const Outgoing& outgoing) {
+  const net::Field field = outgoing.from_peer ? net::Field::x_forwarded_host : net::Field::host;
+  if (const auto host = net::find_header(outgoing.from->headers, field)) {
+    headers_.push_back(net::checked({net::Field::host, "Host", *host}));
+  }
 }
 
 void OutgoingHead::add_forwarded(const Outgoing& outgoing) {

@@ -44,6 +44,7 @@ class OutgoingHead {
 
  private:
   void pass(const Outgoing& outgoing);
+  void add_host(const Outgoing& outgoing);
   void add_forwarded(const Outgoing& outgoing);
 
   std::string own_target_;

@@ -39,7 +39,8 @@ struct Replica final : net::ExchangeHandler {
   net::Server server;  // ends first: it closes what is held
 
   Replica(net::Reactor& reactor, const std::string& site)
-      : path("/tmp/barrio-policy-test-" + std::to_string(::getpid()) + "-" + site), server(reactor, {}, *this) {
+      : path("/tmp/barrio-policy-test-" + std::to_string(::getpid()) + "-" + site),
+        server(reactor, {.body_bytes = UINT64_MAX}, *this) {
     ::unlink(path.c_str());
     REQUIRE(server.listen(*net::SocketAddress::parse("unix:" + path)));
   }
@@ -449,6 +450,83 @@ TEST_CASE("at the deadline the device gets 504 and the replica's work is cancell
   }
 }
 
+TEST_CASE("a request that ran out of its time is refused as ours, and the next one is served where the app is") {
+  World w;
+  for (App& app : w.snapshot->apps) app.spec.objective.latency = 50ms;  // a deadline of 150 ms
+  std::erase_if(w.snapshot->replicas,
+                [](const barrio::Replica& replica) { return replica.site == SiteId::of("bio1"); });
+  w.publish();
+  w.only_there();
+  for (const char* timeout : {"", "40"}) {
+    w.there.does = Replica::Does::hold;
+    net::OwnedHeaders fields;
+    if (*timeout != '\0') fields.emplace_back("Barrio-Timeout-Ms", timeout);
+    std::vector<World::Answer> late;
+    for (int i = 0; i < 4; ++i) late.push_back(w.send(w.infer(fields)));
+    for (const World::Answer& one : late) {
+      const net::Response refused = w.wait(one);
+      CHECK(refused.status == 504);
+      CHECK(header(refused, "Barrio-Refused") == "objective");
+      CHECK(problem(refused).at("reason") == "objective");
+    }
+    w.there.does = Replica::Does::answer;
+    const net::Response next = w.ask(w.infer());
+    CHECK_MESSAGE(next.status == 200, next.body);
+  }
+}
+
+TEST_CASE("another gateway's refusals that the device gets are told from an app's answers") {
+  World w;
+  w.only_there();
+  auto strict = std::make_shared<Snapshot>(*w.snapshot);
+  strict->quotas["acme"] = {.body_bytes = Bytes(3)};
+  w.mad->set_snapshot(strict);
+  for (int i = 0; i < 5; ++i) w.reactor.turn(1ms);
+  const net::Response refused = w.ask(w.infer());
+  CHECK(refused.status == 413);
+  CHECK(header(refused, "Barrio-Refused") == "body_too_long");
+}
+
+TEST_CASE("a body over the default limit is refused in the gateway's words, announced or not, and on HTTP/2") {
+  World w;
+  net::Request request = w.infer();
+  request.body = std::string(16 * 1024 * 1024 + 1, 'x');
+  const net::Response refused = w.ask(request);
+  CHECK(refused.status == 413);
+  CHECK(header(refused, "Barrio-Refused") == "body_too_long");
+  CHECK(problem(refused).at("limit") == "tenant_body");
+  const std::vector<net::Header> headers = {{"x-api-key", w.key.text}};
+  for (const net::Protocol protocol : {net::Protocol::http1, net::Protocol::http2}) {
+    HeadOnly long_one;
+    net::Endpoint endpoint = w.bio_address;
+    endpoint.protocol = protocol;
+    net::Call& call = w.client.start(endpoint,
+                                     {.method = "POST",
+                                      .target = "/v2/models/street/infer",
+                                      .headers = headers,
+                                      .length = std::nullopt,
+                                      .deadline = w.reactor.now() + 10s},
+                                     long_one);
+    call.write(request.body);
+    w.until([&] { return long_one.over; });
+    CHECK(long_one.status == 413);
+  }
+  CHECK(has(w.metrics(), "barrio_gateway_limited_total{limit=\"tenant_body\"} 3"));
+  w.snapshot->quotas["acme"] = {.body_bytes = mib(17)};
+  w.publish();
+  HeadOnly taken;
+  net::Call& call = w.client.start(w.bio_address,
+                                   {.method = "POST",
+                                    .target = "/v2/models/street/infer",
+                                    .headers = headers,
+                                    .length = request.body.size(),
+                                    .deadline = w.reactor.now() + 10s},
+                                   taken);
+  w.until([&] { return w.here.asked == 3 || taken.over; });  // it is on its way to a replica
+  CHECK_FALSE(taken.over);
+  call.cancel();
+}
+
 TEST_CASE("grpc-timeout counts like Barrio-Timeout-Ms and goes on with what is left; a malformed one is 400") {
   World w;
   CHECK(w.ask(w.infer({{"grpc-timeout", "2S"}, {"Content-Type", "application/grpc"}})).status == 200);
@@ -461,16 +539,25 @@ TEST_CASE("grpc-timeout counts like Barrio-Timeout-Ms and goes on with what is l
   CHECK(bad.status == 400);
   CHECK(has(bad.body, "grpc-timeout"));
   CHECK(w.ask(w.infer({{"Barrio-Timeout-Ms", "soon"}})).status == 400);
-  CHECK(w.here.asked == 2);
+  CHECK(w.ask(w.infer({{"Barrio-Deadline-Ms", "2000"}})).status == 200);
+  CHECK(*parse_double(w.here.header("Barrio-Deadline-Ms")) <= 2000);
+  const net::Response negative = w.ask(w.infer({{"Barrio-Deadline-Ms", "-1"}}));
+  CHECK(negative.status == 400);
+  CHECK(has(negative.body, "Barrio-Deadline-Ms"));
+  const net::Response none_left = w.ask(w.infer({{"Barrio-Timeout-Ms", "0"}}));
+  CHECK(none_left.status == 504);
+  CHECK(has(none_left.body, "no time is left"));
+  CHECK(w.here.asked == 3);
 }
 
 TEST_CASE("what a device says about forwarding counts for nothing: no wrong deadline, no free pass") {
   World w;
   w.only_there();
   const net::OwnedHeaders forged = {
-      {"Barrio-Forwarded-By", "mad1"}, {"Barrio-Peer", "guess"}, {"Barrio-Deadline-Ms", "0.1"}};
+      {"Barrio-Forwarded-By", "mad1"}, {"Barrio-Peer", "guess"}, {"Barrio-Deadline-Ms", "900000"}};
   CHECK(w.ask(w.infer(forged)).status == 200);
   CHECK(w.there.asked == 1);
+  CHECK(*parse_double(w.there.header("Barrio-Deadline-Ms")) <= 15'000);
   w.snapshot->quotas["acme"] = {.requests_per_second = 0.1, .burst = 1};
   w.publish();
   CHECK(w.ask(w.infer(forged)).status == 200);
@@ -512,6 +599,7 @@ TEST_CASE(
     CHECK(replica.header("X-Forwarded-For") == "127.0.0.1");
     CHECK(replica.header("X-Forwarded-Proto") == "http");
     CHECK(replica.header("X-Forwarded-Host") == "gateway.example");
+    CHECK(replica.header("Host") == "gateway.example");
     CHECK(replica.header("X-Mine") == "passes");
     CHECK(replica.header("x-api-key") == "the-app's-own");
     for (const char* gone : {"Authorization", "Forwarded", "X-Real-IP", "Barrio-Anything", "Barrio-Peer"}) {
@@ -531,7 +619,38 @@ TEST_CASE("by host: any path of a public app is open to all, and goes to it as i
     CHECK(replica.target == "/metrics?x");
     CHECK(replica.header("X-Forwarded-Prefix").empty());
     CHECK(replica.header("X-Forwarded-Host") == "open.acme.apps.bio1.example:8080");
+    CHECK(replica.header("Host") == "open.acme.apps.bio1.example:8080");
   }
+}
+
+TEST_CASE("an answer to HEAD tells the length that the app tells, also by another gateway") {
+  for (const bool forwarded : {false, true}) {
+    World w;
+    if (forwarded) w.only_there();
+    const net::Response answer = w.ask(w.app("HEAD", "/apps/open.acme/x"));
+    CHECK(answer.status == 200);
+    CHECK(header(answer, "Content-Length") == "9");
+    CHECK(answer.body.empty());
+  }
+}
+
+TEST_CASE("a model's versions are the replica's to know; of statistics of all there are none") {
+  World w;
+  net::Request infer = w.infer();
+  infer.target = "/v2/models/street/versions/3/infer";
+  CHECK(w.ask(infer).status == 200);
+  CHECK(w.here.target == infer.target);
+  const net::OwnedHeaders mine = {{"x-api-key", w.key.text}};
+  for (const char* asked : {"/v2/models/street/versions/1", "/v2/models/street/versions/1/ready"}) {
+    CHECK(w.ask(w.app("GET", asked, mine)).status == 200);
+    CHECK(w.here.target == asked);
+  }
+  for (const char* none : {"/v2/models/street/versions/", "/v2/models/street/versions/1/config", "/v2/models/stats"}) {
+    const net::Response refused = w.ask(w.app("GET", none, mine));
+    CHECK(refused.status == 404);
+    CHECK(problem(refused).at("reason") == "not_found");
+  }
+  CHECK(w.here.asked == 3);
 }
 
 TEST_CASE("an app that is not public asks for its tenant's credentials") {

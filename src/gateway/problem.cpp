@@ -13,8 +13,11 @@ namespace {
 void reply_grpc(net::Exchange& exchange, const Problem& problem) {
   const std::string nearest = problem.nearest.empty() ? "" : "; nearest: " + problem.nearest;
   const std::string message = api::grpc_message(problem.detail + nearest);
+  // Of 404, the one that is no unknown method.
+  const bool no_app = problem.reason == to_name(RefusalReason::unknown_app);
+  const auto status = no_app ? api::GrpcStatus::not_found : api::grpc_status_of_http(problem.status);
   const net::Header headers[] = {{"Content-Type", "application/grpc"},
-                                 {"Grpc-Status", api::grpc_status_text(api::grpc_status_of_http(problem.status))},
+                                 {"Grpc-Status", api::grpc_status_text(status)},
                                  {"Grpc-Message", message},
                                  {"Barrio-Reason", problem.reason}};
   exchange.reply(200, headers, "");

@@ -238,6 +238,7 @@ std::optional<Failure> ProxiedRequest::cannot_serve(const net::ResponseHead& hea
   }
   const auto refused = net::find_header(head.headers, "Barrio-Refused");
   if (!refused) return std::nullopt;
+  if (status == 504) return Failure::timed_out;
   // A limit of the tenant's, which is a 429, too, holds everywhere.
   if (status == 429 && *refused == to_name(RefusalReason::overloaded)) return Failure::declined;
   const bool elsewhere = status == 404 || status == 421 || status == 502 || status == 503;
@@ -265,9 +266,12 @@ void ProxiedRequest::on_head(const net::ResponseHead& head) {
   timings_ = read_timings(head.headers);
   status_ = head.status;
   if (const auto failure = cannot_serve(head)) {
-    if (*failure == Failure::declined) note_declined(head);
-    // 502 is what a gateway says of a request that it had sent on.
-    const bool sent = head.status == 502;
+    if (*failure == Failure::declined)
+      note_declined(head);
+    else if (to_gateway_)
+      parts_.dispatcher.heard(ticket_, timings_, parts_.reactor.now());
+    // 502 and 504 are what a gateway says of a request that it had sent on.
+    const bool sent = head.status == 502 || head.status == 504;
     call_->cancel();
     call_ = nullptr;
     return retry_or_refuse(*failure, sent);
@@ -276,12 +280,17 @@ void ProxiedRequest::on_head(const net::ResponseHead& head) {
   const std::string& timing = server_timing(timings_, parts_.reactor.fresh_now());
   timings_.way = way(parts_.reactor.now());
   answer_headers(head.headers, timing);
-  exchange_->begin(head.status, headers_, head.has_body ? head.content_length : std::optional<uint64_t>(0));
+  // An answer to HEAD tells the length of the body that it does not have.
+  const bool tells = head.has_body || exchange_->request().method == "HEAD";
+  exchange_->begin(head.status, headers_, tells ? head.content_length : std::optional<uint64_t>(0));
 }
 
 void ProxiedRequest::answer_headers(std::span<const net::Header> from, const std::string& timing) {
   headers_.clear();
   pass_answer_headers(from, start_.forwarded, headers_);
+  // Of a gateway's own refusal; that an app does not say so is seen to where it is reached.
+  const auto refused = to_gateway_ ? net::find_header(from, "Barrio-Refused") : std::nullopt;
+  if (refused) headers_.push_back(net::checked({net::Field::other, "Barrio-Refused", *refused}));
   headers_.push_back(net::checked(net::fleeting({net::Field::server_timing, "Server-Timing", timing})));
   const Site* site = parts_.dispatcher.find_site(site_);
   headers_.push_back(net::checked({net::Field::other, "Barrio-Served-By", site_.str()}));

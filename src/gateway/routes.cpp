@@ -1,5 +1,7 @@
 // What a gateway does with a request's head: who asks, what for, and everything that is answered right here.
 
+#include <algorithm>
+
 #include "api/oip/grpc_messages.h"
 #include "base/crypto.h"
 #include "base/text.h"
@@ -12,6 +14,15 @@ namespace barrio::gateway {
 namespace {
 
 constexpr std::string_view models_prefix = "/v2/models/";
+constexpr std::string_view all_statistics = "/v2/models/stats";
+
+/// What follows "/versions/V", where that is there; the replica knows its versions.
+std::string_view after_version(std::string_view verb) {
+  constexpr std::string_view versions = "/versions/";
+  if (!verb.starts_with(versions)) return verb;
+  const size_t end = std::min(verb.find('/', versions.size()), verb.size());
+  return end == versions.size() ? verb : verb.substr(end);
+}
 
 void reply_text(net::Exchange& exchange, std::string_view type, std::string_view body) {
   const net::Header header{"Content-Type", type};
@@ -72,7 +83,7 @@ void Gateway::State::model_request(net::Exchange& exchange) {
   const net::RequestHead& head = exchange.request();
   const std::string_view rest = head.path.substr(models_prefix.size());
   const std::string_view name = rest.substr(0, rest.find('/'));
-  const std::string_view verb = rest.substr(name.size());
+  const std::string_view verb = after_version(rest.substr(name.size()));
   if (verb != "" && verb != "/ready" && verb != "/infer") {
     return reply_problem(exchange,
                          {404, "not_found", "no such path: " + std::string(head.path), "/v2/models/APP/infer"});
@@ -86,7 +97,13 @@ void Gateway::State::model_request(net::Exchange& exchange) {
     return reply_problem(exchange,
                          {404, "unknown_app", "'" + std::string(name) + "' is no app name", "barrio app list"});
   }
-  RequestStart start{.app = {TenantId::of(identity->subject), std::move(*app)}};
+  const TenantId tenant = TenantId::of(identity->subject);
+  // Triton's list of all; an app may have that name.
+  if (head.path == all_statistics && dispatcher.find_app({tenant, *app}) == nullptr) {
+    return reply_problem(exchange, {404, "not_found", "a gateway has no statistics of all models",
+                                    "of one app's: /apps/APP/v2/models/APP/stats"});
+  }
+  RequestStart start{.app = {tenant, std::move(*app)}};
   start.infer = infer;
   take(exchange, std::move(start));
 }

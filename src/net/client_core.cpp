@@ -38,7 +38,9 @@ ClientPool& ClientCore::pool_of(const Endpoint& endpoint) {
   ClientPool& pool = pools_[endpoint];
   pool.endpoint = endpoint;
   const SocketAddress& address = endpoint.address;
-  pool.host = !endpoint.name.empty() ? endpoint.name : address.is_unix() ? "localhost" : address.str();
+  // What is in another namespace knows nothing of how it is called from here.
+  const bool nameless = address.is_unix() || address.network_namespace().pid != 0;
+  pool.host = !endpoint.name.empty() ? endpoint.name : nameless ? "localhost" : address.str();
   if (endpoint.protocol == Protocol::http2) {
     pool.http2 =
         std::make_unique<http2::EndpointCalls>(reactor_, limits_, pool.endpoint, pool.host, scratch_, http2_memory_);

@@ -202,8 +202,8 @@ void Session::frame_sent(const nghttp2_frame& frame) {
   Channel* channel = find(frame.hd.stream_id);
   if (channel == nullptr) return;
   channel->ends_at = position();
-  // RFC 9113 8.1: the answer is complete, and nobody reads the rest of the request.
-  if (side_ == Side::server && !channel->peer_ended) reset(*channel, NGHTTP2_NO_ERROR);
+  channel->last_progress = reactor_.now();
+  if (side_ == Side::server && !channel->peer_ended) handler_.on_early_answer(*channel);
 }
 
 /// A head that is too long for nghttp2, or comes too late. Nothing else would end the stream.

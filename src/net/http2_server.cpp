@@ -13,6 +13,9 @@ namespace {
 constexpr size_t most_spare_streams = 256;
 /// Between the two GOAWAY of a drain, if the client does not answer the PING between them.
 constexpr Duration go_away_after = 1s;
+/// After an early answer, how long the rest of the request is read and dropped: curl 7.88 loses the answer where it
+/// comes together with RST_STREAM.
+constexpr Duration linger_for = 500ms;
 
 SessionLimits session_limits(const ServerLimits& limits) {
   return {.streams = limits.http2.streams,
@@ -142,6 +145,11 @@ void ServerSession::timed_out(Time now) {
 
 void ServerSession::expire(ServerStream& stream) {
   if (!stream.head_complete) return session_.terminate(NGHTTP2_ENHANCE_YOUR_CALM);
+  // RFC 9113 8.1: the answer is complete, and nobody reads the rest of the request.
+  if (stream.lingers()) {
+    session_.reset(stream, NGHTTP2_NO_ERROR);
+    return schedule();
+  }
   if (stream.unsent() > 0 || stream.begun_) return stream.refuse_by_reset(NGHTTP2_CANCEL);
   stream.refuse(408, "the request took too long to arrive");
 }
@@ -195,6 +203,11 @@ void ServerSession::on_writable(Channel& channel) {
   if (stream.answering()) core_.handler_.on_writable(stream);
 }
 
+void ServerSession::on_early_answer(Channel& channel) {
+  session_.drop(channel);
+  look_at(core_.reactor_.now() + linger_for);
+}
+
 void ServerSession::on_stream_closed(Channel& channel, uint32_t) {
   ServerStream& stream = server_stream(channel);
   stream.gone_ = true;
@@ -230,6 +243,8 @@ const TlsInfo* ServerStream::tls() const {
 Time ServerStream::due(const ServerLimits& limits) const {
   if (!head_complete) return first_byte_ + limits.head_timeout;
   if (unsent() > 0) return last_progress + limits.write_timeout;
+  if (was_reset) return Time::max();
+  if (lingers()) return last_progress + linger_for;
   const bool reading = !peer_ended && !paused && !dropped && held_size() == 0 && !ended_;
   return reading ? last_received + limits.body_timeout : Time::max();
 }

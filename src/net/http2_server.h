@@ -44,6 +44,8 @@ class ServerStream final : public Exchange, public Channel {
   void refuse(int status, std::string_view what);
   void refuse_by_reset(uint32_t error);
   void say_continue();
+  /// Answered in full, while the rest of the request is read and dropped.
+  bool lingers() const { return ended_ && ends_at != UINT64_MAX && !peer_ended; }
   bool answering() const { return !ended_ && !aborted_ && !gone_; }
   Time due(const ServerLimits& limits) const;
 
@@ -83,6 +85,7 @@ class ServerSession final : public SessionHandler {
   void on_data(Channel& channel, std::string_view piece) override;
   void on_ended(Channel& channel) override;
   void on_writable(Channel& channel) override;
+  void on_early_answer(Channel& channel) override;
   void on_stream_closed(Channel& channel, uint32_t error) override;
   void on_ping_answer() override;
 

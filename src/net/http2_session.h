@@ -72,6 +72,8 @@ class SessionHandler {
   /// Head, body and trailers are in.
   virtual void on_ended(Channel& channel) = 0;
   virtual void on_writable(Channel& channel) = 0;
+  /// The last byte of an answer has gone to the socket before the request was complete.
+  virtual void on_early_answer(Channel& /*channel*/) {}
   /// The stream is over, and no longer among the channels. What is held of it stays: deliver() or drop() it.
   virtual void on_stream_closed(Channel& channel, uint32_t error) = 0;
   virtual void on_settings() {}

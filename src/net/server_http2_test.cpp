@@ -167,7 +167,13 @@ TEST_CASE("an answer before the end of the request reaches the client, and the r
   auto client = world.client();
   client->headers(1, FramePeer::post(), false);
   client->data(1, "he");
+  world.until([&] { return client->ended(1); });
+  const Time answered = world.reactor.fresh_now();
+  client->data(1, "llo");
+  some_turns(world.reactor);
+  CHECK_FALSE(client->reset_code(1).has_value());  // together with the answer it would make curl lose that
   world.until([&] { return client->reset_code(1).has_value(); });
+  CHECK(world.reactor.fresh_now() - answered >= 400ms);
   CHECK(client->status(1) == "421");
   CHECK(client->body(1) == "not here");
   CHECK(client->ended(1));
@@ -175,6 +181,18 @@ TEST_CASE("an answer before the end of the request reaches the client, and the r
   world.until([&] { return world.recorder.all_closed(1); });
   CHECK_FALSE(world.recorder.seen[0].aborted);
   CHECK(world.recorder.seen[0].body.empty());
+}
+
+TEST_CASE("a client that goes on to the end of its request after the answer is not reset") {
+  World world;
+  world.recorder.head = [](Exchange& exchange) { exchange.reply(421, {}, "not here"); };
+  auto client = world.client();
+  client->headers(1, FramePeer::post(), false);
+  world.until([&] { return client->ended(1); });
+  client->data(1, "hello", true);
+  world.until([&] { return world.recorder.all_closed(1); });
+  CHECK_FALSE(world.recorder.seen[0].aborted);
+  CHECK_FALSE(client->reset_code(1).has_value());
 }
 
 TEST_CASE("a client that resets a stream, or disappears, is reported as aborted") {

@@ -37,11 +37,13 @@ float queue_and_service_ms(const AppLoad& load, const ServiceTime& prior, Time n
   return std::max(waiting, static_cast<float>(load.in_flight)) * mean + tail;
 }
 
-enum class Presence { away, returning, present };
+/// failing: the site can be reached, but the app has just failed there.
+enum class Presence { away, failing, returning, present };
 
 Presence presence(const SiteLoad& site, const AppLoad& load, size_t index, uint64_t device, Time now) {
+  if (now < site.back_at) return Presence::away;
+  if (now < load.back_at) return Presence::failing;
   const Time back = std::max(site.back_at, load.back_at);
-  if (now < back) return Presence::away;
   if (back == Time::min() || now >= back + return_window) return Presence::present;
   const auto turn =
       Duration(static_cast<Duration::rep>(mix(device, index) % static_cast<uint64_t>(return_window.count())));
@@ -49,9 +51,15 @@ Presence presence(const SiteLoad& site, const AppLoad& load, size_t index, uint6
 }
 
 struct Scores {
-  std::array<float, max_sites> predicted_ms;  // where usable or returning has the site
+  std::array<float, max_sites> predicted_ms;  // where one of the sets has the site
   SiteSet usable;
   SiteSet returning;
+  SiteSet failing;
+
+  SiteSet& of(Presence presence) {
+    if (presence == Presence::present) return usable;
+    return presence == Presence::returning ? returning : failing;
+  }
 };
 
 void score(Scores& scores, SiteSet candidates, const LoadView& view, const Ask& ask) {
@@ -62,7 +70,7 @@ void score(Scores& scores, SiteSet candidates, const LoadView& view, const Ask& 
     const SiteLoad& site = view.site(i);
     const Presence here = presence(site, loads[i], i, ask.device, ask.now);
     if (here == Presence::away || site.rtt_ms >= left_ms) return;
-    (here == Presence::present ? scores.usable : scores.returning).add(i);
+    scores.of(here).add(i);
     scores.predicted_ms[i] = site.rtt_ms + penalty_ms(site, ask.now) + penalty_ms(loads[i], ask.now) +
                              queue_and_service_ms(loads[i], prior, ask.now);
   });
@@ -73,13 +81,14 @@ SiteSet candidates_of(const RoutingTable& table, const LoadView& view, const Ask
   return ask.here_only ? candidates & SiteSet::of(view.self()) : candidates;
 }
 
-/// Present sites before returning ones, and of either the draining ones last.
+/// Present sites before returning ones, those before failing ones, and of each the draining ones last.
 SiteSet preferred(const Scores& scores, SiteSet draining) {
-  const SiteSet present = scores.usable.without(draining);
-  if (!present.empty()) return present;
-  if (!scores.usable.empty()) return scores.usable;
-  const SiteSet returning = scores.returning.without(draining);
-  return returning.empty() ? scores.returning : returning;
+  for (const SiteSet& sites : {scores.usable, scores.returning, scores.failing}) {
+    const SiteSet staying = sites.without(draining);
+    if (!staying.empty()) return staying;
+    if (!sites.empty()) return sites;
+  }
+  return {};
 }
 
 size_t pick(const Scores& scores, SiteSet from, size_t self, Rng& rng) {
@@ -100,6 +109,7 @@ size_t pick(const Scores& scores, SiteSet from, size_t self, Rng& rng) {
 Routed choose(const RoutingTable& table, const LoadView& view, const Ask& ask, Rng& rng) {
   Scores scores;
   score(scores, candidates_of(table, view, ask), view, ask);
+  if (ask.here_only && !scores.failing.empty() && served_elsewhere(table, view, ask.app, ask.now)) scores.failing = {};
   const SiteSet from = preferred(scores, table.draining());
   if (from.empty()) return explain(table, view, ask);
   const size_t site = pick(scores, from, view.self(), rng);

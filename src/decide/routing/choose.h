@@ -7,6 +7,9 @@
 // whichever is more, times the mean service time. A site counts as faster or slower than the others only beyond what is
 // noise between like sites (LoadView::measured).
 //
+// Where the app has failed lately (LoadView::app_failed) it is asked only if nothing else can serve it: refusing would
+// help nobody. What another gateway forwarded is refused there as long as some other site may do better.
+//
 // A request that will probably miss its objective is sent all the same: the prediction is a tail, most answers are
 // faster, and a late answer until the deadline is worth more than none. Only a site whose round trip alone is longer
 // than what is left is left out; when that leaves none, the refusal says `objective`.

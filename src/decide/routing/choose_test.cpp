@@ -148,6 +148,21 @@ TEST_CASE("an app that failed on a site is left alone there for a while that dou
   CHECK(w.view.load(0, 0).back_at == start + 1s);
 }
 
+TEST_CASE("an app that failed everywhere is asked all the same; what was forwarded only where nobody else is left") {
+  World w;
+  Ask here = w.ask(start);
+  here.here_only = true;
+  w.view.app_failed(0, 0, start);
+  CHECK(w.choice(here) == "unavailable");
+  for (const size_t site : {1, 2}) w.view.app_failed(0, site, start);
+  CHECK(w.choice(w.ask(start)) == "near");
+  CHECK(w.choice(here) == "near");
+  w.view.site_out(1);
+  Ask elsewhere = w.ask(start);
+  elsewhere.tried = SiteSet::of(0) | SiteSet::of(2);
+  CHECK(w.choice(elsewhere) == "unavailable");
+}
+
 TEST_CASE("a probable miss is sent all the same; only a round trip that is too long is refused") {
   World w;
   Ask ask = w.ask(start);

@@ -81,6 +81,9 @@ Refusal explain(const RoutingTable& table, const LoadView& view, const Ask& ask)
   if (route.permitted.empty()) {
     return {RefusalReason::policy, policy + " permits no active site", excluded_but_up(table, view, ask.app, ask.now)};
   }
+  const SiteSet ready = route.permitted & view.ready(table, ask.app);
+  if (ask.left <= Duration::zero() && !ready.empty())
+    return {RefusalReason::objective, "no time is left of the request's", "a longer deadline"};
   const auto other = soonest(table, view, ask.app, route.permitted.without(ask.tried), ask.now);
   if (other && ask.here_only) {
     return {RefusalReason::unavailable, "the app is not ready at " + name_of(table.site(view.self())),
@@ -100,7 +103,6 @@ Refusal explain(const RoutingTable& table, const LoadView& view, const Ask& ask)
             "the app has no replica while nobody asks for it; the next is ready in about " + in,
             "the same request in " + in};
   }
-  const SiteSet ready = route.permitted & view.ready(table, ask.app);
   const bool none_ready = ready.empty();
   return {RefusalReason::unavailable,
           policy + " permits only " + names_of(table, route.permitted) +

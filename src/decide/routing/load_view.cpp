@@ -94,6 +94,7 @@ void LoadView::site_up(size_t site, Time now) {
   if (load.back_at == Time::max()) load.back_at = load.was_up ? now : Time::min();
   load.was_up = true;
   load.failures = 0;
+  load.heard_at = now;
 }
 
 void LoadView::site_out(size_t site) {

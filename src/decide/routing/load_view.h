@@ -35,6 +35,7 @@ struct SiteLoad {
   uint32_t failures = 0;  // in a row
   Time penalty_at{};
   Time back_at = Time::min();
+  Time heard_at = Time::min();  // its last word, of whatever kind
 };
 
 struct AppLoad {
@@ -80,6 +81,10 @@ class LoadView {
   // Sites.
   void site_rtt(size_t site, Duration rtt);
   void site_up(size_t site, Time now);
+  /// It answers, whatever it says.
+  void site_heard(size_t site, Time now) { sites_[site].heard_at = now; }
+  /// Nothing was heard of it for so long.
+  bool silent_for(size_t site, Duration time, Time now) const { return sites_[site].heard_at + time <= now; }
   /// Nothing is sent there until site_up.
   void site_out(size_t site);
   /// It took a request and did not answer well: a penalty that fades, and out after three in a row.
@@ -101,7 +106,8 @@ class LoadView {
   /// It answered with an error, or that it cannot: a penalty that doubles with each one, fades, and halves with each
   /// good answer. It stays usable: where it is the only one, its errors are the app's answer.
   void app_erred(size_t app, size_t site, Time now);
-  /// The app did not serve there: not asked again for a while that doubles with each failure in a row.
+  /// The app did not serve there: not asked again for a while that doubles with each failure in a row, as long as
+  /// another site can serve it.
   void app_failed(size_t app, size_t site, Time now);
 
  private:
