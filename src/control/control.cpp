@@ -217,23 +217,20 @@ Result<void> Control::decide_and_write() {
   return load();
 }
 
-/// Deciding again about the same would give the same.
 void Control::place() {
-  std::vector<App> apps = sized_apps();
-  decide::PlacementOptions options = placement_options();
-  std::set<SiteId> lost;
-  for (const auto& [site, silence] : options.lost) lost.insert(site);
-  const bool same_sites = lost == placed_lost_ && options.unheard == placed_unheard_ &&
-                          options.at_unheard == placed_at_unheard_ && options.runs == placed_runs_;
-  if (placed_revision_ == desired_.revision && same_sites && same_demand(apps, placed_apps_)) return;
-  placed_revision_ = desired_.revision;
-  placed_lost_ = std::move(lost);
-  placed_unheard_ = options.unheard;
-  placed_runs_ = options.runs;
-  placed_at_unheard_ = options.at_unheard;
-  placed_apps_ = std::move(apps);
+  const decide::PlacementOptions options = placement_options();
+  PlacedWith now{.revision = desired_.revision,
+                 .apps = sized_apps(),
+                 .lost = {},
+                 .unheard = options.unheard,
+                 .at_unheard = options.at_unheard,
+                 .runs = options.runs};
+  for (const auto& [site, silence] : options.lost) now.lost.insert(site);
+  const bool same = placed_with_.revision == now.revision && placed_with_.same_sites(now);
+  if (same && same_demand(now.apps, placed_with_.apps)) return;
+  placed_with_ = std::move(now);
   placements_.clear();
-  for (auto& placement : decide::place(desired_.network, placed_apps_, placed(desired_), options)) {
+  for (auto& placement : decide::place(desired_.network, placed_with_.apps, placed(desired_), options)) {
     const AppKey app = placement.app;
     placements_.emplace(app, std::move(placement));
   }

@@ -25,6 +25,7 @@
 #include "control/event_log.h"
 #include "control/fenced_store.h"
 #include "control/observed.h"
+#include "control/placed_with.h"
 #include "control/quota_change.h"
 #include "control/usage_book.h"
 #include "decide/demand/demand_book.h"
@@ -427,17 +428,12 @@ class Control {
   Time demand_since_;                                     // that this member hears of it
   std::map<AppKey, std::pair<int64_t, Time>> seen_apps_;  // generation, and since when this member knows it
   std::map<AppKey, decide::AppPlacement> placements_;
-  uint64_t audited_ = 0;                  // entries that this member wrote
-  Time old_looked_;                       // for what is too old, last
-  ports::Revision placed_revision_ = -1;  // of the state that placements_ are of...
-  std::vector<App> placed_apps_;          // ... and the apps, with their demand...
-  std::set<SiteId> placed_lost_;          // ... and the sites that were lost...
-  std::map<SiteId, SiteRuns> placed_runs_;
-  std::set<SiteId> placed_unheard_;                                  // ... or had never spoken...
-  decide::AtUnheard placed_at_unheard_ = decide::AtUnheard::leaves;  // ... and what becomes of what they have
-  ports::Revision improved_revision_ = -1;                           // in which no better place was found...
-  std::vector<App> improved_apps_;                                   // ... with this demand
-  std::map<ReplicaId, Time> going_since_;                            // replicas that were let go
+  uint64_t audited_ = 0;                    // entries that this member wrote
+  Time old_looked_;                         // for what is too old, last
+  PlacedWith placed_with_;                  // what placements_ are of
+  ports::Revision improved_revision_ = -1;  // in which no better place was found...
+  std::vector<App> improved_apps_;          // ... with this demand
+  std::map<ReplicaId, Time> going_since_;   // replicas that were let go
   struct Lost {
     Time since;                // of its silence
     std::optional<Time> back;  // it is heard again since

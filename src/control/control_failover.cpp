@@ -165,7 +165,7 @@ void Control::note_moves() {
   begun_.clear();
   if (is_away()) {
     const Time now = runtime_.now();
-    auto moves = decide::moves(desired_.network, placed_apps_, placed(desired_), placements_, placement_options(),
+    auto moves = decide::moves(desired_.network, placed_with_.apps, placed(desired_), placements_, placement_options(),
                                config_.moves);
     std::map<SiteId, size_t> starting = starting_now();
     std::set<AppKey> serve_again;  // where they were lost

@@ -107,6 +107,7 @@ class HttpApi {
   static std::vector<Route> app_routes();
   static std::vector<Route> member_routes();  // among members of control
   static std::vector<Route> tenant_routes();
+  static std::vector<Route> secret_routes();
   static std::vector<Route> storage_routes();         // http_storage.cpp
   static std::vector<Route> tenant_storage_routes();  // there, too
   static std::vector<Route> config_routes();          // http_config.cpp

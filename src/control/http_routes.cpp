@@ -254,6 +254,11 @@ std::vector<HttpApi::Route> HttpApi::tenant_routes() {
        Whose::anybody,
        &HttpApi::revoke_key,
        {.summary = "Revoke an API key", .success = 204}},
+  };
+}
+
+std::vector<HttpApi::Route> HttpApi::secret_routes() {
+  return {
       {"PUT",
        "/barrio/v1/secrets/{secret}",
        scope::apps_write,
@@ -279,9 +284,9 @@ std::vector<HttpApi::Route> HttpApi::tenant_routes() {
 std::span<const HttpApi::Route> HttpApi::routes() {
   static const std::vector<Route> table = [] {
     std::vector<Route> all;
-    for (auto part :
-         {open_routes(), site_routes(), new_site_routes(), site_key_routes(), price_routes(), spending_routes(),
-          app_routes(), member_routes(), tenant_routes(), storage_routes(), tenant_storage_routes(), config_routes()}) {
+    for (auto part : {open_routes(), site_routes(), new_site_routes(), site_key_routes(), price_routes(),
+                      spending_routes(), app_routes(), member_routes(), tenant_routes(), secret_routes(),
+                      storage_routes(), tenant_storage_routes(), config_routes()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;
