@@ -457,6 +457,8 @@ TEST_CASE("a request that ran out of its time is refused as ours, and the next o
                 [](const barrio::Replica& replica) { return replica.site == SiteId::of("bio1"); });
   w.publish();
   w.only_there();
+  // Each has heard the other: of a site that never spoke a request that is late is a sign.
+  w.until([&] { return total_of(w.metrics(), "barrio_gateway_peers_up") == 2; });
   for (const char* timeout : {"", "40"}) {
     w.there.does = Replica::Does::hold;
     net::OwnedHeaders fields;
