@@ -21,7 +21,7 @@ constexpr uint64_t fixed_seeds = 8;  // the fourth meets a deposed leader, and a
 #else
 constexpr uint64_t fixed_seeds = 30;
 #endif
-constexpr uint64_t more_seeds = 698;  // of the commit (docs/testing.md)
+constexpr uint64_t more_seeds = 698;  // docs/testing.md
 
 Network madrid() {
   Network network = spain();
