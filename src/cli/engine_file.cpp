@@ -88,7 +88,7 @@ Result<engine::EngineOptions> options_of(const EngineFile& file) {
                                       .backend = !device.oip.empty()      ? "oip"
                                                  : !device.openai.empty() ? "openai"
                                                                           : "",
-                                      .server = device.oip + device.openai});
+                                      .server = device.oip + device.openai});  // one of them at most
   }
   for (const EngineModelFile& model : file.models) {
     own.models.push_back({model.name,

@@ -94,32 +94,31 @@ Result<ReplicaOptions> ReplicaHost::options_of(const EngineOrder& asked) const {
     options.models.push_back({name, parameters});
   }
   if (order.stream) options.streams = {.app = name, .spec = *order.stream};
-  TRY_DO(use_server(order.resources.accelerator, options));
+  TRY_DO(use_server(order, options));
   return options;
 }
 
 /// Models of a server come from the one that stands for the replica's accelerator, and nothing else runs there.
-Result<void> ReplicaHost::use_server(const std::string& accelerator, ReplicaOptions& options) const {
+Result<void> ReplicaHost::use_server(const ReplicaOrder& order, ReplicaOptions& options) const {
+  const std::string& accelerator = order.resources.accelerator;
   const DeviceSpec* const device = engine_.device(accelerator);
   const std::string at = device == nullptr ? "" : device->backend;
-  for (InitialModel& model : options.models) {
-    const std::string& backend = model.parameters.backend;
-    const bool is_text = backend == to_name(Backend::openai);
-    const bool is_at_server = is_text || backend == to_name(Backend::oip);
-    if (is_at_server && at != backend) {
-      return fail(Code::not_found, "the engine of this site knows no model server of the backend " + backend +
-                                       " by the accelerator '" + accelerator + "'");
+  for (const ModelSource& model : models_of(order.model, order.pipeline)) {
+    if (model.is_at_server() && at != to_name(model.backend)) {
+      return fail(Code::not_found, std::string("the engine of this site knows no model server of the backend ") +
+                                       to_name(model.backend) + " by the accelerator '" + accelerator + "'");
     }
-    if (!is_at_server && !at.empty())
+    if (!model.is_at_server() && !at.empty())
       return fail(Code::invalid, "the accelerator '" + accelerator + "' is a model server: it runs no model files");
-    if (!is_at_server) continue;
-    model.parameters.builtin = device->server;
-    if (!is_text) continue;
-    if (!means_.find_generation) return fail(Code::unsupported, "this engine serves no text models");
-    TRY(options.generation, means_.find_generation(model.name, device->server));
-    options.models.clear();  // of a text model there is no other: pipelines have none
-    break;
   }
+  if (at.empty()) return {};
+  if (order.model.backend != Backend::openai) {
+    for (InitialModel& model : options.models) model.parameters.builtin = device->server;
+    return {};
+  }
+  if (!means_.find_generation) return fail(Code::unsupported, "this engine serves no text models");
+  TRY(options.generation, means_.find_generation(order.app.name.str(), device->server));
+  options.models.clear();  // nothing is loaded here
   return {};
 }
 

@@ -53,7 +53,7 @@ class ReplicaHost {
   net::Response answer_usage(const net::Request& request);
   StreamHooks hooks_of(const AppKey& app);
   Result<ReplicaOptions> options_of(const EngineOrder& asked) const;
-  Result<void> use_server(const std::string& accelerator, ReplicaOptions& options) const;
+  Result<void> use_server(const ReplicaOrder& order, ReplicaOptions& options) const;
 
   net::Reactor& reactor_;
   Engine& engine_;

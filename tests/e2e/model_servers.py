@@ -1,5 +1,5 @@
 """The model servers of a site, as its operator runs them, for model_servers.sh: one of OpenAI's API, as vLLM is, and one of the Open
-Inference Protocol, as Triton is, behind one address. Prints it; appends what it was asked to the file. Usage: model_servers.py FILE"""
+Inference Protocol, as Triton is, behind one address. Prints it; appends what it was asked to the file. Usage: model_servers.py FILE [PORT]"""
 import http.server
 import json
 import sys
@@ -54,6 +54,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2]) if len(sys.argv) > 2 else 0), Handler)
 print(f"127.0.0.1:{server.server_port}", flush=True)
 server.serve_forever()

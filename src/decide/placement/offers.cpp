@@ -258,7 +258,7 @@ double Offers::spoils(uint32_t to) const {
   }
   // Others may ask for several empty devices at once: where there are many, one less spoils more.
   const double whole = problem_->slice_mix.empty() ? 1 : problem_->slice_mix[whole_profile];
-  for (; sets > empty(); --sets) lost += whole * static_cast<double>(sets);
+  for (const int64_t left = empty(); sets > left; --sets) lost += whole * static_cast<double>(sets);
   return lost;
 }
 
