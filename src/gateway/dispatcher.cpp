@@ -115,15 +115,31 @@ Decision Dispatcher::serve_here(Ticket ticket, size_t app, Time now) {
   Open& request = open(ticket);
   LocalApp* local = local_app(request);
   CHECK(local != nullptr && !local->replicas.empty());
-  const LocalReplicas::Picked picked = local->replicas.pick(request.replica, now);
+  const auto picked = local->replicas.pick(request.replica, now);
+  if (!picked) {
+    request.tried.push_back(self_);
+    return beside_crowd(ticket, app, now);
+  }
   view_->sent(app, self_index_);
   set_site(request, self_index_);
-  request.replica = picked.id;
-  request.probe = picked.probe;
+  request.replica = picked->id;
+  request.probe = picked->probe;
   request.sent_at = now;
   const Duration most = std::max(Duration::zero(), (request.deadline - now) / largest_part_of_way);
   const Duration way = std::clamp(local->way.high() - left_by_engine, Duration::zero(), most);
-  return {.ticket = ticket, .deadline = request.deadline, .act = Local{picked.endpoint, way}};
+  return {.ticket = ticket, .deadline = request.deadline, .act = Local{picked->endpoint, way}};
+}
+
+/// Where else, when the app's replicas here have as much as they can work off.
+Decision Dispatcher::beside_crowd(Ticket ticket, size_t app, Time now) {
+  Decision next = decide_beside(ticket, self_, Failure::declined, now);
+  if (auto* refused = std::get_if<Refuse>(&next.act); refused != nullptr && refused->status == 429) {
+    refused->refusal.detail = "the app at site " + self_.str() +
+                              " answered nobody in time, and gets no more at once than it can work off; " +
+                              refused->refusal.detail;
+    refused->retry_after = table_->app(app).objective;
+  }
+  return next;
 }
 
 Decision Dispatcher::forward_to(Ticket ticket, size_t app, size_t site, Time now) {
@@ -236,23 +252,29 @@ Decision Dispatcher::failed(Ticket ticket, Failure failure, bool sent, Time now)
   const bool answered = failure == Failure::declined || failure == Failure::refused;
   if (LocalApp* here = request.replica.empty() ? nullptr : local_app(request); here != nullptr && answered)
     here->replicas.heard(request.replica, now);
-  release(request, works ? ReplicaOutcome::unknown : ReplicaOutcome::failed, now);
+  const bool silent = failure == Failure::timed_out;
+  release(request, works ? ReplicaOutcome::unknown : silent ? ReplicaOutcome::silent : ReplicaOutcome::failed, now);
   if (!works) blame(request, failure, sent, now);
   if (now >= request.deadline || failure == Failure::timed_out || !may_retry(request, sent, now)) {
     return give_up(ticket, failure, sent, now);
   }
-  const std::string site = request.site.str();
+  const SiteId site = request.site;
   request.retried = true;
   // Another replica here may serve it; another site's gateway has tried its own.
   const LocalApp* local = request.replica.empty() ? nullptr : local_app(request);
   const bool here_again = local != nullptr && local->replicas.usable_beside(request.replica, now);
-  if (!here_again) request.tried.push_back(request.site);
+  if (!here_again) request.tried.push_back(site);
+  return decide_beside(ticket, site, failure, now);
+}
+
+/// Where else, after `site` could not take it.
+Decision Dispatcher::decide_beside(Ticket ticket, const SiteId& site, Failure failure, Time now) {
   Decision next = decide_for(ticket, now);
   auto* refused = std::get_if<Refuse>(&next.act);
   const bool busy = failure == Failure::refused || failure == Failure::declined;
   if (refused != nullptr && busy && refused->refusal.reason == RefusalReason::unavailable) {
     refused->refusal.reason = RefusalReason::overloaded;
-    refused->refusal.detail = "site " + site + " could not take it; " + refused->refusal.detail;
+    refused->refusal.detail = "site " + site.str() + " could not take it; " + refused->refusal.detail;
     if (failure == Failure::declined) refused->status = 429;
   }
   return next;

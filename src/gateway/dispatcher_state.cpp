@@ -269,7 +269,10 @@ void Dispatcher::release(Open& request, ReplicaOutcome outcome, Time now) {
   const auto site = site_of(request);
   if (app && site) view_->finished(*app, *site);
   LocalApp* local = request.replica.empty() ? nullptr : local_app(request);
-  if (local != nullptr) local->replicas.over(request.replica, request.probe, outcome, now);
+  if (local != nullptr) {
+    const Duration objective = app ? table_->app(*app).objective : Duration::max();
+    local->replicas.over({request.replica, request.probe, request.sent_at, objective}, outcome, now);
+  }
   request.probe = false;
 }
 

@@ -273,6 +273,42 @@ TEST_CASE("requests that take too long, all of their time, shut nobody off where
   }
 }
 
+TEST_CASE("where a crowd got no answer, two at a time are sent; the rest goes elsewhere or is refused at once") {
+  World w;
+  w.run_here({w.street, w.basque});
+  const auto crowd_gets_nothing = [&](const AppKey& app) {
+    std::vector<Decision> crowd;
+    for (int i = 0; i < 5; ++i) {
+      crowd.push_back(w.dispatcher.arrived({.app = &app, .device = 1, .forwarded = true, .first_byte = start}, start));
+    }
+    for (const Decision& one : crowd) w.dispatcher.failed(one.ticket, Failure::timed_out, true, start + 600ms);
+  };
+  Time now = start + 1200ms;
+  const auto ask = [&](const AppKey& app, bool forwarded) {
+    return w.dispatcher.arrived({.app = &app, .device = 1, .forwarded = forwarded, .first_byte = now}, now);
+  };
+  SUBCASE("the only one that may") {
+    crowd_gets_nothing(w.basque);
+    const Decision first = ask(w.basque, false);
+    CHECK(what(first) == "local unix:/run/private");
+    CHECK(what(ask(w.basque, false)) == "local unix:/run/private");
+    CHECK(what(ask(w.basque, false)) == "refuse 429 overloaded");
+    w.dispatcher.answered(first.ticket, {}, start + 1210ms);
+    CHECK(what(ask(w.basque, false)) == "local unix:/run/private");
+    CHECK(what(ask(w.basque, false)) == "local unix:/run/private");
+    CHECK(what(ask(w.basque, false)) == "refuse 429 overloaded");
+  }
+  SUBCASE("one of three") {
+    crowd_gets_nothing(w.street);
+    CHECK(what(ask(w.street, false)) == "forward mad1");
+    now = start + 15s;  // the others are not preferred any more
+    CHECK(what(ask(w.street, true)) == "local unix:/run/street");
+    CHECK(what(ask(w.street, true)) == "local unix:/run/street");
+    CHECK(what(ask(w.street, true)) == "refuse 429 overloaded");
+    for (int i = 0; i < 9; ++i) CHECK(what(ask(w.street, false)).starts_with("forward"));
+  }
+}
+
 TEST_CASE("nothing is retried after the deadline of three objectives") {
   World w;
   w.run_here({w.street});

@@ -23,13 +23,14 @@ void LocalReplicas::adopt(std::vector<Ready> ready) {
       replica.in_flight = known->in_flight;
       replica.asked_at = known->asked_at;
       replica.ejection = known->ejection;
+      replica.limit = known->limit;
     }
     next.push_back(std::move(replica));
   }
   replicas_ = std::move(next);
 }
 
-LocalReplicas::Picked LocalReplicas::pick(const ReplicaId& avoid, Time now) {
+std::optional<LocalReplicas::Picked> LocalReplicas::pick(const ReplicaId& avoid, Time now) {
   CHECK(!replicas_.empty());
   const auto rank = [&](const Replica& replica) {
     const bool usable = replica.ejection.usable(now);
@@ -38,23 +39,31 @@ LocalReplicas::Picked LocalReplicas::pick(const ReplicaId& avoid, Time now) {
     // A replica that is due for its probe gets it, or it would never come back.
     const uint32_t load =
         replica.ejection.ejected() ? 0 : replica.in_flight + failure_weight * replica.ejection.failures();
-    return std::tuple(!usable, replica.id == avoid, due, load);
+    return std::tuple(!usable, !replica.limit.has_room(replica.in_flight), replica.id == avoid, due, load);
   };
   Replica& best = *std::ranges::min_element(replicas_, {}, rank);
+  if (!best.limit.has_room(best.in_flight)) {
+    for (Replica& replica : replicas_) replica.limit.turned_away(now);
+    return std::nullopt;
+  }
   ++best.in_flight;
   if (!best.asked_at) best.asked_at = now;
-  return {best.id, best.endpoint, best.ejection.sent(now)};
+  return Picked{best.id, best.endpoint, best.ejection.sent(now)};
 }
 
-void LocalReplicas::over(const ReplicaId& id, bool probe, ReplicaOutcome outcome, Time now) {
-  const auto found = std::ranges::find(replicas_, id, &Replica::id);
+void LocalReplicas::over(const Sent& sent, ReplicaOutcome outcome, Time now) {
+  const auto found = std::ranges::find(replicas_, sent.id, &Replica::id);
   if (found == replicas_.end()) return;
+  const uint32_t had = found->in_flight;
   if (found->in_flight > 0) --found->in_flight;
-  if (outcome == ReplicaOutcome::served) heard(id, now);
+  if (outcome == ReplicaOutcome::served) heard(sent.id, now);
   switch (outcome) {
-    case ReplicaOutcome::served: return found->ejection.succeeded();
-    case ReplicaOutcome::failed: return found->ejection.failed(probe, now);
-    case ReplicaOutcome::unknown: return found->ejection.abandoned(probe);
+    case ReplicaOutcome::served:
+      found->limit.answered(sent.objective, sent.at, now);
+      return found->ejection.succeeded();
+    case ReplicaOutcome::silent: found->limit.fell_silent(had, sent.at, now); [[fallthrough]];
+    case ReplicaOutcome::failed: return found->ejection.failed(sent.probe, now);
+    case ReplicaOutcome::unknown: return found->ejection.abandoned(sent.probe);
   }
 }
 

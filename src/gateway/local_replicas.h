@@ -1,19 +1,22 @@
 #pragma once
 // The ready replicas of one app at this site: which one serves next, and which are left alone because they fail. One
 // that fails fast has nothing in flight: so that this does not attract requests, failures in a row count as load, and
-// three eject it (decide/routing/ejection.h), unless no other one is left.
+// three eject it (decide/routing/ejection.h), unless no other one is left. One that stops answering in time gets no
+// more at a time than it can work off (decide/limits/concurrency_limit.h).
 
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "decide/limits/concurrency_limit.h"
 #include "decide/routing/ejection.h"
 #include "model/ids.h"
 
 namespace barrio::gateway {
 
-enum class ReplicaOutcome { served, failed, unknown };
+/// silent: no answer to this request in its time, nor to another for long.
+enum class ReplicaOutcome { served, failed, silent, unknown };
 
 class LocalReplicas {
  public:
@@ -31,9 +34,17 @@ class LocalReplicas {
   size_t size() const { return replicas_.size(); }
   /// Those that stay keep their requests and their failures.
   void adopt(std::vector<Ready> ready);
-  /// Not `avoid` while there is another. There must be one. Ends in over().
-  Picked pick(const ReplicaId& avoid, Time now);
-  void over(const ReplicaId& id, bool probe, ReplicaOutcome outcome, Time now);
+  /// Not `avoid` while there is another. There must be one. None: all that could be used have as much as they can work
+  /// off. What it picks ends in over().
+  std::optional<Picked> pick(const ReplicaId& avoid, Time now);
+  /// One request of an app with this objective, sent at `sent`.
+  struct Sent {
+    const ReplicaId& id;
+    bool probe = false;
+    Time at{};
+    Duration objective{};
+  };
+  void over(const Sent& sent, ReplicaOutcome outcome, Time now);
   /// Whether any but this one could serve now.
   bool usable_beside(const ReplicaId& id, Time now) const;
   size_t ejected() const;
@@ -49,6 +60,7 @@ class LocalReplicas {
     uint32_t in_flight = 0;
     std::optional<Time> asked_at = {};  // first, since its last answer
     decide::Ejection ejection;
+    decide::ConcurrencyLimit limit;
   };
   std::vector<Replica> replicas_;
 };

@@ -463,13 +463,16 @@ TEST_CASE("a request that ran out of its time is refused as ours, and the next o
     w.there.does = Replica::Does::hold;
     net::OwnedHeaders fields;
     if (*timeout != '\0') fields.emplace_back("Barrio-Timeout-Ms", timeout);
-    std::vector<World::Answer> late;
-    for (int i = 0; i < 4; ++i) late.push_back(w.send(w.infer(fields)));
-    for (const World::Answer& one : late) {
-      const net::Response refused = w.wait(one);
-      CHECK(refused.status == 504);
-      CHECK(header(refused, "Barrio-Refused") == "objective");
-      CHECK(problem(refused).at("reason") == "objective");
+    // Two at a time: more that get no answer would be a crowd.
+    for (int round = 0; round < 2; ++round) {
+      std::vector<World::Answer> late;
+      for (int i = 0; i < 2; ++i) late.push_back(w.send(w.infer(fields)));
+      for (const World::Answer& one : late) {
+        const net::Response refused = w.wait(one);
+        CHECK(refused.status == 504);
+        CHECK(header(refused, "Barrio-Refused") == "objective");
+        CHECK(problem(refused).at("reason") == "objective");
+      }
     }
     w.there.does = Replica::Does::answer;
     const net::Response next = w.ask(w.infer());
