@@ -418,6 +418,25 @@ TEST_CASE("over the memory for kept bodies a request goes on, but is not sent a 
   CHECK(has(fresh.metrics(), "barrio_gateway_limited_total{limit=\"kept_bodies\"} 1"));
 }
 
+TEST_CASE("a body of any length that is sent a second time is the same, whatever was read meanwhile") {
+  for (const size_t size : {20'000, 60'000, 100'000, 300'000, 1'000'000}) {
+    World w;
+    net::Request large = w.infer();
+    large.body.clear();
+    for (size_t at = 0; at < size; ++at) large.body += static_cast<char>('a' + (at * 3 + at / 251) % 26);
+    w.here.does = Replica::Does::hold;
+    const World::Answer answer = w.send(large);
+    w.until([&] { return w.here.held.size() == 1; });
+    w.here.does = Replica::Does::answer;
+    net::Request other = w.infer();
+    other.body = std::string(size, 'x');
+    for (int i = 0; i < 3; ++i) CHECK(w.ask(other).status == 200);
+    w.here.held.front()->abort();
+    CHECK(w.wait(answer).body == "body of " + std::to_string(size));
+    CHECK(w.there.body == large.body);  // mad1's
+  }
+}
+
 TEST_CASE("an API key serves until the snapshot without it, and never reaches a replica") {
   World w;
   CHECK(w.ask(w.infer()).status == 200);

@@ -30,6 +30,7 @@ void ProxiedRequest::start(net::Exchange& exchange, RequestStart&& start) {
   ended_at_ = exchange.first_byte();
   received_ = 0;
   keeping_ = exchange.request().content_length.value_or(0) <= most_kept_body;
+  taken_.reset();
   kept_.clear();
   request_trailers_.clear();
   answer_trailers_.clear();
@@ -116,7 +117,7 @@ bool ProxiedRequest::send_to(const net::Endpoint& where, bool to_gateway, Durati
     call_ = &parts_.client.start(other, call, *this);
   }
   bool room = true;
-  if (!kept_.empty()) room = call_->write(kept_);
+  if (!kept().empty()) room = call_->write(kept());
   if (ended_ && head.has_body) call_->end(views_of(request_trailers_, headers_));
   if (!room) exchange_->pause();
   set_begin_timer();
@@ -144,21 +145,33 @@ net::Protocol ProxiedRequest::protocol_to(bool gateway) const {
 
 void ProxiedRequest::keep(std::string_view piece) {
   if (!keeping_) return;
-  keeping_ = kept_.size() + piece.size() <= most_kept_body && parts_.limits.keep(start_.hold, piece.size());
+  // Often all of it came in one read.
+  const bool first = received_ == piece.size();
+  auto taken = first && piece.size() >= least_taken_body ? exchange_->take(piece) : nullptr;
+  const size_t held = taken ? net::ReadBlocks::block_bytes : piece.size();
+  keeping_ = received_ <= most_kept_body && parts_.limits.keep(start_.hold, held);
   if (!keeping_) return forget_body();
+  if (taken) {
+    taken_ = std::move(taken);
+    in_taken_ = piece;
+    return;
+  }
   // In one piece where it is of usual size; what is only announced takes no more than that.
   if (kept_.empty())
     kept_.reserve(std::min<uint64_t>(exchange_->request().content_length.value_or(0), most_spare_body));
+  if (taken_) kept_.append(in_taken_);
+  taken_.reset();
   kept_.append(piece);
 }
 
 std::optional<std::string_view> ProxiedRequest::kept_body() const {
-  return keeping_ ? std::optional<std::string_view>(kept_) : std::nullopt;
+  return keeping_ ? std::optional<std::string_view>(kept()) : std::nullopt;
 }
 
 /// Nothing that was kept is of use without the rest.
 void ProxiedRequest::forget_body() {
   parts_.limits.give_back(start_.hold);
+  taken_.reset();
   kept_.clear();
   if (kept_.capacity() > most_spare_body) kept_.shrink_to_fit();
 }

@@ -19,6 +19,7 @@
 #include "gateway/request_meter.h"
 #include "net/client.h"
 #include "net/lazy_timer.h"
+#include "net/read_blocks.h"
 #include "net/server.h"
 
 namespace barrio::gateway {
@@ -62,6 +63,8 @@ struct RequestStart {
 class ProxiedRequest final : public net::CallHandler {
  public:
   static constexpr size_t most_kept_body = 1024 * 1024;
+  /// From here on what came in one read is kept where it was read, with the whole block.
+  static constexpr size_t least_taken_body = 32 * 1024;
   /// What a pooled one may go on holding.
   static constexpr size_t most_spare_body = 256 * 1024;
   static constexpr Duration longest_stream = 1h;
@@ -109,6 +112,7 @@ class ProxiedRequest final : public net::CallHandler {
   void note_declined(const net::ResponseHead& head);
   void refuse(const Refuse& refuse);
   void keep(std::string_view piece);
+  std::string_view kept() const { return taken_ ? in_taken_ : std::string_view(kept_); }
   const std::string& server_timing(const Timings& timings, Time now);
   /// The last word on this request, for those who look.
   void seen(int status, std::string_view reason, bool late = false);
@@ -125,8 +129,10 @@ class ProxiedRequest final : public net::CallHandler {
   bool answering_ = false;  // the answer's head has gone to the device
   bool ended_ = false;      // the request is complete
   Time ended_at_{};
-  bool keeping_ = true;  // all of the body so far is in kept_
+  bool keeping_ = true;  // all of the body so far is kept
   std::string kept_;
+  std::shared_ptr<const void> taken_;  // where it was read, if there is one; then nothing is in kept_
+  std::string_view in_taken_;
   uint64_t received_ = 0;  // of the body
   Time sent_at_{};
   net::LazyTimer begin_timer_;  // of requests that stream

@@ -79,6 +79,9 @@ class Exchange {
   virtual const TlsInfo* tls() const = 0;
   /// When the first byte of this request arrived.
   virtual Time first_byte() const = 0;
+  /// In on_body: owns the bytes of its piece, or of a part of it, for as long as somebody has what this returns, and a
+  /// block of 128 KiB with them. Null: they are gone after the call as ever.
+  virtual std::shared_ptr<const void> take(std::string_view /*piece*/) { return nullptr; }
   /// Stop and go on reading the body (back-pressure from where it is forwarded to).
   virtual void pause() = 0;
   virtual void resume() = 0;

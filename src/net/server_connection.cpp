@@ -111,7 +111,7 @@ void ServerConnection::flush() {
 
 void ServerConnection::receive() {
   std::string_view got;
-  std::span<char> room = core_.scratch_;
+  std::span<char> room = core_.blocks_.next();
   // What follows the PROXY header is not ours to read if TLS begins there.
   if (phase_ == Phase::proxy && welcome_.tls) room = room.first(proxy_.missing());
   switch (stream_.read(room, got)) {

@@ -19,6 +19,7 @@
 #include "net/lazy_timer.h"
 #include "net/listener.h"
 #include "net/proxy_protocol.h"
+#include "net/read_blocks.h"
 #include "net/server.h"
 #include "net/stream.h"
 #include "net/tls.h"
@@ -82,7 +83,7 @@ class ServerCore {
   std::string http2_room_;  // for PlainHeads: at most what was read, with known values plain
   std::vector<std::unique_ptr<http2::ServerStream>> spare_streams_;  // to be used again; bounded
   std::vector<std::unique_ptr<ServerConnection>> connections_;
-  std::array<char, 128 * 1024> scratch_;  // what one read brought; consumed before the next
+  ReadBlocks blocks_;  // what one read brought is consumed before the next
 };
 
 class ServerConnection final : public IoHandler, public Exchange {
@@ -98,6 +99,7 @@ class ServerConnection final : public IoHandler, public Exchange {
   const std::string& device_ip() const override { return device_ip_; }
   const TlsInfo* tls() const override { return stream_.tls(); }
   Time first_byte() const override { return first_byte_; }
+  std::shared_ptr<const void> take(std::string_view piece) override { return core_.blocks_.take(piece); }
   void pause() override;
   void resume() override;
   void begin(int status, std::span<const Header> headers, std::optional<uint64_t> length) override;
