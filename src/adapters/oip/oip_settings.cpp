@@ -1,6 +1,6 @@
 #include "adapters/oip/oip_settings.h"
 
-#include "base/settings.h"
+#include "base/settings_line.h"
 #include "base/text.h"
 
 namespace barrio::adapters::oip {
@@ -18,7 +18,7 @@ Result<void> check_name(const std::string& name, const char* key) {
 }  // namespace
 
 Result<OipSettings> OipSettings::parse(const ports::LoadSpec& spec) {
-  TRY(auto given, Settings::parse(spec.builtin));
+  TRY(auto given, SettingsLine::parse(spec.builtin));
   OipSettings settings;
   std::string url;
   settings.model = spec.name;

@@ -2,7 +2,7 @@
 
 #include <fstream>
 
-#include "base/settings.h"
+#include "base/settings_line.h"
 #include "base/text.h"
 
 namespace barrio::adapters {
@@ -21,7 +21,7 @@ Result<std::string> read_key(const std::string& file) {
   return key;
 }
 
-Result<void> take_limits(Settings& given, decide::FirstTokenLimits& limits) {
+Result<void> take_limits(SettingsLine& given, decide::FirstTokenLimits& limits) {
   uint64_t running = limits.running;
   uint64_t waiting = limits.waiting;
   double rate = 0;
@@ -52,7 +52,7 @@ Result<void> check_times(const OpenaiSettings& settings) {
 }  // namespace
 
 Result<OpenaiSettings> OpenaiSettings::parse(const std::string& name, std::string_view text) {
-  TRY(auto given, Settings::parse(text));
+  TRY(auto given, SettingsLine::parse(text));
   OpenaiSettings settings;
   settings.name = settings.model = name;
   std::string url;

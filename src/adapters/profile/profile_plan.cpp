@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "base/settings.h"
+#include "base/settings_line.h"
 
 namespace barrio::adapters {
 
@@ -42,7 +42,7 @@ bool is_nth(uint64_t run, uint64_t n) {
 }  // namespace
 
 Result<ProfileSettings> ProfileSettings::parse(std::string_view text) {
-  TRY(auto given, Settings::parse(text));
+  TRY(auto given, SettingsLine::parse(text));
   ProfileSettings settings;
   TRY_DO(given.take("a", settings.a));
   TRY_DO(given.take("c", settings.c));

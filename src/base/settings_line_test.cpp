@@ -1,11 +1,11 @@
-#include "base/settings.h"
+#include "base/settings_line.h"
 
 #include <doctest/doctest.h>
 
-namespace barrio::settings_test {
+namespace barrio::settings_line_test {
 
 TEST_CASE("settings are read by key, and what is not set stays as it is") {
-  auto settings = Settings::parse("a=5ms, url=http://h:1/x?y=z,n=3,share=0.25");
+  auto settings = SettingsLine::parse("a=5ms, url=http://h:1/x?y=z,n=3,share=0.25");
   REQUIRE(settings);
   Duration a{};
   Duration c = 7ms;
@@ -26,11 +26,11 @@ TEST_CASE("settings are read by key, and what is not set stays as it is") {
 }
 
 TEST_CASE("what is wrong with settings is said by key") {
-  CHECK(Settings::parse("")->finish());
-  CHECK(Settings::parse("a").error().text() == "'a' must be key=value");
-  CHECK(Settings::parse("=1").error().text() == "'=1' must be key=value");
-  CHECK(Settings::parse("a=1,a=2").error().text() == "a: is set twice");
-  auto settings = Settings::parse("a=soon,n=-1,x=many,jiter=1");
+  CHECK(SettingsLine::parse("")->finish());
+  CHECK(SettingsLine::parse("a").error().text() == "'a' must be key=value");
+  CHECK(SettingsLine::parse("=1").error().text() == "'=1' must be key=value");
+  CHECK(SettingsLine::parse("a=1,a=2").error().text() == "a: is set twice");
+  auto settings = SettingsLine::parse("a=soon,n=-1,x=many,jiter=1");
   REQUIRE(settings);
   Duration a{};
   uint64_t n = 0;
@@ -43,4 +43,4 @@ TEST_CASE("what is wrong with settings is said by key") {
   CHECK(settings->finish().error().text() == "jiter: is not a setting; did you mean 'jitter'?");
 }
 
-}  // namespace barrio::settings_test
+}  // namespace barrio::settings_line_test

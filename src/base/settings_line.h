@@ -13,10 +13,10 @@
 
 namespace barrio {
 
-class Settings {
+class SettingsLine {
  public:
   /// A value is all up to the next comma. Errors: invalid (an item without '=', an empty key, a key twice).
-  static Result<Settings> parse(std::string_view text);
+  static Result<SettingsLine> parse(std::string_view text);
 
   /// Leave `into` as it is where the key is not set. Errors: invalid, with the key in `where`.
   Result<void> take(std::string_view key, std::string& into);

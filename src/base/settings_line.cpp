@@ -1,11 +1,11 @@
-#include "base/settings.h"
+#include "base/settings_line.h"
 
 #include "base/text.h"
 
 namespace barrio {
 
-Result<Settings> Settings::parse(std::string_view text) {
-  Settings settings;
+Result<SettingsLine> SettingsLine::parse(std::string_view text) {
+  SettingsLine settings;
   if (trim(text).empty()) return settings;
   for (const std::string_view item : split(text, ',')) {
     const size_t equals = item.find('=');
@@ -18,7 +18,7 @@ Result<Settings> Settings::parse(std::string_view text) {
   return settings;
 }
 
-std::optional<std::string> Settings::find(std::string_view key) {
+std::optional<std::string> SettingsLine::find(std::string_view key) {
   known_.emplace_back(key);
   const auto found = values_.find(key);
   if (found == values_.end()) return std::nullopt;
@@ -27,12 +27,12 @@ std::optional<std::string> Settings::find(std::string_view key) {
   return value;
 }
 
-Result<void> Settings::take(std::string_view key, std::string& into) {
+Result<void> SettingsLine::take(std::string_view key, std::string& into) {
   if (auto value = find(key)) into = std::move(*value);
   return {};
 }
 
-Result<void> Settings::take(std::string_view key, Duration& into) {
+Result<void> SettingsLine::take(std::string_view key, Duration& into) {
   const auto value = find(key);
   if (!value) return {};
   auto parsed = parse_duration(*value);
@@ -41,7 +41,7 @@ Result<void> Settings::take(std::string_view key, Duration& into) {
   return {};
 }
 
-Result<void> Settings::take(std::string_view key, uint64_t& into) {
+Result<void> SettingsLine::take(std::string_view key, uint64_t& into) {
   const auto value = find(key);
   if (!value) return {};
   const auto parsed = parse_uint(*value);
@@ -50,7 +50,7 @@ Result<void> Settings::take(std::string_view key, uint64_t& into) {
   return {};
 }
 
-Result<void> Settings::take(std::string_view key, double& into) {
+Result<void> SettingsLine::take(std::string_view key, double& into) {
   const auto value = find(key);
   if (!value) return {};
   const auto parsed = parse_double(*value);
@@ -59,7 +59,7 @@ Result<void> Settings::take(std::string_view key, double& into) {
   return {};
 }
 
-Result<void> Settings::finish() const {
+Result<void> SettingsLine::finish() const {
   if (values_.empty()) return {};
   const std::string& key = values_.begin()->first;
   const std::vector<std::string_view> known(known_.begin(), known_.end());
