@@ -17,7 +17,7 @@ namespace barrio::adapters {
 namespace {
 
 constexpr size_t words_bytes = 4096;
-constexpr size_t longest_detail = 300;
+constexpr size_t longest_told_detail = 300;
 
 /// What a model process may know of our environment: where its libraries are.
 std::vector<std::string> environment() {
@@ -95,7 +95,7 @@ std::string WorkerProcess::last_words() const {
   text.resize(got > 0 ? static_cast<size_t>(got) : 0);
   text.resize(std::min(text.size(), text.find('\0')));
   const std::string_view all = trim(text);
-  return harmless(all.substr(all.find_last_of('\n') + 1), longest_detail);
+  return harmless(all.substr(all.find_last_of('\n') + 1), longest_told_detail);
 }
 
 }  // namespace barrio::adapters

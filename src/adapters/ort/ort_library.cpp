@@ -55,7 +55,7 @@ Result<std::shared_ptr<const Library>> Library::load(const std::string& explicit
       dlclose(handle);
       continue;
     }
-    std::shared_ptr<Library> library(new Library(handle, table));
+    std::shared_ptr<Library> library(new Library(table));
     TRY_DO(library->start());
     return std::shared_ptr<const Library>(std::move(library));
   }

@@ -26,10 +26,9 @@ class Library {
   Result<void> check(Status* status, Code code) const;
 
  private:
-  Library(void* handle, const void* table) : handle_(handle), api_(table) {}
+  explicit Library(const void* table) : api_(table) {}
   Result<void> start();
 
-  void* handle_;
   Api api_;
   Env* env_ = nullptr;
   MemoryInfo* memory_ = nullptr;
