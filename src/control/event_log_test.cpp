@@ -88,7 +88,8 @@ TEST_CASE("ids grow over restarts, and who was away for too long is told that so
   CHECK(log.after(some.last, {}).events.empty());
 }
 
-TEST_CASE("over a socket: events come as they happen, and behind Last-Event-ID those that were not seen") {
+TEST_CASE("over a socket: events come as they happen, and behind Last-Event-ID those that were not seen" *
+          doctest::test_suite("threads")) {
   SocketWorld world;
   auto& [reactor, runtime, store, control, metrics, api, front, address] = world;
   std::optional<net::test::RawClient> client;

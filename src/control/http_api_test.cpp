@@ -288,7 +288,8 @@ TEST_CASE("the console is served with its type, its policy and an ETag; the live
   CHECK(world.status("GET", "/assets/none.js") == 404);
 }
 
-TEST_CASE("over a socket: a token, a deployment and what a site is told, each in its own fiber") {
+TEST_CASE("over a socket: a token, a deployment and what a site is told, each in its own fiber" *
+          doctest::test_suite("threads")) {
   SocketWorld world;
   auto& [reactor, runtime, store, control, metrics, api, front, address] = world;
   net::Client client(reactor, {});

@@ -43,16 +43,16 @@ struct HttpWorld : World {
   static void record(const net::Request& request, const net::Response& response) {
     const char* file = std::getenv("BARRIO_RECORD_ANSWERS");
     if (file == nullptr) return;
-    std::ofstream(file, std::ios::app) << print_json(JsonObject{
-                                              {"method", request.method},
-                                              {"path", request.path()},
-                                              {"status", response.status},
-                                              {"media",
-                                               net::find_header(response.headers, "Content-Type").value_or("")},
-                                              {"request", request.body},
-                                              {"body", response.body},
-                                          })
-                                       << "\n";
+    static std::ofstream answers(file);
+    answers << print_json(JsonObject{
+                   {"method", request.method},
+                   {"path", request.path()},
+                   {"status", response.status},
+                   {"media", net::find_header(response.headers, "Content-Type").value_or("")},
+                   {"request", request.body},
+                   {"body", response.body},
+               })
+            << std::endl;
   }
   std::string token(const std::string& client) {
     if (!tokens.contains(client)) {

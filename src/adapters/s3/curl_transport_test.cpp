@@ -53,7 +53,7 @@ class OneAnswer {
 
 }  // namespace
 
-TEST_CASE("what is sent over curl is what was said, and the answer is whole") {
+TEST_CASE("what is sent over curl is what was said, and the answer is whole" * doctest::test_suite("threads")) {
   OneAnswer server("body", "HTTP/1.1 412 Precondition Failed\r\nX-Amz-Thing: Value\r\nContent-Length: 5\r\n\r\nwords");
   const auto transport = make_curl_transport(server.endpoint, "");
   const auto answer =
@@ -70,7 +70,7 @@ TEST_CASE("what is sent over curl is what was said, and the answer is whole") {
   CHECK(server.seen.find("\r\nContent-Length: 8\r\n") != std::string::npos);
 }
 
-TEST_CASE("the head of an object has its length and no body") {
+TEST_CASE("the head of an object has its length and no body" * doctest::test_suite("threads")) {
   OneAnswer server("\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 4096\r\n\r\n");
   const auto answer = make_curl_transport(server.endpoint, "")->call({"HEAD", "/bucket/key", {}, ""});
   REQUIRE(answer);
@@ -78,7 +78,7 @@ TEST_CASE("the head of an object has its length and no body") {
   CHECK(answer->body.empty());
 }
 
-TEST_CASE("without a connection nothing was sent; with half an answer nobody knows") {
+TEST_CASE("without a connection nothing was sent; with half an answer nobody knows" * doctest::test_suite("threads")) {
   std::string gone;
   {
     OneAnswer server("\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");

@@ -42,7 +42,8 @@ class GatheringTransport final : public Transport {
 
 }  // namespace
 
-TEST_CASE("a journal of many pieces is read with eight requests under way and no more, in its order") {
+TEST_CASE("a journal of many pieces is read with eight requests under way and no more, in its order" *
+          doctest::test_suite("threads")) {
   FakeService objects;
   auto own = std::make_unique<GatheringTransport>(objects, S3File::most_requests);
   GatheringTransport& transport = *own;
