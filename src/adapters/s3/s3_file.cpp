@@ -176,7 +176,7 @@ Result<void> S3File::fetch_piece(const Piece& piece, char* out, uint64_t offset,
   const uint64_t until = std::min(offset + size, piece.end());
   if (from >= until) return {};
   TRY(const auto bytes, shared_.service.get(layout_->key_of(piece), from - piece.offset, until - from));
-  std::ranges::copy(bytes, out + (from - offset));
+  bytes.copy(out + (from - offset), bytes.size());
   return {};
 }
 
