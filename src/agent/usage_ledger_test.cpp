@@ -145,6 +145,8 @@ TEST_CASE("a bucket has rows of its own; a journal from before there were any is
   REQUIRE_MESSAGE(old, (old ? "" : old.error().text()));
   CHECK(old->app == street);
   CHECK(old->usage.stored.reads == 0);
+  CHECK(old->usage.served.frames == 0);
+  CHECK(old->usage.served.tokens_in == 0);
   CHECK(from_json<UsageKey>(*parse_json(R"({"tenant":"acme"})")).error().code == Code::invalid);
 }
 

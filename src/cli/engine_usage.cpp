@@ -20,7 +20,7 @@ std::span<std::byte> memory_of(const std::string& folder, std::optional<UsageMem
     kept.emplace(std::move(*opened));
     return kept->memory();
   } else {
-    log_error("what streams use is lost if this engine is killed", {{"why", opened.error().text()}});
+    log_error("what streams and texts use is lost if this engine is killed", {{"why", opened.error().text()}});
   }
   return own.emplace(gateway::Meter::memory_bytes()).bytes();
 }
@@ -37,8 +37,8 @@ void EngineUsage::add(const AppKey& app, const Usage& usage) {
 std::vector<UsageRecord> EngineUsage::cut(std::span<const JournaledPeriod> journaled) {
   const uint64_t unmetered = meter_.unmetered();
   if (unmetered > unmetered_told_)
-    log_error("frames are not metered: too many apps, or the journal is stuck",
-              {{"frames", std::to_string(unmetered - unmetered_told_)}});
+    log_error("frames or tokens are not metered: too many apps, or the journal is stuck",
+              {{"times", std::to_string(unmetered - unmetered_told_)}});
   unmetered_told_ = unmetered;
   const WallTime now = net::system_wall();
   if (kept_ && kept_->is_alone()) {

@@ -1,6 +1,6 @@
 #pragma once
-// What an engine counts of streams, in memory that outlives it (cli/usage_memory.h), until the journal of its site has
-// it: a meter of its own (gateway/meter.h) in the folder of the engines. On the engine's loop.
+// What an engine counts of streams and texts, in memory that outlives it (cli/usage_memory.h), until the journal of its
+// site has it: a meter of its own (gateway/meter.h) in the folder of the engines. On the engine's loop.
 
 #include <optional>
 

@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
 
 #include "adapters/reactor_runtime/stream_call.h"
 #include "agent/replica_figures.h"
@@ -168,7 +170,9 @@ std::vector<UsageRecord> SiteProcess::cut_usage(std::span<const JournaledPeriod>
     for (UsageRecord& record : storage_->cut_usage(journaled)) records.push_back(std::move(record));
   }
   EngineUsageQuestion question{{journaled.begin(), journaled.end()}, resting()};
-  for (UsageRecord& record : models_.cut_usage(std::move(question))) records.push_back(std::move(record));
+  auto counted = models_.cut_usage(std::move(question));
+  gateway_.show_counted(counted);
+  std::ranges::move(counted, std::back_inserter(records));
   return records;
 }
 

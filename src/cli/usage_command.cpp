@@ -12,8 +12,9 @@ namespace {
 std::vector<std::string> cells(const Json& line) {
   std::vector<std::string> row = {text_at(line, "hour"), text_at(line, "tenant"), text_at(line, "app"),
                                   text_at(line, "site")};
-  for (const char* amount : {"served.requests", "served.bytes_in", "served.bytes_out", "served.compute_us",
-                             "served.frames", "forwarded.requests", "noted.refused", "noted.failed", "noted.late"}) {
+  for (const char* amount :
+       {"served.requests", "served.bytes_in", "served.bytes_out", "served.compute_us", "served.frames",
+        "served.tokens_in", "served.tokens_out", "forwarded.requests", "noted.refused", "noted.failed", "noted.late"}) {
     row.push_back(text_at(line, std::string("usage.") + amount));
   }
   row.push_back(text_at(line, "cost"));
@@ -49,8 +50,8 @@ void add_total(Table& table, const Json& answer, CellsOf cells_of) {
 
 /// Apps, and below them buckets, if there was any use of these.
 std::string text_of_usage(const Json& answer) {
-  Table apps({"HOUR", "TENANT", "APP", "SITE", "REQUESTS", "BYTES IN", "BYTES OUT", "COMPUTE US", "FRAMES", "FORWARDED",
-              "REFUSED", "FAILED", "LATE", "COST"});
+  Table apps({"HOUR", "TENANT", "APP", "SITE", "REQUESTS", "BYTES IN", "BYTES OUT", "COMPUTE US", "FRAMES", "TOKENS IN",
+              "TOKENS OUT", "FORWARDED", "REFUSED", "FAILED", "LATE", "COST"});
   Table buckets({"HOUR", "TENANT", "BUCKET", "SITE", "TO", "BYTE HOURS", "READS", "WRITES", "LISTS", "DELETES",
                  "BYTES IN", "BYTES OUT", "PASSED ON", "PASSED BACK", "REFUSED", "FAILED", "COST"});
   for (const Json& line : items(answer, "lines")) {

@@ -50,8 +50,8 @@ TEST_CASE("usage costs by the prices of its hour, and says so to who asks") {
         "3.00EUR");
   CHECK(!json_of(world.ask("GET", "/barrio/v1/usage?" + span, "traffic")).at("total").as_object().contains("cost"));
   const auto csv = world.ask("GET", "/barrio/v1/usage?cost=true&by=tenant&format=csv&" + span, "traffic").body;
-  CHECK(has_text(csv, ",stored_passed_back,frames,cost\r\n"));
-  CHECK(has_text(csv, ",0,1.50EUR\r\n"));
+  CHECK(has_text(csv, ",stored_passed_back,frames,tokens_in,tokens_out,cost\r\n"));
+  CHECK(has_text(csv, ",0,0,0,1.50EUR\r\n"));
   CHECK(json_of(world.ask("GET", "/barrio/v1/usage?cost=1", "ops")).at("where") == "cost");
 }
 

@@ -17,6 +17,12 @@ Counter& outcome(Registry& registry, const char* name) {
                           {{"outcome", name}});
 }
 
+Counter& tokens(Registry& registry, const char* direction) {
+  return registry.counter("barrio_engine_tokens_total",
+                          "Tokens of prompts and embedded texts (in), and of answers (out).",
+                          {{"direction", direction}});
+}
+
 Result<std::optional<Duration>> first_token_of(const net::RequestHead& head) {
   const auto field = net::find_header(head.headers, first_token_field);
   if (!field) return std::optional<Duration>();
@@ -36,6 +42,8 @@ GenerationMetrics::GenerationMetrics(Registry& registry)
       rejected(outcome(registry, "rejected")),
       failed(outcome(registry, "failed")),
       cancelled(outcome(registry, "cancelled")),
+      tokens_in(tokens(registry, "in")),
+      tokens_out(tokens(registry, "out")),
       first_piece(registry.histogram("barrio_engine_first_token_seconds",
                                      "From a request's first byte to the first piece of its answer.")) {}
 
@@ -53,7 +61,8 @@ GenerationCall::GenerationCall(net::Exchange& exchange, const GenerationParts& p
 
 GenerationCall::~GenerationCall() {
   if (!over_) parts_.metrics.cancelled.add();
-  if (id_ != 0) parts_.backend.cancel(id_);
+  if (id_ == 0) return;
+  if (const ports::Tokens more = parts_.backend.cancel(id_); !more.none()) on_tokens(more);
 }
 
 void GenerationCall::body(std::string_view piece) {
@@ -95,6 +104,13 @@ bool GenerationCall::on_piece(std::string_view json) {
   if (streams_) return send_event(dialect_->piece(json));
   reply({.status = 200, .body = dialect_->piece(json)});
   return true;
+}
+
+/// Before what they are of leaves: a client holds nothing that is not counted.
+void GenerationCall::on_tokens(ports::Tokens more) {
+  parts_.metrics.tokens_in.add(more.in);
+  parts_.metrics.tokens_out.add(more.out);
+  if (parts_.charge) parts_.charge(more);
 }
 
 bool GenerationCall::send_event(std::string_view json) {

@@ -6,6 +6,7 @@
 //   Barrio-First-Token-Ms: 500     the answer is worthless if it begins later
 // The deadline of an answer that streams is that of its beginning, too; that of a whole one, of its end.
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,9 +29,14 @@ struct GenerationMetrics {
   Counter& refused;   // 429: it could not begin in time
   Counter& rejected;  // other 4xx
   Counter& failed;
-  Counter& cancelled;      // the client left
+  Counter& cancelled;  // the client left
+  Counter& tokens_in;
+  Counter& tokens_out;
   Histogram& first_piece;  // from the request's first byte
 };
+
+/// So many more tokens are on somebody's bill.
+using ChargeTokens = std::function<void(ports::Tokens more)>;
 
 /// What the calls of a front share.
 struct GenerationParts {
@@ -38,6 +44,7 @@ struct GenerationParts {
   ports::GenerationBackend& backend;
   GenerationMetrics& metrics;
   const GenerationLimits& limits;
+  const ChargeTokens& charge;  // none: nobody is to pay
 };
 
 /// An answer that is no event stream. Bodies are JSON.
@@ -76,6 +83,7 @@ class GenerationCall final : private ports::GenerationSink {
 
  private:
   bool on_piece(std::string_view json) override;
+  void on_tokens(ports::Tokens more) override;
   void on_end() override;
   void on_failure(ports::GenerationFailure failure) override;
 

@@ -42,7 +42,8 @@ HostedReplica::HostedReplica(net::Reactor& reactor, Engine& engine, Registry& re
   if (!options_.scope.empty()) engine_.open_scope(options_.scope, registry);
   for (const InitialPipeline& pipeline : options_.pipelines) pipelines_.add(pipeline.name, pipeline.spec);
   std::vector<Front*> fronts = {&grpc_, &repository_};
-  if (generation_) fronts.push_back(&openai_.emplace(reactor, *generation_, registry));
+  if (generation_)
+    fronts.push_back(&openai_.emplace(reactor, *generation_, registry, GenerationLimits{}, options_.charge));
   if (options_.streams) {
     if (make_decoder) decoder_ = make_decoder(reactor, static_cast<size_t>(options_.streams->spec.most));
     streams_.emplace(

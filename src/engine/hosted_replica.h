@@ -52,6 +52,7 @@ struct ReplicaOptions {
   std::optional<InitialStreams> streams = {};
   RepositoryRights repository = RepositoryRights::show;
   MakeGeneration generation = {};  // none: there are no such paths
+  ChargeTokens charge = {};        // for what it generates
   std::string scope = {};          // of its models in the engine; empty: the engine is its alone
   std::string tenant = {};         // that is charged for its requests; empty: as they say
   RestLimits rest = {};

@@ -60,8 +60,12 @@ GenerationCall* call_of(const net::Exchange& exchange) {
 }  // namespace
 
 OpenAiFront::OpenAiFront(net::Reactor& reactor, ports::GenerationBackend& backend, Registry& registry,
-                         GenerationLimits limits)
-    : reactor_(reactor), backend_(backend), metrics_(registry), limits_(std::move(limits)) {}
+                         GenerationLimits limits, ChargeTokens charge)
+    : reactor_(reactor),
+      backend_(backend),
+      metrics_(registry),
+      limits_(std::move(limits)),
+      charge_(std::move(charge)) {}
 
 OpenAiFront::~OpenAiFront() = default;
 
@@ -75,7 +79,7 @@ void OpenAiFront::on_head(net::Exchange& exchange) {
   auto dialect = dialect_of(exchange.request().path);
   if (dialect == nullptr) return answer_here(exchange);
   if (exchange.request().method != "POST") return wrong_method(exchange, "POST");
-  const GenerationParts parts{reactor_, backend_, metrics_, limits_};
+  const GenerationParts parts{reactor_, backend_, metrics_, limits_, charge_};
   exchange.context = new GenerationCall(exchange, parts, std::move(dialect));
 }
 

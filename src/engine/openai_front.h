@@ -19,7 +19,7 @@ namespace barrio::engine {
 class OpenAiFront final : public Front {
  public:
   OpenAiFront(net::Reactor& reactor, ports::GenerationBackend& backend, Registry& registry,
-              GenerationLimits limits = {});
+              GenerationLimits limits = {}, ChargeTokens charge = {});
   ~OpenAiFront();
 
   bool takes(const net::RequestHead& head) const override;
@@ -40,6 +40,7 @@ class OpenAiFront final : public Front {
   ports::GenerationBackend& backend_;
   GenerationMetrics metrics_;
   GenerationLimits limits_;
+  ChargeTokens charge_;
   size_t open_ = 0;
 };
 

@@ -25,10 +25,11 @@ class FakeGeneration final : public ports::GenerationBackend {
     if (refuses) std::exchange(sink, nullptr)->on_failure(*refuses);
     return 7;
   }
-  void cancel(uint64_t id) override {
+  ports::Tokens cancel(uint64_t id) override {
     CHECK(id == 7);
     ++cancelled;
     sink = nullptr;
+    return {.in = 12};
   }
   void resume(uint64_t id) override {
     CHECK(id == 7);
@@ -100,7 +101,11 @@ struct World {
   Registry registry;
   FakeGeneration generation;
   FakeRepository repository;
-  OpenAiFront front{reactor, generation, registry, {.body_bytes = 2000}};
+  ports::Tokens charged;
+  OpenAiFront front{reactor, generation, registry, {.body_bytes = 2000}, [this](ports::Tokens more) {
+                      charged.in += more.in;
+                      charged.out += more.out;
+                    }};
   RepositoryFront models{reactor, repository, {.rights = RepositoryRights::load}};
   FrontDoor door{reactor, {}, {&front, &models}};
   net::Endpoint endpoint{*door.listen(*net::SocketAddress::parse("127.0.0.1:0"))};
@@ -178,6 +183,7 @@ TEST_CASE("a client that leaves in the middle of a stream cancels it") {
   World w;
   Told told;
   net::Call& call = w.ask(told, chat_path, streamed);
+  w.generation.sink->on_tokens({.out = 1});
   w.generation.sink->on_piece("{}");
   w.until([&] { return !told.body.empty(); });
   call.cancel();
@@ -187,6 +193,10 @@ TEST_CASE("a client that leaves in the middle of a stream cancels it") {
     return w.generation.cancelled == 1 && w.front.idle();
   });
   CHECK(w.registry.text().find(R"(barrio_engine_generations_total{outcome="cancelled"} 1)") != std::string::npos);
+  CHECK(w.charged.in == 12);
+  CHECK(w.charged.out == 1);
+  CHECK(w.registry.text().find(R"(barrio_engine_tokens_total{direction="in"} 12)") != std::string::npos);
+  CHECK(w.registry.text().find(R"(barrio_engine_tokens_total{direction="out"} 1)") != std::string::npos);
 }
 
 TEST_CASE("refusals of the backend have OpenAI's form and status") {

@@ -134,6 +134,7 @@ Result<void> ReplicaHost::put(const EngineOrder& asked) {
   hosted = std::make_unique<Hosted>();
   hosted->generation = asked.order.generation;
   if (options.streams) options.streams->hooks = hooks_of(asked.order.app);
+  options.charge = charge_of(asked.order.app);
   HostedReplica& replica =
       hosted->replica.emplace(reactor_, engine_, hosted->registry, std::move(options), means_.make_decoder);
   log_info("replica starts", {{"replica", id.str()}, {"generation", std::to_string(hosted->generation)}});
@@ -150,6 +151,14 @@ StreamHooks ReplicaHost::hooks_of(const AppKey& app) {
     means_.usage->add(app, {.served = {.compute_us = whole_us(run), .frames = 1}});
   };
   return hooks;
+}
+
+ChargeTokens ReplicaHost::charge_of(const AppKey& app) const {
+  if (means_.usage == nullptr) return {};
+  return [usage = means_.usage, app](ports::Tokens more) {
+    usage->add(app,
+               {.served = {.tokens_in = static_cast<int64_t>(more.in), .tokens_out = static_cast<int64_t>(more.out)}});
+  };
 }
 
 bool ReplicaHost::remove(const ReplicaId& id) {

@@ -6,7 +6,8 @@
 //   DELETE /replicas/ID   202: it leaves; 204: it is not here
 //   GET    /replicas      EngineReplicas
 //   GET    /metrics       of devices and tenants; a replica's own are at its own address
-//   POST   /usage         EngineUsageQuestion (model/usage.h): EngineUsageAnswer, of frames that streams looked at;
+//   POST   /usage         EngineUsageQuestion (model/usage.h): EngineUsageAnswer, of frames that streams looked at and
+//   tokens;
 //                         404 where nothing is counted
 //
 // The socket can be reached by whoever may read the runtime's folder, and by nobody else. Lives on the loop.
@@ -52,6 +53,7 @@ class ReplicaHost {
   net::Response answer_for(const net::Request& request, const ReplicaId& id);
   net::Response answer_usage(const net::Request& request);
   StreamHooks hooks_of(const AppKey& app);
+  ChargeTokens charge_of(const AppKey& app) const;
   Result<ReplicaOptions> options_of(const EngineOrder& asked) const;
   Result<void> use_server(const ReplicaOrder& order, ReplicaOptions& options) const;
 

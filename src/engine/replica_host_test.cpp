@@ -38,11 +38,12 @@ class FakeTexts final : public ports::GenerationBackend {
  public:
   FakeTexts(std::string name, const bool& up) : name_(std::move(name)), up_(up) {}
   uint64_t start(ports::GenerationRequest, ports::GenerationSink& sink) override {
+    sink.on_tokens({.in = 4, .out = 2});
     sink.on_piece("{\"text\":\"" + name_ + "\"}");
     sink.on_end();
     return 1;
   }
-  void cancel(uint64_t) override {}
+  ports::Tokens cancel(uint64_t) override { return {}; }
   void resume(uint64_t) override {}
   std::vector<ports::GenerationModel> models() const override { return {{.name = name_, .owner = {}, .ready = up_}}; }
 
@@ -231,6 +232,12 @@ TEST_CASE("an app's text model is the one of the server that stands for its acce
                  {.method = "POST", .target = "/v1/completions", .body = R"({"model":"people","prompt":"Hi"})"});
   CHECK(answer.status == 200);
   CHECK(answer.body.find("people") != std::string::npos);
+  const auto told = world.usage({}).records;
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].lines.at(0).app.tenant.str() == "tenant-of-r1");
+  CHECK(told[0].lines[0].usage.served.tokens_in == 4);
+  CHECK(told[0].lines[0].usage.served.tokens_out == 2);
+  CHECK(told[0].lines[0].usage.served.requests == 0);  // the gateway counts these
   CHECK(world.call(world.control(), {.method = "DELETE", .target = "/replicas/r1"}).status == 202);
   world.until([&] { return !world.state("r1"); });
 }

@@ -1,5 +1,5 @@
 #pragma once
-// Counts what is billed of work that no gateway sees: frames of streams. On the engine's loop.
+// Counts what is billed of work that no gateway sees: frames of streams, tokens of texts. On the engine's loop.
 
 #include <span>
 #include <vector>

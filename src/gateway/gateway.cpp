@@ -85,6 +85,10 @@ std::vector<UsageRecord> Gateway::cut_usage(std::span<const JournaledPeriod> jou
   return state_->meter.cut(journaled_of(meter.id(), journaled), state_->config.wall());
 }
 
+void Gateway::show_counted(std::span<const UsageRecord> records) {
+  for (const UsageRecord& record : records) state_->metrics.counted(record);
+}
+
 size_t usage_memory_bytes() {
   return Meter::memory_bytes();
 }

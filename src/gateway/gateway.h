@@ -100,6 +100,8 @@ class Gateway {
   size_t open_requests() const;
   /// What was used and is not in the journal yet; see Meter::cut. On the reactor's thread.
   std::vector<UsageRecord> cut_usage(std::span<const JournaledPeriod> journaled);
+  /// What engines of this site counted, told as often as it is cut: their tokens are among the figures of apps here.
+  void show_counted(std::span<const UsageRecord> records);
   /// For replicas that are to leave: requests not answered yet, and whether another site serves the app.
   size_t in_flight(const ReplicaId& replica) const;
   bool served_elsewhere(const AppKey& app) const;

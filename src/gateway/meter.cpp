@@ -9,7 +9,7 @@ namespace barrio::gateway {
 
 namespace {
 
-constexpr uint64_t format = 0x4241525249'4f5533;  // "BARRIOU3": grows when the layout below changes
+constexpr uint64_t format = 0x4241525249'4f5534;  // "BARRIOU4": grows when the layout below changes
 constexpr size_t longest_name = 63;               // of a tenant, an app, a site (base/id.h) or a bucket
 constexpr size_t most_places = 4 * Meter::most_lines;
 

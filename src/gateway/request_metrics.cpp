@@ -88,4 +88,34 @@ void RequestMetrics::forwarded_to(const SiteId& site) {
   counter->add();
 }
 
+void RequestMetrics::counted(const UsageRecord& record) {
+  int64_t& told = told_[record.meter];
+  if (record.period <= told) return;
+  told = record.period;
+  for (const UsageLine& line : record.lines) {
+    if (line.app.name) add_tokens({line.app.tenant, *line.app.name}, line.usage.served);
+  }
+  // Engines come and go; the one of this record is here.
+  while (told_.size() > most_meters)
+    told_.erase(told_.begin()->first == record.meter ? std::next(told_.begin()) : told_.begin());
+}
+
+void RequestMetrics::add_tokens(const AppKey& key, const ServedUsage& served) {
+  if (served.tokens_in == 0 && served.tokens_out == 0) return;
+  App& into = app(key);
+  const auto counter = [&](const char* direction) {
+    Labels labels = into.labels;
+    labels.emplace_back("direction", direction);
+    return &registry_.counter("barrio_gateway_tokens_total",
+                              "Tokens of prompts and embedded texts (in) and of answers (out), of replicas here",
+                              labels);
+  };
+  if (into.tokens_in == nullptr) {
+    into.tokens_in = counter("in");
+    into.tokens_out = counter("out");
+  }
+  into.tokens_in->add(static_cast<uint64_t>(served.tokens_in));
+  into.tokens_out->add(static_cast<uint64_t>(served.tokens_out));
+}
+
 }  // namespace barrio::gateway

@@ -9,6 +9,7 @@
 #include "base/metrics.h"
 #include "base/rng.h"
 #include "model/refusal.h"
+#include "model/usage.h"
 
 namespace barrio::gateway {
 
@@ -31,6 +32,8 @@ class RequestMetrics {
   /// The device, or what served it, left before the whole answer was there.
   void broken(const AppKey& app);
   void forwarded_to(const SiteId& site);
+  /// What an engine of this site counted in one period: its tokens. Told again, it changes nothing.
+  void counted(const UsageRecord& record);
 
   Counter& retries;
   Counter& denied;
@@ -50,6 +53,8 @@ class RequestMetrics {
     Counter* broken = nullptr;
     Counter* bytes_in = nullptr;
     Counter* bytes_out = nullptr;
+    Counter* tokens_in = nullptr;  // these two are made with the first token
+    Counter* tokens_out = nullptr;
     std::map<RefusalReason, Counter*> refusals;  // made with the first of each
   };
   struct Hash {
@@ -59,12 +64,15 @@ class RequestMetrics {
   };
   App& app(const AppKey& key);
   void fill(App& app) const;
+  void add_tokens(const AppKey& key, const ServedUsage& served);
 
   Registry& registry_;
   const SiteId site_;
   std::unordered_map<AppKey, App, Hash> apps_;    // the empty key: "other"
   std::pair<const AppKey, App>* last_ = nullptr;  // found: the next request is often of the same app
   std::map<SiteId, Counter*> forwards_;           // at most max_sites
+  std::map<int64_t, int64_t> told_;               // meters of engines, at most most_meters, and their last periods
+  static constexpr size_t most_meters = 16;
 };
 
 }  // namespace barrio::gateway

@@ -32,23 +32,26 @@ class Euros {
 
 /// Of each kind that is billed; what is not named costs nothing. A GB is 10^9 bytes.
 struct Prices {
-  Euros per_1000_requests;   // of inference, and of containers
-  Euros per_1000_frames;     // of video that an engine looked at by itself
-  Euros per_device_hour;     // computed
-  Euros per_gb_in;           // bodies of requests, of apps and of storage
-  Euros per_gb_out;          // bodies of answers
-  Euros per_gb_passed_on;    // by a site between a client and the site that answered, both ways
-  Euros per_gb_hour_stored;  // each copy
-  Euros per_1000_reads;      // of storage
-  Euros per_1000_writes;     // the same; also listings and deletions
-  static constexpr std::string_view defaulted[] = {"per_1000_requests",  "per_1000_frames", "per_device_hour",
-                                                   "per_gb_in",          "per_gb_out",      "per_gb_passed_on",
-                                                   "per_gb_hour_stored", "per_1000_reads",  "per_1000_writes"};
+  Euros per_1000_requests;       // of inference, and of containers
+  Euros per_1000_frames;         // of video that an engine looked at by itself
+  Euros per_million_tokens_in;   // of prompts and embedded texts
+  Euros per_million_tokens_out;  // of answers
+  Euros per_device_hour;         // computed
+  Euros per_gb_in;               // bodies of requests, of apps and of storage
+  Euros per_gb_out;              // bodies of answers
+  Euros per_gb_passed_on;        // by a site between a client and the site that answered, both ways
+  Euros per_gb_hour_stored;      // each copy
+  Euros per_1000_reads;          // of storage
+  Euros per_1000_writes;         // the same; also listings and deletions
+  static constexpr std::string_view defaulted[] = {
+      "per_1000_requests", "per_1000_frames", "per_million_tokens_in", "per_million_tokens_out", "per_device_hour",
+      "per_gb_in",         "per_gb_out",      "per_gb_passed_on",      "per_gb_hour_stored",     "per_1000_reads",
+      "per_1000_writes"};
   bool operator==(const Prices&) const = default;
 };
 BARRIO_DESCRIBE(Prices, (),
-                (per_1000_requests, per_1000_frames, per_device_hour, per_gb_in, per_gb_out, per_gb_passed_on,
-                 per_gb_hour_stored, per_1000_reads, per_1000_writes))
+                (per_1000_requests, per_1000_frames, per_million_tokens_in, per_million_tokens_out, per_device_hour,
+                 per_gb_in, per_gb_out, per_gb_passed_on, per_gb_hour_stored, per_1000_reads, per_1000_writes))
 
 /// From this hour on, until the next list. Before the first list nothing costs anything.
 struct PriceList {

@@ -8,6 +8,8 @@ Usage& Usage::operator+=(const Usage& more) {
   served.bytes_out += more.served.bytes_out;
   served.compute_us += more.served.compute_us;
   served.frames += more.served.frames;
+  served.tokens_in += more.served.tokens_in;
+  served.tokens_out += more.served.tokens_out;
   forwarded.requests += more.forwarded.requests;
   forwarded.bytes_in += more.forwarded.bytes_in;
   forwarded.bytes_out += more.forwarded.bytes_out;
@@ -28,10 +30,10 @@ Usage& Usage::operator+=(const Usage& more) {
 
 Result<void> Usage::check() const {
   for (int64_t amount :
-       {served.requests,    served.bytes_in,    served.bytes_out,    served.compute_us, served.frames,
-        forwarded.requests, forwarded.bytes_in, forwarded.bytes_out, noted.refused,     noted.failed,
-        noted.late,         stored.byte_hours,  stored.reads,        stored.writes,     stored.lists,
-        stored.deletes,     stored.bytes_in,    stored.bytes_out,    stored.passed_on,  stored.passed_back}) {
+       {served.requests,   served.bytes_in,    served.bytes_out,   served.compute_us,   served.frames, served.tokens_in,
+        served.tokens_out, forwarded.requests, forwarded.bytes_in, forwarded.bytes_out, noted.refused, noted.failed,
+        noted.late,        stored.byte_hours,  stored.reads,       stored.writes,       stored.lists,  stored.deletes,
+        stored.bytes_in,   stored.bytes_out,   stored.passed_on,   stored.passed_back}) {
     if (amount < 0) return fail(Code::invalid, "amounts must not be negative");
   }
   return {};

@@ -21,9 +21,11 @@ struct ServedUsage {
   int64_t bytes_out = 0;   // bodies of answers
   int64_t compute_us = 0;  // device time, as the replica says, at most what passed
   int64_t frames = 0;      // of video that the engine looked at by itself; no requests, and their device time is above
-  static constexpr std::string_view defaulted[] = {"frames"};
+  int64_t tokens_in = 0;   // of prompts, and of texts that became embeddings; by the count of the model's server
+  int64_t tokens_out = 0;  // of answers
+  static constexpr std::string_view defaulted[] = {"frames", "tokens_in", "tokens_out"};
 };
-BARRIO_DESCRIBE(ServedUsage, (), (requests, bytes_in, bytes_out, compute_us, frames))
+BARRIO_DESCRIBE(ServedUsage, (), (requests, bytes_in, bytes_out, compute_us, frames, tokens_in, tokens_out))
 
 /// What this site's gateway passed on to another site, which counts the same requests as Served.
 struct ForwardedUsage {

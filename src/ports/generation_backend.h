@@ -30,6 +30,13 @@ struct GenerationRequest {
   std::optional<Time> deadline = {};     // and if it is not complete by then
 };
 
+/// What an answer takes, in the tokens of its model.
+struct Tokens {
+  uint64_t in = 0;   // of the prompt, or of the texts to embed
+  uint64_t out = 0;  // of the answer
+  bool none() const { return in == 0 && out == 0; }
+};
+
 /// Why there is no (whole) answer. Codes:
 ///   exhausted    it cannot begin in time, or too many wait: ask elsewhere, or again after `retry_after`
 ///   not_found    the model is not known     invalid      the server refused the request as such
@@ -49,6 +56,8 @@ class GenerationSink {
   /// Streamed: the JSON of one chunk ("data:" and "[DONE]" are taken off). Otherwise: the whole answer object, in one
   /// piece. False: no more until resume(), apart from what has been read already.
   virtual bool on_piece(std::string_view json) = 0;
+  /// So much was used beyond what was said before. Of a piece, before on_piece; of the rest, before the last call.
+  virtual void on_tokens(Tokens more) = 0;
   /// Complete. The last call.
   virtual void on_end() = 0;
   /// Over without (the rest of) an answer. The last call.
@@ -69,8 +78,9 @@ class GenerationBackend {
   virtual ~GenerationBackend() = default;
   /// The number cancels; it is never 0 and means nothing after the sink's last call.
   virtual uint64_t start(GenerationRequest request, GenerationSink& sink) = 0;
-  /// The caller is gone: the server is told (its connection or stream is closed) and the sink hears no more.
-  virtual void cancel(uint64_t id) = 0;
+  /// The caller is gone: the server is told (its connection or stream is closed) and the sink hears no more. Returns
+  /// what was used until now and has not been said.
+  virtual Tokens cancel(uint64_t id) = 0;
   /// After on_piece said false: there is room again.
   virtual void resume(uint64_t id) = 0;
   virtual std::vector<GenerationModel> models() const = 0;

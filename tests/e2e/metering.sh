@@ -194,7 +194,7 @@ show() {
   seen=$((seen + $1))
 }
 engine_pid() { pgrep -P "$site_pid" -f 'engine --usage'; }
-frames_billed() { b usage --output csv --by app --app street | sed -n 's/^acme,street,.*,//p' | tr -d '\r'; }
+frames_billed() { b usage --output csv --by app --app street | tr -d '\r' | awk -F, '$2 == "street" { print $26 }'; }
 frames_are_billed() { [ "$(frames_billed)" = "$seen" ]; }
 seen=0
 wait_for 60 "a stream" begins

@@ -79,4 +79,39 @@ wait_for 10 "a refusal while the server is away" eval '[[ $(code) =~ ^50[234]$ ]
 python3 "$(dirname "$0")/model_servers.py" "$home/asked" "${servers#*:}" >"$home/servers.log" 2>&1 &
 servers_pid=$!
 wait_for 60 "answers once the server is back" chats
+
+# Tokens are billed as the server counts them, streamed or not, asked for or not; each is an euro here.
+expect 0 '"usage": {' ask -d '{"model":"chat","messages":[{"role":"user","content":"Hola"}]}' "http://$gateway/apps/chat/v1/chat/completions"
+with_usage=${chat/\"stream\":true/\"stream\":true,\"stream_options\":{\"include_usage\":true\}}
+expect 0 '"completion_tokens": 5' ask -d "$with_usage" "http://$gateway/apps/chat/v1/chat/completions"
+[[ $(ask -d "$chat" "http://$gateway/apps/chat/v1/chat/completions") != *prompt_tokens* ]] || give_up "usage is told to who did not ask"
+printf 'from: %s\nprices: {per_million_tokens_in: 1000000EUR, per_million_tokens_out: 1000000EUR}\n' "$(date -u -d '2 days ago' +%Y-%m-%dT00:00:00Z)" >"$home/prices.yaml"
+expect 0 "" b price set "$home/prices.yaml" --as operator
+said() { awk -v at="$1" '{ sum += $at } END { print sum + 0 }' "$home/asked.tokens"; }
+billed() { b usage --output csv --by app --app chat | tr -d '\r' | awk -F, -v at="$1" '$2 == "chat" { print $at }'; } # 27: in, 28: out
+all_billed() { [ "$(billed 27) $(billed 28)" = "$(said 1) $(said 2)" ]; }
+wait_for 60 "a bill of what the server counted" all_billed
+cost=$(b usage --cost --output csv --by app --app chat | tr -d '\r' | awk -F, '$2 == "chat" { print $29 }')
+[ "$cost" = "$(($(said 1) + $(said 2))).00EUR" ] || give_up "$(said 1) and $(said 2) tokens cost ${cost:-nothing}"
+expect 0 "TOKENS OUT" b usage
+shown() { curl -s -m 10 "http://$gateway/metrics" | sed -n "s/^barrio_gateway_tokens_total{.*app=\"chat\",direction=\"$1\"} //p"; }
+[ "$(shown in) $(shown out)" = "$(said 1) $(said 2)" ] || give_up "the gateway's figures say $(shown in) and $(shown out)"
+
+# Who leaves in the middle of a stream pays for what came of it, and so does who is left by an engine that is killed.
+story='{"model":"chat","stream":true,"messages":[{"role":"user","content":"a story"}]}'
+words() { grep -o '"word "' "$1" | wc -l; }
+before_in=$(billed 27) before_out=$(billed 28)
+ask -m 2 -d "$story" "http://$gateway/apps/chat/v1/chat/completions" >"$home/story.1"
+ask -m 60 -d "$story" "http://$gateway/apps/chat/v1/chat/completions" >"$home/story.2" &
+reader=$!
+reads() { [ "$(words "$home/story.2")" -ge 20 ]; }
+wait_for 20 "a second story" reads
+kill -9 "$(pgrep -P "$site_pid" -f 'engine --usage')"
+wait "$reader"
+read_words=$(($(words "$home/story.1") + $(words "$home/story.2")))
+stories_billed() { [ "$(billed 28)" -ge $((before_out + read_words)) ]; }
+wait_for 60 "a bill of $read_words words" stories_billed
+[ "$(billed 28)" -le $((before_out + $(wc -l <"$home/asked.words"))) ] || give_up "more words are billed than there were"
+[ "$(billed 27)" -gt "$before_in" ] || give_up "the prompt of who left is not billed"
+echo "ok: tokens are billed as they were counted; of $read_words words that were read, $(($(billed 28) - before_out))"
 [ "$failures" = 0 ]

@@ -70,6 +70,7 @@ class FakeLlm final : public net::ExchangeHandler {
 
 struct Sink final : ports::GenerationSink {
   std::vector<std::string> pieces;
+  ports::Tokens tokens;
   bool ended = false;
   std::optional<ports::GenerationFailure> failure;
   bool takes_more = true;
@@ -80,6 +81,12 @@ struct Sink final : ports::GenerationSink {
     pieces.emplace_back(json);
     on_each();
     return takes_more;
+  }
+  void on_tokens(ports::Tokens more) override {
+    CHECK_FALSE(over());
+    CHECK_FALSE(more.none());
+    tokens.in += more.in;
+    tokens.out += more.out;
   }
   void on_end() override {
     CHECK_FALSE(over());

@@ -39,8 +39,8 @@ uint64_t OpenaiBackend::start(ports::GenerationRequest request, ports::Generatio
   return id;
 }
 
-void OpenaiBackend::cancel(uint64_t id) {
-  if (!upstreams_.empty()) upstreams_[id % upstreams_.size()]->cancel(id);
+ports::Tokens OpenaiBackend::cancel(uint64_t id) {
+  return upstreams_.empty() ? ports::Tokens() : upstreams_[id % upstreams_.size()]->cancel(id);
 }
 
 void OpenaiBackend::resume(uint64_t id) {

@@ -24,7 +24,7 @@ class OpenaiBackend final : public ports::GenerationBackend {
   ~OpenaiBackend() override;
 
   uint64_t start(ports::GenerationRequest request, ports::GenerationSink& sink) override;
-  void cancel(uint64_t id) override;
+  ports::Tokens cancel(uint64_t id) override;
   void resume(uint64_t id) override;
   std::vector<ports::GenerationModel> models() const override;
 

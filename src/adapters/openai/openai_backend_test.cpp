@@ -14,7 +14,7 @@ TEST_CASE("a stream is passed on piece by piece, with the server's own name for 
   CHECK(world.start(sink) != 0);
   const Asked& asked = world.asked(1);
   CHECK(asked.target == "/v1/chat/completions");
-  CHECK(asked.body == R"({"model":"theirs","messages":[]})");
+  CHECK(asked.body == R"({"model":"theirs","messages":[],"stream_options":{"include_usage":true}})");
   CHECK(asked.key.empty());
   asked.begin_stream();
   asked.event(R"({"n":1})");
@@ -48,6 +48,108 @@ TEST_CASE("a whole answer comes in one piece; kinds have their paths") {
   CHECK(completion.pieces == std::vector<std::string>{R"({"for":"/v1/completions"})"});
   CHECK(embedding.pieces == std::vector<std::string>{R"({"for":"/v1/embeddings"})"});
   CHECK(embedding.ended);
+}
+
+TEST_CASE("tokens are the server's count; the piece that it comes in goes to who asked for it, and to nobody else") {
+  World world;
+  Sink plain;
+  Sink asking;
+  world.start(plain);
+  auto request = World::ask();
+  request.body = R"({"model":"m","messages":[],"stream_options":{"include_usage":true,"more":1}})";
+  world.start(asking, request);
+  world.asked(2);
+  CHECK(world.llm.asked[1].body ==
+        R"({"model":"theirs","messages":[],"stream_options":{"include_usage":true,"more":1}})");
+  const std::string text = R"({"choices":[{"delta":{"content":"Hi"}}],"usage":null,"id":"1"})";
+  const std::string last = R"({"choices":[],"usage":{"prompt_tokens":11,"completion_tokens":5,"total_tokens":16}})";
+  for (const Asked& asked : world.llm.asked) {
+    asked.begin_stream();
+    asked.event(text);
+    asked.event(last);
+    asked.event("[DONE]");
+    asked.exchange->end();
+  }
+  world.until([&] { return plain.over() && asking.over(); });
+  CHECK(plain.pieces == std::vector<std::string>{R"({"choices":[{"delta":{"content":"Hi"}}],"id":"1"})"});
+  CHECK(asking.pieces == std::vector<std::string>{text, last});
+  for (const Sink* sink : {&plain, &asking}) {
+    CHECK(sink->ended);
+    CHECK(sink->tokens.in == 11);
+    CHECK(sink->tokens.out == 5);
+  }
+}
+
+TEST_CASE("a stream that nobody reads to its end counts what came of it, and its prompt by its length") {
+  World world;
+  Sink left;
+  Sink broken;
+  Sink unasked;
+  const uint64_t id = world.start(left, World::ask(true, 400));
+  world.start(broken, World::ask(true, 400));
+  const uint64_t other = world.start(unasked, World::ask(true, 400));
+  world.asked(3);
+  for (size_t i = 0; i < 2; ++i) {
+    world.llm.asked[i].begin_stream();
+    world.llm.asked[i].event(R"({"choices":[{"delta":{"role":"assistant","content":""}}]})");
+    world.llm.asked[i].event(R"({"choices":[{"delta":{"content":"a"}},{"delta":{"content":"b"}}]})");
+    world.llm.asked[i].event(R"({"choices":[{"delta":{"content":"c"}}]})");
+  }
+  world.until([&] { return left.pieces.size() == 3 && broken.pieces.size() == 3; });
+  CHECK(left.tokens.in == 0);
+  CHECK(left.tokens.out == 3);
+  const ports::Tokens more = world.backend->cancel(id);
+  CHECK(more.in == 101);
+  CHECK(more.out == 0);
+  CHECK(world.backend->cancel(id).none());
+  world.llm.asked[1].exchange->abort();
+  world.until([&] { return broken.over(); });
+  CHECK(broken.failure);
+  CHECK(broken.tokens.in == 101);
+  CHECK(broken.tokens.out == 3);
+  CHECK(world.backend->cancel(other).none());  // there was no answer
+}
+
+TEST_CASE("a server that says its count with each piece is asked to where the settings say so, and is exact at once") {
+  World world("usage=pieces");
+  Sink sink;
+  const uint64_t id = world.start(sink, World::ask(true, 400));
+  const Asked& asked = world.asked(1);
+  CHECK(asked.body.find(R"("stream_options":{"include_usage":true,"continuous_usage_stats":true})") !=
+        std::string::npos);
+  asked.begin_stream();
+  asked.event(
+      R"({"choices":[{"delta":{"content":"three tokens"}}],"usage":{"prompt_tokens":9,"completion_tokens":3}})");
+  world.until([&] { return sink.pieces.size() == 1; });
+  CHECK(sink.pieces[0] == R"({"choices":[{"delta":{"content":"three tokens"}}]})");
+  CHECK(sink.tokens.in == 9);
+  CHECK(sink.tokens.out == 3);
+  CHECK(world.backend->cancel(id).none());
+  World silent("usage=no");
+  Sink other;
+  silent.start(other);
+  CHECK(silent.asked(1).body == R"({"model":"theirs","messages":[]})");
+}
+
+TEST_CASE("a whole answer and an embedding count what they say") {
+  World world;
+  Sink chat;
+  Sink embedding;
+  world.start(chat, World::ask(false));
+  auto request = World::ask(false);
+  request.kind = GenerationKind::embedding;
+  world.start(embedding, request);
+  world.asked(2);
+  const std::string answer =
+      R"({"choices":[{"message":{"content":"say \"usage\": {"}}],"usage":{"prompt_tokens":7,"completion_tokens":2}})";
+  world.llm.asked[0].reply(200, answer);
+  world.llm.asked[1].reply(200, R"({"data":[],"usage":{"prompt_tokens":3,"total_tokens":3}})");
+  world.until([&] { return chat.over() && embedding.over(); });
+  CHECK(chat.pieces == std::vector<std::string>{answer});
+  CHECK(chat.tokens.in == 7);
+  CHECK(chat.tokens.out == 2);
+  CHECK(embedding.tokens.in == 3);
+  CHECK(embedding.tokens.out == 0);
 }
 
 TEST_CASE("a caller that takes no more holds the server up, until it takes more") {
@@ -346,7 +448,7 @@ TEST_CASE("settings are checked, and a base with or without /v1 is the same") {
        {"", "url=grpc://127.0.0.1:1", "url=http://127.0.0.1:1,kinds=video", "url=http://127.0.0.1:1,running=0",
         "url=http://127.0.0.1:1,margin=0", "url=http://127.0.0.1:1,metrics=1ms", "url=http://127.0.0.1:1,timeout=0s",
         "url=http://127.0.0.1:1,key_file=/nonexistent", "url=http://127.0.0.1:1,first_token=-1s",
-        "url=http://127.0.0.1:1,rate=-1", "url=http://127.0.0.1:1,budget=1s"})
+        "url=http://127.0.0.1:1,rate=-1", "url=http://127.0.0.1:1,usage=always", "url=http://127.0.0.1:1,budget=1s"})
     CHECK_MESSAGE(!OpenaiSettings::parse("m", text), text);
 }
 

@@ -40,6 +40,13 @@ Result<void> take_limits(SettingsLine& given, decide::FirstTokenLimits& limits) 
   return {};
 }
 
+Result<void> take_usage(Settings& given, AskUsage& usage) {
+  std::string how = to_name(usage);
+  TRY_DO(given.take("usage", how));
+  TRY(usage, from_json<AskUsage>(Json(how), "usage"));
+  return {};
+}
+
 Result<void> check_times(const OpenaiSettings& settings) {
   if (settings.first_token < Duration::zero()) return fail(Code::invalid, "must not be negative", "first_token");
   if (settings.timeout < 1ms || settings.timeout > 24h)
@@ -64,6 +71,7 @@ Result<OpenaiSettings> OpenaiSettings::parse(const std::string& name, std::strin
   TRY_DO(given.take("owner", settings.owner));
   TRY_DO(given.take("kinds", kinds));
   TRY_DO(given.take("first_token", settings.first_token));
+  TRY_DO(take_usage(given, settings.usage));
   TRY_DO(given.take("timeout", settings.timeout));
   TRY_DO(given.take("metrics", settings.metrics));
   TRY_DO(take_limits(given, settings.limits));

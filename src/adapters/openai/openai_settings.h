@@ -6,6 +6,9 @@
 //   owner         as /v1/models tells it
 //   kinds         text (chat and completions), embedding, or all (all)
 //   first_token   the budget of requests that bring none; none: whenever it comes
+//   usage         how the server is asked for the tokens of a stream: at its end (end), with each piece, too (pieces:
+//   vLLM
+//                 and SGLang know that; then streams that nobody reads to their end are exact), or not (no) (end)
 //   timeout       of a whole answer, for requests without a deadline (10m)
 //   metrics       how often its /metrics are read (500ms); 0s: never
 //   unread, running, waiting, margin, rate
@@ -13,10 +16,14 @@
 
 #include <string>
 
+#include "base/json.h"
 #include "decide/batching/first_token.h"
 #include "net/url.h"
 
 namespace barrio::adapters {
+
+enum class AskUsage { no, end, pieces };
+BARRIO_DESCRIBE_ENUM(AskUsage, no, end, pieces)
 
 struct OpenaiSettings {
   std::string name;  // ours
@@ -27,6 +34,7 @@ struct OpenaiSettings {
   bool text = true;
   bool embedding = true;
   Duration first_token{};  // zero: no budget
+  AskUsage usage = AskUsage::end;
   Duration timeout = 10min;
   Duration metrics = 500ms;
   decide::FirstTokenLimits limits = {};

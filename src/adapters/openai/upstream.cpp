@@ -34,6 +34,21 @@ bool shows_first_token(const ports::GenerationRequest& request) {
   return request.stream || request.kind == ports::GenerationKind::embedding;
 }
 
+bool asks_for_usage(const JsonObject& request) {
+  const Json* options = request.if_contains("stream_options");
+  const Json* usage =
+      options != nullptr && options->is_object() ? options->get_object().if_contains("include_usage") : nullptr;
+  return usage != nullptr && usage->is_bool() && usage->get_bool();
+}
+
+void ask_for_usage(JsonObject& request, AskUsage how) {
+  if (how == AskUsage::no) return;
+  Json& options = request["stream_options"];
+  if (!options.is_object()) options.emplace_object();
+  options.get_object()["include_usage"] = true;
+  if (how == AskUsage::pieces) options.get_object()["continuous_usage_stats"] = true;
+}
+
 std::string milliseconds(Duration duration) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count()) + " ms";
 }
@@ -108,10 +123,18 @@ void Upstream::act() {
   }
 }
 
-Result<std::string> Upstream::body_of(const ports::GenerationRequest& request) const {
-  TRY(auto json, parse_json(request.body));
+/// With the server's own name for the model, and asking for what the answer takes.
+Result<std::string> Upstream::body_of(Request& request) const {
+  const ports::GenerationRequest& asked = request.request;
+  TRY(auto json, parse_json(asked.body));
   if (!json.is_object()) return fail(Code::invalid, "the request must be a JSON object");
   json.get_object()["model"] = settings_.model;
+  const bool caller_asks = asked.stream && asks_for_usage(json.get_object());
+  if (asked.stream) ask_for_usage(json.get_object(), settings_.usage);
+  request.tokens = TokenCount({.streams = asked.stream,
+                               .caller_sees = caller_asks,
+                               .prompt_guess = tokens_of(asked),
+                               .bytes_per_token = bytes_per_token_});
   return print_json(json);
 }
 
@@ -119,7 +142,7 @@ void Upstream::send(uint64_t id) {
   const auto found = requests_.find(id);
   if (found == requests_.end()) return;
   Request& request = found->second;
-  auto body = body_of(request.request);
+  auto body = body_of(request);
   if (!body) return finish(id, ports::GenerationFailure{std::move(body).error()});
   CallSpec spec{.endpoint = settings_.url.endpoint,
                 .target = settings_.url.path + std::string(path_of(request.request.kind)),
@@ -148,9 +171,12 @@ void Upstream::expect_read(uint64_t id, Request& request) {
   });
 }
 
-bool Upstream::on_piece(uint64_t id, std::string_view json) {
+bool Upstream::on_piece(uint64_t id, std::string_view said) {
   Request& request = requests_.at(id);
-  learn(request, json);
+  const bool knew = request.tokens.prompt() > 0;
+  const TokenCount::Piece piece = request.tokens.read(said);
+  if (!piece.more.none()) request.sink->on_tokens(piece.more);
+  if (!knew) learn(request);
   if (!std::exchange(request.began, true)) {
     reactor_.cancel(std::exchange(request.timer, 0));
     const bool seen = shows_first_token(request.request);
@@ -161,20 +187,16 @@ bool Upstream::on_piece(uint64_t id, std::string_view json) {
     if (!*alive) return false;
     const auto found = requests_.find(id);  // others' ends may have ended this one
     if (found == requests_.end()) return false;
-    return found->second.sink->on_piece(json);
+    return piece.json.empty() || found->second.sink->on_piece(piece.json);
   }
-  return request.sink->on_piece(json);
+  return piece.json.empty() || request.sink->on_piece(piece.json);
 }
 
-/// "usage":{"prompt_tokens":123: in whole answers, and in the last chunk where the caller asked for it.
-void Upstream::learn(const Request& request, std::string_view json) {
-  constexpr std::string_view key = "\"prompt_tokens\":";
-  const size_t at = json.rfind(key);
-  if (at == std::string_view::npos || request.request.prompt_bytes == 0) return;
-  const std::string_view rest = trim(json.substr(at + key.size()));
-  const auto tokens = parse_uint(rest.substr(0, rest.find_first_not_of("0123456789")));
-  if (!tokens || *tokens == 0) return;
-  const double seen = static_cast<double>(request.request.prompt_bytes) / static_cast<double>(*tokens);
+/// From what the server says of a prompt's tokens.
+void Upstream::learn(const Request& request) {
+  const uint64_t tokens = request.tokens.prompt();
+  if (tokens == 0 || request.request.prompt_bytes == 0) return;
+  const double seen = static_cast<double>(request.request.prompt_bytes) / static_cast<double>(tokens);
   constexpr double weight = 0.1;
   bytes_per_token_ =
       std::clamp(bytes_per_token_ + weight * (seen - bytes_per_token_), fewest_bytes_per_token, most_bytes_per_token);
@@ -194,6 +216,7 @@ void Upstream::finish(uint64_t id, std::optional<ports::GenerationFailure> failu
   auto request = remove(id);
   if (!request) return;
   const auto alive = alive_;
+  if (const auto more = request->tokens.rest(); !more.none()) request->sink->on_tokens(more);
   if (failure)
     request->sink->on_failure(std::move(*failure));
   else
@@ -201,8 +224,13 @@ void Upstream::finish(uint64_t id, std::optional<ports::GenerationFailure> failu
   if (*alive) act();
 }
 
-void Upstream::cancel(uint64_t id) {
-  if (remove(id)) act();
+ports::Tokens Upstream::cancel(uint64_t id) {
+  auto request = remove(id);
+  if (!request) return {};
+  const ports::Tokens more = request->tokens.rest();
+  request.reset();
+  act();
+  return more;
 }
 
 void Upstream::resume(uint64_t id) {

@@ -7,6 +7,7 @@
 #include "adapters/openai/generation_call.h"
 #include "adapters/openai/openai_settings.h"
 #include "adapters/openai/server_figures.h"
+#include "adapters/openai/token_count.h"
 
 namespace barrio::adapters::openai {
 
@@ -20,7 +21,7 @@ class Upstream {
   const OpenaiSettings& settings() const { return settings_; }
   /// As GenerationBackend's; the caller chooses the number.
   void start(uint64_t id, ports::GenerationRequest request, ports::GenerationSink& sink);
-  void cancel(uint64_t id);
+  ports::Tokens cancel(uint64_t id);
   void resume(uint64_t id);
   /// It answered when it was last asked; before that, nobody knows.
   bool ready() const { return ready_; }
@@ -33,17 +34,18 @@ class Upstream {
     bool began = false;               // a piece has been handed on
     net::TimerId timer = 0;
     std::unique_ptr<GenerationCall> call;  // null: it waits
+    TokenCount tokens;
   };
 
   uint64_t tokens_of(const ports::GenerationRequest& request) const;
-  Result<std::string> body_of(const ports::GenerationRequest& request) const;
+  Result<std::string> body_of(Request& request) const;
   void act();
   void send(uint64_t id);
   void expect_read(uint64_t id, Request& request);
   void watch(uint64_t id, Request& request);
   void ran_out(uint64_t id);
   bool on_piece(uint64_t id, std::string_view json);
-  void learn(const Request& request, std::string_view json);
+  void learn(const Request& request);
   /// Takes it out; nobody is told.
   std::optional<Request> remove(uint64_t id);
   void finish(uint64_t id, std::optional<ports::GenerationFailure> failure);

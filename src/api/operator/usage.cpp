@@ -92,7 +92,8 @@ std::string usage_csv(const UsageAnswer& answer) {
   std::string out =
       "tenant,app,site,hour,requests,bytes_in,bytes_out,compute_us,forwarded_requests,forwarded_bytes_in,"
       "forwarded_bytes_out,refused,failed,late,bucket,to,stored_byte_hours,stored_reads,stored_writes,stored_lists,"
-      "stored_deletes,stored_bytes_in,stored_bytes_out,stored_passed_on,stored_passed_back,frames";
+      "stored_deletes,stored_bytes_in,stored_bytes_out,stored_passed_on,stored_passed_back,frames,"
+      "tokens_in,tokens_out";
   out += answer.total.cost ? ",cost\r\n" : "\r\n";
   for (const UsageSum& line : answer.lines) {
     // Names are labels and hours are digits: nothing of it needs quotes.
@@ -106,9 +107,9 @@ std::string usage_csv(const UsageAnswer& answer) {
     }
     out += "," + line.bucket + "," + line.to;
     const StoredUsage& stored = usage.stored;
-    for (const int64_t amount :
-         {stored.byte_hours, stored.reads, stored.writes, stored.lists, stored.deletes, stored.bytes_in,
-          stored.bytes_out, stored.passed_on, stored.passed_back, usage.served.frames}) {
+    for (const int64_t amount : {stored.byte_hours, stored.reads, stored.writes, stored.lists, stored.deletes,
+                                 stored.bytes_in, stored.bytes_out, stored.passed_on, stored.passed_back,
+                                 usage.served.frames, usage.served.tokens_in, usage.served.tokens_out}) {
       out += "," + std::to_string(amount);
     }
     if (line.cost) out += "," + line.cost->str();

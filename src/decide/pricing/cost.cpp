@@ -10,11 +10,13 @@ namespace barrio::decide {
 namespace {
 
 constexpr int64_t per_thousand = 1000;
+constexpr int64_t per_million = 1'000'000;
 constexpr int64_t per_gb = 1'000'000'000;
 constexpr int64_t per_hour_us = 3'600'000'000;
-/// Of a nano-euro: the least common multiple of these three, so that each price of one unit is a whole number of parts.
+/// Of a nano-euro: a common multiple of these, so that each price of one unit is a whole number of parts.
 constexpr int64_t parts_each = 18'000'000'000;
-static_assert(parts_each % per_thousand == 0 && parts_each % per_gb == 0 && parts_each % per_hour_us == 0);
+static_assert(parts_each % per_thousand == 0 && parts_each % per_million == 0 && parts_each % per_gb == 0 &&
+              parts_each % per_hour_us == 0);
 
 }  // namespace
 
@@ -33,6 +35,8 @@ void Cost::add(const Usage& usage, const Prices& prices) {
   const StoredUsage& stored = usage.stored;
   add_part(served.requests, prices.per_1000_requests, per_thousand);
   add_part(served.frames, prices.per_1000_frames, per_thousand);
+  add_part(served.tokens_in, prices.per_million_tokens_in, per_million);
+  add_part(served.tokens_out, prices.per_million_tokens_out, per_million);
   add_part(served.compute_us, prices.per_device_hour, per_hour_us);
   add_part(served.bytes_in, prices.per_gb_in, per_gb);
   add_part(stored.bytes_in, prices.per_gb_in, per_gb);

@@ -13,6 +13,8 @@ namespace {
 Prices some_prices() {
   return {.per_1000_requests = *Euros::parse("0.40EUR"),
           .per_1000_frames = *Euros::parse("0.10EUR"),
+          .per_million_tokens_in = *Euros::parse("0.15EUR"),
+          .per_million_tokens_out = *Euros::parse("0.60EUR"),
           .per_device_hour = *Euros::parse("1.80EUR"),
           .per_gb_in = *Euros::parse("0.01EUR"),
           .per_gb_out = *Euros::parse("0.05EUR"),
@@ -42,6 +44,8 @@ TEST_CASE("each kind costs what its price says, and what is only noted costs not
   CHECK(text({.served = {.requests = 2500}}) == "1.00EUR");
   CHECK(text({.served = {.compute_us = 1'800'000'000}}) == "0.90EUR");
   CHECK(text({.served = {.frames = 500}}) == "0.05EUR");
+  CHECK(text({.served = {.tokens_in = 1'000'000}}) == "0.15EUR");
+  CHECK(text({.served = {.tokens_out = 1}}) == "0.0000006EUR");
   CHECK(text({.served = {.bytes_in = 3'000'000'000}}) == "0.03EUR");
   CHECK(text({.served = {.bytes_out = 500'000'000}}) == "0.025EUR");
   CHECK(text({.forwarded = {.requests = 1000, .bytes_in = 1'000'000'000, .bytes_out = 2'000'000'000}}) == "0.06EUR");
