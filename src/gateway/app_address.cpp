@@ -64,6 +64,14 @@ std::optional<AppAddress> app_by_path(std::string_view target) {
   return address;
 }
 
+std::optional<AppAddress> address_of(const net::RequestHead& head) {
+  const auto host = net::find_header(head.headers, net::Field::host);
+  if (auto address = app_by_host(host.value_or(""), head.target)) return address;
+  if (!head.path.starts_with(models_prefix)) return app_by_path(head.target);
+  const std::string_view name = head.path.substr(models_prefix.size());
+  return app_by_name(name.substr(0, name.find('/')), head.target);
+}
+
 void append_gateway_target(const AppKey& app, std::string_view rest, std::string& out) {
   out.append(apps_prefix).append(app.name.str()).append(".").append(app.tenant.str()).append(rest);
 }

@@ -6,6 +6,7 @@
 #include "api/oauth/issuer_clock.h"
 #include "gateway/app_address.h"
 #include "gateway/callers.h"
+#include "gateway/cors.h"
 #include "gateway/gateway.h"
 #include "gateway/meter.h"
 #include "gateway/observer.h"
@@ -39,6 +40,10 @@ struct Gateway::State final : net::ExchangeHandler, std::enable_shared_from_this
   void take(net::Exchange& exchange, RequestStart&& start);
   /// False: the exchange is answered with 400.
   bool set_deadline(net::Exchange& exchange, RequestStart& start);
+  /// Of the app that a request names, as far as its address says which that is.
+  CorsGrant cors_by_address(const net::RequestHead& head) const;
+  /// False: it is the app's business.
+  bool answer_preflight(net::Exchange& exchange);
   void figures(net::Exchange& exchange);
   void discovery(net::Exchange& exchange);
   void peer_load(net::Exchange& exchange);

@@ -44,7 +44,7 @@ std::string problem_json(const Problem& problem) {
   return print_json(body);
 }
 
-void reply_problem(net::Exchange& exchange, const Problem& problem) {
+void reply_problem(net::Exchange& exchange, const Problem& problem, const CorsGrant& cors) {
   // Another gateway reads the HTTP status, to try elsewhere, and says it to the device in its own form.
   const bool to_gateway = net::find_header(exchange.request().headers, "Barrio-Forwarded-By").has_value();
   if (is_grpc(exchange.request().headers) && !to_gateway) return reply_grpc(exchange, problem);
@@ -53,6 +53,7 @@ void reply_problem(net::Exchange& exchange, const Problem& problem) {
   const std::string seconds = std::to_string(std::max<int64_t>(1, problem.retry_after));
   if (later) headers.push_back({"Retry-After", seconds});
   if (problem.status == 401) headers.push_back({"WWW-Authenticate", "Bearer error=\"invalid_token\""});
+  add_cors(cors, headers);
   exchange.reply(problem.status, headers, problem_json(problem));
 }
 

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "gateway/cors.h"
 #include "model/refusal.h"
 #include "net/server.h"
 
@@ -22,7 +23,7 @@ Problem problem_of(int status, const Refusal& refusal);
 std::string problem_json(const Problem& problem);
 /// With Barrio-Refused (the reason), by which other gateways tell our refusals from an app's own answers; Retry-After
 /// on 429 and 503, WWW-Authenticate on 401. To a gRPC request: HTTP 200 with nothing but trailers, as its protocol
-/// wants it.
-void reply_problem(net::Exchange& exchange, const Problem& problem);
+/// wants it. Pages that may call the app may read why it did not answer.
+void reply_problem(net::Exchange& exchange, const Problem& problem, const CorsGrant& cors);
 
 }  // namespace barrio::gateway

@@ -44,6 +44,8 @@ void ProxiedRequest::start(net::Exchange& exchange, RequestStart&& start) {
   receipt_.clear();
   body_digest_.reset();
   if (wants_receipt()) body_digest_.emplace();
+  // The gateway that the device reached says it.
+  cors_ = start_.forwarded ? CorsGrant() : cors_of(start_.known, exchange.request());
   meter_.begin(start_.app, start_.infer || start_.route.used ? RequestMeter::Billed::yes : RequestMeter::Billed::no,
                start_.forwarded ? RequestMeter::From::other_gateway : RequestMeter::From::device);
   sight_ = parts_.observer.begin(exchange.request(), parts_.reactor.now());
@@ -195,7 +197,7 @@ void ProxiedRequest::body_too_long() {
   parts_.metrics.refused(start_.app, RefusalReason::body_too_long);
   meter_.refused(RefusalReason::body_too_long);
   seen(413, to_name(RefusalReason::body_too_long));
-  reply_problem(*exchange_, parts_.limits.body_too_long(start_.app, parts_.dispatcher.find_app(start_.app)));
+  reply_problem(*exchange_, parts_.limits.body_too_long(start_.app, parts_.dispatcher.find_app(start_.app)), cors_);
 }
 
 void ProxiedRequest::on_device_end() {
@@ -301,6 +303,7 @@ void ProxiedRequest::on_head(const net::ResponseHead& head) {
 void ProxiedRequest::answer_headers(std::span<const net::Header> from, const std::string& timing) {
   headers_.clear();
   pass_answer_headers(from, start_.forwarded, headers_);
+  add_cors(cors_, headers_);
   // Of a gateway's own refusal; that an app does not say so is seen to where it is reached.
   const auto refused = to_gateway_ ? net::find_header(from, "Barrio-Refused") : std::nullopt;
   if (refused) headers_.push_back(net::checked({net::Field::other, "Barrio-Refused", *refused}));
@@ -415,7 +418,7 @@ void ProxiedRequest::refuse(const Refuse& refuse) {
     problem.retry_after = declined_for_;
     if (parse_double(declined_earliest_)) problem.nearest = "Barrio-Timeout-Ms: " + declined_earliest_ + ", or later";
   }
-  reply_problem(*exchange_, problem);
+  reply_problem(*exchange_, problem, cors_);
 }
 
 /// `gateway` is what Barrio itself took: all since the request was complete but the path between sites, queue and

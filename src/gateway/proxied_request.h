@@ -9,6 +9,7 @@
 
 #include "base/digest.h"
 #include "base/metrics.h"
+#include "gateway/cors.h"
 #include "gateway/dispatcher.h"
 #include "gateway/limits.h"
 #include "gateway/local_endpoints.h"
@@ -144,6 +145,7 @@ class ProxiedRequest final : public net::CallHandler {
   std::string timing_text_;
   std::optional<Sha256> body_digest_;  // where the tenant wants a receipt
   std::string receipt_;
+  CorsGrant cors_;  // of answers to a device
   /// What the last 429 said: when, and with how much time, it would be taken.
   int64_t declined_for_ = 0;
   std::string declined_earliest_;

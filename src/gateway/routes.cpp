@@ -13,7 +13,6 @@ namespace barrio::gateway {
 
 namespace {
 
-constexpr std::string_view models_prefix = "/v2/models/";
 constexpr std::string_view all_statistics = "/v2/models/stats";
 
 /// What follows "/versions/V", where that is there; the replica knows its versions.
@@ -43,6 +42,7 @@ void wrong_method(net::Exchange& exchange, std::string_view allowed) {
 
 void Gateway::State::on_head(net::Exchange& exchange) {
   const net::RequestHead& head = exchange.request();
+  if (is_preflight(head) && answer_preflight(exchange)) return;
   if (auto app = app_by_host(net::find_header(head.headers, net::Field::host).value_or(""), head.target)) {
     return app_request(exchange, std::move(*app));
   }
@@ -76,7 +76,7 @@ void Gateway::State::reply_problem(net::Exchange& exchange, const Problem& probl
   const bool forwarded = is_peer(exchange);
   observer.end(sight, exchange, {.status = problem.status, .reason = problem.reason, .forwarded = forwarded},
                reactor.now());
-  gateway::reply_problem(exchange, problem);
+  gateway::reply_problem(exchange, problem, forwarded ? CorsGrant() : cors_by_address(exchange.request()));
 }
 
 void Gateway::State::model_request(net::Exchange& exchange) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/container.h"
+#include "model/cors.h"
 #include "model/network.h"
 #include "model/program.h"
 #include "model/tenant.h"
@@ -214,6 +215,7 @@ struct AppSpec {
   std::optional<RequestWork> work = {};
   std::optional<Spread> spread = {};
   std::optional<ScaleSpec> scale = {};  // none: always so many as `replicas` says; needs `work`
+  std::optional<CorsSpec> cors = {};    // none: what browsers ask before they let a page call is the app's business
   static constexpr std::string_view defaulted[] = {"model"};
   bool is_public() const { return access && access->is_public(); }
   /// Of its container or its program. Null: it is neither.
@@ -222,7 +224,7 @@ struct AppSpec {
 };
 BARRIO_DESCRIBE(AppSpec, (),
                 (name, model, objective, policy, resources, replicas, demand, access, limits, pipeline, stream,
-                 container, program, rollout, work, spread, scale))
+                 container, program, rollout, work, spread, scale, cors))
 BARRIO_JSON_APART(AppSpec)
 
 struct App {
