@@ -104,7 +104,12 @@ Result<void> set_tenant(Session& session, const TenantSetCommand& command) {
   const auto cap = Euros::parse(command.spend_cap);
   if (!cap) return fail(Code::invalid, cap.error().what + ", or none", "--spend-cap");
   TRY(const auto answer, control.put(path, JsonObject{{"cap", cap->str()}}));
-  session.print(answer, "tenant " + command.name + ": " + spending_text(answer));
+  std::string text = "tenant " + command.name + ": " + spending_text(answer);
+  if (true_at(member(answer, "spending"), "reached")) {
+    text += "warning: as much is spent already, so new requests of its apps are refused from now on: a higher cap, or "
+            "none, lets them go on\n";
+  }
+  session.print(answer, text);
   return {};
 }
 

@@ -99,6 +99,8 @@ std::optional<api::SpendingView> Control::spending(const TenantId& tenant) const
   api::SpendingView view{.cap = cap.cap, .until = next_month(month), .reached = cap.reached && cap.month == month};
   view.spent = spent_in(tenant, month);
   if (view.spent) view.percent = decide::spent_percent(*view.spent, cap.cap);
+  // A cap below what is spent already is reached, though the stop is written with the next count.
+  view.reached = view.reached || (view.spent && *view.spent >= cap.cap);
   return view;
 }
 

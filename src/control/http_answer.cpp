@@ -28,9 +28,11 @@ net::Response answer(const Error& error) {
   return answer(api::problem(error));
 }
 
-net::Response unauthorized(const std::string& why) {
+net::Response unauthorized(Presented presented, const std::string& why) {
   auto response = answer(api::problem(401, why));
-  response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"barrio\", error=\"invalid_token\"");
+  response.headers.emplace_back("WWW-Authenticate", presented == Presented::nothing
+                                                        ? R"(Bearer realm="barrio")"
+                                                        : R"(Bearer realm="barrio", error="invalid_token")");
   return response;
 }
 

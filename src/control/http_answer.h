@@ -16,7 +16,8 @@ net::Response answer_json(int status, const T& body) {
 }
 net::Response answer(const api::Problem& problem);
 net::Response answer(const Error& error);
-/// 401 with the challenge that RFC 6750 section 3 asks for.
-net::Response unauthorized(const std::string& why);
+/// 401 with the challenge that RFC 6750 section 3 asks for: of a token that is not good, or of none.
+enum class Presented { nothing, bad_token };
+net::Response unauthorized(Presented presented, const std::string& why);
 
 }  // namespace barrio::control

@@ -12,7 +12,9 @@ TEST_CASE("without a token, with a wrong one, an expired one or one of another s
   request.headers = {{"Authorization", "Bearer nonsense"}};
   auto nonsense = world.send(request);
   CHECK(nonsense.status == 401);
-  CHECK(net::find_header(nonsense.headers, "WWW-Authenticate"));
+  CHECK(net::find_header(nonsense.headers, "WWW-Authenticate") == R"(Bearer realm="barrio", error="invalid_token")");
+  request.headers.clear();
+  CHECK(net::find_header(world.send(request).headers, "WWW-Authenticate") == R"(Bearer realm="barrio")");
   CHECK(world.status("GET", "/barrio/v1/sites", "traffic") == 200);
   CHECK(world.status("POST", "/barrio/v1/sites/zaragoza/activate", "traffic") == 403);
   CHECK(world.status("GET", "/barrio/v1/sites", "bio1") == 403);

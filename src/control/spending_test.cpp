@@ -94,6 +94,11 @@ TEST_CASE("the operator caps a tenant, who sees what is spent of it; both leave 
     CHECK(spending.at("until") == "2027-02-01T00:00:00.000Z");
     CHECK(spending.at("reached") == false);
   }
+  // One below what is spent already says so at once.
+  const Json below = json_of(world.ask("PUT", cap_path, "ops", R"({"cap":"30EUR"})")).at("spending");
+  CHECK(below.at("percent") == 100);
+  CHECK(below.at("reached") == true);
+  CHECK(world.status("PUT", cap_path, "ops", R"({"cap":"100EUR"})") == 200);
   CHECK(world.status("GET", tenant_path, "harbour") == 403);
   CHECK(world.status("PUT", cap_path, "ops", R"({"cap":"100EUR"})") == 200);  // the same again changes nothing
   CHECK(world.status("DELETE", cap_path, "ops") == 204);
@@ -102,7 +107,8 @@ TEST_CASE("the operator caps a tenant, who sees what is spent of it; both leave 
   const Json audit = json_of(world.ask("GET", "/barrio/v1/audit", "traffic"));
   for (const Json& entry : audit.at("entries").as_array())
     entries.push_back(std::string(entry.at("action").as_string()) + " " + std::string(entry.at("detail").as_string()));
-  CHECK(entries == Told{"spend cap set 100.00EUR", "spend cap remove "});
+  CHECK(entries ==
+        Told{"spend cap set 100.00EUR", "spend cap set 30.00EUR", "spend cap set 100.00EUR", "spend cap remove "});
 }
 
 TEST_CASE("marks are told once each, as are those that are reached together, and not again by a restarted control") {

@@ -6,7 +6,6 @@
 #include <array>
 
 #include "api/oip/grpc_messages.h"
-#include "engine/engine_version.h"
 #include "engine/grpc_inference.h"
 
 namespace barrio::engine {
@@ -44,7 +43,7 @@ class UnaryCall final : public GrpcCall, public std::enable_shared_from_this<Una
 
   void server_live(std::string_view) { answer(api::print_grpc_flag(true)); }
   void server_ready(std::string_view) { answer(api::print_grpc_flag(serves_all(parts_.repository))); }
-  void server_metadata(std::string_view) { answer(api::print_grpc_server_metadata(engine_version)); }
+  void server_metadata(std::string_view) { answer(api::print_grpc_server_metadata()); }
   void model_ready(std::string_view message) {
     const auto name = api::parse_grpc_model_name(message);
     if (!name) return exchange_.fail(grpc_failure(name.error()));

@@ -6,7 +6,6 @@
 
 #include "base/text.h"
 #include "engine/engine_metrics.h"
-#include "engine/engine_version.h"
 #include "engine/inference.h"
 #include "engine/model_path.h"
 #include "engine/repository_answers.h"
@@ -171,7 +170,7 @@ void RestFront::on_end(net::Exchange& exchange) {
 
 /// Paths without a model; nullopt for any other.
 std::optional<net::Response> RestFront::server_response(std::string_view path) const {
-  if (path == "/v2" || path == "/v2/") return json_response(200, api::print_server_metadata(engine_version));
+  if (path == "/v2" || path == "/v2/") return json_response(200, api::print_server_metadata());
   if (path == "/v2/health/live") return json_response(200, R"({"live":true})");
   if (path == "/v2/health/ready") {
     const bool is_ready = ready();

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "api/oauth/token.h"
+#include "api/oip/message.h"
 #include "base/crypto.h"
 #include "decide/routing/world_test.h"
 #include "gateway/gateway.h"
@@ -140,7 +141,13 @@ TEST_CASE("a request is served by the local replica, and the answer says where a
 
 TEST_CASE("who may not ask is told why") {
   World w;
-  CHECK(w.infer(w.bio_address, "street", "Bearer nonsense").status == 401);
+  const net::Response nonsense = w.infer(w.bio_address, "street", "Bearer nonsense");
+  CHECK(nonsense.status == 401);
+  CHECK(net::find_header(nonsense.headers, "WWW-Authenticate") == R"(Bearer realm="barrio", error="invalid_token")");
+  const net::Response nobody = w.ask(w.bio_address, {.target = "/v2/models/street"});
+  CHECK(nobody.status == 401);
+  CHECK(net::find_header(nobody.headers, "WWW-Authenticate") == R"(Bearer realm="barrio")");
+  CHECK(w.ask(w.bio_address, {.target = "/v2"}).body == api::print_server_metadata());
   CHECK(w.infer(w.bio_address, "street", w.token("tenant", {"barrio:apps:read"})).status == 403);
   CHECK(w.infer(w.bio_address, "street", w.token("operator")).status == 403);
   const net::Response unknown = w.infer(w.bio_address, "stret", w.token());

@@ -248,5 +248,28 @@ TEST_CASE("figures are per tenant, app and site, and no caller can invent a seri
   CHECK(text.find("invented") == std::string::npos);
 }
 
+TEST_CASE("tokens that an engine counted are figures of their app, each period once") {
+  World w(std::nullopt, std::nullopt);
+  UsageRecord record;
+  record.meter = 7;
+  record.period = 1;
+  record.lines.push_back({street, {.served = {.tokens_in = 30, .tokens_out = 4}}});
+  record.lines.push_back({AppKey{street.tenant, AppName::of("video")}, {.served = {.frames = 9}}});
+  for (int i = 0; i < 3; ++i) w.mad->show_counted({&record, 1});
+  const std::string in = R"(barrio_gateway_tokens_total{site="mad1",tenant="acme",app="street",direction="in"} )";
+  const std::string out = R"(barrio_gateway_tokens_total{site="mad1",tenant="acme",app="street",direction="out"} )";
+  const auto has = [&](const std::string& line) { return w.registry.text().find(line + "\n") != std::string::npos; };
+  CHECK(has(in + "30"));
+  CHECK(has(out + "4"));
+  record.period = 2;
+  w.mad->show_counted({&record, 1});
+  record.meter = 8;  // of another engine
+  record.period = 1;
+  w.mad->show_counted({&record, 1});
+  CHECK(has(in + "90"));
+  CHECK(has(out + "12"));
+  CHECK(w.registry.text().find(R"(app="video")") == std::string::npos);
+}
+
 }  // namespace
 }  // namespace barrio::gateway::observability_test

@@ -52,7 +52,11 @@ void reply_problem(net::Exchange& exchange, const Problem& problem, const CorsGr
   const bool later = problem.retry_after > 0 || problem.status == 503;
   const std::string seconds = std::to_string(std::max<int64_t>(1, problem.retry_after));
   if (later) headers.push_back({"Retry-After", seconds});
-  if (problem.status == 401) headers.push_back({"WWW-Authenticate", "Bearer error=\"invalid_token\""});
+  // RFC 6750 section 3.1: who brought nothing made no error.
+  const bool brought = problem.reason == "invalid_token";
+  if (problem.status == 401)
+    headers.push_back(
+        {"WWW-Authenticate", brought ? R"(Bearer realm="barrio", error="invalid_token")" : R"(Bearer realm="barrio")"});
   add_cors(cors, headers);
   exchange.reply(problem.status, headers, problem_json(problem));
 }

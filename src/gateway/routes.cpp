@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "api/oip/grpc_messages.h"
+#include "api/oip/message.h"
 #include "base/crypto.h"
 #include "base/text.h"
 #include "gateway/device_hash.h"
@@ -58,10 +59,9 @@ void Gateway::State::on_head(net::Exchange& exchange) {
     if (dispatcher.snapshot() != nullptr) return reply_json(exchange, JsonObject{{"ready", true}});
     return reply_problem(exchange, {503, "unavailable", "this gateway has no snapshot yet", "another site, or later"});
   }
-  if (head.path == "/v2") {
+  if (head.path == "/v2" || head.path == "/v2/") {
     if (!get) return wrong_method(exchange, "GET");
-    return reply_json(
-        exchange, JsonObject{{"name", "barrio"}, {"version", "1"}, {"extensions", JsonArray{"binary_tensor_data"}}});
+    return reply_text(exchange, "application/json", api::print_server_metadata());
   }
   if (head.path == "/metrics") return get ? figures(exchange) : wrong_method(exchange, "GET");
   if (head.path == "/barrio/v1/discovery") return get ? discovery(exchange) : wrong_method(exchange, "GET");

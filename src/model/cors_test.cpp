@@ -8,7 +8,7 @@ namespace {
 
 Result<AppSpec> app_with(const std::string& cors) {
   const auto json = parse_json(R"({"name":"street","model":{"backend":"opencv","builtin":"people"},
-    "objective":{"latency":"100ms"},"policy":{"jurisdictions":["ES"]},"resources":{"power":"40W","memory":"1GiB"},
+    "objective":{"latency":"100ms","percentile":99},"policy":{"jurisdictions":["ES"]},"resources":{"power":"40W","memory":"1GiB"},
     "cors":)" + cors + "}");
   REQUIRE(json);
   return from_json<AppSpec>(*json);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/json.h"
 #include "net/fields.h"
 
 namespace barrio::net {
@@ -102,6 +103,11 @@ const char* reason_phrase(int status) {
     case 507: return "Insufficient Storage";
     default: return "Unknown";
   }
+}
+
+std::string problem_text(int status, std::string_view detail) {
+  return print_json(
+      JsonObject{{"type", "about:blank"}, {"title", reason_phrase(status)}, {"status", status}, {"detail", detail}});
 }
 
 std::optional<std::string> percent_decode(std::string_view text) {

@@ -120,6 +120,9 @@ struct ResponseHead {
 };
 
 const char* reason_phrase(int status);
+/// What a server answers by itself to what it cannot take, of this type (RFC 9457).
+inline constexpr std::string_view problem_type = "application/problem+json";
+std::string problem_text(int status, std::string_view detail);
 /// Percent-decoding; nullopt for a bad escape.
 std::optional<std::string> percent_decode(std::string_view text);
 /// Everything but the unreserved characters of RFC 3986 section 2.3 becomes %XX.

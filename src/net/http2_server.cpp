@@ -309,9 +309,8 @@ void ServerStream::reply(int status, std::span<const Header> headers, std::strin
 void ServerStream::refuse(int status, std::string_view what) {
   if (begun_) return refuse_by_reset(NGHTTP2_CANCEL);
   session_->session_.drop(*this);
-  const Header type{"content-type", "text/plain"};
-  const std::string text = std::string(what) + "\n";
-  reply(status, {&type, 1}, text);
+  const Header type{"content-type", problem_type};
+  reply(status, {&type, 1}, problem_text(status, what));
   aborted_ = told_;
 }
 

@@ -320,12 +320,12 @@ void ServerConnection::next_request() {
 void ServerConnection::refuse(int status, const char* what) {
   if (begun_ && open_) return abort();
   std::string& out = stream_.unsent_text();
-  const std::string_view text = what;
-  const Header type{"Content-Type", "text/plain"};
+  const std::string text = problem_text(status, what);
+  const Header type{"Content-Type", problem_type};
   http1::append_response_head(out, status, {&type, 1},
-                              {.length = text.size() + 1, .chunked = false, .persistence = http1::Persistence::close});
+                              {.length = text.size(), .chunked = false, .persistence = http1::Persistence::close});
   // An answer to HEAD ends with its head (RFC 9112 6.3).
-  if (!parser_.complete() || parser_.head().method != "HEAD") out.append(text).append("\n");
+  if (!parser_.complete() || parser_.head().method != "HEAD") out.append(text);
   aborted_ = open_;
   if (!stream_.flush()) return close();
   linger();

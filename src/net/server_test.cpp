@@ -6,6 +6,7 @@
 
 #include <functional>
 
+#include "base/json.h"
 #include "net/proxy_protocol.h"
 #include "net/reactor.h"
 #include "net/server.h"
@@ -224,6 +225,12 @@ TEST_CASE("bad requests are answered by their status and the connection ends") {
     RawClient client(world.address);
     client.send(request);
     world.until([&] { return client.has(status) && client.poll(); });
+    CHECK(client.has("\r\nContent-Type: application/problem+json\r\n"));
+    const auto problem = parse_json(client.text.substr(client.text.find("\r\n\r\n") + 4));
+    REQUIRE_MESSAGE(problem, client.text);
+    CHECK(status == std::to_string(problem->at("status").as_int64()) + " ");
+    CHECK(problem->at("title") == reason_phrase(static_cast<int>(problem->at("status").as_int64())));
+    CHECK_FALSE(problem->at("detail").as_string().empty());
   }
 }
 

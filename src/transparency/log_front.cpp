@@ -18,6 +18,12 @@ net::Response refused(int status, const std::string& why) {
   return text_answer(status, why + "\n", "text/plain; charset=utf-8", "no-store");
 }
 
+net::Response unknown_caller() {
+  net::Response answer = refused(401, "say who you are");
+  answer.headers.emplace_back("WWW-Authenticate", R"(Bearer realm="barrio")");
+  return answer;
+}
+
 net::Response json_answer(const Json& body) {
   return text_answer(200, print_json(body) + "\n", "application/json", "no-store");
 }
@@ -30,7 +36,7 @@ net::Response LogFront::answer(const LogRequest& request) {
     return witness_.add_checkpoint(request.body);
   }
   if (request.method != "GET") return refused(405, "this path takes GET");
-  if (request.path == "/log/salt") return request.tenant ? salt(*request.tenant) : refused(401, "say who you are");
+  if (request.path == "/log/salt") return request.tenant ? salt(*request.tenant) : unknown_caller();
   if (request.path == "/log/keys") return keys();
   return file(request.path.substr(log_prefix.size()));
 }

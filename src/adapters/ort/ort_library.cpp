@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <vector>
 
+#include "adapters/ort/plain_words.h"
+
 namespace barrio::adapters::ort {
 
 namespace {
@@ -82,7 +84,7 @@ Result<void> Library::check(Status* status, Code code) const {
   if (status == nullptr) return {};
   std::string what = api_.error_message(status);
   api_.release_status(status);
-  return fail(is_about_memory(what) ? Code::exhausted : code, "ONNX Runtime: " + what);
+  return fail(is_about_memory(what) ? Code::exhausted : code, "ONNX Runtime: " + plain_words(what));
 }
 
 }  // namespace barrio::adapters::ort

@@ -104,10 +104,10 @@ std::string print_grpc_flag(bool value) {
   return bytes_of(message);
 }
 
-std::string print_grpc_server_metadata(std::string_view version) {
+std::string print_grpc_server_metadata() {
   inference::ServerMetadataResponse message;
   message.set_name("barrio");
-  message.set_version(std::string(version));
+  message.set_version(std::string(server_version));
   for (const std::string_view extension : server_extensions) message.add_extensions(std::string(extension));
   return bytes_of(message);
 }

@@ -21,7 +21,7 @@ Result<GrpcModelName> parse_grpc_model_name(std::string_view message);
 
 /// ServerLive, ServerReady and ModelReady answer with one flag.
 std::string print_grpc_flag(bool value);
-std::string print_grpc_server_metadata(std::string_view version);
+std::string print_grpc_server_metadata();
 std::string print_grpc_model_metadata(const ports::ModelInfo& model, std::span<const std::string> versions);
 std::string print_grpc_model_config(const ports::ModelInfo& model);
 std::string print_grpc_statistics(std::span<const VersionStatistics> statistics);

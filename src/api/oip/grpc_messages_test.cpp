@@ -37,9 +37,15 @@ TEST_CASE("a model's metadata and configuration name its tensors") {
 TEST_CASE("flags, the server and the index") {
   CHECK(read<inference::ServerLiveResponse>(print_grpc_flag(true)).live());
   CHECK_FALSE(read<inference::ModelReadyResponse>(print_grpc_flag(false)).ready());
-  const auto server = read<inference::ServerMetadataResponse>(print_grpc_server_metadata("1.2"));
-  CHECK(server.version() == "1.2");
-  CHECK(server.extensions_size() > 3);
+  const auto server = read<inference::ServerMetadataResponse>(print_grpc_server_metadata());
+  const auto rest = parse_json(print_server_metadata());
+  REQUIRE(rest);
+  CHECK(rest->at("name") == server.name());
+  CHECK(rest->at("version") == server.version());
+  const JsonArray& extensions = rest->at("extensions").as_array();
+  REQUIRE(extensions.size() == static_cast<size_t>(server.extensions_size()));
+  CHECK(extensions.size() > 3);
+  for (size_t i = 0; i < extensions.size(); ++i) CHECK(extensions[i] == server.extensions(static_cast<int>(i)));
   const std::vector<RepositoryEntry> entries = {{"m", "1", "READY", ""}, {"n", "2", "UNAVAILABLE", "unloaded"}};
   const auto index = read<inference::RepositoryIndexResponse>(print_grpc_index(entries));
   CHECK(index.models(1).reason() == "unloaded");

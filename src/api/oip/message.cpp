@@ -304,10 +304,10 @@ Result<Message> print_infer_response(const InferResponse& response, const InferR
   return finish(std::move(json), std::move(tail), any_binary);
 }
 
-std::string print_server_metadata(std::string_view version) {
+std::string print_server_metadata() {
   JsonArray extensions;
   for (const std::string_view extension : server_extensions) extensions.push_back(to_json(std::string(extension)));
-  return print_json(JsonObject{{"name", "barrio"}, {"version", version}, {"extensions", std::move(extensions)}});
+  return print_json(JsonObject{{"name", "barrio"}, {"version", server_version}, {"extensions", std::move(extensions)}});
 }
 
 std::string print_model_metadata(const ModelInfo& model, std::span<const std::string> versions) {

@@ -19,6 +19,8 @@ namespace barrio::api {
 
 inline constexpr std::string_view json_length_header = "Inference-Header-Content-Length";
 
+/// As the server metadata of REST and gRPC have it, at engines and gateways.
+inline constexpr std::string_view server_version = "0.1.0";
 /// Of Triton's extensions, those that are spoken here.
 inline constexpr std::string_view server_extensions[] = {"binary_tensor_data", "generate",   "model_configuration",
                                                          "model_repository",   "parameters", "statistics"};
@@ -76,7 +78,7 @@ Result<InferResponse> parse_infer_response(std::string_view body, std::optional<
 /// BYTES that are not UTF-8), naming the tensor.
 Result<Message> print_infer_response(const InferResponse& response, const InferRequest& request);
 
-std::string print_server_metadata(std::string_view version);
+std::string print_server_metadata();
 std::string print_model_metadata(const ports::ModelInfo& model, std::span<const std::string> versions);
 Result<ports::ModelInfo> parse_model_metadata(std::string_view body);
 std::string print_model_ready(std::string_view model, bool ready);
