@@ -50,12 +50,15 @@ resources: {power: 10W, memory: 64MiB, cores: 0.1, accelerator: $3, accelerators
 YAML
 }
 app chat openai llama
+echo "cors: {origins: ['https://app.example.com']}" >>"$home/chat.yaml"
 app resnet oip triton
 app nowhere openai mistral
 for name in chat resnet; do expect 0 "accepted $name" b app deploy "$home/$name.yaml" --no-wait; done
 expect 5 mistral b app deploy "$home/nowhere.yaml" --no-wait
 sed 's/openai}/openai, builtin: "url=http:\/\/10.0.0.1"}/' "$home/chat.yaml" >"$home/chosen.yaml"
 expect 2 "resources.accelerator names it" b app deploy "$home/chosen.yaml" --no-wait
+sed "s/'https.*'/app.example.com/" "$home/chat.yaml" >"$home/paged.yaml"
+expect 2 "cors.origins[0]" b app deploy "$home/paged.yaml" --no-wait
 token=$(acme_token "$control")
 
 ask() { curl -s -m 10 -N -H "Authorization: Bearer $token" -H 'Content-Type: application/json' "$@"; }
@@ -71,6 +74,11 @@ infers() { [[ $(ask -d "$tensor" "http://$gateway/v2/models/resnet/infer") == *4
 wait_for 60 "an answer of the net" infers
 expect 0 "meta-llama/Llama-3.1-8B-Instruct Bearer key-of-the-server" tail -n 1 "$home/asked"
 expect 0 mad1 b explain chat
+preflight() { curl -s -m 10 -D - -o /dev/null -X OPTIONS -H "Origin: $2" -H 'Access-Control-Request-Method: POST' "http://$gateway/apps/$1/v1/chat/completions"; }
+expect 0 "Access-Control-Allow-Origin: https://app.example.com" preflight chat https://app.example.com
+expect 0 " 403 " preflight chat https://other.example.com
+expect 0 " 401 " preflight resnet https://app.example.com
+expect 0 "Access-Control-Allow-Origin: https://app.example.com" ask -D - -o /dev/null -H 'Origin: https://app.example.com' "http://$gateway/apps/chat/v1/models"
 
 # The server goes: requests are answered at once, with an error, and served again when it is back.
 kill "$servers_pid" && wait "$servers_pid" 2>/dev/null

@@ -40,12 +40,13 @@ TEST_CASE("flags, the server and the index") {
   const auto server = read<inference::ServerMetadataResponse>(print_grpc_server_metadata());
   const auto rest = parse_json(print_server_metadata());
   REQUIRE(rest);
-  CHECK(rest->at("name") == server.name());
-  CHECK(rest->at("version") == server.version());
+  CHECK(rest->at("name") == to_json(server.name()));
+  CHECK(rest->at("version") == to_json(server.version()));
   const JsonArray& extensions = rest->at("extensions").as_array();
   REQUIRE(extensions.size() == static_cast<size_t>(server.extensions_size()));
   CHECK(extensions.size() > 3);
-  for (size_t i = 0; i < extensions.size(); ++i) CHECK(extensions[i] == server.extensions(static_cast<int>(i)));
+  for (size_t i = 0; i < extensions.size(); ++i)
+    CHECK(extensions[i] == to_json(server.extensions(static_cast<int>(i))));
   const std::vector<RepositoryEntry> entries = {{"m", "1", "READY", ""}, {"n", "2", "UNAVAILABLE", "unloaded"}};
   const auto index = read<inference::RepositoryIndexResponse>(print_grpc_index(entries));
   CHECK(index.models(1).reason() == "unloaded");
