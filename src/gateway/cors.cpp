@@ -61,7 +61,6 @@ bool Gateway::State::answer_preflight(net::Exchange& exchange) {
   const CorsGrant grant = cors_by_address(head);
   if (!grant.said) return false;
   if (grant.origin.empty()) {
-    metrics.denied.add();
     const std::string origin(net::find_header(head.headers, "Origin").value_or(""));
     reply_problem(exchange, {.status = 403,
                              .reason = "origin",
