@@ -172,7 +172,7 @@ TEST_CASE("buckets are reported by name, site and where their bytes went, apart 
   CHECK(answer.total.usage.stored.byte_hours == 30);
   CHECK(answer.total.usage.served.requests == 0);
   const std::string csv = api::usage_csv(answer);
-  CHECK(csv.find("acme,,bio1,,0,0,0,0,0,0,0,0,0,0,street,mad1,10,1,0,0,0,0,7,0,0,0\r\n") != std::string::npos);
+  CHECK(csv.find("acme,,bio1,,0,0,0,0,0,0,0,0,0,0,street,mad1,10,1,0,0,0,0,7,0,0,0,0,0\r\n") != std::string::npos);
   query.bucket = {};
   query.app = AppName::of("street");
   CHECK(books.report(query).total.usage.stored.reads == 0);

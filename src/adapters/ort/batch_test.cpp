@@ -98,7 +98,6 @@ TEST_CASE("a wrong request in a batch fails alone, also when it is the model tha
   CHECK(answers[1].error().code == Code::invalid);
   // In words for who sent it, and not with what is inside of ONNX Runtime.
   const std::string why = answers[1].error().text();
-  MESSAGE(why);
   CHECK(why.find("the model does not run on these inputs: ONNX Runtime: ") == 0);
   for (const char* inside : {"::", ".cc:", ".h:", "onnxruntime", "was false"}) CHECK(why.find(inside) == why.npos);
   CHECK(answers[2].error().where == "input 'tokens'");
