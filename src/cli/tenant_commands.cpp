@@ -106,8 +106,9 @@ Result<void> set_tenant(Session& session, const TenantSetCommand& command) {
   TRY(const auto answer, control.put(path, JsonObject{{"cap", cap->str()}}));
   std::string text = "tenant " + command.name + ": " + spending_text(answer);
   if (true_at(member(answer, "spending"), "reached")) {
-    text += "warning: as much is spent already, so new requests of its apps are refused from now on: a higher cap, or "
-            "none, lets them go on\n";
+    text +=
+        "warning: as much is spent already, so new requests of its apps are refused from now on: a higher cap, or "
+        "none, lets them go on\n";
   }
   session.print(answer, text);
   return {};
