@@ -115,7 +115,8 @@ std::optional<Response> HttpApi::admit(const Route& route, Call& call) {
     return std::nullopt;
   const auto authorization = net::find_header(call.request.headers, "Authorization");
   if (!authorization && config_.open_console && is_of_console(route)) return std::nullopt;
-  if (!authorization) return unauthorized(Presented::nothing, "a token is needed: POST /oauth2/token with your client credentials");
+  if (!authorization)
+    return unauthorized(Presented::nothing, "a token is needed: POST /oauth2/token with your client credentials");
   auto who = control_.accounts().verify(*authorization);
   if (!who) return unauthorized(Presented::bad_token, who.error().what);
   call.who = std::move(*who);
