@@ -51,7 +51,8 @@ SiteStorage::SiteStorage(Parts parts, std::string site_key)
           },
           link_config()),
       records_(std::make_shared<StorageRecords>(parts_.metrics, parts_.file.site)),
-      events_(runtime_, side_.reactor(), parts_.log) {}
+      events_(runtime_, side_.reactor(), parts_.log),
+      calls_(side_.reactor()) {}
 
 adapters::HttpControlConfig SiteStorage::link_config() {
   adapters::HttpControlConfig config = parts_.control;
@@ -83,9 +84,10 @@ Result<std::unique_ptr<SiteStorage>> SiteStorage::open(Parts parts) {
                                                       .md5_at_once = md5_at_once()}));
   auto* self = storage.get();
   storage->service_ = std::make_unique<objects::S3Service>(
-      objects::S3Parts{self->side_.reactor(), self->runtime_, *self->store_, *self->store_, self->control_,
-                       self->events_, self->meter_.get()},
+      objects::S3Parts{self->calls_, self->runtime_, *self->store_, *self->store_, self->control_, self->events_,
+                       self->meter_.get()},
       std::move(config), self->saved_orders(), [self](const StorageOrders& orders) { return self->save(orders); });
+  storage->server_ = std::make_unique<objects::S3Server>(self->side_.reactor(), *self->service_);
   return storage;
 }
 
@@ -157,7 +159,7 @@ void SiteStorage::tell_cache() {
 }
 
 Result<void> SiteStorage::start() {
-  TRY(const auto bound, service_->start());
+  TRY(const auto bound, server_->start());
   service_->run();
   runtime_.spawn("storage usage", [this] {
     meter_->run([this](UsageRecord record) {
@@ -191,7 +193,7 @@ void SiteStorage::stop() {
   auto ended = idle->get_future();
   side_.reactor().post([this, idle] {
     net::Reactor& reactor = side_.reactor();
-    service_->drain();
+    server_->drain();
     when(
         reactor, [this] { return service_->open_requests() == 0; }, reactor.fresh_now() + open_patience,
         [this, idle, &reactor] {
@@ -202,6 +204,7 @@ void SiteStorage::stop() {
   const bool tidy = ended.wait_for(stop_patience) == std::future_status::ready;
   side_.stop();
   if (tidy) {
+    server_.reset();
     service_.reset();
     meter_.reset();
     store_.reset();

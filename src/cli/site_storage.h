@@ -9,7 +9,7 @@
 #include "cli/roles.h"
 #include "cli/storage_meter.h"
 #include "net/side_loop.h"
-#include "objects/s3_service.h"
+#include "objects/s3_server.h"
 
 namespace barrio::cli {
 
@@ -57,7 +57,9 @@ class SiteStorage {
   std::unique_ptr<StorageMeter> meter_;
   const std::shared_ptr<StorageRecords> records_;  // touched on the site's loop alone
   ObjectLog events_;
+  objects::SocketCalls calls_;
   std::unique_ptr<objects::S3Service> service_;
+  std::unique_ptr<objects::S3Server> server_;
   bool started_ = false;
 };
 

@@ -157,9 +157,10 @@ struct CopySite {
     config.copies.patience = 3s;
     config.copies.ready_patience = 3s;
     config.copies.call_timeout = 400ms;
-    service = std::make_unique<S3Service>(S3Parts{reactor, *runtime, *store, *store, control, events}, config, saved,
+    service = std::make_unique<S3Service>(S3Parts{calls, *runtime, *store, *store, control, events}, config, saved,
                                           [this](const StorageOrders& orders) { return save(orders); });
-    auto bound = service->start();
+    server = std::make_unique<S3Server>(reactor, *service);
+    auto bound = server->start();
     REQUIRE(bound);
     address = *bound;
     service->directory().set_snapshot(snapshot());
@@ -172,6 +173,7 @@ struct CopySite {
     if (!service) return;
     runtime->begin_stop();
     while (runtime->fibers() != 0) reactor.turn(5ms);
+    server.reset();
     service.reset();
     store.reset();
     runtime.reset();
@@ -191,6 +193,7 @@ struct CopySite {
   }
   bool leads() const { return service->directory().find("frames")->home == control.site; }
   net::Reactor& reactor;
+  SocketCalls calls{reactor};
   SiteControl control;
   const std::string folder;
   FaultyDisk disk;
@@ -206,6 +209,7 @@ struct CopySite {
   int saves = 0;    // under way
   bool saves_together = false;
   std::unique_ptr<S3Service> service;
+  std::unique_ptr<S3Server> server;
   net::SocketAddress address;
 };
 
@@ -250,6 +254,21 @@ struct CopyTest {
     std::optional<Result<net::Response>> answer;
     begin(site, std::move(wanted), answer);
     REQUIRE(turn_until([&] { return answer.has_value(); }, 25s));
+    REQUIRE(*answer);
+    return **answer;
+  }
+  /// What another site asks, behind copies_path.
+  net::Response as_peer(CopySite& site, const char* peer, const char* method, const std::string& target,
+                        std::string body = {}) {
+    std::optional<Result<net::Response>> answer;
+    client.fetch(site.address,
+                 {.method = method,
+                  .target = std::string(copies_path) + target,
+                  .headers = {{"Barrio-Peer", "peers"}, {"Barrio-Forwarded-By", peer}},
+                  .body = std::move(body),
+                  .peer_ip = {}},
+                 reactor.fresh_now() + 5s, [&answer](Result<net::Response> got) { answer.emplace(std::move(got)); });
+    REQUIRE(turn_until([&] { return answer.has_value(); }));
     REQUIRE(*answer);
     return **answer;
   }

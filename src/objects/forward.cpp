@@ -28,8 +28,8 @@ class HomeCall final : public net::CallHandler {
   HomeCall(const HomeCall&) = delete;
   HomeCall& operator=(const HomeCall&) = delete;
 
-  void start(net::Client& client, const net::Endpoint& home, const net::CallStart& start) {
-    call_ = &client.start(home, start, *this);
+  void start(PeerCalls& calls, const net::Endpoint& home, const net::CallStart& start) {
+    call_ = &calls.start(home, start, *this);
   }
   /// False: the home answers already, or is gone.
   bool write(std::string_view piece) {
@@ -164,7 +164,7 @@ S3Service::Outcome<bool> S3Service::forward_to(S3Call& call, const SiteId& site,
   headers.emplace_back("Barrio-Host", host);
   for (const net::Header& header : peers_.introduction(*endpoint)) headers.push_back(header);
   HomeCall home_call(parts_.runtime);
-  home_call.start(peers_.client(), *endpoint,
+  home_call.start(peers_.calls(), *endpoint,
                   {.method = head.method,
                    .target = head.target,
                    .headers = headers,

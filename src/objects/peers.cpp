@@ -4,13 +4,8 @@
 
 namespace barrio::objects {
 
-Peers::Peers(net::Reactor& reactor, ports::Runtime& runtime, const Directory& directory, SiteId own,
-             PeerIdentity identity)
-    : runtime_(runtime),
-      directory_(directory),
-      own_(std::move(own)),
-      identity_(std::move(identity)),
-      client_(reactor, net::ClientLimits{}) {}
+Peers::Peers(PeerCalls& calls, ports::Runtime& runtime, const Directory& directory, SiteId own, PeerIdentity identity)
+    : calls_(calls), runtime_(runtime), directory_(directory), own_(std::move(own)), identity_(std::move(identity)) {}
 
 Result<net::Endpoint> Peers::endpoint(const SiteId& site) const {
   const auto address = net::SocketAddress::parse(directory_.address(site));
@@ -40,7 +35,7 @@ Result<net::Response> Peers::ask(const SiteId& site, net::Request request, Durat
   };
   auto waiting = std::make_shared<Waiting>();
   waiting->answered = runtime_.make_signal();
-  client_.fetch(to, std::move(request), runtime_.now() + patience, [waiting](Result<net::Response> answer) {
+  calls_.fetch(to, std::move(request), runtime_.now() + patience, [waiting](Result<net::Response> answer) {
     waiting->answer = std::move(answer);
     waiting->answered->notify();
   });

@@ -3,9 +3,9 @@
 
 #include <memory>
 
-#include "net/client.h"
 #include "net/tls.h"
 #include "objects/directory.h"
+#include "objects/peer_calls.h"
 #include "ports/runtime.h"
 
 namespace barrio::objects {
@@ -19,22 +19,22 @@ struct PeerIdentity {
 
 class Peers {
  public:
-  Peers(net::Reactor& reactor, ports::Runtime& runtime, const Directory& directory, SiteId own, PeerIdentity identity);
+  Peers(PeerCalls& calls, ports::Runtime& runtime, const Directory& directory, SiteId own, PeerIdentity identity);
 
-  net::Client& client() { return client_; }
+  PeerCalls& calls() { return calls_; }
   /// Errors: unavailable (its address is not known, or this site has no way to others).
   Result<net::Endpoint> endpoint(const SiteId& site) const;
   /// What tells `endpoint` that this site asks. Views of this.
   std::vector<net::Header> introduction(const net::Endpoint& endpoint) const;
-  /// A whole exchange; parks. Errors: those of endpoint() and of net::Client.
+  /// A whole exchange; parks. Errors: those of endpoint() and of PeerCalls.
   Result<net::Response> ask(const SiteId& site, net::Request request, Duration patience);
 
  private:
+  PeerCalls& calls_;
   ports::Runtime& runtime_;
   const Directory& directory_;
   const SiteId own_;
   const PeerIdentity identity_;
-  net::Client client_;
 };
 
 }  // namespace barrio::objects

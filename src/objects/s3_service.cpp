@@ -23,14 +23,6 @@ constexpr auto longest_pull = 5s;
 constexpr size_t peer_share = 4;
 constexpr size_t most_peer_bytes = 17 * 1024 * 1024;  // a record, or a piece of content
 
-net::ServerLimits server_limits() {
-  net::ServerLimits limits;
-  limits.body_bytes = (uint64_t{5} << 30) + (uint64_t{64} << 20);  // S3's 5 GiB, and the lines of aws-chunked
-  limits.connections = 2048;
-  limits.http2.streams = 64;
-  return limits;
-}
-
 CopiesConfig copies_config(const S3Config& config) {
   CopiesConfig copies = config.copies;
   copies.site = config.site;
@@ -53,27 +45,24 @@ S3Service::S3Service(S3Parts parts, S3Config config, std::optional<StorageOrders
     : parts_(parts),
       config_(std::move(config)),
       save_(std::move(save)),
+      address_(config_.advertised),
       pulled_(parts.runtime.make_signal()),
       pull_now_(parts.runtime.make_signal()),
       saving_(parts.runtime),
       byte_hours_(parts.store, parts.copies, directory_, config_.byte_hours_period),
       home_usage_(parts.store, directory_, config_.site),
       locking_(parts.runtime),
-      peers_(parts.reactor, parts.runtime, directory_, config_.site, config_.peers),
+      peers_(parts.calls, parts.runtime, directory_, config_.site, config_.peers),
       copies_({parts.runtime, parts.store, parts.copies, parts.control, parts.events, directory_, peers_,
                [this] { pull_now_->notify(); }},
-              copies_config(config_)),
-      server_(parts.reactor, server_limits(), *this) {
+              copies_config(config_)) {
   if (saved) directory_.set_orders(std::move(*saved));
 }
 
 S3Service::~S3Service() = default;
 
-Result<net::SocketAddress> S3Service::start() {
-  if (config_.tls) TRY_DO(server_.listen(config_.tls_listen, config_.tls));
-  TRY(auto bound, server_.listen(config_.listen, config_.peers.server, net::InClear::accepted));
-  address_ = config_.advertised.empty() ? bound.str() : config_.advertised;
-  return bound;
+void S3Service::bound_to(const net::SocketAddress& address) {
+  if (config_.advertised.empty()) address_ = address.str();
 }
 
 void S3Service::run() {

@@ -2,7 +2,7 @@
 // The S3 service of a site: takes requests, checks who asks and what the bucket's policy allows at this site, and does
 // what is asked or passes it on to the bucket's home. A fiber for each request, all on one loop of its own, so that
 // hashing and encrypting keep no request of the gateway waiting. s3_call.h is a request, the *_calls.cpp are the
-// operations.
+// operations. It knows no socket: S3Server brings it exchanges, and PeerCalls takes its calls to other sites.
 
 #include <memory>
 #include <set>
@@ -39,7 +39,7 @@ struct S3Config {
 };
 
 struct S3Parts {
-  net::Reactor& reactor;
+  PeerCalls& calls;
   ports::Runtime& runtime;
   ports::ObjectStore& store;
   ports::ObjectCopies& copies;
@@ -55,11 +55,11 @@ class S3Service final : public net::ExchangeHandler {
   /// `saved`: orders of an earlier run.
   S3Service(S3Parts parts, S3Config config, std::optional<StorageOrders> saved, Save save);
   ~S3Service();
-  /// Errors: conflict (address in use), invalid, unavailable.
-  Result<net::SocketAddress> start();
+  const S3Config& config() const { return config_; }
+  /// Others reach it there, unless the config says otherwise.
+  void bound_to(const net::SocketAddress& address);
   /// Fibers that run until the runtime is stopping: orders, copies, tidying, scrubbing.
   void run();
-  void drain() { server_.drain(); }
   /// Ends what the lifecycle rules of this site's buckets end now; run() does it every lifecycle_period. Parks.
   void expire_once();
   Directory& directory() { return directory_; }
@@ -231,7 +231,6 @@ class S3Service final : public net::ExchangeHandler {
   uint64_t requests_ = 0;
   Peers peers_;
   Copies copies_;
-  net::Server server_;  // last: its end closes the exchanges, which still need the rest
 };
 
 }  // namespace barrio::objects

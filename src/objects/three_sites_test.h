@@ -67,7 +67,7 @@ struct FakeUsage final : UsageSink {
 
 struct OneSite {
   OneSite(const char* id, net::Reactor& reactor, ports::Runtime& runtime, FakeControl& control, std::string secret)
-      : folder(new_folder()) {
+      : folder(new_folder()), calls(reactor) {
     auto opened = adapters::SealedStore::open(
         runtime, {std::make_unique<adapters::LocalMedium>(folder, &disk), std::string(32, 's')});
     REQUIRE(opened);
@@ -79,9 +79,10 @@ struct OneSite {
     config.peers.secret = std::move(secret);
     config.pull_period = 10min;
     config.byte_hours_period = 20ms;
-    service = std::make_unique<S3Service>(S3Parts{reactor, runtime, *store, *store, control, events, &usage}, config,
+    service = std::make_unique<S3Service>(S3Parts{calls, runtime, *store, *store, control, events, &usage}, config,
                                           std::nullopt, [](const StorageOrders&) { return Result<void>(); });
-    auto bound = service->start();
+    server = std::make_unique<S3Server>(reactor, *service);
+    auto bound = server->start();
     REQUIRE(bound);
     address = *bound;
     service->directory().set_snapshot(snapshot());
@@ -89,6 +90,7 @@ struct OneSite {
     ++control.orders.version;
   }
   ~OneSite() {
+    server.reset();
     service.reset();
     store.reset();
     std::filesystem::remove_all(folder);
@@ -98,7 +100,9 @@ struct OneSite {
   std::unique_ptr<adapters::SealedStore> store;
   FakeEvents events;
   FakeUsage usage;
+  SocketCalls calls;
   std::unique_ptr<S3Service> service;
+  std::unique_ptr<S3Server> server;
   net::SocketAddress address;
 };
 
