@@ -16,6 +16,7 @@ namespace {
 
 constexpr Duration write_look = 100ms;
 constexpr int most_content_rounds = 3;
+constexpr int most_sessions = 3;
 
 }  // namespace
 
@@ -271,19 +272,19 @@ Result<net::Response> Copies::ask(const SiteId& site, const std::string& target,
                                        .peer_ip = {}},
                                       config_.call_timeout));
   if (response.status / 100 == 2) return response;
-  const Code code = response.status == 404                ? Code::not_found
-                    : response.status == 409              ? Code::conflict
-                    : response.status == 403              ? Code::denied
-                    : response.status == too_early_status ? Code::exhausted
-                                                          : Code::unavailable;
+  const Code code = response.status == 404                    ? Code::not_found
+                    : response.status == 409                  ? Code::conflict
+                    : response.status == 403                  ? Code::denied
+                    : response.status == too_early_status     ? Code::exhausted
+                    : response.status == other_session_status ? Code::cancelled
+                                                              : Code::unavailable;
   return fail(code, "site " + site.str() + ": " + response.body.substr(0, 300));
 }
 
 Result<void> Copies::send(const Bucket& bucket, const SiteId& site, const ports::CopiedChange& change) {
   TRY_DO(check_target(bucket, site));
-  const std::string target = bucket.id + "/change?epoch=" + std::to_string(bucket.epoch);
   for (int round = 0; round < most_content_rounds; ++round) {
-    TRY(const auto answer, ask(site, target, change.record, "POST"));
+    TRY(const auto answer, send_record(bucket, site, change.record));
     if (answer.status == 204) return {};
     TRY(const auto json, parse_json(answer.body));
     TRY(const auto wanted, from_json<MissingContent>(json));
@@ -294,6 +295,41 @@ Result<void> Copies::send(const Bucket& bucket, const SiteId& site, const ports:
     }
   }
   return fail(Code::unavailable, "site " + site.str() + " asks for the same content again and again");
+}
+
+/// Where another session has begun meanwhile, once more in that.
+Result<net::Response> Copies::send_record(const Bucket& bucket, const SiteId& site, const std::string& record) {
+  for (int tried = 1;; ++tried) {
+    TRY(const std::string session, session_with(bucket, site));
+    const uint64_t number = ++roles_[bucket.id].links[site].sent;
+    auto answer =
+        ask(site, fmt::format("{}/change?epoch={}&session={}&number={}", bucket.id, bucket.epoch, session, number),
+            record, "POST");
+    if (answer) return answer;
+    // Also one of which nobody knows what became: it may still be on its way, and must not arrive after what comes
+    // next.
+    const bool is_open = answer.error().code == Code::exhausted || answer.error().code == Code::conflict;
+    Link& link = roles_[bucket.id].links[site];
+    if (!is_open && link.session == session) link.session.clear();
+    if (answer.error().code != Code::cancelled || tried == most_sessions) return answer;
+  }
+}
+
+/// The session that the follower takes changes in, and nothing that was sent before it.
+Result<std::string> Copies::session_with(const Bucket& bucket, const SiteId& site) {
+  while (roles_[bucket.id].links[site].opening) {
+    changed_->wait_until(now() + write_look);
+    if (is_stopping()) return fail(Code::cancelled, "this site is stopping");
+  }
+  Link& link = roles_[bucket.id].links[site];
+  if (!link.session.empty()) return link.session;
+  link.opening = true;
+  auto answer = ask(site, bucket.id + "/session?epoch=" + std::to_string(bucket.epoch), {}, "POST");
+  Link& opened = roles_[bucket.id].links[site];
+  opened.opening = false;
+  changed_->notify();
+  TRY_DO(answer);
+  return opened.session = answer->body;
 }
 
 Result<void> Copies::send_file(const Bucket& bucket, const SiteId& site, const ports::ContentFile& file) {

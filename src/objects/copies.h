@@ -61,7 +61,8 @@ struct CopyEntryList {
 BARRIO_DESCRIBE(CopyEntryList, (), (entries))
 
 inline constexpr std::string_view copies_path = "/.barrio/copies/";
-inline constexpr int too_early_status = 425;  // RFC 8470: a follower waits for what it promised another home
+inline constexpr int too_early_status = 425;      // RFC 8470: a follower waits for what it promised another home
+inline constexpr int other_session_status = 412;  // a follower takes a change once, and only of its last session
 inline constexpr size_t entries_page = 1000;
 
 class Copies final : public ports::CopySink {
@@ -129,6 +130,9 @@ class Copies final : public ports::CopySink {
     bool comparing = false;  // a fiber does
     bool reporting = false;  // a fiber tells control of it
     bool live = false;       // it is sent changes though nobody waits for it yet
+    std::string session;     // that it takes changes in; empty: one is to be opened
+    bool opening = false;    // a fiber does
+    uint64_t sent = 0;       // changes, to tell them apart
     Time confirmed;          // asked at
     Time granted_until;      // it may read until then
     std::optional<Time> failing_since;
@@ -150,6 +154,18 @@ class Copies final : public ports::CopySink {
     std::map<SiteId, Link> links;
     std::set<SiteId> reported;  // to be in sync: control may have it so, though it was not heard to say it
   };
+  /// A follower's view of what it takes of a bucket's home. A change that was sent long ago may still arrive, when its
+  /// home has given it up and has sent others since: it is not of the last session then. One that arrives twice is
+  /// taken once.
+  struct Taking {
+    static constexpr size_t most_numbers = 4096;
+    bool take(uint64_t number);
+    std::string session;
+    uint64_t sessions = 0;
+    std::set<uint64_t> numbers;  // of this session, that came
+    uint64_t floor = 0;          // up to here nobody knows any more
+    int under_way = 0;           // changes that are being written
+  };
   struct Neighbour {
     std::string run;
     int64_t token = 0;
@@ -169,6 +185,8 @@ class Copies final : public ports::CopySink {
   Result<void> check_target(const Bucket& bucket, const SiteId& site) const;
   Result<net::Response> ask(const SiteId& site, const std::string& target, std::string body, const char* method);
   Result<void> send(const Bucket& bucket, const SiteId& site, const ports::CopiedChange& change);
+  Result<net::Response> send_record(const Bucket& bucket, const SiteId& site, const std::string& record);
+  Result<std::string> session_with(const Bucket& bucket, const SiteId& site);
   Result<void> send_file(const Bucket& bucket, const SiteId& site, const ports::ContentFile& file);
   void send_to_all(const Bucket& bucket, const ports::CopiedChange& change, std::set<SiteId>& has);
   void note_sent(const std::string& bucket, const SiteId& site, const Result<void>& sent);
@@ -194,7 +212,10 @@ class Copies final : public ports::CopySink {
   bool confirms(const CopyBeat& beat, const CopyBeat::Item& item, const SiteId& home);
   Result<Bucket> followed(const PeerRequest& request, const std::string& id);
   Result<net::Response> of_home(const Bucket& bucket, const std::string& what, PeerRequest request);
-  Result<net::Response> take_change(const Bucket& bucket, std::string record);
+  Result<net::Response> take_session(const Bucket& bucket);
+  Result<net::Response> take_change(const Bucket& bucket, PeerRequest request);
+  Result<net::Response> take_complete(const Bucket& bucket, const PeerRequest& request);
+  Taking& taking_of(const std::string& bucket);
   Result<void> take_key(const Bucket& bucket, const std::string& key);
   Result<net::Response> for_member(const PeerRequest& request, const std::string& id, const std::string& what);
 
@@ -204,7 +225,8 @@ class Copies final : public ports::CopySink {
   const std::string run_;
   Time control_heard_;  // asked at
   bool pulled_ = false;
-  std::map<std::string, Role> roles_;  // by the bucket's id
+  std::map<std::string, Role> roles_;                      // by the bucket's id
+  std::map<std::string, std::unique_ptr<Taking>> taking_;  // by the bucket's id; each stays where it is
   std::map<SiteId, Neighbour> neighbours_;
   std::set<SiteId> beating_;
   std::map<std::string, Was> deleted_;      // buckets that are gone, and whose keys are still here

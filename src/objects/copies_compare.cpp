@@ -55,6 +55,10 @@ Result<Bucket> Copies::led(const std::string& bucket, const SiteId& follower) co
 }
 
 Result<void> Copies::compare(const std::string& bucket, const SiteId& follower) {
+  // What was sent before is there by now, or never comes.
+  roles_[bucket].links[follower].session.clear();
+  TRY(const auto begun, led(bucket, follower));
+  TRY(const std::string session, session_with(begun, follower));
   auto theirs = entries_at(bucket, follower, "");
   if (!theirs && theirs.error().code == Code::not_found) {
     TRY_DO(send_key(bucket, follower));
@@ -79,7 +83,7 @@ Result<void> Copies::compare(const std::string& bucket, const SiteId& follower) 
     after = *end;
   }
   TRY(const auto known, led(bucket, follower));
-  TRY_DO(ask(follower, bucket + "/complete?epoch=" + std::to_string(known.epoch), {}, "POST"));
+  TRY_DO(ask(follower, bucket + "/complete?epoch=" + std::to_string(known.epoch) + "&session=" + session, {}, "POST"));
   return {};
 }
 

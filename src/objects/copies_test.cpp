@@ -127,19 +127,13 @@ TEST_CASE("a follower refuses an epoch that is lower than its own, also after a 
   CopyTest test;
   CHECK(test.put(test.bilbao, "a", "1") == 200);
   const Bucket now = test.bucket();
-  const std::string path = "/.barrio/copies/" + now.id + "/change?epoch=";
+  int sent = 0;
   const auto change = [&](int64_t epoch) {
-    std::optional<Result<net::Response>> answer;
-    test.client.fetch(test.madrid.address,
-                      {.method = "POST",
-                       .target = path + std::to_string(epoch),
-                       .headers = {{"Barrio-Peer", "peers"}, {"Barrio-Forwarded-By", "bio1"}},
-                       .body = "no record",
-                       .peer_ip = {}},
-                      test.reactor.fresh_now() + 5s,
-                      [&](Result<net::Response> got) { answer.emplace(std::move(got)); });
-    REQUIRE(test.turn_until([&] { return answer.has_value(); }));
-    return (*answer)->status;
+    const std::string at = "?epoch=" + std::to_string(epoch);
+    const auto opened = test.as_peer(test.madrid, "bio1", "POST", now.id + "/session" + at);
+    const std::string session = opened.status == 200 ? opened.body : "none";
+    const std::string of = "&session=" + session + "&number=" + std::to_string(++sent);
+    return test.as_peer(test.madrid, "bio1", "POST", now.id + "/change" + at + of, "no record").status;
   };
   CHECK(change(now.epoch) == 400);
   CHECK(change(now.epoch - 1) == 409);
@@ -149,6 +143,34 @@ TEST_CASE("a follower refuses an epoch that is lower than its own, also after a 
   test.madrid.saved->buckets.front().epoch = now.epoch - 1;
   test.madrid.start();
   CHECK(change(now.epoch - 1) == 503);
+}
+
+TEST_CASE("a change that arrives twice, or long after its home gave it up, does not take the place of a later one") {
+  CopyTest test;
+  CHECK(test.put(test.bilbao, "a", "old") == 200);
+  const Bucket now = test.bucket();
+  const std::string old = test.as_peer(test.bilbao, "mad1", "GET", now.id + "/record?key=a&version=").body;
+  CHECK(test.put(test.bilbao, "a", "new") == 200);
+  const std::string fresh = test.as_peer(test.bilbao, "mad1", "GET", now.id + "/record?key=a&version=").body;
+  const std::string epoch = "?epoch=" + std::to_string(now.epoch);
+  const auto change = [&](const std::string& session, int number, const std::string& record) {
+    const std::string of = "&session=" + session + "&number=" + std::to_string(number);
+    return test.as_peer(test.madrid, "bio1", "POST", now.id + "/change" + epoch + of, record).status;
+  };
+  const auto session = [&] { return test.as_peer(test.madrid, "bio1", "POST", now.id + "/session" + epoch).body; };
+  const std::string before = session();
+  const std::string last = session();
+  CHECK(change(before, 1, old) == other_session_status);
+  CHECK(change(last, 1, fresh) == 204);
+  CHECK(change(last, 1, old) == other_session_status);
+  const std::string complete = now.id + "/complete" + epoch + "&session=";
+  CHECK(test.as_peer(test.madrid, "bio1", "POST", complete + before).status == other_session_status);
+  CHECK(test.same(test.bilbao, test.madrid));
+  // Bilbao, whose own session is over, goes on in another one.
+  CHECK(test.put(test.bilbao, "a", "newest") == 200);
+  CHECK(test.same(test.bilbao, test.madrid));
+  CHECK(test.is_in_sync("mad1"));
+  CHECK(test.bucket().epoch == now.epoch);
 }
 
 TEST_CASE("no byte and no key is at a site that the policy does not permit, whatever orders say") {

@@ -12,6 +12,23 @@ namespace barrio::objects {
 namespace {
 
 constexpr Duration orders_patience = 2s;  // for orders that another site has already
+constexpr Duration look = 100ms;
+
+/// Counts itself while it is there.
+class UnderWay {
+ public:
+  UnderWay(int& count, ports::Signal& ended) : count_(++count), ended_(ended) {}
+  ~UnderWay() {
+    --count_;
+    ended_.notify();
+  }
+  UnderWay(const UnderWay&) = delete;
+  UnderWay& operator=(const UnderWay&) = delete;
+
+ private:
+  int& count_;
+  ports::Signal& ended_;
+};
 
 net::Response with_status(int status, std::string body = {}) {
   net::Response response;
@@ -111,12 +128,13 @@ Result<Bucket> Copies::followed(const PeerRequest& request, const std::string& i
 }
 
 Result<net::Response> Copies::of_home(const Bucket& bucket, const std::string& what, PeerRequest request) {
+  if (what == "session") return take_session(bucket);
   if (what == "key") {
     TRY_DO(take_key(bucket, request.body));
     return with_status(204);
   }
   if (!parts_.store.has_bucket(bucket.id)) return fail(Code::not_found, "this site does not have the bucket's key");
-  if (what == "change") return take_change(bucket, std::move(request.body));
+  if (what == "change") return take_change(bucket, std::move(request));
   if (what == "content") {
     TRY(const int64_t offset, number(request, "offset"));
     TRY_DO(
@@ -127,7 +145,45 @@ Result<net::Response> Copies::of_home(const Bucket& bucket, const std::string& w
     const CopyEntryList list{parts_.copies.entries(bucket.id, request.parameter("after"), entries_page)};
     return with_status(200, print_json(to_json(list)));
   }
-  if (what != "complete") return fail(Code::not_found, "there is no such path");
+  if (what == "complete") return take_complete(bucket, request);
+  return fail(Code::not_found, "there is no such path");
+}
+
+Copies::Taking& Copies::taking_of(const std::string& bucket) {
+  auto& taking = taking_[bucket];
+  if (!taking) taking = std::make_unique<Taking>();
+  return *taking;
+}
+
+bool Copies::Taking::take(uint64_t number) {
+  if (number <= floor || !numbers.insert(number).second) return false;
+  if (numbers.size() > most_numbers) {
+    floor = *numbers.begin();
+    numbers.erase(numbers.begin());
+  }
+  return true;
+}
+
+/// From now on nothing of an earlier one is taken; what was being written of it is there when this is answered.
+Result<net::Response> Copies::take_session(const Bucket& bucket) {
+  Taking& taking = taking_of(bucket.id);
+  const std::string made = run_ + "-" + std::to_string(++taking.sessions);
+  taking.session = made;
+  taking.numbers.clear();
+  taking.floor = 0;
+  const Time latest = now() + config_.call_timeout;
+  while (taking.under_way != 0) {
+    if (now() >= latest || is_stopping())
+      return with_status(too_early_status, "earlier changes are still being written");
+    changed_->wait_until(std::min(latest, now() + look));
+  }
+  return with_status(200, made);
+}
+
+Result<net::Response> Copies::take_complete(const Bucket& bucket, const PeerRequest& request) {
+  if (request.parameter("session") != taking_of(bucket.id).session) {
+    return with_status(other_session_status, "another session has begun");
+  }
   if (parts_.copies.is_incomplete(bucket.id)) {
     parts_.copies.set_complete(bucket.id);
     // Control must not take it for incomplete once the home has reported it.
@@ -150,10 +206,16 @@ Result<void> Copies::take_key(const Bucket& bucket, const std::string& key) {
   return parts_.copies.take_key(bucket.id, bucket.tenant, *bytes);
 }
 
-Result<net::Response> Copies::take_change(const Bucket& bucket, std::string record) {
+Result<net::Response> Copies::take_change(const Bucket& bucket, PeerRequest request) {
+  TRY(const int64_t sent, number(request, "number"));
   TRY_DO(take_role(bucket));
   if (now() < roles_[bucket.id].acts_from) return with_status(too_early_status, "another home may still be read");
-  TRY(const auto accepted, parts_.copies.accept(bucket.id, bucket.epoch, std::move(record)));
+  Taking& taking = taking_of(bucket.id);
+  if (request.parameter("session") != taking.session || !taking.take(static_cast<uint64_t>(sent))) {
+    return with_status(other_session_status, "the change is not of this session, or came before");
+  }
+  const UnderWay under_way(taking.under_way, *changed_);
+  TRY(const auto accepted, parts_.copies.accept(bucket.id, bucket.epoch, std::move(request.body)));
   if (!accepted.missing.empty()) return with_status(200, print_json(to_json(MissingContent{accepted.missing})));
   using Act = ports::AcceptedCopy::Act;
   if (accepted.act != Act::other) {
