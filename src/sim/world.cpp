@@ -9,8 +9,6 @@
 namespace barrio::sim {
 namespace {
 
-constexpr Duration call_timeout = 2s;
-constexpr Duration connect_refused_after = 5ms;
 constexpr Duration processing = 1ms;
 constexpr Duration start_again_after = 500ms;
 constexpr size_t control_stands_at = 0;  // the delay to control is that to the first site
@@ -29,7 +27,10 @@ Network without_late(const WorldConfig& config) {
 class World::Link final : public ports::ControlLink {
  public:
   Link(World& world, size_t site, ports::Runtime& runtime) : world_(world), site_(site), runtime_(runtime) {}
-  Result<SiteOrders> sync(const SiteReport& report) override { return world_.call_control(site_, runtime_, report); }
+  Result<SiteOrders> sync(const SiteReport& report) override {
+    return world_.ask_control<SiteOrders>(site_, runtime_,
+                                          [report](control::Control& member) { return member.sync(report); });
+  }
   Result<std::string> fetch_blob(const std::string&) override {
     return fail(Code::not_found, "no models in this world");
   }
@@ -64,6 +65,7 @@ struct World::Life {
               {.on_snapshot =
                    [this, &world, index](auto snapshot) {
                      if (world.checker_.told(site.id, *snapshot)) world.wait_until_heeded(index);
+                     if (storage) storage->set_snapshot(snapshot);
                      dispatcher.set_snapshot(std::move(snapshot), runtime.now());
                    },
                .on_local = [this](auto statuses) { dispatcher.set_local(statuses, runtime.now()); },
@@ -76,7 +78,9 @@ struct World::Life {
                    [this](const ReplicaOrder& order) {
                      return agent::LeaveState{.in_flight = dispatcher.in_flight(order.id),
                                               .elsewhere = dispatcher.served_elsewhere(order.app, runtime.now())};
-                   }}) {}
+                   }}) {
+    if (world.config_.open_store) storage = world.storage_at(index, runtime);
+  }
 
   const Site& site;
   SimRuntime runtime;
@@ -86,6 +90,7 @@ struct World::Life {
   gateway::Dispatcher dispatcher;
   gateway::Meter meter;
   agent::Agent agent;
+  std::unique_ptr<SiteStorage> storage;  // null: none
 };
 
 /// One process of control, with its way to the store.
@@ -101,6 +106,7 @@ struct World::MemberLife {
                 {.network = without_late(world.config_),
                  .accounts = {},
                  .leadership = {.self = {"control-" + std::to_string(index), "127.0.0.1:1"}},
+                 .copies = world.config_.copies,
                  .improve_work = improve_work,
                  .moves = world.config_.moves},
                 nullptr, &usage) {
@@ -146,6 +152,7 @@ void World::crash_site(size_t site) {
   if (!is_up(site)) return;
   sites_[site].life->runtime.kill();
   sites_[site].life.reset();
+  if (config_.open_store) sites_[site].volume.lose_power(loop_.rng());
   checker_.crashed(config_.network.sites[site].id);
   if (crash_listener_) crash_listener_(site);
 }
@@ -157,6 +164,7 @@ void World::boot_site(size_t site) {
   sites_[site].life = std::make_unique<Life>(*this, site);
   Life& life = *sites_[site].life;
   life.runtime.spawn("agent", [&life] { life.agent.run(); });
+  if (life.storage) life.storage->run();
   life.runtime.spawn("peers", [this, &life, site] {
     life.runtime.sleep_for(from_ms(1000 * life.runtime.rng().unit()));
     while (true) {
@@ -264,68 +272,6 @@ Duration World::rtt(size_t a, size_t b) const {
   return 200us + decide::path_rtt(config_.network.paths, sites[from].location, sites[to].location);
 }
 
-/// A call that is under way. Outlives the caller, whose site may crash before the answer comes.
-struct World::Exchange {
-  size_t site = 0;
-  size_t member = 0;
-  std::unique_ptr<ports::Signal> answered;
-  std::optional<Result<SiteOrders>> answer;
-};
-
-/// Asks the member that answered last, and each other one when that has no answer.
-Result<SiteOrders> World::call_control(size_t site, ports::Runtime& caller, const SiteReport& report) {
-  size_t& member = sites_[site].member;
-  auto answer = call_member(site, member, caller, report);
-  for (size_t tried = 1; tried < members_.size() && !answer; ++tried) {
-    member = (member + 1) % members_.size();
-    answer = call_member(site, member, caller, report);
-  }
-  return answer;
-}
-
-Result<SiteOrders> World::call_member(size_t site, size_t member, ports::Runtime& caller, const SiteReport& report) {
-  auto exchange = std::make_shared<Exchange>(Exchange{site, member, caller.make_signal(), std::nullopt});
-  const Time deadline = caller.now() + call_timeout;
-  const bool lost = happens(config_.loss);
-  if (happens(config_.doubled)) loop_.after(some_seconds(), [=, this] { arrive(exchange, report); });
-  caller.sleep_for(rtt(site, at_control) / 2);
-  const bool hears = !is_cut(site, at_control) && !is_cut(at_control, site);
-  const auto& there = members_[member]->life;
-  if (hears && (!there || !there->started)) {
-    caller.sleep_for(connect_refused_after);
-    return fail(Code::unavailable, "control: connection refused");
-  }
-  if (!lost) arrive(exchange, report);
-  exchange->answered->wait_until(deadline);
-  if (!exchange->answer) return fail(Code::timed_out, "control did not answer");
-  return std::move(*exchange->answer);
-}
-
-void World::arrive(const std::shared_ptr<Exchange>& exchange, const SiteReport& report) {
-  const auto& there = members_[exchange->member]->life;
-  if (!there || !there->started || is_cut(exchange->site, at_control)) return;
-  in_member(exchange->member,
-            [this, exchange, report](control::Control& member) { answer(exchange, member.sync(report)); });
-}
-
-/// The first answer that comes counts.
-void World::answer(const std::shared_ptr<Exchange>& exchange, Result<SiteOrders> orders) {
-  const auto shared = std::make_shared<Result<SiteOrders>>(std::move(orders));
-  auto send = [this, exchange, shared](Duration later) {
-    const Duration travels = later + rtt(exchange->site, at_control) / 2;
-    loop_.after(travels, [this, exchange, shared, gone = happens(config_.loss)] {
-      if (gone || exchange->answer || is_cut(at_control, exchange->site)) return;
-      if (shared.use_count() == 1)
-        exchange->answer = std::move(*shared);
-      else
-        exchange->answer = *shared;
-      exchange->answered->notify();
-    });
-  };
-  send({});
-  if (happens(config_.doubled)) send(some_seconds());
-}
-
 /// A site keeps the snapshot as it came over the wire: what a site cannot read, control must not give out.
 void World::kept(const std::string& name, const std::string& content) {
   if (name != agent::snapshot_file) return;
@@ -358,6 +304,10 @@ gateway::Meter& World::meter(size_t site) {
   return sites_[site].life->meter;
 }
 
+SiteStorage* World::storage(size_t site) {
+  return is_up(site) ? sites_[site].life->storage.get() : nullptr;
+}
+
 SimWorkloadRuntime& World::workloads(size_t site) {
   return sites_[site].life->workloads;
 }
@@ -381,9 +331,14 @@ std::optional<size_t> World::leader() const {
   return std::nullopt;
 }
 
+bool World::listens(size_t member) const {
+  const auto& life = members_[member]->life;
+  return life && life->started;
+}
+
 bool World::leads(size_t member) const {
   const auto& life = members_[member]->life;
-  return life && life->started && life->control.leadership().leads();
+  return listens(member) && life->control.leadership().leads();
 }
 
 std::shared_ptr<const Snapshot> World::wanted() const {

@@ -18,7 +18,7 @@
 #include "gateway/meter.h"
 #include "sim/checker.h"
 #include "sim/shared_store.h"
-#include "sim/site_fakes.h"
+#include "sim/site_storage.h"
 
 namespace barrio::sim {
 
@@ -32,6 +32,9 @@ struct WorldConfig {
   Duration agent_period = 500ms;
   SimStarts starts = {};
   decide::MovePace moves = {};  // of control
+  decide::CopyPatience copies = {};
+  /// Of each site; none: the sites have no storage.
+  OpenStore open_store = {};
   /// The last of the network, active in it: nobody knows them, and nothing runs there, until they join.
   size_t late_sites = 0;
 };
@@ -49,6 +52,7 @@ class World {
   SimLoop& loop() { return loop_; }
   Checker& checker() { return checker_; }
   SharedStore& store() { return store_; }
+  HttpNetwork& http() { return http_; }
   const Network& network() const { return config_.network; }
   size_t members() const { return members_.size(); }
   /// The indices of the sites whose gateways run in this network: all that are not planned or retired, and late ones
@@ -94,9 +98,30 @@ class World {
   gateway::Dispatcher& dispatcher(size_t site);
   SimWorkloadRuntime& workloads(size_t site);
   gateway::Meter& meter(size_t site);
+  /// Null: it is down, or has none.
+  SiteStorage* storage(size_t site);
+  /// Whatever storage does with an object, anywhere; and each commit of control's.
+  void watch_objects(ObjectWatch watch) { object_watch_ = std::move(watch); }
+  void watch_commits(std::function<void(const std::vector<ports::Write>&)> watch) { commit_watch_ = std::move(watch); }
   /// Grows with each boot of the site.
   uint64_t life(size_t site) const { return sites_[site].lives; }
   size_t index(const SiteId& site) const;
+  // What becomes of one message.
+  bool loses_message() { return happens(config_.loss); }
+  bool doubles_message() { return happens(config_.doubled); }
+  Duration some_seconds() { return from_ms(3000 * loop_.rng().unit()); }
+  /// What a site's process asks of control: `ask` is called in a fiber of the member that answered last, or, when that
+  /// has no answer, of another. Errors: those of `ask`, unavailable, timed_out.
+  template <class T>
+  Result<T> ask_control(size_t site, ports::Runtime& caller, std::function<Result<T>(control::Control&)> ask) {
+    const auto reply = call_control(site, caller, [ask = std::move(ask)](control::Control& member) {
+      auto answer = std::make_shared<Result<T>>(ask(member));
+      const bool has_failed = !*answer;
+      return Reply{std::move(answer), has_failed};
+    });
+    if (!reply) return fail(reply.error());
+    return std::move(*std::static_pointer_cast<Result<T>>(reply->answer));
+  }
   /// Told of each crash of a site, after it.
   void on_site_crash(std::function<void(size_t)> listener) { crash_listener_ = std::move(listener); }
 
@@ -116,11 +141,18 @@ class World {
 
  private:
   class Link;
+  /// Of control, on its way: a Result that the caller knows the type of.
+  struct Reply {
+    std::shared_ptr<void> answer;
+    bool has_failed = false;  // another member may have a better one
+  };
+  using Ask = std::function<Reply(control::Control&)>;
   struct Life;
   struct MemberLife;
   struct Exchange;
   struct SimSite {
     Disk disk;
+    Volume volume;
     WallClock clock;
     gateway::MeterMemory usage_memory{gateway::Meter::memory_bytes()};  // survives its processes, as a mapped file does
     std::unique_ptr<Life> life;
@@ -136,11 +168,13 @@ class World {
   };
 
   bool happens(double share) { return share > 0 && loop_.rng().unit() < share; }
-  Duration some_seconds() { return from_ms(3000 * loop_.rng().unit()); }
-  Result<SiteOrders> call_control(size_t site, ports::Runtime& caller, const SiteReport& report);
-  Result<SiteOrders> call_member(size_t site, size_t member, ports::Runtime& caller, const SiteReport& report);
-  void arrive(const std::shared_ptr<Exchange>& exchange, const SiteReport& report);
-  void answer(const std::shared_ptr<Exchange>& exchange, Result<SiteOrders> orders);
+  bool listens(size_t member) const;
+  std::unique_ptr<SiteStorage> storage_at(size_t site, SimRuntime& runtime);
+  // world_calls.cpp
+  Result<Reply> call_control(size_t site, ports::Runtime& caller, const Ask& ask);
+  Result<Reply> call_member(size_t site, size_t member, ports::Runtime& caller, const Ask& ask);
+  void arrive(const std::shared_ptr<Exchange>& exchange, const Ask& ask);
+  void answer(const std::shared_ptr<Exchange>& exchange, const Reply& reply);
   void kept(const std::string& name, const std::string& content);
   void ping_peers(size_t site);
   void watch_power(size_t site);
@@ -155,6 +189,7 @@ class World {
   WorldConfig config_;
   SimLoop loop_;
   Checker checker_;
+  HttpNetwork http_{*this};
   SimRuntime outside_;  // what never crashes: the disk under control
   SharedStore store_;
   control::Documents documents_;              // in it, as last read here
@@ -166,6 +201,8 @@ class World {
   std::vector<SimSite> sites_;
   std::vector<std::unique_ptr<Member>> members_;
   std::function<void(size_t)> crash_listener_;
+  ObjectWatch object_watch_;
+  std::function<void(const std::vector<ports::Write>&)> commit_watch_;
 };
 
 }  // namespace barrio::sim

@@ -56,6 +56,7 @@ void World::ask_for_power(size_t site, const std::function<void(Site&)>& change)
 
 void World::committed(const std::vector<ports::Write>& writes) {
   checker_.committed(writes);
+  if (commit_watch_) commit_watch_(writes);
   static const std::string prefix = std::string(SharedStore::state) + "site/";
   for (const ports::Write& write : writes) {
     if (!write.key.starts_with(prefix) || !write.value) continue;
