@@ -187,7 +187,13 @@ decide::CopyWorld Control::copy_world(const std::string& bucket) {
 /// Lost homes are followed, lost followers stop to count and are replaced, each in a guarded change of its own.
 Result<void> Control::keep_copies() {
   int changed = 0;
-  for (const Bucket& bucket : desired_.buckets) {
+  // A commit parks, and the state may be another one after it: each bucket is looked at as it is then.
+  std::vector<BucketName> names;
+  for (const Bucket& bucket : desired_.buckets) names.push_back(bucket.name);
+  for (const BucketName& name : names) {
+    const auto found = std::ranges::find(desired_.buckets, name, &Bucket::name);
+    if (found == desired_.buckets.end()) continue;
+    const Bucket bucket = *found;
     const auto next = decide::next_copies(bucket, copy_world(bucket.id));
     if (!next) continue;
     if (++changed > most_copy_changes) break;
