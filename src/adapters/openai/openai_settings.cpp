@@ -40,7 +40,7 @@ Result<void> take_limits(SettingsLine& given, decide::FirstTokenLimits& limits) 
   return {};
 }
 
-Result<void> take_usage(Settings& given, AskUsage& usage) {
+Result<void> take_usage(SettingsLine& given, AskUsage& usage) {
   std::string how = to_name(usage);
   TRY_DO(given.take("usage", how));
   TRY(usage, from_json<AskUsage>(Json(how), "usage"));
