@@ -22,8 +22,8 @@ constexpr size_t workers = 16;
 constexpr Duration pause_between = 10ms;  // of one worker: at most 1600 requests a second in all
 /// Pools of connections may end one piece a little fuller than another; a leak of one in 10 000 requests shows.
 constexpr int64_t most_descriptor_growth = 16;
-/// After a stall all workers ask at once, and the pools have as many connections for their idle time (30 s, net/client.h)
-/// and a sweep; what leaked stays.
+/// After a stall all workers ask at once, and the pools have as many connections for their idle time (30 s,
+/// net/client.h) and a sweep; what leaked stays.
 constexpr Duration pools_empty_after = 45s;
 constexpr int64_t most_rss_growth_kib = 8 * 1024;
 

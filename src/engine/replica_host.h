@@ -7,8 +7,7 @@
 //   GET    /replicas      EngineReplicas
 //   GET    /metrics       of devices and tenants; a replica's own are at its own address
 //   POST   /usage         EngineUsageQuestion (model/usage.h): EngineUsageAnswer, of frames that streams looked at and
-//   tokens;
-//                         404 where nothing is counted
+//                         of tokens; 404 where nothing is counted
 //
 // The socket can be reached by whoever may read the runtime's folder, and by nobody else. Lives on the loop.
 

@@ -6,9 +6,9 @@
 //   owner         as /v1/models tells it
 //   kinds         text (chat and completions), embedding, or all (all)
 //   first_token   the budget of requests that bring none; none: whenever it comes
-//   usage         how the server is asked for the tokens of a stream: at its end (end), with each piece, too (pieces:
-//   vLLM
-//                 and SGLang know that; then streams that nobody reads to their end are exact), or not (no) (end)
+//   usage         how the server is asked for the tokens of a stream (end): at its end (end), with each piece, too
+//                 (pieces: vLLM and SGLang know that; streams that nobody reads to their end are exact then), or not
+//                 (no)
 //   timeout       of a whole answer, for requests without a deadline (10m)
 //   metrics       how often its /metrics are read (500ms); 0s: never
 //   unread, running, waiting, margin, rate
