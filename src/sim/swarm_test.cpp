@@ -276,17 +276,26 @@ std::string unserved(Swarm& run, const std::set<AppKey>& there) {
   return "";
 }
 
-/// Where a surge has just ended, gateways still refuse some for what they have measured: that ages.
+std::set<AppKey> apps_with_replicas(Swarm& run) {
+  std::set<AppKey> apps;
+  if (const auto wanted = run.world.wanted()) {
+    for (const Replica& replica : wanted->replicas) apps.insert(replica.app);
+  }
+  return apps;
+}
+
+/// Where a surge has just ended, gateways still refuse some for what they have measured: that ages. An app may be
+/// deleted meanwhile, by a change that was asked for long before.
 std::string served_again(Swarm& run) {
   constexpr auto window = 8s;
-  std::set<AppKey> there;
-  const auto wanted = run.world.wanted();
-  for (const Replica& replica : wanted->replicas) there.insert(replica.app);
   run.world.loop().run_for(3s);  // what was sent before has ended
   std::string why = "not looked";
   for (auto waited = 0s; !why.empty() && waited < served_within; waited += window) {
+    std::set<AppKey> there = apps_with_replicas(run);
     run.traffic.reset();
     run.world.loop().run_for(window);
+    const std::set<AppKey> after = apps_with_replicas(run);
+    std::erase_if(there, [&](const AppKey& app) { return !after.contains(app); });
     why = unserved(run, there);
   }
   return why;
