@@ -229,9 +229,13 @@ void Agent::adopt(std::shared_ptr<const Snapshot> snapshot) {
     const bool runs = std::ranges::any_of(local_, [&](const auto& status) { return status.report.id == rack->first; });
     rack = runs ? std::next(rack) : racks_.erase(rack);
   }
+  bool news = false;
   for (const Replica& replica : snapshot_->replicas) {
-    if (replica.site == config_.site && replica.seat) racks_[replica.id] = replica.seat->rack;
+    if (replica.site != config_.site || !replica.seat) continue;
+    news = news || rack_of(replica.id) != replica.seat->rack;
+    racks_[replica.id] = replica.seat->rack;
   }
+  if (news) work_changed_->notify();  // it may have been waited for
   if (hooks_.on_snapshot) hooks_.on_snapshot(snapshot_);
 }
 
@@ -373,6 +377,11 @@ std::string Agent::rack_of(const ReplicaId& id) const {
   return rack == racks_.end() ? "" : rack->second;
 }
 
+/// Its order came before the snapshot that says where it stands, by a moment where control is there.
+bool Agent::waits_for_rack(const Site& site, const ReplicaId& id) const {
+  return site.racks && !control_away_ && rack_of(id).empty();
+}
+
 /// Never more than the site has, or one of its racks, whatever order the actions come in: what finds no room waits for
 /// what gives some back.
 void Agent::act(std::vector<decide::Action> actions) {
@@ -385,6 +394,7 @@ void Agent::act(std::vector<decide::Action> actions) {
     std::vector<decide::Action> waiting;
     for (const decide::Action& action : actions) {
       const auto* start = std::get_if<decide::StartReplica>(&action);
+      if (start != nullptr && site != nullptr && waits_for_rack(*site, start->order.id)) continue;
       if (start != nullptr && room &&
           !room->admits(start->order.id, start->order.resources, rack_of(start->order.id))) {
         waiting.push_back(action);

@@ -99,6 +99,7 @@ class Agent {
   Result<bool> apply(const decide::Action& action, std::optional<decide::SiteRoom>& room);
   decide::SiteRoom room_here(const Site& site);
   std::string rack_of(const ReplicaId& id) const;
+  bool waits_for_rack(const Site& site, const ReplicaId& id) const;
   void give_up_one(const Site& site, const decide::SiteRoom& room);
 
   ports::Runtime& runtime_;

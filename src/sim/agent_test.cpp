@@ -175,6 +175,35 @@ TEST_CASE("a replica begins when there is room for it in its rack and not when t
   CHECK(site.generation(r2) == 1);
 }
 
+TEST_CASE("where there are racks a replica begins once it is known in which one, unless control is away") {
+  OneSite site;
+  site.control.snapshot = small_site();
+  Site& mad1 = *std::ranges::find(site.control.snapshot.network.sites, SiteId::of("mad1"), &Site::id);
+  mad1.accelerators.clear();
+  mad1.racks = {{"left", "", {Watts(100)}, {}, {4, gib(4), gib(4)}},
+                {"right", "", {Watts(100)}, {}, {4, gib(4), gib(4)}}};
+  const auto in = [](const char* rack, const ReplicaId& id) {
+    return Replica{id, people().app, SiteId::of("mad1"), ReplicaPhase::starting, 1, Seat{rack, {}}};
+  };
+  site.control.snapshot.replicas = {in("left", r1)};
+  site.control.run = {taking(r1, 1, 80, 1), taking(r2, 1, 60, 1)};
+  site.boot();
+  site.loop.run_for(10s);
+  CHECK(site.generation(r1) == 1);
+  CHECK(site.generation(r2) == 0);
+  SUBCASE("it is told") {
+    site.control.snapshot.replicas.push_back(in("right", r2));
+    ++site.control.snapshot.version;
+    site.loop.run_for(2s);
+    CHECK(site.generation(r2) == 1);
+  }
+  SUBCASE("nobody is there to tell") {
+    site.control.away = true;
+    site.loop.run_for(5s);
+    CHECK(site.generation(r2) == 1);
+  }
+}
+
 TEST_CASE("a site that starts again begins what is ordered as far as it has room") {
   OneSite site;
   site.control.snapshot = small_site();

@@ -43,15 +43,25 @@ std::map<AppKey, std::vector<PlacedReplica>> moves(const std::vector<AppPlacemen
   return started;
 }
 
-/// With these beside what is present, placement keeps each of them, and lets go of old ones only as leaving.
-bool is_kept(const AppPlacement& placement, const std::vector<PlacedReplica>& started,
-             std::span<const PlacedReplica> present) {
-  for (const PlacedReplica& replica : started) {
-    if (!has(placement.replicas, replica.id)) return false;
+/// What runs does not move from rack to rack by being written down elsewhere.
+bool stays(const std::vector<PlacedReplica>& replicas, const PlacedReplica& old) {
+  const auto found = std::ranges::find(replicas, old.id, &PlacedReplica::id);
+  return found != replicas.end() && (!old.seat || found->seat == old.seat);
+}
+
+/// Placement keeps each of these beside what is present.
+bool has_room(const AppPlacement& placement, const std::vector<PlacedReplica>& started) {
+  return std::ranges::all_of(started, [&](const PlacedReplica& one) { return has(placement.replicas, one.id); });
+}
+
+/// Sites where placement, with what is started, would let go of old replicas other than as leaving ones.
+std::set<SiteId> disturbed(const AppPlacement& placement, std::span<const PlacedReplica> present) {
+  std::set<SiteId> sites;
+  for (const PlacedReplica& old : present) {
+    if (old.app != placement.app || stays(placement.replicas, old) || stays(placement.leaving, old)) continue;
+    sites.insert(old.site);
   }
-  return std::ranges::all_of(present, [&](const PlacedReplica& old) {
-    return old.app != placement.app || has(placement.replicas, old.id) || has(placement.leaving, old.id);
-  });
+  return sites;
 }
 
 }  // namespace
@@ -71,15 +81,21 @@ std::vector<PlacedReplica> improvement(const Network& network, std::span<const A
     for (const auto& [app, replicas] : started) chosen.insert(chosen.end(), replicas.begin(), replicas.end());
     const auto both = place(network, apps, together(present, chosen), as_it_is);
     const size_t wanted = started.size();
-    bool others_stay = true;
+    std::set<SiteId> crowded;
     for (const AppPlacement& placement : both) {
       const auto moving = started.find(placement.app);
-      const bool kept =
-          is_kept(placement, moving == started.end() ? std::vector<PlacedReplica>() : moving->second, present);
-      if (!kept && moving != started.end()) started.erase(moving);
-      others_stay = others_stay && (kept || moving != started.end());
+      std::set<SiteId> sites = disturbed(placement, present);
+      const bool moves = moving != started.end();
+      if (moves && (!sites.empty() || !has_room(placement, moving->second))) {
+        started.erase(moving);
+      } else {
+        crowded.merge(sites);
+      }
     }
-    if (started.size() == wanted) return others_stay ? chosen : std::vector<PlacedReplica>();
+    std::erase_if(started, [&](const auto& moving) {
+      return std::ranges::any_of(moving.second, [&](const auto& one) { return crowded.contains(one.site); });
+    });
+    if (started.size() == wanted) return crowded.empty() ? chosen : std::vector<PlacedReplica>();
   }
   return {};
 }

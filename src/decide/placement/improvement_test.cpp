@@ -95,6 +95,25 @@ TEST_CASE("with room beside the old one, both change places, at most so many app
   CHECK(improvement(network, apps, present, {.weights = {}, .most = 1}).size() == 1);
 }
 
+TEST_CASE("what comes takes no rack from what runs there, though another one has room for that") {
+  Network network = two_sites();
+  Site& bcn = network.sites[1];
+  const auto rack = [](const char* name, int64_t watts) {
+    return Rack{name, "", {Watts(watts)}, {}, {4, gib(8), gib(50)}};
+  };
+  std::vector apps = {app("b", barcelona), app("a", barcelona)};
+  apps[0].spec.resources.power = Watts(80);
+  apps[1].spec.resources.power = Watts(40);
+  std::vector present = {at(apps[0], "mad"), at(apps[1], "bcn")};
+  present[1].seat = Seat{"left", {}};
+  bcn.racks = {{rack("left", 100), rack("right", 70)}};
+  CHECK(improvement(network, apps, present).empty());
+  bcn.racks = {{rack("left", 100), rack("right", 80)}};
+  const auto started = improvement(network, apps, present);
+  REQUIRE(started.size() == 1);
+  CHECK(started[0].seat == Seat{"right", {}});
+}
+
 TEST_CASE("nothing is improved while replicas are missing or surplus") {
   const Network network = two_sites();
   const std::vector apps = {app("a", barcelona), app("b", madrid)};
