@@ -12,6 +12,7 @@ Exit code 0: it holds; 1: it does not; 77: nginx or HAProxy is missing (skipped)
 
 import argparse
 import concurrent.futures
+import json
 import os
 import shutil
 import socket
@@ -41,6 +42,13 @@ class Reading:
         return ", ".join(shown + [end])
 
 
+def reason_of(fields, text):
+    """Of a refusal: what its problem document says in detail (RFC 9457), else its whole text."""
+    if text and fields.get(b"content-type") == b"application/problem+json":
+        return json.loads(text)["detail"]
+    return text
+
+
 def read_answers(text, reading):
     while text:
         head, found, text = text.partition(b"\r\n\r\n")
@@ -53,7 +61,7 @@ def read_answers(text, reading):
             continue
         fields = {name.lower(): value.strip() for name, _, value in (line.partition(b":") for line in lines[1:])}
         if b"x-seen" not in fields:
-            reading.refusal = (status, text.decode("latin-1").strip())
+            reading.refusal = (status, reason_of(fields, text.decode("latin-1").strip()))
             return
         reading.requests.append(tuple(bytes.fromhex(part.decode()) for part in fields[b"x-seen"].split(b":")))
 

@@ -245,8 +245,10 @@ Result<ports::Outputs> OnnxModel::run_one(const ports::InferenceRequest& request
   std::vector<OwnedValue> values;
   for (ort::Value* value : raw) values.emplace_back(value, library_->api().release_value);
   // What fits the specs can still not fit together: two inputs whose free dimensions must agree.
-  if (auto ran = library_->check(status, Code::invalid); !ran)
-    return fail(std::move(ran).error().within("the model does not run on these inputs"));
+  if (auto ran = library_->check(status, Code::invalid); !ran) {
+    Error why = std::move(ran).error();
+    return fail(why.code == Code::invalid ? std::move(why).within("the model does not run on these inputs") : why);
+  }
   std::vector<Tensor> outputs;
   for (size_t i = 0; i < values.size(); ++i) {
     auto output = read_value(info_.outputs[i].name, values[i].get());
