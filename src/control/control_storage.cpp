@@ -193,6 +193,7 @@ Result<void> Control::keep_copies() {
   for (const BucketName& name : names) {
     const auto found = std::ranges::find(desired_.buckets, name, &Bucket::name);
     if (found == desired_.buckets.end()) continue;
+    // It outlives the commit. NOLINTNEXTLINE(performance-unnecessary-copy-initialization)
     const Bucket bucket = *found;
     const auto next = decide::next_copies(bucket, copy_world(bucket.id));
     if (!next) continue;

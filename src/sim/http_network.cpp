@@ -327,6 +327,7 @@ void HttpNetwork::answered(const ExchangeRef& exchange, std::shared_ptr<const ne
 }
 
 void HttpNetwork::left(const CallRef& call) {
+  // Erased from calls_, it may be this very reference. NOLINTNEXTLINE(performance-unnecessary-copy-initialization)
   const CallRef held = call;
   held->forget();
   calls_.erase(held->number());
