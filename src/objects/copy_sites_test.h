@@ -157,7 +157,8 @@ struct CopySite {
     config.copies.patience = 3s;
     config.copies.ready_patience = 3s;
     config.copies.call_timeout = 400ms;
-    service = std::make_unique<S3Service>(S3Parts{calls, *runtime, *store, *store, control, events}, config, saved,
+    calls = std::make_unique<SocketCalls>(reactor);
+    service = std::make_unique<S3Service>(S3Parts{*calls, *runtime, *store, *store, control, events}, config, saved,
                                           [this](const StorageOrders& orders) { return save(orders); });
     server = std::make_unique<S3Server>(reactor, *service);
     auto bound = server->start();
@@ -175,6 +176,7 @@ struct CopySite {
     while (runtime->fibers() != 0) reactor.turn(5ms);
     server.reset();
     service.reset();
+    calls.reset();  // with what is open: its answers would wake fibers of a runtime that is gone
     store.reset();
     runtime.reset();
   }
@@ -193,7 +195,6 @@ struct CopySite {
   }
   bool leads() const { return service->directory().find("frames")->home == control.site; }
   net::Reactor& reactor;
-  SocketCalls calls{reactor};
   SiteControl control;
   const std::string folder;
   FaultyDisk disk;
@@ -208,6 +209,7 @@ struct CopySite {
   int unsaved = 0;  // the next ones fail
   int saves = 0;    // under way
   bool saves_together = false;
+  std::unique_ptr<SocketCalls> calls;
   std::unique_ptr<S3Service> service;
   std::unique_ptr<S3Server> server;
   net::SocketAddress address;
