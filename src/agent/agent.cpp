@@ -377,9 +377,9 @@ std::string Agent::rack_of(const ReplicaId& id) const {
   return rack == racks_.end() ? "" : rack->second;
 }
 
-/// Its order came before the snapshot that says where it stands, by a moment where control is there.
+/// Its order came before the snapshot that says where it stands, by a moment where control is there and is understood.
 bool Agent::waits_for_rack(const Site& site, const ReplicaId& id) const {
-  return site.racks && !control_away_ && rack_of(id).empty();
+  return site.racks && !control_away_ && !refused_ && rack_of(id).empty();
 }
 
 /// Never more than the site has, or one of its racks, whatever order the actions come in: what finds no room waits for

@@ -193,16 +193,14 @@ Result<void> Control::keep_copies() {
   for (const BucketName& name : names) {
     const auto found = std::ranges::find(desired_.buckets, name, &Bucket::name);
     if (found == desired_.buckets.end()) continue;
-    // It outlives the commit. NOLINTNEXTLINE(performance-unnecessary-copy-initialization)
-    const Bucket bucket = *found;
-    const auto next = decide::next_copies(bucket, copy_world(bucket.id));
+    const auto next = decide::next_copies(*found, copy_world(found->id));
     if (!next) continue;
     if (++changed > most_copy_changes) break;
-    const std::string key = key::bucket(bucket.name);
-    const Act act{{"control", "control"}, "bucket copies", bucket.name.str(), bucket.tenant};
+    const std::string key = key::bucket(name);
+    const Act act{{"control", "control"}, "bucket copies", name.str(), next->tenant};
     TRY_DO(state_.commit({desired_.guard(key)}, {write_json(key, *next), audit_entry(act, members_text(*next))}));
     log_warning("a bucket's copies change",
-                {{"bucket", bucket.name.str()}, {"epoch", std::to_string(next->epoch)}, {"to", members_text(*next)}});
+                {{"bucket", name.str()}, {"epoch", std::to_string(next->epoch)}, {"to", members_text(*next)}});
   }
   return changed == 0 ? Result<void>() : load();
 }

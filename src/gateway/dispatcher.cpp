@@ -132,13 +132,9 @@ Decision Dispatcher::serve_here(Ticket ticket, size_t app, Time now) {
 
 /// Where else, when the app's replicas here have as much as they can work off.
 Decision Dispatcher::beside_crowd(Ticket ticket, size_t app, Time now) {
-  Decision next = decide_beside(ticket, self_, Failure::declined, now);
-  if (auto* refused = std::get_if<Refuse>(&next.act); refused != nullptr && refused->status == 429) {
-    refused->refusal.detail = "the app at site " + self_.str() +
-                              " answered nobody in time, and gets no more at once than it can work off; " +
-                              refused->refusal.detail;
+  Decision next = decide_beside(ticket, self_, Failure::declined, "can work off no more of its requests in time", now);
+  if (auto* refused = std::get_if<Refuse>(&next.act); refused != nullptr && refused->status == 429)
     refused->retry_after = table_->app(app).objective;
-  }
   return next;
 }
 
@@ -252,8 +248,8 @@ Decision Dispatcher::failed(Ticket ticket, Failure failure, bool sent, Time now)
   const bool answered = failure == Failure::declined || failure == Failure::refused;
   if (LocalApp* here = request.replica.empty() ? nullptr : local_app(request); here != nullptr && answered)
     here->replicas.heard(request.replica, now);
-  const bool silent = failure == Failure::timed_out;
-  release(request, works ? ReplicaOutcome::unknown : silent ? ReplicaOutcome::silent : ReplicaOutcome::failed, now);
+  const auto broken = failure == Failure::timed_out ? ReplicaOutcome::silent : ReplicaOutcome::failed;
+  release(request, works ? ReplicaOutcome::unknown : broken, now);
   if (!works) blame(request, failure, sent, now);
   if (now >= request.deadline || failure == Failure::timed_out || !may_retry(request, sent, now)) {
     return give_up(ticket, failure, sent, now);
@@ -264,17 +260,17 @@ Decision Dispatcher::failed(Ticket ticket, Failure failure, bool sent, Time now)
   const LocalApp* local = request.replica.empty() ? nullptr : local_app(request);
   const bool here_again = local != nullptr && local->replicas.usable_beside(request.replica, now);
   if (!here_again) request.tried.push_back(site);
-  return decide_beside(ticket, site, failure, now);
+  return decide_beside(ticket, site, failure, "could not take it", now);
 }
 
-/// Where else, after `site` could not take it.
-Decision Dispatcher::decide_beside(Ticket ticket, const SiteId& site, Failure failure, Time now) {
+/// Where else than at `site`; `why` is said of it where nobody else is left.
+Decision Dispatcher::decide_beside(Ticket ticket, const SiteId& site, Failure failure, std::string_view why, Time now) {
   Decision next = decide_for(ticket, now);
   auto* refused = std::get_if<Refuse>(&next.act);
   const bool busy = failure == Failure::refused || failure == Failure::declined;
   if (refused != nullptr && busy && refused->refusal.reason == RefusalReason::unavailable) {
     refused->refusal.reason = RefusalReason::overloaded;
-    refused->refusal.detail = "site " + site.str() + " could not take it; " + refused->refusal.detail;
+    refused->refusal.detail = "site " + site.str() + " " + std::string(why) + "; " + refused->refusal.detail;
     if (failure == Failure::declined) refused->status = 429;
   }
   return next;

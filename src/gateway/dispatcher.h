@@ -179,7 +179,7 @@ class Dispatcher {
   Decision decide_for(Ticket ticket, Time now);
   Decision serve_here(Ticket ticket, size_t app, Time now);
   Decision beside_crowd(Ticket ticket, size_t app, Time now);
-  Decision decide_beside(Ticket ticket, const SiteId& site, Failure failure, Time now);
+  Decision decide_beside(Ticket ticket, const SiteId& site, Failure failure, std::string_view why, Time now);
   Decision forward_to(Ticket ticket, size_t app, size_t site, Time now);
   Decision refuse(Ticket ticket, int status, Refusal refusal, Time now);
   bool still_works(const Open& request, Failure failure, Time now);

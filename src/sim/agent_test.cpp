@@ -197,6 +197,11 @@ TEST_CASE("where there are racks a replica begins once it is known in which one,
     site.loop.run_for(2s);
     CHECK(site.generation(r2) == 1);
   }
+  SUBCASE("what tells it cannot be taken") {
+    site.control.unreadable = RefusedSnapshot{7, "no snapshot"};
+    site.loop.run_for(5s);
+    CHECK(site.generation(r2) == 1);
+  }
   SUBCASE("nobody is there to tell") {
     site.control.away = true;
     site.loop.run_for(5s);

@@ -326,17 +326,15 @@ void HttpNetwork::answered(const ExchangeRef& exchange, std::shared_ptr<const ne
   });
 }
 
-void HttpNetwork::left(const CallRef& call) {
-  // Erased from calls_, it may be this very reference. NOLINTNEXTLINE(performance-unnecessary-copy-initialization)
-  const CallRef held = call;
-  held->forget();
-  calls_.erase(held->number());
-  const MessageRef message = held->message();
+void HttpNetwork::left(CallRef call) {
+  call->forget();
+  calls_.erase(call->number());
+  const MessageRef message = call->message();
   // Whoever works on it is told.
-  world_.loop().after(travel(*message), [this, held, message] {
+  world_.loop().after(travel(*message), [this, call = std::move(call), message] {
     if (!reaches(message->from, message->to)) return;
     for (const auto& [number, exchange] : exchanges_) {
-      if (exchange->call() != held || std::exchange(exchange->over, true)) continue;
+      if (exchange->call() != call || std::exchange(exchange->over, true)) continue;
       const ExchangeRef closed = exchange;
       exchanges_.erase(number);
       return closed->handler->on_closed(*closed, true);

@@ -58,7 +58,7 @@ class HttpNetwork {
   void answered(const ExchangeRef& exchange, std::shared_ptr<const net::Response> response);
   void fail_later(const CallRef& call, Duration after, net::CallError error);
   /// Nobody waits for it any more.
-  void left(const CallRef& call);
+  void left(CallRef call);
   bool reaches(size_t from, size_t to) const;
   Duration travel(const Message& message) const;
   std::optional<Duration> late();
