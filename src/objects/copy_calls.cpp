@@ -137,8 +137,8 @@ Result<net::Response> Copies::of_home(const Bucket& bucket, const std::string& w
   if (what == "change") return take_change(bucket, std::move(request));
   if (what == "content") {
     TRY(const int64_t offset, number(request, "offset"));
-    TRY_DO(
-        parts_.copies.take_content(request.parameter("file"), offset, request.body, request.parameter("last") == "1"));
+    TRY_DO(parts_.copies.take_content(bucket.id, request.parameter("file"), offset, request.body,
+                                      request.parameter("last") == "1"));
     return with_status(204);
   }
   if (what == "entries") {

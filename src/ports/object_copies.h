@@ -94,9 +94,11 @@ class ObjectCopies {
   /// A change of the bucket's home, which names its epoch. One that is here is no error. Errors: not_found (the
   /// bucket), conflict (a lower epoch), invalid (no record of this bucket), unavailable, exhausted.
   virtual Result<AcceptedCopy> accept(const std::string& bucket, int64_t epoch, std::string record) = 0;
-  /// A piece of a content file, in order from 0 on; the record that refers to it comes later. Errors: conflict (not the
-  /// next piece), invalid (its name), unavailable, exhausted.
-  virtual Result<void> take_content(const std::string& file, int64_t offset, std::string_view bytes, bool last) = 0;
+  /// A piece of a content file of the bucket, in order from 0 on; the record that refers to it comes later. What no
+  /// record has referred to an hour after the last piece goes again, and with the bucket at once. Errors: not_found
+  /// (the bucket), conflict (not the next piece), invalid (its name), unavailable, exhausted.
+  virtual Result<void> take_content(const std::string& bucket, const std::string& file, int64_t offset,
+                                    std::string_view bytes, bool last) = 0;
   /// Of this version of the bucket's object of this key alone. Errors: not_found, unavailable.
   virtual Result<std::string> give_content(const std::string& bucket, const std::string& key,
                                            const std::string& version, const std::string& file, int64_t offset) = 0;

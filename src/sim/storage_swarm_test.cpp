@@ -200,6 +200,17 @@ struct StorageSwarm {
       const std::string why = difference_of(wanted, *bucket);
       if (!why.empty()) return bucket->name.str() + " (epoch " + std::to_string(bucket->epoch) + "): " + why;
     }
+    return what_stays();
+  }
+
+  /// Content at a site that keeps no bucket any more: what it was sent of changes that came to nothing goes, too.
+  std::string what_stays() {
+    for (size_t i = 0; i < world.network().sites.size(); ++i) {
+      SiteStorage* there = world.storage(i);
+      if (there->copies()->buckets().empty() && there->volume().content_files() != 0) {
+        return world.network().sites[i].id.str() + " keeps content of no bucket";
+      }
+    }
     return "";
   }
 

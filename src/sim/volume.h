@@ -20,6 +20,9 @@ class Volume {
   /// What was not synced goes, or stays, or some of it: of each file, and of each name.
   void lose_power(Rng& rng);
 
+  /// How many files of sealed content there are.
+  size_t content_files() const { return now_[static_cast<size_t>(ports::Folder::content)].size(); }
+
   /// The orders that storage keeps from one run to the next; replaced whole.
   std::optional<StorageOrders> orders;
 

@@ -408,6 +408,7 @@ Result<void> SealedStore::check_taken() {
 
 Result<void> SealedStore::tidy() {
   TRY_DO(check_taken());
+  doom_unclaimed();
   std::vector<std::string> files = std::exchange(doomed_, {});
   tidying_ = true;
   // One that stays goes when the store is opened again. Also without any: the medium may still have some that were

@@ -103,7 +103,8 @@ class SealedStore final : public ports::ObjectStore, public ports::ObjectCopies 
   Result<void> take_key(const std::string& bucket, const TenantId& tenant, const std::string& key) override;
   Result<void> forget_bucket(const std::string& bucket) override;
   Result<ports::AcceptedCopy> accept(const std::string& bucket, int64_t epoch, std::string record) override;
-  Result<void> take_content(const std::string& file, int64_t offset, std::string_view bytes, bool last) override;
+  Result<void> take_content(const std::string& bucket, const std::string& file, int64_t offset, std::string_view bytes,
+                            bool last) override;
   Result<std::string> give_content(const std::string& bucket, const std::string& key, const std::string& version,
                                    const std::string& file, int64_t offset) override;
   Result<std::string> give_record(const std::string& bucket, const std::string& key,
@@ -157,7 +158,8 @@ class SealedStore final : public ports::ObjectStore, public ports::ObjectCopies 
                                           sealed_store::RecordBody body);
   bool has_already(const sealed_store::RecordHead& head, const sealed_store::RecordBody& body, uint64_t stamp) const;
   Result<std::vector<ports::ContentFile>> missing_of(const sealed_store::RecordBody& body);
-  void rescue(const sealed_store::RecordBody& body);
+  void rescue(const std::string& bucket, const std::vector<std::string>& files);
+  void doom_unclaimed();
   Result<void> resend_object(const std::string& bucket, const std::string& key, const ports::ObjectVersion& version,
                              const std::function<Result<void>(const ports::CopiedChange&)>& send);
   Result<void> resend_setting(const std::string& bucket, const std::string& name,
@@ -193,7 +195,12 @@ class SealedStore final : public ports::ObjectStore, public ports::ObjectCopies 
   std::vector<std::string> doomed_;      // files that nothing refers to, or will
   bool tidying_ = false;                 // some of them are being removed
   std::unique_ptr<ports::Signal> tidied_;
-  std::unique_ptr<ports::Signal> ended_;                      // a change
+  struct Unclaimed {
+    std::string bucket;
+    Time since;
+  };
+  std::map<std::string, Unclaimed> unclaimed_;  // files that came from a home and that no record refers to yet
+  std::unique_ptr<ports::Signal> ended_;        // a change
   std::map<std::pair<std::string, int64_t>, int> accepting_;  // of homes, by bucket and epoch
   std::map<std::string, int64_t> raising_;                    // epochs, before they are in the journal
   ports::CopySink* sink_ = nullptr;

@@ -19,10 +19,16 @@ constexpr std::string_view setting_prefix = "s/";
 constexpr std::string_view upload_prefix = "u/";
 constexpr size_t file_name_bytes = 32;
 constexpr auto content_folder = ports::Folder::content;
+constexpr Duration unclaimed_lasts = 1h;
 
 /// No path: 32 hex digits, as ContentWriter makes them.
 bool is_file_name(std::string_view name) {
   return name.size() == file_name_bytes && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+/// While its pieces come.
+std::string partial_of(const std::string& file) {
+  return file + ".part";
 }
 
 /// What of the names with this prefix is behind `after`: those behind the text; none: there is nothing left.
@@ -171,12 +177,38 @@ Result<std::vector<ports::ContentFile>> SealedStore::missing_of(const RecordBody
   return missing;
 }
 
-/// Files that were to go, and are used again.
-void SealedStore::rescue(const RecordBody& body) {
+/// Files that were to go, and are used again if the record that refers to them gets here.
+void SealedStore::rescue(const std::string& bucket, const std::vector<std::string>& files) {
   while (tidying_) tidied_->wait_until(Time::max());
   std::erase_if(doomed_, [&](const std::string& file) {
-    return std::ranges::find(body.extents, file, &Extent::file) != body.extents.end();
+    const bool is_used = std::ranges::find(files, file) != files.end();
+    if (is_used && is_file_name(file)) unclaimed_[file] = {bucket, runtime_.now()};
+    return is_used;
   });
+}
+
+/// Content of homes that died, or lost the bucket, before they sent the record.
+void SealedStore::doom_unclaimed() {
+  const Time limit = runtime_.now() - unclaimed_lasts;
+  std::map<std::string, std::vector<std::string>> old;  // by bucket
+  std::erase_if(unclaimed_, [&](const auto& each) {
+    const auto& [file, unclaimed] = each;
+    const auto accepting = accepting_.lower_bound({unclaimed.bucket, 0});
+    const bool is_accepting = accepting != accepting_.end() && accepting->first.first == unclaimed.bucket;
+    const bool is_of_none = keys_.of_bucket(unclaimed.bucket) == nullptr;
+    if (is_accepting || (!is_of_none && unclaimed.since > limit)) return false;
+    old[unclaimed.bucket].push_back(file);
+    return true;
+  });
+  for (const auto& [bucket, files] : old) {
+    // One that was sent again has a record, if that other one never came.
+    const auto listed = index_.files_in(bucket);
+    const std::set<std::string> used(listed.begin(), listed.end());
+    for (const std::string& file : files) {
+      if (!used.contains(file)) doom({file});
+      doom({partial_of(file)});
+    }
+  }
 }
 
 bool SealedStore::has_already(const RecordHead& head, const RecordBody& body, uint64_t stamp) const {
@@ -227,17 +259,23 @@ Result<ports::AcceptedCopy> SealedStore::accept(const std::string& bucket, int64
   if (epoch < this->epoch(bucket)) return lower();
   ports::AcceptedCopy accepted = told(head->kind, body);
   if (has_already(*head, body, stamp_of(record))) return accepted;
-  rescue(body);
+  std::vector<std::string> files;
+  for (const Extent& extent : body.extents) files.push_back(extent.file);
+  rescue(bucket, files);
   TRY(accepted.missing, missing_of(body));
   if (!accepted.missing.empty()) return accepted;
   TRY_DO(append(*head, body, record));
+  for (const std::string& file : files) unclaimed_.erase(file);
   return accepted;
 }
 
-Result<void> SealedStore::take_content(const std::string& file, int64_t offset, std::string_view bytes, bool last) {
+Result<void> SealedStore::take_content(const std::string& bucket, const std::string& file, int64_t offset,
+                                       std::string_view bytes, bool last) {
   if (!is_file_name(file)) return fail(Code::invalid, "is no name of a content file", "file");
+  TRY_DO(key_of(bucket));
+  const std::string partial = partial_of(file);
+  rescue(bucket, {file, partial});
   const auto take = [&]() -> Result<void> {
-    const std::string partial = file + ".part";
     if (offset == 0) TRY_DO(medium_->remove(content_folder, partial));
     TRY(const auto open,
         offset == 0 ? medium_->create(content_folder, partial) : medium_->open(content_folder, partial, true));
@@ -250,6 +288,7 @@ Result<void> SealedStore::take_content(const std::string& file, int64_t offset, 
   };
   Result<void> taken;
   runtime_.offload([&] { taken = take(); });
+  unclaimed_[file] = {bucket, runtime_.now()};  // also where the bucket has gone meanwhile
   return taken;
 }
 
