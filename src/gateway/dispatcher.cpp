@@ -248,8 +248,9 @@ Decision Dispatcher::failed(Ticket ticket, Failure failure, bool sent, Time now)
   const bool answered = failure == Failure::declined || failure == Failure::refused;
   if (LocalApp* here = request.replica.empty() ? nullptr : local_app(request); here != nullptr && answered)
     here->replicas.heard(request.replica, now);
+  const auto working = failure == Failure::declined ? ReplicaOutcome::declined : ReplicaOutcome::unknown;
   const auto broken = failure == Failure::timed_out ? ReplicaOutcome::silent : ReplicaOutcome::failed;
-  release(request, works ? ReplicaOutcome::unknown : broken, now);
+  release(request, works ? working : broken, now);
   if (!works) blame(request, failure, sent, now);
   if (now >= request.deadline || failure == Failure::timed_out || !may_retry(request, sent, now)) {
     return give_up(ticket, failure, sent, now);

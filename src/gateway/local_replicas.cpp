@@ -63,6 +63,7 @@ void LocalReplicas::over(const Sent& sent, ReplicaOutcome outcome, Time now) {
       return found->ejection.succeeded();
     case ReplicaOutcome::silent: found->limit.fell_silent(had, sent.at, now); [[fallthrough]];
     case ReplicaOutcome::failed: return found->ejection.failed(sent.probe, now);
+    case ReplicaOutcome::declined: found->limit.declined(now); [[fallthrough]];
     case ReplicaOutcome::unknown: return found->ejection.abandoned(sent.probe);
   }
 }

@@ -16,7 +16,7 @@
 namespace barrio::gateway {
 
 /// silent: no answer to this request in its time, nor to another for long.
-enum class ReplicaOutcome { served, failed, silent, unknown };
+enum class ReplicaOutcome { served, failed, silent, declined, unknown };
 
 class LocalReplicas {
  public:

@@ -93,6 +93,16 @@ TEST_CASE("one that a crowd got no answer from gets two at a time, and more agai
   CHECK(picked_id(replicas, ReplicaId::of("b"), given_up) == "b");
 }
 
+TEST_CASE("one that turns requests away by itself gets all of a crowd, though it once said nothing for long") {
+  LocalReplicas replicas;
+  replicas.adopt(ready({"a"}));
+  const ReplicaId a = ReplicaId::of("a");
+  for (int i = 0; i < 5; ++i) CHECK(picked_id(replicas, nobody, start) == "a");
+  over(replicas, a, false, ReplicaOutcome::declined, start);
+  for (int i = 0; i < 4; ++i) replicas.over({a, false, start, objective}, ReplicaOutcome::silent, start + 600ms);
+  for (int i = 0; i < 9; ++i) CHECK(picked_id(replicas, nobody, start + 600ms) == "a");
+}
+
 TEST_CASE("a new list of replicas keeps what is known of those that stay") {
   LocalReplicas replicas;
   replicas.adopt(ready({"a", "b"}));

@@ -4,11 +4,12 @@
 // comes when nobody waits for it, at any load, for as long as all that arrives is passed on. So: no limit at first;
 // two, once a crowd got no answer; one more with each answer that takes half of the objective at most, one more a round
 // up to three quarters of it, fewer by as much as an answer is late; and no limit again when none has been needed for a
-// while.
+// while. An engine, and whatever else turns away by itself what it cannot do in time, keeps no such queue: it has none.
 
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <optional>
 
 #include "base/time.h"
 
@@ -26,10 +27,16 @@ class ConcurrencyLimit {
   bool has_room(uint32_t in_flight) const { return in_flight < limit_; }
   /// A request was turned away for want of room.
   void turned_away(Time now) { needed_at_ = now; }
+  /// The replica turned a request away itself.
+  void declined(Time now) {
+    declined_at_ = now;
+    limit_ = none;
+  }
   /// A request that was sent at `sent` ended without an answer, and nothing else was answered for long. `in_flight`:
   /// what the replica had, this one included.
   void fell_silent(uint32_t in_flight, Time sent, Time now) {
     if (in_flight <= least || sent < cut_at_) return;  // what came before the last cut says nothing of what it did
+    if (declined_at_ && now - *declined_at_ < forgotten_after) return;
     cut(least, now);
     needed_at_ = now;
   }
@@ -58,6 +65,7 @@ class ConcurrencyLimit {
   uint32_t answers_ = 0;  // in the third quarter of the objective, since the limit changed
   Time cut_at_{};
   Time needed_at_{};
+  std::optional<Time> declined_at_;
 };
 
 }  // namespace barrio::decide

@@ -48,6 +48,17 @@ TEST_CASE("it grows with each quick answer, once a round with slower ones, and f
   CHECK(limit.limit() == 2);
 }
 
+TEST_CASE("what turns requests away by itself has no limit, for as long as it does") {
+  ConcurrencyLimit limit;
+  limit.fell_silent(30, start, start + 600ms);
+  limit.declined(start + 700ms);
+  CHECK(limit.limit() == ConcurrencyLimit::none);
+  limit.fell_silent(30, start + 1s, start + 2s);
+  CHECK(limit.limit() == ConcurrencyLimit::none);
+  limit.fell_silent(30, start + 11s, start + 12s);
+  CHECK(limit.limit() == 2);
+}
+
 /// One worker that takes `service` for each of its requests in order of arrival, wanted or not, and a gateway that asks
 /// it every `period` and waits for three objectives.
 struct Stubborn {
