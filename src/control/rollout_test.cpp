@@ -99,7 +99,7 @@ TEST_CASE("a site that is to run the release before for now keeps room for its s
     AppSpec made = people_app(name, "ES");
     made.policy.sites = std::move(sites);
     made.resources.storage = storage;
-    if (accelerators > 0) made.resources.accelerator = "L4";
+    if (accelerators > 0) made.resources.accelerator = "L4", made.resources.power = Watts(72 * accelerators);
     made.resources.accelerators = accelerators;
     return made;
   };

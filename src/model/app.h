@@ -35,7 +35,7 @@ BARRIO_DESCRIBE(Policy, (), (jurisdictions, sites, operators, logs_may_leave))
 
 /// What one replica needs on its site.
 struct Resources {
-  Watts power;
+  Watts power;  // with what its accelerators may draw
   Bytes memory;
   double cores = 1;
   std::string accelerator;  // a model name of the network file ("L4"); empty: CPU only

@@ -40,21 +40,23 @@ serve mad1 site serve
 site_pid=$started_pid gateway=$address
 log_in "$control"
 
-app() { # NAME BACKEND ACCELERATOR
+app() { # NAME BACKEND ACCELERATOR WATTS
   cat >"$home/$1.yaml" <<YAML
 name: $1
 model: {backend: $2}
 objective: {latency: 2s, percentile: 99}
 policy: {jurisdictions: [ES-MD]}
-resources: {power: 10W, memory: 64MiB, cores: 0.1, accelerator: $3, accelerators: 1}
+resources: {power: $4W, memory: 64MiB, cores: 0.1, accelerator: $3, accelerators: 1}
 YAML
 }
-app chat openai llama
+app chat openai llama 350
 echo "cors: {origins: ['https://app.example.com']}" >>"$home/chat.yaml"
-app resnet oip triton
-app nowhere openai mistral
+app resnet oip triton 72
+app nowhere openai mistral 350
 for name in chat resnet; do expect 0 "accepted $name" b app deploy "$home/$name.yaml" --no-wait; done
 expect 5 mistral b app deploy "$home/nowhere.yaml" --no-wait
+sed 's/power: 350W/power: 10W/' "$home/chat.yaml" >"$home/modest.yaml"
+expect 5 'power 350 W instead of 10 W' b app deploy "$home/modest.yaml" --no-wait
 sed 's/openai}/openai, builtin: "url=http:\/\/10.0.0.1"}/' "$home/chat.yaml" >"$home/chosen.yaml"
 expect 2 "resources.accelerator names it" b app deploy "$home/chosen.yaml" --no-wait
 sed "s/'https.*'/app.example.com/" "$home/chat.yaml" >"$home/paged.yaml"

@@ -190,6 +190,14 @@ std::optional<Refusal> Capacity::unfit(const Resources& need, size_t bin) const 
                    "a whole " + need.accelerator + " instead of " + *need.slice};
   }
   const Watts share = Watts(accelerator->usable().count() * slice_profiles[*profile].slots / device_slots);
+  // What it says of itself is what the site counts, and nothing but the cap keeps an accelerator from drawing more.
+  if (const Watts drawn = share * need.accelerators; need.power < drawn) {
+    return Refusal{RefusalReason::power,
+                   "the " + std::to_string(need.accelerators) + " " + need.accelerator +
+                       " that one replica needs may draw " + watts_text(drawn.count()) + " at " + where +
+                       ", its power is " + watts_text(need.power.count()),
+                   "power " + watts_text(drawn.count()) + " instead of " + watts_text(need.power.count())};
+  }
   if (!need.accelerator_power || *need.accelerator_power <= share) return std::nullopt;
   return Refusal{
       RefusalReason::power,

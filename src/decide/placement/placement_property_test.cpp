@@ -84,6 +84,7 @@ App any_app(int n) {
   if (*rc::gen::inRange(0, 3) == 0)
     app.spec.resources.accelerator = "L4", app.spec.resources.accelerators = *rc::gen::inRange(1, 3);
   if (*rc::gen::inRange(0, 3) == 0) {
+    app.spec.resources.power = Watts(*rc::gen::inRange(1, 900));
     app.spec.resources.accelerator = "H100";
     app.spec.resources.accelerators = *rc::gen::inRange(1, 3);
     app.spec.resources.accelerator_power = Watts(*rc::gen::inRange(1, 300));
@@ -203,6 +204,7 @@ class Checker {
       nodes.push_back(site.id.str() + "/rack/" + rack_name);
       if (!rack->feeder.empty()) nodes.push_back(site.id.str() + "/feeder/" + rack->feeder);
       if (need.accelerator == "H100") note_slices(replica, need, *rack);
+      note_draw(need, *rack);
     }
     for (const std::string& node : nodes) {
       Used& used = used_[node];
@@ -212,6 +214,14 @@ class Checker {
       used.cores += need.cores;
       if (need.accelerator == "L4") used.l4 += need.accelerators;
     }
+  }
+
+  /// Whatever a replica says of itself, its accelerators draw no more than the site counts.
+  static void note_draw(const Resources& need, const Rack& rack) {
+    const auto accelerator = std::ranges::find(rack.accelerators, need.accelerator, &Accelerator::model);
+    if (need.accelerators == 0 || accelerator == rack.accelerators.end()) return;
+    const int64_t drawn = std::min(accelerator->cap.value_or(accelerator->power), accelerator->power).count();
+    RC_ASSERT(need.power.count() >= need.accelerators * (drawn * slots_of(need.slice) / 8));
   }
 
   void note_slices(const PlacedReplica& replica, const Resources& need, const Rack& rack) {

@@ -125,10 +125,31 @@ TEST_CASE("each kind of shortage names the figures and what is missing") {
         "needs 245 W");
   CHECK(refused([](Resources& need) { need.memory = gib(20); }).nearest == "another 4GiB of memory at bio1");
   CHECK(refused([](Resources& need) { need.cores = 8.5; }).nearest == "another 0.5 cores at bio1");
-  CHECK(refused([](Resources& need) { need.accelerator = "L4", need.accelerators = 5; }).nearest ==
-        "another 3 L4 at bio1");
+  CHECK(refused([](Resources& need) {
+          need.accelerator = "L4", need.accelerators = 5, need.power = Watts(360);
+        }).nearest == "another 3 L4 at bio1 and 160 W of IT power at bio1");
   CHECK(refused([](Resources& need) { need.accelerator = "H200", need.accelerators = 1; }).reason ==
         RefusalReason::accelerator);
+}
+
+TEST_CASE("a replica counts at least what its accelerators may draw where it is") {
+  Network network = spain();
+  Site& bio1 = *std::ranges::find(network.sites, SiteId::of("bio1"), &Site::id);
+  App one = app("video", "ES-PV");
+  one.spec.resources.accelerator = "L4";
+  one.spec.resources.accelerators = 2;
+  one.spec.resources.power = Watts(143);
+  const auto placement = place_one(network, one);
+  REQUIRE(placement.refusal);
+  CHECK(placement.refusal->reason == RefusalReason::power);
+  CHECK(placement.refusal->nearest == "power 144 W instead of 143 W");
+  CHECK(
+      placement.refusal->detail ==
+      "none of the 1 permitted sites (jurisdiction ES-PV) can take it: the 2 L4 that one replica needs may draw 144 W "
+      "at bio1, its power is 143 W");
+  bio1.accelerators[0].cap = Watts(50);
+  one.spec.resources.power = Watts(100);
+  CHECK(place_one(network, one).replicas.size() == 1);
 }
 
 TEST_CASE("an objective below the network time is refused with the one that would do") {
