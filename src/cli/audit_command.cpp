@@ -25,7 +25,10 @@ Result<void> watch_events(Session& session, const EventsCommand& command) {
     until = session.http.now() + *within;
   }
   TRY(auto control, session.control(Speaker::tenant));
-  const auto connected = [] { std::fprintf(stderr, "watching; Ctrl-C ends it\n"); };
+  const auto connected = [](bool is_connected) {
+    std::fprintf(stderr, "%s; Ctrl-C ends it\n",
+                 is_connected ? "watching" : "control does not answer, going on when it does");
+  };
   const auto told = [&](std::string_view kind, const Json& event) {
     if (session.global.output == Output::json) {
       std::printf("%s\n", print_json(event).c_str());

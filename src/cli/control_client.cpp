@@ -139,31 +139,43 @@ Result<net::Endpoint> ControlClient::leader_of(const net::Response& answer) cons
   return leader;
 }
 
-Result<void> ControlClient::watch(const std::string& path, Time until, const std::function<void()>& connected,
+Result<net::Response> ControlClient::follow(const std::string& path, const std::string& last_id, Time until,
+                                            const std::function<void(std::string_view)>& piece) {
+  TRY(auto bearer, token());
+  TRY_DO(choose_member());
+  net::Request request{.method = "GET", .target = "/barrio/v1" + path, .headers = {}, .body = {}, .peer_ip = {}};
+  request.headers = {{"Authorization", "Bearer " + bearer}, {"Accept", "text/event-stream"}};
+  if (!last_id.empty()) request.headers.emplace_back("Last-Event-ID", last_id);
+  auto answer = http_.follow(*member_, request, until, piece);
+  // Whatever became of the connection may be better in a moment, and at another member.
+  if (!answer) return fail(Code::unavailable, answer.error().text(), "control at " + context_.control);
+  return answer;
+}
+
+Result<void> ControlClient::watch(const std::string& path, Time until, const std::function<void(bool)>& connected,
                                   const std::function<void(std::string_view, const Json&)>& told) {
-  constexpr int most_failures = 10;
-  bool silent = true;
+  constexpr int most_failures = 10;  // before the first answer: then it is known to be worth waiting for
+  bool is_connected = false;
+  bool was_ever = false;
   EventReader reader(told);
   for (int failures = 0; http_.now() < until;) {
-    TRY(auto bearer, token());
-    TRY_DO(choose_member());
-    net::Request request{.method = "GET", .target = "/barrio/v1" + path, .headers = {}, .body = {}, .peer_ip = {}};
-    request.headers = {{"Authorization", "Bearer " + bearer}, {"Accept", "text/event-stream"}};
-    if (!reader.last_id().empty()) request.headers.emplace_back("Last-Event-ID", reader.last_id());
     reader.forget_piece();
-    auto answer = http_.follow(*member_, request, until, [&](std::string_view piece) {
-      failures = 0;
-      if (std::exchange(silent, false)) connected();
+    auto answer = follow(path, reader.last_id(), until, [&](std::string_view piece) {
+      was_ever = true;
+      if (!std::exchange(is_connected, true)) connected(true);
       reader.read(piece);
     });
     if (answer && answer->status == 307) {
       TRY(member_, leader_of(*answer));
       continue;
     }
-    const bool gone = !answer || answer->status == 200 || answer->status == 401 || answer->status == 503;
-    if (!gone) return fail(problem(*answer));
+    if (http_.now() >= until) break;
+    const bool is_gone = answer ? answer->status == 200 || answer->status == 401 || answer->status == 503
+                                : answer.error().code == Code::unavailable;
+    const auto error = [&] { return answer ? problem(*answer) : answer.error(); };
+    if (!is_gone || (!was_ever && ++failures > most_failures)) return fail(error());
     if (answer && answer->status == 401) token_.clear();  // an hour is over
-    if (++failures > most_failures) return fail(answer ? problem(*answer) : answer.error());
+    if (std::exchange(is_connected, false)) connected(false);
     member_.reset();
     http_.pause_until(std::min(until, http_.now() + 500ms));
   }

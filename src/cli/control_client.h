@@ -21,9 +21,11 @@ class ControlClient {
   Result<Json> get(const std::string& path) { return call("GET", path, {}); }
   /// All pages of a list: an object whose member `items`, such as "sites", holds every one of them.
   Result<Json> list(const std::string& path, const std::string& items);
-  /// Server-sent events, until then: `connected` is called once, `told` with each one's kind and data. Goes on after a
-  /// lost connection, at another member where there is one.
-  Result<void> watch(const std::string& path, Time until, const std::function<void()>& connected,
+  /// Server-sent events, until then: `connected` is called when it begins to listen, and with false when it lost the
+  /// connection; `told` with each one's kind and data. Goes on after that for as long as it takes, at another member
+  /// where there is one, behind the last event that was told. Errors: unavailable (nobody answered in five seconds, to
+  /// begin with), denied, as problem() tells them.
+  Result<void> watch(const std::string& path, Time until, const std::function<void(bool)>& connected,
                      const std::function<void(std::string_view kind, const Json& event)>& told);
   /// The body as it comes.
   Result<std::string> get_text(const std::string& path) { return call_text("GET", path, {}); }
@@ -39,6 +41,8 @@ class ControlClient {
   Result<std::string> call_text(const std::string& method, const std::string& path, std::string body);
   Result<Json> call(const std::string& method, const std::string& path, std::string body);
   Result<void> choose_member();
+  Result<net::Response> follow(const std::string& path, const std::string& last_id, Time until,
+                               const std::function<void(std::string_view)>& piece);
   Result<net::Endpoint> leader_of(const net::Response& answer) const;
   Result<net::Response> send(net::Request request, Duration within);
 
