@@ -8,6 +8,9 @@ namespace barrio::gateway {
 
 namespace {
 
+/// The device left before an answer began: nobody was told a status, and logs usually say this one, which is nginx's.
+constexpr int client_closed_request = 499;
+
 /// The bytes of the UTF-8 character at the start of `text`; 0: none that is valid.
 size_t character_size(std::string_view text) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
@@ -59,7 +62,7 @@ std::string access_line(const RequestRecord& record, const SiteId& site, Duratio
   put(line, "method", record.method);
   put(line, "path", record.path);
   line["protocol"] = record.major_version == 2 ? "HTTP/2" : record.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
-  line["status"] = record.status;
+  line["status"] = record.status == 0 ? client_closed_request : record.status;
   put(line, "reason", record.reason);
   line["bytes_in"] = record.bytes_in;
   line["bytes_out"] = record.bytes_out;

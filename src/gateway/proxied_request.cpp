@@ -230,7 +230,7 @@ void ProxiedRequest::on_device_closed() {
   if (call_ != nullptr) call_->cancel();
   if (ticket_ != 0) {
     parts_.dispatcher.abandoned(ticket_, parts_.reactor.now());
-    parts_.metrics.broken(start_.app);
+    parts_.metrics.broken(start_.app, RequestMetrics::Left::device);
     seen(answering_ ? status_ : 0, "device_left");
   }
   call_ = nullptr;
@@ -376,7 +376,7 @@ void ProxiedRequest::on_error(net::CallError error) {
   if (answering_) {
     parts_.dispatcher.abandoned(ticket_, parts_.reactor.now());
     ticket_ = 0;
-    parts_.metrics.broken(start_.app);
+    parts_.metrics.broken(start_.app, RequestMetrics::Left::server);
     seen(status_, "broken_answer");
     return exchange_->abort();
   }

@@ -36,6 +36,9 @@ void RequestMetrics::fill(App& app) const {
   app.late = &registry_.counter("barrio_gateway_late_total", "Answers later than their app's objective", app.labels);
   app.broken =
       &registry_.counter("barrio_gateway_broken_total", "Requests that ended without a whole answer", app.labels);
+  app.device_left = &registry_.counter(
+      "barrio_gateway_device_left_total",
+      "Requests that whoever asked left before the whole answer; what served was told to stop", app.labels);
   app.bytes_in = &registry_.counter("barrio_gateway_request_bytes_total", "Bytes of request bodies", app.labels);
   app.bytes_out = &registry_.counter("barrio_gateway_answer_bytes_total", "Bytes of answers' bodies", app.labels);
 }
@@ -75,8 +78,10 @@ void RequestMetrics::refused(const AppKey& key, RefusalReason reason) {
   counter->add();
 }
 
-void RequestMetrics::broken(const AppKey& key) {
-  app(key).broken->add();
+void RequestMetrics::broken(const AppKey& key, Left who) {
+  App& into = app(key);
+  into.broken->add();
+  if (who == Left::device) into.device_left->add();
 }
 
 void RequestMetrics::forwarded_to(const SiteId& site) {

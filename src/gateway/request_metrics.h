@@ -29,8 +29,9 @@ class RequestMetrics {
   void answered(const AppKey& app, const RequestFigures& figures);
   /// Apps that do not exist count as "other": their names are the caller's.
   void refused(const AppKey& app, RefusalReason reason);
-  /// The device, or what served it, left before the whole answer was there.
-  void broken(const AppKey& app);
+  /// Who ended a request before its whole answer was there: who asked, or what served.
+  enum class Left { device, server };
+  void broken(const AppKey& app, Left who);
   void forwarded_to(const SiteId& site);
   /// What an engine of this site counted in one period: its tokens. Told again, it changes nothing.
   void counted(const UsageRecord& record);
@@ -51,6 +52,7 @@ class RequestMetrics {
     Histogram* took = nullptr;
     Counter* late = nullptr;
     Counter* broken = nullptr;
+    Counter* device_left = nullptr;
     Counter* bytes_in = nullptr;
     Counter* bytes_out = nullptr;
     Counter* tokens_in = nullptr;  // these two are made with the first token

@@ -37,7 +37,7 @@ struct ServerLimits {
   Duration idle_timeout = 60s;             // kept alive without a request: closed
   Duration write_timeout = 30s;            // no progress: closed
   Duration tunnel_idle_timeout = 5min;     // an upgraded connection without a byte either way: closed
-  Duration tunnel_grace = 10s;             // what an upgraded connection gets when the server drains
+  Duration tunnel_grace = 10s;             // what an upgraded connection gets when the server drains, or its client ends
   Duration handshake_timeout = 5s;         // of TLS: closed
   size_t handshakes = 256;                 // of TLS at a time; over it: not accepted where TLS is spoken
   Http2Limits http2 = {};
@@ -48,7 +48,8 @@ class Exchange;
 class TlsServer;
 struct TlsInfo;
 
-/// The application's side. All calls come on the reactor's thread. on_closed is always the last call for an exchange.
+/// The application's side. All calls come on the reactor's thread. on_closed is always the last call for an exchange,
+/// and comes as soon as the client has left (see net/server_leaving.cpp for how that is told from one that waits).
 class ExchangeHandler {
  public:
   /// The head is complete. The handler may answer at once, or read the body first.

@@ -47,8 +47,8 @@ bool ServerConnection::may_read() const {
   return phase_ != Phase::answer && !(phase_ == Phase::body && (paused_ || ended_));
 }
 
-void ServerConnection::set_deadline() {
-  if (closed_) return timer_.clear();
+Time ServerConnection::deadline() const {
+  if (closed_) return Time::max();
   const ServerLimits& limits = core_.limits_;
   Time due = Time::max();
   if (phase_ == Phase::proxy) due = first_byte_ + limits.head_timeout;
@@ -64,15 +64,25 @@ void ServerConnection::set_deadline() {
   if (phase_ == Phase::body && !paused_ && !ended_) due = last_read_ + limits.body_timeout;
   if (phase_ == Phase::linger && stream_.unsent() == 0) due = last_read_ + linger_for;
   if (waits_for_client()) due = std::min(due, last_sent_ + limits.write_timeout);
+  return std::min(due, probe_due());
+}
+
+void ServerConnection::set_deadline() {
+  const Time due = deadline();
   due == Time::max() ? timer_.clear() : timer_.set(due);
 }
 
 void ServerConnection::timed_out() {
   const Time now = core_.reactor_.now();
+  if (now < deadline()) return set_deadline();  // what moved it has been put off until the end of this turn
   const bool stuck = waits_for_client() && now >= last_sent_ + core_.limits_.write_timeout;
   const bool reading = phase_ == Phase::body || ((phase_ == Phase::start || phase_ == Phase::head) && head_begun());
   if (!stuck && phase_ == Phase::http2) {
     http2_->timed_out(now);
+    return advance();
+  }
+  if (!stuck && now >= probe_due()) {
+    probe();
     return advance();
   }
   if (stuck || !reading) return close();
@@ -83,6 +93,7 @@ void ServerConnection::timed_out() {
 void ServerConnection::on_io(uint32_t events) {
   stream_.note(events);
   if (phase_ == Phase::handshake && !finish_handshake()) return;
+  if ((events & EPOLLRDHUP) && client_ended_ == Time::max()) client_ended_ = core_.reactor_.now();
   if (events & EPOLLOUT) flush();
   if (closed_) return;
   if ((events & EPOLLIN) && may_read()) {
@@ -131,6 +142,7 @@ void ServerConnection::receive() {
 void ServerConnection::input_ended() {
   if (phase_ != Phase::tunnel) return close();  // a request is awaited or incomplete: there is nothing to answer
   input_ended_ = true;
+  tunnel_end_ = std::min(tunnel_end_, core_.reactor_.now() + core_.limits_.tunnel_grace);
   stream_.arm_read(false);
   if (!aborted_) core_.handler_.on_tunnel_end(*this);
 }
@@ -224,6 +236,7 @@ void ServerConnection::start_exchange() {
   phase_ = head.has_body ? Phase::body : Phase::answer;
   open_ = true;
   paused_ = begun_ = ended_ = blocked_ = aborted_ = false;
+  probes_ = 0;
   context = nullptr;
   wants_continue_ = head.has_body && parser_.expects_continue();
   keep_alive_ = parser_.keep_alive() && !core_.draining_;
@@ -322,8 +335,10 @@ void ServerConnection::refuse(int status, const char* what) {
   std::string& out = stream_.unsent_text();
   const std::string text = problem_text(status, what);
   const Header type{"Content-Type", problem_type};
+  const size_t head_begins = out.size();
   http1::append_response_head(out, status, {&type, 1},
                               {.length = text.size(), .chunked = false, .persistence = http1::Persistence::close});
+  drop_probed(head_begins);
   // An answer to HEAD ends with its head (RFC 9112 6.3).
   if (!parser_.complete() || parser_.head().method != "HEAD") out.append(text);
   aborted_ = open_;

@@ -147,9 +147,14 @@ class ServerConnection final : public IoHandler, public Exchange {
   Time tunnel_due() const;
   void next_request();
   void refuse(int status, const char* what);
+  bool may_probe() const;
+  Time probe_due() const;
+  void probe();
+  void drop_probed(size_t head_begins);
   void linger();
   void close();
   void flush();
+  Time deadline() const;
   void set_deadline();
   bool may_read() const;
   bool head_begun() const { return phase_ == Phase::start ? preface_matched_ > 0 : parser_.started(); }
@@ -173,6 +178,7 @@ class ServerConnection final : public IoHandler, public Exchange {
   Time last_read_;
   Time last_sent_;
   uint64_t body_received_ = 0;
+  Time client_ended_ = Time::max();  // when it was seen that the client has shut down its side
   // The exchange, while open_.
   bool open_ = false;
   bool paused_ = false;
@@ -181,6 +187,8 @@ class ServerConnection final : public IoHandler, public Exchange {
   bool blocked_ = false;  // write() said false
   bool aborted_ = false;
   bool wants_continue_ = false;
+  int probes_ = 0;
+  size_t head_probed_ = 0;  // bytes of the answer's head that have been sent already
   BodyMode mode_ = BodyMode::none;
   uint64_t body_left_ = 0;  // to be written, with BodyMode::length
   bool keep_alive_ = true;

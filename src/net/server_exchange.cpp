@@ -42,7 +42,9 @@ void ServerConnection::begin(int status, std::span<const Header> headers, std::o
   else if (head.minor_version == 0)
     framing.persistence = http1::Persistence::keep_alive;
   if (stream_.unsent() == 0) last_sent_ = core_.reactor_.now();
+  const size_t head_begins = stream_.unsent_text().size();
   http1::append_response_head(stream_.unsent_text(), status, headers, framing);
+  drop_probed(head_begins);
   core_.work_.add(*this);  // sends the head if nothing follows it soon
 }
 
@@ -115,7 +117,9 @@ void ServerConnection::upgrade(std::span<const Header> headers) {
   phase_ = Phase::tunnel;
   last_sent_ = core_.reactor_.now();
   tunnel_end_ = core_.draining_ ? last_sent_ + core_.limits_.tunnel_grace : Time::max();
+  const size_t head_begins = stream_.unsent_text().size();
   http1::append_switch_head(stream_.unsent_text(), protocol, headers);
+  drop_probed(head_begins);
   core_.work_.add(*this);
 }
 

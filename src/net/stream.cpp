@@ -188,16 +188,16 @@ void Stream::arm_read(bool on) {
   arm();
 }
 
-/// In clear by edge: what was told and read is not looked at once more by each wait of the loop, and errors and
-/// hang-ups, which are always reported, are so once to somebody who does not read. With TLS input may wait in OpenSSL's
-/// buffer or in the socket, so that a read does not tell which: by level, while somebody reads.
+/// In clear by edge: what was told and read is not looked at once more by each wait of the loop, and the peer's end,
+/// errors and hang-ups, which are told to somebody who does not read, too, are so once. With TLS input may wait in
+/// OpenSSL's buffer or in the socket, so that a read does not tell which: by level, while somebody reads.
 uint32_t Stream::interest() const {
   uint32_t wanted = full_ ? static_cast<uint32_t>(EPOLLOUT) : 0U;
   if (tls_) {
-    wanted |= want_read_ ? static_cast<uint32_t>(EPOLLIN) : static_cast<uint32_t>(EPOLLET);
+    wanted |= want_read_ ? static_cast<uint32_t>(EPOLLIN) : static_cast<uint32_t>(EPOLLET | EPOLLRDHUP);
     return connected_ ? tls_->interest(wanted) : wanted;
   }
-  return wanted | EPOLLET | (want_read_ ? EPOLLIN | EPOLLRDHUP : 0U);
+  return wanted | EPOLLET | EPOLLRDHUP | (want_read_ ? static_cast<uint32_t>(EPOLLIN) : 0U);
 }
 
 void Stream::note_sent() {

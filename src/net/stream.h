@@ -59,7 +59,8 @@ class Stream {
   /// Bytes the socket has taken since open().
   uint64_t sent() const { return sent_; }
 
-  /// Whether readiness to read is reported; readiness to write is, while something is unsent.
+  /// Whether readiness to read is reported; readiness to write is, while something is unsent. That the peer has shut
+  /// down its side of the socket (EPOLLRDHUP) is reported to who does not read, too, whatever is still unread.
   void arm_read(bool on);
   /// With TLS the peer is told that this was all. close() does not say so.
   void shutdown_write();

@@ -36,6 +36,8 @@ class GenerationCall final : public net::CallHandler {
   GenerationCall(const GenerationCall&) = delete;
   GenerationCall& operator=(const GenerationCall&) = delete;
   void resume();
+  /// What has come of an answer in one piece. Empty: nothing, or it is no such answer.
+  std::string_view whole_so_far() const { return status_ == 200 && !spec_.stream ? body_ : std::string_view(); }
 
  private:
   void on_head(const net::ResponseHead& head) override;

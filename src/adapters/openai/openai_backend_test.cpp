@@ -152,6 +152,39 @@ TEST_CASE("a whole answer and an embedding count what they say") {
   CHECK(embedding.tokens.out == 0);
 }
 
+TEST_CASE("of a whole answer that nobody waits for any more, what has come of it counts") {
+  World world;
+  Sink untold;
+  Sink told;
+  Sink nothing;
+  Sink late;
+  const uint64_t first = world.start(untold, World::ask(false, 400));
+  const uint64_t second = world.start(told, World::ask(false, 400));
+  const uint64_t third = world.start(nothing, World::ask(false, 400));
+  auto request = World::ask(false, 400);
+  request.deadline = world.reactor.fresh_now() + 1s;
+  world.start(late, request);
+  world.asked(4);
+  const std::string usage = R"({"usage":{"prompt_tokens":9,"completion_tokens":3},)";
+  for (const size_t i : {0, 1, 3}) world.llm.asked[i].exchange->begin(200, {}, 1000);
+  world.llm.asked[0].exchange->write(R"({"choices":[{"message":{"content":"cut)");
+  world.llm.asked[1].exchange->write(usage);
+  world.llm.asked[3].exchange->write(usage);
+  world.until([&] { return late.over(); });
+  CHECK(late.failure->error.code == Code::timed_out);
+  CHECK(late.tokens.in == 9);
+  CHECK(late.tokens.out == 3);
+  const ports::Tokens guessed = world.backend->cancel(first);
+  CHECK(guessed.in == 101);
+  CHECK(guessed.out == 0);
+  const ports::Tokens said = world.backend->cancel(second);
+  CHECK(said.in == 9);
+  CHECK(said.out == 3);
+  CHECK(world.backend->cancel(third).none());  // the server alone would know, and stops
+  world.until([&] { return world.llm.asked[2].exchange == nullptr; });
+  CHECK(world.llm.asked[2].aborted);
+}
+
 TEST_CASE("a caller that takes no more holds the server up, until it takes more") {
   World world;
   Sink sink;

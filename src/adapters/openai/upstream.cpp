@@ -202,6 +202,15 @@ void Upstream::learn(const Request& request) {
       std::clamp(bytes_per_token_ + weight * (seen - bytes_per_token_), fewest_bytes_per_token, most_bytes_per_token);
 }
 
+/// An answer in one piece of which a part has come had been made in full, and may say in that part what it took.
+ports::Tokens Upstream::rest_of(Request& request) {
+  ports::Tokens more;
+  const std::string_view part = request.call && !request.began ? request.call->whole_so_far() : std::string_view();
+  if (!part.empty()) more = request.tokens.read(part).more;
+  const ports::Tokens rest = request.tokens.rest();
+  return {more.in + rest.in, more.out + rest.out};
+}
+
 std::optional<Upstream::Request> Upstream::remove(uint64_t id) {
   const auto found = requests_.find(id);
   if (found == requests_.end()) return std::nullopt;
@@ -216,7 +225,7 @@ void Upstream::finish(uint64_t id, std::optional<ports::GenerationFailure> failu
   auto request = remove(id);
   if (!request) return;
   const auto alive = alive_;
-  if (const auto more = request->tokens.rest(); !more.none()) request->sink->on_tokens(more);
+  if (const auto more = rest_of(*request); !more.none()) request->sink->on_tokens(more);
   if (failure)
     request->sink->on_failure(std::move(*failure));
   else
@@ -227,7 +236,7 @@ void Upstream::finish(uint64_t id, std::optional<ports::GenerationFailure> failu
 ports::Tokens Upstream::cancel(uint64_t id) {
   auto request = remove(id);
   if (!request) return {};
-  const ports::Tokens more = request->tokens.rest();
+  const ports::Tokens more = rest_of(*request);
   request.reset();
   act();
   return more;

@@ -46,6 +46,8 @@ class Upstream {
   void ran_out(uint64_t id);
   bool on_piece(uint64_t id, std::string_view json);
   void learn(const Request& request);
+  /// What was used of an answer that is over, or that nobody waits for any more, and was not counted yet.
+  static ports::Tokens rest_of(Request& request);
   /// Takes it out; nobody is told.
   std::optional<Request> remove(uint64_t id);
   void finish(uint64_t id, std::optional<ports::GenerationFailure> failure);
