@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <memory>
@@ -38,6 +39,10 @@ class DyingOrigin {
   std::string endpoint() const { return "unix:" + path_; }
   /// Whole requests that have come.
   size_t requests() const { return requests_; }
+  size_t open_connections() const {
+    return static_cast<size_t>(
+        std::ranges::count_if(connections_, [](const auto& connection) { return connection->fd >= 0; }));
+  }
   /// Closes every connection, as a process that ends does.
   void drop_all() {
     for (auto& connection : connections_) connection->close(false);

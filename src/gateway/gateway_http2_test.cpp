@@ -327,6 +327,21 @@ TEST_CASE("the Open Inference Protocol's service is that of the app that the cal
   }
 }
 
+TEST_CASE("a device that leaves its WebSocket ends it at the replica, through one gateway or two") {
+  for (const bool forwarded : {false, true}) {
+    World w;
+    if (forwarded) w.bio->set_local({});
+    for (int i = 0; i < 5; ++i) w.reactor.turn(1ms);
+    const EchoReplica& served = forwarded ? w.mad_replica : w.bio_replica;
+    Told told;
+    net::Call& call = w.websocket(told, "/apps/street/chat");
+    w.until([&] { return told.upgraded; });
+    const int before = served.closed;
+    call.cancel();
+    w.until([&] { return served.closed == before + 1 && w.bio->open_requests() == 0 && w.mad->open_requests() == 0; });
+  }
+}
+
 TEST_CASE("a WebSocket that nobody can serve, or that may not be asked for, is refused like any request") {
   World w;
   w.bio_replica.refuses = w.mad_replica.refuses = true;

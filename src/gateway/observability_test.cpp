@@ -34,9 +34,12 @@ struct World {
   Registry registry;
   Vigo core;
   Es256Key key = *Es256Key::generate();
-  net::Request last;  // what the replica got
+  net::Request last;   // what the replica got
+  bool holds = false;  // and whether it answers
+  std::vector<net::Responder> held;
   net::MessageServer replica{reactor, {}, [this](net::Request request, net::Responder respond) {
                                last = std::move(request);
+                               if (holds) return held.push_back(std::move(respond));
                                respond({200, {{"Server-Timing", "queue;dur=1.5, compute;dur=20"}}, "four"});
                              }};
   test::OtlpCheck otlp;
@@ -162,6 +165,35 @@ TEST_CASE("the access log has a line for every request, refusals with their reas
   CHECK_FALSE(served.contains("device"));
   CHECK(lines[1].at("status").as_int64() == 404);
   CHECK(lines[1].at("reason").as_string() == "unknown_app");
+}
+
+TEST_CASE("a request that its device left before an answer is logged as 499") {
+  World w(AccessLogConfig{.sample = 0}, std::nullopt);
+  w.holds = true;
+  struct Deaf final : net::CallHandler {
+    void on_head(const net::ResponseHead&) override {}
+    void on_body(std::string_view) override {}
+    void on_done() override {}
+    void on_error(net::CallError) override {}
+    void on_writable() override {}
+  } deaf;
+  const std::string authorization = w.token();
+  const net::Header header{"Authorization", authorization};
+  net::Call& call = w.client.start(w.bio_address,
+                                   {.method = "POST",
+                                    .target = "/v2/models/street/infer",
+                                    .headers = {&header, 1},
+                                    .deadline = w.reactor.fresh_now() + 1h},
+                                   deaf);
+  w.until([&] { return w.held.size() == 1; });
+  call.cancel();
+  w.until([&] { return w.held[0].client_gone() && w.bio->open_requests() == 0; });
+  const auto lines = w.lines();
+  REQUIRE(lines.size() == 1);
+  CHECK(lines[0].at("status").as_int64() == 499);
+  CHECK(lines[0].at("reason").as_string() == "device_left");
+  CHECK(lines[0].at("served_by").as_string() == "mad1");
+  CHECK(lines[0].at("total_ms").to_number<double>() < 2000);
 }
 
 TEST_CASE("with a sample of nothing only errors are logged, up to their rate") {

@@ -337,6 +337,39 @@ TEST_CASE("requests in flight of a tenant are limited, and an answer makes room 
   CHECK(w.ask(w.infer()).status == 200);
 }
 
+TEST_CASE("a device that leaves makes room for the next, wherever it is served and whatever it speaks") {
+  for (const bool forwarded : {false, true}) {
+    for (const net::Protocol protocol : {net::Protocol::http1, net::Protocol::http2}) {
+      World w;
+      w.snapshot->quotas["acme"] = {.in_flight = 1};
+      w.publish();
+      if (forwarded) w.only_there();
+      Replica& replica = forwarded ? w.there : w.here;
+      replica.does = Replica::Does::hold;
+      HeadOnly deaf;
+      net::Endpoint gateway(w.bio_address);
+      gateway.protocol = protocol;
+      const std::vector<net::Header> headers = {{"x-api-key", w.key.text}};
+      const Time began = w.reactor.fresh_now();
+      net::Call& call = w.client.start(gateway,
+                                       {.method = "POST",
+                                        .target = "/v2/models/street/infer",
+                                        .headers = headers,
+                                        .length = 0,
+                                        .deadline = began + 1h},
+                                       deaf);
+      w.until([&] { return replica.held.size() == 1; });
+      CHECK(w.ask(w.infer()).status == 429);
+      call.cancel();
+      w.until([&] { return replica.given_up == 1; });
+      CHECK(w.reactor.fresh_now() - began < 2s);
+      replica.does = Replica::Does::answer;
+      CHECK(w.ask(w.infer()).status == 200);
+      CHECK(total_of(w.metrics(), "barrio_gateway_device_left_total") == (forwarded ? 2 : 1));
+    }
+  }
+}
+
 TEST_CASE("a busy gateway answers 503 to whoever holds its share") {
   World w({.most_in_flight = 2});
   w.here.does = w.there.does = Replica::Does::hold;
@@ -729,7 +762,7 @@ TEST_CASE("a POST that failed at another gateway's replica is not sent again eit
   CHECK(total_of(w.metrics(), "barrio_gateway_retries_total") == 0);
 }
 
-TEST_CASE("an app's answer may stream on beyond the deadline that it had to begin by") {
+TEST_CASE("an app's answer may stream on beyond the deadline that it had to begin by, for as long as it is read") {
   World w;
   w.snapshot->apps[1].spec.objective.latency = 50ms;  // a deadline of 150 ms
   w.publish();
@@ -745,9 +778,18 @@ TEST_CASE("an app's answer may stream on beyond the deadline that it had to begi
   exchange.end();
   CHECK(w.wait(answer).body == "first second");
   w.here.held.clear();
-  // One that does not begin is cancelled.
-  CHECK(w.ask(w.app("GET", "/apps/open.acme/stream")).status == 504);
+  // One that nobody reads is cancelled, also between two pieces.
+  HeadOnly deaf;
+  net::Call& call =
+      w.client.start(w.bio_address, {.target = "/apps/open.acme/stream", .deadline = w.reactor.fresh_now() + 1h}, deaf);
+  w.until([&] { return w.here.held.size() == 1; });
+  w.here.held.front()->begin(200, {}, std::nullopt);
+  w.until([&] { return deaf.status == 200; });
+  call.cancel();
   w.until([&] { return w.here.given_up == 1; });
+  // So is one that does not begin.
+  CHECK(w.ask(w.app("GET", "/apps/open.acme/stream")).status == 504);
+  w.until([&] { return w.here.given_up == 2; });
 }
 
 }  // namespace

@@ -42,7 +42,7 @@ struct RequestRecord {
   bool has_sent = false;
   uint8_t major_version = 1;  // of HTTP
   uint8_t minor_version = 1;
-  uint16_t status = 0;  // 0: the device left before an answer began
+  uint16_t status = 0;  // 0: the device left before an answer began, and was told none
 
   Time began{};  // first byte
   Time sent{};   // to the replica or gateway that served it

@@ -1,5 +1,5 @@
-// Clients that end their side of a connection: those that have left are noticed in every phase of an exchange, and those
-// that wait get what they would have got.
+// Clients that end their side of a connection: those that have left are noticed in every phase of an exchange, and
+// those that wait get what they would have got.
 
 #include <doctest/doctest.h>
 #include <fcntl.h>

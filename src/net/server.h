@@ -37,9 +37,9 @@ struct ServerLimits {
   Duration idle_timeout = 60s;             // kept alive without a request: closed
   Duration write_timeout = 30s;            // no progress: closed
   Duration tunnel_idle_timeout = 5min;     // an upgraded connection without a byte either way: closed
-  Duration tunnel_grace = 10s;             // what an upgraded connection gets when the server drains, or its client ends
-  Duration handshake_timeout = 5s;         // of TLS: closed
-  size_t handshakes = 256;                 // of TLS at a time; over it: not accepted where TLS is spoken
+  Duration tunnel_grace = 10s;      // what an upgraded connection gets when the server drains, or its client ends
+  Duration handshake_timeout = 5s;  // of TLS: closed
+  size_t handshakes = 256;          // of TLS at a time; over it: not accepted where TLS is spoken
   Http2Limits http2 = {};
   std::vector<std::string> proxy_peers = {};  // IP addresses that must (and alone may) begin with a PROXY v2 header
 };
@@ -48,8 +48,7 @@ class Exchange;
 class TlsServer;
 struct TlsInfo;
 
-/// The application's side. All calls come on the reactor's thread. on_closed is always the last call for an exchange,
-/// and comes as soon as the client has left (see net/server_leaving.cpp for how that is told from one that waits).
+/// The application's side. All calls come on the reactor's thread. on_closed is always the last call for an exchange.
 class ExchangeHandler {
  public:
   /// The head is complete. The handler may answer at once, or read the body first.
@@ -63,7 +62,7 @@ class ExchangeHandler {
   virtual void on_writable(Exchange& exchange) = 0;
   /// After upgrade(): the client has shut down its side. What is written still reaches it.
   virtual void on_tunnel_end(Exchange& /*exchange*/) {}
-  /// Over: answered in full, or the client is gone (`aborted`). The exchange is dead afterwards.
+  /// Over: answered in full, or the client is gone (`aborted`; server_leaving.cpp). The exchange is dead afterwards.
   virtual void on_closed(Exchange& exchange, bool aborted) = 0;
 
  protected:

@@ -1,9 +1,10 @@
-// A client that has shut down its side has left, or has said all that it will and waits for its answer. TCP tells both in
-// the same way, until something is sent: who has left answers that with a reset. So the client is sent the first bytes
-// of what it gets anyway, one at a time. All heads of answers begin the same; the size of a chunk may begin with zeros
-// (RFC 9112 7.1). Where neither comes next, in a body of known length, its next piece shows it.
+// A client that has shut down its side has left, or has said all that it will and waits for its answer. TCP tells both
+// in the same way, until something is sent: who has left answers that with a reset. So the client is sent the first
+// bytes of what it gets anyway, one at a time. All heads of answers begin the same; the size of a chunk may begin with
+// zeros (RFC 9112 7.1). Where neither comes next, in a body of known length, its next piece shows it.
 
 #include <algorithm>
+#include <utility>
 
 #include "net/server_connection.h"
 

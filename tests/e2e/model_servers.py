@@ -2,6 +2,7 @@
 Inference Protocol, as Triton is, behind one address. Prints it; appends what it was asked to FILE, and the tokens of each answer to FILE.tokens. Usage: model_servers.py FILE [PORT]"""
 import http.server
 import json
+import socket
 import sys
 import time
 
@@ -42,11 +43,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(json.dumps({"object": "list", "model": MODEL, "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}],
                                     "usage": {"prompt_tokens": 3, "total_tokens": 3}}))
             return self.used({"prompt_tokens": 3, "completion_tokens": 0})
+        said = body["messages"][0]["content"]
+        if said == "an endless thought":
+            return self.think()
         if not body.get("stream"):
+            time.sleep(0.5 if said == "a thought" else 0)
             choice = {"index": 0, "message": {"role": "assistant", "content": "Buenos días"}, "finish_reason": "stop"}
             self.answer(json.dumps({"id": "1", "object": "chat.completion", "model": MODEL, "choices": [choice], "usage": USAGE}))
             return self.used(USAGE)
         self.stream(body)
+
+    def think(self):
+        """Gives no answer, and writes down when nobody waits for it any more."""
+        self.connection.recv(1, socket.MSG_PEEK)
+        self.close_connection = True
+        with open(sys.argv[1] + ".left", "a") as out:
+            print("left", file=out)
 
     def used(self, usage):
         """One answer that was given to its end."""

@@ -107,6 +107,33 @@ expect 0 "TOKENS OUT" b usage
 shown() { curl -s -m 10 "http://$gateway/metrics" | sed -n "s/^barrio_gateway_tokens_total{.*app=\"chat\",direction=\"$1\"} //p"; }
 [ "$(shown in) $(shown out)" = "$(said 1) $(said 2)" ] || give_up "the gateway's figures say $(shown in) and $(shown out)"
 
+# Who leaves before the answer begins takes the request along: the model's server hears of it long before the deadline (6 s), and nobody pays.
+left() { curl -s -m 10 "http://$gateway/metrics" | sed -n 's/^barrio_gateway_device_left_total{.*app="chat"} //p'; }
+before=$(left) before_out=$(billed 28)
+expect 28 "" ask -m 1 -d '{"model":"chat","messages":[{"role":"user","content":"an endless thought"}]}' "http://$gateway/apps/chat/v1/chat/completions"
+wait_for 3 "the model's server to hear that nobody waits" test -s "$home/asked.left"
+[ "$(left)" = $((before + 1)) ] || give_up "the gateway's figures say that $(left) devices have left"
+[ "$(billed 28)" = "$before_out" ] || give_up "an answer that was never made is billed"
+# Who has only shut down its side gets its answer.
+half_closed() {
+  python3 - "$gateway" "$token" <<'PY'
+import socket, sys
+host, port = sys.argv[1].split(":")
+client = socket.create_connection((host, int(port)), timeout=10)
+body = '{"model":"chat","messages":[{"role":"user","content":"a thought"}]}'
+client.sendall(f"POST /apps/chat/v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {sys.argv[2]}\r\n"
+               f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+client.shutdown(socket.SHUT_WR)
+answer = b""
+while piece := client.recv(65536):
+    answer += piece
+assert answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer
+print(answer.decode().split("\r\n\r\n", 1)[1])
+PY
+}
+expect 0 '"completion_tokens": 5' half_closed
+wait_for 60 "a bill of the answer" all_billed
+
 # Who leaves in the middle of a stream pays for what came of it, and so does who is left by an engine that is killed.
 story='{"model":"chat","stream":true,"messages":[{"role":"user","content":"a story"}]}'
 words() { grep -o '"word "' "$1" | wc -l; }
