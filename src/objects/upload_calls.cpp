@@ -17,7 +17,6 @@ using api::s3::XmlWriter;
 namespace {
 
 constexpr uint64_t most_parts = 10'000;
-constexpr int64_t least_part_bytes = 5 * 1024 * 1024;  // of all but the last
 constexpr size_t most_complete_bytes = 4 * 1024 * 1024;
 
 /// A part's number; nothing for any other text.
@@ -28,7 +27,8 @@ std::optional<int> part_number(std::string_view text) {
 
 /// The parts that are asked for, each as it was stored.
 api::s3::Outcome<std::vector<ports::UploadPart>> chosen_parts(const api::s3::XmlElement& wanted,
-                                                              const std::vector<ports::UploadPart>& there) {
+                                                              const std::vector<ports::UploadPart>& there,
+                                                              int64_t least_bytes) {
   std::vector<ports::UploadPart> chosen;
   for (const auto& element : wanted.children) {
     if (element.name != "Part") continue;
@@ -42,8 +42,8 @@ api::s3::Outcome<std::vector<ports::UploadPart>> chosen_parts(const api::s3::Xml
       if (!told.empty() && told != found->checksum->value) return refuse("InvalidPart", "a part has another checksum");
     }
     if (!chosen.empty() && chosen.back().number >= *number) return refuse("InvalidPartOrder", "parts must ascend");
-    if (!chosen.empty() && chosen.back().size < least_part_bytes) {
-      return refuse("EntityTooSmall", "every part but the last has at least 5 MiB");
+    if (!chosen.empty() && chosen.back().size < least_bytes) {
+      return refuse("EntityTooSmall", "every part but the last has at least " + to_string(Bytes(least_bytes)));
     }
     chosen.push_back(*found);
   }
@@ -149,7 +149,7 @@ S3Service::Outcome<void> S3Service::complete_upload(S3Call& call, const Bucket& 
   }
   const auto there = parts_.store.parts(bucket.id, id);
   if (!there) return tl::unexpected(fault_of(there.error(), "NoSuchUpload"));
-  S3_TRY(const auto chosen, chosen_parts(*wanted, *there));
+  S3_TRY(const auto chosen, chosen_parts(*wanted, *there, config_.least_part_bytes));
   ports::ObjectMeta meta = upload->meta;
   std::string md5s;
   std::string hashes;

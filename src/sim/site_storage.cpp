@@ -8,6 +8,7 @@ namespace {
 
 constexpr Duration open_again_after = 500ms;
 constexpr const char* peer_secret = "simulated";
+constexpr int64_t least_part_bytes = 20;  // small ones are put together as large ones are
 
 }  // namespace
 
@@ -15,9 +16,16 @@ class SiteStorage::Control final : public ports::StorageControl {
  public:
   Control(World& world, size_t site, const SiteId& id, SimRuntime& runtime)
       : world_(world), site_(site), id_(id), runtime_(runtime) {}
+  /// As its HTTP adapter does, it tells what time it is at control with each answer.
   Result<StorageAnswer> pull(const StorageReport& report) override {
-    return world_.ask_control<StorageAnswer>(
-        site_, runtime_, [id = id_, report](control::Control& member) { return member.storage(id, report); });
+    auto answer = world_.ask_control<Timed>(
+        site_, runtime_, [id = id_, report](control::Control& member) -> Result<Timed> {
+          TRY(auto answered, member.storage(id, report));
+          return Timed{std::move(answered), member.wall()};
+        });
+    if (!answer) return fail(answer.error());
+    if (on_time) on_time(answer->time);
+    return std::move(answer->answer);
   }
   Result<Bucket> create_bucket(const SiteBucketRequest& request) override {
     return world_.ask_control<Bucket>(site_, runtime_, [id = id_, request](control::Control& member) {
@@ -28,6 +36,8 @@ class SiteStorage::Control final : public ports::StorageControl {
     return world_.ask_control<Bucket>(
         site_, runtime_, [id = id_, report](control::Control& member) { return member.report_copy(id, report); });
   }
+  std::function<void(WallTime)> on_time;
+
   Result<void> delete_bucket(const Bucket& bucket) override {
     return world_.ask_control<void>(site_, runtime_, [id = id_, name = bucket.name](control::Control& member) {
       return member.delete_bucket(name, id);
@@ -35,6 +45,11 @@ class SiteStorage::Control final : public ports::StorageControl {
   }
 
  private:
+  struct Timed {
+    StorageAnswer answer;
+    WallTime time;
+  };
+
   World& world_;
   const size_t site_;
   const SiteId id_;
@@ -88,9 +103,11 @@ void SiteStorage::serve() {
   config.site = parts_.id;
   config.advertised = HttpNetwork::address(parts_.site);
   config.peers.secret = peer_secret;
+  config.least_part_bytes = least_part_bytes;
   service_ = std::make_unique<objects::S3Service>(
       objects::S3Parts{*calls_, parts_.runtime, *store_.store, *store_.copies, *control_, *events_}, std::move(config),
       parts_.volume.orders, [this](const StorageOrders& orders) { return save(orders); });
+  control_->on_time = [this](WallTime time) { service_->hear_control_time(time); };
   if (snapshot_) service_->directory().set_snapshot(snapshot_);
   service_->run();
 }

@@ -45,7 +45,6 @@ class SiteStorage {
   objects::S3Service* service() { return service_.get(); }
   ports::ObjectStore* store() { return store_.store.get(); }
   ports::ObjectCopies* copies() { return store_.copies; }
-  const Volume& volume() const { return parts_.volume; }
 
  private:
   class Control;

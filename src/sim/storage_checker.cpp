@@ -57,6 +57,12 @@ const Bucket* StorageChecker::bucket(const BucketName& name) const {
   return found == known_.end() ? nullptr : &found->second.bucket;
 }
 
+const Bucket* StorageChecker::bucket_of_id(const std::string& id) const {
+  const auto name = names_.find(id);
+  const auto found = name == names_.end() ? known_.end() : known_.find(name->second);
+  return found == known_.end() || found->second.bucket.id != id ? nullptr : &found->second.bucket;
+}
+
 void StorageChecker::check_site(const std::string& bucket, const Site& site, const std::string& what) {
   ++checked_;
   const auto policy = policies_.find(bucket);

@@ -26,6 +26,7 @@ class StorageChecker {
 
   /// As control's store has it; null: it has none of this name.
   const Bucket* bucket(const BucketName& name) const;
+  const Bucket* bucket_of_id(const std::string& id) const;
   /// How often another site became the home of a bucket.
   int64_t takeovers() const { return takeovers_; }
   int64_t checked() const { return checked_; }

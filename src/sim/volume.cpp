@@ -89,6 +89,25 @@ void Volume::lose_power(Rng& rng) {
   }
 }
 
+std::vector<std::string> Volume::files(ports::Folder folder) const {
+  std::vector<std::string> names;
+  for (const auto& [name, file] : now_[static_cast<size_t>(folder)]) names.push_back(name);
+  return names;
+}
+
+std::string_view Volume::durable(ports::Folder folder, const std::string& name) const {
+  const auto at = static_cast<size_t>(folder);
+  const auto now = now_[at].find(name);
+  const auto synced = synced_[at].find(name);
+  if (now == now_[at].end() || synced == synced_[at].end() || now->second != synced->second) return {};
+  return std::string_view(now->second->bytes).substr(0, now->second->synced);
+}
+
+void Volume::flip(ports::Folder folder, const std::string& name, size_t offset, char mask) {
+  char& byte = now_[static_cast<size_t>(folder)].at(name)->bytes.at(offset);
+  byte = static_cast<char>(byte ^ mask);
+}
+
 Result<void> SimMedium::check_room(const std::string& place) const {
   return disk_.full ? Result<void>(fail(Code::exhausted, "no space left on the disk", place)) : Result<void>();
 }

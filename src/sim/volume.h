@@ -23,6 +23,13 @@ class Volume {
   /// How many files of sealed content there are.
   size_t content_files() const { return now_[static_cast<size_t>(ports::Folder::content)].size(); }
 
+  /// By name.
+  std::vector<std::string> files(ports::Folder folder) const;
+  /// Of a file, what no crash takes away; empty: there is no such file.
+  std::string_view durable(ports::Folder folder, const std::string& name) const;
+  /// As the disk has it, from now on: a bit rots, or is whole again. `mask`: of this byte's bits.
+  void flip(ports::Folder folder, const std::string& name, size_t offset, char mask);
+
   /// The orders that storage keeps from one run to the next; replaced whole.
   std::optional<StorageOrders> orders;
 

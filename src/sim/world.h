@@ -76,6 +76,7 @@ class World {
   void mend_one();                           // of all that is cut, by chance
   void crash_replica(size_t site);           // one of them, by chance
   Disk& disk(size_t site) { return sites_[site].disk; }
+  Volume& volume(size_t site) { return sites_[site].volume; }
   Reach& reach(size_t member) { return members_[member]->reach; }
   /// Sets the clock of a site's machine, or of the one of a member of control.
   void set_clock(size_t site, std::chrono::milliseconds ahead) { sites_[site].clock.ahead = ahead; }

@@ -76,6 +76,7 @@ SealedStore::SealedStore(ports::Runtime& runtime, SealedStoreConfig config)
       keys_turn_(runtime),
       locks_(runtime),
       tidied_(runtime.make_signal()),
+      unclaimed_lasts_(config.unclaimed_lasts),
       ended_(runtime.make_signal()),
       hashing_(runtime, config.md5_at_once) {}
 

@@ -31,6 +31,7 @@ struct SealedStoreConfig {
   std::string site_key;    // 32 bytes, from elsewhere than the medium
   size_t cache_bytes = 0;  // of opened content, in memory
   size_t md5_at_once = 0;  // on other threads (Md5Queue)
+  Duration unclaimed_lasts = std::chrono::hours(1);  // content from a home whose record has not come
 };
 
 class SealedStore final : public ports::ObjectStore, public ports::ObjectCopies {
@@ -199,6 +200,7 @@ class SealedStore final : public ports::ObjectStore, public ports::ObjectCopies 
     std::string bucket;
     Time since;
   };
+  const Duration unclaimed_lasts_;
   std::map<std::string, Unclaimed> unclaimed_;  // files that came from a home and that no record refers to yet
   std::unique_ptr<ports::Signal> ended_;        // a change
   std::map<std::pair<std::string, int64_t>, int> accepting_;  // of homes, by bucket and epoch

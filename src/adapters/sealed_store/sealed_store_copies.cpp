@@ -19,7 +19,6 @@ constexpr std::string_view setting_prefix = "s/";
 constexpr std::string_view upload_prefix = "u/";
 constexpr size_t file_name_bytes = 32;
 constexpr auto content_folder = ports::Folder::content;
-constexpr Duration unclaimed_lasts = 1h;
 
 /// No path: 32 hex digits, as ContentWriter makes them.
 bool is_file_name(std::string_view name) {
@@ -189,7 +188,7 @@ void SealedStore::rescue(const std::string& bucket, const std::vector<std::strin
 
 /// Content of homes that died, or lost the bucket, before they sent the record.
 void SealedStore::doom_unclaimed() {
-  const Time limit = runtime_.now() - unclaimed_lasts;
+  const Time limit = runtime_.now() - unclaimed_lasts_;
   std::map<std::string, std::vector<std::string>> old;  // by bucket
   std::erase_if(unclaimed_, [&](const auto& each) {
     const auto& [file, unclaimed] = each;
