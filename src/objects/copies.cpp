@@ -401,14 +401,12 @@ void Copies::follow_orders(const StorageOrders& before) {
 
 namespace {
 
-/// An object at another member.
+/// A record at another member.
 class MemberSource final : public ports::CopySource {
  public:
   using Ask = std::function<Result<net::Response>(const std::string& target)>;
-  MemberSource(Ask ask, std::string bucket, const std::string& key, const std::string& version)
-      : ask_(std::move(ask)),
-        bucket_(std::move(bucket)),
-        query_("key=" + api::s3::uri_encode(key, false) + "&version=" + version) {}
+  MemberSource(Ask ask, std::string bucket, const std::string& name)
+      : ask_(std::move(ask)), bucket_(std::move(bucket)), query_("name=" + api::s3::uri_encode(name, false)) {}
   Result<std::string> record() override {
     TRY(auto answer, ask_(bucket_ + "/record?" + query_));
     return std::move(answer.body);
@@ -421,12 +419,12 @@ class MemberSource final : public ports::CopySource {
  private:
   const Ask ask_;
   const std::string bucket_;
-  const std::string query_;  // which version of which key
+  const std::string query_;  // which record
 };
 
 }  // namespace
 
-Result<void> Copies::repair(const Bucket& bucket, const std::string& key, const std::string& version) {
+Result<void> Copies::repair(const Bucket& bucket, const std::string& name) {
   std::vector<SiteId> others;
   if (bucket.home != config_.site) others.push_back(bucket.home);
   for (const Follower& follower : bucket.followers) {
@@ -434,12 +432,11 @@ Result<void> Copies::repair(const Bucket& bucket, const std::string& key, const 
   }
   Result<void> repaired = fail(Code::unavailable, "there is no other copy to repair it from");
   for (const SiteId& site : others) {
-    MemberSource source([&](const std::string& target) { return ask(site, target, {}, "GET"); }, bucket.id, key,
-                        version);
-    repaired = parts_.copies.repair(bucket.id, key, version, source);
+    MemberSource source([&](const std::string& target) { return ask(site, target, {}, "GET"); }, bucket.id, name);
+    repaired = parts_.copies.repair(bucket.id, name, source);
     if (!repaired) continue;
     ++repaired_;
-    log_info("a damaged object was repaired from another copy",
+    log_info("what was damaged was repaired from another copy",
              {{"bucket", bucket.name.str()}, {"from", site.str()}, {"repaired", std::to_string(repaired_)}});
     return {};
   }

@@ -101,8 +101,8 @@ class Copies final : public ports::CopySink {
   Result<void> may_read(const Bucket& bucket);
   /// Of a copied bucket that has its home here: waits a while for as many sites as it asks for. Errors: unavailable.
   Result<void> may_write(const Bucket& bucket);
-  /// Another member that has everything. Errors: those of ObjectCopies::repair.
-  Result<void> repair(const Bucket& bucket, const std::string& key, const std::string& version);
+  /// From another member that has everything; `name`: among the bucket's copies. Errors: those of ObjectCopies::repair.
+  Result<void> repair(const Bucket& bucket, const std::string& name);
 
   /// Whether others have, or had, what this bucket has: who reads and writes it heeds epochs and leases. One that had
   /// copies once goes on doing so, as a site that has not heard that it keeps none may still read.
@@ -204,6 +204,8 @@ class Copies final : public ports::CopySink {
   Result<void> compare(const std::string& bucket, const SiteId& follower);
   Result<Bucket> led(const std::string& bucket, const SiteId& follower) const;
   Result<void> resend(const std::string& bucket, const SiteId& follower, const std::string& name);
+  Result<int64_t> resend_once(const std::string& bucket, const SiteId& follower, const std::string& name,
+                              bool& is_damaged);
   Result<std::vector<ports::CopyEntry>> entries_at(const std::string& bucket, const SiteId& follower,
                                                    const std::string& after);
   Result<void> send_key(const std::string& bucket, const SiteId& follower);

@@ -89,16 +89,33 @@ Result<void> Copies::compare(const std::string& bucket, const SiteId& follower) 
 
 /// Paced, so that clients and the link are left some room.
 Result<void> Copies::resend(const std::string& bucket, const SiteId& follower, const std::string& name) {
+  bool is_damaged = false;
+  auto sent = resend_once(bucket, follower, name, is_damaged);
+  if (!sent && is_damaged) {
+    // Another member may have it whole: the scrub would find it, but that may take days.
+    TRY(const auto known, led(bucket, follower));
+    const auto repaired = repair(known, name);
+    if (repaired) sent = resend_once(bucket, follower, name, is_damaged);
+  }
+  TRY(const int64_t bytes, sent);
+  parts_.runtime.sleep_for(Duration(std::chrono::nanoseconds(
+      static_cast<int64_t>(static_cast<double>(bytes) * 1e9 / static_cast<double>(config_.bytes_per_second)))));
+  return is_stopping() ? Result<void>(fail(Code::cancelled, "this site is stopping")) : Result<void>();
+}
+
+/// Returns how many bytes were sent. `is_damaged`: it could not be read here.
+Result<int64_t> Copies::resend_once(const std::string& bucket, const SiteId& follower, const std::string& name,
+                                    bool& is_damaged) {
   int64_t bytes = 0;
+  is_damaged = true;
   TRY_DO(parts_.copies.resend(bucket, name, [&](const ports::CopiedChange& change) -> Result<void> {
+    is_damaged = false;
     bytes += static_cast<int64_t>(change.record.size());
     for (const auto& file : change.files) bytes += file.bytes;
     TRY(const auto known, led(bucket, follower));
     return send(known, follower, change);
   }));
-  parts_.runtime.sleep_for(Duration(std::chrono::nanoseconds(
-      static_cast<int64_t>(static_cast<double>(bytes) * 1e9 / static_cast<double>(config_.bytes_per_second)))));
-  return is_stopping() ? Result<void>(fail(Code::cancelled, "this site is stopping")) : Result<void>();
+  return bytes;
 }
 
 Result<std::vector<ports::CopyEntry>> Copies::entries_at(const std::string& bucket, const SiteId& follower,

@@ -232,15 +232,14 @@ Result<net::Response> Copies::for_member(const PeerRequest& request, const std::
     return fail(Code::denied, "this bucket is not kept by both sites");
   }
   TRY_DO(check_target(*found, request.peer));
-  const std::string key = request.parameter("key");
-  const std::string version = request.parameter("version");
+  const std::string name = request.parameter("name");
   if (what == "record") {
-    TRY(auto record, parts_.copies.give_record(id, key, version));
+    TRY(auto record, parts_.copies.give_record(id, name));
     return with_status(200, std::move(record));
   }
   if (what != "content") return fail(Code::not_found, "there is no such path");
   TRY(const int64_t offset, number(request, "offset"));
-  TRY(auto bytes, parts_.copies.give_content(id, key, version, request.parameter("file"), offset));
+  TRY(auto bytes, parts_.copies.give_content(id, name, request.parameter("file"), offset));
   return with_status(200, std::move(bytes));
 }
 

@@ -71,7 +71,7 @@ S3Service::Outcome<void> S3Service::begin_lock(const Bucket& bucket) {
 
 /// Of a new version, what the request asks for.
 S3Service::Outcome<api::s3::LockWish> S3Service::wanted_lock(const S3Call& call, const Bucket& bucket) const {
-  S3_TRY(const auto wish, api::s3::lock_wish(call.view, parts_.runtime.wall()));
+  S3_TRY(const auto wish, api::s3::lock_wish(call.view, lock_time()));
   if (!wish.retention && !wish.held) return wish;
   if (parts_.store.setting(bucket.id, ports::object_lock_setting).empty()) return no_lock();
   if (wish.retention) S3_TRY_DO(check_access(call, bucket, "s3:PutObjectRetention", call.key));
@@ -120,7 +120,7 @@ S3Service::Outcome<void> S3Service::object_retention(S3Call& call, const Bucket&
   if (call.view.method != "PUT") return refuse("MethodNotAllowed", "a retention is read and put");
   S3_TRY(CheckedBody body, CheckedBody::of(call));
   S3_TRY(const std::string text, body.read_all(most_lock_bytes));
-  const WallTime now = parts_.runtime.wall();
+  const WallTime now = lock_time();
   S3_TRY(const auto wanted, api::s3::parse_retention(text, now));
   const bool bypasses = bypasses_governance(call, bucket);
   return change_lock(call, bucket, [&](ports::ObjectMeta& meta) -> Result<void> {

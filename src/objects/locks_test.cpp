@@ -43,6 +43,19 @@ std::string mode_until(const std::string& mode, const std::string& until) {
 
 }  // namespace
 
+TEST_CASE("a lock does not end by the site's clock alone, where control says that it lasts") {
+  Locked locked;
+  locked.bilbao.service->hear_control_time(locked.runtime.wall() - std::chrono::hours(24));
+  const std::string until = locked.time_in(std::chrono::hours(-1));
+  const net::OwnedHeaders lock = {{"x-amz-object-lock-mode", "COMPLIANCE"},
+                                  {"x-amz-object-lock-retain-until-date", until}};
+  const std::string version = locked.put(lock);
+  CHECK(code_of(locked.remove(version)) == "AccessDenied");
+  CHECK(locked.retain(version, mode_until("COMPLIANCE", locked.time_in(std::chrono::hours(-2)))) == "AccessDenied");
+  locked.bilbao.service->hear_control_time(locked.runtime.wall());
+  CHECK(locked.remove(version).status == 204);
+}
+
 TEST_CASE(
     "a version that is locked by its put goes before its time by nobody, or by its owner's bypass of governance") {
   Locked locked;

@@ -110,7 +110,7 @@ S3Service::Outcome<void> S3Service::check_head(S3Call& call) const {
   S3_TRY_DO(fields_of(call.view));
   S3_TRY_DO(tags_of(call.header("x-amz-tagging")));
   S3_TRY_DO(write_condition(call.view));
-  S3_TRY_DO(api::s3::lock_wish(call.view, parts_.runtime.wall()));
+  S3_TRY_DO(api::s3::lock_wish(call.view, lock_time()));
   S3_TRY_DO(object_body(call));
   return {};
 }
@@ -164,7 +164,8 @@ Result<std::unique_ptr<ports::ObjectReader>> S3Service::open_object(const Bucket
                                                                     const std::string& version) {
   auto opened = parts_.store.open(bucket.id, key, version);
   if (opened || opened.error().code != Code::unavailable || !copies_.is_copied(bucket)) return opened;
-  TRY_DO(copies_.repair(bucket, key, version));
+  const auto found = parts_.store.find_version(bucket.id, key, version);
+  if (found) TRY_DO(copies_.repair(bucket, ports::object_name(key, found->object.version)));
   return parts_.store.open(bucket.id, key, version);
 }
 
@@ -172,9 +173,9 @@ Result<std::unique_ptr<ports::ObjectReader>> S3Service::open_object(const Bucket
 Result<std::unique_ptr<ports::ObjectReader>> S3Service::reopen_repaired(const Bucket& bucket,
                                                                         const ports::ObjectMeta& meta) {
   if (!copies_.is_copied(bucket)) return fail(Code::unavailable, "there is no other copy");
-  const std::string version = meta.version.value_or(ports::ObjectVersion()).id();
-  TRY_DO(copies_.repair(bucket, meta.key, version));
-  TRY(auto opened, parts_.store.open(bucket.id, meta.key, version));
+  const auto version = meta.version.value_or(ports::ObjectVersion());
+  TRY_DO(copies_.repair(bucket, ports::object_name(meta.key, version)));
+  TRY(auto opened, parts_.store.open(bucket.id, meta.key, version.id()));
   const ports::ObjectMeta& now = opened->meta();
   if (now.etag != meta.etag || now.size != meta.size) return fail(Code::conflict, "the object was replaced meanwhile");
   return opened;

@@ -64,7 +64,7 @@ class S3Service final : public net::ExchangeHandler {
   /// Ends what the lifecycle rules of this site's buckets end now; run() does it every lifecycle_period. Parks.
   void expire_once();
   Directory& directory() { return directory_; }
-  /// What time it is at control, by which tokens are judged too.
+  /// What time it is at control, by which tokens and locks are judged too.
   void hear_control_time(WallTime time) { issuer_clock_.hear(time, parts_.runtime.now()); }
   size_t open_requests() const { return open_; }
 
@@ -164,6 +164,8 @@ class S3Service final : public net::ExchangeHandler {
   Outcome<void> object_hold(S3Call& call, const Bucket& bucket);
   Outcome<void> change_lock(S3Call& call, const Bucket& bucket,
                             const std::function<Result<void>(ports::ObjectMeta&)>& change);
+  /// A lock ends when neither this site's clock nor control's says that it lasts.
+  WallTime lock_time() const { return issuer_clock_.earliest(parts_.runtime.wall(), parts_.runtime.now()); }
   bool lacks_lock(const Bucket& bucket) const;
   Outcome<void> begin_lock(const Bucket& bucket);
   Outcome<api::s3::LockWish> wanted_lock(const S3Call& call, const Bucket& bucket) const;
@@ -171,6 +173,7 @@ class S3Service final : public net::ExchangeHandler {
   bool bypasses_governance(const S3Call& call, const Bucket& bucket) const;
   // upload_calls.cpp
   Outcome<void> begin_upload(S3Call& call, const Bucket& bucket);
+  Outcome<ports::Upload> find_upload(const Bucket& bucket, const std::string& id, const std::string& key);
   Outcome<void> upload_part(S3Call& call, const Bucket& bucket);
   Outcome<void> complete_upload(S3Call& call, const Bucket& bucket);
   Outcome<void> abort_upload(S3Call& call, const Bucket& bucket);

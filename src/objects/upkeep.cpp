@@ -146,7 +146,7 @@ void S3Service::repair(const ports::Scrubbed& damaged) {
   const Bucket* found = directory_.find_id(damaged.bucket);
   if (found == nullptr || !copies_.is_copied(*found)) return;
   const Bucket known = *found;
-  const auto repaired = copies_.repair(known, damaged.key, damaged.version.id());
+  const auto repaired = copies_.repair(known, damaged.name);
   if (!repaired)
     log_error("storage: it cannot be repaired now", {{"bucket", damaged.bucket}, {"why", repaired.error().text()}});
 }
@@ -163,8 +163,8 @@ void S3Service::scrub() {
     }
     last = **seen;
     if (last.damage) {
-      // Not the key: it is the tenant's.
-      log_error("storage: an object is damaged", {{"bucket", last.bucket}, {"why", last.damage->text()}});
+      // Not the name: it is the tenant's.
+      log_error("storage: something is damaged", {{"bucket", last.bucket}, {"why", last.damage->text()}});
       repair(last);
     }
     const int64_t bytes = last.bytes + 4096;

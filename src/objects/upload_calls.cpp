@@ -92,13 +92,21 @@ S3Service::Outcome<void> S3Service::begin_upload(S3Call& call, const Bucket& buc
   return {};
 }
 
+/// One that cannot be read just now is there all the same: who is told that it is not gives it up.
+S3Service::Outcome<ports::Upload> S3Service::find_upload(const Bucket& bucket, const std::string& id,
+                                                         const std::string& key) {
+  auto found = parts_.store.upload(bucket.id, id);
+  if (!found) return tl::unexpected(fault_of(found.error(), "NoSuchUpload"));
+  if (found->meta.key != key) return refuse("NoSuchUpload", "there is no such upload of this key");
+  return std::move(*found);
+}
+
 S3Service::Outcome<void> S3Service::upload_part(S3Call& call, const Bucket& bucket) {
   const auto number = part_number(call.view.parameter("partNumber").value_or(""));
   const std::string upload = call.view.parameter("uploadId").value_or("");
   if (!number) return refuse("InvalidArgument", "partNumber must be from 1 to 10000");
   S3_TRY_DO(refuse_unbuilt(call.view));
-  const auto there = parts_.store.upload(bucket.id, upload);
-  if (!there || there->meta.key != call.key) return refuse("NoSuchUpload", "there is no such upload of this key");
+  S3_TRY_DO(find_upload(bucket, upload, call.key));
   const bool copies = call.view.header("x-amz-copy-source").has_value();
   Received received;
   if (copies) {
@@ -135,8 +143,7 @@ S3Service::Outcome<void> S3Service::upload_part(S3Call& call, const Bucket& buck
 S3Service::Outcome<void> S3Service::complete_upload(S3Call& call, const Bucket& bucket) {
   const std::string id = call.view.parameter("uploadId").value_or("");
   S3_TRY(const auto condition, write_condition(call.view));
-  const auto upload = parts_.store.upload(bucket.id, id);
-  if (!upload || upload->meta.key != call.key) return refuse("NoSuchUpload", "there is no such upload of this key");
+  S3_TRY(const ports::Upload upload, find_upload(bucket, id, call.key));
   S3Call without_checksum = call;  // its x-amz-checksum-... is the object's, not this body's
   for (auto& [name, value] : without_checksum.view.headers) {
     if (to_lower(name).starts_with("x-amz-checksum-")) name = "";
@@ -150,7 +157,7 @@ S3Service::Outcome<void> S3Service::complete_upload(S3Call& call, const Bucket& 
   const auto there = parts_.store.parts(bucket.id, id);
   if (!there) return tl::unexpected(fault_of(there.error(), "NoSuchUpload"));
   S3_TRY(const auto chosen, chosen_parts(*wanted, *there, config_.least_part_bytes));
-  ports::ObjectMeta meta = upload->meta;
+  ports::ObjectMeta meta = upload.meta;
   std::string md5s;
   std::string hashes;
   for (const ports::UploadPart& part : chosen) {

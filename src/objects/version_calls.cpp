@@ -133,7 +133,7 @@ S3Service::Outcome<ports::Removed> S3Service::remove_version(const S3Call& call,
   const bool bypasses = bypasses_governance(call, bucket);
   return note_removed(bucket, key,
                       parts_.store.remove_version(bucket.id, key, version, [&](const ports::ObjectMeta& meta) {
-                        return api::s3::check_deletion(meta, parts_.runtime.wall(), bypasses);
+                        return api::s3::check_deletion(meta, lock_time(), bypasses);
                       }));
 }
 

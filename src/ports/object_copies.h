@@ -3,7 +3,8 @@
 // every site, which may refer to content files that are sealed, too. Its home makes it; followers take it as it is.
 // What a bucket holds has names among its copies: "o/KEY" the null version of an object (where versions are not kept:
 // the object), "o/KEY\0ID" another version or a delete marker of it, "s/NAME" a setting, "u/ID" an open upload with its
-// parts. Which version is the current one follows from what they say.
+// parts. Which version is the current one follows from what they say. Of the records themselves, each part of an upload
+// has a name of its own, too: "u/ID\0NUMBER".
 
 #include <functional>
 #include <string>
@@ -13,6 +14,11 @@
 #include "ports/object_store.h"
 
 namespace barrio::ports {
+
+/// The name of a version among the copies of its bucket. Keys have no zeros.
+inline std::string object_name(const std::string& key, const ObjectVersion& version) {
+  return "o/" + key + (version.numbered ? '\0' + version.id() : "");
+}
 
 /// A file of sealed content, by the name it has everywhere.
 struct ContentFile {
@@ -56,7 +62,7 @@ struct AcceptedCopy {
   int64_t bytes = 0;
 };
 
-/// Another copy of a damaged version.
+/// Another copy of a damaged record and what it refers to.
 class CopySource {
  public:
   virtual ~CopySource() = default;
@@ -99,23 +105,22 @@ class ObjectCopies {
   /// (the bucket), conflict (not the next piece), invalid (its name), unavailable, exhausted.
   virtual Result<void> take_content(const std::string& bucket, const std::string& file, int64_t offset,
                                     std::string_view bytes, bool last) = 0;
-  /// Of this version of the bucket's object of this key alone. Errors: not_found, unavailable.
-  virtual Result<std::string> give_content(const std::string& bucket, const std::string& key,
-                                           const std::string& version, const std::string& file, int64_t offset) = 0;
-  virtual Result<std::string> give_record(const std::string& bucket, const std::string& key,
-                                          const std::string& version) = 0;
+  /// Of what the record of this name refers to alone. Errors: not_found, unavailable.
+  virtual Result<std::string> give_content(const std::string& bucket, const std::string& name, const std::string& file,
+                                           int64_t offset) = 0;
+  virtual Result<std::string> give_record(const std::string& bucket, const std::string& name) = 0;
   /// A content file that a change of this store refers to.
   virtual Result<std::string> read_content(const std::string& file, int64_t offset) = 0;
 
   /// By name, behind `after`.
   virtual std::vector<CopyEntry> entries(const std::string& bucket, const std::string& after, size_t limit) const = 0;
   /// Sends the changes that make `name` at another site what it is here, gone included, while nobody changes it here.
+  /// What is damaged here is not sent. Errors: unavailable, those of `send`.
   virtual Result<void> resend(const std::string& bucket, const std::string& name,
                               const std::function<Result<void>(const CopiedChange&)>& send) = 0;
-  /// Replaces a damaged version with the same one of another site, checked before. Errors: not_found, conflict (the
-  /// other has another one), unavailable (that one is damaged, too).
-  virtual Result<void> repair(const std::string& bucket, const std::string& key, const std::string& version,
-                              CopySource& source) = 0;
+  /// Replaces a damaged record and its content with the same of another site, checked before; the bucket does not go
+  /// meanwhile. Errors: not_found, conflict (the other has another one), unavailable (that one is damaged, too).
+  virtual Result<void> repair(const std::string& bucket, const std::string& name, CopySource& source) = 0;
 };
 
 }  // namespace barrio::ports

@@ -196,13 +196,13 @@ struct BucketUsage {
   int64_t uploads = 0;
 };
 
-/// What a scrub has read and found.
+/// What a scrub has read and found. `name`: of a version, a setting, an open upload or a part of one, as
+/// object_copies.h has it.
 struct Scrubbed {
-  std::string bucket;
-  std::string key;
-  ObjectVersion version = {};
+  std::string bucket = {};
+  std::string name = {};
   int64_t bytes = 0;
-  std::optional<Error> damage;
+  std::optional<Error> damage = {};
 };
 
 inline constexpr size_t most_setting_bytes = 64 * 1024;  // kept in memory
@@ -285,8 +285,8 @@ class ObjectStore {
 
   /// What may wait: space that is free again is given back. Called now and then. Errors: unavailable, exhausted.
   virtual Result<void> tidy() = 0;
-  /// Reads the first version behind this one (of which bucket, key and version count) and checks it; none: there is no
-  /// other. Errors: unavailable.
+  /// Reads the first one behind this (of which bucket and name count) and checks it; none: there is no other. Errors:
+  /// unavailable.
   virtual Result<std::optional<Scrubbed>> scrub_after(const Scrubbed& last) = 0;
 };
 

@@ -62,7 +62,7 @@ class UploadClients {
   using UploadRef = std::shared_ptr<Upload>;
 
   void next() {
-    desk_.later(3s, [this] {
+    desk_.later(1500ms, [this] {
       if (running_) begin();
     });
   }

@@ -15,6 +15,7 @@ namespace barrio::adapters::sealed_store {
 namespace {
 
 constexpr size_t sealed_chunk_bytes = chunk_bytes + seal_tag_bytes;
+constexpr size_t file_name_bytes = 32;
 constexpr size_t most_hashed_here = 16 * 1024;
 constexpr size_t sealed_batch = 4;  // chunks: what was just sealed is written while the core's cache has it
 static_assert(write_batch % chunk_bytes == 0);
@@ -116,6 +117,10 @@ Result<ports::ContentDigest> ContentWriter::finish() {
   finished_ = true;
   if (extent_) extent_->size = size_;
   return ports::ContentDigest{size_, md5_.finish(), sha256_.finish()};
+}
+
+bool is_file_name(std::string_view name) {
+  return name.size() == file_name_bytes && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 int64_t sealed_size(int64_t size) {

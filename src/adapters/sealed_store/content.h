@@ -65,6 +65,8 @@ class ContentWriter final : public ports::ObjectWriter {
 
 /// Of a file with this extent.
 int64_t sealed_size(int64_t size);
+/// No path: 32 hex digits, as ContentWriter makes them.
+bool is_file_name(std::string_view name);
 
 class ContentReader final : public ports::ObjectReader {
  public:

@@ -81,7 +81,7 @@ RecordBody body_of(const std::string& key, const ports::ObjectVersion& version, 
 
 struct World {
   void put(const std::string& key, ports::ObjectVersion version) {
-    version.order = journal.objects().next_order(key, WallTime(std::chrono::milliseconds(clock)));
+    version.order = journal.objects().next_order(key, WallTime(std::chrono::milliseconds(clock)), 0);
     const int64_t size = version.marker ? 0 : ++sizes;
     journal.append(RecordKind::put, body_of(key, version, size));
     auto& versions = model[key];

@@ -225,13 +225,6 @@ const IndexedObject* SealedStore::find(const std::string& bucket, const std::str
   return found == nullptr || found->version.marker ? nullptr : found;
 }
 
-const IndexedObject* SealedStore::find_record(const std::string& bucket, const std::string& key,
-                                              const std::string& version) const {
-  if (version.empty()) return find(bucket, key);
-  const auto wanted = ports::ObjectVersion::of_id(version);
-  return wanted ? find_any(bucket, key, *wanted) : nullptr;
-}
-
 std::optional<ports::ObjectVersion> SealedStore::next_version(const std::string& bucket, const std::string& key) const {
   static const ObjectVersions none;
   const BucketIndex* in = index_.find(bucket);
@@ -241,7 +234,8 @@ std::optional<ports::ObjectVersion> SealedStore::next_version(const std::string&
   if (status.empty() && (newest == nullptr || newest->version == ports::ObjectVersion())) return std::nullopt;
   // What is locked is never replaced, whatever else was set at the same time.
   const bool keeps = status == ports::versioning_enabled || !setting(bucket, ports::object_lock_setting).empty();
-  return ports::ObjectVersion{objects.next_order(key, runtime_.wall()), keeps};
+  const uint64_t step = runtime_.rng().below(ObjectVersions::most_step);
+  return ports::ObjectVersion{objects.next_order(key, runtime_.wall(), step), keeps};
 }
 
 Result<void> SealedStore::check(const std::string& bucket, const std::string& key,

@@ -83,7 +83,6 @@ class SealedStore final : public ports::ObjectStore, public ports::ObjectCopies 
                                                               const ports::WriteCondition& condition) override;
   Result<void> abort_upload(const std::string& bucket, const std::string& upload) override;
   Result<void> tidy() override;
-  Result<std::optional<ports::Scrubbed>> scrub_after(const ports::Scrubbed& last) override;
 
   /// Of the memory for what was read last.
   sealed_store::ContentCache::Figures cache_figures() const { return cache_.figures(); }
@@ -106,17 +105,18 @@ class SealedStore final : public ports::ObjectStore, public ports::ObjectCopies 
   Result<ports::AcceptedCopy> accept(const std::string& bucket, int64_t epoch, std::string record) override;
   Result<void> take_content(const std::string& bucket, const std::string& file, int64_t offset, std::string_view bytes,
                             bool last) override;
-  Result<std::string> give_content(const std::string& bucket, const std::string& key, const std::string& version,
-                                   const std::string& file, int64_t offset) override;
-  Result<std::string> give_record(const std::string& bucket, const std::string& key,
-                                  const std::string& version) override;
   Result<std::string> read_content(const std::string& file, int64_t offset) override;
   std::vector<ports::CopyEntry> entries(const std::string& bucket, const std::string& after,
                                         size_t limit) const override;
   Result<void> resend(const std::string& bucket, const std::string& name,
                       const std::function<Result<void>(const ports::CopiedChange&)>& send) override;
-  Result<void> repair(const std::string& bucket, const std::string& key, const std::string& version,
-                      ports::CopySource& source) override;
+
+  // sealed_store_repair.cpp
+  Result<std::string> give_content(const std::string& bucket, const std::string& name, const std::string& file,
+                                   int64_t offset) override;
+  Result<std::string> give_record(const std::string& bucket, const std::string& name) override;
+  Result<std::optional<ports::Scrubbed>> scrub_after(const ports::Scrubbed& last) override;
+  Result<void> repair(const std::string& bucket, const std::string& name, ports::CopySource& source) override;
 
  private:
   SealedStore(ports::Runtime& runtime, SealedStoreConfig config);
@@ -137,9 +137,6 @@ class SealedStore final : public ports::ObjectStore, public ports::ObjectCopies 
                                               const ports::ObjectVersion& version) const;
   /// Of a change that is made now, under the key's lock; none: the bucket never kept versions.
   std::optional<ports::ObjectVersion> next_version(const std::string& bucket, const std::string& key) const;
-  /// As find, delete markers included where `version` names one.
-  const sealed_store::IndexedObject* find_record(const std::string& bucket, const std::string& key,
-                                                 const std::string& version) const;
   const sealed_store::IndexedUpload* find_upload(const std::string& bucket, const std::string& upload) const;
   /// `and_then`: what else blocks, called with what was read.
   Result<sealed_store::OpenedRecord> read_record(
@@ -167,7 +164,21 @@ class SealedStore final : public ports::ObjectStore, public ports::ObjectCopies 
                               const std::function<Result<void>(const ports::CopiedChange&)>& send);
   Result<void> resend_upload(const std::string& bucket, const std::string& upload,
                              const std::function<Result<void>(const ports::CopiedChange&)>& send);
+  /// A record that still says something.
+  struct Named {
+    std::string name;
+    sealed_store::RecordKind kind = sealed_store::RecordKind::put;
+    sealed_store::Place place;
+    std::vector<std::string> files;
+  };
+  std::optional<Named> find_named(const std::string& bucket, const std::string& name) const;
+  static std::optional<Named> named_behind(const sealed_store::BucketIndex& in, const std::string& after);
+  static std::optional<Named> part_behind_name(const sealed_store::BucketIndex& in, const std::string& after);
+  /// Every byte of the record and of its content. Returns how many the content has. Errors: unavailable (also: damaged).
+  Result<int64_t> read_whole(const std::string& bucket, const sealed_store::Place& place);
   Result<void> fetch_content(const std::string& bucket, const sealed_store::Extent& extent, ports::CopySource& source);
+  Result<void> fetch_to(const std::string& partial, const std::string& bucket, const sealed_store::Extent& extent,
+                        ports::CopySource& source);
   class Leading;
   void lead();
   void finish(sealed_store::Change& change, const Result<std::vector<sealed_store::Place>>& places, size_t which);

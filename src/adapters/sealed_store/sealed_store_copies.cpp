@@ -1,8 +1,9 @@
 // What a SealedStore has to do with other sites that keep the same buckets: their changes are taken as they came,
-// its own are sent, and a damaged object is replaced.
+// and its own are sent.
 
 #include <algorithm>
 
+#include "adapters/sealed_store/copy_names.h"
 #include "adapters/sealed_store/counted.h"
 #include "adapters/sealed_store/sealed_store.h"
 #include "base/hash.h"
@@ -14,44 +15,15 @@ using namespace sealed_store;
 
 namespace {
 
-constexpr std::string_view object_prefix = "o/";
-constexpr std::string_view setting_prefix = "s/";
-constexpr std::string_view upload_prefix = "u/";
-constexpr size_t file_name_bytes = 32;
 constexpr auto content_folder = ports::Folder::content;
-
-/// No path: 32 hex digits, as ContentWriter makes them.
-bool is_file_name(std::string_view name) {
-  return name.size() == file_name_bytes && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
 
 /// While its pieces come.
 std::string partial_of(const std::string& file) {
   return file + ".part";
 }
 
-/// What of the names with this prefix is behind `after`: those behind the text; none: there is nothing left.
-std::optional<std::string> part_behind(const std::string& after, std::string_view prefix) {
-  if (after < prefix) return "";
-  return after.starts_with(prefix) ? std::optional(after.substr(prefix.size())) : std::nullopt;
-}
-
 ports::ObjectVersion version_of(const RecordBody& body) {
   return body.meta.version.value_or(ports::ObjectVersion());
-}
-
-/// "KEY", or "KEY\0ID": what is behind object_prefix. Keys have no zeros.
-std::string name_of_version(const std::string& key, const ports::ObjectVersion& version) {
-  return version.numbered ? key + '\0' + version.id() : key;
-}
-
-/// None: it is no name of a version.
-std::optional<std::pair<std::string, ports::ObjectVersion>> version_named(const std::string& name) {
-  const size_t zero = name.find('\0');
-  if (zero == std::string::npos) return std::pair(name, ports::ObjectVersion());
-  const auto version = ports::ObjectVersion::of_id(std::string_view(name).substr(zero + 1));
-  if (!version) return std::nullopt;
-  return std::pair(name.substr(0, zero), *version);
 }
 
 uint64_t stamp_of_upload(const IndexedUpload& upload) {
@@ -305,27 +277,10 @@ Result<std::string> SealedStore::read_content(const std::string& file, int64_t o
   return bytes;
 }
 
-Result<std::string> SealedStore::give_content(const std::string& bucket, const std::string& key,
-                                              const std::string& version, const std::string& file, int64_t offset) {
-  const IndexedObject* object = find(bucket, key, version);
-  if (object == nullptr || std::ranges::find(object->files, file) == object->files.end()) {
-    return fail(Code::not_found, "there is no such content of this object", "file");
-  }
-  return read_content(file, offset);
-}
-
 Result<std::string> SealedStore::read_raw(const Place& place) {
   Result<std::string> record;
   runtime_.offload([&record, at = place] { record = Journal::read(at); });
   return record;
-}
-
-Result<std::string> SealedStore::give_record(const std::string& bucket, const std::string& key,
-                                             const std::string& version) {
-  TRY_DO(key_of(bucket));
-  const IndexedObject* object = find_record(bucket, key, version);
-  if (object == nullptr) return fail(Code::not_found, "there is no such object", "key");
-  return read_raw(object->place);
 }
 
 std::vector<ports::CopyEntry> SealedStore::entries(const std::string& bucket, const std::string& after,
@@ -338,7 +293,7 @@ std::vector<ports::CopyEntry> SealedStore::entries(const std::string& bucket, co
     auto at = last ? in->objects.first_named_behind(last->first, last->second) : ObjectVersions::Found();
     while (at.key != nullptr && found.size() < limit) {
       const ports::ObjectVersion version = at.object->version;
-      found.push_back({std::string(object_prefix) + name_of_version(*at.key, version), at.object->place.stamp});
+      found.push_back({ports::object_name(*at.key, version), at.object->place.stamp});
       at = in->objects.first_named_behind(*at.key, version);
     }
   }
@@ -349,14 +304,16 @@ std::vector<ports::CopyEntry> SealedStore::entries(const std::string& bucket, co
   }
   if (const auto upload = part_behind(after, upload_prefix)) {
     for (auto at = in->uploads.upper_bound(*upload); at != in->uploads.end() && found.size() < limit; ++at) {
-      if (at->second.place.file) found.push_back({std::string(upload_prefix) + at->first, stamp_of_upload(at->second)});
+      // Also one of which only parts came: at a home that has not got it, that says what has to go.
+      found.push_back({std::string(upload_prefix) + at->first, stamp_of_upload(at->second)});
     }
   }
   return found;
 }
 
-/// The record there, and what it refers to.
+/// The record there, and what it refers to: read before, so that no damage becomes the only copy of somebody.
 Result<ports::CopiedChange> SealedStore::change_at(const std::string& bucket, const Place& place) {
+  TRY_DO(read_whole(bucket, place));
   TRY(const std::string* key, key_of(bucket));
   const std::string kept_key = *key;
   ports::CopiedChange change{bucket, {}, {}};
@@ -433,62 +390,6 @@ Result<void> SealedStore::resend_upload(const std::string& bucket, const std::st
     TRY_DO(send(change));
   }
   return {};
-}
-
-/// Checked, chunk by chunk, before it takes the place of what is damaged.
-Result<void> SealedStore::fetch_content(const std::string& bucket, const Extent& extent, ports::CopySource& source) {
-  if (!is_file_name(extent.file)) return fail(Code::invalid, "refers to a file of another kind", "record");
-  const std::string partial = extent.file + ".repair";
-  ports::SharedFile file;
-  Result<void> done;
-  runtime_.offload([&] {
-    done = medium_->remove(content_folder, partial);
-    auto created = done ? medium_->create(content_folder, partial) : Result<ports::SharedFile>(fail(done.error()));
-    if (created) file = std::move(*created);
-    if (!created) done = fail(created.error());
-  });
-  TRY_DO(done);
-  for (int64_t at = 0; at < sealed_size(extent.size);) {
-    TRY(const auto piece, source.content(extent.file, at));
-    if (piece.empty()) return fail(Code::unavailable, "the other copy is shorter", "repair");
-    runtime_.offload([&] { done = file->write_at(piece, static_cast<uint64_t>(at)); });
-    TRY_DO(done);
-    at += static_cast<int64_t>(piece.size());
-  }
-  runtime_.offload([&] { done = file->flush(); });
-  TRY_DO(done);
-  TRY(const std::string* key, key_of(bucket));
-  OpenedRecord whole;
-  whole.body.meta.size = extent.size;
-  whole.body.extents = {extent};
-  ContentReader reader(runtime_, *key, std::move(whole), {file});
-  for (int64_t at = 0; at < extent.size;) {
-    TRY(const auto piece, reader.read(static_cast<uint64_t>(at), piece_bytes));
-    at += static_cast<int64_t>(piece.size());
-  }
-  runtime_.offload([&] {
-    done = file->sync();
-    if (done) done = medium_->rename(content_folder, partial, extent.file);
-  });
-  return done;
-}
-
-Result<void> SealedStore::repair(const std::string& bucket, const std::string& key, const std::string& version,
-                                 ports::CopySource& source) {
-  const KeyLocks::Hold hold(locks_, bucket + "/o/" + key);
-  TRY(const std::string* bucket_key, key_of(bucket));
-  const std::string kept_key = *bucket_key;
-  const IndexedObject* object = find_record(bucket, key, version);
-  if (object == nullptr) return fail(Code::not_found, "there is no such object", "key");
-  const uint64_t stamp = object->place.stamp;
-  TRY(auto record, source.record());
-  const auto head = read_record_head(record);
-  if (!head || head->bucket != bucket || head->kind != RecordKind::put || stamp_of(record) != stamp) {
-    return fail(Code::conflict, "the other site has another object", "repair");
-  }
-  TRY(const auto opened, open_record(record, kept_key));
-  for (const Extent& extent : opened.body.extents) TRY_DO(fetch_content(bucket, extent, source));
-  return append(*head, opened.body, record);
 }
 
 }  // namespace barrio::adapters

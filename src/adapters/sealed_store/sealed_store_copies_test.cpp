@@ -1,12 +1,7 @@
 #include <doctest/doctest.h>
 // doctest first: base/check.h leaves its CHECK alone.
 
-#include <fstream>
-
-#include "adapters/local_files/folder_test.h"
-#include "adapters/local_files/local_medium.h"
-#include "adapters/sealed_store/sealed_store.h"
-#include "ports/object_store_contract.h"
+#include "adapters/sealed_store/home_and_follower_test.h"
 
 namespace barrio::adapters::sealed_store_copies_test {
 
@@ -14,87 +9,10 @@ using ports::contract_bucket;
 using ports::get_text;
 using ports::put_text;
 using ports::sample_text;
+using sealed_store::HomeAndFollower;
+using sealed_store::Kept;
 
 namespace {
-
-/// A store on a folder of its own, with another site's key.
-struct Kept {
-  explicit Kept(char site) : site_key(32, site) { open(); }
-  void open() {
-    store.reset();
-    auto opened = SealedStore::open(runtime, {std::make_unique<LocalMedium>(folder), site_key});
-    REQUIRE_MESSAGE(opened, (opened ? "" : opened.error().text()));
-    store = std::move(*opened);
-  }
-  std::map<std::string, uint64_t> entries() const {
-    std::map<std::string, uint64_t> stamps;
-    for (const auto& entry : store->entries(contract_bucket, "", 1000)) stamps[entry.name] = entry.stamp;
-    return stamps;
-  }
-  const std::string site_key;
-  local_files::TestFolder own;
-  const std::string& folder = own.path();
-  ports::InlineRuntime runtime;
-  std::unique_ptr<SealedStore> store;
-};
-
-/// Everything that a home commits goes to one follower at once.
-struct HomeAndFollower final : ports::CopySink {
-  HomeAndFollower() {
-    REQUIRE(home.store->add_bucket(contract_bucket, TenantId::of("acme")));
-    give_key();
-    home.store->set_sink(this);
-  }
-  void give_key() {
-    REQUIRE(follower.store->take_key(contract_bucket, TenantId::of("acme"), *home.store->give_key(contract_bucket)));
-  }
-  bool may_change(const std::string&) const override {
-    if (answers_left) leads = leads && (*answers_left)-- > 0;
-    return leads;
-  }
-  bool wants(const std::string&) const override { return true; }
-  Result<void> copy(const ports::CopiedChange& change) override {
-    if (away) return fail(Code::unavailable, "away");
-    TRY(auto accepted, follower.store->accept(contract_bucket, epoch, change.record));
-    for (const auto& file : accepted.missing) {
-      for (int64_t at = 0; at < file.bytes;) {
-        TRY(const auto piece, home.store->read_content(file.name, at));
-        const int64_t next = at + static_cast<int64_t>(piece.size());
-        TRY_DO(follower.store->take_content(contract_bucket, file.name, at, piece, next == file.bytes));
-        at = next;
-      }
-    }
-    if (accepted.missing.empty()) return {};
-    TRY(accepted, follower.store->accept(contract_bucket, epoch, change.record));
-    return accepted.missing.empty() ? Result<void>() : fail(Code::invalid, "asks again");
-  }
-  void compare() {
-    auto names = home.entries();
-    for (const auto& [name, stamp] : follower.entries()) names.emplace(name, stamp);
-    for (const auto& [name, stamp] : names) {
-      REQUIRE(home.store->resend(contract_bucket, name, [this](const auto& change) { return copy(change); }));
-    }
-  }
-  Kept home{'h'};
-  Kept follower{'f'};
-  int64_t epoch = 1;
-  bool away = false;
-  mutable bool leads = true;
-  mutable std::optional<int> answers_left;  // after so many it leads no more
-};
-
-/// One version of the follower's.
-struct FollowerSource final : ports::CopySource {
-  FollowerSource(Kept& follower, std::string its_key, std::string its_version)
-      : kept(follower), key(std::move(its_key)), version(std::move(its_version)) {}
-  Result<std::string> record() override { return kept.store->give_record(contract_bucket, key, version); }
-  Result<std::string> content(const std::string& file, int64_t offset) override {
-    return kept.store->give_content(contract_bucket, key, version, file, offset);
-  }
-  Kept& kept;
-  const std::string key;
-  const std::string version;
-};
 
 TEST_CASE("where the home is elsewhere by now nothing is changed") {
   HomeAndFollower both;
@@ -115,7 +33,7 @@ TEST_CASE("a change that was admitted while the site was the home is not written
   both.home.open();
   CHECK(both.home.entries() == before);
   // What another home has made is taken all the same.
-  CHECK(both.home.store->accept(contract_bucket, 1, *both.follower.store->give_record(contract_bucket, "a", "")));
+  CHECK(both.home.store->accept(contract_bucket, 1, *both.follower.store->give_record(contract_bucket, "o/a")));
 }
 
 }  // namespace
@@ -233,34 +151,6 @@ TEST_CASE("versions that a follower missed, and those that went meanwhile, are p
   CHECK(both.home.entries() == both.follower.entries());
   CHECK(get_text(*both.follower.store, "a") == large);
   CHECK((*both.follower.store->open(contract_bucket, "a", second))->meta().tags.size() == 1);
-}
-
-TEST_CASE("a damaged delete marker is found by the scrub and repaired from the other copy") {
-  HomeAndFollower both;
-  keep_versions(both.home);
-  REQUIRE(put_text(*both.home.store, "a", "text"));
-  const auto hidden = both.home.store->remove(contract_bucket, "a", {});
-  REQUIRE(hidden);
-  const auto damaged = [&] {
-    std::vector<ports::Scrubbed> found;
-    for (auto seen = both.home.store->scrub_after({}); seen && *seen; seen = both.home.store->scrub_after(**seen)) {
-      if ((*seen)->damage) found.push_back(**seen);
-    }
-    return found;
-  };
-  CHECK(damaged().empty());
-  const std::string journal = both.home.own.files("journal").back();
-  std::fstream(journal, std::ios::in | std::ios::out | std::ios::binary).seekp(-1, std::ios::end).put('!');
-  const auto found = damaged();
-  REQUIRE(found.size() == 1);
-  CHECK(found[0].version.marker);
-  CHECK(!both.home.store->give_record(contract_bucket, "a", hidden->marker->id()));
-  FollowerSource source(both.follower, "a", found[0].version.id());
-  REQUIRE(both.home.store->repair(contract_bucket, "a", found[0].version.id(), source));
-  CHECK(damaged().empty());
-  CHECK(both.home.entries() == both.follower.entries());
-  both.home.open();
-  CHECK(both.home.entries() == both.follower.entries());
 }
 
 TEST_CASE("nothing of a lower epoch is accepted, also by a store that is opened again") {

@@ -1,4 +1,4 @@
-// What a SealedStore has, in order: objects, versions, and all of it for the scrub.
+// What a SealedStore has, in order: objects and versions.
 
 #include <algorithm>
 
@@ -9,8 +9,6 @@ namespace barrio::adapters {
 using namespace sealed_store;
 
 namespace {
-
-constexpr size_t scrub_piece = 1024 * 1024;
 
 /// The first text that is greater than all that begin with `prefix`; empty: there is none.
 std::string behind_all(std::string prefix) {
@@ -123,41 +121,6 @@ std::optional<ports::ListedVersion> SealedStore::find_version(const std::string&
   const IndexedObject* found = version.empty() ? newest : in->objects.find(key, *wanted);
   if (found == nullptr) return std::nullopt;
   return ports::ListedVersion{entry_of(key, *found), found == newest};
-}
-
-Result<std::optional<ports::Scrubbed>> SealedStore::scrub_after(const ports::Scrubbed& last) {
-  std::optional<ports::Scrubbed> next;
-  for (auto in = index_.buckets().lower_bound(last.bucket); in != index_.buckets().end() && !next; ++in) {
-    const ObjectVersions& objects = in->second.objects;
-    const auto at = in->first == last.bucket ? objects.first_behind(last.key, last.version.order)
-                                             : objects.first_behind("", ObjectVersions::behind_all_of);
-    if (at.key != nullptr) next = ports::Scrubbed{in->first, *at.key, at.object->version, 0, {}};
-  }
-  if (!next) return next;
-  // A medium that does not answer is no damage.
-  const auto damaged = [&](const Error& error) -> Result<std::optional<ports::Scrubbed>> {
-    Result<void> answers;
-    runtime_.offload([&] { answers = medium_->check_taken(); });
-    TRY_DO(std::move(answers));
-    next->damage = error;
-    return next;
-  };
-  if (next->version.marker) {
-    const IndexedObject* marker = find_any(next->bucket, next->key, next->version);
-    const auto record = read_record(next->bucket, marker->place);
-    // One whose bucket went meanwhile is not damaged.
-    if (!record && record.error().code != Code::not_found) return damaged(record.error());
-    return next;
-  }
-  auto reader = open_with(next->bucket, next->key, next->version.id(), nullptr);
-  if (!reader) return reader.error().code == Code::not_found ? next : damaged(reader.error());
-  const int64_t size = (*reader)->meta().size;
-  while (next->bytes < size) {
-    const auto piece = (*reader)->read(static_cast<uint64_t>(next->bytes), scrub_piece);
-    if (!piece) return damaged(piece.error());
-    next->bytes += static_cast<int64_t>(piece->size());
-  }
-  return next;
 }
 
 }  // namespace barrio::adapters

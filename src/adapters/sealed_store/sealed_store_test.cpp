@@ -103,7 +103,7 @@ TEST_CASE("what was read is read again from memory, until it is replaced or eras
   CHECK(get_text(*store, "large").error().code == Code::unavailable);  // too large to be kept
   const auto scrubbed = store->scrub_after({});
   REQUIRE(*scrubbed);
-  CHECK((*scrubbed)->key == "kept");
+  CHECK((*scrubbed)->name == "o/kept");
   CHECK((*scrubbed)->damage);
   REQUIRE(store->erase_tenant(TenantId::of("acme")));
   CHECK(!(*reader)->read(0, 100));

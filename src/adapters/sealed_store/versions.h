@@ -45,8 +45,10 @@ class ObjectVersions {
   Found first_behind(const std::string& key, int64_t order) const;
   /// The same with a key's null version first, as copies name them; `version`: behind this one, none: behind the key.
   Found first_named_behind(const std::string& key, const std::optional<ports::ObjectVersion>& version) const;
-  /// Of a version that is made now.
-  int64_t next_order(const std::string& key, WallTime now) const;
+  /// Of a version that is made now. Where the clock is behind the newest version, `step` behind that: one that is drawn,
+  /// below most_step, so that no order is given again when the newest was removed by its id.
+  int64_t next_order(const std::string& key, WallTime now, uint64_t step) const;
+  static constexpr uint64_t most_step = uint64_t{1} << 24;  // nanoseconds
 
   /// Returns what it takes the place of.
   std::optional<IndexedObject> put(const std::string& key, IndexedObject object);

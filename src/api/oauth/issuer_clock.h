@@ -1,6 +1,6 @@
 #pragma once
-// What time it is for a token: whoever issues tokens writes the times of his own clock into them, and the clocks of
-// control and of a site may be set wrong. One thread.
+// What time it is at a site by two clocks, its own and control's, either of which may be set wrong: for a token, whose
+// issuer writes the times of his own clock into it, and for what must not end too early. One thread.
 
 #include <optional>
 
@@ -18,6 +18,9 @@ class IssuerClock {
   /// which an answer may be under way, both are right.
   WallTime earlier(WallTime own, Time now) const;
 
+  /// The earlier one, however far they are apart: of what is locked until a time, as it may never come back.
+  WallTime earliest(WallTime own, Time now) const;
+
   static constexpr auto most_behind = 2h;
   static constexpr auto least_behind = 60s;
 
@@ -26,6 +29,7 @@ class IssuerClock {
     WallTime issuer;
     Time at;
   };
+  WallTime issuer(Time now) const;  // has been heard
   std::optional<Heard> heard_;
 };
 
