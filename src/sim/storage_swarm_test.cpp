@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <deque>
 
 #include "adapters/memory_state/memory_state_store.h"
 #include "adapters/sealed_store/sealed_store.h"
@@ -205,8 +206,8 @@ struct StorageSwarm {
     for (const ClientBucket& bucket : clients.buckets()) {
       if (bucket.keeps_versions) clients.keep_versions(bucket);
     }
-    versions.keep_versions();
     world.loop().run_for(2s);
+    if (why.empty()) why = all_gone("buckets keep no versions", [this](auto& open) { versions.keep_versions(open); });
     if (has(Kind::bit_rot)) choose_what_rots();
     return why;
   }
@@ -344,7 +345,7 @@ struct StorageSwarm {
 
   /// Empty: what `ask` is given to note was answered in time. `what`: "cannot be read".
   std::string all_done(const std::string& what, const std::function<void(std::set<std::string>&)>& ask) {
-    std::set<std::string> open;
+    auto& open = asked_for.emplace_back();
     ask(open);
     world.loop().run_for(used_within);
     return open.empty() ? "" : std::to_string(open.size()) + " " + what + ", as " + *open.begin();
@@ -352,8 +353,8 @@ struct StorageSwarm {
   /// The same where it may take several attempts.
   std::string all_gone(const std::string& what, const std::function<void(std::set<std::string>&)>& ask) {
     std::string why = what;
-    for (int i = 0; i < 4 && !why.empty(); ++i) {
-      std::set<std::string> open;
+    for (int i = 0; i < 10 && !why.empty(); ++i) {
+      auto& open = asked_for.emplace_back();  // answers may come later
       ask(open);
       world.loop().run_for(2s);
       why = open.empty() ? "" : std::to_string(open.size()) + " " + what + ", as " + *open.begin();
@@ -403,6 +404,7 @@ struct StorageSwarm {
   Rng rng;
   const std::set<Kind> kinds;
   std::vector<Fault> on;
+  std::deque<std::set<std::string>> asked_for;  // of all_done() and all_gone()
   World world;
   Traffic traffic;
   Faults faults;

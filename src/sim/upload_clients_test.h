@@ -89,6 +89,7 @@ class UploadClients {
 
   /// One after the other; each until it is acknowledged.
   void put_part(const UploadRef& upload) {
+    if (!running_) return;  // whatever is open now is aborted
     if (upload->next_part == upload->parts.size()) return end(upload);
     const std::string number = std::to_string(upload->next_part + 1);
     desk_.ask(desk_.permitted_site(upload->bucket),
@@ -107,7 +108,9 @@ class UploadClients {
 
   void again(const UploadRef& upload, std::function<void()> act) {
     if (++upload->tries == most_tries) return next();  // it stays, unfinished
-    desk_.later(4s, std::move(act));
+    desk_.later(4s, [this, act = std::move(act)] {
+      if (running_) act();
+    });
   }
 
   /// The upload, or a part of it, is not there.
@@ -124,6 +127,7 @@ class UploadClients {
   }
 
   void end(const UploadRef& upload) {
+    if (!running_) return;
     const uint64_t what = desk_.rng().below(10);
     if (what < 2) return abort(upload);
     if (what == 2) return next();  // left

@@ -29,13 +29,18 @@ class VersionClients {
   int64_t deleted() const { return deleted_; }
   int64_t kept_locked() const { return kept_locked_; }
 
-  void keep_versions() {
+  /// `open`: told of the buckets that do not yet, at the end.
+  void keep_versions(std::set<std::string>& open) {
     for (const ClientBucket& bucket : buckets_) {
       if (bucket.object_lock) continue;  // and versions from its begin
+      const std::string name = bucket.name.str();
+      open.insert(name);
       desk_.ask(bucket.sites.front(),
-                {"PUT", "/" + bucket.name.str() + "?versioning",
+                {"PUT", "/" + name + "?versioning",
                  "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"},
-                [](const Answer&) {});
+                [&open, name](const Answer& answer) {
+                  if (ClientDesk::is_status(answer, 200)) open.erase(name);
+                });
     }
   }
 

@@ -153,6 +153,24 @@ TEST_CASE("versions that a follower missed, and those that went meanwhile, are p
   CHECK((*both.follower.store->open(contract_bucket, "a", second))->meta().tags.size() == 1);
 }
 
+TEST_CASE("the id of a version that was deleted is not given again, also where the clock is behind all versions") {
+  HomeAndFollower both;
+  keep_versions(both.home);
+  const auto newest = [&](Kept& at) { return at.store->find_version(contract_bucket, "a", "")->object.version.id(); };
+  // The home before had a clock that was an hour ahead.
+  both.home.runtime.sleep_for(1h);
+  REQUIRE(put_text(*both.home.store, "a", "1"));
+  both.follower.store->set_sink(nullptr);
+  REQUIRE(put_text(*both.follower.store, "a", "2"));
+  const std::string second = newest(both.follower);
+  REQUIRE(both.follower.store->remove_version(contract_bucket, "a", second, {}));
+  REQUIRE(put_text(*both.follower.store, "a", "3"));
+  CHECK(newest(both.follower) != second);
+  // Whoever asks for the deletion once more does not delete what came since.
+  REQUIRE(both.follower.store->remove_version(contract_bucket, "a", second, {}));
+  CHECK(*get_text(*both.follower.store, "a") == "3");
+}
+
 TEST_CASE("nothing of a lower epoch is accepted, also by a store that is opened again") {
   HomeAndFollower both;
   REQUIRE(both.follower.store->raise_epoch(contract_bucket, 5));

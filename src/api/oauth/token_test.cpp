@@ -64,6 +64,10 @@ TEST_CASE("a token is judged by the earlier of the site's clock and the issuer's
   CHECK(clock.earlier(noon + 20s, start + 20s) == noon + 20s);
   clock.hear(noon - 24h, start + 30s);
   CHECK(clock.earlier(noon + 30s, start + 30s) == noon + 30s - 2h);
+  // What is locked has no such bound.
+  CHECK(clock.earliest(noon + 30s, start + 30s) == noon - 24h);
+  CHECK(clock.earliest(noon - 48h, start + 30s) == noon - 48h);
+  CHECK(IssuerClock().earliest(noon, start) == noon);
 
   // Control's clock is an hour behind: what it issues now would have ended already.
   Issued issued;
