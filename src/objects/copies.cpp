@@ -427,8 +427,9 @@ class MemberSource final : public ports::CopySource {
 Result<void> Copies::repair(const Bucket& bucket, const std::string& name) {
   std::vector<SiteId> others;
   if (bucket.home != config_.site) others.push_back(bucket.home);
+  // Also who has fallen behind: a record that has the same stamp is the same.
   for (const Follower& follower : bucket.followers) {
-    if (follower.site != config_.site && follower.state == CopyState::in_sync) others.push_back(follower.site);
+    if (follower.site != config_.site) others.push_back(follower.site);
   }
   Result<void> repaired = fail(Code::unavailable, "there is no other copy to repair it from");
   for (const SiteId& site : others) {
@@ -441,6 +442,16 @@ Result<void> Copies::repair(const Bucket& bucket, const std::string& name) {
     return {};
   }
   return repaired;
+}
+
+Result<void> Copies::repair_all(const Bucket& bucket, const std::string& name) {
+  auto repaired = repair(bucket, name);
+  for (ports::Scrubbed at{bucket.id, name};;) {
+    TRY(const auto next, parts_.store.scrub_after(at));
+    if (!next || next->bucket != bucket.id || !next->name.starts_with(name + '\0')) return repaired;
+    if (next->damage) repaired = repair(bucket, next->name);
+    at = *next;
+  }
 }
 
 }  // namespace barrio::objects

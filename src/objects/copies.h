@@ -103,6 +103,8 @@ class Copies final : public ports::CopySink {
   Result<void> may_write(const Bucket& bucket);
   /// From another member that has everything; `name`: among the bucket's copies. Errors: those of ObjectCopies::repair.
   Result<void> repair(const Bucket& bucket, const std::string& name);
+  /// The record of this name, and those of the parts of an upload that are damaged.
+  Result<void> repair_all(const Bucket& bucket, const std::string& name);
 
   /// Whether others have, or had, what this bucket has: who reads and writes it heeds epochs and leases. One that had
   /// copies once goes on doing so, as a site that has not heard that it keeps none may still read.

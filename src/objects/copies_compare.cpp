@@ -94,7 +94,7 @@ Result<void> Copies::resend(const std::string& bucket, const SiteId& follower, c
   if (!sent && is_damaged) {
     // Another member may have it whole: the scrub would find it, but that may take days.
     TRY(const auto known, led(bucket, follower));
-    const auto repaired = repair(known, name);
+    const auto repaired = repair_all(known, name);
     if (repaired) sent = resend_once(bucket, follower, name, is_damaged);
   }
   TRY(const int64_t bytes, sent);

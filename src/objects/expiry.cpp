@@ -91,8 +91,7 @@ S3Service::Outcome<ports::Removed> S3Service::expire_version(const Bucket& bucke
             const auto newest = parts_.store.find_version(bucket.id, object.key, "");
             const bool is_same =
                 meta.modified == object.modified && newest && is_newest == (newest->object.version == object.version);
-            return is_same ? api::s3::check_deletion(meta, lock_time(), false)
-                           : fail(Code::conflict, "it changed");
+            return is_same ? api::s3::check_deletion(meta, lock_time(), false) : fail(Code::conflict, "it changed");
           }));
 }
 

@@ -36,7 +36,7 @@ struct S3Config {
   Duration byte_hours_period = 15s;
   int64_t scrub_bytes_per_second = 8 * 1024 * 1024;
   int64_t least_part_bytes = 5 * 1024 * 1024;  // of all parts of an upload but the last, as S3
-  Duration scrub_pause = 10s;  // before it begins again, and where the medium is away
+  Duration scrub_pause = 10s;                  // before it begins again, and where the medium is away
 };
 
 struct S3Parts {

@@ -18,8 +18,8 @@ class SiteStorage::Control final : public ports::StorageControl {
       : world_(world), site_(site), id_(id), runtime_(runtime) {}
   /// As its HTTP adapter does, it tells what time it is at control with each answer.
   Result<StorageAnswer> pull(const StorageReport& report) override {
-    auto answer = world_.ask_control<Timed>(
-        site_, runtime_, [id = id_, report](control::Control& member) -> Result<Timed> {
+    auto answer =
+        world_.ask_control<Timed>(site_, runtime_, [id = id_, report](control::Control& member) -> Result<Timed> {
           TRY(auto answered, member.storage(id, report));
           return Timed{std::move(answered), member.wall()};
         });

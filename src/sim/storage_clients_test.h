@@ -146,8 +146,9 @@ class StorageClients {
   }
 
   void get(const ClientBucket& bucket, size_t key, size_t site, Done done) {
-    read(bucket, desk_.key_name(key), site, {"GET", "/" + bucket.name.str() + "/" + desk_.key_name(key)}, "NoSuchKey",
-         [this, &bucket](const std::string& body) { return desk_.number_of(bucket, body); }, std::move(done));
+    read(
+        bucket, desk_.key_name(key), site, {"GET", "/" + bucket.name.str() + "/" + desk_.key_name(key)}, "NoSuchKey",
+        [this, &bucket](const std::string& body) { return desk_.number_of(bucket, body); }, std::move(done));
   }
 
   void get_tags(const ClientBucket& bucket, size_t site, Done done) {

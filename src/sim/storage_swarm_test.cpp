@@ -86,10 +86,9 @@ Network active_spain() {
 
 OpenStore sealed_stores() {
   return [](ports::Runtime& runtime, std::unique_ptr<ports::Medium> medium) -> Result<OpenedStore> {
-    TRY(auto opened,
-        adapters::SealedStore::open(runtime, {.medium = std::move(medium),
-                                              .site_key = std::string(32, 's'),
-                                              .unclaimed_lasts = unclaimed_lasts}));
+    TRY(auto opened, adapters::SealedStore::open(runtime, {.medium = std::move(medium),
+                                                           .site_key = std::string(32, 's'),
+                                                           .unclaimed_lasts = unclaimed_lasts}));
     auto* const copies = opened.get();
     return OpenedStore{std::move(opened), copies};
   };
@@ -476,8 +475,8 @@ std::string run_once(uint64_t seed, Sum& sum) {
   if (const std::string violations = run.violations(); !violations.empty()) fault = violations;
   sum.add(run);
   return fault.empty() ? ""
-                       : fault + " (" + std::to_string(run.world.members()) + " members; faults on: " +
-                             text_of(run.on) + "; kinds: " + text_of(run.kinds) + ")";
+                       : fault + " (" + std::to_string(run.world.members()) +
+                             " members; faults on: " + text_of(run.on) + "; kinds: " + text_of(run.kinds) + ")";
 }
 
 }  // namespace

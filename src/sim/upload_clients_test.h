@@ -37,8 +37,8 @@ class UploadClients {
           if (one.name != "Upload") continue;
           const std::string id = one.text_of("UploadId");
           open.insert(name + " " + id);
-          desk_.ask(desk_.permitted_site(bucket),
-                    {"DELETE", "/" + name + "/" + one.text_of("Key") + "?uploadId=" + id}, [](const Answer&) {});
+          desk_.ask(desk_.permitted_site(bucket), {"DELETE", "/" + name + "/" + one.text_of("Key") + "?uploadId=" + id},
+                    [](const Answer&) {});
         }
       });
     }
@@ -77,14 +77,14 @@ class UploadClients {
       const size_t from = body.size() * i / count;
       upload->parts.push_back(body.substr(from, body.size() * (i + 1) / count - from));
     }
-    desk_.ask(desk_.permitted_site(bucket), {"POST", upload->target() + "?uploads"},
-              [this, upload](const Answer& answer) {
-                const auto xml = desk_.is_status(answer, 200) ? api::s3::read_xml(answer->body)
-                                                              : Result<api::s3::XmlElement>(fail(Code::unavailable, ""));
-                if (!xml) return next();
-                upload->id = xml->text_of("UploadId");
-                put_part(upload);
-              });
+    desk_.ask(
+        desk_.permitted_site(bucket), {"POST", upload->target() + "?uploads"}, [this, upload](const Answer& answer) {
+          const auto xml = desk_.is_status(answer, 200) ? api::s3::read_xml(answer->body)
+                                                        : Result<api::s3::XmlElement>(fail(Code::unavailable, ""));
+          if (!xml) return next();
+          upload->id = xml->text_of("UploadId");
+          put_part(upload);
+        });
   }
 
   /// One after the other; each until it is acknowledged.
@@ -152,7 +152,8 @@ class UploadClients {
   void check_ended(const UploadRef& upload) {
     desk_.ask(desk_.permitted_site(upload->bucket), completing(*upload), [this, upload](const Answer& answer) {
       if (desk_.is_status(answer, 200)) {
-        desk_.checker().violated("an upload of " + upload->target() + " was completed after its abort was acknowledged");
+        desk_.checker().violated("an upload of " + upload->target() +
+                                 " was completed after its abort was acknowledged");
       }
       next();
     });

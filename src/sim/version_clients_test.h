@@ -32,14 +32,16 @@ class VersionClients {
   /// `open`: told of the buckets that do not yet, at the end.
   void keep_versions(std::set<std::string>& open) {
     for (const ClientBucket& bucket : buckets_) {
-      if (bucket.object_lock) continue;  // and versions from its begin
       const std::string name = bucket.name.str();
+      if (bucket.object_lock || keeping_.contains(name)) continue;  // with object lock from its begin
       open.insert(name);
       desk_.ask(bucket.sites.front(),
                 {"PUT", "/" + name + "?versioning",
                  "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"},
-                [&open, name](const Answer& answer) {
-                  if (ClientDesk::is_status(answer, 200)) open.erase(name);
+                [this, &open, name](const Answer& answer) {
+                  if (!ClientDesk::is_status(answer, 200)) return;
+                  open.erase(name);
+                  keeping_.insert(name);
                 });
     }
   }
@@ -85,31 +87,31 @@ class VersionClients {
     for (const ClientBucket& bucket : buckets_) {
       const std::string name = bucket.name.str();
       left.insert(name);
-      desk_.ask(desk_.permitted_site(bucket), {"GET", "/" + name + "?versions"},
-                [this, &left, &bucket, name](const Answer& answer) {
-                  const auto xml = desk_.is_status(answer, 200) ? api::s3::read_xml(answer->body)
-                                                                : Result<api::s3::XmlElement>(fail(Code::unavailable, ""));
-                  if (!xml) return;
-                  left.erase(name);
-                  for (const api::s3::XmlElement& one : xml->children) {
-                    if (one.name != "Version" && one.name != "DeleteMarker") continue;
-                    const std::string path = "/" + name + "/" + one.text_of("Key");
-                    const std::string id = one.text_of("VersionId");
-                    left.insert(path + " " + id);
-                    const size_t site = desk_.permitted_site(bucket);
-                    const auto remove = [this, site, path, id] {
-                      desk_.ask(site, {"DELETE", path + "?versionId=" + id}, [](const Answer&) {});
-                    };
-                    if (!bucket.object_lock || one.name == "DeleteMarker") {
-                      remove();
-                      continue;
-                    }
-                    desk_.ask(site,
-                              {"PUT", path + "?legal-hold&versionId=" + id,
-                               "<LegalHold><Status>OFF</Status></LegalHold>"},
-                              [remove](const Answer&) { remove(); });
-                  }
-                });
+      desk_.ask(
+          desk_.permitted_site(bucket), {"GET", "/" + name + "?versions"},
+          [this, &left, &bucket, name](const Answer& answer) {
+            const auto xml = desk_.is_status(answer, 200) ? api::s3::read_xml(answer->body)
+                                                          : Result<api::s3::XmlElement>(fail(Code::unavailable, ""));
+            if (!xml) return;
+            left.erase(name);
+            for (const api::s3::XmlElement& one : xml->children) {
+              if (one.name != "Version" && one.name != "DeleteMarker") continue;
+              const std::string path = "/" + name + "/" + one.text_of("Key");
+              const std::string id = one.text_of("VersionId");
+              left.insert(path + " " + id);
+              const size_t site = desk_.permitted_site(bucket);
+              const auto remove = [this, site, path, id] {
+                desk_.ask(site, {"DELETE", path + "?versionId=" + id}, [](const Answer&) {});
+              };
+              if (!bucket.object_lock || one.name == "DeleteMarker") {
+                remove();
+                continue;
+              }
+              desk_.ask(site,
+                        {"PUT", path + "?legal-hold&versionId=" + id, "<LegalHold><Status>OFF</Status></LegalHold>"},
+                        [remove](const Answer&) { remove(); });
+            }
+          });
     }
   }
 
@@ -136,13 +138,13 @@ class VersionClients {
   };
   using VersionRef = std::shared_ptr<Version>;
   struct Versions {
-    std::vector<VersionRef> known;    // acknowledged, in the order of their answers
-    std::set<std::string> may_come;   // etags of puts without an answer
+    std::vector<VersionRef> known;   // acknowledged, in the order of their answers
+    std::set<std::string> may_come;  // etags of puts without an answer
     size_t markers_may_come = 0;
   };
   /// In which a change that nobody heard of is done, or never.
-  static constexpr auto latest_effect = std::chrono::duration_cast<std::chrono::milliseconds>(
-      RegisterHistory::latest_effect);
+  static constexpr auto latest_effect =
+      std::chrono::duration_cast<std::chrono::milliseconds>(RegisterHistory::latest_effect);
 
   std::map<size_t, Versions>& of(const ClientBucket& bucket) { return versions_[bucket.name.str()]; }
   static std::string path(const ClientBucket& bucket, size_t key) {
@@ -265,8 +267,8 @@ class VersionClients {
     return version.until && *version.until > at && (version.complies || !bypasses);
   }
   bool may_take(const Version& version, const Deletion& deletion) {
-    return deletion.is_done || !is_locked(version, std::min(deletion.begin + latest_effect, desk_.right_time()),
-                                          deletion.bypasses);
+    return deletion.is_done ||
+           !is_locked(version, std::min(deletion.begin + latest_effect, desk_.right_time()), deletion.bypasses);
   }
   bool may_be_gone(const Version& version) {
     return std::ranges::any_of(version.deletions, [&](const auto& one) { return may_take(version, *one); });
@@ -296,15 +298,16 @@ class VersionClients {
 
   void retain(const ClientBucket& bucket, size_t key, const VersionRef& version, size_t site, const std::string& mode,
               WallTime until, std::function<void(const Answer&)> then) {
-    desk_.ask(site,
-              {"PUT", path(bucket, key) + "?retention&versionId=" + version->id,
-               "<Retention><Mode>" + mode + "</Mode><RetainUntilDate>" + to_string(until) +
-                   "</RetainUntilDate></Retention>",
-               {{"x-amz-bypass-governance-retention", "true"}}},
-              [this, then = std::move(then)](const Answer& answer) {
-                then(answer);
-                next();
-              });
+    desk_.ask(
+        site,
+        {"PUT",
+         path(bucket, key) + "?retention&versionId=" + version->id,
+         "<Retention><Mode>" + mode + "</Mode><RetainUntilDate>" + to_string(until) + "</RetainUntilDate></Retention>",
+         {{"x-amz-bypass-governance-retention", "true"}}},
+        [this, then = std::move(then)](const Answer& answer) {
+          then(answer);
+          next();
+        });
   }
 
   void read(const ClientBucket& bucket, size_t key, const VersionRef& version, size_t site, Done done) {
@@ -383,6 +386,7 @@ class VersionClients {
   ClientDesk& desk_;
   const std::vector<ClientBucket> buckets_;
   bool running_ = false;
+  std::set<std::string> keeping_;  // buckets that keep versions
   int64_t deleted_ = 0;
   int64_t kept_locked_ = 0;
   std::map<std::string, std::map<size_t, Versions>> versions_;  // by bucket and key

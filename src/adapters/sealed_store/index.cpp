@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace barrio::adapters::sealed_store {
 
 namespace {
@@ -78,6 +80,25 @@ void Index::drop_upload(BucketIndex& bucket, const std::string& upload, const st
   bucket.uploads.erase(found);
 }
 
+bool ends_part(const RecordBody& abort, int part) {
+  if (!abort.text) return true;
+  const auto kept = split(*abort.text, ',');
+  return std::ranges::find(kept, std::to_string(part)) == kept.end();
+}
+
+void Index::keep_parts(BucketIndex& bucket, const RecordBody& abort, std::vector<std::string>& freed) {
+  const auto found = bucket.uploads.find(abort.upload);
+  if (found == bucket.uploads.end()) return;
+  std::erase_if(found->second.parts, [&](const auto& each) {
+    const auto& [number, part] = each;
+    if (!ends_part(abort, number)) return false;
+    freed.insert(freed.end(), part.files.begin(), part.files.end());
+    bucket.bytes -= part.size;
+    release(part.place);
+    return true;
+  });
+}
+
 void Index::take_put(const Place& place, BucketIndex& bucket, const RecordBody& body, std::vector<std::string>& freed) {
   IndexedObject object{place, body.meta.size, body.meta.modified, body.meta.etag, files_of(body), version_in(body)};
   const std::vector<std::string> used = object.files;
@@ -141,7 +162,12 @@ std::vector<std::string> Index::apply(const Place& place, const RecordHead& head
       into.uploads[body.upload].key = body.meta.key;
       break;
     case RecordKind::part: take_part(place, into, body, freed); break;
-    case RecordKind::abort: drop_upload(into, body.upload, {}, freed); break;
+    case RecordKind::abort:
+      if (body.text)
+        keep_parts(into, body, freed);
+      else
+        drop_upload(into, body.upload, {}, freed);
+      break;
     case RecordKind::setting: take_setting(place, into, body); break;
     case RecordKind::fence:
       release(into.fence);

@@ -37,6 +37,9 @@ struct BucketIndex {
   uint64_t epoch = 0;
 };
 
+/// Whether what an abort says ends this part.
+bool ends_part(const RecordBody& abort, int part);
+
 class Index {
  public:
   /// Files that nothing refers to any more.
@@ -60,6 +63,7 @@ class Index {
   void release_object(BucketIndex& bucket, const IndexedObject& object, std::vector<std::string>& freed);
   void drop_upload(BucketIndex& bucket, const std::string& upload, const std::vector<std::string>& kept,
                    std::vector<std::string>& freed);
+  void keep_parts(BucketIndex& bucket, const RecordBody& abort, std::vector<std::string>& freed);
   void take_put(const Place& place, BucketIndex& bucket, const RecordBody& body, std::vector<std::string>& freed);
   void take_setting(const Place& place, BucketIndex& bucket, const RecordBody& body);
   void take_part(const Place& place, BucketIndex& bucket, const RecordBody& body, std::vector<std::string>& freed);

@@ -23,8 +23,9 @@
 namespace barrio::adapters::sealed_store {
 
 /// put: an object, and what was an upload ends with it. remove: an object. upload, part, abort: of one that is written
-/// in parts. fence: nothing of a lower epoch than this record's follows. clear: nothing of the bucket before it counts.
-/// setting: of the bucket; meta.key is its name, and without text it goes.
+/// in parts; an abort with text ends the parts alone whose numbers are not in it ("1,2,12"). fence: nothing of a lower
+/// epoch than this record's follows. clear: nothing of the bucket before it counts. setting: of the bucket; meta.key is
+/// its name, and without text it goes.
 enum class RecordKind : uint8_t {
   put = 1,
   remove = 2,
@@ -50,7 +51,7 @@ struct RecordBody {
   std::string upload = {};  // empty: none
   int part = 0;
   int64_t inlined = 0;                   // bytes of content that follow the JSON
-  std::optional<std::string> text = {};  // of a setting
+  std::optional<std::string> text = {};  // of a setting, of an abort
 };
 BARRIO_DESCRIBE(RecordBody, (), (meta, extents, upload, part, inlined, text))
 

@@ -28,9 +28,9 @@ struct Moving;
 
 struct SealedStoreConfig {
   std::unique_ptr<ports::Medium> medium;
-  std::string site_key;    // 32 bytes, from elsewhere than the medium
-  size_t cache_bytes = 0;  // of opened content, in memory
-  size_t md5_at_once = 0;  // on other threads (Md5Queue)
+  std::string site_key;                              // 32 bytes, from elsewhere than the medium
+  size_t cache_bytes = 0;                            // of opened content, in memory
+  size_t md5_at_once = 0;                            // on other threads (Md5Queue)
   Duration unclaimed_lasts = std::chrono::hours(1);  // content from a home whose record has not come
 };
 
@@ -174,7 +174,8 @@ class SealedStore final : public ports::ObjectStore, public ports::ObjectCopies 
   std::optional<Named> find_named(const std::string& bucket, const std::string& name) const;
   static std::optional<Named> named_behind(const sealed_store::BucketIndex& in, const std::string& after);
   static std::optional<Named> part_behind_name(const sealed_store::BucketIndex& in, const std::string& after);
-  /// Every byte of the record and of its content. Returns how many the content has. Errors: unavailable (also: damaged).
+  /// Every byte of the record and of its content. Returns how many the content has. Errors: unavailable (also:
+  /// damaged).
   Result<int64_t> read_whole(const std::string& bucket, const sealed_store::Place& place);
   Result<void> fetch_content(const std::string& bucket, const sealed_store::Extent& extent, ports::CopySource& source);
   Result<void> fetch_to(const std::string& partial, const std::string& bucket, const sealed_store::Extent& extent,

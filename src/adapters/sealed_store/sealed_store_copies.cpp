@@ -192,7 +192,10 @@ bool SealedStore::has_already(const RecordHead& head, const RecordBody& body, ui
     case RecordKind::put: return object != nullptr && object->place.stamp == stamp;
     case RecordKind::remove: return object == nullptr;
     case RecordKind::upload: return has_upload && upload->second.place.stamp == stamp;
-    case RecordKind::abort: return !has_upload;
+    case RecordKind::abort:
+      return !has_upload || (body.text && std::ranges::none_of(upload->second.parts, [&](const auto& part) {
+                               return ends_part(body, part.first);
+                             }));
     case RecordKind::part: {
       if (!has_upload) return false;
       const auto part = upload->second.parts.find(body.part);
@@ -378,17 +381,23 @@ Result<void> SealedStore::resend_upload(const std::string& bucket, const std::st
   const KeyLocks::Hold hold(locks_, bucket + "/u/" + upload);
   RecordBody body;
   body.upload = upload;
-  // Whatever the other has of it may have parts that are none here.
-  TRY(const auto gone, made_change(RecordKind::abort, bucket, std::move(body)));
-  TRY_DO(send(gone));
-  const IndexedUpload* found = find_upload(bucket, upload);
-  if (found == nullptr) return {};
-  std::vector<Place> places = {found->place};
-  for (const auto& [number, part] : found->parts) places.push_back(part.place);
-  for (const Place& place : places) {
-    TRY(const auto change, change_at(bucket, place));
-    TRY_DO(send(change));
+  std::vector<Place> places;
+  if (const IndexedUpload* found = find_upload(bucket, upload)) {
+    places.push_back(found->place);
+    std::vector<std::string> numbers;
+    for (const auto& [number, part] : found->parts) {
+      places.push_back(part.place);
+      numbers.push_back(std::to_string(number));
+    }
+    body.text = join_text(std::span<const std::string>(numbers), ",");
   }
+  // Parts go that are none here, and nothing else: the other may be in sync, and the next home before it has the rest.
+  std::vector<ports::CopiedChange> changes;
+  TRY(changes.emplace_back(), made_change(RecordKind::abort, bucket, std::move(body)));
+  for (const Place& place : places) {
+    TRY(changes.emplace_back(), change_at(bucket, place));
+  }
+  for (const ports::CopiedChange& change : changes) TRY_DO(send(change));
   return {};
 }
 

@@ -109,9 +109,8 @@ TEST_CASE("damaged content is not sent to a site that is brought in step") {
   CHECK(!put_text(*both.home.store, "a", sample_text(300'000)));
   both.away = false;
   flip(both.home.own.files("objects")[0], 70'000);
-  const auto sent = both.home.store->resend(contract_bucket, "o/a", [&](const auto& change) {
-    return both.copy(change);
-  });
+  const auto sent =
+      both.home.store->resend(contract_bucket, "o/a", [&](const auto& change) { return both.copy(change); });
   CHECK(!sent);
   CHECK(both.follower.entries().empty());
 }
@@ -169,6 +168,40 @@ TEST_CASE("parts whose upload a follower never had go when the upload has gone a
   both.compare();
   REQUIRE(both.follower.store->tidy());
   CHECK(both.follower.own.files("objects").empty());
+  CHECK(both.home.entries() == both.follower.entries());
+}
+
+TEST_CASE("a follower keeps an open upload while it is brought in step, and loses the parts that the home has not") {
+  HomeAndFollower both;
+  const std::string id = *both.home.store->begin_upload(contract_bucket, {.key = "parts"});
+  for (const int part : {1, 2}) ports::put_piece(*both.home.store, id, part, "acknowledged");
+  // The follower has one that the home has not, and the home one that it has not.
+  both.follower.store->set_sink(nullptr);
+  ports::put_piece(*both.follower.store, id, 3, "of an earlier home");
+  both.home.store->set_sink(nullptr);
+  ports::put_piece(*both.home.store, id, 12, "new");
+  int sent = 0;
+  const auto numbers = [&] {
+    std::vector<int> all;
+    const auto parts = both.follower.store->parts(contract_bucket, id);
+    REQUIRE(parts);
+    for (const auto& part : *parts) all.push_back(part.number);
+    return all;
+  };
+  REQUIRE(both.home.store->resend(contract_bucket, "u/" + id, [&](const auto& change) {
+    ++sent;
+    const auto copied = both.copy(change);
+    CHECK(both.follower.store->upload(contract_bucket, id));
+    const auto now = numbers();
+    CHECK((now.size() >= 2 && now[0] == 1 && now[1] == 2));
+    return copied;
+  }));
+  CHECK(sent == 5);
+  CHECK(numbers() == std::vector<int>{1, 2, 12});
+  CHECK(both.home.entries() == both.follower.entries());
+  REQUIRE(both.follower.store->tidy());
+  CHECK(both.follower.own.files("objects").size() == 3);
+  both.follower.open();
   CHECK(both.home.entries() == both.follower.entries());
 }
 

@@ -75,7 +75,7 @@ ObjectVersions::Found ObjectVersions::first_named_behind(const std::string& key,
 int64_t ObjectVersions::next_order(const std::string& key, WallTime now, uint64_t step) const {
   const int64_t clock = std::chrono::duration_cast<std::chrono::nanoseconds>(now.time_since_epoch()).count();
   const IndexedObject* last = newest(key);
-  return std::max({int64_t{1}, clock, last == nullptr ? 0 : last->version.order + 1 + static_cast<int64_t>(step)});
+  return std::max({int64_t{1}, clock, last == nullptr ? 0 : last->version.order + 1}) + static_cast<int64_t>(step);
 }
 
 std::optional<IndexedObject> ObjectVersions::put(const std::string& key, IndexedObject object) {

@@ -45,10 +45,11 @@ class ObjectVersions {
   Found first_behind(const std::string& key, int64_t order) const;
   /// The same with a key's null version first, as copies name them; `version`: behind this one, none: behind the key.
   Found first_named_behind(const std::string& key, const std::optional<ports::ObjectVersion>& version) const;
-  /// Of a version that is made now. Where the clock is behind the newest version, `step` behind that: one that is drawn,
-  /// below most_step, so that no order is given again when the newest was removed by its id.
+  /// Of a version that is made now: `step`, which is drawn below most_step, behind the clock and the newest version.
+  /// Where a clock was set back, or the newest version was removed by its id, no order is given again that one had
+  /// before.
   int64_t next_order(const std::string& key, WallTime now, uint64_t step) const;
-  static constexpr uint64_t most_step = uint64_t{1} << 24;  // nanoseconds
+  static constexpr uint64_t most_step = uint64_t{1} << 20;  // nanoseconds: about what the clock counts in
 
   /// Returns what it takes the place of.
   std::optional<IndexedObject> put(const std::string& key, IndexedObject object);
