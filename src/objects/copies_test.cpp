@@ -90,6 +90,12 @@ TEST_CASE("an old home acknowledges nothing and reads nothing once another may h
   CHECK(test.get(test.madrid, "a") == "new");
   CHECK(test.get(test.bilbao, "a") == "503 ServiceUnavailable");
   CHECK(test.put(test.bilbao, "a", "lost") == 503);
+  // Nor does it say that there is nothing to delete, or no such upload: it cannot know.
+  CHECK(test.put(test.madrid, "b", "new") == 200);
+  CHECK(test.ask(test.bilbao, {"DELETE", "/frames/b"}).status == 503);
+  const auto begun = test.ask(test.madrid, {"POST", "/frames/parts?uploads"});
+  const std::string id = api::s3::read_xml(begun.body)->text_of("UploadId");
+  CHECK(test.ask(test.bilbao, {"PUT", "/frames/parts?partNumber=1&uploadId=" + id, "a part"}).status == 503);
   // Back again, it follows.
   test.bilbao.control.away = false;
   ++test.control.orders.version;

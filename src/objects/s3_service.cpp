@@ -178,7 +178,17 @@ S3Service::Outcome<void> S3Service::answer(S3Call& call) {
     S3_TRY_DO(check_access(call, bucket, action_of(call), call.key));
   }
   S3_TRY_DO(check_spend_cap(call, bucket));
-  return call.key.empty() ? of_bucket(call, bucket) : of_object(call, bucket);
+  auto done = call.key.empty() ? of_bucket(call, bucket) : of_object(call, bucket);
+  if (!done && !call.reads()) S3_TRY_DO(is_home_still(bucket));
+  return done;
+}
+
+/// Before a change is refused for what is here, or answered though there was nothing to change: a home that another one
+/// has followed may not know what came since. What it writes is refused by the others; this is asked of nobody else.
+S3Service::Outcome<void> S3Service::is_home_still(const Bucket& bucket) {
+  const auto current = copies_.is_copied(bucket) ? copies_.may_read(bucket) : Result<void>();
+  if (current) return {};
+  return refuse("ServiceUnavailable", "bucket " + bucket.name.str() + ": " + current.error().text());
 }
 
 S3Service::Outcome<void> S3Service::of_service(S3Call& call) {

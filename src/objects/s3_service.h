@@ -95,6 +95,7 @@ class S3Service final : public net::ExchangeHandler {
   /// Whether what is asked can be done here, where the bucket has its home or a copy.
   Outcome<bool> is_served_here(const S3Call& call, const Bucket& bucket);
   Outcome<void> open_home(const S3Call& call, const Bucket& bucket);
+  Outcome<void> is_home_still(const Bucket& bucket);
   Outcome<void> check_quota(const Bucket& bucket, uint64_t more);
   /// Of the bucket's tenant, by what this site knows.
   Outcome<void> check_spend_cap(const S3Call& call, const Bucket& bucket) const;

@@ -141,7 +141,10 @@ S3Service::Outcome<ports::Removed> S3Service::remove_version(const S3Call& call,
 S3Service::Outcome<ports::Removed> S3Service::note_removed(const Bucket& bucket, const std::string& key,
                                                            Result<ports::Removed> removed) {
   if (!removed) return tl::unexpected(fault_of(removed.error(), "NoSuchKey"));
-  if (!removed->gone && !removed->marker) return std::move(*removed);
+  if (!removed->gone && !removed->marker) {
+    S3_TRY_DO(is_home_still(bucket));
+    return std::move(*removed);
+  }
   ports::ObjectMeta gone;
   gone.key = key;
   gone.size = removed->gone ? removed->gone->size : 0;
