@@ -1,5 +1,6 @@
 #include "decide/placement/slices.h"
 
+#include <array>
 #include <bit>
 #include <charconv>
 #include <cmath>
@@ -24,6 +25,24 @@ std::optional<ProfileName> parse_profile(std::string_view name) {
   if (second != std::errc() || std::string_view(rest, end) != "gb") return std::nullopt;
   return parsed;
 }
+
+using StartCounts = std::array<std::array<int8_t, slice_profiles.size()>, whole_device + 1>;
+
+/// Counted once for every device there can be: a search asks millions of times.
+constexpr StartCounts count_starts() {
+  StartCounts counts{};
+  for (size_t taken = 0; taken < counts.size(); ++taken) {
+    for (size_t p = 0; p < slice_profiles.size(); ++p) {
+      for (int start = 0; start < device_slots; ++start) {
+        const bool is_start = (slice_profiles[p].starts >> start & 1) != 0;
+        if (is_start && (taken & slice_profiles[p].at(start)) == 0) ++counts[taken][p];
+      }
+    }
+  }
+  return counts;
+}
+
+constexpr StartCounts start_counts = count_starts();
 
 }  // namespace
 
@@ -50,12 +69,7 @@ std::optional<int> slice_gigabytes(std::string_view name) {
 }
 
 int free_starts(SlotMask taken, uint8_t profile) {
-  const SliceProfile& wanted = slice_profiles[profile];
-  int count = 0;
-  for (int start = 0; start < device_slots; ++start) {
-    if ((wanted.starts >> start & 1) != 0 && (taken & wanted.at(start)) == 0) ++count;
-  }
-  return count;
+  return start_counts[taken][profile];
 }
 
 double lost_starts(SlotMask taken, SlotMask seat, std::span<const double> mix) {
