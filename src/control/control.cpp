@@ -53,9 +53,15 @@ Result<void> Control::start() {
   return leadership_.leads() ? begin_to_lead() : follow();
 }
 
+/// With a lead that it took after another member's, only once it has read what that one wrote.
+bool Control::leads() const {
+  return leadership_.leads() && led_ == leadership_.figures().taken;
+}
+
 /// What another member knew of sites only in its memory comes anew from them, so their silence is counted from now.
 Result<void> Control::begin_to_lead() {
   gives_ = false;
+  const uint64_t lead = leadership_.figures().taken;
   TRY_DO(import_network());
   TRY_DO(accounts_.start());
   TRY_DO(load());
@@ -68,7 +74,7 @@ Result<void> Control::begin_to_lead() {
   hearer_ = static_cast<int64_t>(runtime_.rng().next() >> 1);
   storage_since_ = runtime_.now();
   start_demand();
-  led_ = true;
+  led_ = lead;
   auto stepped = step();
   // On a full disk it serves what it has, and goes on once there is room.
   if (!stepped && stepped.error().code != Code::exhausted) return stepped;
@@ -135,7 +141,7 @@ void Control::keep_improving() {
   while (!runtime_.stopping()) {
     runtime_.sleep_until(runtime_.now() + config_.improve_every);
     // The search takes seconds of a processor: none begins that the end of this process would have to wait for.
-    if (runtime_.stopping() || !leadership_.leads() || !led_) continue;
+    if (runtime_.stopping() || !leads()) continue;
     if (auto done = improve(); !done) log_warning("cannot improve", {{"why", done.error().text()}});
   }
 }
@@ -144,13 +150,12 @@ void Control::turn() {
   const Time next = runtime_.now() + 1s;
   if (leadership_.leads()) {
     // A step is logged and counted there; the next one repairs.
-    auto done = led_ ? step() : begin_to_lead();
+    auto done = leads() ? step() : begin_to_lead();
     if (done) forget_old();
-    if (!done && !led_) log_warning("cannot lead yet", {{"why", done.error().text()}});
+    if (!done && !leads()) log_warning("cannot lead yet", {{"why", done.error().text()}});
     if (!runtime_.stopping()) changed_->wait_until(next);
     return;
   }
-  led_ = false;
   gives_ = false;
   if (auto done = follow(); !done) {
     log_warning("cannot follow", {{"why", done.error().text()}});
@@ -342,7 +347,7 @@ bool Control::differs(const SiteReport& report) const {
 Result<SiteOrders> Control::sync(const SiteReport& report) {
   TRY_DO(check_report(report));
   // What this member knows may be old, and its orders would take the site back to it.
-  if (!leadership_.leads()) return fail(Code::unavailable, "this member of control does not lead");
+  if (!leads()) return fail(Code::unavailable, "this member of control does not lead");
   if (!given_ || !gives_) return fail(Code::unavailable, "control is starting");
   if (desired_.network.find(report.site) == nullptr) {
     return fail(Code::not_found, "there is no site '" + report.site.str() + "'", "site");

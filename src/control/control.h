@@ -263,6 +263,7 @@ class Control {
  private:
   using Writes = std::vector<ports::Write>;
   Result<void> import_network();
+  bool leads() const;
   Result<void> begin_to_lead();
   Result<void> follow();
   void turn();
@@ -492,7 +493,7 @@ class Control {
   std::string published_;                    // its content without the version, and what it is staged by
   ports::Revision published_revision_ = -1;  // of the state it was made from
   ports::Revision followed_ = 0;             // of the store, when it was last looked at
-  bool led_ = false;                         // what is in memory is a leader's
+  uint64_t led_ = 0;                         // which lead of this member what is in memory is of; 0: none
   ControlFigures figures_;
 };
 

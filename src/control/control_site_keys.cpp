@@ -71,7 +71,7 @@ Result<void> Control::known_site(const SiteId& site) const {
 Result<SiteKeyState> Control::hear_key(const SiteId& site, const std::string& fingerprint, Proof proof) {
   const auto known = state_of(keys_of(site), fingerprint, runtime_.wall());
   if (known) return *known;
-  if (!leadership_.leads()) return fail(Code::unavailable, "this member of control does not lead");
+  if (!leads()) return fail(Code::unavailable, "this member of control does not lead");
   SiteKeyState state = SiteKeyState::pending;
   bool written = false;
   Act act = act_on_key({site.str(), std::string(api::role::site)}, "site join", site);
@@ -105,7 +105,7 @@ Result<void> Control::admit_key(const SiteId& site, const std::string& fingerpri
   TRY(const SiteKeyState heard, hear_key(site, fingerprint, Proof::certificate));
   std::optional<SiteKeyState> state = heard;
   if (state == SiteKeyState::next) {
-    if (!leadership_.leads()) return {};  // who leads hears from it, too
+    if (!leads()) return {};  // who leads hears from it, too
     bool taken_up = false;
     auto take_up = [&]() -> Result<Edit> {
       SiteKeys keys = keys_of(site);
@@ -133,7 +133,7 @@ Result<api::JoinAnswer> Control::join(const SiteId& site, const api::JoinRequest
   api::JoinAnswer answer{fingerprint, state != SiteKeyState::pending, {}};
   if (!answer.approved || !config_.site_authority) return answer;
   // What another member knows may be old: the key may have been revoked.
-  if (!leadership_.leads()) return fail(Code::unavailable, "this member of control does not lead");
+  if (!leads()) return fail(Code::unavailable, "this member of control does not lead");
   const CertificateRequest wanted{.common_name = site.str(),
                                   .dns = {site_host(site)},
                                   .ips = {},

@@ -65,7 +65,7 @@ Result<void> Control::set_spend_cap(const TenantId& tenant, Euros wanted, const 
   TRY_DO(change({by, "spend cap set", tenant.str(), tenant}, set));
   log_info("spend cap set", {{"tenant", tenant.str()}, {"cap", wanted.str()}});
   // What of it fails is done again within a second.
-  if (led_ && leadership_.leads()) static_cast<void>(count_one(tenant, month_of(runtime_.wall())));
+  if (leads()) static_cast<void>(count_one(tenant, month_of(runtime_.wall())));
   return {};
 }
 
@@ -140,7 +140,7 @@ void Control::note_spending(const SiteId& site, const UsageShipment& shipment) {
 }
 
 Result<void> Control::count_spending() {
-  if (usage_ == nullptr || !led_ || !leadership_.leads()) return {};
+  if (usage_ == nullptr || !leads()) return {};
   if (desired_.spend_caps.empty() && spending_.empty()) return {};
   const WallTime month = month_of(runtime_.wall());
   drop_tallies();
@@ -151,7 +151,7 @@ Result<void> Control::count_spending() {
   // What is known is told first, and who cannot be counted keeps nobody else's waiting.
   Result<void> done = tell_spending();
   for (const TenantId& tenant : due) {
-    if (runtime_.stopping() || !leadership_.leads()) break;
+    if (runtime_.stopping() || !leads()) break;
     const Result<void> counted = count_one(tenant, month);
     if (done && !counted) done = counted;
   }

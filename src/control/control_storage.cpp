@@ -55,7 +55,7 @@ Result<StorageAnswer> Control::storage(const SiteId& site, const StorageReport& 
   if (desired_.network.find(site) == nullptr) return fail(Code::not_found, "there is no site '" + site.str() + "'");
   if (report.address.size() > most_address_text) return fail(Code::invalid, "too long for an address", "address");
   // A site reads under a lease on having been heard: by who leads alone.
-  if (!leadership_.leads()) return fail(Code::unavailable, "this member of control does not lead");
+  if (!leads()) return fail(Code::unavailable, "this member of control does not lead");
   seen_storage_[site] = {runtime_.now(), {report.incomplete.begin(), report.incomplete.end()}};
   if (!report.incomplete.empty()) changed_->notify();
   const auto known = desired_.storage_sites.find(site.str());

@@ -172,6 +172,29 @@ TEST_CASE("a leader that was away for longer than its lease is fenced, and its s
   CHECK(!m.ones[0]->control.remove({TenantId::of("traffic"), AppName::of("street")}));
 }
 
+TEST_CASE("who has just taken the lead answers no site before it has read what its predecessor wrote") {
+  Members m;
+  const auto hears = [&](size_t member) {
+    SiteReport report;
+    report.site = SiteId::of("bio1");
+    const auto storage = m.ones[member]->control.storage(report.site, {0, "127.0.0.1:9"});
+    CHECK(static_cast<bool>(storage) == static_cast<bool>(m.ones[member]->control.sync(report)));
+    return static_cast<bool>(storage);
+  };
+  for (const size_t next : {1, 0}) {  // the second time it has led before
+    const size_t before = 1 - next;
+    CHECK(hears(before));
+    CHECK(!hears(next));
+    m.runtime.sleep_for(4s);
+    REQUIRE(m.ones[next]->control.leadership().step());
+    CHECK(m.ones[next]->control.leadership().leads());
+    CHECK(!hears(next));
+    REQUIRE(m.ones[next]->control.start());
+    CHECK(hears(next));
+    CHECK(!hears(before));
+  }
+}
+
 TEST_CASE("who leads gives up the lease at once when it stops, also while it renews it") {
   ports::InlineRuntime runtime;
   adapters::MemoryStateStore memory(runtime);

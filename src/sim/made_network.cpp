@@ -126,7 +126,8 @@ MadeNetwork make_network(const NetworkShape& shape, uint64_t seed) {
     site.power = {Watts(static_cast<int64_t>(size * pue)), pue};
     // About as many watts as a core and 6 GiB go with in the apps, and some more.
     site.servers = {static_cast<int>(size / 40), gib(static_cast<int64_t>(size / 9)), gib(1000)};
-    if (shape.has_slices) site.accelerators = {{"H100", 2, Watts(700), gib(80), std::nullopt, true}};
+    // Half of one draws no more than the least that an app declares.
+    if (shape.has_slices) site.accelerators = {{"H100", 2, Watts(100), gib(80), std::nullopt, true}};
     if (shape.has_racks && rng.below(3) == 0) divide(site);
     made.network.sites.push_back(std::move(site));
   }
