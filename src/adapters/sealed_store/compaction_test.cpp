@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 // doctest first: base/check.h leaves its CHECK alone.
+#include <fstream>
 #include <map>
+#include <set>
 
 #include "adapters/local_files/folder_test.h"
 #include "adapters/local_files/local_medium.h"
@@ -149,6 +151,48 @@ TEST_CASE("what is replaced or removed while its segment is written again stays 
   CHECK(next > 10);
   world.check();
   world.open_again();
+  world.check();
+}
+
+TEST_CASE(
+    "what has rotted in the segment that goes is damaged afterwards, also when it is opened again, and not gone") {
+  World world;
+  world.run("fencing", [&] { CHECK(world.store->raise_epoch(contract_bucket, 1)); });
+  const auto before = world.store->entries(contract_bucket, "", 10'000);
+  {
+    std::fstream file(world.folder.files("journal").front(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(100'000).put('x');                    // in a record
+    file.seekp(400'000) << std::string(6'000, 'x');  // all of another, and parts of its neighbours
+    REQUIRE(file.good());
+  }
+  const auto damaged = [&] {
+    std::set<std::string> names;
+    world.run("scrub", [&] {
+      for (ports::Scrubbed at{};;) {
+        const auto next = world.store->scrub_after(at);
+        REQUIRE(next);
+        if (!*next) return;
+        at = **next;
+        if (at.damage) names.insert(at.name);
+      }
+    });
+    return names;
+  };
+  const auto rotten = damaged();
+  REQUIRE(rotten.size() >= 3);
+  const size_t segments = world.folder.files("journal").size();
+  world.run("tidy", [&] { REQUIRE(world.store->tidy()); });
+  CHECK(world.folder.files("journal").size() == segments - 1);
+  CHECK(damaged() == rotten);
+  const auto after = world.store->entries(contract_bucket, "", 10'000);
+  REQUIRE(after.size() == before.size());
+  for (size_t i = 0; i < after.size(); ++i) CHECK(after[i].stamp == before[i].stamp);
+  for (const std::string& name : rotten) world.expected.erase(name.substr(2));
+  world.check();
+  CHECK_FALSE(world.store->is_incomplete(contract_bucket));
+  world.open_again();
+  CHECK(world.store->is_incomplete(contract_bucket));
+  CHECK(world.store->epoch(contract_bucket) == 1);
   world.check();
 }
 

@@ -160,11 +160,11 @@ Journal::Stretch Journal::whole_oldest() const {
   return {{segment.file, number, 0, 0, 0}, segment.size};
 }
 
-Result<void> Journal::read_all(const Stretch& stretch, const Take& take) {
+Result<bool> Journal::read_all(const Stretch& stretch, const Take& take) {
   TRY(const auto bytes, stretch.begin.file->read_at(0, stretch.size));
   Replayed replayed;
   static_cast<void>(replay(stretch.begin, bytes, take, replayed));
-  return {};
+  return replayed.damaged + replayed.torn_bytes == 0;
 }
 
 Result<void> Journal::drop_oldest() {

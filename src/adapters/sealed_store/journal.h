@@ -64,8 +64,8 @@ class Journal {
   };
   /// The oldest segment as far as it is written: all of it, where it is not the only one.
   Stretch whole_oldest() const;
-  /// All of its records. Needs no journal, as read().
-  static Result<void> read_all(const Stretch& stretch, const Take& take);
+  /// All of its records; returns whether that is all there was. Needs no journal, as read().
+  static Result<bool> read_all(const Stretch& stretch, const Take& take);
   Result<void> drop_oldest();
 
  private:

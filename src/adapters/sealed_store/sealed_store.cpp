@@ -36,32 +36,9 @@ struct sealed_store::Change {
   std::optional<Result<void>> done = {};
 };
 
-/// A record of the oldest segment, while it is looked at whether it still says something.
-struct sealed_store::Moving {
-  Place place;
-  RecordHead head;
-  std::string record;
-  std::string key = {};  // of its bucket; empty: that is erased
-  RecordBody body = {};
-
-  bool open() {
-    if (key.empty()) return false;
-    auto opened = open_record(record, key);
-    if (opened) body = std::move(opened->body);
-    return static_cast<bool>(opened);
-  }
-};
-
 namespace {
 
 constexpr size_t most_group_bytes = 8 * 1024 * 1024;
-constexpr size_t most_moved_bytes = 1024 * 1024;  // at a time: others wait for no more than that
-
-std::vector<std::string_view> all_texts(const std::vector<Moving>& records) {
-  std::vector<std::string_view> texts;
-  for (const Moving& each : records) texts.emplace_back(each.record);
-  return texts;
-}
 
 }  // namespace
 
@@ -413,82 +390,6 @@ Result<void> SealedStore::tidy() {
   tidied_->notify();
   pack();
   return compact();
-}
-
-void SealedStore::pack() {
-  std::vector<ports::SharedFile> files;
-  {
-    const ports::Turn::Hold turn(journal_turn_);
-    files = journal_.to_pack();
-  }
-  if (files.empty()) return;
-  Result<void> packed;
-  runtime_.offload([&] {
-    for (const ports::SharedFile& file : files) {
-      if (packed) packed = file->pack();
-    }
-  });
-  // It is tried again; the journal is whole all the same.
-  if (!packed) log_warning("storage: the journal could not be packed", {{"why", packed.error().text()}});
-}
-
-/// The oldest segment goes once half of the journal says nothing any more; what still does is written again first, in
-/// groups. Whoever waits to write does so between two of them.
-Result<void> SealedStore::compact() {
-  Journal::Stretch oldest;
-  {
-    const ports::Turn::Hold turn(journal_turn_);
-    const auto wasted = static_cast<int64_t>(journal_.bytes()) - index_.live_bytes();
-    if (journal_.has_one() || wasted < index_.live_bytes() + static_cast<int64_t>(Journal::segment_bytes)) return {};
-    oldest = journal_.whole_oldest();
-  }
-  std::vector<std::vector<Moving>> groups;
-  size_t bytes = most_moved_bytes;
-  Result<void> read;
-  runtime_.offload([&] {
-    read = Journal::read_all(oldest, [&](const Place& place, const RecordHead& head, std::string_view record) {
-      if (bytes >= most_moved_bytes) {
-        groups.emplace_back();
-        bytes = 0;
-      }
-      bytes += record.size();
-      groups.back().push_back({place, head, std::string(record)});
-    });
-  });
-  TRY_DO(std::move(read));
-  for (auto& group : groups) {
-    const uint64_t led = led_groups_;
-    while (leading_ && led_groups_ == led) led_->wait_until(Time::max());
-    TRY_DO(move_live(std::move(group)));
-  }
-  const ports::Turn::Hold turn(journal_turn_);
-  Result<void> dropped;
-  runtime_.offload([&] { dropped = journal_.drop_oldest(); });
-  return dropped;
-}
-
-/// With one write and one sync. Nobody adds to the index who has not the journal: what says something now still does
-/// when it is written again, unless its bucket is dropped meanwhile, and nothing that replaces it stands before it.
-Result<void> SealedStore::move_live(std::vector<Moving> records) {
-  for (Moving& each : records) {
-    if (const std::string* key = keys_.of_bucket(each.head.bucket)) each.key = *key;
-  }
-  runtime_.offload([&] { std::erase_if(records, [](Moving& each) { return !each.open(); }); });
-  const auto is_live = [&](const Moving& each) {
-    return index_.is_live(each.place, each.head.kind, each.head.bucket, each.body);
-  };
-  const ports::Turn::Hold turn(journal_turn_);
-  std::erase_if(records, [&](const Moving& each) { return !is_live(each); });
-  if (records.empty()) return {};
-  const std::vector<std::string_view> texts = all_texts(records);
-  Result<std::vector<Place>> places = fail(Code::cancelled, "");
-  runtime_.offload([&] { places = journal_.append(texts); });
-  if (!places) return fail(std::move(places).error());
-  for (size_t i = 0; i < records.size(); ++i) {
-    const Moving& each = records[i];
-    if (is_live(each)) index_.moved((*places)[i], each.head.kind, each.head.bucket, each.body);
-  }
-  return {};
 }
 
 }  // namespace barrio::adapters

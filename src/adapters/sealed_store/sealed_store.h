@@ -184,10 +184,14 @@ class SealedStore final : public ports::ObjectStore, public ports::ObjectCopies 
   void lead();
   void finish(sealed_store::Change& change, const Result<std::vector<sealed_store::Place>>& places, size_t which);
   void take_standing(const std::vector<sealed_store::Journal::Standing>& standing);
-  void pack();
   Result<void> check_taken();
+  // sealed_store_compaction.cpp
+  void pack();
   Result<void> compact();
-  Result<void> move_live(std::vector<sealed_store::Moving> records);
+  /// Returns whether each that may say something could be opened.
+  Result<bool> move_live(std::vector<sealed_store::Moving> records);
+  Result<void> move_damaged(uint32_t segment);
+  Result<void> renew_fences(uint32_t segment);
 
   ports::Runtime& runtime_;
   const std::unique_ptr<ports::Medium> medium_;
