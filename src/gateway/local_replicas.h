@@ -15,7 +15,7 @@
 
 namespace barrio::gateway {
 
-/// silent: no answer to this request in its time, nor to another for long.
+/// silent: no answer to this request in its time, nor to another for long. declined: it turned the request away itself.
 enum class ReplicaOutcome { served, failed, silent, declined, unknown };
 
 class LocalReplicas {

@@ -101,7 +101,7 @@ class Copies final : public ports::CopySink {
   Result<void> may_read(const Bucket& bucket);
   /// Of a copied bucket that has its home here: waits a while for as many sites as it asks for. Errors: unavailable.
   Result<void> may_write(const Bucket& bucket);
-  /// From another member that has everything; `name`: among the bucket's copies. Errors: those of ObjectCopies::repair.
+  /// From a member that has the same record; `name`: among the bucket's copies. Errors: those of ObjectCopies::repair.
   Result<void> repair(const Bucket& bucket, const std::string& name);
   /// The record of this name, and those of the parts of an upload that are damaged.
   Result<void> repair_all(const Bucket& bucket, const std::string& name);

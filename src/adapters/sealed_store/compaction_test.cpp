@@ -50,6 +50,7 @@ struct World {
     store = std::move(*opened);
     run("filling", [&] {
       CHECK(store->add_bucket(contract_bucket, TenantId::of("acme")));
+      CHECK(store->raise_epoch(contract_bucket, 1));  // the first record
       for (int i = 0; i < objects; ++i) put("kept" + std::to_string(i), sample_text(5000, static_cast<uint64_t>(i)));
       const std::string large = sample_text(120'000);
       for (uint64_t bytes = 0; bytes < 2 * Journal::segment_bytes; bytes += large.size()) put("same", large);
@@ -157,10 +158,10 @@ TEST_CASE("what is replaced or removed while its segment is written again stays 
 TEST_CASE(
     "what has rotted in the segment that goes is damaged afterwards, also when it is opened again, and not gone") {
   World world;
-  world.run("fencing", [&] { CHECK(world.store->raise_epoch(contract_bucket, 1)); });
   const auto before = world.store->entries(contract_bucket, "", 10'000);
   {
     std::fstream file(world.folder.files("journal").front(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(10).put('x');                         // in the fence
     file.seekp(100'000).put('x');                    // in a record
     file.seekp(400'000) << std::string(6'000, 'x');  // all of another, and parts of its neighbours
     REQUIRE(file.good());

@@ -192,6 +192,7 @@ class SealedStore final : public ports::ObjectStore, public ports::ObjectCopies 
   Result<bool> move_live(std::vector<sealed_store::Moving> records);
   Result<void> move_damaged(uint32_t segment);
   Result<void> renew_fences(uint32_t segment);
+  Result<void> write_fence(const std::string& bucket, const std::string& key, uint64_t epoch);
 
   ports::Runtime& runtime_;
   const std::unique_ptr<ports::Medium> medium_;

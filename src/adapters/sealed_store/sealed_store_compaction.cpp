@@ -189,11 +189,7 @@ Result<void> SealedStore::renew_fences(uint32_t segment) {
     if (in.fence.file && in.fence.segment == segment) epochs[bucket] = in.epoch;
   }
   for (const auto& [bucket, epoch] : epochs) {
-    const std::string* key = keys_.of_bucket(bucket);
-    if (key == nullptr) continue;
-    const RecordBody body;
-    const RecordHead head{0, epoch, RecordKind::fence, bucket};
-    TRY_DO(append(head, body, encode_record(head.kind, head.epoch, bucket, *key, body, {})));
+    if (const std::string* key = keys_.of_bucket(bucket)) TRY_DO(write_fence(bucket, *key, epoch));
   }
   return {};
 }

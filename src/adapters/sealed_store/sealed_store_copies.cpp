@@ -58,9 +58,7 @@ Result<void> SealedStore::raise_epoch(const std::string& bucket, int64_t epoch) 
   if (in == nullptr || static_cast<int64_t>(in->epoch) < epoch) {
     auto& raising = raising_[bucket];
     raising = std::max(raising, epoch);
-    const RecordBody body;
-    const RecordHead head{0, static_cast<uint64_t>(epoch), RecordKind::fence, bucket};
-    TRY_DO(append(head, body, encode_record(head.kind, head.epoch, bucket, *key, body, {})));
+    TRY_DO(write_fence(bucket, *key, static_cast<uint64_t>(epoch)));
   }
   while (true) {
     const auto lower = accepting_.lower_bound({bucket, 0});
@@ -68,6 +66,12 @@ Result<void> SealedStore::raise_epoch(const std::string& bucket, int64_t epoch) 
     ended_->wait_until(Time::max());
     if (runtime_.stopping()) return fail(Code::cancelled, "this site is stopping");
   }
+}
+
+Result<void> SealedStore::write_fence(const std::string& bucket, const std::string& key, uint64_t epoch) {
+  const RecordBody body;
+  const RecordHead head{0, epoch, RecordKind::fence, bucket};
+  return append(head, body, encode_record(head.kind, head.epoch, bucket, key, body, {}));
 }
 
 std::vector<std::string> SealedStore::buckets() const {
