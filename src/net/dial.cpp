@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "net/dead_peer.h"
 #include "net/tls.h"
 
 namespace barrio::net {
@@ -59,6 +60,7 @@ Result<Dialed> dial(const SocketAddress& address) {
   if (fd < 0) return fail(failure(address, errno));
   const int on = 1;
   if (!address.is_unix()) ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  if (!address.is_unix()) notice_dead_peer(fd);
   if (::connect(fd, address.native(), address.native_length()) == 0) return Dialed{fd, true};
   const int error = errno;
   if (error == EINPROGRESS) return Dialed{fd, false};

@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "net/dead_peer.h"
 
 namespace barrio::net {
 
@@ -56,6 +57,7 @@ Result<SocketAddress> Listener::open(const SocketAddress& address) {
   if (fd < 0) return system_failure(address, errno);
   const int on = 1;
   if (!address.is_unix()) ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  if (!address.is_unix()) notice_dead_peer(fd);
   sockaddr_storage bound{};
   socklen_t length = sizeof(bound);
   if (::bind(fd, address.native(), address.native_length()) != 0 || ::listen(fd, backlog) != 0 ||
@@ -81,6 +83,7 @@ Result<SocketAddress> Listener::adopt(int fd) {
     return fail(Code::invalid, std::strerror(error), "the listening descriptor that was handed over");
   }
   fd_ = fd;
+  if (bound.ss_family != AF_UNIX) notice_dead_peer(fd);
   if (bound.ss_family == AF_UNIX) unix_path_ = reinterpret_cast<const sockaddr_un*>(&bound)->sun_path;
   resume();
   return SocketAddress::from_native(bound, length);
