@@ -194,7 +194,14 @@ void Session::frame_sent(const nghttp2_frame& frame) {
     const uint32_t error = frame.rst_stream.error_code;
     const bool fault = error == NGHTTP2_PROTOCOL_ERROR || error == NGHTTP2_FLOW_CONTROL_ERROR ||
                        error == NGHTTP2_STREAM_CLOSED || error == NGHTTP2_FRAME_SIZE_ERROR;
-    if (fault && resets_.over(reactor_.now(), limits_.resets_per_second)) terminate(NGHTTP2_ENHANCE_YOUR_CALM);
+    if (fault) handler_.on_limit(ConnectionLimit::malformed);
+    if (error == NGHTTP2_REFUSED_STREAM) handler_.on_limit(ConnectionLimit::streams);
+    if (fault && resets_.over(reactor_.now(), limits_.resets_per_second)) flooded(ConnectionLimit::resets);
+    return;
+  }
+  if (frame.hd.type == NGHTTP2_GOAWAY) {
+    const uint32_t error = frame.goaway.error_code;
+    if (error != NGHTTP2_NO_ERROR && error != NGHTTP2_ENHANCE_YOUR_CALM) handler_.on_limit(ConnectionLimit::malformed);
     return;
   }
   const bool ends = (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;

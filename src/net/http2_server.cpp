@@ -124,6 +124,10 @@ void ServerSession::on_ping_answer() {
   if (draining_) last_go_away();
 }
 
+void ServerSession::on_limit(ConnectionLimit limit) {
+  core_.met(limit);
+}
+
 void ServerSession::last_go_away() {
   if (last_go_away_ == Time::max()) return;
   last_go_away_ = Time::max();
@@ -140,17 +144,25 @@ void ServerSession::timed_out(Time now) {
   }
   if (!streams_.empty()) return;
   const Time idle_until = idle_since_ + core_.limits_.idle_timeout;
-  idle_until <= now ? session_.go_away(NGHTTP2_NO_ERROR) : look_at(idle_until);
+  if (idle_until > now) return look_at(idle_until);
+  if (!draining_) core_.met(ConnectionLimit::idle);
+  session_.go_away(NGHTTP2_NO_ERROR);
 }
 
 void ServerSession::expire(ServerStream& stream) {
-  if (!stream.head_complete) return session_.terminate(NGHTTP2_ENHANCE_YOUR_CALM);
+  if (!stream.head_complete) {
+    core_.met(ConnectionLimit::head_time);
+    return session_.terminate(NGHTTP2_ENHANCE_YOUR_CALM);
+  }
   // RFC 9113 8.1: the answer is complete, and nobody reads the rest of the request.
   if (stream.lingers()) {
     session_.reset(stream, NGHTTP2_NO_ERROR);
     return schedule();
   }
-  if (stream.unsent() > 0 || stream.begun_) return stream.refuse_by_reset(NGHTTP2_CANCEL);
+  if (stream.unsent() > 0 || stream.begun_) {
+    core_.met(stream.unsent() > 0 ? ConnectionLimit::write_time : ConnectionLimit::idle);
+    return stream.refuse_by_reset(NGHTTP2_CANCEL);
+  }
   stream.refuse(408, "the request took too long to arrive");
 }
 
@@ -246,7 +258,10 @@ Time ServerStream::due(const ServerLimits& limits) const {
   if (was_reset) return Time::max();
   if (lingers()) return last_progress + linger_for;
   const bool reading = !peer_ended && !paused && !dropped && held_size() == 0 && !ended_;
-  return reading ? last_received + limits.body_timeout : Time::max();
+  if (!reading) return Time::max();
+  // With its answer under way it is one side of a conversation, whose pauses may be long.
+  return begun_ ? std::max(last_received, last_progress) + limits.tunnel_idle_timeout
+                : last_received + limits.body_timeout;
 }
 
 void ServerStream::resume() {
@@ -307,6 +322,7 @@ void ServerStream::reply(int status, std::span<const Header> headers, std::strin
 }
 
 void ServerStream::refuse(int status, std::string_view what) {
+  session_->core_.met(limit_of_status(status, ConnectionLimit::body_time));
   if (begun_) return refuse_by_reset(NGHTTP2_CANCEL);
   session_->session_.drop(*this);
   const Header type{"content-type", problem_type};

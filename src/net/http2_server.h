@@ -88,6 +88,7 @@ class ServerSession final : public SessionHandler {
   void on_early_answer(Channel& channel) override;
   void on_stream_closed(Channel& channel, uint32_t error) override;
   void on_ping_answer() override;
+  void on_limit(ConnectionLimit limit) override;
 
   bool send();
   void report_closed();

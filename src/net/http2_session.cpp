@@ -100,7 +100,10 @@ Session::~Session() {
 
 bool Session::receive(std::string_view input) {
   const auto* bytes = reinterpret_cast<const uint8_t*>(input.data());
-  if (nghttp2_session_mem_recv(session_, bytes, input.size()) < 0) return false;
+  if (nghttp2_session_mem_recv(session_, bytes, input.size()) < 0) {
+    handler_.on_limit(ConnectionLimit::malformed);  // or one of nghttp2's own bounds, such as that of CONTINUATION
+    return false;
+  }
   if (taken_ > 0) nghttp2_session_consume_connection(session_, std::exchange(taken_, 0));
   return true;
 }
@@ -147,7 +150,7 @@ void Session::field(Channel& channel, std::string_view name, std::string_view va
       channel.head_too_big || channel.head_bytes > limits_.head_bytes || channel.head.count() >= limits_.header_fields;
   if (!channel.head_too_big) channel.head.add(name, value);
   // Whoever reads on only keeps the compression in step, at the peer's price of a byte a field.
-  if (channel.head_bytes > hopeless_heads * limits_.head_bytes) terminate(NGHTTP2_ENHANCE_YOUR_CALM);
+  if (channel.head_bytes > hopeless_heads * limits_.head_bytes) flooded(ConnectionLimit::head);
 }
 
 void Session::trailer(Channel& channel, std::string_view name, std::string_view value) {
@@ -169,7 +172,7 @@ void Session::frame_received(const nghttp2_frame& frame) {
     case NGHTTP2_PRIORITY: return count_idle_frame();
     case NGHTTP2_GOAWAY: return handler_.on_goaway();
     case NGHTTP2_RST_STREAM:
-      if (resets_.over(reactor_.now(), limits_.resets_per_second)) terminate(NGHTTP2_ENHANCE_YOUR_CALM);
+      if (resets_.over(reactor_.now(), limits_.resets_per_second)) flooded(ConnectionLimit::resets);
       return;
     case NGHTTP2_DATA:
       if (frame.hd.length == 0 && !ends) return count_idle_frame();
@@ -189,7 +192,12 @@ void Session::frame_received(const nghttp2_frame& frame) {
 }
 
 void Session::count_idle_frame() {
-  if (idle_frames_.over(reactor_.now(), limits_.idle_frames_per_second)) terminate(NGHTTP2_ENHANCE_YOUR_CALM);
+  if (idle_frames_.over(reactor_.now(), limits_.idle_frames_per_second)) flooded(ConnectionLimit::idle_frames);
+}
+
+void Session::flooded(ConnectionLimit limit) {
+  handler_.on_limit(limit);
+  terminate(NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 void Session::data_received(int32_t id, std::string_view piece, bool last) {

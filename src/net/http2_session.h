@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "net/connection_limits.h"
 #include "net/http2_fields.h"
 #include "net/http2_memory.h"
 #include "net/reactor.h"
@@ -79,6 +80,8 @@ class SessionHandler {
   virtual void on_settings() {}
   virtual void on_goaway() {}
   virtual void on_ping_answer() {}
+  /// The peer has met this limit; what follows from it is seen to here.
+  virtual void on_limit(ConnectionLimit /*limit*/) {}
 
  protected:
   ~SessionHandler() = default;
@@ -159,6 +162,8 @@ class Session {
   /// `last`: of the stream's last frame.
   void data_received(int32_t id, std::string_view piece, bool last);
   void count_idle_frame();
+  /// The peer floods: the connection ends.
+  void flooded(ConnectionLimit limit);
   void finish_input(Channel& channel);
   void release_held(size_t size);
   ssize_t next_piece(Channel& channel, size_t most, uint32_t& flags);

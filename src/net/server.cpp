@@ -43,4 +43,8 @@ size_t Server::handshakes() const {
   return state_->core.handshakes();
 }
 
+const ConnectionLimitCounts& Server::limits_met() const {
+  return state_->core.limits_met();
+}
+
 }  // namespace barrio::net

@@ -10,6 +10,7 @@
 #include "base/metrics.h"
 #include "base/shared_pages.h"
 #include "net/address.h"
+#include "net/connection_limits.h"
 #include "net/http.h"
 #include "net/inherited_sockets.h"
 #include "net/reactor.h"
@@ -30,16 +31,17 @@ struct ServerLimits {
   size_t head_bytes = 16 * 1024;           // over it: 431
   size_t header_fields = 64;               // over it: 431
   uint64_t body_bytes = 16 * 1024 * 1024;  // over it: 413, before the body is read where the length is known
-  size_t connections = 10'000;             // over it: not accepted until one closes
+  size_t connections = 10'000;             // of one listener; over it: not accepted there until one closes
   size_t write_buffer_bytes = 256 * 1024;  // write() answers false above it
   Duration head_timeout = 10s;             // first byte to end of head: 408
-  Duration body_timeout = 30s;             // between two pieces of body: 408
+  Duration body_timeout = 30s;             // between two pieces of body, until the answer begins: 408
   Duration idle_timeout = 60s;             // kept alive without a request: closed
   Duration write_timeout = 30s;            // no progress: closed
-  Duration tunnel_idle_timeout = 5min;     // an upgraded connection without a byte either way: closed
+  /// An upgraded connection, or a request whose answer has begun before its end, without a byte either way: closed.
+  Duration tunnel_idle_timeout = 5min;
   Duration tunnel_grace = 10s;      // what an upgraded connection gets when the server drains, or its client ends
   Duration handshake_timeout = 5s;  // of TLS: closed
-  size_t handshakes = 256;          // of TLS at a time; over it: not accepted where TLS is spoken
+  size_t handshakes = 256;          // of TLS at a time, of one listener; over it: not accepted there
   Http2Limits http2 = {};
   std::vector<std::string> proxy_peers = {};  // IP addresses that must (and alone may) begin with a PROXY v2 header
 };
@@ -144,6 +146,7 @@ class Server {
   size_t connections() const;
   /// TLS handshakes that are not over.
   size_t handshakes() const;
+  const ConnectionLimitCounts& limits_met() const;
 
  private:
   struct State;

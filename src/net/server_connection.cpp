@@ -20,7 +20,7 @@ constexpr std::string_view http2_preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 }  // namespace
 
-ServerConnection::ServerConnection(ServerCore& core, const Welcome& door, int fd, const SocketAddress& peer)
+ServerConnection::ServerConnection(ServerCore& core, Welcome& door, int fd, const SocketAddress& peer)
     : core_(core),
       welcome_(door),
       stream_(core.reactor_, *this),
@@ -36,7 +36,7 @@ ServerConnection::ServerConnection(ServerCore& core, const Welcome& door, int fd
 
 ServerConnection::~ServerConnection() {
   closed_ = true;
-  if (shaking_hands_) --core_.handshakes_;
+  if (shaking_hands_) --welcome_.handshakes;
   if (http2_) http2_->closed();
   if (open_) core_.handler_.on_closed(*this, true);
 }
@@ -61,7 +61,7 @@ Time ServerConnection::deadline() const {
   }
   if (phase_ == Phase::tunnel) due = tunnel_due();
   if (phase_ == Phase::http2) due = http2_->due();
-  if (phase_ == Phase::body && !paused_ && !ended_) due = last_read_ + limits.body_timeout;
+  if (phase_ == Phase::body && !paused_ && !ended_) due = body_due();
   if (phase_ == Phase::linger && stream_.unsent() == 0) due = last_read_ + linger_for;
   if (waits_for_client()) due = std::min(due, last_sent_ + limits.write_timeout);
   return std::min(due, probe_due());
@@ -85,7 +85,10 @@ void ServerConnection::timed_out() {
     probe();
     return advance();
   }
-  if (stuck || !reading) return close();
+  if (stuck || !reading) {
+    if (const auto limit = limit_of_time(stuck)) core_.met(*limit);
+    return close();
+  }
   refuse(408, "the request took too long to arrive");
   advance();
 }
@@ -324,6 +327,20 @@ Time ServerConnection::tunnel_due() const {
   return std::min(std::max(last_read_, last_sent_) + core_.limits_.tunnel_idle_timeout, tunnel_end_);
 }
 
+/// With its answer under way a request is one side of a conversation, whose pauses may be long.
+Time ServerConnection::body_due() const {
+  return begun_ ? std::max(last_read_, last_sent_) + core_.limits_.tunnel_idle_timeout
+                : last_read_ + core_.limits_.body_timeout;
+}
+
+/// Of a time that is up, but for those that end with 408. None: the connection was to end anyway.
+std::optional<ConnectionLimit> ServerConnection::limit_of_time(bool stuck) const {
+  if (stuck) return ConnectionLimit::write_time;
+  if (phase_ == Phase::linger || core_.draining_ || tunnel_end_ != Time::max()) return std::nullopt;
+  if (shaking_hands_) return ConnectionLimit::handshake_time;
+  return phase_ == Phase::proxy ? ConnectionLimit::head_time : ConnectionLimit::idle;
+}
+
 void ServerConnection::next_request() {
   parser_.reset();
   phase_ = Phase::head;
@@ -331,6 +348,9 @@ void ServerConnection::next_request() {
 }
 
 void ServerConnection::refuse(int status, const char* what) {
+  core_.met(limit_of_status(status, phase_ != Phase::body ? ConnectionLimit::head_time
+                                    : begun_              ? ConnectionLimit::idle
+                                                          : ConnectionLimit::body_time));
   if (begun_ && open_) return abort();
   std::string& out = stream_.unsent_text();
   const std::string text = problem_text(status, what);

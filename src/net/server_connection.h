@@ -33,10 +33,15 @@ class ServerSession;
 class ServerStream;
 }  // namespace http2
 
-/// How a listener's connections begin.
+/// Which limit a refusal with this status is of. `waited`: that of the time for it, where it is 408.
+ConnectionLimit limit_of_status(int status, ConnectionLimit waited);
+
+/// How a listener's connections begin, and how many there are: a crowd at one listener shuts no other.
 struct Welcome {
   std::shared_ptr<TlsServer> tls = {};
   InClear in_clear = InClear::refused;
+  size_t connections = 0;
+  size_t handshakes = 0;  // that are not over
 };
 
 /// What the connections of one server share.
@@ -50,7 +55,8 @@ class ServerCore {
   std::vector<int> share_listeners();
   void drain(Duration idle);
   size_t connections() const { return connections_.size(); }
-  size_t handshakes() const { return handshakes_; }
+  size_t handshakes() const;
+  const ConnectionLimitCounts& limits_met() const { return limits_met_; }
 
  private:
   friend class ServerConnection;
@@ -64,7 +70,8 @@ class ServerCore {
 
   void accepted(Door& door, int fd, const SocketAddress& peer);
   void set_accepting();
-  void count_handshakes(int change);
+  void count_handshakes(Welcome& welcome, int change);
+  void met(ConnectionLimit limit) { ++limits_met_[static_cast<size_t>(limit)]; }
   void remove(ServerConnection& connection);
   bool is_proxy(const std::string& ip) const;
 
@@ -76,7 +83,7 @@ class ServerCore {
   Time drain_began_{};
   Duration drain_idle_{};
   std::vector<std::unique_ptr<Door>> doors_;
-  size_t handshakes_ = 0;  // that are not over
+  ConnectionLimitCounts limits_met_{};
   WorkList<ServerConnection> work_;
   http2::Memory http2_memory_;
   http2::PlainValues plain_values_;
@@ -88,12 +95,13 @@ class ServerCore {
 
 class ServerConnection final : public IoHandler, public Exchange {
  public:
-  ServerConnection(ServerCore& core, const Welcome& welcome, int fd, const SocketAddress& peer);
+  ServerConnection(ServerCore& core, Welcome& welcome, int fd, const SocketAddress& peer);
   ~ServerConnection();
 
   /// From the work list: does what was put off. True: closed, to be freed.
   bool work();
   void drain();
+  Welcome& welcomed_by() const { return welcome_; }
 
   const RequestHead& request() const override { return parser_.head(); }
   const std::string& device_ip() const override { return device_ip_; }
@@ -124,6 +132,7 @@ class ServerConnection final : public IoHandler, public Exchange {
   /// Something is to be sent, and the client has to take it first.
   bool waits_for_client() const { return stream_.unsent() > 0 || (blocked_ && answering()); }
   void timed_out();
+  std::optional<ConnectionLimit> limit_of_time(bool stuck) const;
   void welcome();
   void begin_handshake();
   bool begins_in_clear();
@@ -145,6 +154,7 @@ class ServerConnection final : public IoHandler, public Exchange {
   bool finish_exchange();
   bool exchange_over();
   Time tunnel_due() const;
+  Time body_due() const;
   void next_request();
   void refuse(int status, const char* what);
   bool may_probe() const;
@@ -161,10 +171,10 @@ class ServerConnection final : public IoHandler, public Exchange {
   bool answering() const { return open_ && !ended_ && !closed_; }
 
   ServerCore& core_;
-  const Welcome& welcome_;
+  Welcome& welcome_;
   Stream stream_;
   LazyTimer timer_;
-  bool shaking_hands_ = false;  // counted in the core
+  bool shaking_hands_ = false;  // counted in welcome_
   std::string device_ip_;
   ProxyHeaderReader proxy_;
   http1::RequestParser parser_;

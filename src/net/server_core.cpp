@@ -5,6 +5,16 @@
 
 namespace barrio::net {
 
+ConnectionLimit limit_of_status(int status, ConnectionLimit waited) {
+  switch (status) {
+    case 408: return waited;
+    case 413: return ConnectionLimit::body;
+    case 414:
+    case 431: return ConnectionLimit::head;
+    default: return ConnectionLimit::malformed;
+  }
+}
+
 ServerCore::ServerCore(Reactor& reactor, ServerLimits limits, ExchangeHandler& handler)
     : reactor_(reactor), limits_(std::move(limits)), handler_(handler), work_(reactor, [this](ServerConnection& one) {
         if (one.work() && !one.scheduled) remove(one);
@@ -46,30 +56,41 @@ bool ServerCore::is_proxy(const std::string& ip) const {
 void ServerCore::accepted(Door& door, int fd, const SocketAddress& peer) {
   connections_.push_back(std::make_unique<ServerConnection>(*this, door.welcome, fd, peer));
   connections_.back()->index = connections_.size() - 1;
-  if (connections_.size() >= limits_.connections) set_accepting();
+  if (++door.welcome.connections < limits_.connections) return;
+  met(ConnectionLimit::connections);
+  set_accepting();
 }
 
 void ServerCore::set_accepting() {
   if (draining_) return;
-  const bool full = held_ || connections_.size() >= limits_.connections;
   for (auto& door : doors_) {
-    const bool busy = door->welcome.tls && handshakes_ >= limits_.handshakes;
-    full || busy ? door->listener->pause() : door->listener->resume();
+    const Welcome& at = door->welcome;
+    const bool full = at.connections >= limits_.connections || at.handshakes >= limits_.handshakes;
+    held_ || full ? door->listener->pause() : door->listener->resume();
   }
 }
 
-void ServerCore::count_handshakes(int change) {
-  const bool was_busy = handshakes_ >= limits_.handshakes;
-  handshakes_ += static_cast<size_t>(change);
-  if (was_busy != (handshakes_ >= limits_.handshakes)) set_accepting();
+void ServerCore::count_handshakes(Welcome& welcome, int change) {
+  const bool was_busy = welcome.handshakes >= limits_.handshakes;
+  welcome.handshakes += static_cast<size_t>(change);
+  const bool busy = welcome.handshakes >= limits_.handshakes;
+  if (busy && !was_busy) met(ConnectionLimit::handshakes);
+  if (was_busy != busy) set_accepting();
+}
+
+size_t ServerCore::handshakes() const {
+  size_t all = 0;
+  for (const auto& door : doors_) all += door->welcome.handshakes;
+  return all;
 }
 
 void ServerCore::remove(ServerConnection& connection) {
   const size_t index = connection.index;
+  Welcome& by = connection.welcomed_by();
   std::swap(connections_[index], connections_.back());
   connections_[index]->index = index;
   connections_.pop_back();
-  if (connections_.size() + 1 == limits_.connections) set_accepting();
+  if (by.connections-- == limits_.connections) set_accepting();
 }
 
 void ServerCore::drain(Duration idle) {

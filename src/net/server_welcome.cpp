@@ -21,7 +21,7 @@ void ServerConnection::welcome() {
 void ServerConnection::begin_handshake() {
   first_byte_ = core_.reactor_.now();
   shaking_hands_ = true;
-  core_.count_handshakes(+1);
+  core_.count_handshakes(welcome_, +1);
   stream_.secure(welcome_.tls->session());
 }
 
@@ -43,6 +43,7 @@ bool ServerConnection::begins_in_clear() {
 /// True: it is over, and well.
 bool ServerConnection::finish_handshake() {
   if (stream_.tls_failure() != nullptr) {
+    core_.met(ConnectionLimit::malformed);
     close();
     return false;
   }
@@ -59,7 +60,7 @@ bool ServerConnection::finish_handshake() {
 
 void ServerConnection::end_handshake() {
   shaking_hands_ = false;
-  core_.count_handshakes(-1);
+  core_.count_handshakes(welcome_, -1);
   welcome_.tls->count(stream_.tls());
 }
 

@@ -326,9 +326,16 @@ TEST_CASE("over the limit of handshakes nobody is accepted, and then again") {
   for (int i = 0; i < 10; ++i) world.reactor.turn(1ms);
   CHECK(world.server.connections() == 3);
   CHECK(world.server.handshakes() == 3);
+  // Another listener goes on.
+  const auto calm = world.server.listen(any_port(), world.tls);
+  REQUIRE(calm);
+  Endpoint there(*calm);
+  there.tls = world.endpoint(Protocol::http1).tls;
+  there.name = "a.example";
+  REQUIRE(world.fetch(there));
   storm.clear();
   REQUIRE(world.fetch(world.endpoint(Protocol::http1)));
-  world.until([&] { return world.server.connections() == 1; });
+  world.until([&] { return world.server.connections() == 2; });
   CHECK(world.server.handshakes() == 0);
 }
 
