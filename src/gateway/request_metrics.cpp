@@ -94,15 +94,17 @@ void RequestMetrics::forwarded_to(const SiteId& site) {
 }
 
 void RequestMetrics::counted(const UsageRecord& record) {
-  int64_t& told = told_[record.meter];
-  if (record.period <= told) return;
-  told = record.period;
+  const auto known =
+      std::find_if(told_.begin(), told_.end(), [&](const Told& one) { return one.meter == record.meter; });
+  const int64_t before = known == told_.end() ? 0 : known->period;
+  if (known != told_.end()) told_.erase(known);
+  told_.push_back({record.meter, std::max(before, record.period)});
+  // Engines come and go: the one that has been silent for longest is gone.
+  if (told_.size() > most_meters) told_.erase(told_.begin());
+  if (record.period <= before) return;
   for (const UsageLine& line : record.lines) {
     if (line.app.name) add_tokens({line.app.tenant, *line.app.name}, line.usage.served);
   }
-  // Engines come and go; the one of this record is here.
-  while (told_.size() > most_meters)
-    told_.erase(told_.begin()->first == record.meter ? std::next(told_.begin()) : told_.begin());
 }
 
 void RequestMetrics::add_tokens(const AppKey& key, const ServedUsage& served) {

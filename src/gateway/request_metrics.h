@@ -73,7 +73,12 @@ class RequestMetrics {
   std::unordered_map<AppKey, App, Hash> apps_;    // the empty key: "other"
   std::pair<const AppKey, App>* last_ = nullptr;  // found: the next request is often of the same app
   std::map<SiteId, Counter*> forwards_;           // at most max_sites
-  std::map<int64_t, int64_t> told_;               // meters of engines, at most most_meters, and their last periods
+  /// Of an engine's meter, up to which period its tokens were added. The one that was heard last is the last.
+  struct Told {
+    int64_t meter = 0;
+    int64_t period = 0;
+  };
+  std::vector<Told> told_;
   static constexpr size_t most_meters = 16;
 };
 
