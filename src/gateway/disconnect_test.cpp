@@ -51,10 +51,11 @@ struct World {
   Gateway gateway;
   net::SocketAddress address;
 
-  explicit World(std::string answer, Duration objective = 5s)
+  explicit World(std::string answer, Duration objective = 5s, LimitsConfig limits = {})
       : origin(reactor, "/tmp/barrio-disconnect-test-" + std::to_string(::getpid()), std::move(answer)),
-        gateway(reactor, {.site = SiteId::of("bio1"), .listen = *net::SocketAddress::parse("127.0.0.1:0")}, core,
-                registry) {
+        gateway(reactor,
+                {.site = SiteId::of("bio1"), .listen = *net::SocketAddress::parse("127.0.0.1:0"), .policy = limits},
+                core, registry) {
     REQUIRE(origin.listening());
     const auto bound = gateway.start();
     REQUIRE(bound);
@@ -81,14 +82,16 @@ struct World {
     REQUIRE(done());
   }
   std::string request(std::string_view body = "three") const {
+    return head("/v2/models/street/infer", "Content-Length: " + std::to_string(body.size())) + std::string(body);
+  }
+  std::string head(const std::string& path, const std::string& field) const {
     static const std::string token = [] {
       const WallTime now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
       return api::issue_token(signing_key(), api::verifying_key(signing_key()).kid,
                               {.subject = "acme", .role = "tenant", .scopes = {"barrio:infer"}, .expires = now + 1h},
                               now);
     }();
-    return "POST /v2/models/street/infer HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + token +
-           "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + std::string(body);
+    return "POST " + path + " HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + token + "\r\n" + field + "\r\n\r\n";
   }
   /// The status of one request from its beginning to its end.
   std::string ask() {
@@ -248,6 +251,37 @@ TEST_CASE("a crowd of devices that come and leave, before a replica that dies, l
     w.origin.fate = [] { return Fate{}; };
   }
   CHECK(w.origin.requests() > 50);
+}
+
+TEST_CASE("a body that comes byte by byte holds no place: 408 in the gateway's words, unless it is gRPC's") {
+  World w(answer_of("hello"), 5s, {.body_grace = 50ms, .body_bytes_per_second = 1000});
+  for (const char* framing : {"Content-Length: 5000", "Transfer-Encoding: chunked"}) {
+    RawClient slow(w.address);
+    const Time began = w.reactor.fresh_now();
+    REQUIRE(slow.send(w.head("/apps/street/x", framing)));
+    w.until([&] { return w.gateway.open_requests() == 1; });
+    REQUIRE(slow.send("1\r\na\r\n"));
+    w.until([&] { return slow.poll(); });
+    CHECK(w.reactor.fresh_now() - began >= 50ms);
+    CHECK(slow.text().starts_with("HTTP/1.1 408 "));
+    CHECK(slow.text().find(R"("limit":"body_rate")") != std::string::npos);
+    w.until([&] { return w.gateway.open_requests() == 0; });
+  }
+  CHECK(w.registry.text().find(R"(limited_total{site="bio1",limit="body_rate"} 2)") != std::string::npos);
+  CHECK(w.origin.requests() == 0);
+  RawClient steady(w.address);
+  REQUIRE(steady.send(w.head("/apps/street/x", "Content-Length: 5000") + std::string(4999, 'x')));
+  RawClient stream(w.address);
+  REQUIRE(stream.send(w.head("/apps/street/x", "Content-Type: application/grpc\r\nTransfer-Encoding: chunked")));
+  w.until([&] { return w.gateway.open_requests() == 2; });
+  const Time later = w.reactor.fresh_now() + 200ms;
+  w.until([&] { return w.reactor.fresh_now() >= later; });
+  CHECK_FALSE(stream.poll());
+  REQUIRE(steady.send("x"));
+  w.until([&] {
+    steady.poll();
+    return steady.text().ends_with("hello");
+  });
 }
 
 }  // namespace

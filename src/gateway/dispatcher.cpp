@@ -307,10 +307,11 @@ Decision Dispatcher::give_up(Ticket ticket, Failure failure, bool sent, Time now
   const bool busy = declined || failure == Failure::refused;
   const RefusalReason reason = busy ? RefusalReason::overloaded : RefusalReason::unavailable;
   if (sent && !request.repeatable) {
-    return refuse(ticket, 502,
-                  {reason, "site " + site + " failed after the request was sent, and may have acted on it",
-                   "the same request again, if it does no harm twice"},
-                  now);
+    return refuse(
+        ticket, 502,
+        {RefusalReason::unavailable, "site " + site + " failed after the request was sent, and may have acted on it",
+         "the same request again, if it does no harm twice"},
+        now);
   }
   const bool twice = request.retried && !request.tried.empty();
   const std::string failed = declined ? "declined it: no time is left behind what waits" : "failed to serve it";

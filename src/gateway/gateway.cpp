@@ -129,7 +129,8 @@ Gateway::State::State(net::Reactor& loop, GatewayConfig settings, const ports::C
       meter(config.usage_memory.empty() ? own_usage_memory.bytes() : config.usage_memory,
             static_cast<int64_t>(mix(config.seed, 4) >> 1 | 1), config.wall()),
       dispatcher(config.site, config.seed),
-      limits(config.policy, registry, config.wall),
+      limits(config.policy, registry, config.site, config.wall),
+      connection_metrics(registry, config.site),
       closing(loop, [this](ProxiedRequest& over) { spare.push_back(&over); }),
       client(loop, upstream_limits()),
       peers(loop, client, dispatcher,
@@ -156,6 +157,7 @@ void Gateway::State::tick() {
 void Gateway::State::measure() {
   metrics.peers_up.set(static_cast<double>(peers.up()));
   metrics.connections.set(static_cast<double>(server.connections()));
+  connection_metrics.tell(server);
   metrics.open_requests.set(static_cast<double>(dispatcher.open_requests()));
   metrics.loop_turn.observe(reactor.take_longest_turn());
   metrics.unmetered.add(meter.unmetered() - std::exchange(unmetered_told, meter.unmetered()));

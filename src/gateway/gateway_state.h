@@ -6,6 +6,7 @@
 #include "api/oauth/issuer_clock.h"
 #include "gateway/app_address.h"
 #include "gateway/callers.h"
+#include "gateway/connection_metrics.h"
 #include "gateway/cors.h"
 #include "gateway/gateway.h"
 #include "gateway/meter.h"
@@ -78,6 +79,7 @@ struct Gateway::State final : net::ExchangeHandler, std::enable_shared_from_this
   Callers callers;
   api::IssuerClock issuer_clock;
   Limits limits;
+  ConnectionMetrics connection_metrics;
   std::vector<std::unique_ptr<ProxiedRequest>> requests;
   std::vector<ProxiedRequest*> spare;
   net::WorkList<ProxiedRequest> closing;  // over, but perhaps still on the stack

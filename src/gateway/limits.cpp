@@ -10,9 +10,9 @@ namespace barrio::gateway {
 
 namespace {
 
-constexpr std::array<const char*, 10> names = {"tenant_rate", "app_rate",    "tenant_in_flight", "fair_share",
+constexpr std::array<const char*, 11> names = {"tenant_rate", "app_rate",    "tenant_in_flight", "fair_share",
                                                "tenants",     "tenant_body", "app_body",         "kept_bodies",
-                                               "peer_share",  "spend_cap"};
+                                               "peer_share",  "spend_cap",   "body_rate"};
 
 int64_t seconds_up(Duration wait) {
   return std::max<int64_t>(1, std::chrono::ceil<std::chrono::seconds>(wait).count());
@@ -20,15 +20,17 @@ int64_t seconds_up(Duration wait) {
 
 }  // namespace
 
-Limits::Limits(LimitsConfig config, Registry& registry, std::function<WallTime()> wall)
+Limits::Limits(LimitsConfig config, Registry& registry, const SiteId& site, std::function<WallTime()> wall)
     : config_(config),
       wall_(std::move(wall)),
       admission_(config.most_in_flight),
-      in_flight_(registry.gauge("barrio_gateway_in_flight", "Requests let in and not yet over")),
-      kept_bytes_(registry.gauge("barrio_gateway_kept_body_bytes", "Bodies kept for a second attempt")) {
+      in_flight_(
+          registry.gauge("barrio_gateway_in_flight", "Requests let in and not yet over", {{"site", site.str()}})),
+      kept_bytes_(registry.gauge("barrio_gateway_kept_body_bytes", "Bodies kept for a second attempt",
+                                 {{"site", site.str()}})) {
   for (size_t i = 0; i < names.size(); ++i) {
-    counters_[i] =
-        &registry.counter("barrio_gateway_limited_total", "Requests that met a limit", {{"limit", names[i]}});
+    counters_[i] = &registry.counter("barrio_gateway_limited_total", "Requests that met a limit",
+                                     {{"site", site.str()}, {"limit", names[i]}});
   }
 }
 
@@ -149,6 +151,20 @@ Problem Limits::body_too_long(const AppKey& app, const App* known) {
           .nearest = "a body of at most " + value,
           .limit = names[static_cast<size_t>(which)],
           .value = value};
+}
+
+Duration Limits::body_time(uint64_t received) const {
+  return config_.body_grace + std::chrono::seconds(received) / config_.body_bytes_per_second;
+}
+
+Problem Limits::body_too_slow() {
+  count(Which::body_rate);
+  return {.status = 408,
+          .reason = "body_too_slow",
+          .detail = fmt::format("the body came with less than {} bytes a second", config_.body_bytes_per_second),
+          .nearest = "a body that is sent in one go; for what comes bit by bit gRPC or a WebSocket",
+          .limit = names[static_cast<size_t>(Which::body_rate)],
+          .value = fmt::format("{} B/s", config_.body_bytes_per_second)};
 }
 
 bool Limits::keep(RequestHold& hold, size_t bytes) {

@@ -19,6 +19,9 @@ struct LimitsConfig {
   uint32_t most_to_peer = 256;         // the same of requests forwarded to one other gateway: its connections
   Bytes kept_bodies = mib(64);         // over it a body is not kept, and its request is not retried
   Bytes kept_bodies_tenant = mib(16);  // of one tenant
+  // A body has so long to come whole, and so much longer as its bytes take at this rate.
+  Duration body_grace = 30s;
+  uint32_t body_bytes_per_second = 100;
 };
 
 /// What one request holds until its end.
@@ -32,7 +35,7 @@ struct RequestHold {
 class Limits {
  public:
   /// `wall`: when a month ends.
-  Limits(LimitsConfig config, Registry& registry, std::function<WallTime()> wall);
+  Limits(LimitsConfig config, Registry& registry, const SiteId& site, std::function<WallTime()> wall);
   void set_snapshot(const Snapshot& snapshot);
 
   struct Request {
@@ -55,6 +58,11 @@ class Limits {
   uint64_t most_body(const AppKey& app, const App* known) const;
   /// 413, counted.
   Problem body_too_long(const AppKey& app, const App* known);
+  /// How long a body may have taken of which so much has come: with ever so few bytes a second a thousand clients of a
+  /// public app would be all that its tenant may have in flight.
+  Duration body_time(uint64_t received) const;
+  /// 408, counted.
+  Problem body_too_slow();
   /// True: this many more bytes may be kept.
   bool keep(RequestHold& hold, size_t bytes);
   void give_back(RequestHold& hold);
@@ -72,9 +80,10 @@ class Limits {
     app_body,
     kept_bodies,
     peer_share,
-    spend_cap
+    spend_cap,
+    body_rate
   };
-  static constexpr size_t limit_count = 10;
+  static constexpr size_t limit_count = 11;
   Problem refuse(const AppKey& app, const decide::Over& over);
   std::optional<Problem> over_spend_cap(const AppKey& app, const App* known);
   void count(Which which) { counters_[static_cast<size_t>(which)]->add(); }

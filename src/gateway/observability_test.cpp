@@ -303,5 +303,36 @@ TEST_CASE("tokens that an engine counted are figures of their app, each period o
   CHECK(w.registry.text().find(R"(app="video")") == std::string::npos);
 }
 
+TEST_CASE("tokens of an engine that goes on are counted once, however many others came and went, whatever its number") {
+  World w(std::nullopt, std::nullopt);
+  const auto record = [](int64_t meter, int64_t tokens) {
+    UsageRecord made;
+    made.meter = meter;
+    made.period = 1;
+    made.lines.push_back({street, {.served = {.tokens_in = tokens}}});
+    return made;
+  };
+  const UsageRecord lasting = record(1, 30);
+  for (int64_t meter = 100; meter < 150; ++meter) {
+    w.mad->show_counted({&lasting, 1});
+    const UsageRecord other = record(meter, 1);
+    w.mad->show_counted({&other, 1});
+  }
+  const std::string in = R"(barrio_gateway_tokens_total{site="mad1",tenant="acme",app="street",direction="in"} 80)";
+  CHECK(w.registry.text().find(in + "\n") != std::string::npos);
+}
+
+TEST_CASE("every series of a gateway names its site, and limits of connections are among them") {
+  World w(std::nullopt, std::nullopt);
+  w.infer("street");
+  const std::string text = w.registry.text();
+  CHECK(text.find(R"(barrio_gateway_limited_total{site="bio1",limit="connection_head"} 0)") != std::string::npos);
+  for (size_t at = text.find("\nbarrio_gateway_"); at != std::string::npos;
+       at = text.find("\nbarrio_gateway_", at + 1)) {
+    const std::string line = text.substr(at + 1, text.find('\n', at + 1) - at - 1);
+    CHECK_MESSAGE(line.find(R"({site=")") != std::string::npos, line);
+  }
+}
+
 }  // namespace
 }  // namespace barrio::gateway::observability_test

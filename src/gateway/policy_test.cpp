@@ -246,7 +246,7 @@ TEST_CASE("over a tenant's rate: 429 that names the limit, its value and when to
   CHECK(problem(refused).at("value") == "0.1");
   CHECK(status_without_body(w) == 429);
   CHECK(w.here.asked == 2);
-  CHECK(has(w.metrics(), "barrio_gateway_limited_total{limit=\"tenant_rate\"} 2"));
+  CHECK(has(w.metrics(), "barrio_gateway_limited_total{site=\"bio1\",limit=\"tenant_rate\"} 2"));
 }
 
 TEST_CASE(
@@ -264,7 +264,7 @@ TEST_CASE(
   CHECK(problem(refused).at("detail") ==
         "tenant acme has spent its cap of 100.00EUR for this month; it may go on from 2026-12-01T00:00:00.000Z on");
   CHECK(status_without_body(w) == 429);
-  CHECK(has(w.metrics(), "barrio_gateway_limited_total{limit=\"spend_cap\"} 2"));
+  CHECK(has(w.metrics(), "barrio_gateway_limited_total{site=\"bio1\",limit=\"spend_cap\"} 2"));
   // Without another word from control.
   w.wall = december - 1ms;
   CHECK(header(w.ask(w.infer()), "Retry-After") == "1");
@@ -400,7 +400,7 @@ TEST_CASE("a tenant that has its share of the way to another gateway leaves the 
   const net::Response refused = w.ask(w.infer());
   CHECK(refused.status == 503);
   CHECK(problem(refused).at("reason") == "overloaded");
-  CHECK(has(w.metrics(), "barrio_gateway_limited_total{limit=\"peer_share\"} 1"));
+  CHECK(has(w.metrics(), "barrio_gateway_limited_total{site=\"bio1\",limit=\"peer_share\"} 1"));
   // The other tenant's request reaches the other gateway, which has no replica for it.
   const net::Response other = w.ask(w.app("GET", "/apps/street.rival/"));
   CHECK(problem(other).at("reason") != "rate_limited");
@@ -433,7 +433,7 @@ TEST_CASE("a body over the tenant's or the app's limit is refused with 413, its 
   call.write("0123456789a");
   w.until([&] { return chunked.over; });
   CHECK(chunked.status == 413);
-  CHECK(has(w.metrics(), "barrio_gateway_limited_total{limit=\"app_body\"} 1"));
+  CHECK(has(w.metrics(), "barrio_gateway_limited_total{site=\"bio1\",limit=\"app_body\"} 1"));
 }
 
 TEST_CASE("over the memory for kept bodies a request goes on, but is not sent a second time") {
@@ -448,7 +448,7 @@ TEST_CASE("over the memory for kept bodies a request goes on, but is not sent a 
   large.body = std::string(1001, 'x');
   CHECK(fresh.ask(large).status == 503);
   CHECK(fresh.there.asked == 0);
-  CHECK(has(fresh.metrics(), "barrio_gateway_limited_total{limit=\"kept_bodies\"} 1"));
+  CHECK(has(fresh.metrics(), "barrio_gateway_limited_total{site=\"bio1\",limit=\"kept_bodies\"} 1"));
 }
 
 TEST_CASE("a body of any length that is sent a second time is the same, whatever was read meanwhile") {
@@ -568,7 +568,7 @@ TEST_CASE("a body over the default limit is refused in the gateway's words, anno
     w.until([&] { return long_one.over; });
     CHECK(long_one.status == 413);
   }
-  CHECK(has(w.metrics(), "barrio_gateway_limited_total{limit=\"tenant_body\"} 3"));
+  CHECK(has(w.metrics(), "barrio_gateway_limited_total{site=\"bio1\",limit=\"tenant_body\"} 3"));
   w.snapshot->quotas["acme"] = {.body_bytes = mib(17)};
   w.publish();
   HeadOnly taken;
@@ -758,6 +758,7 @@ TEST_CASE("a POST that failed at another gateway's replica is not sent again eit
   w.there.does = Replica::Does::abort;
   const net::Response post = w.ask(w.app("POST", "/apps/open.acme/pay"));
   CHECK(post.status == 502);
+  CHECK(problem(post).at("reason") == "unavailable");
   CHECK(w.there.asked == 1);
   CHECK(total_of(w.metrics(), "barrio_gateway_retries_total") == 0);
 }

@@ -29,6 +29,8 @@ void ProxiedRequest::start(net::Exchange& exchange, RequestStart&& start) {
   answering_ = ended_ = false;
   ended_at_ = exchange.first_byte();
   received_ = 0;
+  paused_at_ = Time::max();
+  paused_for_ = Duration::zero();
   keeping_ = exchange.request().content_length.value_or(0) <= most_kept_body;
   taken_.reset();
   kept_.clear();
@@ -121,18 +123,40 @@ bool ProxiedRequest::send_to(const net::Endpoint& where, bool to_gateway, Durati
   bool room = true;
   if (!kept().empty()) room = call_->write(kept());
   if (ended_ && head.has_body) call_->end(views_of(request_trailers_, headers_));
-  if (!room) exchange_->pause();
+  if (!room) pause_device();
   set_begin_timer();
   return true;
 }
 
-/// A request that streams has its deadline, of the answer's head, from its own end on.
+/// A request that streams has its deadline, of the answer's head, from its own end on; until then its body has to come.
 void ProxiedRequest::set_begin_timer() {
-  if (start_.streams && ended_) begin_timer_.set(deadline_ + (ended_at_ - exchange_->first_byte()));
+  if (!start_.streams) return;
+  // What is not complete yet mostly is in this very turn: then the timer only finds out that it is moved.
+  begin_timer_.set(ended_ ? deadline_ + (ended_at_ - exchange_->first_byte()) : std::min(deadline_, body_due()));
+}
+
+void ProxiedRequest::pause_device() {
+  paused_at_ = std::min(paused_at_, parts_.reactor.now());
+  exchange_->pause();
+}
+
+/// Not the device's is the time in which what serves takes nothing.
+Time ProxiedRequest::body_due() const {
+  const Duration paused = paused_for_ + std::max(Duration::zero(), parts_.reactor.now() - paused_at_);
+  return exchange_->first_byte() + paused + parts_.limits.body_time(received_);
+}
+
+/// gRPC's streams are conversations, whose pauses may be long, before their answer begins, too.
+void ProxiedRequest::look_at_body() {
+  if (is_grpc(exchange_->request().headers)) return;
+  if (const Time due = body_due(); parts_.reactor.now() < due) return begin_timer_.set(due);
+  give_up(408, "body_too_slow");
+  reply_problem(*exchange_, parts_.limits.body_too_slow(), cors_);
 }
 
 void ProxiedRequest::not_begun() {
   if (exchange_ == nullptr || call_ == nullptr || answering_) return;
+  if (!ended_) return look_at_body();
   call_->cancel();
   call_ = nullptr;
   retry_or_refuse(Failure::timed_out, true);
@@ -185,18 +209,22 @@ void ProxiedRequest::on_device_body(std::string_view piece) {
   if (upgrade_.empty() && received_ > start_.most_body) return body_too_long();
   keep(piece);
   if (body_digest_) body_digest_->add(piece);
-  if (call_ != nullptr && !call_->write(piece)) exchange_->pause();
+  if (call_ != nullptr && !call_->write(piece)) pause_device();
 }
 
-void ProxiedRequest::body_too_long() {
+void ProxiedRequest::give_up(int status, std::string_view reason) {
   if (call_ != nullptr) call_->cancel();
   call_ = nullptr;
   if (ticket_ != 0) parts_.dispatcher.abandoned(ticket_, parts_.reactor.now());
   ticket_ = 0;
+  if (!answering_) seen(status, reason);
+}
+
+void ProxiedRequest::body_too_long() {
+  give_up(413, to_name(RefusalReason::body_too_long));
   if (answering_) return exchange_->abort();
   parts_.metrics.refused(start_.app, RefusalReason::body_too_long);
   meter_.refused(RefusalReason::body_too_long);
-  seen(413, to_name(RefusalReason::body_too_long));
   reply_problem(*exchange_, parts_.limits.body_too_long(start_.app, parts_.dispatcher.find_app(start_.app)), cors_);
 }
 
@@ -219,6 +247,8 @@ void ProxiedRequest::on_device_tunnel_end() {
 }
 
 void ProxiedRequest::on_writable() {
+  if (paused_at_ != Time::max()) paused_for_ += parts_.reactor.now() - paused_at_;
+  paused_at_ = Time::max();
   exchange_->resume();
 }
 

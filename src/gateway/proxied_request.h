@@ -108,6 +108,11 @@ class ProxiedRequest final : public net::CallHandler {
   void not_begun();
   void forget_body();
   void body_too_long();
+  void pause_device();
+  Time body_due() const;
+  void look_at_body();
+  /// The device gets another answer than that of what served it.
+  void give_up(int status, std::string_view reason);
   void note_begun(const net::ResponseHead& head);
   std::optional<Failure> cannot_serve(const net::ResponseHead& head) const;
   void note_declined(const net::ResponseHead& head);
@@ -134,7 +139,9 @@ class ProxiedRequest final : public net::CallHandler {
   std::string kept_;
   std::shared_ptr<const void> taken_;  // where it was read, if there is one; then nothing is in kept_
   std::string_view in_taken_;
-  uint64_t received_ = 0;  // of the body
+  uint64_t received_ = 0;         // of the body
+  Time paused_at_ = Time::max();  // what serves does not take it
+  Duration paused_for_{};         // before that
   Time sent_at_{};
   net::LazyTimer begin_timer_;  // of requests that stream
   OutgoingHead outgoing_;
