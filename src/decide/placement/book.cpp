@@ -173,6 +173,18 @@ double PlacementBook::cost_in(const Entry& entry, size_t site, double requests_p
   return cost;
 }
 
+/// The nearest replica counts for all requests of a place; what it has no room for, the others answer from where they
+/// stand.
+double PlacementBook::cost_of_share(const Entry& entry, size_t site) const {
+  const size_t replicas = entry.asked.value_or(0);
+  if (replicas < 2 || entry.app.spec.demand.empty()) return 0;
+  const AssignmentItem& item = problem_.items[entry.item];
+  const ServiceCosts& service = problem_.services[item.service];
+  double time = 0;
+  for (size_t p = 0; p < service.points; ++p) time += static_cast<double>(service.at(static_cast<uint32_t>(site), p));
+  return weights_.share * item.service_scale * time / static_cast<double>(replicas);
+}
+
 void PlacementBook::set_item(Entry& entry) {
   const AppSpec& spec = entry.app.spec;
   const double requests = requests_of(spec);
@@ -180,10 +192,12 @@ void PlacementBook::set_item(Entry& entry) {
   AssignmentItem& item = problem_.items[entry.item];
   item = {};
   item.cost.assign(problem_.bins.size(), forbidden);
+  item.service = service;
+  item.service_scale = std::max(weights_.app_ms, weights_.request_ms * requests);
   uint32_t candidates = 0;
   for (size_t s = 0; s < network_.sites.size(); ++s) {
     if (!may_stand(entry, s)) continue;
-    const double cost = cost_in(entry, s, requests);
+    const double cost = cost_in(entry, s, requests) + cost_of_share(entry, s);
     bool fits = false;
     for (const uint32_t bin : capacity_.bins_of(s)) {
       if (capacity_.unfit(spec.resources, bin)) continue;
@@ -194,8 +208,6 @@ void PlacementBook::set_item(Entry& entry) {
   }
   item.copies = entry.asked ? std::min(candidates, static_cast<uint32_t>(*entry.asked)) : candidates;
   item.missing_cost = missing_replica;
-  item.service = service;
-  item.service_scale = std::max(weights_.app_ms, weights_.request_ms * requests);
   if (spec.spread) item.most_in_domain = static_cast<uint32_t>(spec.spread->most_per_domain);
   capacity_.set_need(spec.resources, item);
 }

@@ -68,6 +68,7 @@ class PlacementBook {
   size_t replicas_for_load(const Entry& entry, size_t candidates) const;
   void set_item(Entry& entry);
   double cost_in(const Entry& entry, size_t site, double requests_per_second) const;
+  double cost_of_share(const Entry& entry, size_t site) const;
   void keep(Entry& entry);
   void clear(Entry& entry);
   /// It may have replicas of the app, when it is not lost.
@@ -85,7 +86,10 @@ class PlacementBook {
   std::optional<Refusal> refuse_spread(const Entry& entry, size_t site) const;
   Refusal refuse(const Entry& entry, size_t site, const Refusal& none_missing) const;
   Refusal refuse_app(const Entry& entry, const std::vector<SiteDecision>& decisions) const;
-  Refusal refuse_everywhere(const Entry& entry) const;
+  std::optional<Refusal> refuse_rest(const Entry& entry, const std::vector<SiteDecision>& decisions) const;
+  size_t least_refused(const Entry& entry, const std::vector<SiteDecision>& decisions,
+                       const std::vector<size_t>& among) const;
+  std::string permit_one_of(const Entry& entry, const std::vector<size_t>& sites) const;
   Refusal enough(const Entry& entry) const;
   std::string placed_text(const Entry& entry, size_t site) const;
 

@@ -77,9 +77,10 @@ Refusal PlacementBook::enough(const Entry& entry) const {
     where += (where.empty() ? "" : ", ") + replica.site.str();
   }
   const size_t placed = now_.copies(entry.item).size();
-  const std::string why = entry.for_load > static_cast<size_t>(entry.app.spec.replicas.value_or(0))
-                              ? " needed for its demand, placed at "
-                              : " asked, placed at ";
+  const std::string why =
+      entry.for_load > 0 && entry.for_load >= static_cast<size_t>(entry.app.spec.replicas.value_or(0))
+          ? " needed for its demand, placed at "
+          : " asked, placed at ";
   return {RefusalReason::enough, std::to_string(placed) + why + where,
           "replicas " + std::to_string(placed + 1) + " instead of " + std::to_string(placed)};
 }
@@ -134,51 +135,87 @@ SiteDecision PlacementBook::decide_site(const Entry& entry, size_t site, const R
 
 AppPlacement PlacementBook::answer(const AppKey& app) const {
   const Entry& entry = entries_.at(app);
-  AppPlacement placement{.app = app, .replicas = {}, .leaving = {}, .decisions = {}, .refusal = {}};
+  AppPlacement placement{.app = app, .replicas = {}, .leaving = {}, .decisions = {}, .refusal = {}, .missing = {}};
   placement.replicas = replicas_of(entry, entry.item);
   placement.leaving = replicas_of(entry, entry.leaving);
   const Refusal none_missing = enough(entry);
   for (size_t s = 0; s < network_.sites.size(); ++s) placement.decisions.push_back(decide_site(entry, s, none_missing));
-  if (placement.replicas.empty()) placement.refusal = refuse_app(entry, placement.decisions);
+  if (placement.replicas.empty())
+    placement.refusal = refuse_app(entry, placement.decisions);
+  else
+    placement.missing = refuse_rest(entry, placement.decisions);
   return placement;
 }
 
 /// The site that got furthest speaks for all: what it lacks is the least that must change.
-Refusal PlacementBook::refuse_app(const Entry& entry, const std::vector<SiteDecision>& decisions) const {
-  const Policy& policy = entry.app.spec.policy;
-  std::vector<size_t> permitted;
-  for (size_t i = 0; i < decisions.size(); ++i) {
-    if (permits(policy, network_.sites[i]).permitted) permitted.push_back(i);
-  }
-  if (permitted.empty()) return refuse_everywhere(entry);
-  if (entry.asked == 0) return enough(entry);
+size_t PlacementBook::least_refused(const Entry& entry, const std::vector<SiteDecision>& decisions,
+                                    const std::vector<size_t>& among) const {
   const auto step = [&](size_t i) {
     const RefusalReason reason = decisions[i].refusal.reason;
     const bool not_there = reason == RefusalReason::not_active || reason == RefusalReason::unavailable;
     return not_there ? 0 : reason == RefusalReason::objective ? 1 : 2;
   };
-  const auto nearer = [&](size_t a, size_t b) {
+  return *std::ranges::min_element(among, [&](size_t a, size_t b) {
     return step(a) != step(b) ? step(a) > step(b) : entry.network[a] < entry.network[b];
-  };
-  const Refusal& best = decisions[*std::ranges::min_element(permitted, nearer)].refusal;
+  });
+}
+
+Refusal PlacementBook::refuse_app(const Entry& entry, const std::vector<SiteDecision>& decisions) const {
+  const Policy& policy = entry.app.spec.policy;
+  std::vector<size_t> all;
+  std::vector<size_t> permitted;
+  for (size_t i = 0; i < decisions.size(); ++i) {
+    all.push_back(i);
+    if (permits(policy, network_.sites[i]).permitted) permitted.push_back(i);
+  }
+  if (permitted.empty())
+    return {RefusalReason::policy, "no site of the network is permitted, the policy allows " + describe(policy),
+            permit_one_of(entry, all)};
+  if (entry.asked == 0) return enough(entry);
+  const Refusal& best = decisions[least_refused(entry, decisions, permitted)].refusal;
   const std::string count = std::to_string(permitted.size());
   return {best.reason,
           "none of the " + count + " permitted sites (" + describe(policy) + ") can take it: " + best.detail,
           best.nearest};
 }
 
-Refusal PlacementBook::refuse_everywhere(const Entry& entry) const {
+/// Of those that are still to be placed, where some are.
+std::optional<Refusal> PlacementBook::refuse_rest(const Entry& entry,
+                                                  const std::vector<SiteDecision>& decisions) const {
+  const size_t placed = now_.copies(entry.item).size();
+  if (placed == 0 || placed >= entry.asked.value_or(0)) return std::nullopt;
+  const Policy& policy = entry.app.spec.policy;
+  std::vector<size_t> others;
+  std::vector<size_t> permitted;
+  for (size_t i = 0; i < decisions.size(); ++i) {
+    if (decisions[i].placed) continue;
+    others.push_back(i);
+    if (permits(policy, network_.sites[i]).permitted) permitted.push_back(i);
+  }
+  const std::string some = std::to_string(placed) + " of " + std::to_string(*entry.asked) + " replicas have a place, ";
+  const std::string one_each = some + "and a site has one of an app at most: ";
+  if (others.empty())
+    return Refusal{RefusalReason::enough, one_each + "the network has no other",
+                   "replicas " + std::to_string(placed) + " instead of " + std::to_string(*entry.asked)};
+  if (permitted.empty())
+    return Refusal{RefusalReason::policy, one_each + "no other is permitted (" + describe(policy) + ")",
+                   permit_one_of(entry, others)};
+  const Refusal& best = decisions[least_refused(entry, decisions, permitted)].refusal;
+  return Refusal{best.reason,
+                 some + "and none of the other " + std::to_string(permitted.size()) +
+                     " permitted sites can take one: " + best.detail,
+                 best.nearest};
+}
+
+/// The policy that would permit the nearest of these sites, an active one if there is any.
+std::string PlacementBook::permit_one_of(const Entry& entry, const std::vector<size_t>& sites) const {
   const auto nearer = [&](size_t a, size_t b) {
     const bool a_active = network_.sites[a].status == SiteStatus::active;
     const bool b_active = network_.sites[b].status == SiteStatus::active;
     return a_active != b_active ? a_active : entry.network[a] < entry.network[b];
   };
-  size_t best = 0;
-  for (size_t i = 1; i < network_.sites.size(); ++i) best = nearer(i, best) ? i : best;
-  const Policy& policy = entry.app.spec.policy;
-  const Site& site = network_.sites[best];
-  return {RefusalReason::policy, "no site of the network is permitted, the policy allows " + describe(policy),
-          "policy with " + missing_for(policy, site) + ": site " + site.id.str()};
+  const Site& best = network_.sites[*std::ranges::min_element(sites, nearer)];
+  return "policy with " + missing_for(entry.app.spec.policy, best) + ": site " + best.id.str();
 }
 
 }  // namespace barrio::decide

@@ -46,6 +46,7 @@ struct AppPlacement {
   std::vector<PlacedReplica> leaving;
   std::vector<SiteDecision> decisions;
   std::optional<Refusal> refusal;  // if and only if there are no replicas
+  std::optional<Refusal> missing;  // there are some, and fewer than asked or than its demand needs
 };
 
 /// What becomes of what is at sites that have never spoken to control.

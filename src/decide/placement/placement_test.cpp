@@ -204,6 +204,64 @@ TEST_CASE("a limited number of replicas goes where it shortens the way most") {
   CHECK(at(placement, "mad1").detail == "1 asked, placed at bcn1");
 }
 
+TEST_CASE("what the nearest replica has no room for goes to the next nearest, not to the next of the list") {
+  Network network = spain();
+  network.sites[3].status = SiteStatus::active;
+  App one = app("video");
+  one.spec.replicas = 2;
+  one.spec.demand = {{"Madrid", madrid.location, 1}};
+  CHECK(sites(place_one(network, one)) == Ids{"mad1", "zaz1"});
+  std::ranges::reverse(network.sites);
+  CHECK(sites(place_one(network, one)) == Ids{"zaz1", "mad1"});
+  // And each place keeps one of its own first.
+  one.spec.demand.push_back({"Barcelona", barcelona.location, 1});
+  CHECK(sites(place_one(network, one)) == Ids{"bcn1", "mad1"});
+}
+
+TEST_CASE("an app that has fewer replicas than it asks for says how many, why, and what would help") {
+  Network network = spain();
+  App one = app("video");
+  one.spec.replicas = 3;
+  CHECK_FALSE(place_one(network, one).missing);
+  CHECK_FALSE(place_one(network, app("everywhere")).missing);
+  SUBCASE("where no other site is permitted") {
+    one.spec.policy.jurisdictions = {*Jurisdiction::parse("ES-MD"), *Jurisdiction::parse("ES-PV")};
+    const auto missing = place_one(network, one).missing;
+    REQUIRE(missing);
+    CHECK(missing->reason == RefusalReason::policy);
+    CHECK(missing->detail.starts_with("2 of 3 replicas have a place, and a site has one of an app at most"));
+    CHECK(missing->nearest == "policy with jurisdiction ES-CT: site bcn1");
+  }
+  SUBCASE("where another has no room") {
+    network.sites[2].power.budget = Watts(100);
+    const auto missing = place_one(network, one).missing;
+    REQUIRE(missing);
+    CHECK(missing->reason == RefusalReason::power);
+    CHECK(missing->nearest == "another 25 W of IT power at bio1");
+  }
+  SUBCASE("where another would fail together with one that has a replica") {
+    network.sites[1].failure_domain = network.sites[2].failure_domain = "north";
+    one.spec.spread = Spread{1};
+    const auto missing = place_one(network, one).missing;
+    REQUIRE(missing);
+    CHECK(missing->reason == RefusalReason::spread);
+  }
+  SUBCASE("where every site of the network has one") {
+    network.sites.pop_back();
+    one.spec.replicas = 4;
+    const auto missing = place_one(network, one).missing;
+    REQUIRE(missing);
+    CHECK(missing->detail.ends_with("the network has no other"));
+    CHECK(missing->nearest == "replicas 3 instead of 4");
+  }
+  SUBCASE("where there is none at all, which is a refusal") {
+    one.spec.policy.jurisdictions = {*Jurisdiction::parse("FR")};
+    const auto placement = place_one(network, one);
+    CHECK(placement.refusal);
+    CHECK_FALSE(placement.missing);
+  }
+}
+
 TEST_CASE("a draining site's replica is leaving and the next best takes over") {
   Network network = spain();
   App one = app("video");

@@ -9,6 +9,9 @@ struct Weights {
   double app_ms = 0.02;
   /// The same for each request a second, where the demand is known: at 10 a second both are alike.
   double request_ms = 0.002;
+  /// Of what its share of the requests would cost from where a replica stands, where there are several: enough that the
+  /// ones that the nearest needs beside it are near, too, and not enough to draw replicas away from other places.
+  double share = 0.1;
   /// Electricity for businesses in Spain, taxes included, about (Eurostat nrg_pc_205, 2024).
   double kilowatt_hour = 0.15;
   /// A move copies the model and warms it up: it must save so much an hour, and for each GiB of the replica, to pay.
