@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "control/control.h"
+#include "control/json_difference.h"
 
 namespace barrio::control {
 
@@ -125,7 +126,7 @@ Result<bool> Control::set_site(const Site& site, const Author& by) {
     // A decision that is being made counts on what the site had: it is void.
     return Edit{{desired_.guard(key::site(site.id)), desired_.guard(key::network)},
                 {write_site(desired_, wanted), {key::placement, "{}"}},
-                "power " + print_json(to_json(present->power)) + " to " + print_json(to_json(wanted.power))};
+                difference(to_json(*present), to_json(wanted))};
   };
   TRY_DO(change({by, "site set", site.id.str()}, set));
   if (changed) log_info("site set", {{"site", site.id.str()}});

@@ -1,5 +1,7 @@
 #include "control/quota_change.h"
 
+#include "control/json_difference.h"
+
 namespace barrio::control {
 
 TenantQuota QuotaChange::applied_to(TenantQuota quota) const {
@@ -19,18 +21,7 @@ std::string difference(const TenantQuota& from, const TenantQuota& to) {
     quota.receipts = quota.receipts.value_or(false);  // none says the same
     return to_json(quota);
   };
-  const auto text = [](const Json& value) {
-    return value.is_string() ? std::string(value.get_string()) : print_json(value);
-  };
-  const Json before = fields_of(from);
-  const Json after = fields_of(to);
-  std::string words;
-  for (const auto& [name, value] : after.get_object()) {
-    const Json& old = before.get_object().at(name);
-    if (old == value) continue;
-    words += (words.empty() ? "" : ", ") + std::string(name) + " " + text(old) + " -> " + text(value);
-  }
-  return words;
+  return difference(fields_of(from), fields_of(to));
 }
 
 }  // namespace barrio::control
