@@ -121,6 +121,8 @@ Result<Json> wait_until_ready(ControlClient& control, const std::string& name, c
 std::string explain_table(const Json& explanation) {
   std::string out = text_at(explanation, "app") + ": " + text_at(explanation, "policy") + ", " +
                     text_at(explanation, "objective") + "\n" + text_at(explanation, "demand") + "\n";
+  if (!text_at(explanation, "missing.reason").empty())
+    out += text_at(explanation, "missing.detail") + "; nearest: " + text_at(explanation, "missing.nearest") + "\n";
   Table table({"SITE", "CITY", "PLACED", "NETWORK MS", "WHY", "NEAREST THAT WOULD WORK"});
   for (const Json& decision : items(explanation, "decisions")) {
     const bool placed = true_at(decision, "placed");

@@ -27,10 +27,11 @@ std::vector<SiteStatus> may_follow(SiteStatus status) {
 tl::unexpected<Error> wrong_status(const Site& site, SiteStatus wanted) {
   std::vector<std::string> names;
   for (SiteStatus next : may_follow(site.status)) names.emplace_back(to_name(next));
-  const std::string works = names.empty() ? "nothing" : join_text(std::span<const std::string>(names), " or ");
+  const std::string is = site.id.str() + " is " + to_name(site.status);
+  if (names.empty()) return fail(Code::conflict, is + " for good", "status");
   return fail(
       Code::conflict,
-      site.id.str() + " is " + to_name(site.status) + " and cannot become " + to_name(wanted) + ", only " + works,
+      is + " and cannot become " + to_name(wanted) + ", only " + join_text(std::span<const std::string>(names), " or "),
       "status");
 }
 

@@ -16,6 +16,23 @@ std::string objective_text(const Objective& objective) {
   return to_string(objective.latency) + " at p" + percentile;
 }
 
+/// What is below the site's own power, with nothing used yet.
+void add_power_tree(const Site& site, api::SiteView& view) {
+  for (const Feeder& feeder : site.feeders.value_or(std::vector<Feeder>()))
+    view.feeders.push_back({feeder.name, "", feeder.power.usable(), {}});
+  for (const Rack& rack : site.racks.value_or(std::vector<Rack>()))
+    view.racks.push_back({rack.name, rack.feeder, rack.power.usable(), {}});
+}
+
+/// At each node above a replica, as placement counts it.
+void use_power(api::SiteView& view, const std::string& in_rack, Watts power) {
+  const auto rack = std::ranges::find(view.racks, in_rack, &api::PowerNodeView::name);
+  if (rack == view.racks.end()) return;
+  rack->used += power;
+  const auto feeder = std::ranges::find(view.feeders, rack->feeder, &api::PowerNodeView::name);
+  if (feeder != view.feeders.end()) feeder->used += power;
+}
+
 }  // namespace
 
 Result<const App*> Control::known_app(const AppKey& key) const {
@@ -72,6 +89,7 @@ api::AppAnswer Control::answer(const App& app) const {
   if (placement == placements_.end()) return answer;
   answer.placement.decisions = decisions(placement->second);
   answer.placement.refusal = placement->second.refusal;
+  answer.placement.missing = placement->second.missing;
   return answer;
 }
 
@@ -91,6 +109,7 @@ std::vector<api::AppAnswer> Control::apps(const TenantId& tenant) const {
 Result<api::ExplainView> Control::explain(const AppKey& key) const {
   TRY(const App* app, known_app(key));
   const Release* release = release_of(key, app->generation);
+  api::PlacementView placement = answer(*app).placement;
   return api::ExplainView{
       key.str(),
       decide::describe(app->spec.policy),
@@ -98,8 +117,9 @@ Result<api::ExplainView> Control::explain(const AppKey& key) const {
       release == nullptr
           ? api::ReleaseView{.generation = app->generation, .runs = "", .state = "done", .detail = "", .at = {}}
           : release_view(*release),
-      answer(*app).placement.decisions,
-      demand_text(*app)};
+      std::move(placement.decisions),
+      demand_text(*app),
+      std::move(placement.missing)};
 }
 
 Watts Control::power_used(const SiteId& site) const {
@@ -120,7 +140,13 @@ api::SiteView Control::site_view(const Site& site, const TenantId& viewer) const
   view.location = site.location;
   view.status = site.status;
   view.connected = observed_.connected(site.id, runtime_.now());
-  view.power = {site.power.budget, site.power.pue, site.power.it_budget(), power_used(site.id), site.power.cap};
+  view.power = {site.power.budget,   site.power.pue, site.power.it_budget(),
+                power_used(site.id), site.power.cap, site.power.redundancy};
+  add_power_tree(site, view);
+  for (const Replica& replica : desired_.replicas) {
+    const App* app = replica.site == site.id && replica.seat ? find_app(replica.app) : nullptr;
+    if (app != nullptr) use_power(view, replica.seat->rack, app->spec.resources.power);
+  }
   view.accelerators = site.accelerators;
   view.servers = site.servers;
   view.assumptions = site.assumptions;

@@ -182,6 +182,48 @@ TEST_CASE("a site gets more or less power at any time, and what has no room any 
   CHECK_FALSE(*again);
 }
 
+TEST_CASE("who looks at a site sees its racks and feeders, and what of their power is used, as placement counts it") {
+  World world;
+  Site site = new_site("tol1");
+  site.power = {Watts(4000), 2.0, std::nullopt, Redundancy{2, 1}};
+  site.accelerators.clear();
+  site.servers = {8, gib(16), gib(100)};
+  const Servers half{4, gib(8), gib(50)};
+  site.feeders = {{"a", {Watts(900)}}, {"b", {Watts(900), Watts(500)}}};
+  site.racks = {{"r1", "a", {Watts(600), Watts(1)}, {}, half}, {"r2", "b", {Watts(600)}, {}, half}};
+  REQUIRE(world.control->add_site(site));
+  REQUIRE(world.control->set_status(site.id, SiteStatus::active));
+  AppSpec spec = people_app("counter", "ES");
+  spec.policy.sites = {site.id};
+  spec.replicas = 2;
+  REQUIRE(world.control->deploy(TenantId::of("traffic"), spec));
+  const Watts each = spec.resources.power;
+  const auto view = world.control->site(site.id, {});
+  REQUIRE(view);
+  CHECK(view->power.it_budget == Watts(1000));
+  CHECK(view->power.redundancy->spare == 1);
+  REQUIRE(view->racks.size() == 2);
+  CHECK(view->racks[0].usable == Watts(1));
+  CHECK(view->racks[0].used == Watts(0));
+  CHECK(view->racks[1].used == each);
+  REQUIRE(view->feeders.size() == 2);
+  CHECK(view->feeders[0].used == Watts(0));
+  CHECK(view->feeders[1].usable == Watts(500));
+  CHECK(view->feeders[1].used == each);
+  // The audit names the node whose power became another, and nothing else.
+  site.status = SiteStatus::active;
+  site.racks->at(0).power.cap = Watts(600);
+  REQUIRE(world.control->set_site(site));
+  const auto audit = world.control->audit({}, world.runtime.wall() + 1s, {});
+  REQUIRE(audit);
+  CHECK(audit->back().action == "site set");
+  CHECK(audit->back().detail == "racks r1.power.cap 1W -> 600W");
+  // It asks for two, and is permitted at one site.
+  const auto explained = world.control->explain({TenantId::of("traffic"), spec.name});
+  REQUIRE(explained->missing);
+  CHECK(explained->missing->detail.starts_with("1 of 2 replicas have a place"));
+}
+
 TEST_CASE("an operator changes what a site has: not who and where it is, and nothing under what runs but its power") {
   HttpWorld world;
   REQUIRE(world.control->deploy(TenantId::of("traffic"), people_app("street", "ES-PV")));

@@ -18,8 +18,18 @@ struct PowerView {
   Watts it_budget;
   Watts used;                     // by the replicas placed there
   std::optional<Watts> cap = {};  // at the meter: what may be used of it for now
+  std::optional<Redundancy> redundancy = {};
 };
-BARRIO_DESCRIBE(PowerView, (), (budget, pue, it_budget, used, cap))
+BARRIO_DESCRIBE(PowerView, (), (budget, pue, it_budget, used, cap, redundancy))
+
+/// A feeder or a rack.
+struct PowerNodeView {
+  std::string name;
+  std::string feeder;  // of a rack: what feeds it; empty: the site itself
+  Watts usable;        // derated, at most its cap
+  Watts used;          // by the replicas placed there
+};
+BARRIO_DESCRIBE(PowerNodeView, (), (name, feeder, usable, used))
 
 struct SiteReplicaView {
   std::string id;
@@ -39,6 +49,8 @@ struct SiteView {
   SiteStatus status = SiteStatus::planned;
   bool connected = false;  // reported within the last 3 seconds
   PowerView power;
+  std::vector<PowerNodeView> feeders;
+  std::vector<PowerNodeView> racks;
   std::vector<Accelerator> accelerators;
   Servers servers;
   std::vector<SiteReplicaView> replicas;
@@ -47,8 +59,8 @@ struct SiteView {
   std::vector<std::string> assumptions;
 };
 BARRIO_DESCRIBE(SiteView, (),
-                (id, city, owner, jurisdiction, location, status, connected, power, accelerators, servers, replicas,
-                 buckets, gateway, assumptions))
+                (id, city, owner, jurisdiction, location, status, connected, power, feeders, racks, accelerators,
+                 servers, replicas, buckets, gateway, assumptions))
 
 struct SiteList {
   std::vector<SiteView> sites;
@@ -72,8 +84,9 @@ BARRIO_DESCRIBE(DecisionView, (), (site, city, placed, phase, reason, detail, ne
 struct PlacementView {
   std::vector<DecisionView> decisions;
   std::optional<Refusal> refusal;  // none placed
+  std::optional<Refusal> missing;  // some placed, fewer than are wanted
 };
-BARRIO_DESCRIBE(PlacementView, (), (decisions, refusal))
+BARRIO_DESCRIBE(PlacementView, (), (decisions, refusal, missing))
 
 struct AppAnswer {
   App app;
@@ -115,9 +128,10 @@ struct ExplainView {
   std::string objective;
   ReleaseView release;  // the newest
   std::vector<DecisionView> decisions;
-  std::string demand;  // what is asked of it, and how many replicas follow from that
+  std::string demand;              // what is asked of it, and how many replicas follow from that
+  std::optional<Refusal> missing;  // why there are fewer replicas than are wanted, and what would help
 };
-BARRIO_DESCRIBE(ExplainView, (), (app, policy, objective, release, decisions, demand))
+BARRIO_DESCRIBE(ExplainView, (), (app, policy, objective, release, decisions, demand, missing))
 
 /// What one replica does, as its site's gateway tells its tenant.
 struct ReplicaFigures {
