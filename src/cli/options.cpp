@@ -181,7 +181,9 @@ class Grammar {
   void add_site_verb(CLI::App& site, const char* name, const char* help, SiteCommand::Verb verb) {
     auto command = std::make_shared<SiteCommand>();
     command->verb = verb;
-    leaf(site, name, help, command)->add_option("SITE", command->site, "Id or city")->required();
+    CLI::App* made = leaf(site, name, help, command);
+    made->add_option("SITE", command->site, "Id or city")->required();
+    if (verb == SiteCommand::Verb::retire) made->add_flag("--yes", command->yes, "Do not ask");
   }
 
   void add_app() {

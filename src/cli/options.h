@@ -70,6 +70,7 @@ struct SiteListCommand {};
 struct SiteCommand {
   enum class Verb { show, activate, drain, retire } verb = Verb::show;
   std::string site;  // id or city
+  bool yes = false;  // retire: do not ask
 };
 struct SiteAddCommand {
   std::string file;

@@ -3,6 +3,7 @@
 #include "cli/files.h"
 #include "cli/table.h"
 #include "cli/view.h"
+#include "model/network.h"
 
 namespace barrio::cli {
 
@@ -19,6 +20,26 @@ std::string site_list_table(const Json& answer) {
   return table.text();
 }
 
+/// At the meter, and at each node of the tree below: what refusals of placement name.
+void add_power(const Json& site, Table& table) {
+  const auto used = [](const Json& node, const std::string& most) {
+    return text_at(node, "used") + " used of " + text_at(node, most);
+  };
+  const std::string cap = text_at(site, "power.cap");
+  const std::string units = text_at(site, "power.redundancy.units");
+  table.add(
+      {"power",
+       used(member(site, "power"), "it_budget") + " for IT (" + text_at(site, "power.budget") + " at the meter" +
+           (units.empty() ? "" : ", " + text_at(site, "power.redundancy.spare") + " of " + units + " units to spare") +
+           ", PUE " + text_at(site, "power.pue") + (cap.empty() ? "" : ", capped at " + cap) + ")"});
+  for (const Json& feeder : items(site, "feeders"))
+    table.add({"feeder " + text_at(feeder, "name"), used(feeder, "usable")});
+  for (const Json& rack : items(site, "racks")) {
+    const std::string by = text_at(rack, "feeder");
+    table.add({"rack " + text_at(rack, "name"), used(rack, "usable") + (by.empty() ? "" : ", fed by " + by)});
+  }
+}
+
 std::string site_table(const Json& site) {
   Table table({"FIELD", "VALUE"});
   for (const char* field : {"id", "city", "owner", "jurisdiction", "status", "connected", "gateway"})
@@ -26,10 +47,7 @@ std::string site_table(const Json& site) {
   if (text_at(site, "gateway").empty() && text_at(site, "status") == "active")
     table.add({"never heard from", "it is given what no other site has room for, until its machine speaks to control"});
   table.add({"location", text_at(site, "location.lat") + ", " + text_at(site, "location.lon")});
-  const std::string cap = text_at(site, "power.cap");
-  table.add({"power", text_at(site, "power.used") + " used of " + text_at(site, "power.it_budget") + " for IT (" +
-                          text_at(site, "power.budget") + " at the meter, PUE " + text_at(site, "power.pue") +
-                          (cap.empty() ? "" : ", capped at " + cap) + ")"});
+  add_power(site, table);
   for (const Json& accelerator : items(site, "accelerators")) {
     table.add({"accelerator", text_at(accelerator, "count") + " x " + text_at(accelerator, "model")});
   }
@@ -64,7 +82,7 @@ std::string status_text(const Json& site) {
   }
   if (text_at(site, "buckets") != "0") text += "  buckets kept here: " + text_at(site, "buckets") + "\n";
   if (items(site, "replicas").empty() && text_at(site, "buckets") == "0")
-    return text + "  it is empty: barrio site retire " + id + "\n";
+    return text + "  it is empty: barrio site activate " + id + ", or for good: barrio site retire " + id + "\n";
   return text + "  watch it: barrio site show " + id + "\n";
 }
 
@@ -121,6 +139,9 @@ Result<void> act_on_site(Session& session, const SiteCommand& command) {
     TRY(auto site, control.get(path));
     session.print(site, site_table(site));
     return {};
+  }
+  if (command.verb == SiteCommand::Verb::retire && !command.yes) {
+    TRY_DO(session.confirm("Retire site " + command.site + " for good? It takes no replica ever again.", command.site));
   }
   TRY(auto site, control.post(path + verb_path(command.verb), JsonObject()));
   session.print(site, status_text(site));

@@ -93,7 +93,7 @@ operator site drain "$first"
 wait_for 90 "$first to be empty" empty
 echo "$first is empty"
 sleep 2
-operator site retire "$first"
+operator site retire "$first" --yes
 exec 3>&-
 if ! wait "$load"; then
   echo "FAIL: requests failed" >&2

@@ -143,6 +143,6 @@ moved() { [[ "$(members)" != "" && "$(members)" != *$heir* ]]; }
 wait_for 60 "the bucket to leave $heir" moved
 wait_for 30 "$heir to drop it" keeps_nothing "$heir"
 everything "$(members)"
-expect 0 'is retired' b --as operator site retire "$heir"
+expect 0 'is retired' b --as operator site retire "$heir" --yes
 [ "$failures" = 0 ] || exit 1
 echo "storage copies: all well"
