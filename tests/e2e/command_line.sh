@@ -156,6 +156,8 @@ expect 2 "--yes: is needed where nobody can be asked" b app delete people --no-i
 expect 2 "--yes: is needed where nobody can be asked" b app delete people
 expect 0 "acme/people" b app list
 expect 0 "deleted people" b app delete people --yes
+expect 2 "--yes: is needed where nobody can be asked" b site retire mad1
+expect 5 "mad1 is active and cannot become retired, only draining" b site retire mad1 --yes
 expect 2 "value of token: is empty" b secret set token
 expect 2 "client_secret: is empty" b context set acme --control "http://$address" --client-id acme
 # Each error names what to type next, or nothing.
