@@ -139,8 +139,9 @@ refused("NoSuchVersion", s3.get_object, Bucket="with-versions", Key="a", Version
 pages = s3.get_paginator("list_object_versions").paginate(Bucket="with-versions", Prefix="a", PaginationConfig={"PageSize": 1})
 listed = [v["VersionId"] for page in pages for v in page.get("DeleteMarkers", []) + page.get("Versions", [])]
 assert listed == [hidden["VersionId"], second, first], listed
-until = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0) + datetime.timedelta(hours=1)
-s3.put_object_retention(Bucket="with-versions", Key="a", VersionId=first, Retention={"Mode": "GOVERNANCE", "RetainUntilDate": until})
+asked = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=123456) + datetime.timedelta(hours=1)
+until = asked.replace(microsecond=123000)
+s3.put_object_retention(Bucket="with-versions", Key="a", VersionId=first, Retention={"Mode": "GOVERNANCE", "RetainUntilDate": asked})
 assert s3.get_object_retention(Bucket="with-versions", Key="a", VersionId=first)["Retention"] == {"Mode": "GOVERNANCE", "RetainUntilDate": until}
 assert s3.head_object(Bucket="with-versions", Key="a", VersionId=first)["ObjectLockRetainUntilDate"] == until
 refused("AccessDenied", s3.delete_object, Bucket="with-versions", Key="a", VersionId=first)
