@@ -98,7 +98,11 @@ parts = [{"PartNumber": 1, "ETag": one["ETag"]}, {"PartNumber": 2, "ETag": two["
 refused("InvalidPartOrder", s3.complete_multipart_upload, Bucket="from-boto3", Key="parts", UploadId=upload, MultipartUpload={"Parts": parts[::-1]})
 refused("InvalidPart", s3.complete_multipart_upload, Bucket="from-boto3", Key="parts", UploadId=upload,
         MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": '"0"'}]})
-s3.complete_multipart_upload(Bucket="from-boto3", Key="parts", UploadId=upload, MultipartUpload={"Parts": parts})
+done = s3.complete_multipart_upload(Bucket="from-boto3", Key="parts", UploadId=upload, MultipartUpload={"Parts": parts})
+# Who heard no answer asks again.
+again = s3.complete_multipart_upload(Bucket="from-boto3", Key="parts", UploadId=upload, MultipartUpload={"Parts": parts})
+assert again["ETag"] == done["ETag"], again
+refused("NoSuchUpload", s3.complete_multipart_upload, Bucket="from-boto3", Key="parts", UploadId=upload, MultipartUpload={"Parts": parts[:1]})
 whole = s3.get_object(Bucket="from-boto3", Key="parts")
 assert whole["Body"].read() == big + body[10:100] and whole["ETag"].endswith('-2"') and whole["ContentType"] == "text/plain"
 upload = s3.create_multipart_upload(Bucket="from-boto3", Key="parts")["UploadId"]
