@@ -316,6 +316,7 @@ std::optional<WallTime> take_day(std::string_view& text) {
   return WallTime(std::chrono::sys_days(date));
 }
 
+/// What is finer than a millisecond is left out: clients that have microseconds (boto3) write six digits.
 std::optional<std::chrono::milliseconds> take_clock(std::string_view& text) {
   const auto hours = take_digits(text, 2);
   if (!hours || *hours > 23 || !take(text, ':')) return std::nullopt;
@@ -328,6 +329,8 @@ std::optional<std::chrono::milliseconds> take_clock(std::string_view& text) {
     const auto digits = take_digits(text, 3);
     if (!digits) return std::nullopt;
     milliseconds = *digits;
+    for (int finer = 0; finer < 6 && take_digits(text, 1); ++finer) {
+    }
   }
   return std::chrono::hours(*hours) + std::chrono::minutes(*minutes) + std::chrono::seconds(*seconds) +
          std::chrono::milliseconds(milliseconds);

@@ -67,8 +67,11 @@ TEST_CASE("times are read back as they are written; a day is its first instant; 
   CHECK(*parse_wall_time(to_string(time)) == time);
   CHECK(*parse_wall_time("2026-11-24T10:00:00Z") == time - 123ms);
   CHECK(*parse_wall_time("2026-11-24") == time - 123ms - 10h);
+  CHECK(*parse_wall_time("2026-11-24T10:00:00.123999Z") == time);
+  CHECK(*parse_wall_time("2026-11-24T10:00:00.123456789Z") == time);
   for (const char* bad : {"", "2026-11-24T10:00Z", "2026-02-30", "2026-11-24T24:00:00Z", "2026-11-24T10:00:00",
-                          "2026-11-24T10:00:00+01:00", "2026-11-24T10:00:00.1Z", "2026-11-24 ", "x026-11-24"}) {
+                          "2026-11-24T10:00:00+01:00", "2026-11-24T10:00:00.1Z", "2026-11-24T10:00:00.1234567890Z",
+                          "2026-11-24 ", "x026-11-24"}) {
     CHECK_FALSE(parse_wall_time(bad).has_value());
   }
 }

@@ -82,8 +82,12 @@ Result<StorageAnswer> Control::storage(const SiteId& site, const StorageReport& 
 void Control::hear_holdings(const SiteId& site, const std::map<std::string, BucketHolding>& holdings) {
   if (holdings.empty()) return;
   std::set<std::string> ids;
-  for (const Bucket& bucket : desired_.buckets) ids.insert(bucket.id);
-  for (const auto& [id, holding] : holdings) holdings_[id] = {site, holding};
+  for (const Bucket& bucket : desired_.buckets) {
+    ids.insert(bucket.id);
+    // Who was the home once, and has yet to hear that it is not any more, tells too; the home tells what changed alone.
+    const auto told = holdings.find(bucket.id);
+    if (told != holdings.end() && bucket.home == site) holdings_[bucket.id] = {site, told->second};
+  }
   std::erase_if(holdings_, [&](const auto& one) { return !ids.contains(one.first); });
 }
 

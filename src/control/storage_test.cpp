@@ -158,6 +158,8 @@ TEST_CASE("what a bucket holds is what its home last told this leader") {
   CHECK(shown().bytes == 500);
   CHECK(world.control->storage(bilbao, {})->hearer == hearer);
   CHECK(shown().objects == 3);
+  tell(madrid, {1, 100});  // it was the home once, and has not heard that it is not
+  CHECK(shown().objects == 3);
   world.restart();
   CHECK(!shown().objects);
   CHECK(tell(bilbao, {4, 600}) != hearer);  // so the site tells everything again

@@ -15,6 +15,8 @@ namespace {
 /// After an early answer, how long and how much is read and dropped, so that a reset does not overtake the answer.
 constexpr Duration linger_for = 2s;
 
+constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+
 /// RFC 9113 3.4.
 constexpr std::string_view http2_preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -237,12 +239,15 @@ void ServerConnection::start_exchange() {
   body_.reset(parser_.framing(), length);
   body_received_ = 0;
   phase_ = head.has_body ? Phase::body : Phase::answer;
-  open_ = true;
   paused_ = begun_ = ended_ = blocked_ = aborted_ = false;
   probes_ = 0;
   context = nullptr;
   wants_continue_ = head.has_body && parser_.expects_continue();
   keep_alive_ = parser_.keep_alive() && !core_.draining_;
+  // Where the body has no bytes there is nothing to wait for. Who asked is told so all the same: botocore, given the
+  // answer straight away, takes the next request's answer on this connection for another one of the same status.
+  if (!head.has_body && parser_.expects_continue() && !stream_.send({go_on})) return close();
+  open_ = true;
   core_.handler_.on_head(*this);
   if (phase_ == Phase::answer && answering()) core_.handler_.on_end(*this);
   continue_request();
@@ -252,7 +257,7 @@ void ServerConnection::start_exchange() {
 void ServerConnection::continue_request() {
   if (!wants_continue_ || paused_ || begun_ || !answering()) return;
   wants_continue_ = false;
-  if (!stream_.send({"HTTP/1.1 100 Continue\r\n\r\n"})) close();
+  if (!stream_.send({go_on})) close();
 }
 
 size_t ServerConnection::take_body(std::string_view input) {

@@ -260,6 +260,19 @@ TEST_CASE("100 Continue is said when the handler reads on, and not before") {
   world.until([&] { return client.has("ok"); });
 }
 
+TEST_CASE("who asks for 100 Continue and has no bytes to send is told so before the answer") {
+  World world;
+  RawClient client(world.address);
+  const std::string asked = "PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n";
+  client.send(asked);
+  world.until([&] { return client.has("ok"); });
+  CHECK(client.text.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 "));
+  client.text.clear();
+  client.send(asked);  // the connection goes on
+  world.until([&] { return client.has("ok"); });
+  CHECK(client.text.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 "));
+}
+
 TEST_CASE("a paused exchange takes no more of its body until it is resumed") {
   World world;
   Exchange* open = nullptr;

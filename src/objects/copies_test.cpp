@@ -79,6 +79,37 @@ TEST_CASE("a lost follower stops to count once control has said so, and is broug
   CHECK(test.bucket().acks == 2);
 }
 
+TEST_CASE(
+    "an upload whose completion had no answer is completed again, also at the next home and until it is replaced") {
+  CopyTest test;
+  const auto begun = test.ask(test.bilbao, {"POST", "/frames/parts?uploads"});
+  const std::string upload = "/frames/parts?uploadId=" + api::s3::read_xml(begun.body)->text_of("UploadId");
+  const std::string body = text_of(200'000, 'p');
+  const auto part = test.ask(test.bilbao, {"PUT", upload + "&partNumber=1", body});
+  const std::string etag(net::find_header(part.headers, "etag").value_or(""));
+  const auto complete = [&](const std::string& of_part) {
+    return Ask{"POST", upload,
+               "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + of_part +
+                   "</ETag></Part></CompleteMultipartUpload>"};
+  };
+  const auto first = test.ask(test.bilbao, complete(etag));
+  REQUIRE(first.status == 200);
+  const auto second = test.ask(test.bilbao, complete(etag));
+  CHECK(second.status == 200);
+  CHECK(second.body == first.body);
+  CHECK(code_of(test.ask(test.bilbao, complete("00000000000000000000000000000000"))) == "NoSuchUpload");
+  CHECK(test.same(test.bilbao, test.madrid));
+  test.bilbao.stop();
+  REQUIRE(test.turn_until([&] { return test.madrid.leads(); }));
+  const auto third = test.ask(test.madrid, complete(etag));
+  CHECK(third.status == 200);
+  CHECK(third.body == first.body);
+  CHECK(test.get(test.madrid, "parts") == body);
+  CHECK(test.put(test.madrid, "parts", "another") == 200);
+  CHECK(code_of(test.ask(test.madrid, complete(etag))) == "NoSuchUpload");
+  CHECK(test.get(test.madrid, "parts") == "another");
+}
+
 TEST_CASE("an old home acknowledges nothing and reads nothing once another may have taken its place") {
   CopyTest test;
   CHECK(test.put(test.bilbao, "a", "old") == 200);

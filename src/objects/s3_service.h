@@ -11,6 +11,7 @@
 #include "api/oauth/issuer_clock.h"
 #include "api/s3/lifecycle.h"
 #include "api/s3/object_lock.h"
+#include "api/s3/xml.h"
 #include "net/server.h"
 #include "objects/copies.h"
 #include "objects/home_usage.h"
@@ -176,6 +177,8 @@ class S3Service final : public net::ExchangeHandler {
   Outcome<void> begin_upload(S3Call& call, const Bucket& bucket);
   Outcome<ports::Upload> find_upload(const Bucket& bucket, const std::string& id, const std::string& key);
   Outcome<void> upload_part(S3Call& call, const Bucket& bucket);
+  Outcome<api::s3::XmlElement> read_completion(const S3Call& call);
+  Outcome<ports::ObjectMeta> finish_upload(const S3Call& call, const Bucket& bucket, const api::s3::XmlElement& wanted);
   Outcome<void> complete_upload(S3Call& call, const Bucket& bucket);
   Outcome<void> abort_upload(S3Call& call, const Bucket& bucket);
   Outcome<void> list_parts(S3Call& call, const Bucket& bucket);

@@ -51,6 +51,21 @@ api::s3::Outcome<std::vector<ports::UploadPart>> chosen_parts(const api::s3::Xml
   return chosen;
 }
 
+std::vector<std::string> etags_asked(const api::s3::XmlElement& wanted) {
+  std::vector<std::string> etags;
+  for (const auto& element : wanted.children) {
+    if (element.name == "Part") etags.emplace_back(unquoted(element.text_of("ETag")));
+  }
+  return etags;
+}
+
+/// S3's ETag of an object in parts, of the parts' own.
+std::string etag_of_parts(const std::vector<std::string>& etags) {
+  std::string md5s;
+  for (const std::string& etag : etags) md5s += bytes_of_hex(etag).value_or("");
+  return hex_of(hash_of(HashKind::md5, md5s)) + "-" + std::to_string(etags.size());
+}
+
 /// S3's checksum of checksums: of the parts' raw ones, one after the other.
 std::optional<ports::ObjectChecksum> composite(const std::vector<ports::UploadPart>& parts) {
   std::string raw;
@@ -140,32 +155,38 @@ S3Service::Outcome<void> S3Service::upload_part(S3Call& call, const Bucket& buck
   return {};
 }
 
-S3Service::Outcome<void> S3Service::complete_upload(S3Call& call, const Bucket& bucket) {
-  const std::string id = call.view.parameter("uploadId").value_or("");
-  S3_TRY(const auto condition, write_condition(call.view));
-  S3_TRY(const ports::Upload upload, find_upload(bucket, id, call.key));
+/// What a CompleteMultipartUpload asks for.
+S3Service::Outcome<api::s3::XmlElement> S3Service::read_completion(const S3Call& call) {
   S3Call without_checksum = call;  // its x-amz-checksum-... is the object's, not this body's
   for (auto& [name, value] : without_checksum.view.headers) {
     if (to_lower(name).starts_with("x-amz-checksum-")) name = "";
   }
   S3_TRY(CheckedBody body, CheckedBody::of(without_checksum));
   S3_TRY(const std::string text, body.read_all(most_complete_bytes));
-  const auto wanted = api::s3::read_xml(text);
+  auto wanted = api::s3::read_xml(text);
   if (!wanted || wanted->name != "CompleteMultipartUpload") {
     return refuse("MalformedXML", wanted ? "the root must be CompleteMultipartUpload" : wanted.error().text());
   }
+  return std::move(*wanted);
+}
+
+S3Service::Outcome<ports::ObjectMeta> S3Service::finish_upload(const S3Call& call, const Bucket& bucket,
+                                                               const api::s3::XmlElement& wanted) {
+  const std::string id = call.view.parameter("uploadId").value_or("");
+  S3_TRY(const auto condition, write_condition(call.view));
+  S3_TRY(const ports::Upload upload, find_upload(bucket, id, call.key));
   const auto there = parts_.store.parts(bucket.id, id);
   if (!there) return tl::unexpected(fault_of(there.error(), "NoSuchUpload"));
-  S3_TRY(const auto chosen, chosen_parts(*wanted, *there, config_.least_part_bytes));
+  S3_TRY(const auto chosen, chosen_parts(wanted, *there, config_.least_part_bytes));
   ports::ObjectMeta meta = upload.meta;
-  std::string md5s;
+  std::vector<std::string> etags;
   std::string hashes;
   for (const ports::UploadPart& part : chosen) {
     meta.size += part.size;
-    md5s += bytes_of_hex(part.etag).value_or("");
+    etags.push_back(part.etag);
     hashes += bytes_of_hex(part.sha256).value_or("");
   }
-  meta.etag = hex_of(hash_of(HashKind::md5, md5s)) + "-" + std::to_string(chosen.size());
+  meta.etag = etag_of_parts(etags);
   meta.sha256 = hex_of(hash_of(HashKind::sha256, hashes));
   meta.modified = parts_.runtime.wall();
   meta.checksum = composite(chosen);
@@ -175,7 +196,24 @@ S3Service::Outcome<void> S3Service::complete_upload(S3Call& call, const Bucket& 
     return done.error().code == Code::invalid ? refuse("InvalidPart", done.error().text())
                                               : tl::unexpected(fault_of(done.error(), "NoSuchUpload"));
   }
-  call.set_version(*done);
+  meta.version = *done;
+  return meta;
+}
+
+S3Service::Outcome<void> S3Service::complete_upload(S3Call& call, const Bucket& bucket) {
+  S3_TRY(const api::s3::XmlElement wanted, read_completion(call));
+  auto done = finish_upload(call, bucket, wanted);
+  // Who got no answer to the one before asks again: it is done, here or at the home before this one. A leaf of it may
+  // be missing where that one ended in between, so it gets another.
+  if (!done && done.error().code == "NoSuchUpload") {
+    auto before = parts_.store.completed_upload(bucket.id, call.view.parameter("uploadId").value_or(""), call.key,
+                                                etag_of_parts(etags_asked(wanted)));
+    if (before) done = std::move(*before);
+    if (!before && before.error().code != Code::not_found)
+      done = tl::unexpected(fault_of(before.error(), "NoSuchUpload"));
+  }
+  S3_TRY(const ports::ObjectMeta meta, std::move(done));
+  call.set_version(meta.version);
   S3_TRY_DO(note(ObjectAct::stored, bucket, meta));
   XmlWriter xml;
   xml.open_root("CompleteMultipartUploadResult");

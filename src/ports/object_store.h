@@ -280,6 +280,10 @@ class ObjectStore {
   virtual Result<std::optional<ObjectVersion>> complete_upload(const std::string& bucket, const std::string& upload,
                                                                const std::vector<UploadPart>& parts, ObjectMeta meta,
                                                                const WriteCondition& condition = {}) = 0;
+  /// What this upload was completed to, for as long as it is there: a version of `key` with this etag. As durable
+  /// afterwards as after a change. Errors: not_found, unavailable, exhausted.
+  virtual Result<ObjectMeta> completed_upload(const std::string& bucket, const std::string& upload,
+                                              const std::string& key, const std::string& etag) = 0;
   /// Errors: not_found, unavailable.
   virtual Result<void> abort_upload(const std::string& bucket, const std::string& upload) = 0;
 

@@ -163,6 +163,22 @@ inline void check_uploads(ObjectStore& store) {
   CHECK(*get_text(store, "whole") == first + second);
   CHECK(store.uploads(contract_bucket).empty());
   CHECK(store.complete_upload(contract_bucket, *id, {one}, meta).error().code == Code::not_found);
+  // Who did not hear of it may ask what it was completed to, also once other tags are set.
+  const auto completed = [&](const std::string& upload, const std::string& key, const std::string& etag) {
+    const auto meta_of = store.completed_upload(contract_bucket, upload, key, etag);
+    return meta_of ? meta_of->size : int64_t{meta_of.error().code == Code::not_found ? -1 : -2};
+  };
+  CHECK(completed(*id, "whole", "x-2") == one.size + two.size);
+  REQUIRE(store.describe(contract_bucket, "whole", "", [](ObjectMeta& said) {
+    said.tags = {{"a", "b"}};
+    return Result<void>();
+  }));
+  CHECK(completed(*id, "whole", "x-2") == one.size + two.size);
+  CHECK(completed(*id, "whole", "x-3") == -1);
+  CHECK(completed(*id, "other", "x-2") == -1);
+  CHECK(completed("another", "whole", "x-2") == -1);
+  REQUIRE(store.tidy());
+  CHECK(*get_text(store, "whole") == first + second);
   CHECK(store.usage(contract_bucket).bytes == one.size + two.size);
   const auto given_up = store.begin_upload(contract_bucket, {.key = "never"});
   put_piece(store, *given_up, 1, first);

@@ -56,7 +56,8 @@ class UploadClients {
     std::vector<std::string> parts = {};
     size_t next_part = 0;
     int tries = 0;
-    bool may_have_ended = false;  // an answer to its end is not known
+    std::vector<size_t> unanswered = {};  // writes of its completion
+    bool may_have_ended = false;          // an answer to its end is not known
     std::string target() const { return "/" + bucket.name.str() + "/" + ClientDesk::key_name(key); }
   };
   using UploadRef = std::shared_ptr<Upload>;
@@ -168,7 +169,8 @@ class UploadClients {
     return {"POST", upload.target() + "?uploadId=" + upload.id, xml + "</CompleteMultipartUpload>"};
   }
 
-  /// Each attempt is a write of its own: one alone makes the object, and which one is not always known.
+  /// Each attempt is a write of its own, since one alone makes the object. Where an attempt had no answer, a later one
+  /// is answered for it: then they are one write, from the first of them on.
   void complete(const UploadRef& upload) {
     RegisterHistory& history = desk_.history(upload->bucket, upload->key);
     const size_t write = history.begin_write(desk_.now(), upload->number);
@@ -182,7 +184,9 @@ class UploadClients {
     desk_.ask(desk_.permitted_site(upload->bucket), completing(*upload),
               [=, this, &history, sha256 = sha256_hex(hashes)](const Answer& answer) {
                 if (desk_.is_status(answer, 200)) {
-                  history.written(write, desk_.now());
+                  upload->unanswered.push_back(write);
+                  history.written(upload->unanswered.front(), desk_.now());
+                  for (size_t i = 1; i < upload->unanswered.size(); ++i) history.refused(upload->unanswered[i]);
                   desk_.checker().acknowledged(upload->bucket.name, ClientDesk::key_name(upload->key), sha256);
                   ++completed_;
                   return next();
@@ -192,7 +196,10 @@ class UploadClients {
                   const bool may_be_gone = upload->may_have_ended && objects::code_of(*answer) == "NoSuchUpload";
                   return may_be_gone ? next() : lost(*upload, "cannot be completed", *answer);
                 }
-                if (!desk_.is_refused(answer)) upload->may_have_ended = true;
+                if (!desk_.is_refused(answer)) {
+                  upload->may_have_ended = true;
+                  upload->unanswered.push_back(write);
+                }
                 again(upload, [this, upload] { complete(upload); });
               });
   }

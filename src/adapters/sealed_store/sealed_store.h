@@ -81,6 +81,8 @@ class SealedStore final : public ports::ObjectStore, public ports::ObjectCopies 
                                                               const std::vector<ports::UploadPart>& parts,
                                                               ports::ObjectMeta meta,
                                                               const ports::WriteCondition& condition) override;
+  Result<ports::ObjectMeta> completed_upload(const std::string& bucket, const std::string& upload,
+                                             const std::string& key, const std::string& etag) override;
   Result<void> abort_upload(const std::string& bucket, const std::string& upload) override;
   Result<void> tidy() override;
 

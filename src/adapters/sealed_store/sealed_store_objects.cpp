@@ -50,7 +50,6 @@ Result<ports::ObjectMeta> SealedStore::describe(const std::string& bucket, const
   if (present == nullptr) return fail(Code::not_found, "there is no such object", key);
   TRY(auto record, read_record(bucket, present->place));
   TRY_DO(change(record.body.meta));
-  record.body.upload.clear();
   ports::ObjectMeta described = record.body.meta;
   TRY_DO(commit(RecordKind::put, bucket, std::move(record.body), record.content));
   return described;

@@ -12,6 +12,9 @@ using namespace sealed_store;
 
 namespace {
 
+/// Versions of a key with the same etag, which are the same bytes in the same parts again; the newest first.
+constexpr size_t most_looked_through = 16;
+
 std::string upload_lock(const std::string& bucket, const std::string& upload) {
   return bucket + "/u/" + upload;
 }
@@ -129,6 +132,30 @@ Result<std::optional<ports::ObjectVersion>> SealedStore::complete_upload(const s
   body.meta.version = version;
   TRY_DO(commit(RecordKind::put, bucket, std::move(body)));
   return version;
+}
+
+/// The record of an object says which upload it was. It is written again: where the one before had no answer, a
+/// follower may not have it.
+Result<ports::ObjectMeta> SealedStore::completed_upload(const std::string& bucket, const std::string& upload,
+                                                        const std::string& key, const std::string& etag) {
+  const KeyLocks::Hold hold(locks_, bucket + "/o/" + key);
+  TRY_DO(key_of(bucket));
+  std::vector<Place> places;
+  if (const BucketIndex* in = index_.find(bucket)) {
+    auto at = in->objects.first_behind(key, ObjectVersions::before_all);
+    for (; at.key != nullptr && *at.key == key && places.size() < most_looked_through;
+         at = in->objects.first_behind(key, at.object->version.order)) {
+      if (at.object->etag == etag) places.push_back(at.object->place);
+    }
+  }
+  for (const Place& place : places) {
+    TRY(auto record, read_record(bucket, place));
+    if (record.body.upload != upload) continue;
+    ports::ObjectMeta meta = record.body.meta;
+    TRY_DO(commit(RecordKind::put, bucket, std::move(record.body)));
+    return meta;
+  }
+  return no_upload(upload);
 }
 
 Result<void> SealedStore::abort_upload(const std::string& bucket, const std::string& upload) {

@@ -57,6 +57,12 @@ for algorithm in ("CRC32", "SHA1", "SHA256"):
     assert answer["Checksum" + algorithm] == told["Checksum" + algorithm], told
 refused("BadDigest", s3.put_object, Bucket="from-boto3", Key="sum", Body=b"hello", ChecksumSHA256=told["ChecksumSHA256"])
 refused("BadDigest", s3.put_object, Bucket="from-boto3", Key="sum", Body=b"hello", ContentMD5="XrY7u+Ae7tCTyyK7j1rNww==")
+# What has no bytes, and then on the same connection what is refused after "100 Continue", or is not: botocore takes each for what it is.
+s3.put_object(Bucket="from-boto3", Key="empty", Body=b"")
+refused("BadDigest", s3.put_object, Bucket="from-boto3", Key="sum", Body=b"hello", ContentMD5="XrY7u+Ae7tCTyyK7j1rNww==")
+for expected in (b"", b"hello"):
+    assert s3.put_object(Bucket="from-boto3", Key="empty", Body=expected)["ETag"] == '"%s"' % hashlib.md5(expected).hexdigest()
+s3.delete_object(Bucket="from-boto3", Key="empty")
 refused("NotImplemented", s3.put_object, Bucket="from-boto3", Key="sse", Body=b"x", ServerSideEncryption="aws:kms")
 assert "Status" not in s3.get_bucket_versioning(Bucket="from-boto3")
 
@@ -92,7 +98,11 @@ parts = [{"PartNumber": 1, "ETag": one["ETag"]}, {"PartNumber": 2, "ETag": two["
 refused("InvalidPartOrder", s3.complete_multipart_upload, Bucket="from-boto3", Key="parts", UploadId=upload, MultipartUpload={"Parts": parts[::-1]})
 refused("InvalidPart", s3.complete_multipart_upload, Bucket="from-boto3", Key="parts", UploadId=upload,
         MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": '"0"'}]})
-s3.complete_multipart_upload(Bucket="from-boto3", Key="parts", UploadId=upload, MultipartUpload={"Parts": parts})
+done = s3.complete_multipart_upload(Bucket="from-boto3", Key="parts", UploadId=upload, MultipartUpload={"Parts": parts})
+# Who heard no answer asks again.
+again = s3.complete_multipart_upload(Bucket="from-boto3", Key="parts", UploadId=upload, MultipartUpload={"Parts": parts})
+assert again["ETag"] == done["ETag"], again
+refused("NoSuchUpload", s3.complete_multipart_upload, Bucket="from-boto3", Key="parts", UploadId=upload, MultipartUpload={"Parts": parts[:1]})
 whole = s3.get_object(Bucket="from-boto3", Key="parts")
 assert whole["Body"].read() == big + body[10:100] and whole["ETag"].endswith('-2"') and whole["ContentType"] == "text/plain"
 upload = s3.create_multipart_upload(Bucket="from-boto3", Key="parts")["UploadId"]
@@ -133,8 +143,9 @@ refused("NoSuchVersion", s3.get_object, Bucket="with-versions", Key="a", Version
 pages = s3.get_paginator("list_object_versions").paginate(Bucket="with-versions", Prefix="a", PaginationConfig={"PageSize": 1})
 listed = [v["VersionId"] for page in pages for v in page.get("DeleteMarkers", []) + page.get("Versions", [])]
 assert listed == [hidden["VersionId"], second, first], listed
-until = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0) + datetime.timedelta(hours=1)
-s3.put_object_retention(Bucket="with-versions", Key="a", VersionId=first, Retention={"Mode": "GOVERNANCE", "RetainUntilDate": until})
+asked = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=123456) + datetime.timedelta(hours=1)
+until = asked.replace(microsecond=123000)
+s3.put_object_retention(Bucket="with-versions", Key="a", VersionId=first, Retention={"Mode": "GOVERNANCE", "RetainUntilDate": asked})
 assert s3.get_object_retention(Bucket="with-versions", Key="a", VersionId=first)["Retention"] == {"Mode": "GOVERNANCE", "RetainUntilDate": until}
 assert s3.head_object(Bucket="with-versions", Key="a", VersionId=first)["ObjectLockRetainUntilDate"] == until
 refused("AccessDenied", s3.delete_object, Bucket="with-versions", Key="a", VersionId=first)
