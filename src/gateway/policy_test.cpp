@@ -702,7 +702,7 @@ TEST_CASE("a model's versions are the replica's to know; of statistics of all th
     CHECK(w.ask(w.app("GET", asked, mine)).status == 200);
     CHECK(w.here.target == asked);
   }
-  for (const char* none : {"/v2/models/street/versions/", "/v2/models/street/versions/1/config", "/v2/models/stats"}) {
+  for (const char* none : {"/v2/models/street/versions/", "/v2/models/street/versions/1/nothing", "/v2/models/stats"}) {
     const net::Response refused = w.ask(w.app("GET", none, mine));
     CHECK(refused.status == 404);
     CHECK(problem(refused).at("reason") == "not_found");

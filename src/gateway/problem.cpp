@@ -4,15 +4,21 @@
 #include <vector>
 
 #include "api/grpc/status.h"
+#include "api/openai/answer.h"
+#include "gateway/app_address.h"
 #include "gateway/deadlines.h"
 
 namespace barrio::gateway {
 
 namespace {
 
+/// All of it, for clients that show one sentence.
+std::string sentence_of(const Problem& problem) {
+  return problem.nearest.empty() ? problem.detail : problem.detail + "; nearest: " + problem.nearest;
+}
+
 void reply_grpc(net::Exchange& exchange, const Problem& problem) {
-  const std::string nearest = problem.nearest.empty() ? "" : "; nearest: " + problem.nearest;
-  const std::string message = api::grpc_message(problem.detail + nearest);
+  const std::string message = api::grpc_message(sentence_of(problem));
   // Of 404, the one that is no unknown method.
   const bool no_app = problem.reason == to_name(RefusalReason::unknown_app);
   const auto status = no_app ? api::GrpcStatus::not_found : api::grpc_status_of_http(problem.status);
@@ -23,13 +29,32 @@ void reply_grpc(net::Exchange& exchange, const Problem& problem) {
   exchange.reply(200, headers, "");
 }
 
+/// In the words that OpenAI's own service has for the same; else our reason.
+api::OpenAiError openai_error(const Problem& problem) {
+  api::OpenAiError error{.message = sentence_of(problem), .code = problem.reason};
+  if (problem.status == 429) error = {error.message, "requests", "", "rate_limit_exceeded"};
+  if (problem.status >= 500) error.type = "server_error";
+  if (problem.status == 504) error.code = "timeout";
+  if (problem.status == 401) error.code = "invalid_api_key";
+  if (problem.reason == to_name(RefusalReason::spend_cap)) error.type = error.code = "insufficient_quota";
+  if (problem.reason == "not_found") error.code = "unknown_url";
+  return error;
+}
+
 }  // namespace
+
+ErrorForm error_form_of(const net::RequestHead& head) {
+  const auto app = address_of(head);
+  const std::string_view path = app ? app->rest : head.target;
+  if (path.starts_with("/v2/")) return ErrorForm::open_inference;
+  return path.starts_with("/v1/") ? ErrorForm::openai : ErrorForm::plain;
+}
 
 Problem problem_of(int status, const Refusal& refusal) {
   return {.status = status, .reason = to_name(refusal.reason), .detail = refusal.detail, .nearest = refusal.nearest};
 }
 
-std::string problem_json(const Problem& problem) {
+std::string problem_json(const Problem& problem, ErrorForm form) {
   JsonObject body;
   body["type"] = "urn:barrio:problem:" + problem.reason;
   body["title"] = net::reason_phrase(problem.status);
@@ -41,6 +66,8 @@ std::string problem_json(const Problem& problem) {
     body["limit"] = problem.limit;
     body["value"] = problem.value;
   }
+  if (form == ErrorForm::open_inference) body["error"] = sentence_of(problem);
+  if (form == ErrorForm::openai) body["error"] = api::openai_error_object(openai_error(problem));
   return print_json(body);
 }
 
@@ -58,7 +85,7 @@ void reply_problem(net::Exchange& exchange, const Problem& problem, const CorsGr
     headers.push_back(
         {"WWW-Authenticate", brought ? R"(Bearer realm="barrio", error="invalid_token")" : R"(Bearer realm="barrio")"});
   add_cors(cors, headers);
-  exchange.reply(problem.status, headers, problem_json(problem));
+  exchange.reply(problem.status, headers, problem_json(problem, error_form_of(exchange.request())));
 }
 
 }  // namespace barrio::gateway

@@ -1,5 +1,7 @@
 #pragma once
 // Saying no over HTTP: RFC 9457 problem details with Barrio's `reason` and `nearest`; to gRPC, its status and message.
+// Clients of the Open Inference Protocol and of OpenAI's API look for `error`, and show nothing where it is not there:
+// a request that is theirs gets it beside the rest, in the form of its protocol.
 
 #include <string>
 
@@ -19,8 +21,12 @@ struct Problem {
   std::string value = {};
 };
 
+/// Whose form an error has beside ours, by the path as the app sees it: /v2/... and /v1/...
+enum class ErrorForm { plain, open_inference, openai };
+ErrorForm error_form_of(const net::RequestHead& head);
+
 Problem problem_of(int status, const Refusal& refusal);
-std::string problem_json(const Problem& problem);
+std::string problem_json(const Problem& problem, ErrorForm form);
 /// With Barrio-Refused (the reason), by which other gateways tell our refusals from an app's own answers; Retry-After
 /// on 429 and 503, WWW-Authenticate on 401. To a gRPC request: HTTP 200 with nothing but trailers, as its protocol
 /// wants it. Pages that may call the app may read why it did not answer.

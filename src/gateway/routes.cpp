@@ -35,8 +35,8 @@ void reply_json(net::Exchange& exchange, const Json& body) {
 
 void wrong_method(net::Exchange& exchange, std::string_view allowed) {
   const net::Header headers[] = {{"Content-Type", "application/problem+json"}, {"Allow", allowed}};
-  exchange.reply(405, headers,
-                 problem_json({405, "wrong_method", "this path takes " + std::string(allowed), std::string(allowed)}));
+  const Problem problem{405, "wrong_method", "this path takes " + std::string(allowed), std::string(allowed)};
+  exchange.reply(405, headers, problem_json(problem, error_form_of(exchange.request())));
 }
 
 }  // namespace
@@ -84,7 +84,7 @@ void Gateway::State::model_request(net::Exchange& exchange) {
   const std::string_view rest = head.path.substr(models_prefix.size());
   const std::string_view name = rest.substr(0, rest.find('/'));
   const std::string_view verb = after_version(rest.substr(name.size()));
-  if (verb != "" && verb != "/ready" && verb != "/infer") {
+  if (verb != "" && verb != "/ready" && verb != "/config" && verb != "/stats" && verb != "/infer") {
     return reply_problem(exchange,
                          {404, "not_found", "no such path: " + std::string(head.path), "/v2/models/APP/infer"});
   }

@@ -59,6 +59,8 @@ sed 's/power: 350W/power: 10W/' "$home/chat.yaml" >"$home/modest.yaml"
 expect 5 'power 350 W instead of 10 W' b app deploy "$home/modest.yaml" --no-wait
 sed 's/openai}/openai, builtin: "url=http:\/\/10.0.0.1"}/' "$home/chat.yaml" >"$home/chosen.yaml"
 expect 2 "resources.accelerator names it" b app deploy "$home/chosen.yaml" --no-wait
+sed 's/openai}/opencv, builtin: people}/' "$home/chat.yaml" >"$home/card.yaml"
+expect 2 "built-in models run on CPUs" b app deploy "$home/card.yaml" --no-wait
 sed "s/'https.*'/app.example.com/" "$home/chat.yaml" >"$home/paged.yaml"
 expect 2 "cors.origins[0]" b app deploy "$home/paged.yaml" --no-wait
 token=$(acme_token "$control")
@@ -71,6 +73,10 @@ expect 0 '"chat"' ask "http://$gateway/apps/chat/v1/models"
 expect 0 '"embedding":' ask -d '{"model":"chat","input":"Hola"}' "http://$gateway/apps/chat/v1/embeddings"
 expect 0 model_not_found ask -d '{"model":"meta-llama/Llama-3.1-8B-Instruct","messages":[{"role":"user","content":"Hola"}]}' \
   "http://$gateway/apps/chat/v1/chat/completions"
+# What the gateway itself refuses has the form that the clients of each protocol read.
+stranger() { curl -s -m 10 -H 'Authorization: Bearer nobody' -d "$1" "http://$gateway$2"; }
+expect 0 '"code":"invalid_api_key"' stranger "$chat" /apps/chat/v1/chat/completions
+expect 0 '"error":"' stranger "$chat" /v2/models/resnet/infer
 tensor='{"inputs":[{"name":"x","shape":[1,1],"datatype":"FP32","data":[1]}]}'
 infers() { [[ $(ask -d "$tensor" "http://$gateway/v2/models/resnet/infer") == *42* ]]; }
 wait_for 60 "an answer of the net" infers

@@ -1,7 +1,5 @@
 #include "api/openai/answer.h"
 
-#include "base/json.h"
-
 namespace barrio::api {
 
 namespace {
@@ -20,11 +18,15 @@ JsonObject model_object(const ports::GenerationModel& model) {
 
 }  // namespace
 
+JsonObject openai_error_object(const OpenAiError& error) {
+  return {{"message", error.message},
+          {"type", error.type},
+          {"param", text_or_null(error.param)},
+          {"code", text_or_null(error.code)}};
+}
+
 std::string print_openai_error(const OpenAiError& error) {
-  return print_json(JsonObject{{"error", JsonObject{{"message", error.message},
-                                                    {"type", error.type},
-                                                    {"param", text_or_null(error.param)},
-                                                    {"code", text_or_null(error.code)}}}});
+  return print_json(JsonObject{{"error", openai_error_object(error)}});
 }
 
 bool is_openai_error(std::string_view body) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/json.h"
 #include "ports/generation_backend.h"
 
 namespace barrio::api {
@@ -15,7 +16,9 @@ struct OpenAiError {
   std::string param = {};  // empty: null
   std::string code = {};   // empty: null
 };
-/// {"error":{"message":...,"type":...,"param":...,"code":...}}
+/// {"message":...,"type":...,"param":...,"code":...}
+JsonObject openai_error_object(const OpenAiError& error);
+/// The same as the member "error" of an object.
 std::string print_openai_error(const OpenAiError& error);
 /// Is it the body of an error, with all that a client reads?
 bool is_openai_error(std::string_view body);
