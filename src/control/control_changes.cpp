@@ -130,6 +130,24 @@ Result<void> Control::check_server(const TenantId& tenant, const ServerSpec& ser
   return {};
 }
 
+namespace {
+
+/// Sites run model files and built-in models on their CPUs: an accelerator would be kept, and billed, for nothing. Said
+/// at deploy, not where an app is read: one that was deployed before this was checked goes on.
+Result<void> check_accelerators(const AppSpec& spec) {
+  const auto on_cpu = [](const ModelSource& model) {
+    return model.backend == Backend::onnx || model.backend == Backend::opencv;
+  };
+  if (spec.resources.accelerators == 0 || std::ranges::none_of(models_of(spec.model, spec.pipeline), on_cpu)) return {};
+  return fail(
+      Code::invalid,
+      "must be 0: model files and built-in models run on CPUs; what runs on an accelerator is a model server of "
+      "the site (model.backend oip or openai)",
+      "resources.accelerators");
+}
+
+}  // namespace
+
 Result<void> Control::check_models(const TenantId& tenant, const AppSpec& spec) {
   if (spec.program) {
     TRY_DO(check_server(tenant, *spec.program, "program"));
@@ -140,6 +158,7 @@ Result<void> Control::check_models(const TenantId& tenant, const AppSpec& spec) 
     if (!is_signed) return fail(std::move(is_signed).error().within("container"));
     return check_server(tenant, *spec.container, "container");
   }
+  TRY_DO(check_accelerators(spec));
   if (!spec.pipeline) return check_model(tenant, spec.model);
   for (size_t i = 0; i < spec.pipeline->steps.size(); ++i) {
     auto good = check_model(tenant, spec.pipeline->steps[i].model);

@@ -339,6 +339,25 @@ TEST_CASE("emulated models are refused to tenants, unless control is configured 
   CHECK(tests.control->deploy(traffic, spec));
 }
 
+TEST_CASE("no accelerator is kept for what runs on a CPU") {
+  World world;
+  AppSpec spec = people_app("street", "ES");
+  spec.resources.power = Watts(72);
+  spec.resources.accelerator = "L4";
+  spec.resources.accelerators = 1;
+  const auto refused = world.control->deploy(traffic, spec);
+  REQUIRE(!refused);
+  CHECK(refused.error().error.where == "resources.accelerators");
+  CHECK(refused.error().error.what.find("model server") != std::string::npos);
+  AppSpec steps = spec;
+  steps.model = {Backend::pipeline, "", "", ""};
+  steps.pipeline.emplace().steps.resize(1);
+  steps.pipeline->steps[0].model = spec.model;
+  CHECK(world.control->deploy(traffic, steps).error().error.where == "resources.accelerators");
+  spec.model = {Backend::oip, "", "", ""};
+  CHECK(world.control->deploy(traffic, spec));
+}
+
 TEST_CASE("models: unknown built-ins and files that were not uploaded by this tenant are refused") {
   TemporaryFolder folder;
   ports::InlineRuntime disk;

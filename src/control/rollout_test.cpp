@@ -101,6 +101,7 @@ TEST_CASE("a site that is to run the release before for now keeps room for its s
     made.resources.storage = storage;
     if (accelerators > 0) made.resources.accelerator = "L4", made.resources.power = Watts(72 * accelerators);
     made.resources.accelerators = accelerators;
+    if (accelerators > 0) made.model = {Backend::oip, "", "", ""};
     return made;
   };
   const std::vector<SiteId> both = {SiteId::of("vlc1"), SiteId::of("bcn1")};

@@ -121,6 +121,7 @@ struct Swarm {
     if (accelerators.empty() || rng.below(3) != 0) return;
     spec.resources.accelerator = accelerators[0].model;
     spec.resources.accelerators = 1;
+    spec.model = {Backend::oip, "", "", ""};
     spec.resources.power = std::max(spec.resources.power, accelerators[0].usable());
     if (accelerators[0].is_sliced()) spec.resources.slice = rng.below(2) == 0 ? "1g.10gb" : "3g.40gb";
   }
