@@ -198,6 +198,7 @@ void Engine::State::answer(Batch& batch, net::WorkDone ran) {
                     .hold = std::max(Duration::zero(), batch.handed - std::max(job.submitted, batch.free_since)),
                     .run = ran.took,
                     .batch = size};
+    served.version = std::to_string(kept->number);
     kept->metrics->queue.observe(served.times.queue);
     kept->metrics->compute.observe(ran.took);
     kept->metrics->stage(Stage::queue).observe(served.times.queue - served.times.hold);

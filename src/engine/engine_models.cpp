@@ -25,6 +25,10 @@ Result<UrgencyClass> urgency_named(const std::string& name) {
   return from_json<UrgencyClass>(to_json(name), "urgency");
 }
 
+Result<void> check_share(double share) {
+  return share >= 0 && share <= 1 ? Result<void>() : fail(Code::invalid, "must be in 0..1", "share");
+}
+
 size_t instances_of(const LoadParameters& parameters, const DeviceSpec& device) {
   return parameters.instances == 0 ? device.slots : std::min(parameters.instances, device.slots);
 }
@@ -59,9 +63,9 @@ uint32_t Engine::State::new_index() {
   return index;
 }
 
-/// What was left out is as the present version has it.
+/// What was left out is as the version has it that it names, or as the present one.
 Result<LoadParameters> Engine::State::complete(const std::string& name, LoadParameters parameters) const {
-  const auto before = table.present(name);
+  const auto before = table.model_for(name, parameters.version);
   const bool says_what = !parameters.path.empty() || !parameters.builtin.empty();
   if (!parameters.path.empty() && !parameters.builtin.empty())
     return fail(Code::invalid, "is given beside 'path'", "builtin");
@@ -119,7 +123,7 @@ Result<std::shared_ptr<Version>> Engine::State::plan_load(const std::string& nam
     return fail(Code::invalid, "must have 1 to " + std::to_string(longest_name) + " characters and no '/'", "name");
   }
   TRY(auto parameters, complete(name, std::move(asked)));
-  if (!(parameters.share >= 0 && parameters.share <= 1)) return fail(Code::invalid, "must be in 0..1", "share");
+  TRY_DO(check_share(parameters.share));
   TRY(const UrgencyClass urgency, urgency_named(parameters.urgency));
   const auto device = std::ranges::find(devices, parameters.device, [](const auto& one) { return one->spec.name; });
   if (device == devices.end()) return fail(Code::invalid, "there is no device '" + parameters.device + "'", "device");
@@ -142,7 +146,7 @@ Result<std::shared_ptr<Version>> Engine::State::plan_load(const std::string& nam
   if (table.loaded() >= config.models)
     return fail(Code::exhausted, std::to_string(config.models) + " versions are loaded, the limit", name);
   TRY(const Bytes memory, memory_needed(name, parameters, **device));
-  table.forget_gone(name);
+  table.forget_old(name, number);
   auto version = table.add(name, number);
   version->parameters = std::move(parameters);
   version->urgency = urgency;
@@ -155,6 +159,7 @@ Result<std::shared_ptr<Version>> Engine::State::plan_load(const std::string& nam
 }
 
 void Engine::State::load(std::string name, LoadParameters parameters, std::function<void(Result<void>)> done) {
+  if (const auto there = ready_as_asked(name, parameters)) return done(give_share(*there, parameters.share));
   auto planned = plan_load(name, std::move(parameters));
   if (!planned) return done(fail(std::move(planned).error()));
   const auto version = std::move(*planned);
@@ -171,6 +176,23 @@ void Engine::State::load(std::string name, LoadParameters parameters, std::funct
                     .most_batch = device.is_cpu ? 2 : decide::Profile::largest_batch};
   show_ready(version->model);
   loader->load(job, [this, version](Result<LoadedModel> result) { loaded(version, std::move(result)); });
+}
+
+/// The version that a load names and says no more of than its share, where it answers already: nothing is to be loaded.
+std::shared_ptr<Version> Engine::State::ready_as_asked(const std::string& name, const LoadParameters& asked) const {
+  const bool says_more = !asked.backend.empty() || !asked.builtin.empty() || !asked.path.empty() ||
+                         !asked.device.empty() || !asked.urgency.empty() || asked.deadline ||
+                         asked.memory.count() != 0 || asked.instances != 0;
+  if (asked.version.empty() || says_more) return nullptr;
+  auto named = table.find(name, asked.version);
+  return named != nullptr && named->ready() ? named : nullptr;
+}
+
+Result<void> Engine::State::give_share(Version& version, double share) {
+  TRY_DO(check_share(share));
+  table.set_share(version, share);
+  if (share >= 1) retire_unshared(version.model);
+  return {};
 }
 
 void Engine::State::loaded(const std::shared_ptr<Version>& version, Result<LoadedModel> result) {
@@ -194,6 +216,7 @@ void Engine::State::loaded(const std::shared_ptr<Version>& version, Result<Loade
   if (result->measured) version->estimate.emplace(*result->measured);
   version->last_run = reactor.now();
   version->state = ModelState::ready;
+  version->has_served = true;
   give_profile(*version);
   table.set_share(*version, version->parameters.share);
   log_info("model is ready", {{"model", version->text()}});
@@ -292,13 +315,11 @@ void Engine::close_scope(const std::string& scope) {
 }
 
 Result<void> Engine::share(std::string_view name, std::string_view version, double share) {
-  if (!(share >= 0 && share <= 1)) return fail(Code::invalid, "must be in 0..1", "share");
+  TRY_DO(check_share(share));
   const auto one = state_->table.find(name, version);
   if (one == nullptr) return fail(Code::not_found, state_->table.why_not(name, version).what);
   if (!one->ready()) return fail(Code::unavailable, state_->table.why_not(name, version).what);
-  state_->table.set_share(*one, share);
-  if (share >= 1) state_->retire_unshared(one->model);
-  return {};
+  return state_->give_share(*one, share);
 }
 
 }  // namespace barrio::engine

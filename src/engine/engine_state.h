@@ -78,6 +78,8 @@ struct Engine::State {
 
   // models
   Result<std::shared_ptr<Version>> plan_load(const std::string& name, LoadParameters parameters);
+  std::shared_ptr<Version> ready_as_asked(const std::string& name, const LoadParameters& asked) const;
+  Result<void> give_share(Version& version, double share);
   Result<LoadParameters> complete(const std::string& name, LoadParameters parameters) const;
   Result<Bytes> memory_needed(const std::string& name, const LoadParameters& parameters, const Device& device) const;
   Bytes memory_of_instance(const Version& version, size_t instances) const;

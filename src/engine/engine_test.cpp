@@ -231,6 +231,41 @@ TEST_CASE("a canary gets its share, and is promoted or taken back") {
   CHECK(world.engine.share("m", "1", 1.5).error().where == "share");
 }
 
+TEST_CASE(
+    "a load that names a version which answers gives it its share, so that any client can promote and roll back") {
+  World world;
+  REQUIRE(world.load("m"));
+  REQUIRE(world.load("m", {.share = 0.25}));
+  REQUIRE(world.load("m", {.version = "2", .share = 0.5}));
+  CHECK(world.version("m", "1").share == 0.5);
+  CHECK(world.version("m", "2").share == 0.5);
+  CHECK(world.load("m", {.version = "2", .share = 2}).error().where == "share");
+  CHECK(world.load("m", {.builtin = "one", .version = "2"}).error().code == Code::conflict);
+  REQUIRE(world.load("m", {.version = "2"}));
+  CHECK(world.version("m", "1").state != ModelState::ready);
+  for (int i = 0; i < 4; ++i) CHECK(world.ask("m", 1).version == "2");
+}
+
+TEST_CASE("a version that has gone comes back by its number, made of what it was made of") {
+  World world;
+  REQUIRE(world.load("m", {.builtin = "batch"}));
+  REQUIRE(world.load("m", {.builtin = "one"}));
+  world.until([&] { return world.version("m", "1").state == ModelState::unavailable; });
+  REQUIRE(world.load("m", {.version = "1"}));
+  CHECK(world.engine.find("m", "")->max_batch == 8);
+  CHECK(world.ask("m", 1).version == "1");
+  world.unload("m");
+  // The newest that was there, read anew.
+  REQUIRE(world.load("m", {}));
+  CHECK(world.engine.find("m", "3")->max_batch == 1);
+  // What never served is not remembered, and what did not for ever.
+  CHECK(!world.load("m", {.builtin = "bad"}));
+  for (int i = 0; i < 7; ++i) REQUIRE(world.load("m"));
+  CHECK(world.version("m", "4").version == "none");
+  CHECK(world.version("m", "1").version == "none");
+  CHECK(world.engine.index().front().versions.size() <= 6);
+}
+
 TEST_CASE("a canary that fails where the others do not is taken back by itself") {
   World world;
   REQUIRE(world.load("m"));

@@ -50,7 +50,8 @@ struct Served {
   std::optional<Error> error;
   std::optional<Declined> declined;
   Times times;
-  size_t waiting = 0;  // requests that wait for the model now
+  size_t waiting = 0;        // requests that wait for the model now
+  std::string version = {};  // that ran it; empty: it was not run, or not by one model alone
 };
 
 class InferenceService {

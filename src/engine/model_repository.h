@@ -35,8 +35,8 @@ struct ListedModel {
 };
 
 struct LoadParameters {
-  std::string backend = {};  // "onnx", "opencv" ...; empty: that of its present version, else the engine's first
-  std::string builtin = {};  // exactly one of builtin and path; both empty: as its present version has it, read anew
+  std::string backend = {};  // "onnx", "opencv" ...; empty: that of the version before, else the engine's first
+  std::string builtin = {};  // exactly one of builtin and path; both empty: as the version before has it, read anew
   std::string path = {};     // of a model file on this machine: only for callers that may name files
   std::string version = {};  // a positive number that is not in use; empty: one more than the newest
   double share = 1;          // of the requests that name no version, once it is ready; the others keep the rest
@@ -79,11 +79,14 @@ struct ModelStatistics {
 class ModelRepository {
  public:
   virtual ~ModelRepository() = default;
-  /// By name. Includes versions that could not be loaded or were unloaded, until the next load of the same model.
+  /// By name. Includes versions that could not be loaded, until the next load of the same model, and the last few that
+  /// served and were unloaded.
   virtual std::vector<ListedModel> index() const = 0;
   /// `done` is called on the loop, once: when the version answers requests, or with why it does not: invalid (names the
   /// parameter or the file), not_found, unsupported, exhausted (memory or models: how much there is), conflict (this
-  /// version is there already, or the model is being loaded), cancelled (unloaded meanwhile).
+  /// version is there already, or the model is being loaded), cancelled (unloaded meanwhile). What the parameters leave
+  /// out is as the version has it that they name, where that was here before; else as the present one. If they name one
+  /// that answers and nothing else but a share, it is given that share (as share() does).
   virtual void load(std::string name, LoadParameters parameters, std::function<void(Result<void>)> done) = 0;
   /// Takes no new requests at once; answers those it has; then frees it and calls `done`. Empty version: all of them.
   /// Errors: not_found.

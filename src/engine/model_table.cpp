@@ -12,9 +12,13 @@ bool gone(const std::shared_ptr<Version>& version) {
   return version->state == ModelState::unavailable;
 }
 
+constexpr std::ptrdiff_t most_remembered = 4;
+
 std::string numbers(const ModelTable::Versions& versions) {
   std::string text;
-  for (const auto& version : versions) text += (text.empty() ? "" : ", ") + std::to_string(version->number);
+  const bool all_gone = std::ranges::all_of(versions, gone);
+  for (const auto& version : versions)
+    if (all_gone || !gone(version)) text += (text.empty() ? "" : ", ") + std::to_string(version->number);
   return text;
 }
 
@@ -41,6 +45,13 @@ std::shared_ptr<Version> ModelTable::present(std::string_view model) const {
     if (version->ready() && (best == nullptr || version->share >= best->share)) best = version;
   }
   return best;
+}
+
+std::shared_ptr<Version> ModelTable::model_for(std::string_view model, std::string_view version) const {
+  if (auto named = version.empty() ? nullptr : find(model, version)) return named;
+  if (auto serves = present(model)) return serves;
+  const Versions* all = versions(model);
+  return all == nullptr || all->empty() ? nullptr : all->back();
 }
 
 std::shared_ptr<Version> ModelTable::choose(std::string_view model, std::string_view version) {
@@ -103,6 +114,15 @@ void ModelTable::forget_gone(const std::string& model) {
   if (found == models_.end()) return;
   std::erase_if(found->second, gone);
   if (found->second.empty()) models_.erase(found);
+}
+
+void ModelTable::forget_old(const std::string& model, uint64_t number) {
+  const auto found = models_.find(model);
+  if (found == models_.end()) return;
+  Versions& all = found->second;
+  std::erase_if(all, [&](const auto& one) { return gone(one) && (!one->has_served || one->number == number); });
+  auto left_over = std::ranges::count_if(all, gone) - most_remembered;
+  std::erase_if(all, [&](const auto& one) { return gone(one) && left_over-- > 0; });
 }
 
 uint64_t ModelTable::next_number(std::string_view model) const {

@@ -21,7 +21,8 @@ struct Version {
   uint64_t number = 1;
   LoadParameters parameters;  // complete: nothing of it is empty that a load would need
   ModelState state = ModelState::loading;
-  std::string reason;  // of unavailable
+  std::string reason;       // of unavailable
+  bool has_served = false;  // it was ready once: what it was made of is remembered when it goes
   double share = 0;
   double credit = 0;  // of shares not yet spent
   size_t device = 0;
@@ -36,15 +37,19 @@ struct Version {
   Time last_run{};
   UrgencyClass urgency = UrgencyClass::soft;
 
-  size_t open = 0;             // requests taken and not answered
-  uint64_t canary_seen = 0;    // answers since shares last changed
-  uint64_t canary_failed = 0;  // of them: the model's own errors
+  Duration usual =
+      Duration::max();          // from arrival to deadline; falls at once, rises slowly: the tightest callers count
+  uint64_t on_time_lately = 0;  // answers since the device's goodput was shown
+  size_t open = 0;              // requests taken and not answered
+  uint64_t canary_seen = 0;     // answers since shares last changed
+  uint64_t canary_failed = 0;   // of them: the model's own errors
   ModelStatistics statistics;
   ModelMetrics* metrics = nullptr;
   std::vector<std::function<void(Result<void>)>> on_loaded;
   std::vector<std::function<void(Result<void>)>> on_unloaded;
 
   bool ready() const { return state == ModelState::ready; }
+  void note_usual(Duration time) { usual = time < usual ? time : usual + (time - usual) / 64; }
   std::string text() const { return model + " version " + std::to_string(number); }
   /// As many as are free of those that it has; the scheduler runs it no more often at once.
   size_t take_instance() {
@@ -64,6 +69,9 @@ class ModelTable {
   std::shared_ptr<Version> find(std::string_view model, std::string_view version) const;
   /// The one that most requests without a version go to; null: none is ready.
   std::shared_ptr<Version> present(std::string_view model) const;
+  /// Whose parameters a load takes that leaves things out: of the version that it names, where that has been here; else
+  /// of the present one; else of the newest that was. Null: of none.
+  std::shared_ptr<Version> model_for(std::string_view model, std::string_view version) const;
   const Versions* versions(std::string_view model) const;
   /// Why choose() had none, in the words of the protocol.
   Declined why_not(std::string_view model, std::string_view version) const;
@@ -71,6 +79,9 @@ class ModelTable {
   std::shared_ptr<Version> add(const std::string& model, uint64_t number);
   /// Leaves out those that could not be loaded or were unloaded.
   void forget_gone(const std::string& model);
+  /// The same before version `number` is loaded, but for the last few that have served: one may want to go back to
+  /// them.
+  void forget_old(const std::string& model, uint64_t number);
   uint64_t next_number(std::string_view model) const;
   /// Gives it this share and the rest to the other ready ones, as they had it among each other.
   void set_share(Version& version, double share);
