@@ -139,7 +139,9 @@ void DeviceGauges::look() {
 
 void DeviceGauges::show_slots() {
   const Time now = reactor_.fresh_now();
-  const double passed = to_seconds(now - std::exchange(slots_seen_, now));
+  const Duration since = now - std::exchange(slots_seen_, now);
+  const double passed = to_seconds(since);
+  if (passed > 0) engine_.show_goodput(since);
   for (size_t i = 0; i < devices_.size(); ++i) {
     const Duration used = engine_.used(i, now);
     const double in_use = to_seconds(used - std::exchange(devices_[i].used, used));

@@ -76,6 +76,20 @@ constexpr const char* slice = R"(device="gpu0",accelerator="MIG-aaaa",name="NVID
 
 }  // namespace
 
+TEST_CASE("a device tells its goodput beside the most that it could be") {
+  World world({{.name = "gpu0", .slots = 1, .is_cpu = false}});
+  world.load();
+  world.look();
+  for (int i = 0; i < 30; ++i) world.ask();
+  world.look();
+  const double limit = std::stod(world.told(R"(barrio_engine_limit_per_second{model="m"})"));
+  CHECK(limit > 0);
+  const double share = std::stod(world.told(R"(barrio_engine_device_goodput_share{device="gpu0"})"));
+  CHECK(share > 0);
+  world.look();
+  CHECK(std::stod(world.told(R"(barrio_engine_device_goodput_share{device="gpu0"})")) == 0);
+}
+
 TEST_CASE("what NVML tells of a device's accelerator is in the metrics") {
   World world({gpu("gpu0", {"GPU-1111"})});
   world.nvml.reasons = 0x4;  // power cap

@@ -116,6 +116,7 @@ uint64_t Engine::State::submit(Submission submission, std::function<void(Served)
   if (!submission.deadline && version->parameters.deadline) {
     submission.deadline = submission.arrived + *version->parameters.deadline;
   }
+  if (submission.deadline) version->note_usual(*submission.deadline - submission.arrived);
   const uint32_t tenant = metrics.tenant(submission.tenant.empty() ? "own" : submission.tenant);
   Job job{.submission = std::move(submission), .done = std::move(done), .version = version, .tenant = tenant};
   job.share = &version->metrics->of(*job.submission.urgency, tenant, metrics.tenant_name(tenant));
@@ -185,6 +186,7 @@ void Engine::State::count_answer(const Job& job, const Result<ports::Outputs>& a
   } else {
     (on_time ? job.share->on_time : job.share->late).add();
     if (on_time) devices[version.device]->metrics.on_time.add();
+    version.on_time_lately += on_time ? 1 : 0;
   }
   metrics.over(job.tenant, answer.has_value() && on_time, now);
 }
@@ -221,6 +223,25 @@ void Engine::load(std::string name, LoadParameters parameters, std::function<voi
 
 Result<std::vector<ModelStatistics>> Engine::statistics(std::string_view name, std::string_view version) const {
   return state_->table.statistics(name, version);
+}
+
+/// The fluid limit of docs/engine.md: every slot always runs the batch that answers most per second, of those that fit
+/// the time that requests have. Where several models share a device, each has the part of it that its answers would
+/// take.
+void Engine::show_goodput(Duration passed) const {
+  std::vector<double> shares(state_->devices.size());
+  for (const auto& [name, versions] : state_->table.all()) {
+    for (const auto& version : versions) {
+      const double answers = static_cast<double>(std::exchange(version->on_time_lately, 0));
+      if (!version->ready() || !version->estimate) continue;
+      const decide::Profile& profile = version->estimate->profile();
+      const size_t best = std::max<size_t>(1, profile.best_within(version->usual));
+      const double limit = profile.per_second(best) * static_cast<double>(version->instances.size());
+      if (state_->table.present(name) == version) version->metrics->limit.set(limit);
+      shares[version->device] += answers / to_seconds(passed) / limit;
+    }
+  }
+  for (size_t i = 0; i < shares.size(); ++i) state_->devices[i]->metrics.goodput_share.set(shares[i]);
 }
 
 Duration Engine::used(size_t device, Time now) const {

@@ -71,6 +71,9 @@ class Engine final : public InferenceService, public ModelRepository {
   /// Time that the slots of this one of the configured devices have been in use, runs in progress included.
   Duration used(size_t device, Time now) const;
 
+  /// Each model's limit, and the share of its device's that was answered in time since the last call, `passed` ago.
+  void show_goodput(Duration passed) const;
+
   /// From now on models may be named "SCOPE/NAME": one replica's, in an engine that serves several. Their series are in
   /// its registry, under NAME alone.
   void open_scope(const std::string& scope, Registry& registry);

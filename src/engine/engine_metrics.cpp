@@ -28,6 +28,10 @@ ModelMetrics::ModelMetrics(Registry& registry, std::string model)
       ready(registry.gauge("barrio_engine_ready", "Versions of the model that answer requests.", {{"model", model}})),
       profile_error(registry.gauge("barrio_engine_profile_error",
                                    "Mean of |took - predicted| / predicted over the last runs.", {{"model", model}})),
+      limit(registry.gauge("barrio_engine_limit_per_second",
+                           "Answers per second that the model could have at best, alone on its device, within the time "
+                           "that its requests have.",
+                           {{"model", model}})),
       queue(registry.histogram("barrio_engine_queue_seconds", "Time in the queue.", {{"model", model}})),
       compute(registry.histogram("barrio_engine_compute_seconds", "Time on a worker.", {{"model", model}})),
       registry_(registry),
@@ -108,10 +112,13 @@ ModelMetrics& EngineMetrics::model(std::string_view name) {
 
 DeviceMetrics DeviceMetrics::of(Registry& registry, const std::string& name) {
   const Labels labels = {{"device", name}};
-  return {registry.gauge("barrio_engine_device_busy_seconds", "Time that the device's slots were in use.", labels),
-          registry.gauge("barrio_engine_device_slots_busy", "Slots of the device in use.", labels),
-          registry.gauge("barrio_engine_device_busy_share", "Share of its slots in use over the last second.", labels),
-          registry.counter("barrio_engine_device_on_time_total", "Requests answered within their deadline.", labels)};
+  return {
+      registry.gauge("barrio_engine_device_busy_seconds", "Time that the device's slots were in use.", labels),
+      registry.gauge("barrio_engine_device_slots_busy", "Slots of the device in use.", labels),
+      registry.gauge("barrio_engine_device_busy_share", "Share of its slots in use over the last second.", labels),
+      registry.counter("barrio_engine_device_on_time_total", "Requests answered within their deadline.", labels),
+      registry.gauge("barrio_engine_device_goodput_share",
+                     "Share of the device's limit that was answered within deadlines over the last second.", labels)};
 }
 
 uint32_t EngineMetrics::tenant(std::string_view name) {

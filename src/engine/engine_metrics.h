@@ -71,6 +71,7 @@ class ModelMetrics {
   Gauge& waiting;
   Gauge& ready;          // versions that answer requests
   Gauge& profile_error;  // mean of |took - predicted| / predicted
+  Gauge& limit;          // answers per second at best
   Histogram& queue;
   Histogram& compute;
 
@@ -89,8 +90,9 @@ struct DeviceMetrics {
 
   Gauge& busy_seconds;  // of all its slots, since the start
   Gauge& slots_busy;
-  Gauge& busy_share;  // of its slots, lately
-  Counter& on_time;   // answers of all its models within their deadlines
+  Gauge& busy_share;     // of its slots, lately
+  Counter& on_time;      // answers of all its models within their deadlines
+  Gauge& goodput_share;  // of what these could be at best, lately
 };
 
 /// Of a model's name: "SCOPE/NAME", or NAME alone, whose scope is empty.

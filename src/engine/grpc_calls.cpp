@@ -96,7 +96,7 @@ class UnaryCall final : public GrpcCall, public std::enable_shared_from_this<Una
 
 void UnaryCall::model_infer(std::string_view message) {
   const uint64_t id =
-      submit_grpc(parts_.service, message, fields_, exchange_.first_byte(), [this](GrpcAnswer answered) {
+      submit_grpc(parts_.inference(), message, fields_, exchange_.first_byte(), [this](GrpcAnswer answered) {
         submitted_ = 0;
         answer(std::move(answered));
       });

@@ -5,6 +5,7 @@
 
 #include "engine/grpc_exchange.h"
 #include "engine/grpc_front.h"
+#include "engine/grpc_inference.h"
 #include "engine/request_fields.h"
 
 namespace barrio::engine {
@@ -14,7 +15,10 @@ struct GrpcParts {
   net::Reactor& reactor;
   InferenceService& service;
   ModelRepository& repository;
+  FrontMetrics& metrics;
   const GrpcFrontConfig& config;
+
+  GrpcInferenceParts inference() const { return {reactor, service, metrics}; }
 };
 
 class GrpcCall {

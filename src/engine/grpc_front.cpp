@@ -14,9 +14,9 @@ GrpcCall& grpc_call(net::Exchange& exchange) {
 
 }  // namespace
 
-GrpcFront::GrpcFront(net::Reactor& reactor, InferenceService& service, ModelRepository& repository,
+GrpcFront::GrpcFront(net::Reactor& reactor, InferenceService& service, ModelRepository& repository, Registry& registry,
                      GrpcFrontConfig config)
-    : reactor_(reactor), service_(service), repository_(repository), config_(std::move(config)) {}
+    : reactor_(reactor), service_(service), repository_(repository), metrics_(registry), config_(std::move(config)) {}
 
 bool GrpcFront::takes(const net::RequestHead& head) const {
   const auto type = net::find_header(head.headers, "Content-Type");
@@ -25,7 +25,7 @@ bool GrpcFront::takes(const net::RequestHead& head) const {
 
 void GrpcFront::on_head(net::Exchange& exchange) {
   ++open_;
-  exchange.context = new Call(open_grpc_call(exchange, {reactor_, service_, repository_, config_}));
+  exchange.context = new Call(open_grpc_call(exchange, {reactor_, service_, repository_, metrics_, config_}));
 }
 
 void GrpcFront::on_body(net::Exchange& exchange, std::string_view piece) {

@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "engine/front.h"
+#include "engine/front_metrics.h"
 #include "engine/inference_service.h"
 #include "engine/model_repository.h"
 #include "engine/repository_answers.h"
@@ -24,7 +25,8 @@ struct GrpcFrontConfig {
 
 class GrpcFront final : public Front {
  public:
-  GrpcFront(net::Reactor& reactor, InferenceService& service, ModelRepository& repository, GrpcFrontConfig config);
+  GrpcFront(net::Reactor& reactor, InferenceService& service, ModelRepository& repository, Registry& registry,
+            GrpcFrontConfig config);
 
   bool takes(const net::RequestHead& head) const override;
   void on_head(net::Exchange& exchange) override;
@@ -40,6 +42,7 @@ class GrpcFront final : public Front {
   net::Reactor& reactor_;
   InferenceService& service_;
   ModelRepository& repository_;
+  FrontMetrics metrics_;
   GrpcFrontConfig config_;
   size_t open_ = 0;
 };

@@ -50,7 +50,7 @@ struct Told final : net::CallHandler {
 
 struct World {
   explicit World(GrpcFrontConfig config = {}, net::ServerLimits limits = {})
-      : front(reactor, service, repository, std::move(config)),
+      : front(reactor, service, repository, registry, std::move(config)),
         door(reactor, std::move(limits), {&front}),
         endpoint(*door.listen(*net::SocketAddress::parse("127.0.0.1:0"))) {
     endpoint.protocol = net::Protocol::http2;
@@ -89,6 +89,7 @@ struct World {
   net::Reactor reactor;
   FakeService service;
   FakeRepository repository;
+  Registry registry;
   GrpcFront front;
   FrontDoor door;
   net::Endpoint endpoint;
@@ -202,6 +203,24 @@ TEST_CASE("framing: not one whole message, too long, compressed") {
   CHECK(w.call("ModelInfer", "\xff\xff").grpc_status() == "3");
   CHECK(w.call("NoSuchMethod").grpc_status() == "12");
   CHECK(w.call("ServerLive", "", {{"grpc-encoding", "identity"}}).grpc_status() == "0");
+}
+
+TEST_CASE("a call is counted as one over REST is, and one that does not fit its model goes no further") {
+  World w;
+  CHECK(w.call("ModelInfer", infer_message("a")).grpc_status() == "0");
+  api::GrpcInferRequest wrong{"doubler", "", true, {}};
+  wrong.request.inputs.push_back({"x", ports::DataType::INT8, {1}, "a"});
+  std::string message;
+  REQUIRE(api::append_grpc_infer_request(wrong, message));
+  w.service.last.reset();
+  CHECK(w.call("ModelInfer", message).grpc_status() == "3");
+  CHECK(!w.service.last);
+  const std::string told = w.registry.text();
+  const auto shows = [&](const std::string& line) { return told.find(line) != std::string::npos; };
+  CHECK(shows(R"(barrio_engine_requests_total{model="doubler",outcome="rejected"} 1)"));
+  for (const auto& [stage, count] : {std::pair("front", "2"), {"decode", "1"}, {"reply", "1"}}) {
+    CHECK(shows("barrio_engine_stage_seconds_count{model=\"doubler\",stage=\"" + std::string(stage) + "\"} " + count));
+  }
 }
 
 TEST_CASE("questions about server and models") {

@@ -1,7 +1,6 @@
 #include "engine/grpc_inference.h"
 
 #include "api/oip/grpc_infer.h"
-#include "api/oip/parameters.h"
 #include "engine/requested_outputs.h"
 
 namespace barrio::engine {
@@ -50,6 +49,7 @@ GrpcAnswer answer_of(Served served, Asked asked) {
   } else if (served.error) {
     answer.failure = grpc_failure(*served.error);
   } else {
+    if (!served.version.empty()) asked.version = std::move(served.version);
     auto frame = print(std::move(served.outputs), asked);
     if (frame)
       answer.frame = std::move(*frame);
@@ -59,22 +59,13 @@ GrpcAnswer answer_of(Served served, Asked asked) {
   return answer;
 }
 
-/// Triton's parameter "timeout", in microseconds.
-Result<void> take_timeout(ports::Parameters& parameters, Time arrived, std::optional<Time>& deadline) {
-  constexpr int64_t most = 3'600'000'000;
-  TRY(const auto timeout, api::take_parameter<int64_t>(parameters, "timeout"));
-  if (!timeout || *timeout <= 0) return {};
-  const Time end = arrived + std::chrono::microseconds(std::min(*timeout, most));
-  deadline = std::min(end, deadline.value_or(end));
-  return {};
-}
-
-Result<std::pair<Submission, Asked>> read(const InferenceService& service, std::string_view message,
-                                          const RequestFields& fields, Time arrived) {
+/// `metrics`: of the model, once it is known.
+Result<std::pair<Submission, Asked>> read(const GrpcInferenceParts& parts, std::string_view message,
+                                          const RequestFields& fields, Time arrived, FrontMetrics::OfModel*& metrics) {
   TRY(auto read, api::parse_grpc_infer_request(message));
   api::InferRequest& request = read.request;
-  const ports::ModelInfo* model = service.find(read.model, read.version);
-  if (model != nullptr) TRY_DO(check_requested(*model, request.outputs));
+  const ports::ModelInfo* model = parts.service.find(read.model, read.version);
+  if (model != nullptr) metrics = &parts.metrics.of(model->name);
   Submission submission{.model = read.model,
                         .version = read.version,
                         .tenant = fields.tenant,
@@ -83,8 +74,9 @@ Result<std::pair<Submission, Asked>> read(const InferenceService& service, std::
                         .deadline = fields.deadline,
                         .request = {}};
   TRY_DO(take_timeout(request.parameters, arrived, submission.deadline));
-  const auto form = read.wants_raw() ? api::TensorForm::raw : api::TensorForm::typed;
   submission.request.inputs = std::move(request.inputs);
+  if (model != nullptr) TRY_DO(check_requested(*model, submission.request, request.outputs));
+  const auto form = read.wants_raw() ? api::TensorForm::raw : api::TensorForm::typed;
   submission.request.stream = std::move(request.stream);
   submission.request.deadline = submission.deadline;
   submission.request.parameters = std::move(request.parameters);
@@ -94,21 +86,30 @@ Result<std::pair<Submission, Asked>> read(const InferenceService& service, std::
 
 }  // namespace
 
-uint64_t submit_grpc(InferenceService& service, std::string_view message, const RequestFields& fields, Time arrived,
-                     std::function<void(GrpcAnswer)> done) {
-  auto request = read(service, message, fields, arrived);
+uint64_t submit_grpc(const GrpcInferenceParts& parts, std::string_view message, const RequestFields& fields,
+                     Time arrived, std::function<void(GrpcAnswer)> done) {
+  const Time complete = parts.reactor.now();
+  FrontMetrics::OfModel* metrics = nullptr;
+  auto request = read(parts, message, fields, arrived, metrics);
+  if (metrics != nullptr) metrics->front.observe(complete - arrived);
   if (!request) {
+    if (metrics != nullptr) metrics->rejected.add();
     GrpcAnswer refused;
     refused.failure = grpc_failure(request.error());
     done(std::move(refused));
     return 0;
   }
+  if (metrics != nullptr) metrics->decode.observe(parts.reactor.fresh_now() - complete);
   const auto called = std::make_shared<bool>(false);
-  const uint64_t id = service.submit(std::move(request->first), [called, asked = std::move(request->second),
-                                                                 done = std::move(done)](Served served) mutable {
-    *called = true;
-    done(answer_of(std::move(served), std::move(asked)));
-  });
+  const uint64_t id = parts.service.submit(std::move(request->first),
+                                           [called, asked = std::move(request->second), done = std::move(done), metrics,
+                                            &reactor = parts.reactor](Served served) mutable {
+                                             *called = true;
+                                             const Time served_at = reactor.now();
+                                             done(answer_of(std::move(served), std::move(asked)));
+                                             if (metrics != nullptr)
+                                               metrics->reply.observe(reactor.fresh_now() - served_at);
+                                           });
   return *called ? 0 : id;
 }
 

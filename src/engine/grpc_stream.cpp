@@ -55,7 +55,7 @@ class StreamCall final : public GrpcCall {
     waiting_.push_back(request);
     // The first message came with the head; each other begins when it arrives.
     const Time arrived = std::exchange(first_, false) ? exchange_.first_byte() : parts_.reactor.now();
-    const uint64_t id = submit_grpc(parts_.service, message, fields_, arrived, [this, request](GrpcAnswer answer) {
+    const uint64_t id = submit_grpc(parts_.inference(), message, fields_, arrived, [this, request](GrpcAnswer answer) {
       request->submitted = 0;
       request->answered = true;
       request->frame = GrpcExchange::frame();

@@ -36,7 +36,7 @@ HostedReplica::HostedReplica(net::Reactor& reactor, Engine& engine, Registry& re
           view_, [this] { return reactor_.fresh_now(); }, registry),
       codec_(reactor, codec_threads, codec_queue),
       generation_(options_.generation ? options_.generation(reactor) : nullptr),
-      grpc_(reactor, pipelines_, view_, {.rights = options_.repository, .wall = net::system_wall}),
+      grpc_(reactor, pipelines_, view_, registry, {.rights = options_.repository, .wall = net::system_wall}),
       repository_(reactor, view_, {.rights = options_.repository, .wall = net::system_wall}),
       rest_(reactor, pipelines_, view_, codec_, registry, options_.rest) {
   if (!options_.scope.empty()) engine_.open_scope(options_.scope, registry);

@@ -10,9 +10,10 @@ namespace barrio::engine {
 
 namespace {
 
-Result<api::Message> print(ports::Outputs outputs, const api::InferRequest& asked, const std::string& model) {
+Result<api::Message> print(ports::Outputs outputs, const api::InferRequest& asked, const std::string& model,
+                           const std::string& version) {
   TRY(auto selected, select_outputs(std::move(outputs), asked.outputs));
-  return api::print_infer_response({model, asked.id, std::move(selected)}, asked);
+  return api::print_infer_response({model, asked.id, std::move(selected), version}, asked);
 }
 
 }  // namespace
@@ -28,13 +29,15 @@ Result<std::optional<size_t>> json_length_of(std::span<const net::Header> header
 
 Result<api::InferRequest> parse_inference(api::SplitBody body, const ports::ModelInfo& model) {
   TRY(auto request, api::parse_infer_request(std::move(body), model));
-  // Before the model runs, which costs more than all the rest.
-  TRY_DO(check_requested(model, request.outputs));
+  ports::InferenceRequest run{.inputs = std::move(request.inputs), .stream = {}};
+  TRY_DO(check_requested(model, run, request.outputs));
+  request.inputs = std::move(run.inputs);
   return request;
 }
 
-net::Response print_inference(ports::Outputs outputs, const api::InferRequest& asked, const std::string& model) {
-  auto message = print(std::move(outputs), asked, model);
+net::Response print_inference(ports::Outputs outputs, const api::InferRequest& asked, const std::string& model,
+                              const std::string& version) {
+  auto message = print(std::move(outputs), asked, model, version);
   if (!message) return error_response(status_of(message.error().code), message.error().text());
   net::Response response;
   response.headers.emplace_back("Content-Type", message->json_length ? "application/octet-stream" : "application/json");

@@ -14,8 +14,9 @@ Result<std::optional<size_t>> json_length_of(std::span<const net::Header> header
 /// Errors: invalid (names the tensor, or an output that the model does not have).
 Result<api::InferRequest> parse_inference(api::SplitBody body, const ports::ModelInfo& model);
 
-/// 200 with the outputs that were asked for, or the protocol's error object.
-net::Response print_inference(ports::Outputs outputs, const api::InferRequest& asked, const std::string& model);
+/// 200 with the outputs that were asked for and the version that ran (empty: not told), or the protocol's error object.
+net::Response print_inference(ports::Outputs outputs, const api::InferRequest& asked, const std::string& model,
+                              const std::string& version);
 
 /// The HTTP status for a failure while serving a request.
 int status_of(Code code);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "api/grpc/status.h"
+#include "api/oip/parameters.h"
 #include "base/text.h"
 
 namespace barrio::engine {
@@ -45,6 +46,15 @@ Result<RequestFields> read_request_fields(const net::RequestHead& head, Time fir
   }
   if (left) fields.deadline = first_byte + *left;
   return fields;
+}
+
+Result<void> take_timeout(ports::Parameters& parameters, Time arrived, std::optional<Time>& deadline) {
+  constexpr int64_t most = 3'600'000'000;
+  TRY(const auto timeout, api::take_parameter<int64_t>(parameters, "timeout"));
+  if (!timeout || *timeout <= 0) return {};
+  const Time end = arrived + std::chrono::microseconds(std::min(*timeout, most));
+  deadline = std::min(end, deadline.value_or(end));
+  return {};
 }
 
 }  // namespace barrio::engine

@@ -5,6 +5,8 @@
 //   grpc-timeout: 120m            the same; the shorter one counts
 //   Barrio-Class: hard            hard, soft or best_effort
 //   Barrio-Tenant: acme           whose share of the device it takes
+//
+// and the request parameter by which Triton's clients do.
 
 #include <optional>
 #include <string>
@@ -22,5 +24,9 @@ struct RequestFields {
 
 /// Errors: invalid, naming the field.
 Result<RequestFields> read_request_fields(const net::RequestHead& head, Time first_byte);
+
+/// Takes Triton's request parameter "timeout" out, microseconds from its first byte; the shorter time counts. Errors:
+/// invalid (not a whole number).
+Result<void> take_timeout(ports::Parameters& parameters, Time arrived, std::optional<Time>& deadline);
 
 }  // namespace barrio::engine

@@ -2,9 +2,13 @@
 
 #include <algorithm>
 
+#include "ports/tensor.h"
+
 namespace barrio::engine {
 
-Result<void> check_requested(const ports::ModelInfo& model, const std::vector<api::RequestedOutput>& wanted) {
+Result<void> check_requested(const ports::ModelInfo& model, const ports::InferenceRequest& request,
+                             const std::vector<api::RequestedOutput>& wanted) {
+  TRY_DO(ports::check_inputs(model, request));
   for (const auto& output : wanted) {
     const bool known = std::ranges::find(model.outputs, output.name, &ports::TensorSpec::name) != model.outputs.end();
     if (!known) return fail(Code::invalid, "is not an output of model " + model.name, "output '" + output.name + "'");

@@ -1,5 +1,5 @@
 #pragma once
-// The outputs that a request asks for by name.
+// Whether a request fits its model, before anything is spent on it; and the outputs that it asks for by name.
 
 #include <vector>
 
@@ -7,8 +7,10 @@
 
 namespace barrio::engine {
 
-/// Before a model runs: does it have them? Errors: invalid, naming the output.
-Result<void> check_requested(const ports::ModelInfo& model, const std::vector<api::RequestedOutput>& wanted);
+/// Are its inputs the model's, and does the model have the outputs? What is wrong takes no place in a batch. Errors:
+/// invalid, naming the tensor.
+Result<void> check_requested(const ports::ModelInfo& model, const ports::InferenceRequest& request,
+                             const std::vector<api::RequestedOutput>& wanted);
 /// In the order they were asked for; all of them if none was named. Errors: invalid.
 Result<ports::Outputs> select_outputs(ports::Outputs outputs, const std::vector<api::RequestedOutput>& wanted);
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "engine/engine_metrics.h"
 #include "engine/inference.h"
 #include "engine/model_path.h"
 #include "engine/repository_answers.h"
@@ -16,7 +15,6 @@ namespace barrio::engine {
 namespace {
 
 constexpr size_t most_reserved = 1 << 20;  // of what is only announced
-constexpr size_t most_metrics = EngineMetrics::most_models;
 
 net::Response json_response(int status, std::string body) {
   return {status, {{"Content-Type", "application/json"}}, std::move(body)};
@@ -48,19 +46,13 @@ struct RestFront::Call {
   Time complete{};
   Submission submission;  // what the fields say; the tensors come with the body
   api::InferRequest asked;
-  std::string model;  // of the answer
-  Metrics* metrics = nullptr;
+  std::string model;    // of the answer
+  std::string version;  // that ran it
+  FrontMetrics::OfModel* metrics = nullptr;
   uint64_t id = 0;  // of what was submitted and is not served; 0: nothing is
   Time served_at{};
   Times times;
   size_t waiting = 0;
-};
-
-struct RestFront::Metrics {
-  Counter& rejected;
-  Histogram& front;
-  Histogram& decode;
-  Histogram& reply;
 };
 
 RestFront::RestFront(net::Reactor& reactor, InferenceService& service, const ModelRepository& models, WorkQueue& codec,
@@ -70,25 +62,11 @@ RestFront::RestFront(net::Reactor& reactor, InferenceService& service, const Mod
       models_(models),
       codec_(codec),
       registry_(registry),
+      metrics_(registry),
       limits_(limits),
       held_gauge_(registry.gauge("barrio_engine_body_bytes", "Bytes of request bodies that are held.")) {}
 
 RestFront::~RestFront() = default;
-
-RestFront::Metrics& RestFront::metrics_of(const std::string& model) {
-  const std::string name = metrics_.size() < most_metrics || metrics_.contains(model) ? model : "other";
-  auto& metrics = metrics_[name];
-  if (metrics != nullptr) return *metrics;
-  const auto stage = [&](Stage which) -> Histogram& {
-    return registry_.histogram("barrio_engine_stage_seconds", "Time of requests by part.",
-                               {{"model", name}, {"stage", to_name(which)}});
-  };
-  metrics = std::make_unique<Metrics>(
-      Metrics{registry_.counter("barrio_engine_requests_total", "Inference requests by outcome.",
-                                {{"model", name}, {"outcome", "rejected"}}),
-              stage(Stage::front), stage(Stage::decode), stage(Stage::reply)});
-  return *metrics;
-}
 
 bool RestFront::ready() const {
   return serves_all(models_);
@@ -186,7 +164,7 @@ void RestFront::model_request(Call& call, std::string_view rest) {
   const Declined why = info == nullptr ? service_.why_not(asked.model, asked.version) : Declined();
   if (info == nullptr && why.why == Declined::Why::unknown_model) return answer(call, declined_response(why));
   if (rest == "/infer") return answer(call, not_allowed("POST"));
-  if (!rest.empty() && rest != "/ready")
+  if (!rest.empty() && rest != "/ready" && rest != "/config")
     return answer(call, error_response(404, "no such path: " + std::string(call.exchange->request().path)));
   if (call.exchange->request().method != "GET") return answer(call, not_allowed("GET"));
   if (rest == "/ready") {
@@ -194,6 +172,9 @@ void RestFront::model_request(Call& call, std::string_view rest) {
     return answer(call, json_response(is_ready ? 200 : 503, api::print_model_ready(asked.model, is_ready)));
   }
   if (info == nullptr) return answer(call, declined_response(why));
+  ports::ModelInfo named = *info;
+  named.name = asked.model;  // as it is called here
+  if (rest == "/config") return answer(call, json_response(200, api::print_model_config(named)));
   std::vector<std::string> versions;
   for (const ListedModel& model : models_.index()) {
     if (model.name != asked.model) continue;
@@ -201,8 +182,6 @@ void RestFront::model_request(Call& call, std::string_view rest) {
       if (one.state == ModelState::ready) versions.push_back(one.version);
     }
   }
-  ports::ModelInfo named = *info;
-  named.name = asked.model;  // as it is called here
   answer(call, json_response(200, api::print_model_metadata(named, versions)));
 }
 
@@ -223,7 +202,7 @@ void RestFront::infer(const CallPtr& call) {
   const ports::ModelInfo* info = service_.find(asked.model, asked.version);
   if (info == nullptr) return answer(*call, declined_response(service_.why_not(asked.model, asked.version)));
   call->model = asked.model;
-  call->metrics = &metrics_of(info->name);
+  call->metrics = &metrics_.of(info->name);
   call->metrics->front.observe(call->complete - call->first_byte);
   if (auto fields = read_fields(*call); !fields) return parsed(call, fail(std::move(fields).error()));
   if (call->body.json.size() <= limits_.json_on_loop) {
@@ -238,6 +217,10 @@ void RestFront::infer(const CallPtr& call) {
 
 void RestFront::parsed(const CallPtr& call, Result<api::InferRequest> request) {
   if (call->exchange == nullptr) return;
+  if (request) {
+    const auto taken = take_timeout(request->parameters, call->first_byte, call->submission.deadline);
+    if (!taken) request = fail(Error(taken.error()));
+  }
   if (!request) {
     call->metrics->rejected.add();
     return answer(*call, error_response(status_of(request.error().code), request.error().text()));
@@ -263,6 +246,7 @@ void RestFront::served(const CallPtr& call, Served served) {
   call->served_at = reactor_.now();
   call->times = served.times;
   call->waiting = served.waiting;
+  call->version = std::move(served.version);
   if (served.declined) return answer(*call, declined_response(*served.declined));
   if (served.error) return answer(*call, error_response(status_of(served.error->code), served.error->text()));
   print(call, std::move(served.outputs));
@@ -273,13 +257,14 @@ void RestFront::print(const CallPtr& call, ports::Outputs outputs) {
     const auto response = std::make_shared<net::Response>();
     const auto held = std::make_shared<ports::Outputs>(std::move(outputs));
     const bool taken =
-        codec_.run([response, held, call] { *response = print_inference(std::move(*held), call->asked, call->model); },
+        codec_.run([response, held,
+                    call] { *response = print_inference(std::move(*held), call->asked, call->model, call->version); },
                    [this, response, call] { answer(*call, std::move(*response)); });
     if (taken) return;
     // It is computed: the loop rather waits than throws it away.
     outputs = std::move(*held);
   }
-  answer(*call, print_inference(std::move(outputs), call->asked, call->model));
+  answer(*call, print_inference(std::move(outputs), call->asked, call->model, call->version));
 }
 
 void RestFront::answer(Call& call, net::Response response) {

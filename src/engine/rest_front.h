@@ -15,7 +15,6 @@
 // model that is to be served is. Large JSON is parsed and printed on threads; binary tensors are moved, not copied.
 // Lives on the loop.
 
-#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -23,6 +22,7 @@
 #include "api/oip/message.h"
 #include "base/metrics.h"
 #include "engine/front.h"
+#include "engine/front_metrics.h"
 #include "engine/inference_service.h"
 #include "engine/model_repository.h"
 #include "engine/work_queue.h"
@@ -58,7 +58,6 @@ class RestFront final : public Front {
 
  private:
   struct Call;
-  struct Metrics;
   using CallPtr = std::shared_ptr<Call>;
 
   void model_request(Call& call, std::string_view rest);
@@ -70,7 +69,6 @@ class RestFront final : public Front {
   void answer(Call& call, net::Response response);
   void refuse_held(Call& call);
   void refuse_long(Call& call);
-  Metrics& metrics_of(const std::string& model);
   std::optional<net::Response> server_response(std::string_view path) const;
 
   net::Reactor& reactor_;
@@ -78,9 +76,9 @@ class RestFront final : public Front {
   const ModelRepository& models_;
   WorkQueue& codec_;
   Registry& registry_;
+  FrontMetrics metrics_;
   RestLimits limits_;
   std::unordered_map<net::Exchange*, CallPtr> calls_;
-  std::map<std::string, std::unique_ptr<Metrics>, std::less<>> metrics_;
   size_t held_ = 0;
   Gauge& held_gauge_;
 };

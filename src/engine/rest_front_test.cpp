@@ -109,6 +109,11 @@ TEST_CASE("an engine is live at once and ready when its model is loaded") {
   const auto metadata = world.get("/v2/models/doubler/versions/1").body;
   CHECK(metadata.find(R"("platform":"fake")") != std::string::npos);
   CHECK(metadata.find(R"("versions":["1"])") != std::string::npos);
+  CHECK(world.get("/v2/models/doubler/config").body ==
+        R"({"name":"doubler","platform":"fake","backend":"","max_batch_size":0,)"
+        R"("input":[{"name":"x","data_type":"TYPE_UINT8","dims":[-1]}],)"
+        R"("output":[{"name":"y","data_type":"TYPE_UINT8","dims":[-1]}]})");
+  CHECK(world.get("/v2/models/other/config").status == 404);
   CHECK(world.shows(R"(barrio_engine_ready{model="doubler"} 1)"));
 }
 
@@ -117,8 +122,9 @@ TEST_CASE("an answer carries the outputs, its times and the load") {
   world.load();
   const auto answer = world.wait(world.send(infer_request(21)));
   CHECK(answer.status == 200);
-  CHECK(answer.body ==
-        R"({"model_name":"doubler","id":"a","outputs":[{"name":"y","datatype":"UINT8","shape":[1],"data":[42]}]})");
+  CHECK(
+      answer.body ==
+      R"({"model_name":"doubler","model_version":"1","id":"a","outputs":[{"name":"y","datatype":"UINT8","shape":[1],"data":[42]}]})");
   CHECK(net::find_header(answer.headers, "Server-Timing").value().starts_with("queue;dur="));
   CHECK(net::find_header(answer.headers, "Server-Timing").value().find(", compute;dur=") != std::string::npos);
   CHECK(net::find_header(answer.headers, "Barrio-Load") == "waiting=0");
@@ -173,8 +179,30 @@ TEST_CASE("bad requests get the protocol's error object and a fitting status") {
   }
   request.body = R"({"inputs":[{"name":"x","shape":[1],"datatype":"UINT8","data":[1]}],"outputs":[{"name":"z"}]})";
   CHECK(api::parse_error(world.wait(world.send(request)).body) == "output 'z': is not an output of model doubler");
-  CHECK(world.shows(R"(barrio_engine_requests_total{model="doubler",outcome="rejected"} 5)"));
+  // What does not fit the model takes no place in a batch either.
+  for (const char* wrong : {R"({"name":"x","shape":[1],"datatype":"INT8","data":[1]})",
+                            R"({"name":"z","shape":[1],"datatype":"UINT8","data":[1]})",
+                            R"({"name":"x","shape":[1,1],"datatype":"UINT8","data":[1]})"}) {
+    request.body = R"({"inputs":[)" + std::string(wrong) + "]}";
+    CHECK(world.wait(world.send(request)).status == 400);
+  }
+  CHECK(world.shows(R"(barrio_engine_requests_total{model="doubler",outcome="rejected"} 8)"));
   CHECK(world.backend.runs.all().empty());
+  CHECK(world.get("/metrics").body.find("barrio_engine_offered_total{") == std::string::npos);
+}
+
+TEST_CASE("the parameter timeout is the request's time, as in Triton") {
+  World world;
+  world.load();
+  net::Request request = infer_request(1);
+  request.body.insert(1, R"("parameters":{"timeout":60000000},)");
+  CHECK(world.wait(world.send(request)).status == 200);
+  request.body = infer_request(1).body;
+  request.body.insert(1, R"("parameters":{"timeout":1},)");
+  CHECK(world.wait(world.send(request)).status == 429);
+  request.body = infer_request(1).body;
+  request.body.insert(1, R"("parameters":{"timeout":"soon"},)");
+  CHECK(world.wait(world.send(request)).status == 400);
 }
 
 TEST_CASE("a failing run is a 500 and the next one works") {

@@ -59,8 +59,11 @@ std::string_view grpc_status_text(GrpcStatus status) {
 
 std::string grpc_message(std::string_view text) {
   std::string encoded;
-  for (const char c : text) {
-    if (c >= ' ' && c <= '~' && c != '%') {
+  for (size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    // A field's value neither begins nor ends with a space: HTTP/2 would drop all of it.
+    const bool edge = at == 0 || at + 1 == text.size();
+    if (c >= (edge ? '!' : ' ') && c <= '~' && c != '%') {
       encoded += c;
       continue;
     }

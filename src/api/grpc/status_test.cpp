@@ -35,6 +35,8 @@ TEST_CASE("for all times: what is written is read as the same within the unit, n
 TEST_CASE("a message is printable ASCII on the wire, whatever it says") {
   CHECK(grpc_message("plain text, with spaces") == "plain text, with spaces");
   CHECK(grpc_message("100 %") == "100 %25");
+  CHECK(grpc_message(" serves a, not ") == "%20serves a, not%20");
+  CHECK(grpc_message(" ") == "%20");
   CHECK(grpc_message("a\nb\xc3\xb1") == "a%0Ab%C3%B1");
 }
 

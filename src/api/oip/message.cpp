@@ -320,6 +320,26 @@ std::string print_model_metadata(const ModelInfo& model, std::span<const std::st
                                {"outputs", to_json(model.outputs)}});
 }
 
+std::string print_model_config(const ModelInfo& model) {
+  const auto tensors = [](const std::vector<ports::TensorSpec>& specs) {
+    JsonArray list;
+    for (const ports::TensorSpec& spec : specs) {
+      const bool text = spec.datatype == ports::DataType::BYTES;
+      list.push_back(JsonObject{{"name", spec.name},
+                                {"data_type", std::string("TYPE_") + (text ? "STRING" : to_name(spec.datatype))},
+                                {"dims", to_json(spec.shape)}});
+    }
+    return list;
+  };
+  // 0: the dimensions are all there are; none stands before them for a batch.
+  return print_json(JsonObject{{"name", model.name},
+                               {"platform", model.platform},
+                               {"backend", ""},
+                               {"max_batch_size", 0},
+                               {"input", tensors(model.inputs)},
+                               {"output", tensors(model.outputs)}});
+}
+
 Result<ModelInfo> parse_model_metadata(std::string_view body) {
   TRY(auto parts, split_message(body, std::nullopt));
   ModelInfo model;

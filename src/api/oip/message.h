@@ -80,6 +80,8 @@ Result<Message> print_infer_response(const InferResponse& response, const InferR
 
 std::string print_server_metadata();
 std::string print_model_metadata(const ports::ModelInfo& model, std::span<const std::string> versions);
+/// Triton's model configuration, as far as a model has one here.
+std::string print_model_config(const ports::ModelInfo& model);
 Result<ports::ModelInfo> parse_model_metadata(std::string_view body);
 std::string print_model_ready(std::string_view model, bool ready);
 std::string print_error(std::string_view what);
