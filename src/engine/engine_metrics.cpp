@@ -28,10 +28,11 @@ ModelMetrics::ModelMetrics(Registry& registry, std::string model)
       ready(registry.gauge("barrio_engine_ready", "Versions of the model that answer requests.", {{"model", model}})),
       profile_error(registry.gauge("barrio_engine_profile_error",
                                    "Mean of |took - predicted| / predicted over the last runs.", {{"model", model}})),
-      limit(registry.gauge("barrio_engine_limit_per_second",
-                           "Answers per second that the model could have at best, alone on its device, within the time "
-                           "that its requests have.",
-                           {{"model", model}})),
+      limit(
+          registry.gauge("barrio_engine_limit_per_second",
+                         "Answers per second that the model could have at best, its device to itself, within the time "
+                         "that its requests have.",
+                         {{"model", model}})),
       queue(registry.histogram("barrio_engine_queue_seconds", "Time in the queue.", {{"model", model}})),
       compute(registry.histogram("barrio_engine_compute_seconds", "Time on a worker.", {{"model", model}})),
       registry_(registry),

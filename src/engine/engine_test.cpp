@@ -433,7 +433,7 @@ TEST_CASE("a replica's scope takes nothing of the length that a name may have") 
 }
 
 TEST_CASE("whatever comes, every request ends once and is counted once") {
-  rc::check([](uint64_t seed) {
+  CHECK(rc::check([](uint64_t seed) {
     Rng rng(seed);
     EngineConfig config = accelerator(1 + rng.below(2));
     config.queue = 1 + rng.below(20);
@@ -485,7 +485,7 @@ TEST_CASE("whatever comes, every request ends once and is counted once") {
     CHECK(sums["barrio_engine_on_time_total"] + sums["barrio_engine_late_total"] +
               sums["barrio_engine_refused_total"] ==
           static_cast<double>(count));
-  });
+  }));
 }
 
 }  // namespace barrio::engine::engine_test

@@ -184,6 +184,7 @@ TEST_CASE("errors of a request name the tensor or output") {
   const Told told = w.call("ModelInfer", message);
   CHECK(told.grpc_status() == "3");
   CHECK(told.field("grpc-message") == "input 'x': is missing");
+  request.request.inputs.front().name = "x";
   request.request.outputs = {{"q", {}}};
   message.clear();
   REQUIRE(api::append_grpc_infer_request(request, message));
