@@ -30,13 +30,16 @@ std::string app_table(const Json& answer) {
   return table.text();
 }
 
-/// What stands in the app's file, and who it belongs to: one line for each value.
+constexpr std::string_view decisions_path = "placement.decisions";
+
+/// What stands in the app's file, and who it belongs to: one line for each value, but for where it is, which is a
+/// table.
 void add_fields(Table& table, const std::string& path, const Json& value) {
   if (const auto* object = value.if_object()) {
     for (const auto& item : *object) {
       add_fields(table, path.empty() ? std::string(item.key()) : path + "." + std::string(item.key()), item.value());
     }
-  } else if (!value.is_null()) {
+  } else if (!value.is_null() && path != decisions_path) {
     table.add({path, text_at(value, "")});
   }
 }
@@ -44,7 +47,7 @@ void add_fields(Table& table, const std::string& path, const Json& value) {
 std::string app_fields_table(const Json& app) {
   Table table({"FIELD", "VALUE"});
   add_fields(table, "", app);
-  return table.text();
+  return table.text() + "\n" + decisions_table(items(app, decisions_path));
 }
 
 Result<void> erase_app(Session& session, ControlClient& control, const AppCommand& command) {

@@ -5,6 +5,7 @@
 #include "base/crypto.h"
 #include "cli/files.h"
 #include "cli/program_folder.h"
+#include "cli/release_watch.h"
 #include "cli/table.h"
 #include "cli/view.h"
 #include "model/app.h"
@@ -42,34 +43,6 @@ Result<void> upload_files(ControlClient& control, AppSpec& spec, const std::stri
   return {};
 }
 
-struct Progress {
-  int placed = 0;
-  int ready = 0;
-  int broken = 0;       // that have failed
-  std::string failed;   // why the last failed replica did
-  std::string refusal;  // of a site, where none is placed
-  bool asleep = false;  // none is needed anywhere
-};
-
-Progress progress_of(const Json& explanation) {
-  Progress progress;
-  for (const Json& decision : items(explanation, "decisions")) {
-    if (!true_at(decision, "placed")) {
-      progress.asleep = progress.asleep || text_at(decision, "reason") == "enough";
-      if (text_at(decision, "reason") != "not_active")
-        progress.refusal = text_at(decision, "site") + ": " + text_at(decision, "detail");
-      continue;
-    }
-    ++progress.placed;
-    if (text_at(decision, "phase") == "ready") ++progress.ready;
-    if (text_at(decision, "phase") == "failed") {
-      ++progress.broken;
-      progress.failed = text_at(decision, "site") + ": " + text_at(decision, "detail");
-    }
-  }
-  return progress;
-}
-
 }  // namespace
 
 Result<Json> deploy_app(ControlClient& control, const std::string& file, const DeploySteps& steps) {
@@ -84,47 +57,24 @@ Result<Json> deploy_app(ControlClient& control, const std::string& file, const D
 
 Result<Json> wait_until_ready(ControlClient& control, const std::string& name, const DeploySteps& steps) {
   constexpr Duration step = 250ms;
-  constexpr Duration broken_patience = 20s;  // they are started again meanwhile
-  Progress last;
-  Duration broken_for{};
+  ReleaseWatch watch(name);
   for (Duration waited{}; waited < steps.within; waited += step) {
     TRY(auto explanation, control.get("/apps/" + name + "/explain"));
-    Progress progress = progress_of(explanation);
-    const std::string state = text_at(explanation, "release.state");
-    if (state == "stopped")
-      return fail(Code::unavailable, "the release was stopped: " + text_at(explanation, "release.detail"), name);
-    if (state == "replaced") return fail(Code::conflict, "another release took its place", name);
-    if (progress.ready > 0 && progress.ready == progress.placed && state == "done") return explanation;
-    if (progress.placed == 0 && state == "done" && progress.asleep) return explanation;
-    if (progress.ready != last.ready || progress.placed != last.placed) {
-      steps.say(name + ", release " + text_at(explanation, "release.generation") + ": " +
-                std::to_string(progress.ready) + " of " + std::to_string(progress.placed) + " replicas ready");
-    }
-    // One that is started again after it failed says nothing until it fails again.
-    if (progress.failed.empty()) progress.failed = last.failed;
-    if (progress.failed != last.failed) steps.say("its replica failed at " + progress.failed);
-    broken_for = progress.broken > 0 && progress.broken == progress.placed ? broken_for + step : Duration();
-    last = progress;
-    if (broken_for > broken_patience)
-      return fail(Code::unavailable, "all its replicas failed, the last one at " + last.failed, name);
+    if (const auto line = watch.read(explanation)) steps.say(*line);
+    if (watch.is_done()) return explanation;
+    if (auto failure = watch.failure()) return fail(std::move(*failure));
     // Placement follows within a step of control; a few seconds without one is a refusal.
-    if (progress.placed == 0 && waited > 5s) return fail(Code::conflict, "no site takes it: " + progress.refusal, name);
+    if (watch.placed() == 0 && waited > 5s) return fail(Code::conflict, "no site takes it: " + watch.refusal(), name);
     if (!steps.pause(step)) return fail(Code::cancelled, "interrupted while waiting", name);
     // Of a first release, some sites are enough; a later one is told apart from what serves by its end only.
-    if (text_at(explanation, "release.generation") == "1" && progress.ready > 0 && waited > steps.within / 2)
-      return explanation;
+    if (watch.is_first() && watch.ready() > 0 && waited > steps.within / 2) return explanation;
   }
-  if (!last.failed.empty()) return fail(Code::unavailable, "its replica failed at " + last.failed, name);
-  return fail(Code::timed_out, "no replica became ready in time", name);
+  return fail(watch.given_up());
 }
 
-std::string explain_table(const Json& explanation) {
-  std::string out = text_at(explanation, "app") + ": " + text_at(explanation, "policy") + ", " +
-                    text_at(explanation, "objective") + "\n" + text_at(explanation, "demand") + "\n";
-  if (!text_at(explanation, "missing.reason").empty())
-    out += text_at(explanation, "missing.detail") + "; nearest: " + text_at(explanation, "missing.nearest") + "\n";
+std::string decisions_table(const JsonArray& decisions) {
   Table table({"SITE", "CITY", "PLACED", "NETWORK MS", "WHY", "NEAREST THAT WOULD WORK"});
-  for (const Json& decision : items(explanation, "decisions")) {
+  for (const Json& decision : decisions) {
     const bool placed = true_at(decision, "placed");
     const Json& network = member(decision, "network_ms");
     std::string why =
@@ -132,7 +82,15 @@ std::string explain_table(const Json& explanation) {
     table.add({text_at(decision, "site"), text_at(decision, "city"), placed ? text_at(decision, "phase") : "no",
                network.is_number() ? one_decimal(network.to_number<double>()) : "", why, text_at(decision, "nearest")});
   }
-  return out + table.text();
+  return table.text();
+}
+
+std::string explain_table(const Json& explanation) {
+  std::string out = text_at(explanation, "app") + ": " + text_at(explanation, "policy") + ", " +
+                    text_at(explanation, "objective") + "\n" + text_at(explanation, "demand") + "\n";
+  if (!text_at(explanation, "missing.reason").empty())
+    out += text_at(explanation, "missing.detail") + "; nearest: " + text_at(explanation, "missing.nearest") + "\n";
+  return out + decisions_table(items(explanation, "decisions"));
 }
 
 }  // namespace barrio::cli

@@ -23,6 +23,9 @@ Result<Json> deploy_app(ControlClient& control, const std::string& file, const D
 /// stopped or its replicas fail, conflict, timed_out.
 Result<Json> wait_until_ready(ControlClient& control, const std::string& name, const DeploySteps& steps);
 
+/// Where it is and why not elsewhere, a line for each site.
+std::string decisions_table(const JsonArray& decisions);
+
 /// `explain` as a table: where it is and why not elsewhere.
 std::string explain_table(const Json& explanation);
 

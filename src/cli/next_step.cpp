@@ -70,6 +70,7 @@ class NextStep {
     if (group("context")) return "barrio context list";
     if (group("site")) return "barrio site list";
     if (is("app rollback") && error_.where != "app") return "barrio app releases " + name();
+    if (is("infer") && says("has no app")) return "barrio app list";
     if (is("app deploy") || is("infer")) return error_.where == "app" ? "barrio app list" : "";
     return group("app") || is("explain") ? "barrio app list" : "";
   }

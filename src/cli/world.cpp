@@ -232,8 +232,11 @@ void World::read_cameras() {
 
 /// Nobody restarts it, so that what a death does can be seen.
 std::string World::again_text(const std::string& dead) const {
-  if (!dead.starts_with("site-")) return "";
-  return "; to start it again: barrio site serve --config " + config(dead.substr(0, dead.find(' ')));
+  const std::string name = dead.substr(0, dead.find(' '));
+  const bool is_control = name == "control" || name.starts_with("control-");
+  if (!is_control && !name.starts_with("site-")) return "";
+  return std::string("; to start it again: barrio ") + (is_control ? "control" : "site serve") + " --config " +
+         config(name);
 }
 
 bool World::pause(Duration duration) {

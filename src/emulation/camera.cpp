@@ -139,9 +139,17 @@ void Camera::dispatch() {
     return look_up([this] { dispatch(); });
   }
   Shot& shot = pending_->shot;
-  shot.reason = refusal_.reason;
-  shot.detail = refusal_.detail;
-  shot.nearest = refusal_.nearest;
+  // All have failed lately: one of them is asked rather than nobody, unless this picture has been there.
+  for (const std::string& site : best_) {
+    if (site != shot.entry && find(site) != nullptr) return send(site);
+  }
+  if (!refusal_.reason.empty()) {
+    shot.reason = refusal_.reason;
+    shot.detail = refusal_.detail;
+    shot.nearest = refusal_.nearest;
+  } else if (shot.detail.empty()) {
+    shot.detail = "no gateway says where it may go";
+  }
   finish(refusal_.reason.empty() ? Outcome::lost : Outcome::refused);
 }
 

@@ -64,6 +64,10 @@ b context use acme >/dev/null
 
 expect 2 "bad-value.yaml:3: objective.latency" b app deploy "$home/bad-value.yaml"
 expect 2 "bad-key.yaml:4: policy.juridictions: unknown key 'juridictions', did you mean 'jurisdictions'" b app deploy "$home/bad-key.yaml"
+# What a stranger has to go by names every key that there is.
+app_keys=$(sed 's/^name/quux/' "$home/good.yaml" >"$home/all-keys.yaml"; b app deploy "$home/all-keys.yaml" 2>&1 | sed -n "s/.*known are //p" | tr -d ,)
+[ -n "$app_keys" ] || give_up "no keys of an app file are told"
+for app_key in $app_keys; do expect 0 "\`$app_key\`" cat examples/README.md; done
 expect 2 "not-yaml.yaml:" b app deploy "$home/not-yaml.yaml"
 expect 3 "nowhere-at-all.yaml" b app deploy "$home/nowhere-at-all.yaml"
 expect 0 "accepted people, generation 1" b app deploy "$home/good.yaml" --no-wait
@@ -71,6 +75,7 @@ expect 5 "ES" b app deploy "$home/nowhere.yaml"
 expect 0 "acme/people" b app list
 expect 0 "mad1" b explain people
 expect 0 '"name": "people"' b app show people --output json
+expect 0 "NEAREST THAT WOULD WORK" b app show people
 expect 3 "barrio app list" b app show people --as rival
 expect 4 "token for 'wrong'" b app list --as wrong
 expect 4 "barrio context list" b site activate zaragoza --as acme

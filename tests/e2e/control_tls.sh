@@ -214,7 +214,7 @@ eventually told_of_engine
 # A model that no site can load: the reason is told while it is waited for, and long before the patience for a slow one ends.
 echo "no model" >"$home/broken.onnx"
 sed 's/^name: .*/name: broken/; s/^model: .*/model: {backend: onnx, file: broken.onnx}/' "$home/people.yaml" >"$home/broken.yaml"
-expect 6 "its replica failed at tol1: " timeout 120 "$barrio" --as acme app deploy "$home/broken.yaml"
+expect 6 "all its replicas failed, at tol1: model 'broken' cannot be served" timeout 60 "$barrio" --as acme app deploy "$home/broken.yaml"
 sed 's/budget: 90kW/budget: 120kW, cap: 100kW/' "$home/more.yaml" >"$home/power.yaml"
 expect 0 '"cap": "100kW"' "$barrio" site set "$home/power.yaml" --output json
 sed 's/cores: 512/cores: 600/' "$home/power.yaml" >"$home/grown.yaml"
