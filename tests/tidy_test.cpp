@@ -198,3 +198,15 @@ TEST_CASE("banned words: what to write instead") {
     }
   }
 }
+
+TEST_CASE("what a property finds is looked at: CHECK(rc::check(...))") {
+  static const std::regex ignored(R"(^\s*rc::check\()");
+  for (const fs::path& path : sources("src")) {
+    if (!is_test(path)) continue;
+    size_t number = 0;
+    for (const std::string& line : lines_of(read(path))) {
+      ++number;
+      CHECK_MESSAGE(!std::regex_search(line, ignored), path.string() << ":" << number << ": nobody hears that it fails");
+    }
+  }
+}

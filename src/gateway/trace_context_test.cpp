@@ -77,22 +77,22 @@ TEST_CASE("tracestate counts only with one valid traceparent") {
 }
 
 TEST_CASE("any context that is written is read back") {
-  rc::check([](uint64_t seed, bool sampled) {
+  CHECK(rc::check([](uint64_t seed, bool sampled) {
     Rng rng(seed);
     const TraceContext context{new_trace_id(rng), new_span_id(rng), sampled};
     std::array<char, traceparent_size> text;
     const auto back = parse_traceparent(write_traceparent(context, text));
     RC_ASSERT(back);
     RC_ASSERT(back->trace == context.trace && back->parent == context.parent && back->sampled == sampled);
-  });
+  }));
 }
 
 TEST_CASE("no text of any kind is read beyond its end") {
-  rc::check([](const std::string& text) {
+  CHECK(rc::check([](const std::string& text) {
     const auto context = parse_traceparent(text);
     RC_ASSERT(!context || text.size() >= traceparent_size);
     valid_tracestate(text);
-  });
+  }));
 }
 
 }  // namespace

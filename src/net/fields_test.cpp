@@ -28,7 +28,7 @@ TEST_CASE("a field's name is known in any case of its letters, and nothing else 
 }
 
 TEST_CASE("names are the same when they differ in the case of ASCII letters alone, whatever their bytes") {
-  rc::check([](const std::string& text, const std::string& other) {
+  CHECK(rc::check([](const std::string& text, const std::string& other) {
     const auto lower = [](std::string all) {
       for (char& c : all) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
       return all;
@@ -44,7 +44,7 @@ TEST_CASE("names are the same when they differ in the case of ASCII letters alon
         RC_ASSERT(same_name(text, changed) == (lower(text) == lower(changed)));
       }
     }
-  });
+  }));
 }
 
 TEST_CASE("what was read was checked, and what an application makes is checked when it is sent") {

@@ -10,12 +10,12 @@ namespace barrio::net::http_test {
 namespace {
 
 TEST_CASE("for all texts: what is encoded has only characters that a path and a query may hold, and is read back") {
-  rc::check([](const std::string& text) {
+  CHECK(rc::check([](const std::string& text) {
     const std::string encoded = percent_encode(text);
     for (const char c : encoded) RC_ASSERT(std::isalnum(static_cast<unsigned char>(c)) || std::strchr("-._~%", c));
     RC_ASSERT(percent_decode(encoded) == text);
     RC_ASSERT(query_value("a=1&name=" + encoded + "&name=2", "name") == text);
-  });
+  }));
 }
 
 TEST_CASE("a city's name and a bad escape") {

@@ -121,7 +121,7 @@ TEST_CASE("BYTES go by elements, not by size") {
 }
 
 TEST_CASE("what an echoing model answers comes back to each request unchanged, in any mix") {
-  rc::check([] {
+  CHECK(rc::check([] {
     const auto sizes = *rc::gen::container<std::vector<int>>(rc::gen::inRange(0, 12));
     const auto most = *rc::gen::inRange<int64_t>(1, 10);
     std::vector<InferenceRequest> batch;
@@ -141,7 +141,7 @@ TEST_CASE("what an echoing model answers comes back to each request unchanged, i
       for (size_t i = 0; i < group.members.size(); ++i) answers[group.members[i]] = (*parts)[i][0].data;
     }
     for (size_t i = 0; i < batch.size(); ++i) RC_ASSERT(answers[i] == batch[i].inputs[0].data);
-  });
+  }));
 }
 
 }  // namespace barrio::ports::batch_test

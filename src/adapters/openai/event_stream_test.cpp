@@ -40,7 +40,7 @@ TEST_CASE("where a stream is cut into pieces does not matter") {
   const std::string text = "data: first\r\n\r\n: note\ndata: second\ndata: line\n\ndata: [DONE]\r\r";
   const auto whole = events({text});
   REQUIRE(whole.size() == 3);
-  rc::check([&] {
+  CHECK(rc::check([&] {
     std::vector<std::string> pieces;
     size_t at = 0;
     while (at < text.size()) {
@@ -49,7 +49,7 @@ TEST_CASE("where a stream is cut into pieces does not matter") {
       at += length;
     }
     RC_ASSERT(events(pieces) == whole);
-  });
+  }));
 }
 
 TEST_CASE("an event without an end is not kept for ever") {

@@ -156,7 +156,7 @@ TEST_CASE("settings that make no sense are refused by name") {
 }
 
 TEST_CASE("any batch takes within its jitter of a + c*b") {
-  rc::check([] {
+  CHECK(rc::check([] {
     const auto batch = *rc::gen::inRange<size_t>(1, 100);
     const auto seed = *rc::gen::arbitrary<uint64_t>();
     ProfileSettings settings;
@@ -166,7 +166,7 @@ TEST_CASE("any batch takes within its jitter of a + c*b") {
     const double took = to_ms(ProfilePlan(settings).next(batch).takes);
     RC_ASSERT(took >= exact * 0.8 - 1e-6);
     RC_ASSERT(took <= exact * 1.2 + 1e-6);
-  });
+  }));
 }
 
 TEST_CASE("the precise clock wakes no earlier than asked") {

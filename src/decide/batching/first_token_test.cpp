@@ -146,7 +146,7 @@ TEST_CASE("time in which nothing was unread, and what nobody saw, does not count
 }
 
 TEST_CASE("whatever happens, every request gets one fate, in order, and the counts end at zero") {
-  rc::check([] {
+  CHECK(rc::check([] {
     FirstTokenQueue queue({.unread_tokens = 2000, .running = 4, .waiting = 8, .margin = 1, .rate = 1000});
     Time now = start;
     std::set<uint64_t> admitted;
@@ -187,7 +187,7 @@ TEST_CASE("whatever happens, every request gets one fate, in order, and the coun
     RC_ASSERT(queue.running() == 0);
     RC_ASSERT(queue.waiting() == 0);
     RC_ASSERT(queue.unread_tokens() == 0);
-  });
+  }));
 }
 
 }  // namespace

@@ -55,14 +55,14 @@ TEST_CASE("a leaf is read back, and nothing that is written otherwise is one") {
     CHECK(!parse_leaf(leaf.str() + "more 1\n"));
     CHECK(!parse_leaf(leaf.str().substr(0, leaf.str().size() - 1)));
   }
-  rc::check("any change gives another leaf, or none", [] {
+  CHECK(rc::check("any change gives another leaf, or none", [] {
     const Leaf leaf = make_leaf(session_event(), SiteId::of("bio1"), salt, WallTime(std::chrono::seconds(9)));
     std::string text = leaf.str();
     const auto at = *rc::gen::inRange<size_t>(0, text.size());
     text[at] = static_cast<char>(text[at] ^ *rc::gen::inRange(1, 256));
     const auto read = parse_leaf(text);
     RC_ASSERT((!read || (read->str() == text && *read != leaf)));
-  });
+  }));
 }
 
 TEST_CASE("names under one salt say nothing under another") {

@@ -65,13 +65,13 @@ TEST_CASE("a note that is signed verifies, and not once a bit of it differs") {
   CHECK(witness_key.verifier().verify(*back) == 1'800'000'000);
   CHECK(verify_checkpoint(*back, log.verifier())->size == 7);
   CHECK(!signer("bio1.example/log", NoteKeyKind::log).verifier().verify(*back));
-  rc::check("mutations", [&] {
+  CHECK(rc::check("mutations", [&] {
     std::string text = note.str();
     const auto at = *rc::gen::inRange<size_t>(0, text.size());
     text[at] = static_cast<char>(text[at] ^ *rc::gen::inRange(1, 256));
     const auto read = parse_note(text);
     RC_ASSERT((!read || !verify_checkpoint(*read, log.verifier()) || !witness_key.verifier().verify(*read)));
-  });
+  }));
 }
 
 TEST_CASE("keys are read back, and kinds we cannot check are said to be") {

@@ -24,12 +24,12 @@ TEST_CASE("a receipt is what its site signed, and nothing once a bit of it diffe
   CHECK(*verify_receipt(header, keys) == receipt);
   CHECK(verify_receipt(header, std::span(keys, 1)).error().code == Code::denied);
   CHECK(verify_receipt(sign_receipt(receipt, other), keys).error().code == Code::denied);
-  rc::check("mutations", [&] {
+  CHECK(rc::check("mutations", [&] {
     std::string text = *from_base64(header);
     const auto at = *rc::gen::inRange<size_t>(0, text.size());
     text[at] = static_cast<char>(text[at] ^ *rc::gen::inRange(1, 256));
     RC_ASSERT(!verify_receipt(base64(text), keys));
-  });
+  }));
   for (const std::string& bad : {std::string(), std::string("x"), header + "=", std::string(8000, 'A')}) {
     CHECK(!verify_receipt(bad, keys));
   }

@@ -14,11 +14,11 @@ TEST_CASE("tiles are named as tlog-tiles names them") {
 }
 
 TEST_CASE("a tile's path is read back, and no other spelling of it is") {
-  rc::check("read back", [] {
+  CHECK(rc::check("read back", [] {
     TileName name{std::nullopt, *rc::gen::inRange<uint64_t>(0, uint64_t{1} << 50), *rc::gen::inRange<uint64_t>(1, 257)};
     if (*rc::gen::arbitrary<bool>()) name.level = *rc::gen::inRange(0, 8);
     RC_ASSERT(parse_tile_path(name.path()) == name);
-  });
+  }));
   for (const char* path : {"",
                            "tile",
                            "tile/0",
@@ -48,14 +48,14 @@ TEST_CASE("a tile's path is read back, and no other spelling of it is") {
 }
 
 TEST_CASE("a bundle gives its leaves back, and only all of them") {
-  rc::check("read back", [](const std::vector<std::string>& leaves) {
+  CHECK(rc::check("read back", [](const std::vector<std::string>& leaves) {
     std::string bundle;
     for (const std::string& leaf : leaves) append_to_bundle(bundle, leaf);
     RC_ASSERT(*parse_bundle(bundle, leaves.size()) == leaves);
     RC_ASSERT(!parse_bundle(bundle, leaves.size() + 1));
     RC_ASSERT(!parse_bundle(bundle + "x", leaves.size()));
     if (!leaves.empty()) RC_ASSERT(!parse_bundle(bundle.substr(0, bundle.size() - 1), leaves.size()));
-  });
+  }));
 }
 
 TEST_CASE("a tree of tiles has the nodes of the tree of its leaves") {

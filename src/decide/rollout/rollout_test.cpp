@@ -65,7 +65,7 @@ TEST_CASE("a release that restarts or is not ready in time stops, with the site 
 }
 
 TEST_CASE("whatever is slow, no more than at_once replicas are under way, and every rollout of good releases ends") {
-  rc::check([] {
+  CHECK(rc::check([] {
     const int count = *rc::gen::inRange(1, 12);
     const RolloutSpec how{.at_once = *rc::gen::inRange(1, 4)};
     std::vector<RolloutReplica> all;
@@ -88,7 +88,7 @@ TEST_CASE("whatever is slow, no more than at_once replicas are under way, and ev
       RC_ASSERT(under_way <= how.at_once);
     }
     RC_FAIL("did not end");
-  });
+  }));
 }
 
 }  // namespace barrio::decide::rollout_test

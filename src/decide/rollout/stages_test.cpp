@@ -245,7 +245,7 @@ TEST_CASE("health is of the flows that the change is about") {
 }
 
 TEST_CASE("whatever is slow or away, one site has it until it has soaked, and a good change ends at all of them") {
-  rc::check([] {
+  CHECK(rc::check([] {
     const int count = *rc::gen::inRange(1, 40);
     std::vector<StageSite> all = sites(count);
     StagedChange at = change();
@@ -283,11 +283,11 @@ TEST_CASE("whatever is slow or away, one site has it until it has soaked, and a 
       }
     }
     RC_FAIL("not at all of them after 400 s");
-  });
+  }));
 }
 
 TEST_CASE("a change that makes requests fail is stopped before a second site has it, wherever it begins") {
-  rc::check([] {
+  CHECK(rc::check([] {
     std::vector<StageSite> all = sites(*rc::gen::inRange(2, 40));
     for (StageSite& one : all) one.now.requests = *rc::gen::inRange(20, 1000);
     for (StageSite& one : all) one.now.bad = one.now.requests * *rc::gen::inRange(0, 10) / 100;
@@ -302,7 +302,7 @@ TEST_CASE("a change that makes requests fail is stopped before a second site has
     RC_ASSERT(next_stage(at, all, 1s * *rc::gen::inRange(1, 60), pace).failed.has_value());
     at.stage = Stage::failed;
     RC_ASSERT(next_stage(at, all, 1h, pace).add.empty());
-  });
+  }));
 }
 
 }  // namespace barrio::decide::stages_test
