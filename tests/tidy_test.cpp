@@ -206,7 +206,8 @@ TEST_CASE("what a property finds is looked at: CHECK(rc::check(...))") {
     size_t number = 0;
     for (const std::string& line : lines_of(read(path))) {
       ++number;
-      CHECK_MESSAGE(!std::regex_search(line, ignored), path.string() << ":" << number << ": nobody hears that it fails");
+      CHECK_MESSAGE(!std::regex_search(line, ignored), path.string()
+                                                           << ":" << number << ": nobody hears that it fails");
     }
   }
 }
