@@ -8,6 +8,7 @@
 
 #include "cli/actions.h"
 #include "cli/deploy.h"
+#include "cli/log_tail.h"
 #include "cli/table.h"
 #include "cli/view.h"
 
@@ -84,18 +85,14 @@ class AppSites {
   std::map<std::string, std::string> gateways_;
 };
 
-std::string log_text(const std::map<std::string, Json>& answers, std::map<std::string, std::string>& shown) {
+std::string log_text(const std::map<std::string, Json>& answers, std::map<std::string, LogTail>& tails) {
   std::string out;
   for (const auto& [site, answer] : answers) {
     for (const Json& replica : items(answer, "replicas")) {
-      // Lines begin with their time, so that what was shown already is known.
-      std::string& last = shown[text_at(replica, "id")];
-      for (const Json& line : items(replica, "lines")) {
-        const std::string text = text_at(line, "");
-        if (text <= last) continue;
-        last = text;
-        out += site + "  " + text + "\n";
-      }
+      std::vector<std::string> lines;
+      for (const Json& line : items(replica, "lines")) lines.push_back(text_at(line, ""));
+      for (const std::string& line : tails[text_at(replica, "id")].news(std::move(lines)))
+        out += site + "  " + line + "\n";
     }
   }
   return out;
@@ -113,10 +110,10 @@ Result<void> show_logs(Session& session, const AppLogsCommand& command) {
   TRY(auto control, session.control(Speaker::tenant));
   AppSites sites(session, control, command.app);
   TRY_DO(sites.find(command.site));
-  std::map<std::string, std::string> shown;
+  std::map<std::string, LogTail> tails;
   do {
     TRY(auto answers, sites.ask(static_cast<size_t>(command.lines)));
-    session.print(all_of(answers), log_text(answers, shown));
+    session.print(all_of(answers), log_text(answers, tails));
     std::fflush(stdout);
   } while (command.follow && wait_for(follow_period));
   return {};

@@ -120,8 +120,8 @@ echo "$answered requests answered, $lost not, over an upgrade, a rollout, a stop
 [ "$answered" -ge 50 ] || give_up "too few requests to mean anything"
 echo "$((SECONDS)) s  PASS upgraded, rolled forward and back without a lost request; a bad release stopped at the first site"
 
-log=$(b app logs greeter --site mad1) || give_up "logs"
-[[ "$log" == *"serving on port 8080"* ]] || give_up "logs: $log"
+log=$(b app logs greeter --site mad1 --lines 1000) || give_up "logs"
+[[ "$log" == "mad1  serving on port 8080"*'"GET / HTTP/1.1" 200'* ]] || give_up "logs: $log"
 grep -qs very-secret-value "$home"/*.log && give_up "the secret is in a log"
 [[ "$(b app top greeter)" == *mad1*ready* ]] || give_up "top: $(b app top greeter)"
 b export "$home/mine" >/dev/null || give_up "export"
