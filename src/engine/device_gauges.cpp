@@ -102,7 +102,7 @@ void AcceleratorSeries::gone() {
   seen_ = {};
 }
 
-DeviceGauges::DeviceGauges(net::Reactor& reactor, const Engine& engine, std::vector<DeviceSpec> devices,
+DeviceGauges::DeviceGauges(net::Reactor& reactor, Engine& engine, std::vector<DeviceSpec> devices,
                            ports::Accelerators* machine, Registry& registry)
     : reactor_(reactor), engine_(engine), specs_(std::move(devices)), machine_(machine), registry_(registry) {
   for (const DeviceSpec& spec : specs_) devices_.push_back({.metrics = DeviceMetrics::of(registry_, spec.name)});

@@ -49,8 +49,8 @@ class DeviceGauges {
 
   /// All outlive it. `machine`: null: not asked; if all devices are CPUs it is not asked either, and there is no
   /// thread. Lives on the loop.
-  DeviceGauges(net::Reactor& reactor, const Engine& engine, std::vector<DeviceSpec> devices,
-               ports::Accelerators* machine, Registry& registry);
+  DeviceGauges(net::Reactor& reactor, Engine& engine, std::vector<DeviceSpec> devices, ports::Accelerators* machine,
+               Registry& registry);
   ~DeviceGauges();
   DeviceGauges(const DeviceGauges&) = delete;
   DeviceGauges& operator=(const DeviceGauges&) = delete;
@@ -79,7 +79,7 @@ class DeviceGauges {
   void show_joules(size_t device, std::optional<double> joules);
 
   net::Reactor& reactor_;
-  const Engine& engine_;
+  Engine& engine_;
   std::vector<DeviceSpec> specs_;
   ports::Accelerators* machine_;
   Registry& registry_;

@@ -228,7 +228,7 @@ Result<std::vector<ModelStatistics>> Engine::statistics(std::string_view name, s
 /// The fluid limit of docs/engine.md: every slot always runs the batch that answers most per second, of those that fit
 /// the time that requests have. Where several models share a device, each has the part of it that its answers would
 /// take.
-void Engine::show_goodput(Duration passed) const {
+void Engine::show_goodput(Duration passed) {
   std::vector<double> shares(state_->devices.size());
   for (const auto& [name, versions] : state_->table.all()) {
     for (const auto& version : versions) {

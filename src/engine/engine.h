@@ -72,7 +72,7 @@ class Engine final : public InferenceService, public ModelRepository {
   Duration used(size_t device, Time now) const;
 
   /// Each model's limit, and the share of its device's that was answered in time since the last call, `passed` ago.
-  void show_goodput(Duration passed) const;
+  void show_goodput(Duration passed);
 
   /// From now on models may be named "SCOPE/NAME": one replica's, in an engine that serves several. Their series are in
   /// its registry, under NAME alone.

@@ -37,8 +37,8 @@ struct Version {
   Time last_run{};
   UrgencyClass urgency = UrgencyClass::soft;
 
-  Duration usual =
-      Duration::max();          // from arrival to deadline; falls at once, rises slowly: the tightest callers count
+  /// From arrival to deadline; falls at once, rises slowly: the tightest callers count.
+  Duration usual = Duration::max();
   uint64_t on_time_lately = 0;  // answers since the device's goodput was shown
   size_t open = 0;              // requests taken and not answered
   uint64_t canary_seen = 0;     // answers since shares last changed

@@ -8,6 +8,7 @@ namespace {
 constexpr std::array<const char*, net::connection_limits> limit_names = {
     "malformed",      "head",       "body",        "head_time", "body_time", "write_time", "idle",
     "handshake_time", "handshakes", "connections", "streams",   "resets",    "idle_frames"};
+static_assert(limit_names.back() != nullptr, "one for each");
 
 }  // namespace
 
